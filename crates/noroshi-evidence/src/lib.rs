@@ -1,1 +1,3 @@
-//! placeholder
+//! What is known, and how is it named?
+pub mod id;
+pub mod observable;
