@@ -56,6 +56,11 @@ impl StixId {
         if is_object_type(object_type) { Ok(Self(text.into())) } else { Err(ParseId::Type(text)) }
     }
 
+    /// `object_type` is known to be one, because it stands in the source.
+    pub(crate) fn trusted(object_type: &'static str, uuid: Uuid) -> Self {
+        Self(format!("{object_type}--{}", uuid.hyphenated()).into())
+    }
+
     /// The whole text.
     pub fn as_str(&self) -> &str {
         &self.0

@@ -1,3 +1,7 @@
 //! What is known, and how is it named?
 pub mod id;
+pub mod json;
+pub mod marking;
+pub mod object;
 pub mod observable;
+pub mod version;
