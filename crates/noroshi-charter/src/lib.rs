@@ -1,1 +1,3 @@
-//! placeholder
+//! What must and may be done?
+
+pub mod hat;

@@ -1,0 +1,56 @@
+# Words shared at the front door, and refusals that can happen in any room.
+
+nav-intake = Reports
+nav-picture = National picture
+nav-cases = Joint cases
+nav-evidence = Evidence graph
+nav-sift = Certificates of selection
+nav-measures = Measures
+nav-share = Sharing
+nav-office = People and organisations
+nav-log = Verify the log
+error-back = Back to the form
+
+hat-operator-officer = Operator's officer
+hat-operator-sensor = Operator's sensor
+hat-minister-sector = Competent minister's desk
+hat-pm-desk = Prime Minister's desk
+hat-cao-analyst = Cabinet Office analyst
+hat-nco-analyst = NCO analyst
+hat-police-requester = Police requester
+hat-sdf-requester = Self-Defence Forces requester
+hat-executor = Executor of measures
+hat-commission-member = Member of the commission
+hat-commission-chair = Chair of the commission
+hat-commission-secretariat = Secretariat of the commission
+hat-diet-reader = Reader for the Diet
+hat-partner-foreign = Foreign partner
+hat-administrator = Administrator
+hat-legal = Legal (release review)
+
+NRS-HOUS-0001 = This request could not be carried out. Unless you were given a receipt number, what you entered was not saved.
+NRS-HOUS-0001-next = Try again in a moment. If it goes on, give the request id below to your administrator.
+NRS-HOUS-0002 = `{ $subject }` was changed by somebody else first, or is not in a state that allows this.
+NRS-HOUS-0002-next = Reload the page, check the present state, and repeat the action if it is still needed.
+NRS-HOUS-0003 = The same idempotency key was used before for a different request (`{ $subject }`).
+NRS-HOUS-0003-next = Give each new request a new Idempotency-Key.
+NRS-HOUS-0004 = There is no such thing here.
+NRS-HOUS-0004-next = Check the address or start from the front page. What you may not see is shown as not existing.
+NRS-HOUS-0005 = The store could not take the change. Nothing was changed.
+NRS-HOUS-0005-next = Repeat the action in a few seconds. If it goes on, have your administrator check the free space of the data folder.
+NRS-HOUS-0006 = The content cannot be read as a form.
+NRS-HOUS-0006-next = Send it from the form on the page. Programs use /api/v1.
+NRS-HOUS-0007 = What was sent is too large.
+NRS-HOUS-0007-next = Split it or send fewer attachments.
+NRS-HOUS-0008 = The JSON nests too deeply (limit { $depth } levels).
+NRS-HOUS-0008-next = Flatten it and send it again.
+NRS-HOUS-0009 = The JSON cannot be read at line { $line }, column { $column }: { $mistake }
+NRS-HOUS-0009-next = Correct that place and send it again. The shape is described in /api/v1/openapi.json.
+NRS-AUTH-0001 = This needs authentication.
+NRS-AUTH-0001-next = Send `Authorization: Bearer` with an API token made on the profile page.
+NRS-AUTH-0002 = This API token cannot be used (unknown, expired or revoked).
+NRS-AUTH-0002-next = Make a new token on the profile page.
+NRS-AUTH-0003 = Under your present hat ({ $hat }) this is not allowed ({ $action }).
+NRS-AUTH-0003-next = Switch to another hat if you hold one, or ask your administrator for the hat you need.
+NRS-AUTH-0004 = This was not sent from a page of this site, as far as can be told.
+NRS-AUTH-0004-next = Open the page again and send it from there.

@@ -1,0 +1,56 @@
+# 入口で共通に使う言葉と、どの部屋でも起こりうる断りの言葉。
+
+nav-intake = 被害報告
+nav-picture = 全国の状況
+nav-cases = 合同事案
+nav-evidence = 証拠グラフ
+nav-sift = 選別証明
+nav-measures = 措置
+nav-share = 共有
+nav-office = 組織と人
+nav-log = 記録の検証
+error-back = 入力画面に戻る
+
+hat-operator-officer = 事業者の担当者
+hat-operator-sensor = 事業者の観測装置
+hat-minister-sector = 所管大臣の窓口
+hat-pm-desk = 内閣総理大臣の窓口
+hat-cao-analyst = 内閣府の分析官
+hat-nco-analyst = 国家サイバー統括室の分析官
+hat-police-requester = 警察の請求者
+hat-sdf-requester = 自衛隊の請求者
+hat-executor = 措置の執行者
+hat-commission-member = 監理委員会の委員
+hat-commission-chair = 監理委員会の委員長
+hat-commission-secretariat = 監理委員会の事務局
+hat-diet-reader = 国会の閲覧者
+hat-partner-foreign = 外国の機関
+hat-administrator = 管理者
+hat-legal = 法務（提供の審査）
+
+NRS-HOUS-0001 = この要求を処理できませんでした。入力した内容は、受付番号が出ていないかぎり保存されていません。
+NRS-HOUS-0001-next = しばらくしてからもう一度お試しください。続くときは、下の要求番号を管理者に伝えてください。
+NRS-HOUS-0002 = 「{ $subject }」は、ほかの人が先に変更したか、この操作ができる状態にありません。
+NRS-HOUS-0002-next = 画面を読み直し、今の状態を確かめてから、必要ならもう一度操作してください。
+NRS-HOUS-0003 = 同じ冪等キーが、別の内容の要求にすでに使われています（「{ $subject }」）。
+NRS-HOUS-0003-next = 新しい要求には新しい Idempotency-Key を付けてください。
+NRS-HOUS-0004 = お探しのものは見つかりません。
+NRS-HOUS-0004-next = アドレスを確かめるか、最初のページから探してください。閲覧の権限がないものも、ないものとして表示されます。
+NRS-HOUS-0005 = 記録装置が変更を受け取れませんでした。何も変更されていません。
+NRS-HOUS-0005-next = 数秒おいて、同じ操作をもう一度行ってください。続くときは、保存先の空き容量を管理者に確かめてください。
+NRS-HOUS-0006 = フォームとして読めない内容です。
+NRS-HOUS-0006-next = 画面のフォームから送信してください。プログラムからは /api/v1 を使ってください。
+NRS-HOUS-0007 = 送られた内容が大きすぎます。
+NRS-HOUS-0007-next = 内容を分けるか、添付を減らして送り直してください。
+NRS-HOUS-0008 = JSON の入れ子が深すぎます（上限 { $depth } 段）。
+NRS-HOUS-0008-next = 入れ子を浅くして送り直してください。
+NRS-HOUS-0009 = JSON の { $line } 行 { $column } 列で読めなくなりました: { $mistake }
+NRS-HOUS-0009-next = その箇所を直して送り直してください。形は /api/v1/openapi.json にあります。
+NRS-AUTH-0001 = この操作には認証が必要です。
+NRS-AUTH-0001-next = Authorization: Bearer に、プロフィール画面で作った API トークンを付けてください。
+NRS-AUTH-0002 = この API トークンは使えません（無効、期限切れ、または取り消し済み）。
+NRS-AUTH-0002-next = プロフィール画面で新しいトークンを作ってください。
+NRS-AUTH-0003 = 今の役割（{ $hat }）では、この操作（{ $action }）はできません。
+NRS-AUTH-0003-next = 別の役割をお持ちなら役割を切り替えてください。必要な役割は管理者に相談してください。
+NRS-AUTH-0004 = この送信は、このサイトの画面から来たものと確認できませんでした。
+NRS-AUTH-0004-next = 画面を開き直し、もう一度送信してください。

@@ -1,0 +1,156 @@
+//! Configuration: one file, `DIR/noroshi.toml`; every member has a default; unknown members are refused.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+/// Everything that can be configured. The doc comment of each member is its manual.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    /// Where people and programs reach this office.
+    pub web: Web,
+    /// The transparency log.
+    pub log: Log,
+    /// Deadlines and sizes of intake.
+    pub intake: Intake,
+    /// Actuators at operators, by the name that consents and playbooks use.
+    pub actuators: Vec<Actuator>,
+}
+
+/// Where people and programs reach this office.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Web {
+    /// Address to listen on. Loopback by default: a reverse proxy with TLS stands in front.
+    pub listen: SocketAddr,
+    /// The address people type, without a path. Passkeys and cookies are bound to it.
+    pub origin: String,
+    /// Largest request body, in bytes, except for bundles of evidence.
+    pub body_bytes_max: usize,
+    /// Largest bundle of evidence, in bytes.
+    pub bundle_bytes_max: usize,
+    /// How long a browser session lasts, in hours.
+    pub session_hours: u32,
+}
+
+impl Default for Web {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from(([127, 0, 0, 1], 8420)),
+            origin: String::new(),
+            body_bytes_max: 1024 * 1024,
+            bundle_bytes_max: 256 * 1024 * 1024,
+            session_hours: 12,
+        }
+    }
+}
+
+/// The transparency log.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Log {
+    /// The log's origin, the first line of each checkpoint. Never changes in the life of a log.
+    pub origin: String,
+}
+
+impl Default for Log {
+    fn default() -> Self {
+        Self { origin: "noroshi.example/log".to_owned() }
+    }
+}
+
+/// Deadlines and sizes of intake.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Intake {
+    /// Guidance shown for "promptly" (速やかに), in hours. The law names no number; this is never a deadline.
+    pub promptly_guidance_hours: u32,
+}
+
+impl Default for Intake {
+    fn default() -> Self {
+        Self { promptly_guidance_hours: 72 }
+    }
+}
+
+/// An actuator gateway at an operator: an OpenC2 consumer that checks every authorisation itself.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Actuator {
+    /// Name used in consents, playbooks and the log.
+    pub name: String,
+    /// Identifier of the organisation whose network it works on.
+    pub org: String,
+    /// Address of its OpenC2 end point, e.g. `http://127.0.0.1:8531/.well-known/openc2`.
+    pub url: String,
+    /// File with the bearer secret for it.
+    pub token_file: PathBuf,
+}
+
+/// Why a configuration cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigFailure {
+    /// The file could not be read.
+    #[error("NRS-CONF-0001: `{path}` cannot be read")]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The file has a mistake; the message shows line and column.
+    #[error("NRS-CONF-0002: `{path}` has a mistake:\n{message}\nSee docs/generated/config.md for every member.")]
+    Mistake {
+        /// The file.
+        path: PathBuf,
+        /// What the parser says, with the place.
+        message: String,
+    },
+}
+
+impl Config {
+    /// Reads `DIR/noroshi.toml`; defaults when there is no such file.
+    pub fn load(dir: &Path) -> Result<Self, ConfigFailure> {
+        let path = dir.join("noroshi.toml");
+        match std::fs::read_to_string(&path) {
+            Ok(text) => Self::parse(&path, &text),
+            Err(problem) if problem.kind() == std::io::ErrorKind::NotFound => Ok(Self::default()),
+            Err(source) => Err(ConfigFailure::Unreadable { path, source }),
+        }
+    }
+
+    fn parse(path: &Path, text: &str) -> Result<Self, ConfigFailure> {
+        toml::from_str(text).map_err(|problem| ConfigFailure::Mistake {
+            path: path.to_owned(),
+            message: problem.to_string(),
+        })
+    }
+
+    /// The address people type; made from the listening address when not configured.
+    pub fn origin(&self) -> String {
+        if self.web.origin.is_empty() {
+            format!("http://localhost:{}", self.web.listen.port())
+        } else {
+            self.web.origin.trim_end_matches('/').to_owned()
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_unknown_member_is_refused_with_its_place() {
+        let refused = Config::parse(Path::new("noroshi.toml"), "[web]\nlissten = '127.0.0.1:1'\n");
+        let message = refused.unwrap_err().to_string();
+        assert!(message.contains("NRS-CONF-0002") && message.contains("lissten"), "{message}");
+    }
+
+    #[test]
+    fn the_empty_file_is_the_default() {
+        assert_eq!(Config::parse(Path::new("x"), "").unwrap(), Config::default());
+    }
+}

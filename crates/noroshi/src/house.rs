@@ -1,0 +1,134 @@
+//! The house: what every handler and job holds. One value, shared, made once at start.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+use crate::config::Config;
+use crate::office::authorise::{Authoriser, BadPolicy};
+use crate::office::clock::Clock;
+use crate::office::commit::{CommitFailure, Door};
+use crate::office::log::{LogFailure, Publisher};
+use crate::office::store::{Store, StoreFailure};
+
+/// Everything a request or a job can reach.
+pub struct House {
+    /// The data folder.
+    pub dir: PathBuf,
+    /// What was configured.
+    pub config: Config,
+    /// The only source of the present time.
+    pub clock: Clock,
+    /// Reads.
+    pub store: Arc<Store>,
+    /// Writes.
+    pub door: Door,
+    /// May this hat do this?
+    pub authoriser: Authoriser,
+    /// The published log.
+    pub log: Arc<Publisher>,
+    /// True when this house plays the demonstration: fictional data, and a persona switcher.
+    pub demo: bool,
+}
+
+/// Why a data folder cannot be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenFailure {
+    /// The store.
+    #[error("its store")]
+    Store(#[from] StoreFailure),
+    /// The commit door.
+    #[error("its commit door")]
+    Door(#[from] CommitFailure),
+    /// The log.
+    #[error("its log")]
+    Log(#[from] LogFailure),
+    /// The policy.
+    #[error("its policy")]
+    Policy(#[from] BadPolicy),
+    /// The address to listen on.
+    #[error("the address `{address}` cannot be listened on")]
+    Listen {
+        /// The address.
+        address: std::net::SocketAddr,
+        /// Why.
+        source: std::io::Error,
+    },
+}
+
+impl House {
+    /// Opens the folder: schema, commit door, log. Nothing listens yet.
+    pub fn open(dir: &Path, config: Config, demo: bool) -> Result<Arc<Self>, OpenFailure> {
+        let clock = Clock;
+        let store = Arc::new(Store::open(dir)?);
+        let door = Door::open(&store, clock)?;
+        let log = Publisher::open(dir, &config.log.origin, Arc::clone(&store), door.size())?;
+        let authoriser = Authoriser::new()?;
+        Ok(Arc::new(Self { dir: dir.to_owned(), config, clock, store, door, authoriser, log, demo }))
+    }
+}
+
+/// A house with its doors open: the listener and the job runner.
+pub struct Serving {
+    origin: String,
+    stop: watch::Sender<bool>,
+    web: JoinHandle<()>,
+    jobs: JoinHandle<()>,
+}
+
+impl Serving {
+    /// Listens and runs jobs. With port 0 the machine picks a free one.
+    pub async fn start(house: Arc<House>) -> Result<Self, OpenFailure> {
+        let address = house.config.web.listen;
+        let listen = |source| OpenFailure::Listen { address, source };
+        let listener = tokio::net::TcpListener::bind(address).await.map_err(listen)?;
+        let bound = listener.local_addr().map_err(listen)?;
+        let origin = if house.config.web.origin.is_empty() {
+            format!("http://localhost:{}", bound.port())
+        } else {
+            house.config.origin()
+        };
+        let (stop, mut stopped) = watch::channel(false);
+        let app = crate::web::app(Arc::clone(&house));
+        let web = tokio::spawn(async move {
+            let ended = async move { drop(stopped.wait_for(|stop| *stop).await) };
+            if let Err(problem) = axum::serve(listener, app).with_graceful_shutdown(ended).await {
+                tracing::error!(%problem, "the listener ended");
+            }
+        });
+        let jobs = tokio::spawn(crate::office::jobs::run(house));
+        Ok(Self { origin, stop, web, jobs })
+    }
+
+    /// The address people type.
+    pub fn origin(&self) -> &str {
+        &self.origin
+    }
+
+    /// Serves until the terminal or the service manager asks to stop, then lets running requests finish.
+    pub async fn until_signal(self) {
+        let mut term = match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
+            Ok(term) => term,
+            Err(problem) => {
+                tracing::error!(%problem, "signals cannot be received");
+                return;
+            }
+        };
+        tokio::select! {
+            interrupted = tokio::signal::ctrl_c() => drop(interrupted),
+            _ = term.recv() => {}
+        }
+        self.stop().await;
+    }
+
+    /// Stops listening, lets running requests finish, ends the job runner.
+    pub async fn stop(self) {
+        self.stop.send_replace(true);
+        self.jobs.abort();
+        if let Err(problem) = self.web.await {
+            tracing::error!(%problem, "the listener did not end well");
+        }
+    }
+}

@@ -1,0 +1,483 @@
+//! The one door: rows, audit entry, ledger leaf and outbox rows in one transaction, answered when durable.
+//!
+//! A change is a value. One thread owns the only writing connection; it takes whatever callers are waiting,
+//! applies each change inside its own savepoint, and pays one `fsync` for all of them. A change whose
+//! expectations do not hold is undone alone and its caller told; the others are not touched.
+
+use jiff::Timestamp;
+use noroshi_ledger::digest::Digest;
+use noroshi_ledger::leaf::{Fact, Leaf, commitment};
+use rusqlite::Connection;
+use tokio::sync::{mpsc, oneshot, watch};
+
+use super::clock::{Clock, stamp};
+use super::ctx::Ctx;
+use super::id::fill_random;
+use super::store::{Store, StoreFailure, Value, bind};
+
+/// Changes that share one transaction at most.
+const GROUP_MAX: usize = 1024;
+/// Changes that may wait; beyond it callers wait to enter.
+const QUEUE_MAX: usize = 4096;
+/// The emitter named on every leaf this office writes.
+const EMITTER: &str = "office";
+
+/// How many rows a statement must touch for the change to stand.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Expect {
+    /// Any number, also none.
+    Any,
+    /// Exactly this many; anything else undoes the whole change as a conflict.
+    Rows(usize),
+}
+
+/// One row write: SQL text with `$n`, its parameters, and what must be true of it.
+#[derive(Debug, Clone)]
+pub struct Write {
+    sql: &'static str,
+    params: Vec<Value>,
+    expect: Expect,
+}
+
+impl Write {
+    /// A write that may touch any number of rows.
+    pub fn new(sql: &'static str, params: Vec<Value>) -> Self {
+        Self { sql, params, expect: Expect::Any }
+    }
+
+    /// A write that must touch exactly one row: an insert, or an update guarded by its version or state.
+    pub fn one(sql: &'static str, params: Vec<Value>) -> Self {
+        Self { sql, params, expect: Expect::Rows(1) }
+    }
+}
+
+/// Something that must happen later, at least once, with effect at most once.
+#[derive(Debug, Clone)]
+pub struct Job {
+    /// Which handler takes it, e.g. `response.apply`.
+    pub kind: &'static str,
+    /// What it is about.
+    pub subject: String,
+    /// What the handler needs beyond the subject.
+    pub payload: serde_json::Value,
+    /// Not before this instant.
+    pub due_at: Timestamp,
+}
+
+/// A caller's own key for a request that may be sent twice.
+#[derive(Debug, Clone)]
+pub struct Idempotency {
+    /// The caller's key, unique within its organisation.
+    pub key: String,
+    /// SHA-256 of what was asked, in hexadecimal.
+    pub request: String,
+}
+
+/// Everything that one decision changes.
+#[derive(Debug, Clone)]
+pub struct Change {
+    /// The command's name as audited, e.g. `intake.file`.
+    pub command: &'static str,
+    /// What was changed: the identifier a reader would look up.
+    pub subject: String,
+    /// What the public log says.
+    pub fact: Fact,
+    /// What the log only commits to (salted); kept beside the audit entry.
+    pub payload: serde_json::Value,
+    /// Rows to write.
+    pub writes: Vec<Write>,
+    /// What must happen later.
+    pub jobs: Vec<Job>,
+    /// Set when the caller may repeat the request.
+    pub idempotency: Option<Idempotency>,
+}
+
+impl Change {
+    /// A change of `subject` with no rows yet.
+    pub fn new(command: &'static str, subject: impl Into<String>, fact: Fact) -> Self {
+        Self {
+            command,
+            subject: subject.into(),
+            fact,
+            payload: serde_json::Value::Null,
+            writes: Vec::new(),
+            jobs: Vec::new(),
+            idempotency: None,
+        }
+    }
+
+    /// A change that the log records as an `office.change` of `subject` by `command`.
+    pub fn office(command: &'static str, subject: impl Into<String>) -> Self {
+        let subject = subject.into();
+        let fact = Fact::OfficeChange { command: command.to_owned(), subject: subject.clone() };
+        Self::new(command, subject, fact)
+    }
+
+    /// With what the log commits to.
+    #[must_use]
+    pub fn payload(mut self, payload: serde_json::Value) -> Self {
+        self.payload = payload;
+        self
+    }
+
+    /// With one more row write.
+    #[must_use]
+    pub fn write(mut self, write: Write) -> Self {
+        self.writes.push(write);
+        self
+    }
+
+    /// With one more job.
+    #[must_use]
+    pub fn job(mut self, job: Job) -> Self {
+        self.jobs.push(job);
+        self
+    }
+
+    /// With the caller's key for repeats.
+    #[must_use]
+    pub fn once(mut self, key: Option<Idempotency>) -> Self {
+        self.idempotency = key;
+        self
+    }
+}
+
+/// What a caller gets once its change is durable.
+#[derive(Debug, Clone)]
+pub struct Committed {
+    /// Index of the leaf in the log.
+    pub position: u64,
+    /// When it was sequenced.
+    pub at: Timestamp,
+    /// RFC 6962 leaf hash.
+    pub leaf: Digest,
+    /// Commitment to the payload, as it stands in the leaf.
+    pub commitment: Digest,
+}
+
+/// Why a change did not happen. Nothing of it was kept.
+#[derive(Debug, thiserror::Error)]
+pub enum CommitFailure {
+    /// Somebody else changed the same thing first, or it is not in the state the change expects.
+    #[error("`{subject}` was changed meanwhile or is not in the expected state")]
+    Conflict {
+        /// What was to be changed.
+        subject: String,
+    },
+    /// The same idempotency key was used before.
+    #[error("the idempotency key was used before")]
+    Repeated {
+        /// What the first request made.
+        subject: String,
+        /// Where the log has it.
+        position: u64,
+        /// Whether the repeated request was the same as the first.
+        same_request: bool,
+    },
+    /// The leaf would be larger than the log takes.
+    #[error("the log cannot hold this entry: {0}")]
+    Leaf(String),
+    /// The store failed.
+    #[error("the store failed")]
+    Store(#[from] StoreFailure),
+    /// The disk did not take the transaction; nothing of it was kept.
+    #[error("the disk did not take the change")]
+    NotDurable,
+    /// The program is stopping; the change was not made.
+    #[error("the program is stopping")]
+    Stopping,
+}
+
+struct Waiting {
+    actor: Actor,
+    change: Change,
+    answer: oneshot::Sender<Result<Committed, CommitFailure>>,
+}
+
+/// Who acts, as the audit entry and the leaf hold it.
+struct Actor {
+    person: String,
+    org: String,
+    hat: String,
+}
+
+/// The commit door. Cheap to clone; all clones lead to the same thread.
+#[derive(Clone)]
+pub struct Door {
+    queue: mpsc::Sender<Waiting>,
+    size: watch::Receiver<u64>,
+}
+
+impl Door {
+    /// Opens the door over `store`: starts the writing thread.
+    pub fn open(store: &Store, clock: Clock) -> Result<Self, CommitFailure> {
+        let connection = store.writer()?;
+        let chain = Chain::load(&connection)?;
+        let (queue, waiting) = mpsc::channel(QUEUE_MAX);
+        let (grown, size) = watch::channel(chain.next);
+        let scribe = Scribe { connection, chain, clock, grown };
+        std::thread::Builder::new()
+            .name("commit".to_owned())
+            .spawn(move || scribe.run(waiting))
+            .map_err(|problem| CommitFailure::Store(StoreFailure::Io(problem)))?;
+        Ok(Self { queue, size })
+    }
+
+    /// Makes `change` durable under `ctx`'s hat, or changes nothing.
+    pub async fn commit(&self, ctx: &Ctx, change: Change) -> Result<Committed, CommitFailure> {
+        let actor = Actor {
+            person: ctx.person.to_string(),
+            org: ctx.org.to_string(),
+            hat: ctx.hat.id().to_owned(),
+        };
+        let (answer, answered) = oneshot::channel();
+        let waiting = Waiting { actor, change, answer };
+        self.queue.send(waiting).await.map_err(|_| CommitFailure::Stopping)?;
+        answered.await.map_err(|_| CommitFailure::Stopping)?
+    }
+
+    /// Follows the number of durable leaves.
+    pub fn size(&self) -> watch::Receiver<u64> {
+        self.size.clone()
+    }
+}
+
+/// The end of the log as the next leaf needs it.
+#[derive(Clone)]
+struct Chain {
+    next: u64,
+    previous: Option<Digest>,
+    last: Timestamp,
+}
+
+impl Chain {
+    fn load(connection: &Connection) -> Result<Self, StoreFailure> {
+        let found = connection.query_row(
+            "SELECT position, bytes FROM office_leaf ORDER BY position DESC LIMIT 1",
+            [],
+            |row| Ok((row.get::<_, i64>(0)?, row.get::<_, Vec<u8>>(1)?)),
+        );
+        let (position, bytes) = match found {
+            Ok(found) => found,
+            Err(rusqlite::Error::QueryReturnedNoRows) => {
+                return Ok(Self { next: 0, previous: None, last: Timestamp::UNIX_EPOCH });
+            }
+            Err(problem) => return Err(problem.into()),
+        };
+        let damaged = |what: &str| StoreFailure::Damaged(format!("leaf {position}: {what}"));
+        let leaf = Leaf::decode(&bytes).map_err(|problem| damaged(&problem.to_string()))?;
+        let last = leaf.time.parse().map_err(|_| damaged("its time"))?;
+        let next = u64::try_from(position).map_err(|_| damaged("its position"))? + 1;
+        Ok(Self { next, previous: Some(noroshi_ledger::tree::leaf_hash(&bytes)), last })
+    }
+}
+
+struct Scribe {
+    connection: Connection,
+    chain: Chain,
+    clock: Clock,
+    grown: watch::Sender<u64>,
+}
+
+impl Scribe {
+    fn run(mut self, mut waiting: mpsc::Receiver<Waiting>) {
+        let mut group = Vec::with_capacity(GROUP_MAX);
+        while waiting.blocking_recv_many(&mut group, GROUP_MAX) > 0 {
+            self.write_group(&mut group);
+        }
+    }
+
+    fn write_group(&mut self, group: &mut Vec<Waiting>) {
+        let chain_before = self.chain.clone();
+        let mut answers = Vec::with_capacity(group.len());
+        let result = self.transact(group, &mut answers);
+        if let Err(problem) = &result {
+            tracing::error!(%problem, "a group of changes was not committed");
+            self.chain = chain_before;
+        }
+        // INVARIANT: no caller hears success before the transaction is on disk.
+        let durable = result.is_ok();
+        if durable {
+            self.grown.send_replace(self.chain.next);
+        }
+        for waiting in group.drain(..) {
+            drop(waiting.answer.send(Err(CommitFailure::NotDurable)));
+        }
+        for (sender, answer) in answers {
+            let answer = if durable { answer } else { answer.and(Err(CommitFailure::NotDurable)) };
+            // A caller that went away (a closed connection) has its change all the same.
+            drop(sender.send(answer));
+        }
+    }
+
+    fn transact(&mut self, group: &mut Vec<Waiting>, answers: &mut Answers) -> Result<(), StoreFailure> {
+        let now = self.clock.now().max(self.chain.last);
+        execute(&self.connection, "BEGIN IMMEDIATE", &[])?;
+        for Waiting { actor, change, answer } in group.drain(..) {
+            let outcome = apply_alone(&self.connection, &mut self.chain, now, &actor, &change);
+            answers.push((answer, outcome));
+        }
+        let committed = execute(&self.connection, "COMMIT", &[]);
+        if committed.is_err() {
+            drop(execute(&self.connection, "ROLLBACK", &[]));
+        }
+        committed.map(drop).map_err(StoreFailure::from)
+    }
+}
+
+type Answers = Vec<(oneshot::Sender<Result<Committed, CommitFailure>>, Result<Committed, CommitFailure>)>;
+
+fn apply_alone(
+    connection: &Connection,
+    chain: &mut Chain,
+    now: Timestamp,
+    actor: &Actor,
+    change: &Change,
+) -> Result<Committed, CommitFailure> {
+    execute(connection, "SAVEPOINT change", &[]).map_err(StoreFailure::from)?;
+    let before = chain.clone();
+    let outcome = apply(connection, chain, now, actor, change);
+    if outcome.is_err() {
+        *chain = before;
+        execute(connection, "ROLLBACK TO change", &[]).map_err(StoreFailure::from)?;
+    }
+    execute(connection, "RELEASE change", &[]).map_err(StoreFailure::from)?;
+    outcome
+}
+
+fn apply(
+    connection: &Connection,
+    chain: &mut Chain,
+    now: Timestamp,
+    actor: &Actor,
+    change: &Change,
+) -> Result<Committed, CommitFailure> {
+    let position = chain.next;
+    if let Some(key) = &change.idempotency {
+        claim_key(connection, key, actor, change, position, now)?;
+    }
+    for write in &change.writes {
+        let touched = execute(connection, write.sql, &write.params);
+        match (touched, write.expect) {
+            (Ok(rows), Expect::Rows(wanted)) if rows != wanted => return Err(conflict(change)),
+            (Ok(_), Expect::Rows(_) | Expect::Any) => {}
+            (Err(problem), _) if is_constraint(&problem) => return Err(conflict(change)),
+            (Err(problem), _) => return Err(StoreFailure::from(problem).into()),
+        }
+    }
+    let committed = append(connection, chain, now, actor, change)?;
+    for job in &change.jobs {
+        let params = [
+            Value::from(position),
+            Value::from(job.kind),
+            Value::from(&job.subject),
+            Value::from(job.payload.to_string()),
+            Value::from(job.due_at),
+        ];
+        execute(connection, INSERT_JOB, &params).map_err(StoreFailure::from)?;
+    }
+    Ok(committed)
+}
+
+const INSERT_JOB: &str = "INSERT INTO office_outbox (position, kind, subject, payload, due_at) VALUES ($1, $2, $3, $4, $5)";
+const INSERT_LEAF: &str = "INSERT INTO office_leaf (position, bytes) VALUES ($1, $2)";
+const INSERT_AUDIT: &str = "INSERT INTO office_audit (position, at, person, hat, org, command, subject, salt, payload) \
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)";
+
+fn append(
+    connection: &Connection,
+    chain: &mut Chain,
+    now: Timestamp,
+    actor: &Actor,
+    change: &Change,
+) -> Result<Committed, CommitFailure> {
+    let mut salt = [0u8; 32];
+    fill_random(&mut salt);
+    let payload = serde_json_canonicalizer::to_string(&change.payload)
+        .map_err(|problem| CommitFailure::Leaf(problem.to_string()))?;
+    let sealed = commitment(&salt, payload.as_bytes());
+    let leaf = Leaf {
+        v: 1,
+        emitter: EMITTER.to_owned(),
+        sequence: chain.next,
+        previous: chain.previous,
+        time: stamp(now),
+        hat: actor.hat.clone(),
+        org: actor.org.clone(),
+        fact: change.fact.clone(),
+        commitment: sealed,
+    };
+    let bytes = leaf.encode().map_err(|problem| CommitFailure::Leaf(problem.to_string()))?;
+    let hash = noroshi_ledger::tree::leaf_hash(&bytes);
+    let position = chain.next;
+    execute(connection, INSERT_LEAF, &[Value::from(position), Value::Blob(bytes)]).map_err(StoreFailure::from)?;
+    let audit = [
+        Value::from(position),
+        Value::from(now),
+        Value::from(&actor.person),
+        Value::from(&actor.hat),
+        Value::from(&actor.org),
+        Value::from(change.command),
+        Value::from(&change.subject),
+        Value::Blob(salt.to_vec()),
+        Value::from(payload),
+    ];
+    execute(connection, INSERT_AUDIT, &audit).map_err(StoreFailure::from)?;
+    *chain = Chain { next: position + 1, previous: Some(hash), last: now };
+    Ok(Committed { position, at: now, leaf: hash, commitment: sealed })
+}
+
+fn claim_key(
+    connection: &Connection,
+    key: &Idempotency,
+    actor: &Actor,
+    change: &Change,
+    position: u64,
+    now: Timestamp,
+) -> Result<(), CommitFailure> {
+    let used = connection.query_row(
+        "SELECT request, subject, position FROM office_idempotency WHERE org = ?1 AND key = ?2",
+        [&actor.org, &key.key],
+        |row| Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?, row.get::<_, i64>(2)?)),
+    );
+    match used {
+        Ok((request, subject, position)) => Err(CommitFailure::Repeated {
+            subject,
+            position: u64::try_from(position).unwrap_or(0),
+            same_request: request == key.request,
+        }),
+        Err(rusqlite::Error::QueryReturnedNoRows) => {
+            let params = [
+                Value::from(&actor.org),
+                Value::from(&key.key),
+                Value::from(&key.request),
+                Value::from(&change.subject),
+                Value::from(position),
+                Value::from(now),
+            ];
+            execute(
+                connection,
+                "INSERT INTO office_idempotency (org, key, request, subject, position, created_at) \
+                 VALUES ($1, $2, $3, $4, $5, $6)",
+                &params,
+            )
+            .map_err(StoreFailure::from)?;
+            Ok(())
+        }
+        Err(problem) => Err(StoreFailure::from(problem).into()),
+    }
+}
+
+fn execute(connection: &Connection, sql: &str, params: &[Value]) -> rusqlite::Result<usize> {
+    let mut statement = connection.prepare_cached(sql)?;
+    bind(&mut statement, params)?;
+    statement.raw_execute()
+}
+
+fn is_constraint(problem: &rusqlite::Error) -> bool {
+    problem.sqlite_error_code() == Some(rusqlite::ErrorCode::ConstraintViolation)
+}
+
+fn conflict(change: &Change) -> CommitFailure {
+    CommitFailure::Conflict { subject: change.subject.clone() }
+}

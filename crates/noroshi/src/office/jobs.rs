@@ -1,0 +1,193 @@
+//! Jobs: what a commit promised would happen later. Level-triggered: the outbox table is the queue, a wake-up
+//! only makes it be looked at sooner.
+//!
+//! A handler may be run again after a kill, so it does its outside work idempotently and gives back a [`Change`];
+//! that change and the job's end stand in one transaction, so its effect on the record happens once.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::commit::{Change, CommitFailure, Write};
+use super::ctx::{Ctx, Via};
+use super::store::{StoreFailure, Value};
+use crate::house::House;
+
+/// Jobs looked at in one round.
+const ROUND_MAX: i64 = 64;
+/// The table is looked at this often even when nothing wakes the runner.
+const LOOK_AGAIN: Duration = Duration::from_secs(5);
+/// First and longest wait after a failed attempt.
+const BACKOFF_FIRST: SignedDuration = SignedDuration::from_millis(500);
+const BACKOFF_MAX: SignedDuration = SignedDuration::from_secs(300);
+
+/// One open row of the outbox.
+#[derive(Debug, Clone)]
+pub struct Task {
+    /// Row of the outbox.
+    pub job: i64,
+    /// The leaf that asked for it.
+    pub position: u64,
+    /// Which handler takes it.
+    pub kind: String,
+    /// What it is about.
+    pub subject: String,
+    /// What the handler needs beyond the subject.
+    pub payload: serde_json::Value,
+    /// When it was due.
+    pub due_at: Timestamp,
+}
+
+/// What a handler found.
+pub enum Outcome {
+    /// The work is done; this change records it under `ctx`.
+    Done(Ctx, Box<Change>),
+    /// Not now; try again, soon at first and then less often.
+    Later(String),
+}
+
+/// A handler's future.
+pub type Working = Pin<Box<dyn Future<Output = Result<Outcome, StoreFailure>> + Send>>;
+/// Takes a task of its kind. Must be safe to run again.
+pub type Handler = fn(Arc<House>, Task) -> Working;
+
+/// Every handler by the kind of job it takes. A kind without one stays open and is reported.
+pub fn handlers() -> BTreeMap<&'static str, Handler> {
+    let mut handlers: BTreeMap<&'static str, Handler> = BTreeMap::new();
+    for (kind, handler) in crate::response::jobs::HANDLERS {
+        handlers.insert(kind, *handler);
+    }
+    handlers
+}
+
+/// The house's own context, for finishing what somebody with authority began.
+pub fn house_ctx(house: &House, on_behalf: &Ctx) -> Ctx {
+    Ctx { via: Via::Job, now: house.clock.now(), ..on_behalf.clone() }
+}
+
+/// Runs jobs until the house stops.
+pub async fn run(house: Arc<House>) {
+    let handlers = handlers();
+    let mut grown = house.door.size();
+    let mut patience: BTreeMap<i64, Patience> = BTreeMap::new();
+    loop {
+        let wait = match round(&house, &handlers, &mut patience).await {
+            Ok(wait) => wait,
+            Err(problem) => {
+                tracing::error!(%problem, "the outbox could not be read");
+                LOOK_AGAIN
+            }
+        };
+        tokio::select! {
+            () = tokio::time::sleep(wait) => {}
+            changed = grown.changed() => if changed.is_err() { return },
+        }
+    }
+}
+
+struct Patience {
+    wait: SignedDuration,
+    next: Timestamp,
+}
+
+async fn round(
+    house: &Arc<House>,
+    handlers: &BTreeMap<&'static str, Handler>,
+    patience: &mut BTreeMap<i64, Patience>,
+) -> Result<Duration, StoreFailure> {
+    let now = house.clock.now();
+    let open = house.store.read(move |reader| due(reader, now)).await?;
+    let still_open: BTreeSet<i64> = open.iter().map(|task| task.job).collect();
+    patience.retain(|job, _| still_open.contains(job));
+    for task in open {
+        let Some(handler) = handlers.get(task.kind.as_str()) else {
+            tracing::error!(kind = task.kind, job = task.job, "no handler for this kind of job");
+            continue;
+        };
+        if patience.get(&task.job).is_some_and(|patience| patience.next > now) {
+            continue;
+        }
+        let job = task.job;
+        match attempt(house, *handler, task).await {
+            Ok(()) => drop(patience.remove(&job)),
+            Err(note) => {
+                let wait = patience.get(&job).map_or(BACKOFF_FIRST, |before| (before.wait * 2).min(BACKOFF_MAX));
+                tracing::warn!(job, note, wait = %wait, "a job will be tried again");
+                patience.insert(job, Patience { wait, next: house.clock.now() + wait });
+            }
+        }
+    }
+    let next_due = house.store.read(next_due).await?;
+    let soonest = patience.values().map(|patience| patience.next).chain(next_due).min();
+    Ok(until(house.clock.now(), soonest))
+}
+
+fn until(now: Timestamp, soonest: Option<Timestamp>) -> Duration {
+    let wait = soonest.map_or(LOOK_AGAIN, |at| {
+        Duration::try_from(at.duration_since(now)).unwrap_or(Duration::ZERO)
+    });
+    // Never spin on a job whose handler is missing.
+    wait.clamp(Duration::from_millis(20), LOOK_AGAIN)
+}
+
+async fn attempt(house: &Arc<House>, handler: Handler, task: Task) -> Result<(), String> {
+    let job = task.job;
+    match handler(Arc::clone(house), task).await {
+        Ok(Outcome::Done(ctx, change)) => {
+            let close = Write::one(
+                "UPDATE office_outbox SET state = 'done' WHERE job = $1 AND state = 'open'",
+                vec![Value::Int(job)],
+            );
+            match house.door.commit(&ctx, change.write(close)).await {
+                // A conflict means another run of the same job was recorded first: nothing is left to do.
+                Ok(_) => Ok(()),
+                Err(CommitFailure::Conflict { .. }) => {
+                    let gone = house.store.read(move |reader| is_closed(reader, job)).await;
+                    if matches!(gone, Ok(true)) { Ok(()) } else { Err("a conflicting change".to_owned()) }
+                }
+                Err(problem) => Err(problem.to_string()),
+            }
+        }
+        Ok(Outcome::Later(note)) => Err(note),
+        Err(problem) => Err(problem.to_string()),
+    }
+}
+
+fn due(reader: &super::store::Reader<'_>, now: Timestamp) -> Result<Vec<Task>, StoreFailure> {
+    reader.all(
+        "SELECT job, position, kind, subject, payload, due_at FROM office_outbox \
+         WHERE state = 'open' AND due_at <= $1 ORDER BY due_at, job LIMIT $2",
+        &[Value::from(now), Value::Int(ROUND_MAX)],
+        |row| {
+            Ok(Task {
+                job: row.int(0)?,
+                position: row.count(1)?,
+                kind: row.text(2)?,
+                subject: row.text(3)?,
+                payload: row.json(4)?,
+                due_at: row.time(5)?,
+            })
+        },
+    )
+}
+
+fn next_due(reader: &super::store::Reader<'_>) -> Result<Option<Timestamp>, StoreFailure> {
+    let found = reader.first(
+        "SELECT min(due_at) FROM office_outbox WHERE state = 'open'",
+        &[],
+        |row| row.time_or_none(0),
+    )?;
+    Ok(found.flatten())
+}
+
+fn is_closed(reader: &super::store::Reader<'_>, job: i64) -> Result<bool, StoreFailure> {
+    let open = reader.number(
+        "SELECT count(*) FROM office_outbox WHERE job = $1 AND state = 'open'",
+        &[Value::Int(job)],
+    )?;
+    Ok(open == 0)
+}

@@ -1,0 +1,17 @@
+//! The office: the one door for change, and what stands around it.
+
+pub mod act;
+pub mod api;
+pub mod authorise;
+pub mod clock;
+pub mod commit;
+pub mod ctx;
+pub mod id;
+pub mod jobs;
+pub mod log;
+mod migrate;
+pub mod pages;
+pub mod passkey;
+pub mod people;
+pub mod secret;
+pub mod store;

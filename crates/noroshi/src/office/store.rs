@@ -1,0 +1,313 @@
+//! The store: SQLite in one folder, one writer, many readers.
+//!
+//! Rows are written by [`super::commit`] alone; everyone else reads through [`Store::read`]. SQL text keeps to
+//! what SQLite and PostgreSQL both understand (`$n`, `RETURNING`, `ON CONFLICT`), so that a second driver is a leaf.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use rusqlite::types::{ToSqlOutput, ValueRef};
+use rusqlite::{CachedStatement, Connection, OpenFlags, ToSql};
+
+/// Prepared statements kept a connection.
+const STATEMENTS_MAX: usize = 256;
+/// Idle read connections kept; more are opened under load and dropped afterwards.
+const READERS_IDLE_MAX: usize = 16;
+/// How long a reader waits for a lock that only a checkpoint could hold.
+const BUSY_WAIT: Duration = Duration::from_secs(5);
+
+/// One parameter or cell.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Value {
+    /// Absent.
+    Null,
+    /// A whole number, also used for truth values (0, 1).
+    Int(i64),
+    /// Text, JSON or a time stamp.
+    Text(String),
+    /// Bytes.
+    Blob(Vec<u8>),
+}
+
+impl From<&str> for Value {
+    fn from(text: &str) -> Self {
+        Self::Text(text.to_owned())
+    }
+}
+impl From<String> for Value {
+    fn from(text: String) -> Self {
+        Self::Text(text)
+    }
+}
+impl From<&String> for Value {
+    fn from(text: &String) -> Self {
+        Self::Text(text.clone())
+    }
+}
+impl From<i64> for Value {
+    fn from(number: i64) -> Self {
+        Self::Int(number)
+    }
+}
+impl From<u64> for Value {
+    fn from(number: u64) -> Self {
+        Self::Int(i64::try_from(number).unwrap_or(i64::MAX))
+    }
+}
+impl From<bool> for Value {
+    fn from(truth: bool) -> Self {
+        Self::Int(i64::from(truth))
+    }
+}
+impl From<Vec<u8>> for Value {
+    fn from(bytes: Vec<u8>) -> Self {
+        Self::Blob(bytes)
+    }
+}
+impl From<jiff::Timestamp> for Value {
+    fn from(at: jiff::Timestamp) -> Self {
+        Self::Text(super::clock::stamp(at))
+    }
+}
+impl<T: Into<Value>> From<Option<T>> for Value {
+    fn from(value: Option<T>) -> Self {
+        value.map_or(Self::Null, Into::into)
+    }
+}
+
+impl ToSql for Value {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        Ok(ToSqlOutput::Borrowed(match self {
+            Self::Null => ValueRef::Null,
+            Self::Int(number) => ValueRef::Integer(*number),
+            Self::Text(text) => ValueRef::Text(text.as_bytes()),
+            Self::Blob(bytes) => ValueRef::Blob(bytes),
+        }))
+    }
+}
+
+/// What can go wrong between the program and its store.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreFailure {
+    /// The database said no.
+    #[error("the store refused a statement")]
+    Sql(#[from] rusqlite::Error),
+    /// The data folder is of a later version of the program.
+    #[error("the data folder has schema {found}, this program knows up to {known}")]
+    Newer {
+        /// Schema number found in the folder.
+        found: i64,
+        /// Highest schema number this program knows.
+        known: i64,
+    },
+    /// A file of the data folder could not be read or written.
+    #[error("the data folder cannot be used")]
+    Io(#[from] std::io::Error),
+    /// The reading task was stopped with the program.
+    #[error("the program is stopping")]
+    Stopping,
+    /// A stored value is not what the schema promises.
+    #[error("a stored value is damaged: {0}")]
+    Damaged(String),
+}
+
+/// The folder's database and its idle read connections.
+pub struct Store {
+    path: PathBuf,
+    /// Owns the idle read connections; held only to push or pop.
+    idle: Mutex<Vec<Connection>>,
+}
+
+impl Store {
+    /// Opens or creates `DIR/noroshi.db` and brings its schema up to date.
+    pub fn open(dir: &Path) -> Result<Self, StoreFailure> {
+        std::fs::create_dir_all(dir)?;
+        let path = dir.join("noroshi.db");
+        let mut writer = open_writer(&path)?;
+        super::migrate::migrate(&mut writer)?;
+        Ok(Self { path, idle: Mutex::new(Vec::new()) })
+    }
+
+    /// The one connection that may write. Called once, by [`super::commit`].
+    pub(super) fn writer(&self) -> Result<Connection, StoreFailure> {
+        open_writer(&self.path)
+    }
+
+    /// Runs `work` on a read-only connection, off the async threads, and gives its answer.
+    pub async fn read<T, F>(self: &std::sync::Arc<Self>, work: F) -> Result<T, StoreFailure>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Reader<'_>) -> Result<T, StoreFailure> + Send + 'static,
+    {
+        let store = std::sync::Arc::clone(self);
+        tokio::task::spawn_blocking(move || store.read_now(work))
+            .await
+            .map_err(|_| StoreFailure::Stopping)?
+    }
+
+    /// [`Store::read`] for threads that may block.
+    pub fn read_now<T>(
+        &self,
+        work: impl FnOnce(&Reader<'_>) -> Result<T, StoreFailure>,
+    ) -> Result<T, StoreFailure> {
+        let taken = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        let mut connection = match taken {
+            Some(connection) => connection,
+            None => open_reader(&self.path)?,
+        };
+        let answer = {
+            // One snapshot for the whole read, so that a page never mixes two states.
+            let snapshot = connection.transaction()?;
+            let answer = work(&Reader { connection: &snapshot });
+            snapshot.finish()?;
+            answer
+        };
+        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        if idle.len() < READERS_IDLE_MAX {
+            idle.push(connection);
+        }
+        answer
+    }
+}
+
+/// A consistent snapshot to read from.
+pub struct Reader<'c> {
+    connection: &'c Connection,
+}
+
+impl Reader<'_> {
+    /// All rows of `sql`, each turned by `map`.
+    pub fn all<T>(
+        &self,
+        sql: &str,
+        params: &[Value],
+        mut map: impl FnMut(&Row<'_, '_>) -> Result<T, StoreFailure>,
+    ) -> Result<Vec<T>, StoreFailure> {
+        let mut statement = self.connection.prepare_cached(sql)?;
+        bind(&mut statement, params)?;
+        let mut rows = statement.raw_query();
+        let mut found = Vec::new();
+        while let Some(row) = rows.next()? {
+            found.push(map(&Row { row })?);
+        }
+        Ok(found)
+    }
+
+    /// The first row of `sql`, if any.
+    pub fn first<T>(
+        &self,
+        sql: &str,
+        params: &[Value],
+        map: impl FnOnce(&Row<'_, '_>) -> Result<T, StoreFailure>,
+    ) -> Result<Option<T>, StoreFailure> {
+        let mut statement = self.connection.prepare_cached(sql)?;
+        bind(&mut statement, params)?;
+        let mut rows = statement.raw_query();
+        match rows.next()? {
+            Some(row) => Ok(Some(map(&Row { row })?)),
+            None => Ok(None),
+        }
+    }
+
+    /// A count or another single number; 0 when there is no row or it is absent.
+    pub fn number(&self, sql: &str, params: &[Value]) -> Result<i64, StoreFailure> {
+        Ok(self.first(sql, params, |row| row.int_or_none(0))?.flatten().unwrap_or(0))
+    }
+}
+
+/// One row, read by column position.
+pub struct Row<'r, 's> {
+    row: &'r rusqlite::Row<'s>,
+}
+
+impl Row<'_, '_> {
+    /// Text of column `at`.
+    pub fn text(&self, at: usize) -> Result<String, StoreFailure> {
+        Ok(self.row.get(at)?)
+    }
+    /// Text of column `at`, or `None` when absent.
+    pub fn text_or_none(&self, at: usize) -> Result<Option<String>, StoreFailure> {
+        Ok(self.row.get(at)?)
+    }
+    /// Whole number of column `at`.
+    pub fn int(&self, at: usize) -> Result<i64, StoreFailure> {
+        Ok(self.row.get(at)?)
+    }
+    /// Whole number of column `at`, or `None` when absent.
+    pub fn int_or_none(&self, at: usize) -> Result<Option<i64>, StoreFailure> {
+        Ok(self.row.get(at)?)
+    }
+    /// Number that is never negative, such as a position.
+    pub fn count(&self, at: usize) -> Result<u64, StoreFailure> {
+        u64::try_from(self.int(at)?).map_err(|_| StoreFailure::Damaged(format!("column {at} is negative")))
+    }
+    /// Truth value of column `at`.
+    pub fn truth(&self, at: usize) -> Result<bool, StoreFailure> {
+        Ok(self.int(at)? != 0)
+    }
+    /// Bytes of column `at`.
+    pub fn blob(&self, at: usize) -> Result<Vec<u8>, StoreFailure> {
+        Ok(self.row.get(at)?)
+    }
+    /// Instant of column `at` (see [`super::clock::stamp`]).
+    pub fn time(&self, at: usize) -> Result<jiff::Timestamp, StoreFailure> {
+        parse_time(&self.text(at)?)
+    }
+    /// Instant of column `at`, or `None` when absent.
+    pub fn time_or_none(&self, at: usize) -> Result<Option<jiff::Timestamp>, StoreFailure> {
+        self.text_or_none(at)?.as_deref().map(parse_time).transpose()
+    }
+    /// JSON of column `at` as `T`.
+    pub fn json<T: serde::de::DeserializeOwned>(&self, at: usize) -> Result<T, StoreFailure> {
+        serde_json::from_str(&self.text(at)?)
+            .map_err(|problem| StoreFailure::Damaged(format!("column {at}: {problem}")))
+    }
+}
+
+fn parse_time(text: &str) -> Result<jiff::Timestamp, StoreFailure> {
+    text.parse().map_err(|_| StoreFailure::Damaged(format!("`{text}` is no instant")))
+}
+
+/// Parameter names; a statement has at most this many.
+const NAMES: [&str; 24] = [
+    "$1", "$2", "$3", "$4", "$5", "$6", "$7", "$8", "$9", "$10", "$11", "$12", "$13", "$14", "$15", "$16",
+    "$17", "$18", "$19", "$20", "$21", "$22", "$23", "$24",
+];
+
+/// Binds `params` to `$1`, `$2`, … whatever their order in the text.
+pub(super) fn bind(statement: &mut CachedStatement<'_>, params: &[Value]) -> rusqlite::Result<()> {
+    if statement.parameter_count() != params.len() || params.len() > NAMES.len() {
+        return Err(rusqlite::Error::InvalidParameterCount(params.len(), statement.parameter_count()));
+    }
+    for (name, value) in NAMES.iter().zip(params) {
+        let at = statement
+            .parameter_index(name)?
+            .ok_or_else(|| rusqlite::Error::InvalidParameterName((*name).to_owned()))?;
+        statement.raw_bind_parameter(at, value)?;
+    }
+    Ok(())
+}
+
+fn open_writer(path: &Path) -> Result<Connection, StoreFailure> {
+    let connection = Connection::open(path)?;
+    connection.pragma_update(None, "journal_mode", "wal")?;
+    // Durable means durable: the answer is given only after the disk has the log of the transaction.
+    connection.pragma_update(None, "synchronous", "full")?;
+    tune(&connection)?;
+    Ok(connection)
+}
+
+fn open_reader(path: &Path) -> Result<Connection, StoreFailure> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags)?;
+    tune(&connection)?;
+    Ok(connection)
+}
+
+fn tune(connection: &Connection) -> Result<(), StoreFailure> {
+    connection.pragma_update(None, "foreign_keys", "on")?;
+    connection.busy_timeout(BUSY_WAIT)?;
+    connection.set_prepared_statement_cache_capacity(STATEMENTS_MAX);
+    Ok(())
+}

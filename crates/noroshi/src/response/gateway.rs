@@ -1,0 +1,12 @@
+//! An operator's actuator gateway.
+
+use crate::cli::{Ended, Format};
+
+/// Verbs.
+#[derive(Debug, clap::Subcommand)]
+pub enum Verb {}
+
+/// Runs a verb.
+pub async fn run(verb: Verb, _format: Format) -> Ended {
+    match verb {}
+}

@@ -1,0 +1,8 @@
+//! Measures: asked for, decided by the commission, carried out at consenting operators, ended, reported.
+
+pub mod act;
+pub mod api;
+pub mod gateway;
+pub mod jobs;
+pub mod pages;
+pub mod read;

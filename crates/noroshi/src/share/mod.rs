@@ -1,0 +1,7 @@
+//! Sharing: releases to an audience, and the TAXII 2.1 collections partners read.
+
+pub mod act;
+pub mod api;
+pub mod pages;
+pub mod read;
+pub mod taxii;

@@ -1,0 +1,7 @@
+//! Selection: certificates and sightings from the sensors, selectors to them.
+
+pub mod act;
+pub mod api;
+pub mod cli;
+pub mod pages;
+pub mod read;

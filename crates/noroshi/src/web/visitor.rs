@@ -1,0 +1,297 @@
+//! Who is calling: a browser with a session, or a program with a token.
+
+use std::sync::Arc;
+
+use axum::extract::{FromRequest, FromRequestParts, OptionalFromRequestParts, Request};
+use axum::http::header::{ACCEPT_LANGUAGE, AUTHORIZATION, CONTENT_TYPE, COOKIE, ORIGIN};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse, Redirect, Response};
+use base64::Engine as _;
+
+use super::form::Values;
+use super::locale::{Lang, Words};
+use super::refusal::{Failure, Refusal};
+use crate::house::House;
+use crate::office::ctx::Ctx;
+use crate::office::people::{self, HeldHat, Session};
+use crate::office::secret;
+
+/// Name of the session cookie.
+pub const SESSION_COOKIE: &str = "noroshi_session";
+
+/// Names the request in answers and in the operator's log.
+#[derive(Debug, Clone)]
+pub struct RequestId(pub String);
+
+/// A browser with an open session.
+#[derive(Debug, Clone)]
+pub struct Visitor {
+    /// The session.
+    pub session: Session,
+    /// The context to act in.
+    pub ctx: Ctx,
+    /// Path and query of the page asked for.
+    pub path: String,
+    /// Nonce for inline scripts of the answer.
+    pub nonce: String,
+    /// Language of the answer: `?lang=` once, else the account's.
+    pub lang: Lang,
+    /// Every hat this person holds.
+    pub hats: Vec<HeldHat>,
+}
+
+impl Visitor {
+    /// The words of the reader's language.
+    pub fn words(&self) -> Words {
+        Words::new(self.lang)
+    }
+}
+
+/// A browser without a session: the sign-in and set-up pages, and error pages.
+#[derive(Debug, Clone)]
+pub struct Stranger {
+    /// Language of the answer.
+    pub lang: Lang,
+    /// Theme of the answer.
+    pub theme: String,
+    /// Path and query of the page asked for.
+    pub path: String,
+    /// Nonce for inline scripts of the answer.
+    pub nonce: String,
+}
+
+impl FromRequestParts<Arc<House>> for Stranger {
+    type Rejection = std::convert::Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _house: &Arc<House>) -> Result<Self, Self::Rejection> {
+        Ok(Self::of(&parts.headers, &parts.uri, nonce(&parts.extensions)))
+    }
+}
+
+impl Stranger {
+    /// What a request without a session tells of its reader.
+    pub fn of(headers: &HeaderMap, uri: &axum::http::Uri, nonce: String) -> Self {
+        let accept = headers.get(ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok());
+        let path = uri.path_and_query().map_or("/", |whole| whole.as_str()).to_owned();
+        Self {
+            lang: Lang::negotiate(lang_asked(uri), cookie(headers, "lang").as_deref(), accept),
+            theme: cookie(headers, "theme").unwrap_or_else(|| "system".to_owned()),
+            path,
+            nonce,
+        }
+    }
+}
+
+fn lang_asked(uri: &axum::http::Uri) -> Option<&str> {
+    uri.query()?.split('&').find_map(|pair| pair.strip_prefix("lang="))
+}
+
+fn nonce(extensions: &axum::http::Extensions) -> String {
+    extensions.get::<super::Nonce>().map_or_else(String::new, |nonce| nonce.0.clone())
+}
+
+/// A page asked for without a session leads to the sign-in page and back.
+pub enum NoVisitor {
+    /// To the sign-in page.
+    SignIn(String),
+    /// Something else was wrong.
+    Failed(Failure),
+}
+
+impl IntoResponse for NoVisitor {
+    fn into_response(self) -> Response {
+        match self {
+            Self::SignIn(path) => Redirect::to(&sign_in_address(&path)).into_response(),
+            Self::Failed(failure) => failure.into_response(),
+        }
+    }
+}
+
+fn sign_in_address(path: &str) -> String {
+    if path == "/" { "/login".to_owned() } else { format!("/login?next={}", percent(path)) }
+}
+
+/// Percent-encodes everything but unreserved characters (RFC 3986 §2.3).
+pub fn percent(text: &str) -> String {
+    use std::fmt::Write as _;
+    text.bytes().fold(String::with_capacity(text.len()), |mut encoded, byte| {
+        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+            encoded.push(char::from(byte));
+        } else {
+            let _ok = write!(encoded, "%{byte:02X}");
+        }
+        encoded
+    })
+}
+
+impl FromRequestParts<Arc<House>> for Visitor {
+    type Rejection = NoVisitor;
+
+    async fn from_request_parts(parts: &mut Parts, house: &Arc<House>) -> Result<Self, NoVisitor> {
+        let path = parts.uri.path_and_query().map_or("/", |whole| whole.as_str()).to_owned();
+        match find_visitor(parts, house, &path).await {
+            Ok(Some(visitor)) => Ok(visitor),
+            Ok(None) => Err(NoVisitor::SignIn(path)),
+            Err(failure) => Err(NoVisitor::Failed(failure)),
+        }
+    }
+}
+
+impl OptionalFromRequestParts<Arc<House>> for Visitor {
+    type Rejection = Failure;
+
+    async fn from_request_parts(parts: &mut Parts, house: &Arc<House>) -> Result<Option<Self>, Failure> {
+        let path = parts.uri.path_and_query().map_or("/", |whole| whole.as_str()).to_owned();
+        find_visitor(parts, house, &path).await
+    }
+}
+
+async fn find_visitor(parts: &Parts, house: &Arc<House>, path: &str) -> Result<Option<Visitor>, Failure> {
+    let Some(secret) = cookie(&parts.headers, SESSION_COOKIE) else { return Ok(None) };
+    let now = house.clock.now();
+    let found = house
+        .store
+        .read(move |reader| {
+            let Some(session) = people::find_session(reader, &secret, now)? else { return Ok(None) };
+            let hats = people::hats_of(reader, &session.person)?;
+            Ok(Some((session, hats)))
+        })
+        .await?;
+    let (request, nonce) = (request_id(parts), nonce(&parts.extensions));
+    Ok(found.map(|(session, hats)| {
+        let ctx = people::session_ctx(&session, now, request);
+        let lang = Lang::negotiate(lang_asked(&parts.uri), Some(&session.lang), None);
+        Visitor { session, ctx, path: path.to_owned(), nonce, lang, hats }
+    }))
+}
+
+fn request_id(parts: &Parts) -> String {
+    parts.extensions.get::<RequestId>().map_or_else(String::new, |id| id.0.clone())
+}
+
+/// A cookie's value.
+pub fn cookie(headers: &HeaderMap, name: &str) -> Option<String> {
+    let pairs = headers.get_all(COOKIE).iter().filter_map(|value| value.to_str().ok());
+    pairs
+        .flat_map(|line| line.split(';'))
+        .filter_map(|pair| pair.trim().split_once('='))
+        .find(|(key, _)| *key == name)
+        .map(|(_, value)| value.to_owned())
+}
+
+/// A form sent by a signed-in browser, with its cross-site token checked.
+pub struct Posted {
+    /// Who sent it.
+    pub visitor: Visitor,
+    /// What was typed.
+    pub values: Values,
+}
+
+impl FromRequest<Arc<House>> for Posted {
+    type Rejection = NoVisitor;
+
+    async fn from_request(request: Request, house: &Arc<House>) -> Result<Self, NoVisitor> {
+        let (mut parts, body) = request.into_parts();
+        let visitor = <Visitor as FromRequestParts<Arc<House>>>::from_request_parts(&mut parts, house).await?;
+        let values = read_form(&parts, body, house).await.map_err(NoVisitor::Failed)?;
+        if !secret::same(values.get("csrf"), &visitor.session.csrf) {
+            return Err(NoVisitor::Failed(cross_site()));
+        }
+        Ok(Self { visitor, values })
+    }
+}
+
+/// A form sent before there is a session (sign-in, set-up): the page's origin stands in for the token.
+pub struct PostedByStranger {
+    /// What was typed.
+    pub values: Values,
+}
+
+impl FromRequest<Arc<House>> for PostedByStranger {
+    type Rejection = Failure;
+
+    async fn from_request(request: Request, house: &Arc<House>) -> Result<Self, Failure> {
+        let (parts, body) = request.into_parts();
+        Ok(Self { values: read_form(&parts, body, house).await? })
+    }
+}
+
+async fn read_form(parts: &Parts, body: axum::body::Body, house: &Arc<House>) -> Result<Values, Failure> {
+    same_origin(&parts.headers)?;
+    let is_form = parts
+        .headers
+        .get(CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok())
+        .is_some_and(|kind| kind.starts_with("application/x-www-form-urlencoded"));
+    if !is_form {
+        return Err(Refusal::new("NRS-HOUS-0006", StatusCode::UNSUPPORTED_MEDIA_TYPE).into());
+    }
+    let bytes = axum::body::to_bytes(body, house.config.web.body_bytes_max).await.map_err(|_| too_large())?;
+    Ok(Values::parse(&bytes))
+}
+
+/// The refusal of a body over the limit.
+pub fn too_large() -> Failure {
+    Refusal::new("NRS-HOUS-0007", StatusCode::PAYLOAD_TOO_LARGE).into()
+}
+
+fn cross_site() -> Failure {
+    Refusal::new("NRS-AUTH-0004", StatusCode::FORBIDDEN).into()
+}
+
+/// Browsers name the page a form came from; it must be ours. `Host` is what the browser believes it talks to.
+fn same_origin(headers: &HeaderMap) -> Result<(), Failure> {
+    let text = |name| headers.get(name).and_then(|value: &axum::http::HeaderValue| value.to_str().ok());
+    let site = text(axum::http::HeaderName::from_static("sec-fetch-site"));
+    if site.is_some_and(|site| site != "same-origin" && site != "none") {
+        return Err(cross_site());
+    }
+    let (origin, host) = (text(ORIGIN), text(axum::http::header::HOST));
+    let foreign = origin.is_some_and(|origin| {
+        let place = origin.split_once("://").map_or(origin, |(_, place)| place);
+        Some(place) != host
+    });
+    if foreign { Err(cross_site()) } else { Ok(()) }
+}
+
+/// A program with a bearer token, or a browser's session for reading the API by hand.
+#[derive(Debug, Clone)]
+pub struct Caller {
+    /// The context to act in.
+    pub ctx: Ctx,
+}
+
+impl FromRequestParts<Arc<House>> for Caller {
+    type Rejection = Failure;
+
+    async fn from_request_parts(parts: &mut Parts, house: &Arc<House>) -> Result<Self, Failure> {
+        if let Some(token) = bearer(&parts.headers) {
+            let (now, request) = (house.clock.now(), request_id(parts));
+            let found = house.store.read(move |reader| people::find_token(reader, &token, now, request)).await?;
+            return found
+                .map(|ctx| Self { ctx })
+                .ok_or_else(|| Refusal::new("NRS-AUTH-0002", StatusCode::UNAUTHORIZED).into());
+        }
+        let reading = parts.method.is_safe();
+        let visitor = if reading { find_visitor(parts, house, "").await? } else { None };
+        visitor
+            .map(|visitor| Self { ctx: visitor.ctx })
+            .ok_or_else(|| Refusal::new("NRS-AUTH-0001", StatusCode::UNAUTHORIZED).into())
+    }
+}
+
+/// The secret of `Authorization: Bearer …`, or the password of `Basic …` (what TAXII clients can send).
+fn bearer(headers: &HeaderMap) -> Option<String> {
+    let value = headers.get(AUTHORIZATION)?.to_str().ok()?;
+    let (scheme, rest) = value.split_once(' ')?;
+    if scheme.eq_ignore_ascii_case("bearer") {
+        return Some(rest.trim().to_owned());
+    }
+    if scheme.eq_ignore_ascii_case("basic") {
+        let decoded = base64::engine::general_purpose::STANDARD.decode(rest.trim()).ok()?;
+        let pair = String::from_utf8(decoded).ok()?;
+        return pair.split_once(':').map(|(_, password)| password.to_owned());
+    }
+    None
+}

@@ -1,0 +1,4 @@
+//! The one integration-test binary: the house driven from outside, over HTTP.
+
+mod commit;
+mod house;
