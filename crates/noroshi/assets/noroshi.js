@@ -1,0 +1,100 @@
+// Makes pages pleasanter; every page works without it. No dependencies, no other host.
+(() => {
+  "use strict";
+  const doc = document, root = doc.documentElement;
+  const words = doc.currentScript.dataset;
+  const $ = (css, from = doc) => from.querySelector(css);
+  const $$ = (css, from = doc) => [...from.querySelectorAll(css)];
+  root.classList.add("js");
+
+  // Theme: at once, without a reload; the cookie tells the server for the next page.
+  const themes = $("[data-theme-form]");
+  themes?.addEventListener("submit", (event) => {
+    const theme = event.submitter?.value;
+    if (!theme) return;
+    event.preventDefault();
+    root.dataset.theme = theme;
+    const secure = location.protocol === "https:" ? "; Secure" : "";
+    doc.cookie = `theme=${theme}; Path=/; Max-Age=31536000; SameSite=Lax${secure}`;
+    for (const button of $$("button", themes)) button.setAttribute("aria-pressed", button.value === theme);
+    themes.closest("details").open = false;
+  });
+
+  // Menus close on Escape and on a click elsewhere.
+  doc.addEventListener("click", (event) => {
+    for (const menu of $$("details.menu[open]")) if (!menu.contains(event.target)) menu.open = false;
+  });
+
+  // Forms that hold work: warn before it is lost.
+  let dirty = false;
+  doc.addEventListener("input", (event) => { if (event.target.closest("form[data-guard]")) dirty = true; });
+  addEventListener("beforeunload", (event) => { if (dirty) event.preventDefault(); });
+
+  // Ask before what cannot be undone; then submit with the button that was pressed.
+  const ask = $("#ask");
+  doc.addEventListener("submit", (event) => {
+    if (event.defaultPrevented) return;
+    const form = event.target, submitter = event.submitter;
+    const question = submitter?.dataset.confirm ?? form.dataset.confirm;
+    if (question && !form.confirmed && ask?.showModal) {
+      event.preventDefault();
+      $("#ask-text").textContent = question;
+      ask.returnValue = "no";
+      ask.onclose = () => {
+        if (ask.returnValue !== "yes") return;
+        form.confirmed = true;
+        form.requestSubmit(submitter);
+      };
+      ask.showModal();
+      return;
+    }
+    if (form.method !== "dialog") dirty = false;
+  });
+
+  // Deadlines tick. Far ones move by the minute, the last hour by the second.
+  const clocks = $$("time[data-countdown]").map((el) => [el, Date.parse(el.dateTime)]).filter(([, due]) => due);
+  const told = (seconds) => {
+    const d = Math.floor(seconds / 86400), h = Math.floor(seconds / 3600) % 24;
+    const m = Math.floor(seconds / 60) % 60, s = Math.floor(seconds % 60);
+    if (d >= 2) return d + words.day + (d < 7 ? " " + h + words.hour : "");
+    if (d || h) return d * 24 + h + words.hour + " " + m + words.minute;
+    return m + words.minute + " " + s + words.second;
+  };
+  const skew = Date.parse(words.now) - Date.now() || 0; // the server's clock counts, not the reader's
+  const tick = () => {
+    for (const [el, due] of clocks) {
+      const seconds = (due - Date.now() - skew) / 1000;
+      const text = (seconds < 0 ? words.over : words.left).replace("@", told(Math.abs(seconds)));
+      if (el.textContent !== text) el.textContent = text;
+    }
+  };
+  if (clocks.length) { tick(); setInterval(tick, 1000); }
+
+  // Copy.
+  doc.addEventListener("click", async (event) => {
+    const button = event.target.closest?.("[data-copy]");
+    if (!button) return;
+    try { await navigator.clipboard.writeText(button.dataset.copy); } catch { return; }
+    button.dataset.said = words.copied;
+    setTimeout(() => delete button.dataset.said, 1500);
+  });
+
+  // Keyboard: / search, ? help, g and a digit for the menu.
+  const keys = $("#keys");
+  const help = () => { if (keys?.showModal && !keys.open) keys.showModal(); };
+  $("[data-keys]")?.addEventListener("click", help);
+  let go = false;
+  doc.addEventListener("keydown", (event) => {
+    if (event.key === "Escape") {
+      for (const menu of $$("details.menu[open]")) { menu.open = false; $("summary", menu).focus(); }
+      return;
+    }
+    if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return;
+    if (event.target.closest("input, textarea, select, dialog, [contenteditable]")) return;
+    const search = $("[data-key-search]");
+    if (event.key === "/" && search) { event.preventDefault(); search.focus(); search.select(); }
+    else if (event.key === "?") { event.preventDefault(); help(); }
+    else if (go && /^[1-9]$/.test(event.key)) $$(".rail a")[event.key - 1]?.click();
+    go = event.key === "g";
+  });
+})();

@@ -1,0 +1,102 @@
+//! Which bytes does a page need besides itself, and under which address may a browser keep them for ever?
+//!
+//! Every asset is built into the program and served under a name that contains a hash of its
+//! content (`/assets/noroshi.1a2b3c4d.css`). A changed file has a changed address, so the answer is
+//! immutable and a browser asks once. No page names any other host.
+
+use std::sync::LazyLock;
+
+use axum::extract::Path;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use sha2::{Digest, Sha256};
+
+/// One embedded file.
+#[derive(Debug)]
+pub struct Asset {
+    /// The name in `assets/`, such as `noroshi.css`.
+    pub name: &'static str,
+    /// The address, with the hash in it.
+    pub href: String,
+    /// The media type.
+    pub media: &'static str,
+    /// The content.
+    pub bytes: &'static [u8],
+}
+
+/// How long a browser may keep what can never change: one year, as far as RFC 9111 advises.
+const CACHE: &str = "public, max-age=31536000, immutable";
+
+static ASSETS: LazyLock<[Asset; 3]> = LazyLock::new(|| {
+    [
+        asset("noroshi.css", "text/css; charset=utf-8", include_bytes!("../../assets/noroshi.css")),
+        asset("noroshi.js", "text/javascript; charset=utf-8", include_bytes!("../../assets/noroshi.js")),
+        asset("mark.svg", "image/svg+xml", include_bytes!("../../assets/mark.svg")),
+    ]
+});
+
+fn asset(name: &'static str, media: &'static str, bytes: &'static [u8]) -> Asset {
+    let digest = Sha256::digest(bytes);
+    let hash: String = digest.iter().take(4).map(|byte| format!("{byte:02x}")).collect();
+    let (stem, kind) = name.rsplit_once('.').unwrap_or((name, "bin"));
+    Asset { name, href: format!("/assets/{stem}.{hash}.{kind}"), media, bytes }
+}
+
+/// The address of an asset by its plain name; empty when there is none (a test asks for each).
+pub fn href(name: &str) -> &'static str {
+    ASSETS.iter().find(|asset| asset.name == name).map_or("", |asset| &asset.href)
+}
+
+/// The asset behind the last part of an address.
+pub fn find(file: &str) -> Option<&'static Asset> {
+    ASSETS.iter().find(|asset| asset.href.strip_prefix("/assets/") == Some(file))
+}
+
+/// `GET /assets/{file}`.
+pub async fn serve(Path(file): Path<String>) -> Response {
+    let Some(asset) = find(&file) else { return StatusCode::NOT_FOUND.into_response() };
+    let headers = [
+        (header::CONTENT_TYPE, HeaderValue::from_static(asset.media)),
+        (header::CACHE_CONTROL, HeaderValue::from_static(CACHE)),
+        (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
+    ];
+    (headers, asset.bytes).into_response()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_asset_is_found_by_its_own_address_only() {
+        for name in ["noroshi.css", "noroshi.js", "mark.svg"] {
+            let address = href(name);
+            let file = address.strip_prefix("/assets/").unwrap();
+            assert_eq!(find(file).unwrap().name, name);
+            assert_eq!(file.matches('.').count(), 2, "{file} carries no hash");
+        }
+        assert!(find("noroshi.css").is_none() && find("../Cargo.toml").is_none());
+        assert_eq!(href("absent.css"), "");
+    }
+
+    #[test]
+    fn what_a_page_loads_is_small_and_names_no_other_host() {
+        let limits = [("noroshi.css", 40_000), ("noroshi.js", 6_000), ("mark.svg", 2_000)];
+        for (name, bytes_max) in limits {
+            let asset = ASSETS.iter().find(|asset| asset.name == name).unwrap();
+            assert!(asset.bytes.len() < bytes_max, "{name} has {} bytes", asset.bytes.len());
+            let text = std::str::from_utf8(asset.bytes).unwrap();
+            for part in ["@import", "//fonts", "https://", "http://"] {
+                let foreign = text.matches(part).count() - text.matches("http://www.w3.org/2000/svg").count()
+                    * usize::from(part == "http://");
+                assert_eq!(foreign, 0, "{name} contains `{part}`");
+            }
+        }
+    }
+
+    #[test]
+    fn the_layers_of_the_style_sheet_are_declared_once_and_in_order() {
+        let css = include_str!("../../assets/noroshi.css");
+        assert!(css.contains("@layer tokens, base, layout, components, utilities;"));
+    }
+}

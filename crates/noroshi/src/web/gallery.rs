@@ -1,0 +1,166 @@
+//! Does every component render, in both languages, without a missing word or a broken reference?
+//!
+//! Test only: fictional pages made of every macro of `shell/macros.html`.
+
+use askama::Template;
+use jiff::{SignedDuration, Timestamp};
+
+use super::{DemoBar, ErrorPage, Flash, HatChoice, Link, NavItem, Pager, Persona, PersonBadge, Series};
+use super::{Shell, Step, StepState, Theme, Tone};
+use crate::web::forms::{Choice, FieldError, FormState};
+use crate::web::locale::{Lang, Words};
+
+/// One fictional page.
+#[derive(Template)]
+#[template(path = "shell/gallery.html")]
+pub(crate) struct Gallery {
+    shell: Shell,
+    page: &'static str,
+    due_late: Timestamp,
+    due_soon: Timestamp,
+    due_past: Timestamp,
+    pager: Pager,
+    series: Series,
+    steps: Vec<Step>,
+    form: FormState,
+    classes: Vec<Choice>,
+    sectors: Vec<Choice>,
+    impacts: Vec<Choice>,
+    decisions: Vec<Choice>,
+}
+
+impl Gallery {
+    fn w(&self, ja: &'static str, en: &'static str) -> &'static str {
+        pick(self.shell.words.lang(), ja, en)
+    }
+}
+
+fn pick(lang: Lang, ja: &'static str, en: &'static str) -> &'static str {
+    match lang {
+        Lang::Ja => ja,
+        Lang::En => en,
+    }
+}
+
+fn shell(lang: Lang, theme: Theme, title: &str, now: Timestamp) -> Shell {
+    let w = |ja, en| pick(lang, ja, en).to_owned();
+    let item = |href: &str, label, icon: &str, count, current| NavItem {
+        href: href.to_owned(),
+        label,
+        icon: icon.to_owned(),
+        count,
+        current,
+    };
+    let persona = |id: &str, label, org, current| Persona { id: id.to_owned(), label, org, current };
+    Shell {
+        theme,
+        person: Some(PersonBadge {
+            login: "analyst@nco.example".to_owned(),
+            org: w("国家サイバー統括室（架空）", "National Cybersecurity Office (fictional)"),
+            hat_label: w("分析官", "Analyst"),
+        }),
+        hats: vec![
+            HatChoice { id: "1".to_owned(), label: w("分析官", "Analyst"), current: true },
+            HatChoice { id: "2".to_owned(), label: w("演習統制", "Exercise director"), current: false },
+        ],
+        nav: vec![
+            item("/", w("ホーム", "Home"), "home", 0, false),
+            item("/intake", w("報告・届出", "Reports"), "report", 12, true),
+            item("/sift", w("選別", "Selection"), "sift", 0, false),
+            item("/analyse", w("状況図", "Picture"), "graph", 3, false),
+            item("/cases", w("案件", "Cases"), "case", 0, false),
+            item("/response", w("措置", "Measures"), "shield", 1, false),
+            item("/share", w("共有", "Sharing"), "share", 0, false),
+            item("/standard", w("統一基準", "Standard"), "check", 0, false),
+            item("/oversight", w("監理", "Oversight"), "scale", 0, false),
+            item("/ledger", w("台帳", "Ledger"), "ledger", 0, false),
+        ],
+        csrf: "token<&\">".to_owned(),
+        demo: Some(DemoBar {
+            personas: vec![
+                persona("op", w("報告担当", "Reporting officer"), w("架空みなと電力", "Fictional Power"), false),
+                persona("an", w("分析官", "Analyst"), w("統括室", "NCO"), true),
+                persona("po", w("執行官", "Measures officer"), w("警察", "Police"), false),
+                persona("co", w("委員", "Commissioner"), w("監理委員会", "Commission"), false),
+                persona("al", w("連絡官", "Liaison"), w("同盟国", "Ally"), false),
+            ],
+        }),
+        flash: Some(Flash {
+            tone: Tone::Ok,
+            text: w("報告 R-2026-0107 を受理しました。", "Report R-2026-0107 was accepted."),
+            code: String::new(),
+        }),
+        ..Shell::bare(Words::new(lang), title, "/intake?state=open", "n0nce", now)
+    }
+}
+
+fn form(lang: Lang, now: Timestamp) -> FormState {
+    let mut form = FormState::new();
+    form.set("title", pick(lang, "制御系端末から不審な通信", "Suspicious traffic from a control host"));
+    form.set_moment("aware", now);
+    form.set("class", "k1");
+    form.set("impact", "service\ndata");
+    form.set("hosts", "many");
+    form.fail("sector", FieldError::required());
+    form.fail("hosts", FieldError::number());
+    form
+}
+
+/// One of the fictional pages: `parts`, `form` or `paper`.
+pub(crate) fn gallery(page: &'static str, lang: Lang, theme: Theme, now: Timestamp) -> Gallery {
+    let w = |ja, en| pick(lang, ja, en).to_owned();
+    let hours = |n: i64| now + SignedDuration::from_hours(n);
+    let title = match page {
+        "form" => w("インシデントの報告", "Incident report"),
+        "paper" => w("依頼 M-2026-0012", "Request M-2026-0012"),
+        _ => w("報告・届出", "Reports"),
+    };
+    let step = |label, state| Step { label, state, href: String::new() };
+    let counts = [3, 5, 9, 14, 30, 44, 61, 58, 63, 40, 12, 4, 2, 1, 0, 0, 1, 0];
+    let exercise = page == "paper";
+    Gallery {
+        shell: Shell { exercise, ..shell(lang, theme, &title, now) },
+        page,
+        due_late: hours(29 * 24),
+        due_soon: hours(29),
+        due_past: hours(-75),
+        pager: Pager { previous: String::new(), next: "?after=12".to_owned(), total: Some(1281) },
+        series: Series::new(
+            counts.into_iter().enumerate().map(|(hour, n)| (format!("{hour:02}:00"), n)),
+            Some(9),
+        ),
+        steps: vec![
+            step(w("連絡先", "Contact"), StepState::Done),
+            step(w("発生した事象", "What happened"), StepState::Current),
+            step(w("影響", "Impact"), StepState::Todo),
+            step(w("確認と提出", "Check and file"), StepState::Todo),
+        ],
+        form: form(lang, now),
+        classes: vec![
+            Choice::with_help("k1", "K1", w("特定重要設備そのもの、またはその一部", "The critical equipment itself or a part of it")),
+            Choice::with_help("k2", "K2", w("設備につながる計算機", "A computer connected to the equipment")),
+            Choice::new("unknown", w("分からない", "Not known")),
+        ],
+        sectors: vec![Choice::new("power", w("電力", "Power")), Choice::new("health", w("医療", "Health"))],
+        impacts: vec![
+            Choice::new("service", w("役務の停止・低下", "Service stopped or degraded")),
+            Choice::new("data", w("情報の漏えいのおそれ", "Data may have leaked")),
+            Choice::new("none", w("影響なし", "No impact")),
+        ],
+        decisions: vec![
+            Choice::new("approve", w("承認する", "Approve")),
+            Choice::new("condition", w("条件を付けて承認する", "Approve with conditions")),
+            Choice::new("refuse", w("承認しない", "Refuse")),
+        ],
+    }
+}
+
+/// The error page.
+pub(crate) fn error_page(lang: Lang, theme: Theme, now: Timestamp) -> ErrorPage {
+    let shell = Shell { demo: None, flash: None, ..shell(lang, theme, "", now) };
+    let mut page = ErrorPage::plain(shell, 404, "0192f0c1-7d1e-7c40-9a37-2f5b7a61c0de");
+    page.code = "NRS-RESP-0007".to_owned();
+    let label = pick(lang, "措置の一覧", "All measures").to_owned();
+    page.links.push(Link { href: "/response".to_owned(), label });
+    page
+}
