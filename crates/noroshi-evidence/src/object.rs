@@ -247,11 +247,11 @@ impl StixObject {
         if text.len() > OBJECT_BYTES_MAX {
             return Err(ParseObject::TooLong);
         }
-        let mut scanner = Scanner::new(text);
+        let mut walk = Scanner::new(text);
         let mut members = Vec::new();
-        let scanned = scanner.value(&mut members).map_err(ParseObject::Syntax)?;
-        if !scanner.at_end() {
-            let end = Syntax { offset: scanner.offset(), expected: "the end of the text" };
+        let scanned = walk.value(&mut members).map_err(ParseObject::Syntax)?;
+        if !walk.at_end() {
+            let end = Syntax { offset: walk.offset(), expected: "the end of the text" };
             return Err(ParseObject::Syntax(end));
         }
         Self::from_scanned(scanned, &members)
