@@ -84,8 +84,8 @@ shell-asof = As of { $at }
 shell-asof-source = Source: { $source }
 shell-total =
     { $n ->
-        [one] { $n } item
-       *[other] { $n } items
+        [one] { $shown } item
+       *[other] { $shown } items
     }
 shell-range = { $from }–{ $to }
 shell-hidden = { $n } more, not shown
@@ -129,6 +129,7 @@ shell-error-summary =
         [one] One thing needs correcting
        *[other] { $n } things need correcting
     }
+shell-labelled = { $label }: { $text }
 shell-error-kept = What you typed has been kept.
 shell-unsaved = Some of what you typed is not saved. Leave this page?
 shell-error-required = Fill this in.
@@ -167,7 +168,7 @@ shell-keys-close = Close
 # The countdown that ticks in the browser: @ is where noroshi.js writes the time
 shell-left-pattern = @ left
 shell-overdue-pattern = @ overdue
-shell-unit-day = {" "}d
+shell-unit-day = {" "}days
 shell-unit-hour = {" "}h
 shell-unit-minute = {" "}min
 shell-unit-second = {" "}s

@@ -81,7 +81,10 @@ shell-yen = { $n }円
 # Figures and lists
 shell-asof = { $at } 現在
 shell-asof-source = 出所：{ $source }
-shell-total = 全{ $n }件
+shell-total =
+    { $n ->
+       *[other] 全{ $shown }件
+    }
 shell-range = { $from }–{ $to }件目
 shell-hidden = 他に{ $n }件（表示していません）
 shell-previous = 前へ
@@ -123,6 +126,7 @@ shell-error-summary =
     { $n ->
        *[other] { $n }か所を直してください
     }
+shell-labelled = { $label }：{ $text }
 shell-error-kept = 入力した内容は残っています。
 shell-unsaved = 保存していない入力があります。このページを離れますか。
 shell-error-required = 入力してください。

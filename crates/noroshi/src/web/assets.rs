@@ -30,14 +30,18 @@ const CACHE: &str = "public, max-age=31536000, immutable";
 static ASSETS: LazyLock<[Asset; 3]> = LazyLock::new(|| {
     [
         asset("noroshi.css", "text/css; charset=utf-8", include_bytes!("../../assets/noroshi.css")),
-        asset("noroshi.js", "text/javascript; charset=utf-8", include_bytes!("../../assets/noroshi.js")),
+        asset(
+            "noroshi.js",
+            "text/javascript; charset=utf-8",
+            include_bytes!("../../assets/noroshi.js"),
+        ),
         asset("mark.svg", "image/svg+xml", include_bytes!("../../assets/mark.svg")),
     ]
 });
 
 fn asset(name: &'static str, media: &'static str, bytes: &'static [u8]) -> Asset {
-    let digest = Sha256::digest(bytes);
-    let hash: String = digest.iter().take(4).map(|byte| format!("{byte:02x}")).collect();
+    let [a, b, c, d, ..] = <[u8; 32]>::from(Sha256::digest(bytes));
+    let hash = format!("{a:02x}{b:02x}{c:02x}{d:02x}");
     let (stem, kind) = name.rsplit_once('.').unwrap_or((name, "bin"));
     Asset { name, href: format!("/assets/{stem}.{hash}.{kind}"), media, bytes }
 }
@@ -53,6 +57,7 @@ pub fn find(file: &str) -> Option<&'static Asset> {
 }
 
 /// `GET /assets/{file}`.
+#[expect(clippy::unused_async, reason = "the router takes asynchronous handlers only")]
 pub async fn serve(Path(file): Path<String>) -> Response {
     let Some(asset) = find(&file) else { return StatusCode::NOT_FOUND.into_response() };
     let headers = [
@@ -87,8 +92,9 @@ mod tests {
             assert!(asset.bytes.len() < bytes_max, "{name} has {} bytes", asset.bytes.len());
             let text = std::str::from_utf8(asset.bytes).unwrap();
             for part in ["@import", "//fonts", "https://", "http://"] {
-                let foreign = text.matches(part).count() - text.matches("http://www.w3.org/2000/svg").count()
-                    * usize::from(part == "http://");
+                let foreign = text.matches(part).count()
+                    - text.matches("http://www.w3.org/2000/svg").count()
+                        * usize::from(part == "http://");
                 assert_eq!(foreign, 0, "{name} contains `{part}`");
             }
         }

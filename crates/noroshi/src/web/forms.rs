@@ -98,7 +98,11 @@ impl Choice {
     }
 
     /// A choice with a line of help.
-    pub fn with_help(value: impl Into<String>, label: impl Into<String>, help: impl Into<String>) -> Self {
+    pub fn with_help(
+        value: impl Into<String>,
+        label: impl Into<String>,
+        help: impl Into<String>,
+    ) -> Self {
         Self { help: help.into(), ..Self::new(value, label) }
     }
 }
@@ -110,6 +114,8 @@ pub struct FormState {
     errors: BTreeMap<String, FieldError>,
     /// Names in the order their errors were found, which is the order of the page.
     order: Vec<String>,
+    /// The label of field `x` is the message `<labels>-x`; empty when the form has no such keys.
+    labels: String,
 }
 
 impl FormState {
@@ -132,6 +138,19 @@ impl FormState {
                 .or_insert(kept);
         }
         form
+    }
+
+    /// Says where the labels of the fields stand in the locales, so that the summary of errors can name
+    /// them: with `intake-field`, the label of `title` is the message `intake-field-title`.
+    #[must_use]
+    pub fn labelled(self, prefix: impl Into<String>) -> Self {
+        Self { labels: prefix.into(), ..self }
+    }
+
+    /// The label of a field, when the locales have it; empty otherwise.
+    pub fn label(&self, name: &str, words: Words) -> String {
+        let key = format!("{}-{name}", self.labels);
+        if words.has(&key) { words.t(key) } else { String::new() }
     }
 
     /// Fills in a value, for example from the stage before.
@@ -247,7 +266,8 @@ impl FormState {
 
     /// The day of three separate fields; all empty is not an error, a day that does not exist is.
     pub fn day(&mut self, name: &str) -> Option<Date> {
-        let parts = ["year", "month", "day"].map(|part| fold_width(self.part(name, part)).trim().to_owned());
+        let parts = ["year", "month", "day"]
+            .map(|part| fold_width(self.part(name, part)).trim().to_owned());
         if parts.iter().all(String::is_empty) {
             return None;
         }

@@ -5,7 +5,9 @@
 use askama::Template;
 use jiff::{SignedDuration, Timestamp};
 
-use super::{DemoBar, ErrorPage, Flash, HatChoice, Link, NavItem, Pager, Persona, PersonBadge, Series};
+use super::{
+    DemoBar, ErrorPage, Flash, HatChoice, Link, NavItem, Pager, PersonBadge, Persona, Series,
+};
 use super::{Shell, Step, StepState, Theme, Tone};
 use crate::web::forms::{Choice, FieldError, FormState};
 use crate::web::locale::{Lang, Words};
@@ -51,7 +53,8 @@ fn shell(lang: Lang, theme: Theme, title: &str, now: Timestamp) -> Shell {
         count,
         current,
     };
-    let persona = |id: &str, label, org, current| Persona { id: id.to_owned(), label, org, current };
+    let persona =
+        |id: &str, label, org, current| Persona { id: id.to_owned(), label, org, current };
     Shell {
         theme,
         person: Some(PersonBadge {
@@ -61,7 +64,11 @@ fn shell(lang: Lang, theme: Theme, title: &str, now: Timestamp) -> Shell {
         }),
         hats: vec![
             HatChoice { id: "1".to_owned(), label: w("分析官", "Analyst"), current: true },
-            HatChoice { id: "2".to_owned(), label: w("演習統制", "Exercise director"), current: false },
+            HatChoice {
+                id: "2".to_owned(),
+                label: w("演習統制", "Exercise director"),
+                current: false,
+            },
         ],
         nav: vec![
             item("/", w("ホーム", "Home"), "home", 0, false),
@@ -78,7 +85,12 @@ fn shell(lang: Lang, theme: Theme, title: &str, now: Timestamp) -> Shell {
         csrf: "token<&\">".to_owned(),
         demo: Some(DemoBar {
             personas: vec![
-                persona("op", w("報告担当", "Reporting officer"), w("架空みなと電力", "Fictional Power"), false),
+                persona(
+                    "op",
+                    w("報告担当", "Reporting officer"),
+                    w("架空みなと電力", "Fictional Power"),
+                    false,
+                ),
                 persona("an", w("分析官", "Analyst"), w("統括室", "NCO"), true),
                 persona("po", w("執行官", "Measures officer"), w("警察", "Police"), false),
                 persona("co", w("委員", "Commissioner"), w("監理委員会", "Commission"), false),
@@ -95,8 +107,11 @@ fn shell(lang: Lang, theme: Theme, title: &str, now: Timestamp) -> Shell {
 }
 
 fn form(lang: Lang, now: Timestamp) -> FormState {
-    let mut form = FormState::new();
-    form.set("title", pick(lang, "制御系端末から不審な通信", "Suspicious traffic from a control host"));
+    let mut form = FormState::new().labelled("shell-gallery");
+    form.set(
+        "title",
+        pick(lang, "制御系端末から不審な通信", "Suspicious traffic from a control host"),
+    );
     form.set_moment("aware", now);
     form.set("class", "k1");
     form.set("impact", "service\ndata");
@@ -137,11 +152,25 @@ pub(crate) fn gallery(page: &'static str, lang: Lang, theme: Theme, now: Timesta
         ],
         form: form(lang, now),
         classes: vec![
-            Choice::with_help("k1", "K1", w("特定重要設備そのもの、またはその一部", "The critical equipment itself or a part of it")),
-            Choice::with_help("k2", "K2", w("設備につながる計算機", "A computer connected to the equipment")),
+            Choice::with_help(
+                "k1",
+                "K1",
+                w(
+                    "特定重要設備そのもの、またはその一部",
+                    "The critical equipment itself or a part of it",
+                ),
+            ),
+            Choice::with_help(
+                "k2",
+                "K2",
+                w("設備につながる計算機", "A computer connected to the equipment"),
+            ),
             Choice::new("unknown", w("分からない", "Not known")),
         ],
-        sectors: vec![Choice::new("power", w("電力", "Power")), Choice::new("health", w("医療", "Health"))],
+        sectors: vec![
+            Choice::new("power", w("電力", "Power")),
+            Choice::new("health", w("医療", "Health")),
+        ],
         impacts: vec![
             Choice::new("service", w("役務の停止・低下", "Service stopped or degraded")),
             Choice::new("data", w("情報の漏えいのおそれ", "Data may have leaked")),
@@ -163,4 +192,117 @@ pub(crate) fn error_page(lang: Lang, theme: Theme, now: Timestamp) -> ErrorPage 
     let label = pick(lang, "措置の一覧", "All measures").to_owned();
     page.links.push(Link { href: "/response".to_owned(), label });
     page
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    fn pages() -> Vec<(String, String)> {
+        let now = "2026-11-23T05:05:00Z".parse().unwrap();
+        let mut pages = Vec::new();
+        for lang in Lang::ALL {
+            for theme in Theme::ALL {
+                for page in ["parts", "form", "paper"] {
+                    let html = gallery(page, lang, theme, now).render().unwrap();
+                    pages.push((format!("{page} {} {}", lang.code(), theme.code()), html));
+                }
+                let html = error_page(lang, theme, now).render().unwrap();
+                pages.push((format!("error {} {}", lang.code(), theme.code()), html));
+            }
+        }
+        pages
+    }
+
+    /// The values of one attribute, everywhere in a page.
+    fn values<'a>(html: &'a str, attribute: &str) -> Vec<&'a str> {
+        let start = format!(" {attribute}=\"");
+        html.split(start.as_str()).skip(1).filter_map(|rest| rest.split('"').next()).collect()
+    }
+
+    #[test]
+    fn every_component_renders_without_a_missing_word() {
+        for (name, html) in pages() {
+            assert!(
+                !html.contains('\u{27e6}'),
+                "{name}: {}",
+                html.split('\u{27e6}').nth(1).unwrap()
+            );
+            assert!(!html.contains("{{") && !html.contains("{$"), "{name} shows template syntax");
+        }
+    }
+
+    #[test]
+    fn every_reference_inside_a_page_leads_somewhere() {
+        for (name, html) in pages() {
+            let ids: Vec<&str> = values(&html, "id");
+            let known: BTreeSet<&str> = ids.iter().copied().collect();
+            assert_eq!(ids.len(), known.len(), "{name} has an id twice");
+            let links = values(&html, "href").into_iter().filter_map(|href| href.strip_prefix('#'));
+            let labels = values(&html, "for").into_iter().chain(values(&html, "aria-labelledby"));
+            for id in links.chain(labels).filter(|id| *id != "x") {
+                assert!(known.contains(id), "{name}: nothing has the id `{id}`");
+            }
+            for id in values(&html, "aria-describedby").iter().flat_map(|list| list.split(' ')) {
+                assert!(
+                    known.contains(id),
+                    "{name}: nothing has the id `{id}` that describes a field"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn what_a_person_typed_is_escaped_and_kept() {
+        let now = "2026-11-23T05:05:00Z".parse().unwrap();
+        let mut page = gallery("form", Lang::En, Theme::Dark, now);
+        page.form.set("title", "\"><script>alert(1)</script>");
+        page.form.set("summary", "</textarea><b>");
+        let html = page.render().unwrap();
+        assert!(!html.contains("<script>alert") && !html.contains("</textarea><b>"));
+        assert!(
+            html.contains("script&#62;alert(1)") && html.contains("&#60;/textarea&#62;&#60;b&#62;")
+        );
+        assert!(html.contains("value=\"token&#60;&#38;&#34;&#62;\""));
+    }
+
+    #[test]
+    fn pages_hold_no_inline_style_or_handler_and_name_no_other_host() {
+        for (name, html) in pages() {
+            for part in [" style=", " onclick=", " onload=", "javascript:", "https://", "http://"] {
+                assert!(!html.contains(part), "{name} contains `{part}`");
+            }
+            assert_eq!(html.matches("<script").count(), 1, "{name}");
+            assert_eq!(values(&html, "nonce"), ["n0nce"], "{name}");
+        }
+    }
+
+    #[test]
+    fn every_form_that_posts_carries_the_token() {
+        for (name, html) in pages() {
+            for form in
+                html.split("<form").skip(1).map(|rest| rest.split("</form>").next().unwrap())
+            {
+                if form.contains("method=\"post\"") {
+                    assert!(
+                        form.contains("name=\"csrf\""),
+                        "{name}: {}",
+                        form.chars().take(120).collect::<String>()
+                    );
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn every_icon_that_a_page_uses_is_in_the_sprite() {
+        let sprite = include_str!("../../templates/shell/icons.svg");
+        let now = "2026-11-23T05:05:00Z".parse().unwrap();
+        let html = gallery("parts", Lang::Ja, Theme::System, now).render().unwrap();
+        for tone in [Tone::Neutral, Tone::Info, Tone::Ok, Tone::Warn, Tone::Bad, Tone::Signal] {
+            assert!(sprite.contains(&format!("id=\"i-{tone}\"")), "no icon for {tone}");
+        }
+        assert!(html.matches("<use href=\"#i-").count() > 40);
+    }
 }

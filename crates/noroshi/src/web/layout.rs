@@ -312,7 +312,7 @@ impl Shell {
     /// "3 items".
     pub fn total(&self, number: impl Number) -> String {
         let n = i64::try_from(number.whole()).unwrap_or(i64::MAX);
-        self.tv("shell-total", &[("n", n.into())])
+        self.tv("shell-total", &[("n", n.into()), ("shown", self.n(number).into())])
     }
 
     /// "3 things need correcting".
@@ -324,6 +324,14 @@ impl Shell {
     /// "max 120" for the scale of a drawing.
     pub fn largest(&self, number: impl Number) -> String {
         self.tv("shell-largest", &[("n", self.n(number).into())])
+    }
+
+    /// "Sector: choose one", for the summary of errors.
+    pub fn labelled(&self, label: impl AsRef<str>, text: impl AsRef<str>) -> String {
+        self.tv(
+            "shell-labelled",
+            &[("label", label.as_ref().into()), ("text", text.as_ref().into())],
+        )
     }
 
     /// "As of ..." for the foot of a figure.
@@ -362,8 +370,10 @@ impl Shell {
     /// This very page in another language.
     pub fn href_lang(&self, lang: Lang) -> String {
         let (path, query) = self.path.split_once('?').unwrap_or((&self.path, ""));
-        let mut kept: Vec<&str> =
-            query.split('&').filter(|pair| !pair.is_empty() && !pair.starts_with("lang=")).collect();
+        let mut kept: Vec<&str> = query
+            .split('&')
+            .filter(|pair| !pair.is_empty() && !pair.starts_with("lang="))
+            .collect();
         let choice = format!("lang={}", lang.code());
         kept.push(&choice);
         format!("{path}?{}", kept.join("&"))
@@ -449,7 +459,14 @@ impl Series {
         let place = |(index, (label, value)): (usize, (String, u64))| {
             let share = u128::from(value) * 100 / u128::from(largest);
             let height = u64::try_from(share).unwrap_or(100).max(u64::from(value > 0));
-            Column { label, value, x: index * 10, y: 100 - height, height, marked: Some(index) == marked }
+            Column {
+                label,
+                value,
+                x: index * 10,
+                y: 100 - height,
+                height,
+                marked: Some(index) == marked,
+            }
         };
         Self { columns: values.into_iter().enumerate().map(place).collect() }
     }
@@ -498,7 +515,14 @@ impl ErrorPage {
         };
         shell.title = shell.t(format!("shell-error-{kind}"));
         let note = shell.t(format!("shell-error-{kind}-note"));
-        Self { shell, status, note, code: String::new(), request: request.into(), links: Vec::new() }
+        Self {
+            shell,
+            status,
+            note,
+            code: String::new(),
+            request: request.into(),
+            links: Vec::new(),
+        }
     }
 }
 

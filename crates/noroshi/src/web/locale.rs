@@ -38,7 +38,17 @@ macro_rules! pillars {
 
 // One line a pillar, in any order.
 pillars![
-    "shell", "house", "office", "intake", "evidence", "sift", "analyse", "response", "share", "oversight", "demo",
+    "shell",
+    "house",
+    "office",
+    "intake",
+    "evidence",
+    "sift",
+    "analyse",
+    "response",
+    "share",
+    "oversight",
+    "demo",
 ];
 
 /// The languages the whole product speaks. Japanese is authoritative where words carry duties.
@@ -83,7 +93,8 @@ impl Lang {
         for range in header.split(',').take(RANGES_MAX) {
             let mut parts = range.split(';');
             let Some(lang) = parts.next().and_then(Self::from_code) else { continue };
-            let quality = parts.find_map(|part| part.trim().strip_prefix("q=")).map_or(1000, thousandths);
+            let quality =
+                parts.find_map(|part| part.trim().strip_prefix("q=")).map_or(1000, thousandths);
             if quality > 0 && best.is_none_or(|(so_far, _)| quality > so_far) {
                 best = Some((quality, lang));
             }
@@ -118,10 +129,11 @@ fn bundle(lang: Lang) -> (Bundle, Vec<String>) {
     bundle.set_use_isolating(false);
     let mut problems = Vec::new();
     for (_, pillar, text) in LOCALES.iter().filter(|(of, _, _)| *of == lang) {
-        let resource = FluentResource::try_new((*text).to_owned()).unwrap_or_else(|(part, errors)| {
-            problems.extend(errors.iter().map(|e| format!("{}/{pillar}: {e}", lang.code())));
-            part
-        });
+        let resource =
+            FluentResource::try_new((*text).to_owned()).unwrap_or_else(|(part, errors)| {
+                problems.extend(errors.iter().map(|e| format!("{}/{pillar}: {e}", lang.code())));
+                part
+            });
         if let Err(errors) = bundle.add_resource(resource) {
             problems.extend(errors.iter().map(|e| format!("{}/{pillar}: {e}", lang.code())));
         }
@@ -295,7 +307,9 @@ impl Words {
 
     fn year(self, day: Date) -> String {
         match era_of(day) {
-            Some((era, year)) if self.era => self.tv(format!("shell-era-{era}"), &[("year", year.into())]),
+            Some((era, year)) if self.era => {
+                self.tv(format!("shell-era-{era}"), &[("year", year.into())])
+            }
             _ => self.tv("shell-year", &[("year", day.year().into())]),
         }
     }
@@ -444,5 +458,192 @@ impl Day for Date {
 impl<T: Day + ?Sized> Day for &T {
     fn day(&self) -> Date {
         (**self).day()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::{BTreeMap, BTreeSet};
+    use std::fs;
+    use std::path::{Path, PathBuf};
+
+    fn at(text: &str) -> Timestamp {
+        text.parse().unwrap()
+    }
+
+    /// Keys of one source with the variables each uses.
+    fn keys(text: &str) -> BTreeMap<String, BTreeSet<String>> {
+        let mut found: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+        let mut current = String::new();
+        for line in text.lines().filter(|line| !line.starts_with('#')) {
+            if let Some((key, _)) =
+                line.split_once('=').filter(|_| line.starts_with(|c: char| c.is_ascii_lowercase()))
+            {
+                key.trim().clone_into(&mut current);
+                assert!(
+                    found.insert(current.clone(), BTreeSet::new()).is_none(),
+                    "`{current}` twice"
+                );
+            }
+            for part in line.split('$').skip(1) {
+                let name: String = part.chars().take_while(char::is_ascii_alphanumeric).collect();
+                found.get_mut(&current).unwrap().insert(name);
+            }
+        }
+        found
+    }
+
+    #[test]
+    fn all_texts_are_well_formed_and_no_key_stands_twice() {
+        for lang in Lang::ALL {
+            assert_eq!(bundle(lang).1, Vec::<String>::new());
+        }
+    }
+
+    #[test]
+    fn both_languages_have_the_same_keys_with_the_same_variables() {
+        for (lang, pillar, text) in LOCALES {
+            let (_, _, other) = LOCALES.iter().find(|(l, p, _)| l != lang && p == pillar).unwrap();
+            let (ours, theirs) = (keys(text), keys(other));
+            for (key, variables) in &ours {
+                assert_eq!(
+                    Some(variables),
+                    theirs.get(key),
+                    "`{key}` of {pillar} in {}",
+                    lang.code()
+                );
+            }
+        }
+    }
+
+    fn sources(dir: &Path, out: &mut Vec<PathBuf>) {
+        for entry in fs::read_dir(dir).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                sources(&path, out);
+            } else if path.extension().is_some_and(|kind| kind == "html" || kind == "rs") {
+                out.push(path);
+            }
+        }
+    }
+
+    /// Every literal key in `.t("..")` and `.tv("..", ..)`.
+    fn used_keys(text: &str) -> Vec<&str> {
+        let after = [".t(\"", ".tv(\""].into_iter().flat_map(|call| text.split(call).skip(1));
+        after
+            .filter_map(|rest| rest.split('"').next())
+            .filter(|key| !key.contains(['{', '(', ' ']))
+            .collect()
+    }
+
+    #[test]
+    fn every_key_that_a_page_or_the_program_names_has_a_message() {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let mut paths = Vec::new();
+        for folder in ["templates", "src"] {
+            sources(&root.join(folder), &mut paths);
+        }
+        let mut missing = BTreeSet::new();
+        for path in paths {
+            let text = fs::read_to_string(&path).unwrap();
+            let production = text.split("#[cfg(test)]\nmod tests").next().unwrap();
+            for key in used_keys(production) {
+                if !Words::new(Lang::Ja).has(key) || !Words::new(Lang::En).has(key) {
+                    missing
+                        .insert(format!("{key} in {}", path.strip_prefix(root).unwrap().display()));
+                }
+            }
+        }
+        assert!(missing.is_empty(), "no message for {missing:#?}");
+    }
+
+    #[test]
+    fn a_missing_key_shows_itself() {
+        assert_eq!(Words::default().t("shell-nothing-such"), "⟦shell-nothing-such⟧");
+    }
+
+    #[test]
+    fn the_language_is_negotiated_in_order() {
+        let check = |query, cookie, accept, expected| {
+            assert_eq!(
+                Lang::negotiate(query, cookie, accept),
+                expected,
+                "{query:?} {cookie:?} {accept:?}"
+            );
+        };
+        check(None, None, None, Lang::Ja);
+        check(Some("en"), Some("ja"), Some("ja"), Lang::En);
+        check(Some("xx"), Some("en"), Some("ja"), Lang::En);
+        check(None, None, Some("en-GB,en;q=0.9,ja;q=0.8"), Lang::En);
+        check(None, None, Some("fr, ja;q=0.5, en;q=0.7"), Lang::En);
+        check(None, None, Some("en;q=0, fr"), Lang::Ja);
+        check(None, None, Some(";;;q=,q=9999999999999,\u{1f600}"), Lang::Ja);
+    }
+
+    #[test]
+    fn instants_are_written_as_each_language_does() {
+        let (ja, en) = (Words::new(Lang::Ja), Words::new(Lang::En));
+        let when = at("2026-11-23T05:05:00Z");
+        assert_eq!(ja.moment(when), "2026年11月23日（月）14:05");
+        assert_eq!(en.moment(when), "Mon 23 Nov 2026 14:05 JST");
+        assert_eq!(ja.stamp(when), "2026/11/23 14:05");
+        assert_eq!(en.stamp(when), "2026-11-23 14:05");
+        assert_eq!(ja.with_era(true).date(when), "令和8年11月23日（月）");
+        assert_eq!(en.with_era(true).date(when), "Mon 23 Nov Reiwa 8");
+        // Midnight in Japan is another day than in UTC.
+        assert_eq!(ja.date(at("2026-12-31T15:00:00Z")), "2027年1月1日（金）");
+    }
+
+    #[test]
+    fn eras_change_on_their_day() {
+        let era = Words::new(Lang::Ja).with_era(true);
+        let check =
+            |(y, m, d), expected| assert_eq!(era.day(Date::new(y, m, d).unwrap()), expected);
+        check((2019, 4, 30), "平成31年4月30日（火）");
+        check((2019, 5, 1), "令和元年5月1日（水）");
+        check((1989, 1, 7), "昭和64年1月7日（土）");
+        check((1926, 12, 24), "1926年12月24日（金）");
+    }
+
+    #[test]
+    fn what_is_left_is_told_in_the_unit_that_matters() {
+        let now = at("2026-11-23T00:00:00Z");
+        let check = |due: &str, ja: &str, en: &str| {
+            assert_eq!(Words::new(Lang::Ja).left(now, at(due)), ja);
+            assert_eq!(Words::new(Lang::En).left(now, at(due)), en);
+        };
+        check("2026-12-22T00:00:00Z", "あと 29日", "29 days left");
+        check("2026-11-24T05:30:00Z", "あと 29時間30分", "29 h 30 min left");
+        check("2026-11-23T00:20:00Z", "あと 20分", "20 min left");
+        check("2026-11-20T00:00:00Z", "3日 超過", "3 days overdue");
+        assert_eq!(Words::new(Lang::En).ago(now, at("2026-11-20T00:00:00Z")), "3 days ago");
+        assert_eq!(Words::new(Lang::Ja).ago(now, now), "たった今");
+    }
+
+    #[test]
+    fn numbers_have_separators() {
+        let words = Words::new(Lang::Ja);
+        assert_eq!(words.n(0), "0");
+        assert_eq!(words.n(-1_234_567_i64), "-1,234,567");
+        assert_eq!(words.n(u64::MAX), "18,446,744,073,709,551,615");
+        assert_eq!(words.yen(42_000_000_u64), "42,000,000円");
+        assert_eq!(words.bytes(1_549_999_u64), "1.5 MB");
+        assert_eq!(words.bytes(999_u64), "999 B");
+        assert_eq!(words.percent(1_u64, 3_u64), "33.3%");
+        assert_eq!(words.percent(1_u64, 0_u64), "–");
+    }
+
+    #[test]
+    fn years_are_read_in_every_form() {
+        let check = |text, expected| assert_eq!(parse_year(text), expected, "{text}");
+        check("２０２６", Some(2026));
+        check("令和 8", Some(2026));
+        check("Ｈ３１", Some(2019));
+        check("昭和64", Some(1989));
+        for bad in ["", "8", "R", "R0", "令和", "20261", "X8", "8R", "R8a", "99999999999"] {
+            check(bad, None);
+        }
+        assert_eq!(fold_width("Ａ１：％　−"), "A1:% -");
     }
 }
