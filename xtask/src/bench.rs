@@ -1,0 +1,92 @@
+//! The benches: what each measures, and the example that does it. None of them asserts a time.
+
+use std::path::Path;
+
+use anyhow::Context as _;
+
+use crate::stage::{cargo, say, succeed};
+
+struct Bench {
+    name: &'static str,
+    package: &'static str,
+    example: &'static str,
+    measures: &'static str,
+}
+
+const BENCHES: &[Bench] = &[
+    Bench {
+        name: "office",
+        package: "noroshi",
+        example: "bench_office",
+        measures: "changes a second through the one door, each durable before it is answered",
+    },
+    Bench {
+        name: "sift",
+        package: "noroshi-sift",
+        example: "sift_rate",
+        measures: "telemetry records a second against a list of selectors, and the memory the list takes",
+    },
+    Bench {
+        name: "stix",
+        package: "noroshi-codec",
+        example: "bench_stix",
+        measures: "STIX objects a second, read, checked and written, beside Python's stix2",
+    },
+];
+
+impl Bench {
+    fn source(&self) -> String {
+        format!("crates/{}/examples/{}.rs", self.package, self.example)
+    }
+}
+
+/// Prints the table, and says of each whether its source is in this tree.
+pub(crate) fn list(root: &Path) {
+    for bench in BENCHES {
+        let source = bench.source();
+        let there = if root.join(&source).is_file() { "" } else { " (not in this tree)" };
+        say(&format!("{:8} {}\n         {source}{there}", bench.name, bench.measures));
+    }
+}
+
+/// Runs one, optimised, with the arguments that follow its name.
+pub(crate) fn run(root: &Path, name: &str, arguments: &[&str]) -> anyhow::Result<()> {
+    let bench = find(name)?;
+    let source = bench.source();
+    anyhow::ensure!(
+        root.join(&source).is_file(),
+        "bench `{name}` needs `{source}`, which is not in this tree"
+    );
+    let mut command = cargo(root);
+    command.args([
+        "run",
+        "--release",
+        "--package",
+        bench.package,
+        "--example",
+        bench.example,
+        "--",
+    ]);
+    succeed(command.args(arguments))
+}
+
+fn find(name: &str) -> anyhow::Result<&'static Bench> {
+    BENCHES.iter().find(|bench| bench.name == name).with_context(|| {
+        let names: Vec<&str> = BENCHES.iter().map(|bench| bench.name).collect();
+        format!("there is no bench `{name}`; there are {}", names.join(", "))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bench_is_found_by_its_name() {
+        for bench in BENCHES {
+            assert_eq!(find(bench.name).unwrap().example, bench.example);
+        }
+        let refusal = find("nothing").err().unwrap().to_string();
+        assert_eq!(refusal, "there is no bench `nothing`; there are office, sift, stix");
+    }
+}
