@@ -71,6 +71,7 @@ pub async fn serve(Path(file): Path<String>) -> Response {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::collections::BTreeMap;
 
     #[test]
     fn every_asset_is_found_by_its_own_address_only() {
@@ -104,5 +105,76 @@ mod tests {
     fn the_layers_of_the_style_sheet_are_declared_once_and_in_order() {
         let css = include_str!("../../assets/noroshi.css");
         assert!(css.contains("@layer tokens, base, layout, components, utilities;"));
+    }
+
+    /// The colours of one theme: the block after `start`, over those of the light theme.
+    fn colours(start: &str) -> BTreeMap<&'static str, [f64; 3]> {
+        let css = include_str!("../../assets/noroshi.css");
+        let mut colours = BTreeMap::new();
+        for mark in [":root {", start] {
+            let block = css.split(mark).nth(1).unwrap().split('}').next().unwrap();
+            for (name, value) in block.split(';').filter_map(|line| line.split_once(':')) {
+                let name = name.rsplit("--").next().unwrap().trim();
+                let Some(hex) = value.trim().strip_prefix('#') else { continue };
+                let digit = |at: usize| hex.chars().nth(at).unwrap().to_digit(16).unwrap();
+                let channel = |n: usize| match hex.len() {
+                    3 => digit(n) * 17,
+                    _ => digit(n * 2) * 16 + digit(n * 2 + 1),
+                };
+                colours.insert(name, [0, 1, 2].map(|n| f64::from(channel(n)) / 255.0));
+            }
+        }
+        colours
+    }
+
+    /// WCAG 2.2, definition of contrast ratio.
+    fn contrast(one: [f64; 3], other: [f64; 3]) -> f64 {
+        let linear =
+            |c: f64| if c <= 0.040_45 { c / 12.92 } else { ((c + 0.055) / 1.055).powf(2.4) };
+        let luminance = |[r, g, b]: [f64; 3]| {
+            0.2126f64.mul_add(linear(r), 0.7152f64.mul_add(linear(g), 0.0722 * linear(b)))
+        };
+        let (a, b) = (luminance(one), luminance(other));
+        (a.max(b) + 0.05) / (a.min(b) + 0.05)
+    }
+
+    #[test]
+    fn text_and_edges_have_the_contrast_of_level_aa_in_both_themes() {
+        // WCAG 2.2, 1.4.3 (text, 4.5) and 1.4.11 (edges of controls, 3).
+        const PAIRS: &[(&str, &[&str], f64)] = &[
+            ("ink", &["bg", "paper", "sunk", "hover", "key-soft", "signal-bg", "bad-bg"], 7.0),
+            ("ink-2", &["bg", "paper", "sunk", "hover", "signal-bg"], 4.5),
+            ("ink-3", &["bg", "paper", "sunk", "hover", "neutral-bg"], 4.5),
+            ("link", &["bg", "paper", "sunk", "hover", "info-bg", "signal-bg", "warn-bg"], 4.5),
+            ("on-key", &["key", "key-2"], 4.5),
+            ("key", &["paper", "key-soft"], 4.5),
+            ("on-ai", &["ai", "ai-2"], 4.5),
+            ("on-ai-2", &["ai", "ai-2"], 4.5),
+            ("ok", &["ok-bg"], 4.5),
+            ("info", &["info-bg"], 4.5),
+            ("warn", &["warn-bg", "paper"], 4.5),
+            ("bad", &["bad-bg", "paper", "bg"], 4.5),
+            ("signal", &["signal-bg", "paper"], 4.5),
+            ("neutral", &["neutral-bg"], 4.5),
+            ("demo", &["demo-bg", "paper"], 4.5),
+            ("edge", &["paper", "bg"], 3.0),
+            ("focus", &["paper", "bg"], 3.0),
+            ("bar", &["paper", "sunk"], 3.0),
+            ("bar-2", &["paper"], 3.0),
+        ];
+        for theme in
+            [":root {", ":root[data-theme=\"dark\"] {", ":root:not([data-theme=\"light\"]) {"]
+        {
+            let colours = colours(theme);
+            for (front, backs, least) in PAIRS {
+                for back in *backs {
+                    let ratio = contrast(colours[front], colours[back]);
+                    assert!(
+                        ratio >= *least,
+                        "{theme} {front} on {back}: {ratio:.2}, wants {least}"
+                    );
+                }
+            }
+        }
     }
 }
