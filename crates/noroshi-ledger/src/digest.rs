@@ -105,7 +105,14 @@ mod tests {
     #[test]
     fn one_digest_has_one_spelling() {
         assert_eq!(EMPTY.parse(), Ok(Digest::of(b"")));
-        for wrong in ["", "e3", &EMPTY.to_uppercase(), &EMPTY[1..], &format!("{EMPTY}0")] {
+        for wrong in [
+            "",
+            "e3",
+            &EMPTY.to_uppercase(),
+            &EMPTY.replace('e', ""),
+            &EMPTY.replace('e', "g"),
+            &format!("{EMPTY}0"),
+        ] {
             assert_eq!(wrong.parse::<Digest>(), Err(DigestTextError), "{wrong}");
         }
         assert_eq!(serde_json::to_string(&Digest::of(b"")).unwrap(), format!("\"{EMPTY}\""));

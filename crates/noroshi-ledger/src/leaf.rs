@@ -84,7 +84,8 @@ impl Leaf {
         if leaf.v != LEAF_VERSION {
             return Err(LeafError::Version(leaf.v));
         }
-        if leaf.time.len() != "2026-11-23T09:00:00.000Z".len() || Moment::parse(&leaf.time).is_none()
+        if leaf.time.len() != "2026-11-23T09:00:00.000Z".len()
+            || Moment::parse(&leaf.time).is_none()
         {
             return Err(LeafError::Time(leaf.time));
         }
@@ -470,7 +471,8 @@ impl Moment {
         }
         let (year, month, day) = (number(0, 4)?, number(5, 7)?, number(8, 10)?);
         let (hour, minute, second) = (number(11, 13)?, number(14, 16)?, number(17, 19)?);
-        let sound = day >= 1 && day <= days(year, month)? && hour < 24 && minute < 60 && second < 60;
+        let sound =
+            day >= 1 && day <= days(year, month)? && hour < 24 && minute < 60 && second < 60;
         let milli = fraction_milli(tail)?;
         let whole_days = (year * 12 + month) * 31 + day;
         sound.then(|| Self {
@@ -647,7 +649,7 @@ mod tests {
             "2024-01-01 00:00:00Z",
             "2024-01-01T00:00:00.Z",
             "2024-01-01T00:00:00.0123456789Z",
-            "２024-01-01T00:00:00Z",
+            "\u{ff12}024-01-01T00:00:00Z",
         ] {
             assert_eq!(Moment::parse(wrong), None, "{wrong}");
         }

@@ -191,15 +191,17 @@ pub fn verify<'a>(note: &'a [u8], keys: &[Vkey]) -> Result<Verified<'a>, NoteErr
         let key = keys.get(known).ok_or(NoteError::BadSignature)?;
         let signature = Signature::from_slice(&signature).map_err(|_| NoteError::BadSignature)?;
         // RFC 8032 §5.1.7 with the cofactorless equation; non-canonical encodings and small-order keys are refused.
-        key.key
-            .verify_strict(text.as_bytes(), &signature)
-            .map_err(|_| NoteError::BadSignature)?;
+        key.key.verify_strict(text.as_bytes(), &signature).map_err(|_| NoteError::BadSignature)?;
         if !signers.contains(&known) {
             signers.push(known);
         }
     }
     signers.sort_unstable();
-    if signers.is_empty() { Err(NoteError::NoTrustedSignature) } else { Ok(Verified { text, signers }) }
+    if signers.is_empty() {
+        Err(NoteError::NoTrustedSignature)
+    } else {
+        Ok(Verified { text, signers })
+    }
 }
 
 /// `— name base64(id || signature)`.
@@ -223,8 +225,9 @@ mod tests {
     /// The example of the signed-note specification.
     #[test]
     fn the_example_of_the_specification_verifies() {
-        let key: Vkey =
-            "example.com/foo+530d903a+AekyeRrm56hApGFkyQR4ZCbV54Id2LKaANYcrnKv3U2k".parse().unwrap();
+        let key: Vkey = "example.com/foo+530d903a+AekyeRrm56hApGFkyQR4ZCbV54Id2LKaANYcrnKv3U2k"
+            .parse()
+            .unwrap();
         let note = "This is an example message.\n\n\u{2014} example.com/foo Uw2QOkn8srV1yJGh2VYRlL1Tnagv1YEq6TfXppzi2ONncAlTgK7Ztg1ERYNZXsYjOBH3mFXmRKuwHjG1Yu72IneyaQM=\n";
         let verified = verify(note.as_bytes(), std::slice::from_ref(&key)).unwrap();
         assert_eq!(verified.text, "This is an example message.\n");

@@ -284,11 +284,7 @@ fn tile_bytes(
 pub fn tile_of_node(size: u64, level: u8, index: u64) -> Option<Tile> {
     let tile_level = level / 8;
     let first = index.checked_shl(u32::from(level % 8))?;
-    Tile::holding(
-        Content::Hashes { level: tile_level },
-        first,
-        level_count(tile_level, size),
-    )
+    Tile::holding(Content::Hashes { level: tile_level }, first, level_count(tile_level, size))
 }
 
 /// The hash of node `(level, index)`, computed from the bytes of [`tile_of_node`]; none when it is not inside.
@@ -367,7 +363,8 @@ mod tests {
 
     #[test]
     fn seventy_thousand_leaves() {
-        let partial: Vec<_> = tiles_to_write(0, 70_000).filter(|t| !t.is_full()).map(Tile::path).collect();
+        let partial: Vec<_> =
+            tiles_to_write(0, 70_000).filter(|t| !t.is_full()).map(Tile::path).collect();
         assert_eq!(
             partial,
             ["tile/entries/273.p/112", "tile/0/273.p/112", "tile/1/001.p/17", "tile/2/000.p/1"]

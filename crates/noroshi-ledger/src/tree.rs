@@ -68,11 +68,7 @@ impl Frontier {
     }
 
     /// Appends the leaf hash and hands every complete node that came to be to `created`, lowest level first.
-    pub fn append(
-        &mut self,
-        leaf: Digest,
-        mut created: impl FnMut(Node),
-    ) -> Result<(), TreeFull> {
+    pub fn append(&mut self, leaf: Digest, mut created: impl FnMut(Node)) -> Result<(), TreeFull> {
         if self.size >= SIZE_MAX {
             return Err(TreeFull);
         }
@@ -319,10 +315,15 @@ pub fn verify_consistency(
     if last != 0 {
         return Err(ProofError::WrongLength);
     }
-    if old_hash == *old_root && new_hash == *new_root { Ok(()) } else { Err(ProofError::RootDiffers) }
+    if old_hash == *old_root && new_hash == *new_root {
+        Ok(())
+    } else {
+        Err(ProofError::RootDiffers)
+    }
 }
 
 #[cfg(test)]
+#[expect(clippy::cast_possible_truncation, reason = "trees of tests are small")]
 mod tests {
     use std::collections::BTreeMap;
 
@@ -389,7 +390,8 @@ mod tests {
         let (_, nodes, roots) = grow(150);
         for new in 1..=150u64 {
             for old in 1..=new {
-                let proof = prove_consistency(old, new, |l, i| nodes.get(&(l, i)).copied()).unwrap();
+                let proof =
+                    prove_consistency(old, new, |l, i| nodes.get(&(l, i)).copied()).unwrap();
                 let (before, after) = (&roots[old as usize], &roots[new as usize]);
                 assert_eq!(verify_consistency(old, new, &proof, before, after), Ok(()));
             }
@@ -424,10 +426,7 @@ mod tests {
         let root = leaf(0);
         assert_eq!(verify_consistency(0, 5, &[], &root, &root), Err(ProofError::OutOfRange));
         assert_eq!(verify_consistency(3, 5, &[], &root, &root), Err(ProofError::WrongLength));
-        assert_eq!(
-            verify_inclusion(0, u64::MAX, &root, &[], &root),
-            Err(ProofError::OutOfRange)
-        );
+        assert_eq!(verify_inclusion(0, u64::MAX, &root, &[], &root), Err(ProofError::OutOfRange));
     }
 
     proptest! {
