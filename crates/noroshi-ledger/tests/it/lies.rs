@@ -90,6 +90,21 @@ fn a_log_of_many_tiles_holds_and_each_of_its_files_is_checked() {
 }
 
 #[test]
+fn tiles_that_do_not_follow_from_the_entries() {
+    let mut log = Log::opened();
+    for number in 1..513 {
+        log.push(Fact::IntakeDraft { report: format!("report-{number}") });
+    }
+    for (path, keep) in [("tile/1/000.p/2", 64), ("tile/1/000.p/2", 32), ("tile/0/002.p/1", 31)] {
+        let mut shelf = log.shelf();
+        let tile = shelf.0.get_mut(path).unwrap();
+        tile[0] ^= 1;
+        tile.truncate(keep);
+        assert_eq!(lie(verify(&mut shelf, &options())), (Rule::Tile, None), "{path}");
+    }
+}
+
+#[test]
 fn a_full_tile_stands_in_for_a_partial_one_that_was_removed() {
     let mut log = Log::opened();
     for number in 1..300 {
