@@ -1,6 +1,9 @@
 //! Rust source split into code, text in quotes and comments, so that a rule looks only where it means to.
 
+use std::collections::BTreeSet;
 use std::ops::Range;
+
+use crate::tree::Tree;
 
 /// What a character of a source file belongs to.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -107,18 +110,57 @@ fn raw_string(chars: &[char], at: usize) -> Option<usize> {
     }
 }
 
-/// The lines, counted from 0, that are compiled for tests only.
-///
-/// A whole file below a `tests` folder or named `tests.rs`; else the items under `#[cfg(test)]`, which end, in source
-/// that rustfmt wrote, at a closing brace that stands as far in as the item.
-pub(crate) fn test_lines(path: &str, code: &str) -> Vec<Range<usize>> {
-    let whole = path.split('/').any(|part| part == "tests" || part == "tests.rs");
-    let lines: Vec<&str> = code.lines().collect();
-    if whole {
-        return std::iter::once(0..lines.len()).collect();
+/// Which lines of the tree are compiled for tests only.
+pub(crate) struct Tests {
+    files: BTreeSet<String>,
+}
+
+impl Tests {
+    /// Finds the files that are modules of tests: `#[cfg(test)] mod name;` stands in another file.
+    pub(crate) fn of(tree: &Tree) -> Self {
+        let files = tree.rust().flat_map(|(path, text)| test_modules(path, text)).collect();
+        Self { files }
     }
-    let marks = lines.iter().enumerate().filter(|(_, line)| line.trim() == "#[cfg(test)]");
-    marks.map(|(mark, _)| mark..item_end(&lines, mark + 1)).collect()
+
+    /// The lines, counted from 0, of one file.
+    ///
+    /// All of a module of tests, of a file below a `tests` folder or named `tests.rs`; else the items under
+    /// `#[cfg(test)]`, which end, in source that rustfmt wrote, at a closing brace that stands as far in as the item.
+    pub(crate) fn lines(&self, path: &str, code: &str) -> Vec<Range<usize>> {
+        let whole = path.split('/').any(|part| part == "tests" || part == "tests.rs");
+        let lines: Vec<&str> = code.lines().collect();
+        if whole || self.files.contains(path) {
+            return std::iter::once(0..lines.len()).collect();
+        }
+        let marks = lines.iter().enumerate().filter(|(_, line)| line.trim() == TEST_ONLY);
+        marks.map(|(mark, _)| mark..item_end(&lines, mark + 1)).collect()
+    }
+}
+
+const TEST_ONLY: &str = "#[cfg(test)]";
+
+/// The files that `path` declares as modules for tests only.
+fn test_modules(path: &str, text: &str) -> Vec<String> {
+    let spoken = Source::of(text).spoken;
+    let lines: Vec<&str> = spoken.lines().map(str::trim).collect();
+    let marks = lines.iter().enumerate().filter(|(_, line)| **line == TEST_ONLY);
+    marks.filter_map(|(mark, _)| module_file(path, lines.get(mark + 1..)?)).collect()
+}
+
+/// The file of the module declared in the first line that is no attribute.
+fn module_file(path: &str, lines: &[&str]) -> Option<String> {
+    let (folder, file) = path.rsplit_once('/')?;
+    let (at, line) = lines.iter().enumerate().find(|(_, line)| !line.starts_with("#["))?;
+    let name = line.strip_suffix(';')?.rsplit_once("mod ")?.1;
+    let elsewhere = lines
+        .get(..at)?
+        .iter()
+        .find_map(|line| line.strip_prefix("#[path = \"")?.strip_suffix("\"]"));
+    Some(match (elsewhere, file.strip_suffix(".rs")?) {
+        (Some(file), _) => format!("{folder}/{file}"),
+        (None, "mod" | "lib" | "main") => format!("{folder}/{name}.rs"),
+        (None, stem) => format!("{folder}/{stem}/{name}.rs"),
+    })
 }
 
 fn item_end(lines: &[&str], from: usize) -> usize {
@@ -211,16 +253,37 @@ mod tests {
         assert_eq!(Source::of("f(\"a\") // b").spoken.trim_end(), "f(\"a\")");
     }
 
+    fn test_lines(path: &str, text: &str) -> Vec<Range<usize>> {
+        Tests::of(&Tree::of(&[])).lines(path, text)
+    }
+
     #[test]
     fn test_items_end_at_their_brace() {
         let text = "fn a() {}\n#[cfg(test)]\n#[expect(\n    x,\n)]\nmod tests {\n    fn b() {\n    }\n}\nfn c() {}\n";
         assert_eq!(test_lines("crates/x/src/a.rs", text), vec![1..9]);
-        assert_eq!(
-            test_lines("crates/x/src/a.rs", "#[cfg(test)]\nuse a::b;\nfn c() {}\n"),
-            vec![0..2]
-        );
-        assert_eq!(test_lines("crates/x/tests/it/a.rs", "fn a() {}\nfn b() {}\n"), vec![0..2]);
+        let text = "#[cfg(test)]\nuse a::b;\nfn c() {}\n";
+        assert_eq!(test_lines("crates/x/src/a.rs", text), vec![0..2]);
+        let text = "fn a() {}\nfn b() {}\n";
+        assert_eq!(test_lines("crates/x/tests/it/a.rs", text), vec![0..2]);
         assert_eq!(test_lines("crates/x/src/a.rs", "fn a() {}\n"), Vec::<Range<usize>>::new());
+    }
+
+    #[test]
+    fn a_module_of_tests_is_tests_throughout() {
+        let modules = |path: &str, text: &str| test_modules(path, text);
+        assert_eq!(modules("c/src/lib.rs", "#[cfg(test)]\nmod a;\n"), ["c/src/a.rs"]);
+        assert_eq!(modules("c/src/b.rs", "#[cfg(test)]\npub(crate) mod a;\n"), ["c/src/b/a.rs"]);
+        assert_eq!(
+            modules("c/src/b.rs", "#[cfg(test)]\n#[path = \"a.rs\"]\nmod x;\n"),
+            ["c/src/a.rs"]
+        );
+        assert_eq!(modules("c/src/lib.rs", "#[cfg(test)]\nuse a;\nmod b;\n"), Vec::<String>::new());
+        assert_eq!(
+            modules("c/src/lib.rs", "#[cfg(test)]\nmod a {\n    mod b;\n}\n"),
+            Vec::<String>::new()
+        );
+        let tree = Tree::of(&[("c/src/lib.rs", "#[cfg(test)]\nmod a;\n")]);
+        assert_eq!(Tests::of(&tree).lines("c/src/a.rs", "one\ntwo\n"), vec![0..2]);
     }
 
     #[test]

@@ -120,7 +120,7 @@ fn check(root: &Path, servers: bool) -> anyhow::Result<()> {
     });
     stages.run("cargo test", || cargo_test(root, &ready));
     stages.run("generate --check", || generate::run(root, generate::Mode::Check));
-    if_installed(&mut stages, root, "cargo-deny", &["deny", "check"]);
+    if_installed(&mut stages, root, "cargo-deny", &["deny", "--workspace", "check"]);
     if_installed(&mut stages, root, "typos", &[]);
     stages.finish()
 }

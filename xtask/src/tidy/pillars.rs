@@ -1,7 +1,7 @@
 //! What a pillar has, and what it may take from another.
 
 use super::{Findings, PILLARS};
-use crate::code::{Source, has_word, test_lines};
+use crate::code::{Source, Tests, has_word};
 use crate::tree::Tree;
 
 const HOUSE: &str = "crates/noroshi/src";
@@ -34,6 +34,7 @@ pub(super) fn complete(tree: &Tree, findings: &mut Findings) {
 
 /// No file in one room of the house uses the `act` of another room that is a pillar.
 pub(super) fn doors(tree: &Tree, findings: &mut Findings) {
+    let tests_of = Tests::of(tree);
     for (path, text) in tree.rust() {
         let Some(inside) = path.strip_prefix(HOUSE).and_then(|rest| rest.strip_prefix('/')) else {
             continue;
@@ -46,7 +47,7 @@ pub(super) fn doors(tree: &Tree, findings: &mut Findings) {
             continue;
         }
         let code = Source::of(text).code;
-        let tests = test_lines(path, &code);
+        let tests = tests_of.lines(path, &code);
         for other in PILLARS.iter().filter(|other| **other != room) {
             for at in uses_of_act(&code, other)
                 .into_iter()

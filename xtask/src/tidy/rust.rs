@@ -1,7 +1,7 @@
 //! Rules for Rust sources.
 
 use super::Findings;
-use crate::code::{Source, test_lines};
+use crate::code::{Source, Tests};
 use crate::tree::Tree;
 
 /// Sources that must hold Japanese in quotes: what people type, and the verifier that stands alone.
@@ -29,9 +29,10 @@ pub(super) fn front_door(tree: &Tree, findings: &mut Findings) {
 
 /// No test is ignored, and none waits for time to pass.
 pub(super) fn tests_run(tree: &Tree, findings: &mut Findings) {
+    let tests_of = Tests::of(tree);
     for (path, text) in tree.rust() {
         let code = Source::of(text).code;
-        let tests = test_lines(path, &code);
+        let tests = tests_of.lines(path, &code);
         for (at, line) in code.lines().enumerate() {
             if line.contains("#[ignore") {
                 findings.problem_at(path, at, "ignores a test");
@@ -56,10 +57,11 @@ fn sleeps(line: &str) -> bool {
 
 /// No Japanese in quotes outside tests and the files that read what people type. Comments may cite the law.
 pub(super) fn words(tree: &Tree, findings: &mut Findings) {
+    let tests_of = Tests::of(tree);
     let exempt = |path: &str| JAPANESE.contains(&path) || path.starts_with("xtask/");
     for (path, text) in tree.rust().filter(|(path, _)| !exempt(path)) {
         let source = Source::of(text);
-        let tests = test_lines(path, &source.code);
+        let tests = tests_of.lines(path, &source.code);
         for (at, line) in source.spoken.lines().enumerate() {
             if line.contains(japanese) && !tests.iter().any(|range| range.contains(&at)) {
                 findings.problem_at(path, at, "has Japanese that belongs into `locales`");
