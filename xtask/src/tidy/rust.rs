@@ -4,17 +4,16 @@ use super::Findings;
 use crate::code::{Source, Tests};
 use crate::tree::Tree;
 
-/// Sources that must hold Japanese in quotes: what people type, and the verifier that stands alone.
-const JAPANESE: [&str; 5] = [
+/// Sources that must hold Japanese in quotes; a folder ends in `/`.
+const JAPANESE: [&str; 4] = [
     // Names of national holidays come from the law.
     "crates/noroshi-charter/src/calendar.rs",
     // Full-width forms of addresses and names, folded where they are read.
     "crates/noroshi-evidence/src/observable.rs",
     // The verifier depends on none of ours and brings both languages itself.
     "crates/noroshi-ledger/src/words.rs",
-    // Full-width input and era years, folded where forms are read.
-    "crates/noroshi/src/web/forms.rs",
-    "crates/noroshi/src/web/locale.rs",
+    // What the fictional people of the story type: data, like a fixture, and in their own language only.
+    "crates/noroshi/src/demo/",
 ];
 
 /// Each crate's `lib.rs` opens with module documentation.
@@ -58,7 +57,12 @@ fn sleeps(line: &str) -> bool {
 /// No Japanese in quotes outside tests and the files that read what people type. Comments may cite the law.
 pub(super) fn words(tree: &Tree, findings: &mut Findings) {
     let tests_of = Tests::of(tree);
-    let exempt = |path: &str| JAPANESE.contains(&path) || path.starts_with("xtask/");
+    let exempt = |path: &str| {
+        path.starts_with("xtask/")
+            || JAPANESE
+                .iter()
+                .any(|place| path == *place || (place.ends_with('/') && path.starts_with(place)))
+    };
     for (path, text) in tree.rust().filter(|(path, _)| !exempt(path)) {
         let source = Source::of(text);
         let tests = tests_of.lines(path, &source.code);
@@ -122,5 +126,7 @@ mod tests {
         );
         check("crates/noroshi/tests/it/sift.rs", "let a = \"報告\";\n", 0);
         check("crates/noroshi-ledger/src/words.rs", "let a = \"報告\";\n", 0);
+        check("crates/noroshi/src/demo/nation.rs", "let a = \"報告\";\n", 0);
+        check("crates/noroshi/src/demo.rs", "let a = \"報告\";\n", 1);
     }
 }
