@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use crate::web::locale::Lang;
+
 /// Everything that can be configured. The doc comment of each member is its manual.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -136,6 +138,14 @@ impl Config {
             self.web.origin.trim_end_matches('/').to_owned()
         }
     }
+}
+
+/// The language of words at the terminal: what `LC_ALL`, `LC_MESSAGES` or `LANG` ask for, else English.
+#[expect(clippy::disallowed_methods, reason = "the terminal's language stands in the environment")]
+pub fn terminal_lang() -> Lang {
+    let asked = ["LC_ALL", "LC_MESSAGES", "LANG"].iter().filter_map(|name| std::env::var(name).ok());
+    let first = asked.into_iter().find(|value| !value.is_empty()).unwrap_or_default();
+    if first.starts_with("ja") { Lang::Ja } else { Lang::En }
 }
 
 #[cfg(test)]

@@ -63,7 +63,7 @@ impl House {
     pub fn open(dir: &Path, config: Config, demo: bool) -> Result<Arc<Self>, OpenFailure> {
         let clock = Clock;
         let store = Arc::new(Store::open(dir)?);
-        let door = Door::open(&store, clock)?;
+        let door = Door::open(&store, clock, &config.log.origin)?;
         let log = Publisher::open(dir, &config.log.origin, Arc::clone(&store), door.size())?;
         let authoriser = Authoriser::new()?;
         Ok(Arc::new(Self { dir: dir.to_owned(), config, clock, store, door, authoriser, log, demo }))

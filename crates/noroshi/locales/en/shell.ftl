@@ -146,17 +146,11 @@ shell-tone-bad = Problem
 shell-tone-signal = Urgent
 
 # Error pages
+shell-error-title = This could not be done
 shell-error-id = Reference
 shell-error-time = Time
 shell-error-next = What you can do
 shell-error-home = Go to the home page
-shell-error-back = Back to the previous page
-shell-error-404 = Page not found
-shell-error-404-note = The address is wrong, or the page cannot be seen under this hat.
-shell-error-403 = You cannot do this
-shell-error-403-note = Your current hat does not have the authority for this.
-shell-error-500 = This could not be completed
-shell-error-500-note = The records are safe. Try again in a moment. If it keeps happening, tell the administrator the reference below.
 
 # Keyboard help
 shell-keys = Keyboard shortcuts

@@ -143,17 +143,11 @@ shell-tone-bad = 問題
 shell-tone-signal = 緊急
 
 # Error pages
+shell-error-title = この操作はできませんでした
 shell-error-id = 問い合わせ番号
 shell-error-time = 発生時刻
 shell-error-next = 次にできること
 shell-error-home = ホームへ戻る
-shell-error-back = 前のページへ戻る
-shell-error-404 = ページが見つかりません
-shell-error-404-note = 番地が違うか、この立場では見られないものです。
-shell-error-403 = この操作はできません
-shell-error-403-note = 現在の立場に、この操作の権限がありません。
-shell-error-500 = 処理を完了できませんでした
-shell-error-500-note = 記録は守られています。時間をおいてもう一度お試しください。続く場合は、下の番号を添えて管理者に連絡してください。
 
 # Keyboard help
 shell-keys = キー操作

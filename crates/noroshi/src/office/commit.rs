@@ -209,13 +209,16 @@ pub struct Door {
 }
 
 impl Door {
-    /// Opens the door over `store`: starts the writing thread.
-    pub fn open(store: &Store, clock: Clock) -> Result<Self, CommitFailure> {
+    /// Opens the door over `store`: writes the first leaf of a new log, then starts the writing thread.
+    pub fn open(store: &Store, clock: Clock, origin: &str) -> Result<Self, CommitFailure> {
         let connection = store.writer()?;
         let chain = Chain::load(&connection)?;
         let (queue, waiting) = mpsc::channel(QUEUE_MAX);
         let (grown, size) = watch::channel(chain.next);
-        let scribe = Scribe { connection, chain, clock, grown };
+        let mut scribe = Scribe { connection, chain, clock, grown };
+        if scribe.chain.next == 0 {
+            scribe.write_first(origin)?;
+        }
         std::thread::Builder::new()
             .name("commit".to_owned())
             .spawn(move || scribe.run(waiting))
@@ -280,6 +283,19 @@ struct Scribe {
 }
 
 impl Scribe {
+    /// The leaf every log begins with: it names the log, so that leaves of another cannot stand under its key.
+    fn write_first(&mut self, origin: &str) -> Result<(), CommitFailure> {
+        let nobody = || EMITTER.to_owned();
+        let actor = Actor { person: nobody(), org: nobody(), hat: nobody() };
+        let change = Change::new("log.open", origin, Fact::LogOpened { origin: origin.to_owned() });
+        let now = self.clock.now();
+        execute(&self.connection, "BEGIN IMMEDIATE", &[]).map_err(StoreFailure::from)?;
+        apply(&self.connection, &mut self.chain, now, &actor, &change)?;
+        execute(&self.connection, "COMMIT", &[]).map_err(StoreFailure::from)?;
+        self.grown.send_replace(self.chain.next);
+        Ok(())
+    }
+
     fn run(mut self, mut waiting: mpsc::Receiver<Waiting>) {
         let mut group = Vec::with_capacity(GROUP_MAX);
         while waiting.blocking_recv_many(&mut group, GROUP_MAX) > 0 {

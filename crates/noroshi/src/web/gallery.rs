@@ -184,14 +184,35 @@ pub(crate) fn gallery(page: &'static str, lang: Lang, theme: Theme, now: Timesta
     }
 }
 
+/// The fields of `shell/refusal.html`, which the error handler fills.
+#[derive(Template)]
+#[template(path = "shell/refusal.html")]
+pub(crate) struct Refused {
+    shell: Shell,
+    status: u16,
+    note: String,
+    next: String,
+    items: Vec<String>,
+    links: Vec<Link>,
+    code: &'static str,
+    request: String,
+}
+
 /// The error page.
-pub(crate) fn error_page(lang: Lang, theme: Theme, now: Timestamp) -> ErrorPage {
-    let shell = Shell { demo: None, flash: None, ..shell(lang, theme, "", now) };
-    let mut page = ErrorPage::plain(shell, 404, "0192f0c1-7d1e-7c40-9a37-2f5b7a61c0de");
-    page.code = "NRS-RESP-0007".to_owned();
-    let label = pick(lang, "措置の一覧", "All measures").to_owned();
-    page.links.push(Link { href: "/response".to_owned(), label });
-    page
+pub(crate) fn error_page(lang: Lang, theme: Theme, now: Timestamp) -> Refused {
+    let w = |ja, en| pick(lang, ja, en).to_owned();
+    let mut shell = Shell { demo: None, flash: None, ..shell(lang, theme, "", now) };
+    shell.title = shell.t("shell-error-title");
+    Refused {
+        shell,
+        status: 409,
+        note: w("この措置には有効な承認がありません。", "This measure has no approval in force."),
+        next: w("委員会に承認を求めてください。", "Ask the commission for an approval."),
+        items: vec![w("対象が承認後に変わりました", "The targets changed after the approval")],
+        links: vec![Link { href: "/response".to_owned(), label: w("措置の一覧", "All measures") }],
+        code: "NRS-RESP-0007",
+        request: "0192f0c17d1e7c409a372f5b7a61c0de".to_owned(),
+    }
 }
 
 #[cfg(test)]

@@ -17,7 +17,6 @@
 
 use std::fmt;
 
-use askama::Template;
 use fluent_bundle::FluentValue;
 use jiff::Timestamp;
 
@@ -484,45 +483,6 @@ impl Series {
     /// The largest value, for the scale.
     pub fn largest(&self) -> u64 {
         self.columns.iter().map(|column| column.value).max().unwrap_or(0)
-    }
-}
-
-/// The page for everything that went wrong or may not be seen: what, why, an id, a way on.
-#[derive(Debug, Template)]
-#[template(path = "shell/error.html")]
-pub struct ErrorPage {
-    /// The shell; its title is the heading.
-    pub shell: Shell,
-    /// The HTTP status.
-    pub status: u16,
-    /// Why, in a sentence or two.
-    pub note: String,
-    /// The code of a refusal, such as `NRS-RESP-0007`; empty for the plain statuses.
-    pub code: String,
-    /// The request, as it stands in the log.
-    pub request: String,
-    /// What can be done next, besides going home.
-    pub links: Vec<Link>,
-}
-
-impl ErrorPage {
-    /// The page of a plain status, with the standing words for it.
-    pub fn plain(mut shell: Shell, status: u16, request: impl Into<String>) -> Self {
-        let kind = match status {
-            403 => "403",
-            400..=499 => "404",
-            _ => "500",
-        };
-        shell.title = shell.t(format!("shell-error-{kind}"));
-        let note = shell.t(format!("shell-error-{kind}-note"));
-        Self {
-            shell,
-            status,
-            note,
-            code: String::new(),
-            request: request.into(),
-            links: Vec::new(),
-        }
     }
 }
 

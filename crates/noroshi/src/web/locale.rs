@@ -528,8 +528,14 @@ mod tests {
         }
     }
 
-    /// Every literal key in `.t("..")` and `.tv("..", ..)`.
+    /// Every literal key in `.t("..")` and `.tv("..", ..)`, and every literal that is a whole key of the shell.
     fn used_keys(text: &str) -> Vec<&str> {
+        let whole = text.split("\"shell-").skip(1).filter_map(|rest| rest.split('"').next());
+        let whole = whole.filter(|key| !key.contains(['{', '<']));
+        let shell = whole.filter_map(|key| {
+            let start = text.find(&format!("\"shell-{key}\""))? + 1;
+            text.get(start..start + "shell-".len() + key.len())
+        });
         let after = [".t(\"", ".tv(\""].into_iter().flat_map(|call| text.split(call).skip(1));
         after
             .filter_map(|rest| rest.split('"').next())
