@@ -6,7 +6,7 @@ use askama::Template;
 use jiff::{SignedDuration, Timestamp};
 
 use super::{
-    DemoBar, ErrorPage, Flash, HatChoice, Link, NavItem, Pager, PersonBadge, Persona, Series,
+    DemoBar, Flash, HatChoice, Link, NavItem, Pager, PersonBadge, Persona, Series,
 };
 use super::{Shell, Step, StepState, Theme, Tone};
 use crate::web::forms::{Choice, FieldError, FormState};
@@ -107,7 +107,7 @@ fn shell(lang: Lang, theme: Theme, title: &str, now: Timestamp) -> Shell {
 }
 
 fn form(lang: Lang, now: Timestamp) -> FormState {
-    let mut form = FormState::new().labelled("shell-gallery");
+    let mut form = FormState::new().labelled("gallery-field");
     form.set(
         "title",
         pick(lang, "制御系端末から不審な通信", "Suspicious traffic from a control host"),
@@ -209,7 +209,9 @@ pub(crate) fn error_page(lang: Lang, theme: Theme, now: Timestamp) -> Refused {
         note: w("この措置には有効な承認がありません。", "This measure has no approval in force."),
         next: w("委員会に承認を求めてください。", "Ask the commission for an approval."),
         items: vec![w("対象が承認後に変わりました", "The targets changed after the approval")],
-        links: vec![Link { href: "/response".to_owned(), label: w("措置の一覧", "All measures") }],
+        links: vec![Link {
+            href: "/response".to_owned(), label: w("措置の一覧", "All measures")
+        }],
         code: "NRS-RESP-0007",
         request: "0192f0c17d1e7c409a372f5b7a61c0de".to_owned(),
     }

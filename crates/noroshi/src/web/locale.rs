@@ -530,17 +530,11 @@ mod tests {
 
     /// Every literal key in `.t("..")` and `.tv("..", ..)`, and every literal that is a whole key of the shell.
     fn used_keys(text: &str) -> Vec<&str> {
-        let whole = text.split("\"shell-").skip(1).filter_map(|rest| rest.split('"').next());
-        let whole = whole.filter(|key| !key.contains(['{', '<']));
-        let shell = whole.filter_map(|key| {
-            let start = text.find(&format!("\"shell-{key}\""))? + 1;
-            text.get(start..start + "shell-".len() + key.len())
-        });
-        let after = [".t(\"", ".tv(\""].into_iter().flat_map(|call| text.split(call).skip(1));
-        after
-            .filter_map(|rest| rest.split('"').next())
-            .filter(|key| !key.contains(['{', '(', ' ']))
-            .collect()
+        let key = |part: &&str| part.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
+        let shell = text.split('"').filter(|part| part.starts_with("shell-"));
+        let calls = [".t(\"", ".tv(\""].into_iter().flat_map(|call| text.split(call).skip(1));
+        let called = calls.filter_map(|rest| rest.split('"').next());
+        shell.chain(called).filter(key).collect()
     }
 
     #[test]
