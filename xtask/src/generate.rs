@@ -59,7 +59,7 @@ pub(crate) fn run(root: &Path, mode: Mode) -> anyhow::Result<()> {
             say(&format!("{changed} of {} generated documents changed", wanted.len()));
         }
         (Mode::Check, wrong) => bail!(
-            "{wrong} generated documents are not as they should be; run `cargo xtask generate`"
+            "not as they should be: {wrong}; run `cargo xtask generate`"
         ),
     }
     Ok(())
