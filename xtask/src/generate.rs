@@ -58,9 +58,7 @@ pub(crate) fn run(root: &Path, mode: Mode) -> anyhow::Result<()> {
         (Mode::Write, changed) => {
             say(&format!("{changed} of {} generated documents changed", wanted.len()));
         }
-        (Mode::Check, wrong) => bail!(
-            "not as they should be: {wrong}; run `cargo xtask generate`"
-        ),
+        (Mode::Check, wrong) => bail!("not as they should be: {wrong}; run `cargo xtask generate`"),
     }
     Ok(())
 }
