@@ -649,6 +649,36 @@ mod tests {
         assert_eq!(code(&campaign(&[]).replace("\"Silent Kiln\"", "1e999")), "NRS-EVID-0024");
     }
 
+    /// The recorded judgements of the standard's own validator on single objects.
+    #[test]
+    fn what_the_standards_validator_accepts_is_taken_in() {
+        let path = concat!(
+            env!("CARGO_MANIFEST_DIR"),
+            "/../../../shared/corpora/vectors-stix-validator/validator.dev.jsonl"
+        );
+        let Ok(text) = std::fs::read_to_string(path) else {
+            println!("corpora absent: skipped the recorded judgements on objects");
+            return;
+        };
+        let (mut taken, mut refused) = (0, Vec::new());
+        for line in text.lines() {
+            let record: serde_json::Value = serde_json::from_str(line).unwrap();
+            let input = &record["input"];
+            let judged = record["results"].as_array().unwrap();
+            let single = record["version"] == "2.1" && input.is_object() && judged.len() == 1;
+            if !single || judged[0]["valid"] != true || input["type"] == "bundle" {
+                continue;
+            }
+            match StixObject::parse(&input.to_string()) {
+                Ok(_) => taken += 1,
+                Err(problem) => refused.push(format!("{} {problem}: {input}", problem.code())),
+            }
+        }
+        println!("taken {taken}");
+        assert_eq!(refused, Vec::<String>::new());
+        assert!(taken > 0);
+    }
+
     #[test]
     fn digests_see_content_and_not_spelling() {
         let compact = campaign(&[]);
