@@ -18,6 +18,9 @@
 //! - A decision is bound to the digest of exactly what was asked.
 //! - All reasons are given, not the first.
 
+pub mod calendar;
+pub mod clock;
+pub mod finding;
 pub mod hat;
 pub mod release;
 pub mod separation;
