@@ -23,4 +23,5 @@ pub mod clock;
 pub mod finding;
 pub mod hat;
 pub mod release;
+pub mod report;
 pub mod separation;
