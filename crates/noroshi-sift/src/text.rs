@@ -1,0 +1,277 @@
+//! Numbers, times and addresses out of bytes, without allocation.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+const US_PER_SECOND: i64 = 1_000_000;
+/// The year 9999, the last one that can be written.
+const SECONDS_MAX: i64 = 253_402_300_799;
+
+/// Decimal digits only; a counter that does not fit stays at the largest value.
+pub(crate) fn parse_count(text: &[u8]) -> Option<u64> {
+    if text.is_empty() || text.len() > 40 {
+        return None;
+    }
+    text.iter().try_fold(0_u64, |value, byte| {
+        let digit = byte.is_ascii_digit().then(|| u64::from(byte - b'0'))?;
+        Some(value.saturating_mul(10).saturating_add(digit))
+    })
+}
+
+/// A port.
+pub(crate) fn parse_port(text: &[u8]) -> Option<u16> {
+    parse_count(text).and_then(|value| u16::try_from(value).ok())
+}
+
+/// Seconds since the epoch or of a duration, with a fraction, as microseconds. Anything finer is cut off.
+pub(crate) fn parse_seconds_us(text: &[u8]) -> Option<i64> {
+    let mut whole = 0_i64;
+    let mut digits = text.iter();
+    let mut seen = 0_u32;
+    let mut has_fraction = false;
+    for byte in digits.by_ref() {
+        match byte {
+            b'0'..=b'9' if seen < 12 => {
+                whole = whole * 10 + i64::from(byte - b'0');
+                seen += 1;
+            }
+            b'.' if seen > 0 => {
+                has_fraction = true;
+                break;
+            }
+            _ => return None,
+        }
+    }
+    if seen == 0 || whole > SECONDS_MAX {
+        return None;
+    }
+    let fraction = if has_fraction { fraction_us(digits.as_slice())? } else { 0 };
+    Some(whole * US_PER_SECOND + fraction)
+}
+
+/// The digits behind the point.
+fn fraction_us(digits: &[u8]) -> Option<i64> {
+    if digits.is_empty() || digits.len() > 40 {
+        return None;
+    }
+    let mut value = 0;
+    let mut scale = US_PER_SECOND;
+    for byte in digits {
+        if !byte.is_ascii_digit() {
+            return None;
+        }
+        if scale > 1 {
+            scale /= 10;
+            value += i64::from(byte - b'0') * scale;
+        }
+    }
+    Some(value)
+}
+
+/// An RFC 3339 time; the offset also as `+0000`, which is how EVE writes it.
+pub(crate) fn parse_time_us(text: &[u8]) -> Option<i64> {
+    let (date, rest) = text.split_at_checked(19)?;
+    let [
+        y0,
+        y1,
+        y2,
+        y3,
+        b'-',
+        m0,
+        m1,
+        b'-',
+        d0,
+        d1,
+        b'T' | b' ',
+        h0,
+        h1,
+        b':',
+        n0,
+        n1,
+        b':',
+        s0,
+        s1,
+    ] = *date
+    else {
+        return None;
+    };
+    let pair = |high: u8, low: u8| {
+        (high.is_ascii_digit() && low.is_ascii_digit())
+            .then(|| i64::from(high - b'0') * 10 + i64::from(low - b'0'))
+    };
+    let year = pair(y0, y1)? * 100 + pair(y2, y3)?;
+    let (month, day) = (pair(m0, m1)?, pair(d0, d1)?);
+    let (hour, minute, second) = (pair(h0, h1)?, pair(n0, n1)?, pair(s0, s1)?);
+    if hour > 23 || minute > 59 || second > 60 || !(1..=days_in_month(year, month)?).contains(&day)
+    {
+        return None;
+    }
+    let (fraction, zone) = match rest {
+        [b'.', rest @ ..] => {
+            let end = rest.iter().position(|byte| !byte.is_ascii_digit())?;
+            let (digits, zone) = rest.split_at_checked(end)?;
+            (fraction_us(digits)?, zone)
+        }
+        zone => (0, zone),
+    };
+    let offset = match *zone {
+        [b'Z' | b'z'] => 0,
+        [sign @ (b'+' | b'-'), h0, h1, b':', m0, m1] | [sign @ (b'+' | b'-'), h0, h1, m0, m1] => {
+            let seconds = pair(h0, h1)? * 3600 + pair(m0, m1)? * 60;
+            if sign == b'+' { seconds } else { -seconds }
+        }
+        _ => return None,
+    };
+    let seconds = days_from_epoch(year, month, day) * 86_400 + hour * 3600 + minute * 60 + second;
+    let seconds = seconds - offset;
+    (0..=SECONDS_MAX).contains(&seconds).then(|| seconds * US_PER_SECOND + fraction)
+}
+
+fn days_in_month(year: i64, month: i64) -> Option<i64> {
+    let leap = (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
+    match month {
+        1 | 3 | 5 | 7 | 8 | 10 | 12 => Some(31),
+        4 | 6 | 9 | 11 => Some(30),
+        2 => Some(if leap { 29 } else { 28 }),
+        _ => None,
+    }
+}
+
+/// Days since 1970-01-01 in the Gregorian calendar, counted in years that begin in March so that the leap
+/// day comes last.
+const fn days_from_epoch(year: i64, month: i64, day: i64) -> i64 {
+    let shifted = if month > 2 { year } else { year - 1 };
+    let months = (month + 9) % 12;
+    let day_of_year = (153 * months + 2) / 5 + day - 1;
+    365 * shifted + shifted.div_euclid(4) - shifted.div_euclid(100)
+        + shifted.div_euclid(400)
+        + day_of_year
+        - 719_468
+}
+
+/// An address. One that only carries an IPv4 address inside IPv6 (`::ffff:0:0/96`) is that IPv4 address, or
+/// a selector would miss what a dual-stack socket wrote down.
+#[inline]
+pub(crate) fn parse_address(text: &[u8]) -> Option<IpAddr> {
+    if let Some(address) = parse_v4(text) {
+        return Some(IpAddr::V4(address));
+    }
+    if text.len() > 45 || !text.contains(&b':') {
+        return None;
+    }
+    let address: Ipv6Addr = std::str::from_utf8(text).ok()?.parse().ok()?;
+    Some(IpAddr::V6(address).to_canonical())
+}
+
+#[inline]
+fn parse_v4(text: &[u8]) -> Option<Ipv4Addr> {
+    if !(7..=15).contains(&text.len()) {
+        return None;
+    }
+    let (mut value, mut octet, mut digits, mut dots) = (0_u32, 0_u32, 0_u32, 0_u32);
+    for byte in text {
+        match byte {
+            b'0'..=b'9' => {
+                // A leading zero is refused: some systems read it as octal (RFC 6943 §3.1.1).
+                if digits > 0 && octet == 0 {
+                    return None;
+                }
+                octet = octet * 10 + u32::from(byte - b'0');
+                digits += 1;
+                if octet > 255 {
+                    return None;
+                }
+            }
+            b'.' if digits > 0 && dots < 3 => {
+                value = value << 8 | octet;
+                (octet, digits) = (0, 0);
+                dots += 1;
+            }
+            _ => return None,
+        }
+    }
+    (dots == 3 && digits > 0).then(|| Ipv4Addr::from_bits(value << 8 | octet))
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn seconds_are_read_to_the_microsecond() {
+        for (text, expected) in [
+            ("0", Some(0)),
+            ("1521911721.255387", Some(1_521_911_721_255_387)),
+            ("1.5", Some(1_500_000)),
+            ("1.0000019", Some(1_000_001)),
+            ("-1", None),
+            ("", None),
+            (".5", None),
+            ("5.", None),
+            ("1e3", None),
+            ("9999999999999", None),
+        ] {
+            assert_eq!(parse_seconds_us(text.as_bytes()), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn times_of_eve_and_of_zeek_are_read() {
+        for text in [
+            "2026-11-23T01:02:03.000004+0900",
+            "2026-11-23T01:02:03.000004+09:00",
+            "2026-11-22T16:02:03.000004Z",
+            "2024-02-29T23:59:59.000004-0130",
+        ] {
+            let expected: Timestamp =
+                text.replace("+0900", "+09:00").replace("-0130", "-01:30").parse().unwrap();
+            assert_eq!(parse_time_us(text.as_bytes()), Some(expected.as_microsecond()), "{text}");
+        }
+        for text in [
+            "2023-02-29T00:00:00Z",
+            "2023-13-01T00:00:00Z",
+            "2023-01-01T24:00:00Z",
+            "2023-01-01T00:00:00",
+            "2023-01-01T00:00:00.Z",
+            "1969-12-31T00:00:00Z",
+            "２０２３",
+            "",
+        ] {
+            assert_eq!(parse_time_us(text.as_bytes()), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn addresses_inside_addresses_are_unwrapped() {
+        assert_eq!(
+            parse_address(b"::ffff:192.0.2.1"),
+            Some(IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1)))
+        );
+        for text in ["192.0.2", "192.0.2.1.", "192.0.2.256", "192.0.02.1", "1.2.3.4.5", "::g", ""] {
+            assert_eq!(parse_address(text.as_bytes()), None, "{text}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn every_address_is_read_back(address: IpAddr) {
+            let text = address.to_string();
+            prop_assert_eq!(parse_address(text.as_bytes()), Some(address.to_canonical()));
+        }
+
+        #[test]
+        fn times_agree_with_the_calendar(us in 0_i64..253_402_300_799_000_000) {
+            let text = Timestamp::from_microsecond(us).unwrap().to_string();
+            prop_assert_eq!(parse_time_us(text.as_bytes()), Some(us), "{}", text);
+        }
+
+        #[test]
+        fn any_bytes_are_survived(bytes: Vec<u8>) {
+            let _ = (parse_address(&bytes), parse_time_us(&bytes), parse_seconds_us(&bytes));
+            let std = std::str::from_utf8(&bytes).ok().and_then(|text| text.parse::<Ipv4Addr>().ok());
+            prop_assert_eq!(parse_v4(&bytes), std);
+        }
+    }
+}
