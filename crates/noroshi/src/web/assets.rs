@@ -57,7 +57,6 @@ pub fn find(file: &str) -> Option<&'static Asset> {
 }
 
 /// `GET /assets/{file}`.
-#[expect(clippy::unused_async, reason = "the router takes asynchronous handlers only")]
 pub async fn serve(Path(file): Path<String>) -> Response {
     let Some(asset) = find(&file) else { return StatusCode::NOT_FOUND.into_response() };
     let headers = [

@@ -355,6 +355,15 @@ mod tests {
     }
 
     #[test]
+    fn the_summary_can_name_a_field_whose_label_has_a_key() {
+        let words = Words::new(crate::web::locale::Lang::En);
+        let form = FormState::new().labelled("shell-year");
+        assert_eq!(form.label("field", words), "Year");
+        assert_eq!(form.label("other", words), "");
+        assert_eq!(FieldError::too_long(80).text(words), "Too long. Use at most 80 characters.");
+    }
+
+    #[test]
     fn hostile_posts_are_cut_to_their_limits() {
         let many = (0..FIELDS_MAX * 2).map(|i| (format!("f{i}"), "x"));
         assert_eq!(FormState::posted(many).values.len(), FIELDS_MAX);
