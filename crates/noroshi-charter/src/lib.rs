@@ -21,6 +21,7 @@
 pub mod calendar;
 pub mod clock;
 pub mod finding;
+pub mod guard;
 pub mod hat;
 pub mod release;
 pub mod report;
