@@ -35,7 +35,7 @@ CREATE TABLE office_org (
   org     TEXT PRIMARY KEY,
   name_ja TEXT NOT NULL,
   name_en TEXT NOT NULL,
-  kind    TEXT NOT NULL,             -- office | ministry | operator | police | defence | commission | partner
+  kind    TEXT NOT NULL,             -- office | ministry | operator | police | defence | commission | diet | partner
   sector  TEXT                       -- sector code for operators and ministries
 );
 
@@ -91,11 +91,23 @@ CREATE TABLE office_passkey (
 );
 CREATE INDEX office_passkey_person ON office_passkey (person);
 
+CREATE TABLE office_invitation (
+  digest     TEXT PRIMARY KEY,       -- SHA-256 of the one-time secret in the invitation's address
+  person     TEXT NOT NULL REFERENCES office_person (person),
+  created_at TEXT NOT NULL,
+  expires_at TEXT NOT NULL,
+  used_at    TEXT
+);
+CREATE INDEX office_invitation_person ON office_invitation (person);
+
 CREATE TABLE office_setup (
   digest     TEXT PRIMARY KEY,       -- SHA-256 of the one-time set-up token
   created_at TEXT NOT NULL,
   used_at    TEXT
 );
+
+CREATE INDEX office_session_person ON office_session (person);
+CREATE INDEX office_token_person ON office_token (person);
 
 CREATE TABLE office_idempotency (
   org        TEXT NOT NULL,

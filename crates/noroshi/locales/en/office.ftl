@@ -1,1 +1,84 @@
-# office
+# Organisations and people: set-up, sign-in, hats, tokens
+
+office-setup-title = Set-up
+office-setup-lead = Done once, to begin using this office. What can be changed later says so.
+office-setup-language = Language of the pages
+office-setup-org-title = First organisation
+office-setup-org-note = The organisation that runs this office. Others can be added later.
+office-setup-admin-title = First administrator
+office-setup-admin-note = Adds organisations and people and hands out hats. Decides nothing about reports or measures.
+office-setup-finish = Finish and begin
+office-setup-passkey-later = A passkey can be added after signing in, on the profile page.
+
+office-name-ja = Name (Japanese)
+office-name-en = Name (English)
+office-kind = Kind
+office-kind-office = Central office (runs this system)
+office-kind-ministry = Competent ministry
+office-kind-operator = Designated operator
+office-kind-police = Police
+office-kind-defence = Defence
+office-kind-commission = Oversight commission
+office-kind-diet = Parliament
+office-kind-partner = Foreign partner
+office-sector = Sector code
+office-sector-help = Operators and ministries only, e.g. electricity, ports, medical
+office-login = Login
+office-login-help = Small letters, digits, ".", "_", "-"; at most { $max } characters.
+office-name = Name
+office-password = Password
+office-password-help = At least { $max } characters. A long phrase is best; symbols and capitals are not needed.
+office-token-hidden = Set-up token
+
+office-where-title = What is stored where
+office-where-db = Every row: reports, cases, people, hats.
+office-where-log = The transparency log, a public copy for verification. It holds digests, not contents.
+office-where-keys = Signing keys, readable by their owner only. Keep a copy somewhere else.
+office-where-config = Configuration, when there is one. An unknown member stops the start.
+office-where-nothing-else = Nothing is stored anywhere else, and nothing is sent anywhere.
+
+office-login-title = Sign in
+office-login-lead = Every action is recorded under one hat of the person who signed in.
+office-login-submit = Sign in
+office-login-passkey = Sign in with a passkey
+office-login-or = or
+office-login-help-lost = Forgotten the password? Ask an administrator for a new invitation.
+
+office-invitation-title = Set a password
+office-invitation-lead = Choose the password of { $name } (login { $login }). This link works once.
+office-invitation-submit = Set the password
+office-invitation-done = The password is set. Please sign in.
+
+NRS-OFFC-0001 = This set-up link cannot be used: it is wrong, was used, or is older than 24 hours.
+NRS-OFFC-0001-next = If the set-up is done, sign in. If not, start the server again: it prints a new link.
+NRS-OFFC-0002 = Login or password is not right, or this login cannot sign in now.
+NRS-OFFC-0002-next = Check what you typed. After several mistakes wait { $minutes } minutes. If it stays so, ask an administrator.
+NRS-OFFC-0003 = You do not hold that hat.
+NRS-OFFC-0003-next = Your hats are in the menu at the top. Ask an administrator for the one you need.
+NRS-OFFC-0004 = Rule { $rule }: somebody who holds the hat "{ $held }" cannot be given "{ $wanted }".
+NRS-OFFC-0004-next = Give it to somebody else, or withdraw the other hat first. The table of separation is in docs/pillars/office.md.
+NRS-OFFC-0005 = This invitation cannot be used: it is wrong, was used, or has ended.
+NRS-OFFC-0005-next = Ask an administrator for a new invitation.
+NRS-OFFC-0006 = Use at least { $max } characters for the password.
+NRS-OFFC-0007 = Use at most { $max } bytes for the password.
+NRS-OFFC-0008 = This password is easy to guess. Use a long phrase that is not the login or a repeated letter.
+NRS-OFFC-0009 = A login has small letters, digits, ".", "_", "-", and at most { $max } characters.
+NRS-OFFC-0010 = Something in the input needs correcting.
+NRS-OFFC-0010-next = Correct the places shown and send it again.
+NRS-OFFC-0011 = Choose the kind of organisation.
+NRS-OFFC-0012 = This login is already taken.
+NRS-OFFC-0013 = An organisation of this kind cannot have that.
+NRS-OFFC-0014 = Nobody can hand a hat to himself.
+NRS-OFFC-0014-next = Ask another administrator to do it.
+NRS-OFFC-0015 = A sector code begins with a small letter and has at most { $max } letters and digits.
+NRS-OFFC-0016 = Choose between 1 and { $max } days.
+NRS-OFFC-0017 = Fill in a name of at most { $max } characters.
+NRS-OFFC-0018 = You cannot disable yourself or withdraw your own administrator hat.
+NRS-OFFC-0018-next = Ask another administrator to do it.
+NRS-OFFC-0019 = Choose a hat.
+NRS-OFFC-0020 = Choose an organisation.
+NRS-OFFC-0021 = The present password is not right.
+NRS-OFFC-0022 = This login has no hat yet.
+NRS-OFFC-0022-next = Ask an administrator for one.
+NRS-OFFC-0024 = The cursor of the list cannot be read.
+NRS-OFFC-0024-next = Send back the cursor of the answer before as it is, or leave it out to begin again.

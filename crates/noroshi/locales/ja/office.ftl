@@ -1,1 +1,84 @@
-# office
+# 組織と人: 初期設定、サインイン、役割、トークン
+
+office-setup-title = 初期設定
+office-setup-lead = この装置を使い始めるための、一度きりの手続きです。あとから変えられるものには、そう書いてあります。
+office-setup-language = 表示の言語
+office-setup-org-title = 最初の組織
+office-setup-org-note = この装置を運用する組織です。ほかの組織はあとから追加できます。
+office-setup-admin-title = 最初の管理者
+office-setup-admin-note = 組織と人を登録し、役割を渡す人です。報告や措置の中身を決める権限は持ちません。
+office-setup-finish = 設定を終えて使い始める
+office-setup-passkey-later = パスキーは、サインイン後の「自分の設定」で登録できます。
+
+office-name-ja = 名称（日本語）
+office-name-en = 名称（英語）
+office-kind = 種別
+office-kind-office = 中央の役所（本装置の運用者）
+office-kind-ministry = 所管省庁
+office-kind-operator = 特別社会基盤事業者
+office-kind-police = 警察
+office-kind-defence = 防衛
+office-kind-commission = 監理委員会
+office-kind-diet = 国会
+office-kind-partner = 外国の機関
+office-sector = 分野の符号
+office-sector-help = 事業者と所管省庁のみ。例: electricity、ports、medical
+office-login = ログイン名
+office-login-help = 英小文字、数字、「.」「_」「-」。{ $max }文字まで。
+office-name = 氏名または表示名
+office-password = パスワード
+office-password-help = { $max }文字以上。長い文がおすすめです。記号や大文字は必須ではありません。
+office-token-hidden = 初期設定トークン
+
+office-where-title = 何がどこに保存されるか
+office-where-db = 報告、事案、人、役割など、すべての行。
+office-where-log = 透明性ログ。改ざんの検証に使う公開の写しです。中身ではなく、要約値だけが入ります。
+office-where-keys = 署名鍵。持ち主だけが読める権限で保存されます。必ず別の場所に控えを取ってください。
+office-where-config = 設定（あれば）。知らない項目があると起動しません。
+office-where-nothing-else = これ以外の場所には何も保存せず、外部へ何も送りません。
+
+office-login-title = サインイン
+office-login-lead = 操作はすべて、サインインした人の一つの役割で記録されます。
+office-login-submit = サインイン
+office-login-passkey = パスキーでサインイン
+office-login-or = または
+office-login-help-lost = パスワードを忘れたときは、管理者に新しい招待の発行を頼んでください。
+
+office-invitation-title = パスワードの設定
+office-invitation-lead = { $name } さん（ログイン名 { $login }）のパスワードを決めてください。このリンクは一度だけ使えます。
+office-invitation-submit = パスワードを設定する
+office-invitation-done = パスワードを設定しました。サインインしてください。
+
+NRS-OFFC-0001 = 初期設定のリンクは使えません（誤り、使用済み、または24時間を過ぎています）。
+NRS-OFFC-0001-next = 初期設定が済んでいれば、サインインしてください。まだなら、サーバーを起動し直すと新しいリンクが表示されます。
+NRS-OFFC-0002 = ログイン名またはパスワードが違うか、このログインは今サインインできません。
+NRS-OFFC-0002-next = 入力を確かめてください。続けて間違えたときは { $minutes } 分待ってください。解決しないときは管理者に連絡してください。
+NRS-OFFC-0003 = その役割はお持ちではありません。
+NRS-OFFC-0003-next = お持ちの役割は画面上部のメニューにあります。必要な役割は管理者に相談してください。
+NRS-OFFC-0004 = 規則 { $rule } により、役割「{ $held }」を持つ人に「{ $wanted }」を渡せません。
+NRS-OFFC-0004-next = 別の人に渡すか、先に今の役割を外してください。分離の表は docs/pillars/office.md にあります。
+NRS-OFFC-0005 = 招待のリンクは使えません（誤り、使用済み、または期限切れ）。
+NRS-OFFC-0005-next = 管理者に新しい招待の発行を頼んでください。
+NRS-OFFC-0006 = パスワードは { $max } 文字以上にしてください。
+NRS-OFFC-0007 = パスワードは { $max } バイト以内にしてください。
+NRS-OFFC-0008 = 推測されやすいパスワードです。ログイン名や文字の繰り返しではない、長い文にしてください。
+NRS-OFFC-0009 = ログイン名は英小文字・数字と「.」「_」「-」で { $max } 文字以内にしてください。
+NRS-OFFC-0010 = 入力に直すところがあります。
+NRS-OFFC-0010-next = 示された箇所を直して、もう一度送ってください。
+NRS-OFFC-0011 = 組織の種別を選んでください。
+NRS-OFFC-0012 = このログイン名はすでに使われています。
+NRS-OFFC-0013 = この種別の組織では、その役割や手続きを使えません。
+NRS-OFFC-0014 = 自分自身に役割を渡すことはできません。
+NRS-OFFC-0014-next = もう一人の管理者に渡してもらってください。
+NRS-OFFC-0015 = 分野の符号は、英小文字で始まる { $max } 文字以内の英数字にしてください。
+NRS-OFFC-0016 = 日数は 1 から { $max } の間にしてください。
+NRS-OFFC-0017 = 名称を { $max } 文字以内で入力してください。
+NRS-OFFC-0018 = 自分自身の管理者の役割を外したり、自分を無効にしたりはできません。
+NRS-OFFC-0018-next = もう一人の管理者に操作してもらってください。
+NRS-OFFC-0019 = 役割を選んでください。
+NRS-OFFC-0020 = 組織を選んでください。
+NRS-OFFC-0021 = 今のパスワードが違います。
+NRS-OFFC-0022 = このログインには、まだ役割が渡されていません。
+NRS-OFFC-0022-next = 管理者に役割を頼んでください。
+NRS-OFFC-0024 = 一覧の続きを示す cursor が読めません。
+NRS-OFFC-0024-next = 直前の応答の cursor をそのまま送るか、省いて最初から読んでください。

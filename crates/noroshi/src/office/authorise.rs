@@ -186,3 +186,80 @@ fn request(hat: Hat, action: Action, standing: Standing) -> Option<Request> {
     )
     .ok()
 }
+
+/// Golden tables of the office, `tests/golden/`; `UPDATE_GOLDEN=1` writes them anew.
+#[cfg(test)]
+pub(super) mod golden {
+    use std::path::Path;
+
+    pub(crate) fn check(name: &str, text: &str) {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/golden").join(name);
+        if std::env::var_os("UPDATE_GOLDEN").is_some() {
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(&path, text).unwrap();
+        }
+        let kept = std::fs::read_to_string(&path).unwrap_or_default();
+        assert!(kept == text, "{name} differs; look at it, then run again with UPDATE_GOLDEN=1:\n{text}");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The least standing under which the policy allows, or why not always.
+    fn cell(authoriser: &Authoriser, hat: Hat, action: Action) -> String {
+        let (stranger, org, sector, request) = (
+            Standing::default(),
+            Standing { own_org: true, ..Standing::default() },
+            Standing { own_sector: true, ..Standing::default() },
+            Standing { own_request: true, ..Standing::default() },
+        );
+        let allows = |standing| authoriser.allows(hat, action, standing);
+        let mut cell = String::new();
+        if allows(stranger) {
+            cell.push('\u{2714}');
+            for (mark, standing) in [("o", org), ("s", sector), ("r", request)] {
+                if !allows(standing) {
+                    cell.push('!');
+                    cell.push_str(mark);
+                }
+            }
+        } else {
+            for (mark, standing) in [("o", org), ("s", sector), ("r", request)] {
+                if allows(standing) {
+                    cell.push_str(mark);
+                }
+            }
+        }
+        if cell.is_empty() { "-".to_owned() } else { cell }
+    }
+
+    #[test]
+    fn what_each_hat_may_do_is_as_agreed() {
+        use std::fmt::Write as _;
+        let authoriser = Authoriser::new().unwrap();
+        let mut table = String::from(
+            "# Hat and action: \u{2714} always, o own organisation, s own sector, r own request, \
+             !o not on one's own, - never\n",
+        );
+        for action in Action::ALL {
+            writeln!(table, "\n{}", action.id()).unwrap();
+            for hat in Hat::ALL {
+                writeln!(table, "  {:<22} {}", hat.id(), cell(&authoriser, *hat, *action)).unwrap();
+            }
+        }
+        golden::check("authorise.txt", &table);
+    }
+
+    #[test]
+    fn a_member_of_the_commission_never_votes_on_his_own_request() {
+        let authoriser = Authoriser::new().unwrap();
+        for (own_org, own_request) in [(true, false), (false, true), (true, true)] {
+            let standing = Standing { own_org, own_request, own_sector: true };
+            for hat in Hat::ALL {
+                assert!(!authoriser.allows(*hat, Action::ResponseVote, standing), "{hat}");
+            }
+        }
+    }
+}

@@ -332,7 +332,8 @@ pub fn person_at(row: &Row<'_, '_>, at: usize) -> Result<PersonId, StoreFailure>
     PersonId::parse(&id).ok_or_else(|| StoreFailure::Damaged(format!("`{id}` is no person")))
 }
 
-fn hat_at(row: &Row<'_, '_>, at: usize) -> Result<Hat, StoreFailure> {
+/// Reads a hat from column `at`.
+pub fn hat_at(row: &Row<'_, '_>, at: usize) -> Result<Hat, StoreFailure> {
     let id = row.text(at)?;
     Hat::parse(&id).ok_or_else(|| StoreFailure::Damaged(format!("`{id}` is no hat")))
 }

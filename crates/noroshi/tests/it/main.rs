@@ -2,3 +2,4 @@
 
 mod commit;
 mod house;
+mod office;
