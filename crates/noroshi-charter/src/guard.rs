@@ -61,7 +61,7 @@ const SPECIAL_V4: &[(&str, u32, u8)] = &[
 ];
 /// Documentation ranges, IPv4 (RFC 5737).
 const DOCUMENTATION_V4: &[u32] = &[0xC000_0200, 0xC633_6400, 0xCB00_7100];
-/// Ranges within 2000::/3 that are not ordinary addresses; everything outside 2000::/3 is refused besides.
+/// Ranges within `2000::/3` that are not ordinary addresses; everything outside `2000::/3` is refused besides.
 const SPECIAL_V6: &[(&str, u128, u8)] = &[
     ("protocol assignments", 0x2001_0000 << 96, 23),
     ("6to4 carries IPv4", 0x2002_0000 << 96, 16),
@@ -266,13 +266,11 @@ impl Guard {
             let shown = shown(text);
             return Err(vec![refuses("NRS-RESP-0111", format!("`{shown}` is a single label"))]);
         }
-        match DomainName::parse(bare) {
-            Ok(name) => self.judge_domain(name),
-            Err(_) => {
-                let shown = shown(text);
-                Err(vec![refuses("NRS-RESP-0109", format!("`{shown}` is not a name"))])
-            }
-        }
+        let Ok(name) = DomainName::parse(bare) else {
+            let shown = shown(text);
+            return Err(vec![refuses("NRS-RESP-0109", format!("`{shown}` is not a name"))]);
+        };
+        self.judge_domain(name)
     }
 
     /// Judges a name already read; the actuator does this again before it applies anything.

@@ -18,6 +18,7 @@
 //! - A decision is bound to the digest of exactly what was asked.
 //! - All reasons are given, not the first.
 
+pub mod approval;
 pub mod calendar;
 pub mod clock;
 pub mod finding;
