@@ -75,6 +75,13 @@ impl Leaf {
         if Self::decode(&bytes)? == *self { Ok(bytes) } else { Err(LeafError::NotCanonical) }
     }
 
+    /// The same bytes without reading them back, for a writer whose fact went through [`Leaf::encode`] before and that
+    /// only fills in sequence, chain and time.
+    pub fn to_entry(&self) -> Result<Vec<u8>, LeafError> {
+        let bytes = serde_json_canonicalizer::to_vec(self).map_err(LeafError::Json)?;
+        if bytes.len() > LEAF_BYTES_MAX { Err(LeafError::TooLarge(bytes.len())) } else { Ok(bytes) }
+    }
+
     /// Reads an entry strictly: known fields only, sound times, and byte for byte the canonical form.
     pub fn decode(bytes: &[u8]) -> Result<Self, LeafError> {
         if bytes.len() > LEAF_BYTES_MAX {

@@ -191,7 +191,14 @@ pub enum CommitFailure {
 struct Waiting {
     actor: Actor,
     change: Change,
+    sealed: Sealed,
     answer: oneshot::Sender<Result<Committed, CommitFailure>>,
+}
+
+impl Waiting {
+    fn asked(&self) -> Asked<'_> {
+        (&self.actor, &self.change, &self.sealed)
+    }
 }
 
 /// Who acts, as the audit entry and the leaf hold it.
@@ -200,6 +207,45 @@ struct Actor {
     org: String,
     hat: String,
 }
+
+/// The payload as the log commits to it.
+struct Sealed {
+    salt: [u8; 32],
+    payload: String,
+    commitment: Digest,
+}
+
+impl Sealed {
+    /// Salts and commits to the payload, and proves that the log can hold the fact by encoding it once.
+    fn new(actor: &Actor, change: &Change, now: Timestamp) -> Result<Self, CommitFailure> {
+        let refused = |problem: &dyn std::fmt::Display| CommitFailure::Leaf(problem.to_string());
+        let mut salt = [0u8; 32];
+        fill_random(&mut salt);
+        let payload =
+            serde_json_canonicalizer::to_string(&change.payload).map_err(|problem| refused(&problem))?;
+        let sealed = Self { salt, commitment: commitment(&salt, payload.as_bytes()), payload };
+        let longest = Chain { next: LONGEST_SEQUENCE, previous: Some(sealed.commitment), last: now };
+        sealed.leaf(&longest, now, actor, change).encode().map_err(|problem| refused(&problem))?;
+        Ok(sealed)
+    }
+
+    fn leaf(&self, chain: &Chain, now: Timestamp, actor: &Actor, change: &Change) -> Leaf {
+        Leaf {
+            v: 1,
+            emitter: EMITTER.to_owned(),
+            sequence: chain.next,
+            previous: chain.previous,
+            time: stamp(now),
+            hat: actor.hat.clone(),
+            org: actor.org.clone(),
+            fact: change.fact.clone(),
+            commitment: self.commitment,
+        }
+    }
+}
+
+/// The longest sequence number a leaf can carry (numbers of JSON are exact below 2^53).
+const LONGEST_SEQUENCE: u64 = (1 << 53) - 1;
 
 /// The commit door. Cheap to clone; all clones lead to the same thread.
 #[derive(Clone)]
@@ -233,8 +279,10 @@ impl Door {
             org: ctx.org.to_string(),
             hat: ctx.hat.id().to_owned(),
         };
+        // What does not depend on the place in the log is made and checked here, on the caller's thread.
+        let sealed = Sealed::new(&actor, &change, ctx.now)?;
         let (answer, answered) = oneshot::channel();
-        let waiting = Waiting { actor, change, answer };
+        let waiting = Waiting { actor, change, sealed, answer };
         self.queue.send(waiting).await.map_err(|_| CommitFailure::Stopping)?;
         answered.await.map_err(|_| CommitFailure::Stopping)?
     }
@@ -290,7 +338,8 @@ impl Scribe {
         let change = Change::new("log.open", origin, Fact::LogOpened { origin: origin.to_owned() });
         let now = self.clock.now();
         execute(&self.connection, "BEGIN IMMEDIATE", &[]).map_err(StoreFailure::from)?;
-        apply(&self.connection, &mut self.chain, now, &actor, &change)?;
+        let sealed = Sealed::new(&actor, &change, now)?;
+        apply(&self.connection, &mut self.chain, now, (&actor, &change, &sealed))?;
         execute(&self.connection, "COMMIT", &[]).map_err(StoreFailure::from)?;
         self.grown.send_replace(self.chain.next);
         Ok(())
@@ -329,9 +378,12 @@ impl Scribe {
     fn transact(&mut self, group: &mut Vec<Waiting>, answers: &mut Answers) -> Result<(), StoreFailure> {
         let now = self.clock.now().max(self.chain.last);
         execute(&self.connection, "BEGIN IMMEDIATE", &[])?;
-        for Waiting { actor, change, answer } in group.drain(..) {
-            let outcome = apply_alone(&self.connection, &mut self.chain, now, &actor, &change);
-            answers.push((answer, outcome));
+        let outcomes = match self.apply_together(now, group) {
+            Some(outcomes) => outcomes,
+            None => self.apply_each(now, group)?,
+        };
+        for (waiting, outcome) in group.drain(..).zip(outcomes) {
+            answers.push((waiting.answer, outcome));
         }
         let committed = execute(&self.connection, "COMMIT", &[]);
         if committed.is_err() {
@@ -339,20 +391,49 @@ impl Scribe {
         }
         committed.map(drop).map_err(StoreFailure::from)
     }
+
+    /// The whole group without savepoints, which is how nearly every group goes. `None`, with nothing kept, when any
+    /// change of it fails.
+    fn apply_together(&mut self, now: Timestamp, group: &[Waiting]) -> Option<Vec<Outcome>> {
+        let before = self.chain.clone();
+        let mut outcomes = Vec::with_capacity(group.len());
+        for waiting in group {
+            match apply(&self.connection, &mut self.chain, now, waiting.asked()) {
+                Ok(committed) => outcomes.push(Ok(committed)),
+                Err(_) => {
+                    self.chain = before;
+                    drop(execute(&self.connection, "ROLLBACK", &[]));
+                    return None;
+                }
+            }
+        }
+        Some(outcomes)
+    }
+
+    /// The group once more, each change in a savepoint of its own, so that those that fail fail alone.
+    fn apply_each(&mut self, now: Timestamp, group: &[Waiting]) -> Result<Vec<Outcome>, StoreFailure> {
+        execute(&self.connection, "BEGIN IMMEDIATE", &[])?;
+        let one = |waiting: &Waiting| {
+            apply_alone(&self.connection, &mut self.chain, now, waiting.asked())
+        };
+        Ok(group.iter().map(one).collect())
+    }
 }
 
-type Answers = Vec<(oneshot::Sender<Result<Committed, CommitFailure>>, Result<Committed, CommitFailure>)>;
+/// Who asks for what, with its payload sealed.
+type Asked<'a> = (&'a Actor, &'a Change, &'a Sealed);
+type Outcome = Result<Committed, CommitFailure>;
+type Answers = Vec<(oneshot::Sender<Outcome>, Outcome)>;
 
 fn apply_alone(
     connection: &Connection,
     chain: &mut Chain,
     now: Timestamp,
-    actor: &Actor,
-    change: &Change,
+    asked: Asked<'_>,
 ) -> Result<Committed, CommitFailure> {
     execute(connection, "SAVEPOINT change", &[]).map_err(StoreFailure::from)?;
     let before = chain.clone();
-    let outcome = apply(connection, chain, now, actor, change);
+    let outcome = apply(connection, chain, now, asked);
     if outcome.is_err() {
         *chain = before;
         execute(connection, "ROLLBACK TO change", &[]).map_err(StoreFailure::from)?;
@@ -365,8 +446,7 @@ fn apply(
     connection: &Connection,
     chain: &mut Chain,
     now: Timestamp,
-    actor: &Actor,
-    change: &Change,
+    (actor, change, sealed): Asked<'_>,
 ) -> Result<Committed, CommitFailure> {
     let position = chain.next;
     if let Some(key) = &change.idempotency {
@@ -381,7 +461,7 @@ fn apply(
             (Err(problem), _) => return Err(StoreFailure::from(problem).into()),
         }
     }
-    let committed = append(connection, chain, now, actor, change)?;
+    let committed = append(connection, chain, now, (actor, change, sealed))?;
     for job in &change.jobs {
         let params = [
             Value::from(position),
@@ -404,26 +484,10 @@ fn append(
     connection: &Connection,
     chain: &mut Chain,
     now: Timestamp,
-    actor: &Actor,
-    change: &Change,
+    (actor, change, sealed): Asked<'_>,
 ) -> Result<Committed, CommitFailure> {
-    let mut salt = [0u8; 32];
-    fill_random(&mut salt);
-    let payload = serde_json_canonicalizer::to_string(&change.payload)
-        .map_err(|problem| CommitFailure::Leaf(problem.to_string()))?;
-    let sealed = commitment(&salt, payload.as_bytes());
-    let leaf = Leaf {
-        v: 1,
-        emitter: EMITTER.to_owned(),
-        sequence: chain.next,
-        previous: chain.previous,
-        time: stamp(now),
-        hat: actor.hat.clone(),
-        org: actor.org.clone(),
-        fact: change.fact.clone(),
-        commitment: sealed,
-    };
-    let bytes = leaf.encode().map_err(|problem| CommitFailure::Leaf(problem.to_string()))?;
+    let leaf = sealed.leaf(chain, now, actor, change);
+    let bytes = leaf.to_entry().map_err(|problem| CommitFailure::Leaf(problem.to_string()))?;
     let hash = noroshi_ledger::tree::leaf_hash(&bytes);
     let position = chain.next;
     execute(connection, INSERT_LEAF, &[Value::from(position), Value::Blob(bytes)]).map_err(StoreFailure::from)?;
@@ -435,12 +499,12 @@ fn append(
         Value::from(&actor.org),
         Value::from(change.command),
         Value::from(&change.subject),
-        Value::Blob(salt.to_vec()),
-        Value::from(payload),
+        Value::Blob(sealed.salt.to_vec()),
+        Value::from(&sealed.payload),
     ];
     execute(connection, INSERT_AUDIT, &audit).map_err(StoreFailure::from)?;
     *chain = Chain { next: position + 1, previous: Some(hash), last: now };
-    Ok(Committed { position, at: now, leaf: hash, commitment: sealed })
+    Ok(Committed { position, at: now, leaf: hash, commitment: sealed.commitment })
 }
 
 fn claim_key(

@@ -26,7 +26,7 @@ use super::store::{Store, StoreFailure, Value};
 /// Leaves published in one round.
 const ROUND_LEAVES_MAX: u64 = 8192;
 /// Between two checkpoints at least this long, so that a flood of commits shares tiles.
-const PUBLISH_PAUSE: Duration = Duration::from_millis(25);
+const PUBLISH_PAUSE: Duration = Duration::from_millis(60);
 /// How long a reader waits for a checkpoint that covers its leaf.
 const WAIT_MAX: Duration = Duration::from_secs(10);
 
