@@ -3,8 +3,8 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 const US_PER_SECOND: i64 = 1_000_000;
-/// The year 9999, the last one that can be written.
-const SECONDS_MAX: i64 = 253_402_300_799;
+/// The last second that a `jiff::Timestamp` holds, in December of the year 9999.
+const SECONDS_MAX: i64 = 253_402_207_199;
 
 /// Decimal digits only; a counter that does not fit stays at the largest value.
 pub(crate) fn parse_count(text: &[u8]) -> Option<u64> {
@@ -22,7 +22,8 @@ pub(crate) fn parse_port(text: &[u8]) -> Option<u16> {
     parse_count(text).and_then(|value| u16::try_from(value).ok())
 }
 
-/// Seconds since the epoch or of a duration, with a fraction, as microseconds. Anything finer is cut off.
+/// Seconds since the epoch or of a duration, with a fraction, as microseconds. What is finer is rounded, as
+/// Zeek itself rounds where it writes tables, so that both of its formats give the same time.
 pub(crate) fn parse_seconds_us(text: &[u8]) -> Option<i64> {
     let mut whole = 0_i64;
     let mut digits = text.iter();
@@ -38,33 +39,42 @@ pub(crate) fn parse_seconds_us(text: &[u8]) -> Option<i64> {
                 has_fraction = true;
                 break;
             }
+            b'e' | b'E' if seen > 0 => return parse_power_us(text),
             _ => return None,
         }
     }
     if seen == 0 || whole > SECONDS_MAX {
         return None;
     }
-    let fraction = if has_fraction { fraction_us(digits.as_slice())? } else { 0 };
-    Some(whole * US_PER_SECOND + fraction)
+    match has_fraction.then(|| fraction_us(digits.as_slice())) {
+        None => Some(whole * US_PER_SECOND),
+        Some(Some(fraction)) => Some(whole * US_PER_SECOND + fraction),
+        Some(None) => parse_power_us(text),
+    }
 }
 
-/// The digits behind the point.
-fn fraction_us(digits: &[u8]) -> Option<i64> {
-    if digits.is_empty() || digits.len() > 40 {
+/// The form with a power of ten, in which JSON writes very short durations.
+fn parse_power_us(text: &[u8]) -> Option<i64> {
+    let well_formed = text.len() <= 40 && text.last().is_some_and(u8::is_ascii_digit);
+    if !well_formed || !text.iter().any(|byte| matches!(byte, b'e' | b'E')) {
         return None;
     }
-    let mut value = 0;
-    let mut scale = US_PER_SECOND;
-    for byte in digits {
-        if !byte.is_ascii_digit() {
-            return None;
-        }
-        if scale > 1 {
-            scale /= 10;
-            value += i64::from(byte - b'0') * scale;
-        }
+    let us = std::str::from_utf8(text).ok()?.parse::<f64>().ok()? * 1e6;
+    #[expect(clippy::cast_possible_truncation, reason = "the range has been checked")]
+    (0.0..=2.5e17).contains(&us).then(|| us.round() as i64)
+}
+
+/// The digits behind the point, rounded to the sixth.
+fn fraction_us(digits: &[u8]) -> Option<i64> {
+    if digits.is_empty() || digits.len() > 40 || !digits.iter().all(u8::is_ascii_digit) {
+        return None;
     }
-    Some(value)
+    let mut scale = US_PER_SECOND;
+    let value = digits.iter().take(6).fold(0, |value, byte| {
+        scale /= 10;
+        value + i64::from(byte - b'0') * scale
+    });
+    Some(value + i64::from(digits.get(6).is_some_and(|byte| *byte >= b'5')))
 }
 
 /// An RFC 3339 time; the offset also as `+0000`, which is how EVE writes it.
@@ -205,13 +215,19 @@ mod tests {
             ("0", Some(0)),
             ("1521911721.255387", Some(1_521_911_721_255_387)),
             ("1.5", Some(1_500_000)),
-            ("1.0000019", Some(1_000_001)),
+            ("1.0000019", Some(1_000_002)),
+            ("0.0010478496551513672", Some(1_048)),
+            ("9.5367431640625e-7", Some(1)),
+            ("1E3", Some(1_000_000_000)),
+            ("1e300", None),
+            ("1e", None),
             ("-1", None),
             ("", None),
             (".5", None),
             ("5.", None),
-            ("1e3", None),
             ("9999999999999", None),
+            ("253402207199.9", Some(253_402_207_199_900_000)),
+            ("253402207200", None),
         ] {
             assert_eq!(parse_seconds_us(text.as_bytes()), expected, "{text}");
         }
@@ -262,7 +278,7 @@ mod tests {
         }
 
         #[test]
-        fn times_agree_with_the_calendar(us in 0_i64..253_402_300_799_000_000) {
+        fn times_agree_with_the_calendar(us in 0_i64..253_402_207_199_000_000) {
             let text = Timestamp::from_microsecond(us).unwrap().to_string();
             prop_assert_eq!(parse_time_us(text.as_bytes()), Some(us), "{}", text);
         }

@@ -1,0 +1,14 @@
+//! The crate as its callers have it: inputs in, certificate and Parquet out.
+
+#[cfg(test)]
+mod balance;
+#[cfg(test)]
+mod begin;
+#[cfg(test)]
+mod corpora;
+#[cfg(test)]
+mod marker;
+#[cfg(test)]
+mod parity;
+#[cfg(test)]
+mod run;
