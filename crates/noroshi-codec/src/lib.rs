@@ -18,4 +18,9 @@
 //! - Lists are judged entry by entry; a bad entry is named with its place and costs only itself.
 //! - Encoding is deterministic: same input, same bytes.
 
+pub mod cacao;
+pub mod dsse;
+pub mod nft;
+pub mod openc2;
+pub mod rpz;
 pub mod stix;
