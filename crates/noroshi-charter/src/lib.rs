@@ -21,6 +21,7 @@
 pub mod approval;
 pub mod calendar;
 pub mod clock;
+pub mod execution;
 pub mod finding;
 pub mod guard;
 pub mod hat;
