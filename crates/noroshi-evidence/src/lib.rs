@@ -28,6 +28,7 @@ pub mod build;
 pub mod id;
 pub mod json;
 pub mod marking;
+pub mod mechanical;
 pub mod object;
 pub mod observable;
 pub mod pattern;
