@@ -25,6 +25,7 @@ pub mod execution;
 pub mod finding;
 pub mod guard;
 pub mod hat;
+pub mod playbook;
 pub mod release;
 pub mod report;
 pub mod separation;
