@@ -1,8 +1,9 @@
 //! How many records a second one core looks through.
 //!
 //! `cargo run --release -p noroshi-sift --example sift_rate [RECORDS [SELECTORS]]` makes synthetic logs of
-//! connections in memory, one record in a thousand with a selected address, and prints a line for each
-//! format: `format records bytes seconds records_per_second megabytes_per_second`, separated by tabs.
+//! connections in memory, one record in a thousand with a selected address. It prints one line for the list,
+//! `Selectors count bytes seconds_to_load bytes_in_memory`, and one for each format,
+//! `format records bytes seconds records_per_second megabytes_per_second`, separated by tabs.
 
 #![expect(clippy::print_stdout, reason = "a program whose purpose is the figures it prints")]
 
@@ -31,9 +32,9 @@ fn main() -> Result<(), Box<dyn Error>> {
     let begun = Instant::now();
     let parsed = parse_list(list.as_bytes()).0;
     let count = parsed.len();
-    SelectorIndex::build(parsed)?;
+    let size_bytes = SelectorIndex::build(parsed)?.size_bytes();
     let seconds = begun.elapsed().as_secs_f64();
-    println!("selectors\t{count}\t{}\t{seconds:.3}", list.len());
+    println!("Selectors\t{count}\t{}\t{seconds:.3}\t{size_bytes}", list.len());
     for format in [Format::ZeekTable, Format::ZeekJson, Format::Eve] {
         println!("{}", bench_once(format, records, &list)?);
     }
@@ -74,7 +75,7 @@ fn bench_once(format: Format, records: u64, list: &str) -> Result<String, Box<dy
     Ok(format!("{format:?}\t{records}\t{}\t{seconds:.3}\t{rate:.0}\t{megabytes:.0}", log.len()))
 }
 
-/// SplitMix64: the same numbers every time, well spread.
+/// The finish of `SplitMix64`: the same numbers every time, well spread.
 const fn spread(number: u64) -> u64 {
     let number = number.wrapping_add(1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
     let number = (number ^ (number >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);

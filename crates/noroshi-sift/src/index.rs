@@ -71,6 +71,7 @@ impl SelectorIndex {
         for selector in selectors {
             index.push(selector);
         }
+        index.shrink();
         index.arrange();
         Ok(index)
     }
@@ -101,10 +102,21 @@ impl SelectorIndex {
             SelectorValue::Address(IpAddr::V6(address)) => self.v6.push(address.to_bits()),
             SelectorValue::Network(net) => self.nets.push(net),
             SelectorValue::Domain { name, subdomains } => {
-                self.names.push(name.as_str(), subdomains)
+                self.names.push(name.as_str(), subdomains);
             }
         }
         self.terms.push(id, version, expires);
+    }
+
+    fn shrink(&mut self) {
+        self.v4.shrink_to_fit();
+        self.v6.shrink_to_fit();
+        self.nets.shrink_to_fit();
+        self.names.bytes.shrink_to_fit();
+        self.names.ends.shrink_to_fit();
+        self.names.subdomains.shrink_to_fit();
+        self.terms.which.shrink_to_fit();
+        self.terms.different.shrink_to_fit();
     }
 
     fn arrange(&mut self) {
@@ -145,6 +157,18 @@ impl SelectorIndex {
     /// Whether nothing is looked for.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+
+    /// How much memory the index takes, in bytes; the texts of ids are not counted.
+    pub fn size_bytes(&self) -> usize {
+        let slots = [&self.v4_slots, &self.v6_slots, &self.net_slots, &self.name_slots];
+        size_of_val(&*self.v4)
+            + size_of_val(&*self.v6)
+            + size_of_val(&*self.nets)
+            + size_of_val(&*self.net_touched)
+            + self.names.size_bytes()
+            + self.terms.size_bytes()
+            + slots.into_iter().map(Slots::size_bytes).sum::<usize>()
     }
 
     /// SHA-256 over `noroshi-selectors/1`, a line feed, and for each selector in sorted order a line of kind,
@@ -390,6 +414,10 @@ impl Slots {
         slots
     }
 
+    const fn size_bytes(&self) -> usize {
+        self.tags.len() * (size_of::<u8>() + size_of::<u32>())
+    }
+
     fn insert(&mut self, hash: u64, entry: u32) {
         let mask = self.tags.len() - 1;
         let mut at = slot_of(hash, mask);
@@ -467,6 +495,10 @@ impl Names {
         self.text_at(at).unwrap_or_default()
     }
 
+    fn size_bytes(&self) -> usize {
+        self.bytes.len() + size_of_val(&*self.ends) + size_of_val(&*self.subdomains)
+    }
+
     fn takes_subdomains(&self, at: usize) -> bool {
         self.subdomains.get(at).copied().unwrap_or_default()
     }
@@ -493,6 +525,10 @@ impl Terms {
     fn get(&self, at: usize) -> Option<(Option<SelectorId>, u32, Option<Timestamp>)> {
         let which = *self.which.get(at)? as usize;
         self.different.get(which).cloned()
+    }
+
+    fn size_bytes(&self) -> usize {
+        size_of_val(&*self.which) + size_of_val(&*self.different)
     }
 
     fn expires_us(&self, at: usize) -> i64 {

@@ -201,7 +201,9 @@ impl View for JsonRecord<'_> {
             let Some(raw) = self.raw(member) else { continue };
             members_of(raw, &mut |found, value| {
                 if found == wanted.as_bytes() {
-                    string_of(value).into_iter().for_each(|raw| name(raw, look));
+                    if let Some(raw) = string_of(value) {
+                        name(raw, look);
+                    }
                 }
                 Ok(())
             })?;
@@ -447,8 +449,8 @@ impl<'a> Scan<'a> {
                 [b'"', rest @ ..] => {
                     self.rest = rest;
                     // RFC 8259 §7: control characters are escaped. Folded without a branch, to run fast.
-                    let bad = inside.iter().fold(false, |bad, byte| bad | (*byte < 0x20));
-                    return if bad { Err(Reason::BadJson) } else { Ok(inside) };
+                    let lowest = inside.iter().fold(u8::MAX, |lowest, byte| lowest.min(*byte));
+                    return if lowest < 0x20 { Err(Reason::BadJson) } else { Ok(inside) };
                 }
                 [b'\\', b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't', ..] => 2,
                 [b'\\', b'u', a, b, c, d, ..]

@@ -35,8 +35,6 @@ pub const LINE_BYTES_MAX: usize = 1_024;
 pub const PREFIX_V4_BITS_MIN: u8 = 8;
 /// The widest prefix of IPv6 that may be looked for.
 pub const PREFIX_V6_BITS_MIN: u8 = 16;
-/// How many problems of a list are reported.
-pub const LIST_PROBLEMS_MAX: usize = 10_000;
 
 /// What is looked for.
 ///
@@ -226,10 +224,7 @@ pub fn parse_list(input: &[u8]) -> (Vec<Selector>, Vec<ListProblem>) {
         match parse_line(bytes) {
             Ok(Some(selector)) => selectors.push(selector),
             Ok(None) => {}
-            Err(reason) if problems.len() < LIST_PROBLEMS_MAX => {
-                problems.push(ListProblem { line, reason });
-            }
-            Err(_) => {}
+            Err(reason) => problems.push(ListProblem { line, reason }),
         }
     }
     (selectors, problems)
@@ -270,33 +265,30 @@ fn parse_row(text: &str) -> Result<Option<Selector>, ListReason> {
 }
 
 fn typed_value(kind: &str, text: &str) -> Result<SelectorValue, ListReason> {
-    let mut value = SelectorValue::parse(text);
-    let fits = match (kind, &mut value) {
-        ("domain-exact", Ok(SelectorValue::Domain { subdomains, .. })) => {
-            *subdomains = false;
-            true
-        }
-        ("domain" | "domain-name", Ok(SelectorValue::Domain { .. })) => true,
-        (
-            "ipv4" | "ipv4-addr",
-            Ok(SelectorValue::Address(IpAddr::V4(_)) | SelectorValue::Network(IpNet::V4(_))),
-        )
-        | (
-            "ipv6" | "ipv6-addr",
-            Ok(SelectorValue::Address(IpAddr::V6(_)) | SelectorValue::Network(IpNet::V6(_))),
-        )
-        | ("cidr", Ok(SelectorValue::Address(_) | SelectorValue::Network(_))) => true,
-        (
-            "ipv4" | "ipv4-addr" | "ipv6" | "ipv6-addr" | "cidr" | "domain" | "domain-name"
-            | "domain-exact",
-            _,
-        ) => false,
+    type Fits = fn(&SelectorValue) -> bool;
+    let fits: Fits = match kind {
+        "ipv4" | "ipv4-addr" => is_v4,
+        "ipv6" | "ipv6-addr" => |value| !is_v4(value) && !is_domain(value),
+        "cidr" => |value| !is_domain(value),
+        "domain" | "domain-name" | "domain-exact" => is_domain,
         _ => return Err(ListReason::UnsupportedKind),
     };
-    match value {
-        Ok(_) if !fits => Err(ListReason::WrongKind),
-        other => other,
+    let mut value = SelectorValue::parse(text)?;
+    if !fits(&value) {
+        return Err(ListReason::WrongKind);
     }
+    if let (SelectorValue::Domain { subdomains, .. }, "domain-exact") = (&mut value, kind) {
+        *subdomains = false;
+    }
+    Ok(value)
+}
+
+const fn is_v4(value: &SelectorValue) -> bool {
+    matches!(value, SelectorValue::Address(IpAddr::V4(_)) | SelectorValue::Network(IpNet::V4(_)))
+}
+
+const fn is_domain(value: &SelectorValue) -> bool {
+    matches!(value, SelectorValue::Domain { .. })
 }
 
 #[cfg(test)]

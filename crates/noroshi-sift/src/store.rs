@@ -350,7 +350,9 @@ mod tests {
 
     fn write(groups: &[&[MechanicalRecord]]) -> Vec<u8> {
         let mut writer = RecordWriter::new(Vec::new()).unwrap();
-        groups.iter().for_each(|group| writer.write(group).unwrap());
+        for group in groups {
+            writer.write(group).unwrap();
+        }
         writer.finish().unwrap()
     }
 
@@ -402,7 +404,10 @@ mod tests {
                 let at = at.index(file.len());
                 file[at] = byte;
             }
-            let _ = read_records(bytes(file));
+            // Damage in a page may go unseen here; the root of the certificate does not let it pass.
+            if let Ok(read) = read_records(bytes(file)) {
+                prop_assert!(read.len() <= records.len());
+            }
         }
     }
 }

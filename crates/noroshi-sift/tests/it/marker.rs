@@ -12,15 +12,13 @@ const LIST: &str = "ipv4,203.0.113.5,selector-1,2\ndomain,evil.example,selector-
 fn zeek() -> String {
     let mut log = String::new();
     let mut table = |path: &str, fields: &str, types: &str, rows: &[&str]| {
-        log += &format!(
-            "#separator \\x09\n#set_separator\t,\n#empty_field\t(empty)\n#unset_field\t-\n#path\t{path}\n"
-        );
-        log += &format!(
-            "#fields\t{}\n#types\t{}\n",
-            fields.replace(' ', "\t"),
-            types.replace(' ', "\t")
-        );
-        rows.iter().for_each(|row| log += &format!("{}\n", row.replace(' ', "\t")));
+        let (fields, types) = (fields.replace(' ', "\t"), types.replace(' ', "\t"));
+        log += "#separator \\x09\n#set_separator\t,\n#empty_field\t(empty)\n#unset_field\t-\n";
+        log += &["#path\t", path, "\n#fields\t", &fields, "\n#types\t", &types, "\n"].concat();
+        for row in rows {
+            log += &row.replace(' ', "\t");
+            log.push('\n');
+        }
     };
     let ends = "ts uid id.orig_h id.orig_p id.resp_h id.resp_p";
     let end_types = "time string addr port addr port";
