@@ -2,5 +2,11 @@
 
 pub mod act;
 pub mod api;
+pub mod content;
+pub mod draft;
+mod graph;
+pub mod jobs;
 pub mod pages;
 pub mod read;
+pub mod receipt;
+mod stepper;
