@@ -78,8 +78,9 @@ CREATE TABLE intake_obligation (
   source       TEXT NOT NULL,
   statutory    TEXT,
   shifted      TEXT,
-  because      TEXT,                     -- why the statutory day was passed over
-  guidance_hours BIGINT,                 -- for "promptly": guidance, no deadline
+  provisional  BIGINT NOT NULL,          -- the shifted day rests on a holiday not announced yet
+  guidance_from TEXT,                    -- for "promptly": guidance, no deadline
+  guidance_to  TEXT,
   met_position BIGINT,
   PRIMARY KEY (report, clock, sequence)
 );

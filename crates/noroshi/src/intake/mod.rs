@@ -9,4 +9,3 @@ pub mod jobs;
 pub mod pages;
 pub mod read;
 pub mod receipt;
-mod stepper;
