@@ -12,7 +12,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use noroshi_charter::report::{Stage, State as ReportState};
 use serde::{Deserialize, Serialize};
-use utoipa::{IntoParams, OpenApi, ToSchema};
+use utoipa::{OpenApi, ToSchema};
 
 use super::act::{self, Receipt, Submission};
 use super::content::{Body as Report, moment};
@@ -118,8 +118,7 @@ fn report_id(text: &str) -> Answer<ReportId> {
 }
 
 /// Which draft a filing ends.
-#[derive(Debug, Deserialize, IntoParams)]
-#[into_params(parameter_in = Query)]
+#[derive(Debug, Deserialize)]
 struct FromDraft {
     /// The draft it was written in.
     draft: Option<String>,
@@ -127,7 +126,8 @@ struct FromDraft {
 
 /// Files a report: `initial`, or `final` at once.
 #[utoipa::path(
-    post, path = "/reports", tag = "intake", request_body = Report, params(FromDraft),
+    post, path = "/reports", tag = "intake", request_body = Report,
+    params(("draft" = Option<String>, Query)),
     responses((status = 201, body = FiledAnswer), (status = 422, description = "Items name what is wrong where"))
 )]
 async fn file(
@@ -169,9 +169,8 @@ async fn add_stage(
 }
 
 /// What to list.
-#[derive(Debug, Default, Deserialize, IntoParams)]
+#[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
-#[into_params(parameter_in = Query)]
 struct Asked {
     /// The `cursor` of the page before.
     cursor: Option<String>,
@@ -228,7 +227,14 @@ fn bad_query() -> Refusal {
 }
 
 /// Reports in scope, newest first: one's own, one's sector's, or all, by the hat worn.
-#[utoipa::path(get, path = "/reports", tag = "intake", params(Asked), responses((status = 200, body = Page<Brief>)))]
+#[utoipa::path(
+    get, path = "/reports", tag = "intake",
+    params(
+        ("cursor" = Option<String>, Query), ("limit" = Option<u32>, Query), ("sector" = Option<String>, Query),
+        ("state" = Option<String>, Query), ("overdue" = Option<bool>, Query)
+    ),
+    responses((status = 200, body = Page<Brief>))
+)]
 async fn list(
     State(house): State<Arc<House>>,
     caller: Caller,
@@ -396,8 +402,7 @@ fn seen_answer(seen: Seen) -> SeenAnswer {
 }
 
 /// Which receipt.
-#[derive(Debug, Deserialize, IntoParams)]
-#[into_params(parameter_in = Query)]
+#[derive(Debug, Deserialize)]
 struct OfStage {
     /// `initial`, `supplement` or `final`; the latest of that stage. Absent: the latest of all.
     stage: Option<String>,
@@ -405,7 +410,7 @@ struct OfStage {
 
 /// The receipt of a stage with the proof that the log has it; checkable offline.
 #[utoipa::path(
-    get, path = "/reports/{id}/receipt", tag = "intake", params(("id" = String, Path), OfStage),
+    get, path = "/reports/{id}/receipt", tag = "intake", params(("id" = String, Path), ("stage" = Option<String>, Query)),
     responses((status = 200, body = Document), (status = 404))
 )]
 async fn get_receipt(

@@ -2,4 +2,5 @@
 
 mod commit;
 mod house;
+mod intake;
 mod office;
