@@ -91,22 +91,56 @@ pub enum Location {
     Unknown,
 }
 
-/// Who was heard or gave consent before the request.
+/// Who was heard or gave consent before the request, by the identifiers of the actors of the law.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
 pub enum Consulted {
     /// The Foreign Minister.
-    Mofa,
+    #[serde(rename = "minister.foreign")]
+    ForeignMinister,
     /// Order of the Prime Minister (SDF Act art. 81-3).
-    Pm,
+    #[serde(rename = "pm")]
+    PrimeMinister,
     /// Request or consent of the National Public Safety Commission.
-    Npsc,
+    #[serde(rename = "npsc")]
+    PublicSafetyCommission,
     /// The police as the other side of a joint case.
+    #[serde(rename = "npa.chief")]
     Police,
     /// The Minister of Defense.
-    Defense,
+    #[serde(rename = "minister.defense")]
+    DefenseMinister,
     /// The National Security Council, when the Prime Minister finds it necessary.
-    Nsc,
+    #[serde(rename = "nsc")]
+    SecurityCouncil,
+}
+
+impl Consulted {
+    /// All of them.
+    pub const ALL: [Self; 6] = [
+        Self::ForeignMinister,
+        Self::PrimeMinister,
+        Self::PublicSafetyCommission,
+        Self::Police,
+        Self::DefenseMinister,
+        Self::SecurityCouncil,
+    ];
+
+    /// The stable identifier.
+    pub const fn id(self) -> &'static str {
+        match self {
+            Self::ForeignMinister => "minister.foreign",
+            Self::PrimeMinister => "pm",
+            Self::PublicSafetyCommission => "npsc",
+            Self::Police => "npa.chief",
+            Self::DefenseMinister => "minister.defense",
+            Self::SecurityCouncil => "nsc",
+        }
+    }
+
+    /// Reads the stable identifier.
+    pub fn parse(id: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|who| who.id() == id)
+    }
 }
 
 /// A consultation as a fact with its record.
@@ -382,24 +416,18 @@ impl Request {
     fn check_consultations(&self) -> Vec<Finding> {
         let mut findings = Vec::new();
         let missing = |who| self.consulted(who).is_none();
-        if self.location != Location::Jp && missing(Consulted::Mofa) {
-            // A block on the network of whoever consented to it touches no computer abroad; the legal route does.
-            let finding = Finding::refuses(
-                "NRS-RESP-0212",
-                "PDEA art. 6-2",
-                "/consultations",
-                "the computer was not found to be in Japan and the Foreign Minister was not consulted",
-            );
-            findings.push(match self.kind {
-                Kind::LegalOrder => finding,
-                Kind::Defensive => Finding { weight: crate::finding::Weight::Notes, ..finding },
-            });
+        // The finding about the place gates every measure, also one on consenting networks: execution asks it again,
+        // and nothing should be approved that could never begin.
+        if self.location != Location::Jp && missing(Consulted::ForeignMinister) {
+            let message = "the computer was not found to be in Japan and the Foreign Minister was not consulted";
+            let place = "/consultations";
+            findings.push(Finding::refuses("NRS-RESP-0212", "PDEA art. 6-2", place, message));
         }
         if self.route == Route::Sdf && self.kind == Kind::LegalOrder {
             for (who, what) in [
-                (Consulted::Pm, "there is no order of the Prime Minister"),
+                (Consulted::PrimeMinister, "there is no order of the Prime Minister"),
                 (
-                    Consulted::Npsc,
+                    Consulted::PublicSafetyCommission,
                     "the National Public Safety Commission neither asked nor consented",
                 ),
                 (Consulted::Police, "the police are not the other side of the case"),
@@ -741,7 +769,7 @@ pub mod example {
             proportionality: text("one address, one day"),
             scope: text("one operator"),
             side_effects: text("none known"),
-            location: Location::Unknown,
+            location: Location::Jp,
             consultations: Vec::new(),
             targets: [text("203.0.113.7")].into(),
             actions: [action].into(),
@@ -913,15 +941,14 @@ mod tests {
         check(|r| r.window.not_after = r.window.not_before + 9999.hours(), "NRS-RESP-0204");
         check(|r| r.effect_seconds_max = 0, "NRS-RESP-0205");
         check(|r| r.effect_seconds_max = 8 * 86_400, "NRS-RESP-0205");
-        let legal = |r: &mut Request| (r.kind, r.location) = (Kind::LegalOrder, Location::Jp);
-        check(legal, "NRS-RESP-0207");
+        check(|r| r.kind = Kind::LegalOrder, "NRS-RESP-0207");
         check(|r| r.actions.clear(), "NRS-RESP-0208");
         check(|r| r.plan_digest = None, "NRS-RESP-0209");
         check(|r| r.targets = ["198.51.100.1".to_owned()].into(), "NRS-RESP-0210");
     }
 
     #[test]
-    fn the_legal_route_abroad_needs_the_foreign_minister() {
+    fn a_place_not_found_to_be_in_japan_needs_the_foreign_minister() {
         let legal = |location, route, heard: &[Consulted]| {
             let at = Timestamp::UNIX_EPOCH;
             let reference = "record 1".to_owned();
@@ -936,15 +963,22 @@ mod tests {
         };
         assert_eq!(legal(Location::Unknown, Route::Police, &[]), ["NRS-RESP-0212"]);
         assert_eq!(legal(Location::NotJp, Route::Police, &[]), ["NRS-RESP-0212"]);
-        assert!(legal(Location::Unknown, Route::Police, &[Consulted::Mofa]).is_empty());
+        assert!(legal(Location::Unknown, Route::Police, &[Consulted::ForeignMinister]).is_empty());
         assert!(legal(Location::Jp, Route::Police, &[]).is_empty());
         assert_eq!(legal(Location::Jp, Route::Sdf, &[]), ["NRS-RESP-0213"; 3]);
-        let all = [Consulted::Pm, Consulted::Npsc, Consulted::Police];
+        let all = [Consulted::PrimeMinister, Consulted::PublicSafetyCommission, Consulted::Police];
         assert!(legal(Location::Jp, Route::Sdf, &all).is_empty());
-        // For a block on consenting networks it is only said.
-        let findings = example::request().check(Limits::default());
-        assert_eq!(findings.iter().map(|one| one.code).collect::<Vec<_>>(), ["NRS-RESP-0212"]);
-        assert!(!any_refusal(&findings));
+        // So does a block on consenting networks.
+        let block = Request { location: Location::Unknown, ..example::request() };
+        assert_eq!(codes(&block), ["NRS-RESP-0212"]);
+    }
+
+    #[test]
+    fn who_was_heard_reads_back() {
+        for who in Consulted::ALL {
+            assert_eq!(Consulted::parse(who.id()), Some(who));
+            assert_eq!(serde_json::to_value(who).unwrap(), who.id());
+        }
     }
 
     #[test]
