@@ -6,3 +6,4 @@ pub mod cli;
 pub mod pages;
 pub mod read;
 pub mod rows;
+mod words;
