@@ -5,6 +5,7 @@
 //! prepare values that fall together. A table holds one byte of tag and four bytes of position per slot; a
 //! value that is not listed is nearly always turned away by the tag alone.
 
+use std::fmt::Write as _;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
@@ -57,20 +58,26 @@ pub struct SelectorIndex {
 
 impl SelectorIndex {
     /// Arranges a list. Of the same value under the same id the highest version stays.
-    pub fn build(mut selectors: Vec<Selector>) -> Result<Self, BuildIndex> {
+    pub fn build(selectors: Vec<Selector>) -> Result<Self, BuildIndex> {
         if selectors.len() > SELECTORS_MAX {
             return Err(BuildIndex::TooMany(selectors.len()));
         }
-        selectors.sort_unstable_by(|left, right| {
-            let names = (&left.value, &left.id).cmp(&(&right.value, &right.id));
-            names.then_with(|| (right.version, right.expires).cmp(&(left.version, left.expires)))
+        let mut sorted: Vec<(u128, &Selector)> =
+            selectors.iter().map(|selector| (rank(&selector.value), selector)).collect();
+        sorted.sort_unstable_by(|(left_rank, left), (right_rank, right)| {
+            left_rank.cmp(right_rank).then_with(|| {
+                let names = (&left.value, &left.id).cmp(&(&right.value, &right.id));
+                names
+                    .then_with(|| (right.version, right.expires).cmp(&(left.version, left.expires)))
+            })
         });
-        selectors.dedup_by(|later, kept| later.value == kept.value && later.id == kept.id);
-        let digest = digest_of(&selectors);
-        let mut index = Self::empty(digest);
-        for selector in selectors {
+        sorted.dedup_by(|(_, later), (_, kept)| later.value == kept.value && later.id == kept.id);
+        let mut index = Self::empty(digest_of(&sorted));
+        for (_, selector) in &sorted {
             index.push(selector);
         }
+        drop(sorted);
+        drop(selectors);
         index.shrink();
         index.arrange();
         Ok(index)
@@ -95,17 +102,16 @@ impl SelectorIndex {
         }
     }
 
-    fn push(&mut self, selector: Selector) {
-        let Selector { value, id, version, expires } = selector;
-        match value {
+    fn push(&mut self, selector: &Selector) {
+        match &selector.value {
             SelectorValue::Address(IpAddr::V4(address)) => self.v4.push(address.to_bits()),
             SelectorValue::Address(IpAddr::V6(address)) => self.v6.push(address.to_bits()),
-            SelectorValue::Network(net) => self.nets.push(net),
+            SelectorValue::Network(net) => self.nets.push(*net),
             SelectorValue::Domain { name, subdomains } => {
-                self.names.push(name.as_str(), subdomains);
+                self.names.push(name.as_str(), *subdomains);
             }
         }
-        self.terms.push(id, version, expires);
+        self.terms.push(selector.id.as_ref(), selector.version, selector.expires);
     }
 
     fn shrink(&mut self) {
@@ -311,13 +317,36 @@ const fn word_of(block: u32) -> usize {
     (block / 64) as usize
 }
 
-fn digest_of(sorted: &[Selector]) -> Digest {
+/// A number that orders as the value does, so that sorting seldom has to look at the value: the kind in the
+/// top byte, then as much of the value as there is room for.
+fn rank(value: &SelectorValue) -> u128 {
+    let (kind, rest) = match value {
+        SelectorValue::Address(IpAddr::V4(address)) => (0, u128::from(address.to_bits())),
+        SelectorValue::Address(IpAddr::V6(address)) => (1, address.to_bits() >> 8),
+        SelectorValue::Network(_) => (2, 0),
+        SelectorValue::Domain { name, .. } => {
+            let bytes = name.as_str().bytes().chain(std::iter::repeat(0)).take(15);
+            (3, bytes.fold(0, |rest, byte| rest << 8 | u128::from(byte)))
+        }
+    };
+    kind << 120 | rest
+}
+
+fn digest_of(sorted: &[(u128, &Selector)]) -> Digest {
     let mut hasher = Sha256::new();
     hasher.update(b"noroshi-selectors/1\n");
-    for Selector { value, id, version, expires } in sorted {
+    let mut line = String::new();
+    for (_, Selector { value, id, version, expires }) in sorted {
         let id = id.as_ref().map_or("-", SelectorId::as_str);
-        let expires = expires.map_or_else(|| "-".to_owned(), |time| time.to_string());
-        hasher.update(format!("{}\t{value}\t{id}\t{version}\t{expires}\n", value.kind()));
+        line.clear();
+        // Writing to a `String` does not fail.
+        let written = match expires {
+            Some(time) => write!(line, "{}\t{value}\t{id}\t{version}\t{time}", value.kind()),
+            None => write!(line, "{}\t{value}\t{id}\t{version}\t-", value.kind()),
+        };
+        debug_assert!(written.is_ok());
+        line.push('\n');
+        hasher.update(&line);
     }
     Digest(hasher.finalize().into())
 }
@@ -512,11 +541,13 @@ struct Terms {
 }
 
 impl Terms {
-    fn push(&mut self, id: Option<SelectorId>, version: u32, expires: Option<Timestamp>) {
-        let term = (id, version, expires);
+    fn push(&mut self, id: Option<&SelectorId>, version: u32, expires: Option<Timestamp>) {
         // A plain list has one term only, and a list with ids has no two that are equal.
-        if self.different.last() != Some(&term) {
-            self.different.push(term);
+        let repeats = self.different.last().is_some_and(|(last, last_version, last_expires)| {
+            (last.as_ref(), *last_version, *last_expires) == (id, version, expires)
+        });
+        if !repeats {
+            self.different.push((id.cloned(), version, expires));
         }
         let last = self.different.len().saturating_sub(1);
         self.which.push(u32::try_from(last).unwrap_or(u32::MAX));
@@ -648,6 +679,12 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn ranks_order_as_values_do(one in any_selector(), other in any_selector()) {
+            let ranks = rank(&one.value).cmp(&rank(&other.value));
+            prop_assert!(ranks.is_eq() || ranks == one.value.cmp(&other.value));
+        }
+
         #[test]
         fn the_index_agrees_with_a_naive_matcher(
             selectors in proptest::collection::vec(any_selector(), 0..60),

@@ -200,10 +200,10 @@ impl View for JsonRecord<'_> {
         {
             let Some(raw) = self.raw(member) else { continue };
             members_of(raw, &mut |found, value| {
-                if found == wanted.as_bytes() {
-                    if let Some(raw) = string_of(value) {
-                        name(raw, look);
-                    }
+                if found == wanted.as_bytes()
+                    && let Some(raw) = string_of(value)
+                {
+                    name(raw, look);
                 }
                 Ok(())
             })?;

@@ -18,6 +18,7 @@
 //! [`PREFIX_V4_BITS_MIN`] or [`PREFIX_V6_BITS_MIN`] and a whole top-level domain are refused: a selection is
 //! the least that is necessary (Act No. 42 of 2025, art. 2-2).
 
+use std::borrow::Cow;
 use std::fmt;
 use std::net::IpAddr;
 
@@ -28,6 +29,7 @@ use noroshi_evidence::observable::DomainName;
 use serde::{Deserialize, Serialize};
 
 use crate::digest::Digest;
+use crate::text::parse_address;
 
 /// The longest line of a list, in bytes.
 pub const LINE_BYTES_MAX: usize = 1_024;
@@ -58,12 +60,18 @@ pub enum SelectorValue {
 impl SelectorValue {
     /// Reads the text form.
     pub fn parse(text: &str) -> Result<Self, ListReason> {
-        let plain = text.trim().replace("[.]", ".").replace("[:]", ":");
+        let text = text.trim();
+        // Lists that people send each other are often written so that nothing in them can be clicked.
+        let plain = if text.contains('[') {
+            Cow::Owned(text.replace("[.]", ".").replace("[:]", ":"))
+        } else {
+            Cow::Borrowed(text)
+        };
         if plain.is_empty() {
             return Err(ListReason::Empty);
         }
-        if let Ok(address) = plain.parse::<IpAddr>() {
-            return Ok(Self::Address(address.to_canonical()));
+        if let Some(address) = parse_address(plain.as_bytes()) {
+            return Ok(Self::Address(address));
         }
         if plain.contains("://") || plain.contains('@') {
             return Err(ListReason::UnsupportedKind);
