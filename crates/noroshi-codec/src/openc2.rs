@@ -4,7 +4,9 @@
 //! not contradict themselves); [`Command::order`] says which of our five orders it is, or that it is none of them. There
 //! is no order that reaches out to a foreign machine: only to deny on one's own network, to look, and to take back.
 
-use ipnet::{IpNet, Ipv4Net, Ipv6Net};
+mod language;
+
+use ipnet::IpNet;
 use noroshi_evidence::observable::DomainName;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
@@ -21,9 +23,29 @@ pub const COMMAND_ID_CHARS_MAX: usize = 200;
 
 /// The closed list of actions (§3.3.1.1).
 const ACTIONS: [&str; 20] = [
-    "scan", "locate", "query", "deny", "contain", "allow", "start", "stop", "restart", "cancel", "set", "update",
-    "redirect", "create", "delete", "detonate", "restore", "copy", "investigate", "remediate",
+    "scan",
+    "locate",
+    "query",
+    "deny",
+    "contain",
+    "allow",
+    "start",
+    "stop",
+    "restart",
+    "cancel",
+    "set",
+    "update",
+    "redirect",
+    "create",
+    "delete",
+    "detonate",
+    "restore",
+    "copy",
+    "investigate",
+    "remediate",
 ];
+/// The statuses of a response (§3.3.2.1).
+const STATUSES: [u16; 9] = [102, 200, 400, 401, 403, 404, 500, 501, 503];
 /// Features that can be asked for, each at most once (§3.4.1.5).
 const FEATURES: [&str; 4] = ["versions", "profiles", "pairs", "rate_limit"];
 
@@ -108,14 +130,20 @@ impl<'de> Deserialize<'de> for Unique {
             fn visit_unit<E>(self) -> Result<Value, E> {
                 Ok(Value::Null)
             }
-            fn visit_seq<A: serde::de::SeqAccess<'de>>(self, mut items: A) -> Result<Value, A::Error> {
+            fn visit_seq<A: serde::de::SeqAccess<'de>>(
+                self,
+                mut items: A,
+            ) -> Result<Value, A::Error> {
                 let mut all = Vec::new();
                 while let Some(Unique(item)) = items.next_element()? {
                     all.push(item);
                 }
                 Ok(Value::Array(all))
             }
-            fn visit_map<A: serde::de::MapAccess<'de>>(self, mut members: A) -> Result<Value, A::Error> {
+            fn visit_map<A: serde::de::MapAccess<'de>>(
+                self,
+                mut members: A,
+            ) -> Result<Value, A::Error> {
                 let mut all = Map::new();
                 while let Some((name, Unique(value))) = members.next_entry::<String, Unique>()? {
                     if all.insert(name, value).is_some() {
@@ -154,23 +182,30 @@ impl Command {
         if !ACTIONS.contains(&action) {
             return Err(NotACommand::Member("action"));
         }
-        let target = whole.get("target").and_then(Value::as_object).filter(|target| target.len() == 1);
+        let target =
+            whole.get("target").and_then(Value::as_object).filter(|target| target.len() == 1);
         let target = target.ok_or(NotACommand::Member("target"))?;
-        check_target(target)?;
+        if !language::target(target) {
+            return Err(NotACommand::Member("target"));
+        }
         let part = |name: &'static str| match whole.get(name) {
             None => Ok(Map::new()),
             Some(Value::Object(members)) if !members.is_empty() => Ok(members.clone()),
             Some(_) => Err(NotACommand::Member(name)),
         };
         let args = part("args")?;
-        check_args(&args)?;
+        if !language::args(&args) {
+            return Err(NotACommand::Member("args"));
+        }
         let command_id = match whole.get("command_id") {
             None => None,
-            Some(Value::String(id)) if (1..=COMMAND_ID_CHARS_MAX).contains(&id.chars().count()) => Some(id.clone()),
+            Some(Value::String(id)) if (1..=COMMAND_ID_CHARS_MAX).contains(&id.chars().count()) => {
+                Some(id.clone())
+            }
             Some(_) => return Err(NotACommand::Member("command_id")),
         };
         let actuator = part("actuator")?;
-        if actuator.len() > 1 || actuator.values().any(|specifiers| !specifiers.is_object()) {
+        if !language::actuator(&actuator) {
             return Err(NotACommand::Member("actuator"));
         }
         Ok(Self { action: action.to_owned(), target: target.clone(), args, actuator, command_id })
@@ -196,7 +231,12 @@ impl Command {
     }
 
     /// Denies a name and everything below it at one actuator.
-    pub fn deny_name(name: &DomainName, milliseconds: u64, actuator: &str, command_id: &str) -> Self {
+    pub fn deny_name(
+        name: &DomainName,
+        milliseconds: u64,
+        actuator: &str,
+        command_id: &str,
+    ) -> Self {
         Self {
             action: "deny".to_owned(),
             target: object(json!({ "domain_name": name.as_str() })),
@@ -226,7 +266,7 @@ impl Command {
         let text = value.as_str().unwrap_or_default();
         match (self.action.as_str(), kind.as_str()) {
             ("deny", "ipv4_net" | "ipv6_net") => {
-                let net = read_net(kind, text).ok_or(NotImplemented("target"))?;
+                let net = language::net(kind, text).ok_or(NotImplemented("target"))?;
                 self.only_arguments(&["duration", "response_requested", "slpf"])?;
                 Ok(Order::DenyNet(net, self.duration()?))
             }
@@ -243,7 +283,9 @@ impl Command {
             }
             ("query", "features") => {
                 let names = value.as_array().map(Vec::as_slice).unwrap_or_default();
-                Ok(Order::QueryFeatures(names.iter().filter_map(Value::as_str).map(str::to_owned).collect()))
+                Ok(Order::QueryFeatures(
+                    names.iter().filter_map(Value::as_str).map(str::to_owned).collect(),
+                ))
             }
             _ => Err(NotImplemented("this pair of action and target")),
         }
@@ -268,7 +310,11 @@ impl Command {
     }
 
     fn duration(&self) -> Result<u64, NotImplemented> {
-        self.args.get("duration").and_then(Value::as_u64).filter(|time| *time > 0).ok_or(NotImplemented("duration"))
+        self.args
+            .get("duration")
+            .and_then(Value::as_u64)
+            .filter(|time| *time > 0)
+            .ok_or(NotImplemented("duration"))
     }
 
     /// The actuator that is meant, by its `asset_id`.
@@ -301,92 +347,6 @@ fn object(value: Value) -> Map<String, Value> {
     }
 }
 
-fn read_net(kind: &str, text: &str) -> Option<IpNet> {
-    let net = match kind {
-        "ipv4_net" => IpNet::V4(text.parse::<Ipv4Net>().ok().or_else(|| Some(Ipv4Net::from(text.parse::<std::net::Ipv4Addr>().ok()?)))?),
-        _ => IpNet::V6(text.parse::<Ipv6Net>().ok().or_else(|| Some(Ipv6Net::from(text.parse::<std::net::Ipv6Addr>().ok()?)))?),
-    };
-    Some(net)
-}
-
-fn check_target(target: &Map<String, Value>) -> Result<(), NotACommand> {
-    let wrong = Err(NotACommand::Member("target"));
-    let Some((kind, value)) = target.iter().next() else { return wrong };
-    let sound = match kind.as_str() {
-        "ipv4_net" | "ipv6_net" => value.as_str().is_some_and(|text| read_net(kind, text).is_some()),
-        "domain_name" | "idn_domain_name" | "uri" | "iri" | "email_addr" | "idn_email_addr" => {
-            value.as_str().is_some_and(|text| !text.is_empty())
-        }
-        "mac_addr" => value.as_str().is_some_and(is_mac),
-        "features" => value.as_array().is_some_and(|names| are_features(names)),
-        "artifact" | "device" | "file" | "process" | "ipv4_connection" | "ipv6_connection" | "properties" => {
-            is_filled(value) && check_connection(kind, value)
-        }
-        // A name of a profile: `nsid:name` (§3.1.4).
-        _ => kind.split_once([':', '/']).is_some_and(|(nsid, name)| is_nsid(nsid) && !name.is_empty()) && !value.is_null(),
-    };
-    if sound { Ok(()) } else { wrong }
-}
-
-fn check_connection(kind: &str, value: &Value) -> bool {
-    if !kind.ends_with("_connection") {
-        return true;
-    }
-    let net = if kind.starts_with("ipv4") { "ipv4_net" } else { "ipv6_net" };
-    let Some(members) = value.as_object() else { return false };
-    members.iter().all(|(name, value)| match name.as_str() {
-        "src_addr" | "dst_addr" => value.as_str().is_some_and(|text| read_net(net, text).is_some()),
-        "src_port" | "dst_port" => value.as_u64().is_some_and(|port| port <= 65_535),
-        "protocol" => value.as_str().is_some_and(|name| ["icmp", "tcp", "udp", "sctp"].contains(&name)),
-        _ => false,
-    })
-}
-
-fn is_filled(value: &Value) -> bool {
-    match value {
-        Value::Object(members) => !members.is_empty(),
-        Value::Array(items) => !items.is_empty(),
-        _ => false,
-    }
-}
-
-fn is_mac(text: &str) -> bool {
-    let parts: Vec<&str> = text.split([':', '-']).collect();
-    matches!(parts.len(), 6 | 8)
-        && parts.iter().all(|part| part.len() == 2 && part.bytes().all(|byte| byte.is_ascii_hexdigit()))
-}
-
-fn is_nsid(text: &str) -> bool {
-    (1..=16).contains(&text.len())
-        && text.starts_with(|first: char| first.is_ascii_alphabetic())
-        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-'))
-}
-
-fn are_features(names: &[Value]) -> bool {
-    let mut seen = Vec::new();
-    names.iter().all(|name| {
-        let known = name.as_str().filter(|name| FEATURES.contains(name) && !seen.contains(name));
-        seen.extend(known);
-        known.is_some()
-    })
-}
-
-fn check_args(args: &Map<String, Value>) -> Result<(), NotACommand> {
-    let times = ["start_time", "stop_time", "duration"];
-    let given = times.iter().filter_map(|name| args.get(*name)).collect::<Vec<_>>();
-    // Of begin, end and length at most two: the third follows (§3.3.1.4).
-    let times_sound = given.len() < 3 && given.iter().all(|time| time.as_u64().is_some());
-    let requested = args.get("response_requested").is_none_or(|asked| {
-        asked.as_str().is_some_and(|asked| ["none", "ack", "status", "complete"].contains(&asked))
-    });
-    let names_sound = args.iter().all(|(name, value)| {
-        times.contains(&name.as_str())
-            || name == "response_requested"
-            || (is_nsid(name) && value.as_object().is_some_and(|members| !members.is_empty()))
-    });
-    if times_sound && requested && names_sound { Ok(()) } else { Err(NotACommand::Member("args")) }
-}
-
 /// A response of the language.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -402,16 +362,33 @@ pub struct Response {
 }
 
 impl Response {
-    /// Reads a response strictly: only the statuses of the language.
+    /// Reads a response strictly: only the statuses and results of the language.
     pub fn decode(bytes: &[u8]) -> Result<Self, NotACommand> {
-        let value = parse_json(bytes)?;
-        let response: Self = serde_json::from_value(value).map_err(|_| NotACommand::Member("response"))?;
-        let known = [102, 200, 400, 401, 403, 404, 500, 501, 503].contains(&response.status);
-        let filled = response.results.as_ref().is_none_or(is_filled);
-        if known && filled { Ok(response) } else { Err(NotACommand::Member("status")) }
+        let mut value = parse_json(bytes)?;
+        // JSON has one kind of number: `200.0` is the integer 200 (RFC 8259 §6).
+        if let Some(status) = value.get_mut("status")
+            && let Some(number) = status.as_f64().filter(|_| status.is_f64())
+            && let Some(known) =
+                STATUSES.into_iter().find(|known| (f64::from(*known) - number).abs() < f64::EPSILON)
+        {
+            *status = Value::from(known);
+        }
+        let response: Self =
+            serde_json::from_value(value).map_err(|_| NotACommand::Member("response"))?;
+        if !STATUSES.contains(&response.status) {
+            return Err(NotACommand::Member("status"));
+        }
+        if response.results.as_ref().is_some_and(|results| !language::results(results)) {
+            return Err(NotACommand::Member("results"));
+        }
+        Ok(response)
+    }
+
+    /// As JSON.
+    pub fn encode(&self) -> String {
+        serde_json::to_string(self).unwrap_or_default()
     }
 }
-
 
 #[cfg(test)]
 mod tests {
@@ -434,7 +411,10 @@ mod tests {
     #[test]
     fn what_is_not_understood_is_not_carried_out() {
         let order = |text: &str| Command::decode(text.as_bytes()).unwrap().order();
-        assert!(order(r#"{"action":"deny","target":{"ipv4_net":"203.0.113.7"}}"#).is_err(), "without a time");
+        assert!(
+            order(r#"{"action":"deny","target":{"ipv4_net":"203.0.113.7"}}"#).is_err(),
+            "without a time"
+        );
         assert!(order(r#"{"action":"detonate","target":{"file":{"name":"x"}}}"#).is_err());
         assert!(order(r#"{"action":"deny","target":{"ipv4_net":"203.0.113.7"},"args":{"duration":5,"slpf":{"direction":"ingress"}}}"#).is_err());
         assert!(order(r#"{"action":"deny","target":{"ipv4_net":"203.0.113.7"},"args":{"duration":5,"response_requested":"none"}}"#).is_err());
@@ -443,39 +423,97 @@ mod tests {
     #[test]
     fn the_language_is_kept() {
         let refused = |text: &str| Command::decode(text.as_bytes()).is_err();
-        assert!(refused(r#"{"action":"deny","action":"allow","target":{"ipv4_net":"203.0.113.7"}}"#), "a name twice");
+        assert!(
+            refused(r#"{"action":"deny","action":"allow","target":{"ipv4_net":"203.0.113.7"}}"#),
+            "a name twice"
+        );
         assert!(refused(r#"{"action":"attack","target":{"ipv4_net":"203.0.113.7"}}"#));
-        assert!(refused(r#"{"action":"deny","target":{"ipv4_net":"203.0.113.7","domain_name":"a.example"}}"#));
+        assert!(refused(
+            r#"{"action":"deny","target":{"ipv4_net":"203.0.113.7","domain_name":"a.example"}}"#
+        ));
         assert!(refused(r#"{"action":"deny","target":{"ipv4_net":"203.0.113.7"},"args":{}}"#));
         assert!(refused(r#"{"action":"query","target":{"features":["pairs","pairs"]}}"#));
         assert!(!refused(r#"{"action":"query","target":{"features":[]}}"#));
-        assert!(refused(r#"{"action":"deny","target":{"ipv4_net":"203.0.113.7"},"args":{"start_time":1,"stop_time":2,"duration":1}}"#));
+        assert!(refused(
+            r#"{"action":"deny","target":{"ipv4_net":"203.0.113.7"},"args":{"start_time":1,"stop_time":2,"duration":1}}"#
+        ));
     }
 
-    /// Commands of the test set that are judged otherwise here, each for a reason.
-    const DISAGREED: &[&str] = &[];
+    /// The test sets, folder by folder, with what is judged otherwise here. CS02 decides:
+    /// - a name space has at most 16 characters (§3.4.2.12), `args` is no feature (§3.4.2.4);
+    /// - version 1.1 writes name spaces `x_…` and `slpf/rule_number`, which 1.0 does not know;
+    /// - what only one profile's schema forbids is sound in the language, and is refused by [`Command::order`].
+    const SETS: &[(&str, &[&str])] = &[
+        ("v1.0.1/language", &[]),
+        ("v1.0.1/slpf", &[]),
+        (
+            "v1.0.1/slpf+acme",
+            &[
+                "commands/good/query_features_ext_args_underscore",
+                "responses/bad/results_castle",
+                "responses/bad/results_poetry",
+                "responses/bad/slpf_query_pairs_bad_action",
+                "responses/bad/slpf_query_pairs_bad_pair",
+                "responses/bad/slpf_query_pairs_bad_target",
+            ],
+        ),
+        (
+            "v1.1/language",
+            &[
+                "commands/good/query_features_args",
+                "responses/bad/ls_example_query_features_v1.0",
+                "responses/bad/query_features_all_v1.0",
+                "responses/good/ls_example_query_features",
+                "responses/good/query_features_all",
+                "responses/good/results_query_args",
+            ],
+        ),
+        (
+            "v1.1/slpf",
+            &[
+                "commands/good/slpf_example_delete_rulenumber",
+                "responses/bad/slpf_query_pairs_bad_action",
+                "responses/bad/slpf_query_pairs_bad_pair",
+                "responses/good/results_slpf_query_args",
+                "responses/good/slpf_example_query_features_pairs_example",
+            ],
+        ),
+    ];
 
     #[test]
-    fn the_test_set_is_judged_as_labelled() {
-        let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/corpora/specs/openc2/Test/v1.1/language");
-        if !root.exists() {
-            println!("corpora absent: skipped the_test_set_is_judged_as_labelled");
+    fn the_test_sets_are_judged_as_labelled() {
+        let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"))
+            .join("../../../shared/corpora/specs/openc2/Test");
+        if !root.try_exists().unwrap() {
+            println!("corpora absent: skipped the test sets of OpenC2");
             return;
         }
-        let mut otherwise = Vec::new();
-        let mut judged = 0;
-        for (part, verdict) in [("good", true), ("bad", false)] {
-            for entry in std::fs::read_dir(root.join("commands").join(part)).unwrap() {
-                let path = entry.unwrap().path();
-                let accepted = Command::decode(&std::fs::read(&path).unwrap()).is_ok();
-                judged += 1;
-                if accepted != verdict {
-                    otherwise.push(format!("{part}/{}", path.file_name().unwrap().to_string_lossy()));
+        for (set, expected) in SETS {
+            let mut otherwise = Vec::new();
+            for (kind, label) in ["commands", "responses"]
+                .into_iter()
+                .flat_map(|kind| [(kind, "good"), (kind, "bad")])
+            {
+                let Ok(folder) = std::fs::read_dir(root.join(set).join(kind).join(label)) else {
+                    continue;
+                };
+                for entry in folder {
+                    let path = entry.unwrap().path();
+                    let bytes = std::fs::read(&path).unwrap();
+                    let accepted = match kind {
+                        "commands" => Command::decode(&bytes).is_ok(),
+                        _ => Response::decode(&bytes).is_ok(),
+                    };
+                    if accepted != (label == "good") {
+                        otherwise.push(format!(
+                            "{kind}/{label}/{}",
+                            path.file_stem().unwrap().to_string_lossy()
+                        ));
+                    }
                 }
             }
+            otherwise.sort();
+            assert_eq!(otherwise, *expected, "{set}");
         }
-        otherwise.sort();
-        assert_eq!(otherwise, DISAGREED, "of {judged}");
-        assert!(judged > 50);
     }
 }
