@@ -6,7 +6,7 @@ use axum::extract::{Path, Query, State};
 use axum::routing::get;
 use axum::{Json, Router};
 use serde::{Deserialize, Serialize};
-use utoipa::{IntoParams, OpenApi, ToSchema};
+use utoipa::{OpenApi, ToSchema};
 
 use super::read::{self, CountRow, Entry};
 use crate::house::House;
@@ -113,10 +113,9 @@ pub(super) async fn prove(house: &House, index: u64) -> Answer<crate::office::lo
 }
 
 /// Which leaves.
-#[derive(Debug, Deserialize, IntoParams)]
+#[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-#[into_params(parameter_in = Query)]
-struct From {
+struct Range {
     /// The first index wanted; 0 when absent.
     #[serde(default)]
     from: u64,
@@ -156,9 +155,11 @@ struct LeavesOut {
 }
 
 /// Leaves in the order of the log, as far as they are published.
-#[utoipa::path(get, path = "/log/leaves", tag = "oversight", params(From),
+#[utoipa::path(get, path = "/log/leaves", tag = "oversight",
+    params(("from" = Option<u64>, Query, description = "the first index wanted"),
+        ("limit" = Option<u32>, Query, description = "leaves wanted, at most 500")),
     responses((status = 200, body = LeavesOut)))]
-async fn leaves(State(house): State<Arc<House>>, caller: Caller, Query(asked): Query<From>) -> Answer<Json<LeavesOut>> {
+async fn leaves(State(house): State<Arc<House>>, caller: Caller, Query(asked): Query<Range>) -> Answer<Json<LeavesOut>> {
     house.authoriser.check(&caller.ctx, Action::OversightLog, On::default())?;
     let size = house.log.size();
     let limit = u64::from(asked.limit.unwrap_or(PAGE_DEFAULT).clamp(1, PAGE_MAX));
@@ -174,10 +175,9 @@ async fn leaves(State(house): State<Arc<House>>, caller: Caller, Query(asked): Q
 }
 
 /// Which period.
-#[derive(Debug, Deserialize, IntoParams)]
+#[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-#[into_params(parameter_in = Query)]
-struct Period {
+struct Years {
     /// A calendar year in Japan; everything when absent.
     year: Option<i16>,
 }
@@ -232,8 +232,10 @@ struct CountsOut {
 }
 
 /// Requests, approvals, notices afterwards and recommendations, for police and defence apart; counted from leaves.
-#[utoipa::path(get, path = "/counts", tag = "oversight", params(Period), responses((status = 200, body = CountsOut)))]
-async fn counts(State(house): State<Arc<House>>, caller: Caller, Query(period): Query<Period>) -> Answer<Json<CountsOut>> {
+#[utoipa::path(get, path = "/counts", tag = "oversight",
+    params(("year" = Option<i16>, Query, description = "a calendar year in Japan")),
+    responses((status = 200, body = CountsOut)))]
+async fn counts(State(house): State<Arc<House>>, caller: Caller, Query(period): Query<Years>) -> Answer<Json<CountsOut>> {
     house.authoriser.check(&caller.ctx, Action::OversightCount, On::default())?;
     let state = read::state(&house).await?;
     let size = state.size;

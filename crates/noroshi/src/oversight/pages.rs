@@ -118,6 +118,7 @@ fn plain_words(fact: &Fact, words: Words) -> String {
 struct LogPage {
     shell: Shell,
     state: LogState,
+    waiting: u64,
     health: String,
     health_note: String,
     tone: Tone,
@@ -161,6 +162,7 @@ async fn log(State(house): State<Arc<House>>, visitor: Visitor, Query(asked): Qu
         rows: found.iter().map(|entry| Row::new(entry, shell.words, &names)).collect(),
         pager,
         address: format!("{}/log", house.config.origin()),
+        waiting: state.durable.saturating_sub(state.size),
         state,
         shell,
     })
@@ -218,7 +220,7 @@ struct CountLine {
 
 struct CountCell {
     label: String,
-    clause: &'static str,
+    clause: String,
     leaves: Vec<u64>,
 }
 
@@ -228,9 +230,8 @@ struct CountsPage {
     shell: Shell,
     crumbs: Vec<Link>,
     lines: Vec<CountLine>,
-    state: LogState,
-    year: Option<i16>,
-    years: Vec<i16>,
+    tabs: Vec<(Link, bool)>,
+    json: String,
     source: String,
 }
 
@@ -248,7 +249,7 @@ async fn counts(State(house): State<Arc<House>>, visitor: Visitor, Query(period)
     let rows = house.store.read(move |reader| read::counts(reader, size, year)).await?;
     let cell = |side: Side, what: Counted| CountCell {
         label: shell.t(format!("oversight-side-{}", side.id())),
-        clause: clause_of(side, what),
+        clause: shell.tv("oversight-clause", &[("clause", clause_of(side, what).into())]),
         leaves: rows
             .iter()
             .find(|row| row.side == side && row.what == what)
@@ -260,14 +261,23 @@ async fn counts(State(house): State<Arc<House>>, visitor: Visitor, Query(period)
         kept: what.is_kept(),
         cells: Side::ALL.map(|side| cell(side, what)),
     };
+    let tab = |of: Option<i16>| {
+        let (href, label) = match of {
+            None => ("/oversight/counts".to_owned(), shell.t("oversight-period-all")),
+            Some(of) => (
+                format!("/oversight/counts?year={of}"),
+                shell.tv("oversight-period-year", &[("year", of.to_string().into())]),
+            ),
+        };
+        (Link { href, label }, of == year)
+    };
     let now = jiff::tz::Offset::constant(9).to_datetime(visitor.ctx.now).year();
     html(&CountsPage {
         crumbs: vec![Link { href: "/oversight".to_owned(), label: shell.t("oversight-title") }],
         lines: Counted::ALL.map(line).into_iter().collect(),
-        years: (0..3).map(|back| now - back).collect(),
+        tabs: std::iter::once(None).chain((0..3).map(|back| Some(now - back))).map(tab).collect(),
+        json: format!("/api/v1/counts{}", year.map(|year| format!("?year={year}")).unwrap_or_default()),
         source: shell.tv("oversight-counts-source", &[("size", shell.n(size).into())]),
-        year,
-        state,
         shell,
     })
 }

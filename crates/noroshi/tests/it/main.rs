@@ -4,3 +4,4 @@ mod commit;
 mod house;
 mod intake;
 mod office;
+mod oversight;
