@@ -11,6 +11,7 @@ use crate::office::authorise::{Authoriser, BadPolicy};
 use crate::office::clock::Clock;
 use crate::office::commit::{CommitFailure, Door};
 use crate::office::log::{LogFailure, Publisher};
+use crate::office::passkey::Ceremonies;
 use crate::office::store::{Store, StoreFailure};
 
 /// Everything a request or a job can reach.
@@ -29,6 +30,8 @@ pub struct House {
     pub authoriser: Authoriser,
     /// The published log.
     pub log: Arc<Publisher>,
+    /// Passkey ceremonies under way.
+    pub passkeys: Ceremonies,
     /// True when this house plays the demonstration: fictional data, and a persona switcher.
     pub demo: bool,
 }
@@ -66,7 +69,7 @@ impl House {
         let door = Door::open(&store, clock, &config.log.origin)?;
         let log = Publisher::open(dir, &config.log.origin, Arc::clone(&store), door.size())?;
         let authoriser = Authoriser::new()?;
-        Ok(Arc::new(Self { dir: dir.to_owned(), config, clock, store, door, authoriser, log, demo }))
+        Ok(Arc::new(Self { dir: dir.to_owned(), config, clock, store, door, authoriser, log, passkeys: Ceremonies::default(), demo }))
     }
 }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use axum::http::StatusCode;
 use jiff::{SignedDuration, Timestamp};
 use noroshi_charter::hat::Hat;
+use noroshi_charter::separation::may_add;
 
 use super::authorise::{Action, On};
 use super::commit::{Change, CommitFailure, Committed, Idempotency, Write};
@@ -12,10 +13,10 @@ use super::ctx::{Ctx, Via};
 pub use super::entry::keep_preferences;
 use super::entry::{self, NewToken, faults, hash, password_fault};
 use super::id::{OrgId, PersonId};
+use super::kinds;
 use super::people::{self, HeldHat, Org};
 use super::read;
 use super::secret::{Secret, digest};
-use super::separation;
 use super::store::Value;
 use crate::house::House;
 use crate::web::locale::Lang;
@@ -77,7 +78,7 @@ pub struct NewOrg {
     pub name_ja: String,
     /// Its name in English.
     pub name_en: String,
-    /// One of [`separation::KINDS`].
+    /// One of [`kinds::KINDS`].
     pub kind: String,
     /// Sector code, for operators and ministries.
     pub sector: Option<String>,
@@ -113,7 +114,7 @@ fn org_faults(at: &str, org: &NewOrg) -> Vec<Item> {
     let mut items: Vec<Item> = Vec::new();
     items.extend(name_fault(format!("{at}/name_ja"), &org.name_ja));
     items.extend(name_fault(format!("{at}/name_en"), &org.name_en));
-    if !separation::KINDS.contains(&org.kind.as_str()) {
+    if !kinds::KINDS.contains(&org.kind.as_str()) {
         items.push(item(format!("{at}/kind"), "NRS-OFFC-0011", 0));
     }
     let shaped = |sector: &String| code_shaped(sector, 40, |byte| byte.is_ascii_lowercase());
@@ -388,20 +389,16 @@ pub async fn hand_out(
     let Ok(org) = need_org(house, org).await else {
         return Err(faults(vec![item("/org".to_owned(), "NRS-OFFC-0020", 0)]));
     };
-    if !separation::fits(&org.kind, hat) {
+    if !kinds::fits(&org.kind, hat) {
         return Err(faults(vec![item("/org".to_owned(), "NRS-OFFC-0013", 0)]));
     }
     if row.person == ctx.person {
         return Err(Refusal::new("NRS-OFFC-0014", StatusCode::FORBIDDEN).into());
     }
-    for held in &row.hats {
-        if let Some(rule) = separation::apart(held.hat, hat) {
-            return Err(Refusal::new("NRS-OFFC-0004", StatusCode::UNPROCESSABLE_ENTITY)
-                .arg("rule", rule.id)
-                .arg("held", held.hat)
-                .arg("wanted", hat)
-                .into());
-        }
+    let held: Vec<Hat> = row.hats.iter().map(|held| held.hat).collect();
+    if let Err((rule, other)) = may_add(&held, hat) {
+        let refusal = Refusal::new(rule, StatusCode::UNPROCESSABLE_ENTITY);
+        return Err(refusal.arg("held", other).arg("wanted", hat).into());
     }
     // The count of hats guards against another hat being handed out in between.
     let count = u64::try_from(row.hats.len()).unwrap_or(u64::MAX);
@@ -450,7 +447,7 @@ pub async fn add_sensor(house: &Arc<House>, ctx: &Ctx, org: &str, new: &NewPerso
     let Ok(org) = need_org(house, org).await else {
         return Err(faults(vec![item("/org".to_owned(), "NRS-OFFC-0020", 0)]));
     };
-    if !separation::fits(&org.kind, Hat::OperatorSensor) {
+    if !kinds::fits(&org.kind, Hat::OperatorSensor) {
         return Err(faults(vec![item("/org".to_owned(), "NRS-OFFC-0013", 0)]));
     }
     program(house, ctx, &org, Hat::OperatorSensor, new).await
@@ -482,7 +479,7 @@ async fn program(
 pub async fn partner_token(house: &Arc<House>, ctx: &Ctx, org: &str) -> Answer<(PersonId, NewToken)> {
     manage(house, ctx)?;
     let org = need_org(house, org).await?;
-    if !separation::fits(&org.kind, Hat::PartnerForeign) {
+    if !kinds::fits(&org.kind, Hat::PartnerForeign) {
         return Err(faults(vec![item("/org".to_owned(), "NRS-OFFC-0013", 0)]));
     }
     let id = org.org.clone();

@@ -85,7 +85,8 @@ fn trivial(password: &str, login: &str) -> bool {
     letters.len() < 5 || run || rest.chars().count() < 4
 }
 
-fn refused() -> Failure {
+/// The one answer to every sign-in that fails.
+pub(super) fn refused() -> Failure {
     Refusal::new("NRS-OFFC-0002", StatusCode::UNAUTHORIZED).arg("minutes", REST.as_mins()).into()
 }
 
@@ -171,28 +172,49 @@ pub fn own_ctx(person: &PersonId, held: &HeldHat, now: Timestamp, via: Via) -> C
     }
 }
 
-/// Opens a session for somebody who has proved himself; `previous` is the secret of the cookie he came with.
-pub async fn open_session(house: &Arc<House>, person: &PersonId, previous: Option<String>) -> Answer<Secret> {
+/// Opens a session for somebody who has proved himself; `previous` is the secret of the cookie he came with, and
+/// `proof` the writes that stand or fall with the session.
+pub async fn open_session(
+    house: &Arc<House>,
+    person: &PersonId,
+    previous: Option<String>,
+    proof: Vec<Write>,
+) -> Answer<Secret> {
     let who = person.clone();
     let hats = house.store.read(move |reader| people::hats_of(reader, &who)).await?;
     let Some(held) = hats.first() else {
         return Err(Refusal::new("NRS-OFFC-0022", StatusCode::FORBIDDEN).into());
     };
-    renew(house, person, held, previous.as_deref().map(digest)).await
+    renew(house, person, held, previous.as_deref().map(digest), proof).await
+}
+
+/// What must hold when a session is opened by password: the login does not rest. Ends the count of wrong ones.
+pub fn by_password(person: &PersonId, now: Timestamp) -> Write {
+    Write::one(
+        "UPDATE office_person SET failures = 0, locked_until = NULL \
+         WHERE person = $1 AND (locked_until IS NULL OR locked_until <= $2)",
+        vec![Value::from(person), Value::from(now)],
+    )
 }
 
 /// Opens a session and ends the one before, in one transaction.
-async fn renew(house: &Arc<House>, person: &PersonId, held: &HeldHat, before: Option<String>) -> Answer<Secret> {
+async fn renew(
+    house: &Arc<House>,
+    person: &PersonId,
+    held: &HeldHat,
+    before: Option<String>,
+    proof: Vec<Write>,
+) -> Answer<Secret> {
     let now = house.clock.now();
     let ctx = own_ctx(person, held, now, Via::Session);
     let (change, secret) = people::open_session(person, held, now, house.config.web.session_hours);
     let change = change
         .write(Write::one(
-            "UPDATE office_person SET failures = 0, locked_until = NULL \
-             WHERE person = $1 AND disabled_at IS NULL AND (locked_until IS NULL OR locked_until <= $2)",
-            vec![Value::from(person), Value::from(now)],
+            "UPDATE office_person SET failures = failures WHERE person = $1 AND disabled_at IS NULL",
+            vec![Value::from(person)],
         ))
         .write(Write::new("DELETE FROM office_session WHERE digest = $1", vec![Value::from(before)]));
+    let change = proof.into_iter().fold(change, Change::write);
     match house.door.commit(&ctx, change).await {
         Ok(_) => Ok(secret),
         Err(CommitFailure::Conflict { .. }) => Err(refused()),
@@ -216,7 +238,7 @@ pub async fn wear(house: &Arc<House>, visitor: &Visitor, choice: &str) -> Answer
     let Some(held) = visitor.hats.iter().find(named) else {
         return Err(Refusal::new("NRS-OFFC-0003", StatusCode::FORBIDDEN).into());
     };
-    renew(house, &visitor.ctx.person, held, Some(visitor.session.digest.clone())).await
+    renew(house, &visitor.ctx.person, held, Some(visitor.session.digest.clone()), Vec::new()).await
 }
 
 /// Keeps language and theme with the account.

@@ -1,6 +1,7 @@
 //! The office: the one door for change, and what stands around it.
 
 pub mod act;
+pub mod admin;
 pub mod api;
 pub mod authorise;
 pub mod clock;
@@ -9,12 +10,13 @@ pub mod ctx;
 pub mod entry;
 pub mod id;
 pub mod jobs;
+pub mod kinds;
 pub mod log;
 mod migrate;
 pub mod pages;
 pub mod passkey;
 pub mod people;
+pub mod profile;
 pub mod read;
 pub mod secret;
-pub mod separation;
 pub mod store;

@@ -15,7 +15,7 @@ use super::entry;
 use super::people::PASSWORD_CHARS_MIN;
 use super::read;
 use super::secret::{Secret, digest};
-use super::separation::KINDS;
+use super::kinds::KINDS;
 use crate::house::House;
 use crate::web::forms::{Choice, FieldError, FormState};
 use crate::web::layout::{Flash, Shell, Tone, paths};
@@ -32,6 +32,9 @@ pub fn routes() -> Router<Arc<House>> {
         .route("/invitations/{invitation}", get(invitation).post(accept))
         .route(paths::HAT, post(wear))
         .route(paths::LEAVE, post(leave))
+        .merge(super::profile::routes())
+        .merge(super::admin::routes())
+        .merge(super::passkey::routes())
 }
 
 /// The cookie that carries a session's secret; an empty one ends it.
@@ -179,7 +182,7 @@ async fn set_up(State(house): State<Arc<House>>, stranger: Stranger, posted: Pos
     let done = act::set_up(&house, values.get("token"), &org, &admin, values.get("password"), lang).await;
     match done {
         Ok(made) => {
-            let secret = entry::open_session(&house, &made.person, None).await?;
+            let secret = entry::open_session(&house, &made.person, None, Vec::new()).await?;
             Ok(with_session(&house, Some(&secret), "/"))
         }
         Err(failure) => {
@@ -203,10 +206,25 @@ struct LoginQuery {
 struct LoginPage {
     shell: Shell,
     form: FormState,
+    passkeys: bool,
 }
 
 fn login_page(house: &House, stranger: &Stranger, form: FormState) -> LoginPage {
-    LoginPage { shell: bare_shell(house, stranger, "office-login-title"), form }
+    let passkeys = super::passkey::offered(house);
+    LoginPage { shell: bare_shell(house, stranger, "office-login-title"), form, passkeys }
+}
+
+/// The sign-in page again, with what went wrong.
+pub(super) fn refused_sign_in(
+    house: &House,
+    stranger: &Stranger,
+    values: &crate::web::form::Values,
+    refusal: &Refusal,
+) -> Answer {
+    let mut page = login_page(house, stranger, kept(values));
+    page.shell.path = "/login".to_owned();
+    page.shell.flash = Some(flash(page.shell.words, refusal));
+    with_status(refusal.status, &page)
 }
 
 async fn login(
@@ -238,17 +256,15 @@ async fn sign_in(
     let values = posted.values;
     let before = cookie(&headers, SESSION_COOKIE);
     let opened = match entry::prove(&house, values.get("login"), values.get("password")).await {
-        Ok(login) => entry::open_session(&house, &login.person, before).await,
+        Ok(login) => {
+            let proof = vec![entry::by_password(&login.person, house.clock.now())];
+            entry::open_session(&house, &login.person, before, proof).await
+        }
         Err(failure) => Err(failure),
     };
     match opened {
         Ok(secret) => Ok(with_session(&house, Some(&secret), &local_path(values.get("next")))),
-        Err(Failure::Refused(refusal)) => {
-            let mut page = login_page(&house, &stranger, kept(&values));
-            page.shell.path = "/login".to_owned();
-            page.shell.flash = Some(flash(page.shell.words, &refusal));
-            with_status(refusal.status, &page)
-        }
+        Err(Failure::Refused(refusal)) => refused_sign_in(&house, &stranger, &values, &refusal),
         Err(failure) => Err(failure),
     }
 }
