@@ -2,7 +2,9 @@
 
 pub mod act;
 pub mod api;
+pub mod draft;
 pub mod gateway;
 pub mod jobs;
 pub mod pages;
 pub mod read;
+pub mod seal;
