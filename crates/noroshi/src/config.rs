@@ -17,6 +17,8 @@ pub struct Config {
     pub log: Log,
     /// Deadlines and sizes of intake.
     pub intake: Intake,
+    /// Bounds of measures.
+    pub response: Response,
     /// Actuators at operators, by the name that consents and playbooks use.
     pub actuators: Vec<Actuator>,
 }
@@ -74,6 +76,20 @@ pub struct Intake {
 impl Default for Intake {
     fn default() -> Self {
         Self { promptly_guidance_hours: 72 }
+    }
+}
+
+/// Bounds of measures.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Response {
+    /// What no measure may touch and how wide a block may be. Each operator's gateway has its own besides.
+    pub guard: noroshi_charter::guard::Guard,
+}
+
+impl Default for Response {
+    fn default() -> Self {
+        Self { guard: crate::response::gateway::guard() }
     }
 }
 

@@ -17,6 +17,8 @@ use serde::Deserialize;
 
 use crate::cli::{Ended, Failed, Format};
 
+pub(super) use server::CARRIED;
+
 /// Verbs.
 #[derive(Debug, clap::Subcommand)]
 pub enum Verb {
