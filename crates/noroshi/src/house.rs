@@ -51,6 +51,12 @@ pub enum OpenFailure {
     /// The policy.
     #[error("its policy")]
     Policy(#[from] BadPolicy),
+    /// Another program works in the folder; two would tear the log apart.
+    #[error("NRS-HOUS-0010: another program is using `{dir}`; stop it, or use its API")]
+    InUse {
+        /// The folder.
+        dir: PathBuf,
+    },
     /// The address to listen on.
     #[error("the address `{address}` cannot be listened on")]
     Listen {
@@ -61,7 +67,26 @@ pub enum OpenFailure {
     },
 }
 
+/// The right to work in a data folder, for as long as it is held. The operating system takes it back when the
+/// program ends, however it ends.
+#[derive(Debug)]
+pub struct Claim {
+    _file: std::fs::File,
+}
+
 impl House {
+    /// Claims the folder for this program; made when it does not exist.
+    pub fn claim(dir: &Path) -> Result<Claim, OpenFailure> {
+        let io = |source| OpenFailure::Store(StoreFailure::Io(source));
+        std::fs::create_dir_all(dir).map_err(io)?;
+        let file = std::fs::File::create(dir.join("lock")).map_err(io)?;
+        match file.try_lock() {
+            Ok(()) => Ok(Claim { _file: file }),
+            Err(std::fs::TryLockError::WouldBlock) => Err(OpenFailure::InUse { dir: dir.to_owned() }),
+            Err(std::fs::TryLockError::Error(source)) => Err(io(source)),
+        }
+    }
+
     /// Opens the folder: schema, commit door, log. Nothing listens yet.
     pub fn open(dir: &Path, config: Config, demo: bool) -> Result<Arc<Self>, OpenFailure> {
         let clock = Clock;

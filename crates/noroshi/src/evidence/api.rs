@@ -1,18 +1,310 @@
-//! The API of this pillar.
+//! The API of the evidence graph.
 
 use std::sync::Arc;
 
-use axum::Router;
-use utoipa::OpenApi;
+use axum::extract::{Path, Query, Request, State};
+use axum::http::StatusCode;
+use axum::response::IntoResponse as _;
+use axum::routing::{get, post};
+use axum::{Json, Router};
+use noroshi_evidence::marking::LegalClass;
+use serde::{Deserialize, Serialize};
+use utoipa::{OpenApi, ToSchema};
 
+use super::act::{self, Bundle, Imported};
+use super::read::{self, Filter, ObjectRow, Sees};
+use super::rows;
 use crate::house::House;
+use crate::office::authorise::{Action, On};
+use crate::web::api::{Page, Paging};
+use crate::web::refusal::{Answer, Refusal};
+use crate::web::visitor::{Caller, too_large};
 
 /// This pillar's part of the API description.
 #[derive(OpenApi)]
-#[openapi(paths())]
+#[openapi(
+    paths(import, list, one),
+    components(schemas(ImportedOut, ConflictOut, QuarantinedOut, ObjectOut, ObjectFull, RelationOut, VersionOut))
+)]
 pub struct Doc;
 
 /// Routes below `/api/v1`.
 pub fn routes() -> Router<Arc<House>> {
     Router::new()
+        .route("/evidence/bundles", post(import))
+        .route("/evidence/objects", get(list))
+        .route("/evidence/objects/{id}", get(one))
+}
+
+/// What a bundle is said to be.
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+struct ImportAsked {
+    /// Least marking: `clear`, `green`, `amber`, `amber-strict` or `red`. Objects' own markings only tighten it.
+    tlp: Option<String>,
+    /// Whose it is; the caller's organisation when absent.
+    originator: Option<String>,
+    /// Legal class: `CIA`, `CIA-P`, `CIA-PM` or `CIA-N` (the default).
+    class: Option<String>,
+}
+
+/// What became of a bundle.
+#[derive(Serialize, ToSchema)]
+struct ImportedOut {
+    /// New versions.
+    imported: u64,
+    /// Held already with the same content.
+    unchanged: u64,
+    /// Contradictions, kept aside.
+    conflicts: Vec<ConflictOut>,
+    /// Entries that are no acceptable objects, kept aside.
+    quarantined: Vec<QuarantinedOut>,
+    /// Whether the text was read to its end.
+    complete: bool,
+    /// Index of the last leaf; absent when nothing was written.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    position: Option<u64>,
+}
+
+/// An object that contradicts what is held.
+#[derive(Serialize, ToSchema)]
+struct ConflictOut {
+    id: String,
+    modified: String,
+    code: &'static str,
+    reason: String,
+}
+
+/// An entry that is no acceptable object.
+#[derive(Serialize, ToSchema)]
+struct QuarantinedOut {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    index: Option<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    id: Option<String>,
+    code: &'static str,
+    reason: String,
+}
+
+/// The JSON form of what became of a bundle, also printed by the command line.
+pub(super) fn imported_json(done: Imported) -> serde_json::Value {
+    let out = ImportedOut {
+        imported: done.imported,
+        unchanged: done.unchanged,
+        conflicts: done
+            .conflicts
+            .into_iter()
+            .map(|one| ConflictOut { id: one.id, modified: one.modified, code: one.code, reason: one.reason })
+            .collect(),
+        quarantined: done
+            .quarantined
+            .into_iter()
+            .map(|one| QuarantinedOut { index: one.index, id: one.id, code: one.code, reason: one.reason })
+            .collect(),
+        complete: done.complete,
+        position: done.position,
+    };
+    serde_json::to_value(out).unwrap_or_default()
+}
+
+/// Reads a legal class by its code.
+pub(super) fn class_of(code: &str) -> Option<LegalClass> {
+    LegalClass::ALL.into_iter().find(|class| class.code().eq_ignore_ascii_case(code))
+}
+
+/// Brings a STIX 2.1 bundle in. Repeating it changes nothing.
+#[utoipa::path(post, path = "/evidence/bundles", tag = "evidence", params(ImportAsked),
+    request_body(content = String, content_type = "application/json", description = "a STIX 2.1 bundle"),
+    responses((status = 200, body = ImportedOut), (status = 413, description = "larger than `web.bundle_bytes_max`")))]
+async fn import(
+    State(house): State<Arc<House>>,
+    caller: Caller,
+    Query(asked): Query<ImportAsked>,
+    request: Request,
+) -> Answer {
+    // Whoever may not import does not get to send a quarter of a gigabyte first.
+    house.authoriser.check(&caller.ctx, Action::EvidenceImport, On::default())?;
+    let tlp = match asked.tlp.as_deref() {
+        None => None,
+        Some(code) => Some(rows::tlp_of(code).ok_or_else(|| bad("tlp", code))?),
+    };
+    let class = match asked.class.as_deref() {
+        None => LegalClass::CiaN,
+        Some(code) => class_of(code).ok_or_else(|| bad("class", code))?,
+    };
+    let limit = house.config.web.bundle_bytes_max;
+    let bytes = axum::body::to_bytes(request.into_body(), limit).await.map_err(|_| too_large())?;
+    let originator = asked.originator.filter(|name| !name.trim().is_empty());
+    let originator = originator.unwrap_or_else(|| caller.ctx.org.to_string());
+    let done = act::import(&house, &caller.ctx, Bundle { bytes, tlp, class, originator }).await?;
+    Ok(Json(imported_json(done)).into_response())
+}
+
+fn bad(what: &'static str, value: &str) -> Refusal {
+    Refusal::new("NRS-EVID-0100", StatusCode::BAD_REQUEST).arg("what", what).arg("value", value)
+}
+
+/// What to list.
+#[derive(Debug, Default, Deserialize, utoipa::IntoParams)]
+#[serde(default)]
+#[into_params(parameter_in = Query)]
+struct ListAsked {
+    /// Words, identifiers, addresses or names (defanged or not); all must occur.
+    q: String,
+    /// A STIX type.
+    r#type: String,
+    /// `true` lists revoked and deprecated objects too.
+    hidden: bool,
+    /// The `cursor` of the page before.
+    cursor: Option<String>,
+    /// Entries wanted, at most 500.
+    limit: Option<u32>,
+}
+
+/// One object in a list.
+#[derive(Serialize, ToSchema)]
+struct ObjectOut {
+    id: String,
+    r#type: String,
+    name: String,
+    /// Absent for what has no versions.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    modified: Option<String>,
+    tlp: String,
+    class: String,
+    originator: String,
+    /// Revoked or deprecated.
+    hidden: bool,
+}
+
+fn out(row: ObjectRow) -> ObjectOut {
+    ObjectOut {
+        id: row.id,
+        r#type: row.kind,
+        name: row.name,
+        modified: row.modified.map(|at| at.to_string()),
+        tlp: row.tlp,
+        class: row.class,
+        originator: row.originator,
+        hidden: row.hidden,
+    }
+}
+
+/// Lists and searches objects: the latest version of each, newest arrivals first.
+#[utoipa::path(get, path = "/evidence/objects", tag = "evidence", params(ListAsked),
+    responses((status = 200, body = Page<ObjectOut>)))]
+async fn list(State(house): State<Arc<House>>, caller: Caller, Query(asked): Query<ListAsked>) -> Answer {
+    house.authoriser.check(&caller.ctx, Action::EvidenceRead, On::default())?;
+    let sees = Sees::of(&house, &caller.ctx);
+    let paging = Paging { cursor: asked.cursor, limit: asked.limit };
+    let before = match paging.cursor.as_deref() {
+        None => None,
+        Some(text) => Some(text.parse::<u64>().map_err(|_| bad("cursor", text))?),
+    };
+    let limit = paging.limit();
+    let filter = Filter { q: asked.q, kind: asked.r#type, hidden: asked.hidden };
+    let listed = house.store.read(move |reader| read::list(reader, sees, &filter, before, limit)).await?;
+    let full = listed.rows.len() == usize::try_from(limit).unwrap_or(usize::MAX);
+    let cursor = listed.rows.last().filter(|_| full).map(|row| row.seq.to_string());
+    let page = Page { items: listed.rows.into_iter().map(out).collect::<Vec<_>>(), cursor };
+    Ok(Json(page).into_response())
+}
+
+/// One object with everything known about it.
+#[derive(Serialize, ToSchema)]
+struct ObjectFull {
+    /// The text as it arrived, members that no standard knows included.
+    #[schema(value_type = Object)]
+    object: Box<serde_json::value::RawValue>,
+    tlp: String,
+    class: String,
+    /// Holds selected communications information, or stems from it.
+    has_selected_comms: bool,
+    /// Holds a secret.
+    has_secret: bool,
+    originator: String,
+    source: String,
+    arrived_at: String,
+    versions: Vec<VersionOut>,
+    relations: Vec<RelationOut>,
+    /// Relations beyond those.
+    relations_hidden: u64,
+    /// What it names, canonical.
+    observables: Vec<String>,
+    /// Contradictions put aside: `code: reason`.
+    conflicts: Vec<String>,
+}
+
+/// One version of an object.
+#[derive(Serialize, ToSchema)]
+struct VersionOut {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    modified: Option<String>,
+    digest: String,
+    arrived_at: String,
+    source: String,
+}
+
+/// One edge.
+#[derive(Serialize, ToSchema)]
+struct RelationOut {
+    via: String,
+    kind: String,
+    /// True when it leads away from this object.
+    outgoing: bool,
+    id: String,
+    r#type: String,
+    name: String,
+    /// Whether the other end can be read.
+    held: bool,
+}
+
+/// One object.
+#[utoipa::path(get, path = "/evidence/objects/{id}", tag = "evidence", params(("id" = String, Path)),
+    responses((status = 200, body = ObjectFull), (status = 404)))]
+async fn one(State(house): State<Arc<House>>, caller: Caller, Path(id): Path<String>) -> Answer {
+    house.authoriser.check(&caller.ctx, Action::EvidenceRead, On::default())?;
+    let sees = Sees::of(&house, &caller.ctx);
+    let found = house.store.read(move |reader| read::object(reader, sees, &id)).await?;
+    let found = found.ok_or_else(Refusal::absent)?;
+    let raw = serde_json::value::RawValue::from_string(found.text)
+        .map_err(|problem| crate::web::refusal::Failure::Broken(Box::new(problem)))?;
+    let body = ObjectFull {
+        object: raw,
+        tlp: found.row.tlp,
+        class: found.row.class,
+        has_selected_comms: found.row.has_comms,
+        has_secret: found.row.has_secret,
+        originator: found.row.originator,
+        source: found.row.source,
+        arrived_at: found.row.arrived_at.to_string(),
+        versions: found
+            .versions
+            .into_iter()
+            .map(|one| VersionOut {
+                modified: one.modified.map(|at| at.to_string()),
+                digest: one.digest,
+                arrived_at: one.arrived_at.to_string(),
+                source: one.source,
+            })
+            .collect(),
+        relations: found
+            .relations
+            .into_iter()
+            .map(|one| RelationOut {
+                via: one.via,
+                kind: one.kind,
+                outgoing: one.outgoing,
+                id: one.other,
+                r#type: one.other_kind,
+                name: one.other_name,
+                held: one.held,
+            })
+            .collect(),
+        relations_hidden: found.relations_hidden,
+        observables: found.observables.iter().map(ToString::to_string).collect(),
+        conflicts: found.conflicts.iter().map(|(code, reason)| format!("{code}: {reason}")).collect(),
+    };
+    Ok(Json(body).into_response())
 }

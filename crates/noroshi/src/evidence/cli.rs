@@ -1,12 +1,160 @@
-//! The verbs of this pillar.
+//! `noroshi stix`: objects in and out of a data folder, at the machine itself.
+//!
+//! Whoever can write the folder acts as `person-local` under the hat of the analyst, for the folder's first office:
+//! every import is audited and in the log under that name. There is no such login, so nobody can sign in as it.
 
-use crate::cli::{Ended, Format};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use noroshi_charter::hat::Hat;
+use noroshi_codec::stix;
+use noroshi_evidence::id::StixId;
+use noroshi_evidence::marking::{LegalClass, Tlp};
+use sha2::{Digest as _, Sha256};
+
+use super::act::{self, Bundle, Imported};
+use super::read::{self, Sees};
+use crate::cli::{Ended, Failed, Format, print, tell};
+use crate::config::Config;
+use crate::house::{Claim, House};
+use crate::office::ctx::{Ctx, Via};
+use crate::office::id::{OrgId, PersonId};
+use crate::office::people;
+use crate::web::refusal::Failure;
 
 /// Verbs.
 #[derive(Debug, clap::Subcommand)]
-pub enum Verb {}
+pub enum Verb {
+    /// Bring STIX 2.1 bundles in. Repeating it changes nothing; what is wrong is put aside and reported.
+    Import(Import),
+    /// Write every version held as one bundle to standard output, the same bytes for the same folder.
+    Export(Export),
+}
+
+/// `noroshi stix import`.
+#[derive(Debug, clap::Args)]
+pub struct Import {
+    /// Bundles.
+    #[arg(required = true, value_name = "FILE")]
+    files: Vec<PathBuf>,
+    /// The data folder; made when it does not exist.
+    #[arg(long, value_name = "DIR", default_value = "noroshi-data")]
+    data: PathBuf,
+    /// Least marking of what comes in: clear, green, amber, amber-strict, red. Objects' own markings only tighten it.
+    #[arg(long, value_parser = read_tlp)]
+    tlp: Option<Tlp>,
+    /// Whose it is; the name of the file when absent.
+    #[arg(long)]
+    originator: Option<String>,
+    /// Legal class: CIA, CIA-P, CIA-PM, CIA-N.
+    #[arg(long, value_parser = read_class, default_value = "CIA-N")]
+    class: LegalClass,
+}
+
+/// `noroshi stix export`.
+#[derive(Debug, clap::Args)]
+pub struct Export {
+    /// The data folder.
+    #[arg(long, value_name = "DIR", default_value = "noroshi-data")]
+    data: PathBuf,
+}
+
+fn read_tlp(text: &str) -> Result<Tlp, String> {
+    super::rows::tlp_of(text).ok_or_else(|| "not one of clear, green, amber, amber-strict, red".to_owned())
+}
+
+fn read_class(text: &str) -> Result<LegalClass, String> {
+    super::api::class_of(text).ok_or_else(|| "not one of CIA, CIA-P, CIA-PM, CIA-N".to_owned())
+}
 
 /// Runs a verb.
-pub async fn run(verb: Verb, _format: Format) -> Ended {
-    match verb {}
+pub async fn run(verb: Verb, format: Format) -> Ended {
+    match verb {
+        Verb::Import(import) => bring_in(import, format).await,
+        Verb::Export(export) => take_out(&export).await,
+    }
+}
+
+fn open(dir: &Path) -> Result<(Claim, Arc<House>), Failed> {
+    let claim = House::claim(dir)?;
+    let house = House::open(dir, Config::load(dir)?, false)?;
+    Ok((claim, house))
+}
+
+async fn bring_in(asked: Import, format: Format) -> Ended {
+    let (_claim, house) = open(&asked.data)?;
+    let ctx = local(&house).await?;
+    let mut clean = true;
+    for file in &asked.files {
+        let read = std::fs::read(file);
+        let bytes = read.map_err(|source| Failed::Io { what: file.display().to_string(), source })?;
+        let name = file.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+        let bundle = Bundle {
+            bytes: bytes.into(),
+            tlp: asked.tlp,
+            class: asked.class,
+            originator: asked.originator.clone().unwrap_or(name),
+        };
+        let done = act::import(&house, &ctx, bundle).await.map_err(failed)?;
+        clean &= done.complete && done.conflicts.is_empty() && done.quarantined.is_empty();
+        say(file, done, format);
+    }
+    Ok(if clean { ExitCode::SUCCESS } else { ExitCode::from(1) })
+}
+
+fn say(file: &Path, done: Imported, format: Format) {
+    if format == Format::Json {
+        print(&super::api::imported_json(done).to_string());
+        return;
+    }
+    for one in &done.quarantined {
+        let place = one.index.map(|index| format!(" entry {index}")).unwrap_or_default();
+        tell(&format!("{}:{place} put aside: {}: {}", file.display(), one.code, one.reason));
+    }
+    for one in &done.conflicts {
+        tell(&format!("{}: {} put aside: {}: {}", file.display(), one.id, one.code, one.reason));
+    }
+    print(&format!(
+        "{}: {} imported, {} unchanged, {} contradictions, {} put aside",
+        file.display(),
+        done.imported,
+        done.unchanged,
+        done.conflicts.len(),
+        done.quarantined.len(),
+    ));
+}
+
+fn failed(failure: Failure) -> Failed {
+    match failure {
+        Failure::Refused(refusal) => Failed::Found { code: refusal.code, message: "the import was refused".to_owned() },
+        Failure::Broken(source) => Failed::House(source),
+    }
+}
+
+/// The context of whoever works at the machine itself.
+async fn local(house: &Arc<House>) -> Result<Ctx, Failed> {
+    let orgs = house.store.read(people::orgs).await.map_err(|problem| Failed::House(Box::new(problem)))?;
+    let office = orgs.into_iter().find(|org| org.kind == "office").map(|org| org.org);
+    let (Some(person), Some(org)) = (PersonId::parse("person-local"), office.or_else(|| OrgId::parse("org-local")))
+    else {
+        return Err(Failed::House("no name for the local operator".into()));
+    };
+    let now = house.clock.now();
+    Ok(Ctx { person, org, hat: Hat::CaoAnalyst, sector: None, via: Via::Job, now, request: "local".to_owned() })
+}
+
+async fn take_out(asked: &Export) -> Ended {
+    let (_claim, house) = open(&asked.data)?;
+    let objects = house.store.read(|reader| read::everything(reader, Sees::ALL)).await;
+    let objects = objects.map_err(|problem| Failed::House(Box::new(problem)))?;
+    // The bundle's id follows from what is in it: the same folder gives the same bytes.
+    let whole = objects.iter().fold(Sha256::new(), |whole, object| whole.chain_update(object.digest().0));
+    let bytes: [u8; 32] = whole.finalize().into();
+    let (first, _) = bytes.split_at(16);
+    let uuid = uuid::Builder::from_custom_bytes(first.try_into().unwrap_or_default()).into_uuid();
+    let id = StixId::new("bundle", uuid).map_err(|problem| Failed::House(Box::new(problem)))?;
+    let text = stix::encode_bundle(&id, &objects).map_err(|problem| Failed::House(Box::new(problem)))?;
+    print(text.trim_end());
+    Ok(ExitCode::SUCCESS)
 }
