@@ -255,7 +255,7 @@ impl Stage {
         write(&place.join("token"), token.as_bytes())?;
         let mut run = Command::new(&self.program);
         run.args(["sift", "run", "--mode", "own-network", "--retention-days", "30", "--format", "json"])
-            .args(["--sensor", sensor, "--selectors"])
+            .args(["--own-network", "192.0.2.0/24", "--sensor", sensor, "--selectors"])
             .arg(place.join("selectors.txt"))
             .arg("--out")
             .arg(place.join("out"))

@@ -1,12 +1,410 @@
-//! The verbs of this pillar.
+//! `noroshi sift`: looks through telemetry on the operator's own machine and leaves mechanical records, a certificate
+//! and counts of sightings; nothing else is written anywhere, also not when something goes wrong.
 
-use crate::cli::{Ended, Format};
+use std::fs::File;
+use std::io::{self, BufReader, Write as _};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use ipnet::IpNet;
+use noroshi_sift::certificate::Certificate;
+use noroshi_sift::digest::Digest;
+use noroshi_sift::engine::{Begin, Engine, Finish, Link, Outcome, Read, Settings};
+use noroshi_sift::index::SelectorIndex;
+use noroshi_sift::mode::Mode;
+use noroshi_sift::selector;
+use noroshi_sift::sighting::Sighting;
+use serde_json::json;
+
+use crate::cli::{Ended, Failed, Format, print, tell};
+use crate::office::clock::Clock;
+
+/// Problems of an input or a list that are named one by one; the rest is counted.
+const SHOWN_MAX: usize = 20;
+/// Bytes of an answer of the platform that are read.
+const ANSWER_BYTES_MAX: u64 = 1 << 20;
 
 /// Verbs.
 #[derive(Debug, clap::Subcommand)]
-pub enum Verb {}
+pub enum Verb {
+    /// Look through Zeek logs and EVE for the selectors of a list; keep the mechanical fields of what matched.
+    Run(Run),
+    /// Hand the certificates and sightings of a folder in at the platform.
+    Submit(Submit),
+}
+
+/// `noroshi sift run`.
+#[derive(Debug, clap::Args)]
+pub struct Run {
+    /// The legal ground: own-network. The statutory modes are locked until their chapters are in force.
+    #[arg(long, value_parser = read_mode)]
+    mode: Mode,
+    /// The list of selectors.
+    #[arg(long, value_name = "FILE")]
+    selectors: PathBuf,
+    /// For how many days what is kept is retained.
+    #[arg(long, value_name = "N")]
+    retention_days: u32,
+    /// Where records, certificates and sightings are written; the chain of certificates goes on there.
+    #[arg(long, value_name = "DIR")]
+    out: PathBuf,
+    /// The name of the sensor.
+    #[arg(long, value_name = "NAME", default_value = "sensor")]
+    sensor: String,
+    /// A network of one's own, as a prefix; repeat it for each. A record neither of whose ends lies in one is turned
+    /// away unread.
+    #[arg(long = "own-network", value_name = "PREFIX", required = true)]
+    own_networks: Vec<IpNet>,
+    /// The certificate before, when it does not lie in the folder.
+    #[arg(long, value_name = "CERT")]
+    previous: Option<PathBuf>,
+    /// Telemetry; `-` is standard input.
+    #[arg(required = true, value_name = "FILE")]
+    files: Vec<PathBuf>,
+}
+
+/// `noroshi sift submit`.
+#[derive(Debug, clap::Args)]
+pub struct Submit {
+    /// The platform's address.
+    #[arg(long, value_name = "URL")]
+    to: String,
+    /// The file with the sensor's token.
+    #[arg(long, value_name = "FILE")]
+    token_file: PathBuf,
+    /// The folder that `noroshi sift run` writes.
+    #[arg(value_name = "DIR")]
+    dir: PathBuf,
+}
+
+fn read_mode(text: &str) -> Result<Mode, String> {
+    serde_json::from_value(json!(text)).map_err(|_| {
+        "not one of own-network, party-agreement, foreign-to-foreign, foreign-to-domestic, domestic-to-foreign"
+            .to_owned()
+    })
+}
 
 /// Runs a verb.
-pub fn run(verb: Verb, _format: Format) -> Ended {
-    match verb {}
+pub fn run(verb: Verb, format: Format) -> Ended {
+    match verb {
+        Verb::Run(run) => {
+            // A panic's words could hold what was being read; they are not said.
+            std::panic::set_hook(Box::new(|info| tell(&words_of_a_defect(info))));
+            select(&run, format)
+        }
+        Verb::Submit(submit) => hand_in(&submit, format),
+    }
+}
+
+/// What is said of a panic: where in the program, never what it says.
+fn words_of_a_defect(info: &std::panic::PanicHookInfo<'_>) -> String {
+    let place = info.location().map(|at| format!("{}:{}", at.file(), at.line())).unwrap_or_default();
+    format!("noroshi sift: a defect stopped the selection at `{place}`; no certificate was made")
+}
+
+fn io(what: &Path) -> impl Fn(io::Error) -> Failed {
+    let what = what.display().to_string();
+    move |source| Failed::Io { what: what.clone(), source }
+}
+
+fn usage(code: &'static str, message: impl ToString) -> Failed {
+    Failed::Usage { code, message: message.to_string() }
+}
+
+fn select(asked: &Run, format: Format) -> Ended {
+    // Before anything is opened: a locked mode reads nothing.
+    asked.mode.direction().map_err(|locked| {
+        usage(locked.code, format!("the mode is locked until {} is in force", locked.clause))
+    })?;
+    let index = index_of(&asked.selectors)?;
+    let place = Place::open(&asked.out)?;
+    let link = place.link(asked)?;
+    let settings = Settings {
+        sensor: asked.sensor.parse().map_err(|_| {
+            usage("NRS-SIFT-0005", "the name of the sensor is not 1 to 128 bytes of visible ASCII")
+        })?,
+        own_networks: asked.own_networks.clone(),
+        retention_days: asked.retention_days,
+        program: program_digest()?,
+        link,
+        started_at: Clock.now(),
+    };
+    let (part, sink) = place.new_records(link.sequence)?;
+    let done = look_through(asked, index, settings, sink);
+    let outcome = match done {
+        Ok(outcome) => outcome,
+        Err(failed) => {
+            // What was not certified does not stay.
+            drop(std::fs::remove_file(&part));
+            return Err(failed);
+        }
+    };
+    place.keep(&part, &outcome)?;
+    report(&place, &outcome, format);
+    Ok(if outcome.certificate.tally.errors > 0 { ExitCode::from(1) } else { ExitCode::SUCCESS })
+}
+
+fn look_through(asked: &Run, index: SelectorIndex, settings: Settings, sink: File) -> Result<Outcome<File>, Failed> {
+    let mut engine = Engine::new(asked.mode, index, settings, sink).map_err(begin_failed)?;
+    for file in &asked.files {
+        let name = file.display().to_string();
+        let read = if name == "-" {
+            engine.read("-", BufReader::with_capacity(1 << 18, io::stdin()))
+        } else {
+            let opened = File::open(file).map_err(io(file))?;
+            engine.read(&name, BufReader::with_capacity(1 << 18, opened))
+        };
+        read.map_err(|problem| match problem {
+            Read::Input(source) => Failed::Io { what: name.clone(), source },
+            Read::Write(problem) => Failed::House(Box::new(problem)),
+        })?;
+    }
+    engine.finish(Clock.now()).map_err(|problem| match problem {
+        Finish::Write(problem) => Failed::House(Box::new(problem)),
+        Finish::EndsBeforeItBegan(_) => usage("NRS-SIFT-0006", "the clock of this machine went back; run it again"),
+    })
+}
+
+fn begin_failed(problem: Begin) -> Failed {
+    let code = match &problem {
+        Begin::Locked(locked) => locked.code,
+        Begin::OwnNetworks(_) => "NRS-SIFT-0002",
+        Begin::Retention(_) => "NRS-SIFT-0003",
+        Begin::Link => "NRS-SIFT-0004",
+        Begin::Write(_) => return Failed::House(Box::new(problem)),
+    };
+    let words = problem.to_string();
+    let plain = words.strip_prefix(&format!("{code}: ")).unwrap_or(&words);
+    usage(code, plain)
+}
+
+fn index_of(list: &Path) -> Result<SelectorIndex, Failed> {
+    let bytes = std::fs::read(list).map_err(io(list))?;
+    let (selectors, problems) = selector::parse_list(&bytes);
+    for problem in problems.iter().take(SHOWN_MAX) {
+        tell(&format!("{}:{}: {}: line passed over", list.display(), problem.line, problem.reason.code()));
+    }
+    if problems.len() > SHOWN_MAX {
+        tell(&format!("{}: {} more lines passed over", list.display(), problems.len() - SHOWN_MAX));
+    }
+    if selectors.is_empty() {
+        return Err(usage("NRS-SIFT-0020", "the list has no selector; fetch it from the platform again"));
+    }
+    SelectorIndex::build(selectors).map_err(|problem| usage("NRS-SIFT-0021", problem))
+}
+
+fn program_digest() -> Result<Digest, Failed> {
+    let program = std::env::current_exe();
+    let program = program.map_err(|source| Failed::Io { what: "the program's own file".to_owned(), source })?;
+    Ok(Digest::of(&std::fs::read(&program).map_err(io(&program))?))
+}
+
+/// The folder of a sensor: `records/<n>.parquet`, `sightings/<n>.json`, `certificate-<n>.json`; `sightings.json` are
+/// those of the last run, `submitted.json` says from which certificate on the platform has not heard.
+struct Place {
+    dir: PathBuf,
+}
+
+impl Place {
+    fn open(dir: &Path) -> Result<Self, Failed> {
+        for sub in ["records", "sightings"] {
+            std::fs::create_dir_all(dir.join(sub)).map_err(io(dir))?;
+        }
+        Ok(Self { dir: dir.to_owned() })
+    }
+
+    fn certificate_path(&self, sequence: u64) -> PathBuf {
+        self.dir.join(format!("certificate-{sequence}.json"))
+    }
+
+    fn certificate(&self, sequence: u64) -> Result<Option<Certificate>, Failed> {
+        let path = self.certificate_path(sequence);
+        match std::fs::read(&path) {
+            Ok(bytes) => read_certificate(&bytes, &path).map(Some),
+            Err(problem) if problem.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(problem) => Err(io(&path)(problem)),
+        }
+    }
+
+    /// The last certificate of the folder.
+    fn last(&self) -> Result<Option<Certificate>, Failed> {
+        let mut highest = None;
+        for entry in std::fs::read_dir(&self.dir).map_err(io(&self.dir))? {
+            let name = entry.map_err(io(&self.dir))?.file_name();
+            let number = name.to_str().and_then(|name| name.strip_prefix("certificate-")?.strip_suffix(".json"));
+            highest = highest.max(number.and_then(|number| number.parse::<u64>().ok()));
+        }
+        highest.map_or(Ok(None), |sequence| self.certificate(sequence))
+    }
+
+    fn link(&self, asked: &Run) -> Result<Link, Failed> {
+        let before = match &asked.previous {
+            Some(path) => Some(read_certificate(&std::fs::read(path).map_err(io(path))?, path)?),
+            None => self.last()?,
+        };
+        let Some(before) = before else { return Ok(Link::FIRST) };
+        if before.sensor.to_string() != asked.sensor {
+            let words = format!("the chain in the folder is that of the sensor `{}`", before.sensor);
+            return Err(usage("NRS-SIFT-0022", words));
+        }
+        Link::after(&before).map_err(|problem| Failed::House(Box::new(problem)))
+    }
+
+    fn new_records(&self, sequence: u64) -> Result<(PathBuf, File), Failed> {
+        let part = self.dir.join("records").join(format!("{sequence}.parquet.part"));
+        let file = File::create(&part).map_err(io(&part))?;
+        Ok((part, file))
+    }
+
+    /// Records first, the certificate last: a certificate that lies there covers records that do.
+    fn keep(&self, part: &Path, outcome: &Outcome<File>) -> Result<(), Failed> {
+        let sequence = outcome.certificate.sequence;
+        outcome.sink.sync_all().map_err(io(part))?;
+        let records = self.dir.join("records").join(format!("{sequence}.parquet"));
+        std::fs::rename(part, &records).map_err(io(&records))?;
+        let json = |value: Result<String, serde_json::Error>| value.map_err(|problem| Failed::House(Box::new(problem)));
+        let sightings = json(serde_json::to_string_pretty(&outcome.sightings))?;
+        write(&self.dir.join("sightings").join(format!("{sequence}.json")), sightings.as_bytes())?;
+        write(&self.dir.join("sightings.json"), sightings.as_bytes())?;
+        let certificate = json(serde_json::to_string_pretty(&outcome.certificate))?;
+        write(&self.certificate_path(sequence), certificate.as_bytes())
+    }
+
+    fn sightings(&self, sequence: u64) -> Result<Vec<Sighting>, Failed> {
+        let path = self.dir.join("sightings").join(format!("{sequence}.json"));
+        let bytes = std::fs::read(&path).map_err(io(&path))?;
+        serde_json::from_slice(&bytes)
+            .map_err(|_| usage("NRS-SIFT-0023", format!("`{}` is not a list of sightings", path.display())))
+    }
+
+    /// The first certificate that the platform has not taken.
+    fn unsent(&self) -> Result<u64, Failed> {
+        let path = self.dir.join("submitted.json");
+        match std::fs::read(&path) {
+            Ok(bytes) => Ok(serde_json::from_slice::<serde_json::Value>(&bytes)
+                .ok()
+                .and_then(|value| value.get("next")?.as_u64())
+                .unwrap_or(0)),
+            Err(problem) if problem.kind() == io::ErrorKind::NotFound => Ok(0),
+            Err(problem) => Err(io(&path)(problem)),
+        }
+    }
+}
+
+fn read_certificate(bytes: &[u8], path: &Path) -> Result<Certificate, Failed> {
+    serde_json::from_slice(bytes)
+        .map_err(|_| usage("NRS-SIFT-0024", format!("`{}` is not a certificate of selection", path.display())))
+}
+
+/// Writes a file so that it is either the old one or the new one, whole and on disk.
+fn write(path: &Path, bytes: &[u8]) -> Result<(), Failed> {
+    let part = path.with_extension("part");
+    let mut file = File::create(&part).map_err(io(&part))?;
+    file.write_all(bytes).and_then(|()| file.sync_all()).map_err(io(&part))?;
+    std::fs::rename(&part, path).map_err(io(path))
+}
+
+fn report(place: &Place, outcome: &Outcome<File>, format: Format) {
+    let Outcome { certificate, problems, .. } = outcome;
+    for problem in problems.first.iter().take(SHOWN_MAX) {
+        tell(&problem.to_string());
+    }
+    let more = problems.omitted + problems.first.len().saturating_sub(SHOWN_MAX) as u64;
+    if more > 0 {
+        tell(&format!("{more} more records could not be read"));
+    }
+    let path = place.certificate_path(certificate.sequence);
+    let tally = certificate.tally;
+    let digest = certificate.digest().map(|digest| digest.to_string()).unwrap_or_default();
+    if format == Format::Json {
+        let summary = json!({
+            "certificate": path.display().to_string(), "sensor": certificate.sensor, "sequence": certificate.sequence,
+            "mode": certificate.mode, "counts": tally, "rows": certificate.rows, "digest": digest,
+            "sightings": outcome.sightings.len(), "problems": problems.first.len() as u64 + problems.omitted,
+        });
+        print(&summary.to_string());
+        return;
+    }
+    print(&format!(
+        "{}: seen {}, kept {}, unmatched {}, not own {}, content {}, unreadable {}\n{digest}  {}",
+        certificate.sensor,
+        tally.seen,
+        tally.kept,
+        tally.unmatched,
+        tally.direction,
+        tally.content,
+        tally.errors,
+        path.display(),
+    ));
+}
+
+fn hand_in(asked: &Submit, format: Format) -> Ended {
+    let token = std::fs::read_to_string(&asked.token_file).map_err(io(&asked.token_file))?;
+    let place = Place { dir: asked.dir.clone() };
+    let url = format!("{}/api/v1/sift/certificates", asked.to.trim_end_matches('/'));
+    let mut sent = Vec::new();
+    let mut sequence = place.unsent()?;
+    while let Some(certificate) = place.certificate(sequence)? {
+        let body = json!({ "certificate": certificate, "sightings": place.sightings(sequence)? });
+        let taken = post(&url, token.trim(), &body)?;
+        sent.push(json!({ "sequence": sequence, "id": taken.get("id"), "position": taken.get("position") }));
+        sequence += 1;
+        let state = json!({ "next": sequence }).to_string();
+        write(&place.dir.join("submitted.json"), state.as_bytes())?;
+    }
+    match format {
+        Format::Json => print(&json!({ "submitted": sent }).to_string()),
+        Format::Human | Format::Plain => print(&format!("{} certificates handed in", sent.len())),
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn post(url: &str, token: &str, body: &serde_json::Value) -> Result<serde_json::Value, Failed> {
+    let unreachable = |problem: ureq::Error| Failed::Io { what: url.to_owned(), source: problem.into_io() };
+    let agent: ureq::Agent = ureq::Agent::config_builder().http_status_as_error(false).build().into();
+    let request = agent
+        .post(url)
+        .header("authorization", format!("Bearer {token}"))
+        .header("content-type", "application/json");
+    let mut answer = request.send(body.to_string()).map_err(unreachable)?;
+    let status = answer.status().as_u16();
+    let text = answer.body_mut().with_config().limit(ANSWER_BYTES_MAX).read_to_string().map_err(unreachable)?;
+    let json: serde_json::Value = serde_json::from_str(&text).unwrap_or_default();
+    if matches!(status, 200 | 201) {
+        return Ok(json);
+    }
+    let said = |name: &str| json.get(name).and_then(serde_json::Value::as_str).unwrap_or_default().to_owned();
+    let message = format!("the platform refused with status {status}: {} {} {}", said("code"), said("title"), said("next"));
+    Err(Failed::Found { code: "NRS-SIFT-0025", message })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, Mutex};
+
+    use super::*;
+
+    #[test]
+    fn the_words_of_a_panic_are_not_said() {
+        let said = Arc::new(Mutex::new(String::new()));
+        let keep = Arc::clone(&said);
+        let before = std::panic::take_hook();
+        std::panic::set_hook(Box::new(move |info| {
+            if info.payload_as_str() == Some("PLANTED-IN-A-PANIC") {
+                *keep.lock().unwrap() = words_of_a_defect(info);
+            }
+        }));
+        let died = std::panic::catch_unwind(|| panic!("PLANTED-IN-A-PANIC"));
+        std::panic::set_hook(before);
+        assert!(died.is_err());
+        let said = said.lock().unwrap();
+        assert!(said.contains("sift/cli.rs") && !said.contains("PLANTED"), "{said}");
+    }
+
+    #[test]
+    fn modes_are_named_as_in_the_certificate() {
+        assert_eq!(read_mode("own-network"), Ok(Mode::OwnNetwork));
+        assert_eq!(read_mode("foreign-to-domestic"), Ok(Mode::ForeignToDomestic));
+        assert!(read_mode("everything").is_err());
+    }
 }
