@@ -1,1 +1,338 @@
-//! `sift::act`.
+//! Taking certificates of selection and the sightings that come with them.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use axum::http::StatusCode;
+use jiff::{SignedDuration, Timestamp};
+use noroshi_evidence::build::{self, Common, Identity};
+use noroshi_evidence::id::StixId;
+use noroshi_evidence::marking::{LegalClass, Tlp};
+use noroshi_evidence::object::StixObject;
+use noroshi_evidence::observable::Observable;
+use noroshi_ledger::digest::Digest;
+use noroshi_ledger::leaf::Fact;
+use noroshi_sift::certificate::Certificate;
+use noroshi_sift::sighting::Sighting;
+use serde::Deserialize;
+use serde_json::json;
+use sha2::{Digest as _, Sha256};
+use uuid::Uuid;
+
+use super::read;
+use crate::evidence::read::Sees;
+use crate::evidence::rows::{self, NewObject};
+use crate::house::House;
+use crate::office::authorise::{Action, On};
+use crate::office::commit::{Change, CommitFailure, Write};
+use crate::office::ctx::Ctx;
+use crate::office::id::OrgId;
+use crate::office::people::{self, Org};
+use crate::office::store::{Reader, StoreFailure, Value};
+use crate::web::refusal::{Answer, Failure, Refusal};
+
+/// Sightings of one certificate that are taken.
+pub const SIGHTINGS_MAX: usize = 10_000;
+/// Indicators that one sighting is written for; the oldest first.
+const INDICATORS_PER_SIGHTING_MAX: usize = 20;
+/// How far a sensor's clock may be ahead of ours.
+const AHEAD_MAX: SignedDuration = SignedDuration::from_mins(5);
+/// How often the chain is read again when another submission came first.
+const TRIES_MAX: usize = 3;
+
+/// What a sensor hands in: as `noroshi sift run` wrote it.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Submission {
+    /// The certificate.
+    pub certificate: Certificate,
+    /// What was seen.
+    #[serde(default)]
+    pub sightings: Vec<Sighting>,
+}
+
+/// What became of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Accepted {
+    /// The certificate's digest: its name.
+    pub id: String,
+    /// Index of its leaf.
+    pub position: u64,
+    /// Sightings of indicators written to the graph.
+    pub into_graph: u64,
+    /// True when it had been handed in before.
+    pub again: bool,
+}
+
+fn refused(code: &'static str, status: StatusCode) -> Refusal {
+    Refusal::new(code, status)
+}
+
+/// Takes a certificate: it must balance, continue its sensor's chain and lie in the past. Handing the same one in
+/// again gives the same answer and changes nothing.
+pub async fn submit(house: &Arc<House>, ctx: &Ctx, submission: Submission) -> Answer<Accepted> {
+    house.authoriser.check(ctx, Action::SiftSubmit, On { owner: Some(&ctx.org), ..On::default() })?;
+    check(&submission, ctx.now)?;
+    let broken = |problem| Failure::Broken(Box::new(problem) as Box<dyn std::error::Error + Send + Sync>);
+    let digest = submission.certificate.digest().map_err(broken)?;
+    let submission = Arc::new(submission);
+    for tried in 1.. {
+        let (asked, org, now) = (Arc::clone(&submission), ctx.org.clone(), ctx.now);
+        let found = house.store.read(move |reader| standing(reader, &asked, &org, now)).await?;
+        if let Some(before) = found.same_number {
+            if before.digest == digest.to_string() {
+                let (position, into_graph) = (before.position, before.into_graph);
+                return Ok(Accepted { id: before.digest, position, into_graph, again: true });
+            }
+            return Err(refused("NRS-SIFT-0303", StatusCode::CONFLICT)
+                .arg("sequence", submission.certificate.sequence)
+                .into());
+        }
+        continues(&submission.certificate, found.chain.as_ref())?;
+        let into_graph = found.sightings;
+        let change = change(ctx, &submission, digest, found.objects, into_graph)?;
+        match house.door.commit(ctx, change).await {
+            Ok(done) => {
+                return Ok(Accepted { id: digest.to_string(), position: done.position, into_graph, again: false });
+            }
+            // Another submission of this sensor, or of one that sees the same for the first time: look again.
+            Err(CommitFailure::Conflict { .. }) if tried < TRIES_MAX => {}
+            Err(problem) => return Err(problem.into()),
+        }
+    }
+    Err(refused("NRS-SIFT-0303", StatusCode::CONFLICT).into())
+}
+
+/// What can be said of a certificate alone.
+fn check(submission: &Submission, now: Timestamp) -> Result<(), Refusal> {
+    let certificate = &submission.certificate;
+    certificate.mode.direction().map_err(|locked| {
+        refused("NRS-SIFT-0001", StatusCode::FORBIDDEN).arg("clause", locked.clause)
+    })?;
+    let whole = certificate.balances() && certificate.rows >= certificate.tally.kept;
+    if !whole {
+        return Err(refused("NRS-SIFT-0301", StatusCode::UNPROCESSABLE_ENTITY));
+    }
+    let ahead = now.saturating_add(AHEAD_MAX).unwrap_or(now);
+    let late = certificate.finished_at.max(certificate.records_to.unwrap_or(certificate.finished_at));
+    let seen_late = submission.sightings.iter().any(|one| one.last_seen > ahead || one.first_seen > one.last_seen);
+    if late > ahead || seen_late {
+        return Err(refused("NRS-SIFT-0302", StatusCode::UNPROCESSABLE_ENTITY).arg("at", late));
+    }
+    if submission.sightings.len() > SIGHTINGS_MAX {
+        return Err(refused("NRS-SIFT-0305", StatusCode::UNPROCESSABLE_ENTITY).arg("max", SIGHTINGS_MAX));
+    }
+    // One record can match several selectors, so counts bound each other only one by one.
+    if submission.sightings.iter().any(|one| one.count == 0 || one.count > certificate.tally.kept) {
+        return Err(refused("NRS-SIFT-0306", StatusCode::UNPROCESSABLE_ENTITY));
+    }
+    Ok(())
+}
+
+/// The end of a sensor's chain: the number that must come next, and the digest of the last one.
+type Chain = (u64, String);
+
+fn continues(certificate: &Certificate, chain: Option<&Chain>) -> Result<(), Refusal> {
+    let expected = chain.map_or(0, |(next, _)| *next);
+    if certificate.sequence != expected {
+        return Err(refused("NRS-SIFT-0304", StatusCode::CONFLICT)
+            .arg("sequence", certificate.sequence)
+            .arg("expected", expected));
+    }
+    let previous = certificate.previous.map(|digest| digest.to_string());
+    if previous.as_deref() != chain.map(|(_, last)| last.as_str()) {
+        return Err(refused("NRS-SIFT-0303", StatusCode::CONFLICT).arg("sequence", certificate.sequence));
+    }
+    Ok(())
+}
+
+/// What the store says about a submission.
+struct Standing {
+    same_number: Option<read::Taken>,
+    chain: Option<Chain>,
+    objects: Vec<NewObject>,
+    sightings: u64,
+}
+
+fn standing(
+    reader: &Reader<'_>,
+    submission: &Submission,
+    org: &OrgId,
+    now: Timestamp,
+) -> Result<Standing, StoreFailure> {
+    let certificate = &submission.certificate;
+    let sensor = certificate.sensor.to_string();
+    let same_number = read::numbered(reader, org, &sensor, certificate.sequence)?;
+    let chain = reader.first(
+        "SELECT next, last FROM sift_sensor WHERE org = $1 AND sensor = $2",
+        &[Value::from(org), Value::from(&sensor)],
+        |row| Ok((row.count(0)?, row.text(1)?)),
+    )?;
+    let (objects, sightings) = if same_number.is_none() {
+        graph(reader, submission, org, now)?
+    } else {
+        (Vec::new(), 0)
+    };
+    Ok(Standing { same_number, chain, objects, sightings })
+}
+
+/// A name that follows from what it names, so that the same thing has the same name each time (RFC 9562 version 8).
+pub(crate) fn uuid_of(parts: &[&str]) -> Uuid {
+    let whole = parts.iter().fold(Sha256::new(), |whole, part| whole.chain_update(part).chain_update([0]));
+    let bytes: [u8; 32] = whole.finalize().into();
+    let (first, _) = bytes.split_at(16);
+    uuid::Builder::from_custom_bytes(first.try_into().unwrap_or_default()).into_uuid()
+}
+
+/// The identity under which an organisation stands in the graph.
+pub fn identity_of(org: &OrgId) -> Result<StixId, noroshi_evidence::id::ParseId> {
+    StixId::new("identity", uuid_of(&["noroshi/identity/v1", org.as_str()]))
+}
+
+/// The objects that a submission adds, and how many of them are sightings.
+fn graph(
+    reader: &Reader<'_>,
+    submission: &Submission,
+    org: &OrgId,
+    now: Timestamp,
+) -> Result<(Vec<NewObject>, u64), StoreFailure> {
+    let damaged = |problem: &dyn std::fmt::Display| StoreFailure::Damaged(format!("an object to make: {problem}"));
+    let who = identity_of(org).map_err(|problem| damaged(&problem))?;
+    let digest = submission.certificate.digest().map_err(|problem| damaged(&problem))?.to_string();
+    let sensor = submission.certificate.sensor.to_string();
+    let marking = vec![Tlp::AmberStrict.marking_id()];
+    let new = |object: StixObject, class| NewObject {
+        object,
+        tlp: Tlp::AmberStrict,
+        class,
+        originator: org.to_string(),
+        source: format!("sift:{org}/{sensor}"),
+    };
+    let mut objects = Vec::new();
+    let mut done = BTreeSet::new();
+    for seen in &submission.sightings {
+        let Ok(observable) = Observable::parse(seen.value.trim_start_matches('=')) else { continue };
+        let indicators = crate::evidence::read::naming(reader, Sees::ALL, &observable)?;
+        let indicators = indicators.iter().filter(|row| row.kind == "indicator" && !row.hidden);
+        for row in indicators.take(INDICATORS_PER_SIGHTING_MAX) {
+            let Ok(indicator) = row.id.parse::<StixId>() else { continue };
+            let uuid = uuid_of(&["noroshi/sighting/v1", &digest, &row.id, &seen.value]);
+            if !done.insert(uuid) {
+                continue;
+            }
+            let common = Common { object_marking_refs: marking.clone(), ..Common::first(uuid, now) };
+            let what = build::Sighting {
+                sighting_of_ref: &indicator,
+                where_sighted_refs: std::slice::from_ref(&who),
+                observed_data_refs: &[],
+                first_seen: Some(seen.first_seen),
+                last_seen: Some(seen.last_seen),
+                count: Some(seen.count),
+            };
+            let object = build::sighting(&common, &what).map_err(|problem| damaged(&problem))?;
+            // Telemetry is communications: what stems from it is held in the strictest class.
+            objects.push(new(object, LegalClass::Cia));
+        }
+    }
+    let sightings = objects.len() as u64;
+    if sightings > 0 && crate::evidence::read::brief(reader, Sees::ALL, who.as_str())?.is_none() {
+        let org = people::find_org(reader, org)?;
+        let object = identity(&who, org.as_ref(), now, &marking).map_err(|problem| damaged(&problem))?;
+        objects.push(new(object, LegalClass::CiaN));
+    }
+    Ok((objects, sightings))
+}
+
+fn identity(
+    who: &StixId,
+    org: Option<&Org>,
+    now: Timestamp,
+    marking: &[StixId],
+) -> Result<StixObject, noroshi_evidence::object::ParseObject> {
+    let common = Common { object_marking_refs: marking.to_vec(), ..Common::first(who.uuid(), now) };
+    let sector = org.and_then(|org| org.sector.as_deref());
+    let name = org.map_or("", |org| org.name_ja.as_str());
+    let what = Identity {
+        name,
+        identity_class: "organization",
+        sectors: sector.as_slice(),
+        description: org.map(|org| org.name_en.as_str()),
+    };
+    build::identity(&common, &what)
+}
+
+fn change(
+    ctx: &Ctx,
+    submission: &Submission,
+    digest: noroshi_sift::digest::Digest,
+    objects: Vec<NewObject>,
+    into_graph: u64,
+) -> Answer<Change> {
+    let Certificate { sensor, mode, sequence, previous, tally, .. } = &submission.certificate;
+    let broken = |problem: serde_json::Error| Failure::Broken(Box::new(problem));
+    let text = serde_json_canonicalizer::to_string(&submission.certificate).map_err(broken)?;
+    let mode = serde_json::to_value(mode).ok().and_then(|mode| mode.as_str().map(ToOwned::to_owned)).unwrap_or_default();
+    let certificate = &submission.certificate;
+    let fact = Fact::SiftBatch {
+        // A sensor's name is unique within its organisation only.
+        sensor: format!("{}/{sensor}", ctx.org),
+        sequence: *sequence,
+        mode: mode.clone(),
+        from: format!("{:.3}", certificate.records_from.unwrap_or(certificate.started_at)),
+        to: format!("{:.3}", certificate.records_to.unwrap_or(certificate.finished_at)),
+        seen: tally.seen,
+        kept: tally.kept,
+        unmatched: tally.unmatched,
+        direction: tally.direction,
+        content: tally.content,
+        errors: tally.errors,
+        selectors: Digest(certificate.selectors.0),
+        build: Digest(certificate.program.0),
+        kept_root: Digest(certificate.rows_root.0),
+        certificate: Digest(digest.0),
+        previous: previous.map(|digest| Digest(digest.0)),
+    };
+    let digest = digest.to_string();
+    let mut change = Change::new("sift.submit", &digest, fact)
+        .payload(json!({ "certificate": certificate, "sightings": submission.sightings.len(), "into_graph": into_graph }));
+    change.writes.push(chain_write(ctx, &sensor.to_string(), *sequence, &digest));
+    change.writes.push(Write::one(
+        "INSERT INTO sift_certificate (digest, org, sensor, sequence, mode, started_at, finished_at, seen, kept, \
+         unmatched, direction, content, errors, text, sightings, into_graph, arrived_at) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)",
+        vec![
+            Value::from(&digest),
+            Value::from(&ctx.org),
+            Value::from(sensor.to_string()),
+            Value::from(*sequence),
+            Value::from(mode),
+            Value::from(certificate.started_at),
+            Value::from(certificate.finished_at),
+            Value::from(tally.seen),
+            Value::from(tally.kept),
+            Value::from(tally.unmatched),
+            Value::from(tally.direction),
+            Value::from(tally.content),
+            Value::from(tally.errors),
+            Value::from(text),
+            Value::from(submission.sightings.len() as u64),
+            Value::from(into_graph),
+            Value::from(ctx.now),
+        ],
+    ));
+    change.writes.extend(rows::insert_objects(&objects, ctx.now));
+    Ok(change)
+}
+
+/// INVARIANT: a sensor's chain has no gap and no fork, whoever comes first.
+fn chain_write(ctx: &Ctx, sensor: &str, sequence: u64, digest: &str) -> Write {
+    let params = vec![Value::from(&ctx.org), Value::from(sensor), Value::from(sequence), Value::from(digest)];
+    if sequence == 0 {
+        Write::one("INSERT INTO sift_sensor (org, sensor, next, last) VALUES ($1, $2, $3 + 1, $4)", params)
+    } else {
+        Write::one(
+            "UPDATE sift_sensor SET next = next + 1, last = $4 WHERE org = $1 AND sensor = $2 AND next = $3",
+            params,
+        )
+    }
+}

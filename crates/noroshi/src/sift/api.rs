@@ -1,18 +1,136 @@
-//! The API of this pillar.
+//! The API between sensors and the platform.
 
 use std::sync::Arc;
 
-use axum::Router;
-use utoipa::OpenApi;
+use axum::extract::{Path, Query, State};
+use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, IF_NONE_MATCH};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::IntoResponse as _;
+use axum::routing::{get, post};
+use axum::{Json, Router};
+use noroshi_sift::digest::Digest;
+use serde::Serialize;
+use utoipa::{OpenApi, ToSchema};
 
+use super::act::{self, Submission};
+use super::read::{self, Taken};
 use crate::house::House;
+use crate::office::authorise::{Action, On};
+use crate::web::api::{Body, Page, Paging};
+use crate::web::refusal::{Answer, Refusal};
+use crate::web::visitor::Caller;
 
 /// This pillar's part of the API description.
 #[derive(OpenApi)]
-#[openapi(paths())]
+#[openapi(paths(selectors, submit, list, one), components(schemas(AcceptedOut, TakenOut)))]
 pub struct Doc;
 
 /// Routes below `/api/v1`.
 pub fn routes() -> Router<Arc<House>> {
     Router::new()
+        .route("/sift/selectors", get(selectors))
+        .route("/sift/certificates", post(submit).get(list))
+        .route("/sift/certificates/{id}", get(one))
+}
+
+/// The national list of selectors: what indicators in force look for. With `If-None-Match`, 304 while it is the same.
+#[utoipa::path(get, path = "/sift/selectors", tag = "sift",
+    responses((status = 200, content_type = "text/plain", body = String,
+        description = "headers `ETag`, `X-Noroshi-Selectors-Digest`, `X-Noroshi-Selectors-Count`"), (status = 304)))]
+async fn selectors(State(house): State<Arc<House>>, caller: Caller, headers: HeaderMap) -> Answer {
+    house.authoriser.check(&caller.ctx, Action::SiftSelectors, On::default())?;
+    let now = caller.ctx.now;
+    let list = house.store.read(move |reader| read::selectors(reader, now)).await?;
+    let tag = format!("\"{}\"", Digest::of(list.text.as_bytes()));
+    let known = headers.get(IF_NONE_MATCH).and_then(|value| value.to_str().ok());
+    let same = known.is_some_and(|known| known.split(',').any(|one| one.trim() == tag || one.trim() == "*"));
+    let about = [
+        (ETAG.as_str(), tag),
+        (CACHE_CONTROL.as_str(), "private, no-cache".to_owned()),
+        ("x-noroshi-selectors-digest", list.digest.to_string()),
+        ("x-noroshi-selectors-count", list.count.to_string()),
+        (CONTENT_TYPE.as_str(), "text/plain; charset=utf-8".to_owned()),
+    ];
+    Ok(if same { (StatusCode::NOT_MODIFIED, about).into_response() } else { (about, list.text).into_response() })
+}
+
+/// A certificate taken.
+#[derive(Serialize, ToSchema)]
+struct AcceptedOut {
+    /// The certificate's digest.
+    id: String,
+    /// Index of its leaf.
+    position: u64,
+    /// Sightings of indicators written to the graph.
+    sightings: u64,
+}
+
+/// Hands in a certificate of selection with its sightings, as `noroshi sift run` wrote them. Repeating it changes
+/// nothing and answers 200.
+#[utoipa::path(post, path = "/sift/certificates", tag = "sift",
+    request_body(content = Object, description = "`certificate` and `sightings` as written by `noroshi sift run`"),
+    responses((status = 201, body = AcceptedOut), (status = 200, body = AcceptedOut),
+        (status = 409, description = "the sensor's chain does not go on with this certificate"), (status = 422)))]
+async fn submit(State(house): State<Arc<House>>, caller: Caller, body: Body<Submission>) -> Answer {
+    let accepted = act::submit(&house, &caller.ctx, body.value).await?;
+    let status = if accepted.again { StatusCode::OK } else { StatusCode::CREATED };
+    let out = AcceptedOut { id: accepted.id, position: accepted.position, sightings: accepted.into_graph };
+    Ok((status, Json(out)).into_response())
+}
+
+/// A certificate as handed in.
+#[derive(Serialize, ToSchema)]
+struct TakenOut {
+    /// Its digest.
+    id: String,
+    /// The operator.
+    org: String,
+    /// The certificate.
+    #[schema(value_type = Object)]
+    certificate: noroshi_sift::certificate::Certificate,
+    /// Selectors seen.
+    sightings: u64,
+    /// Sightings of indicators written to the graph.
+    into_graph: u64,
+    /// When it was handed in.
+    arrived_at: String,
+    /// Index of its leaf.
+    position: u64,
+}
+
+fn out(taken: Taken) -> TakenOut {
+    TakenOut {
+        id: taken.digest,
+        org: taken.org,
+        certificate: taken.certificate,
+        sightings: taken.sightings,
+        into_graph: taken.into_graph,
+        arrived_at: taken.arrived_at.to_string(),
+        position: taken.position,
+    }
+}
+
+/// Lists certificates, newest first.
+#[utoipa::path(get, path = "/sift/certificates", tag = "sift", params(Paging),
+    responses((status = 200, body = Page<TakenOut>)))]
+async fn list(State(house): State<Arc<House>>, caller: Caller, Query(paging): Query<Paging>) -> Answer {
+    house.authoriser.check(&caller.ctx, Action::SiftRead, On::default())?;
+    let before = match paging.cursor.as_deref() {
+        None => None,
+        Some(text) => Some(text.parse::<u64>().map_err(|_| Refusal::absent())?),
+    };
+    let limit = paging.limit();
+    let found = house.store.read(move |reader| read::list(reader, before, limit)).await?;
+    let full = found.len() == usize::try_from(limit).unwrap_or(usize::MAX);
+    let cursor = found.last().filter(|_| full).map(|taken| taken.position.to_string());
+    Ok(Json(Page { items: found.into_iter().map(out).collect::<Vec<_>>(), cursor }).into_response())
+}
+
+/// One certificate.
+#[utoipa::path(get, path = "/sift/certificates/{id}", tag = "sift", params(("id" = String, Path)),
+    responses((status = 200, body = TakenOut), (status = 404)))]
+async fn one(State(house): State<Arc<House>>, caller: Caller, Path(id): Path<String>) -> Answer {
+    house.authoriser.check(&caller.ctx, Action::SiftRead, On::default())?;
+    let found = house.store.read(move |reader| read::one(reader, &id)).await?.ok_or_else(Refusal::absent)?;
+    Ok(Json(out(found)).into_response())
 }

@@ -1,1 +1,136 @@
-//! `sift::read`.
+//! Certificates as handed in, and the list of selectors as it is now.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+use jiff::Timestamp;
+use noroshi_evidence::observable::Observable;
+use noroshi_sift::certificate::Certificate;
+use noroshi_sift::digest::Digest;
+use noroshi_sift::index::SelectorIndex;
+use noroshi_sift::selector::{Selector, SelectorValue};
+
+use crate::evidence;
+use crate::office::id::OrgId;
+use crate::office::store::{Reader, Row, StoreFailure, Value};
+
+/// A certificate with where it came from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Taken {
+    /// SHA-256 over its canonical JSON, hexadecimal: its name.
+    pub digest: String,
+    /// The operator.
+    pub org: String,
+    /// The operator's names: Japanese and English.
+    pub org_names: (String, String),
+    /// The certificate.
+    pub certificate: Certificate,
+    /// Selectors seen.
+    pub sightings: u64,
+    /// Sightings of indicators written to the graph.
+    pub into_graph: u64,
+    /// When it was handed in.
+    pub arrived_at: Timestamp,
+    /// Index of its leaf.
+    pub position: u64,
+}
+
+const COLUMNS: &str = "SELECT c.digest, c.org, COALESCE(o.name_ja, c.org), COALESCE(o.name_en, c.org), c.text, \
+     c.sightings, c.into_graph, c.arrived_at, a.position FROM sift_certificate c \
+     LEFT JOIN office_org o ON o.org = c.org \
+     JOIN office_audit a ON a.subject = c.digest AND a.command = 'sift.submit'";
+
+fn taken(row: &Row<'_, '_>) -> Result<Taken, StoreFailure> {
+    Ok(Taken {
+        digest: row.text(0)?,
+        org: row.text(1)?,
+        org_names: (row.text(2)?, row.text(3)?),
+        certificate: row.json(4)?,
+        sightings: row.count(5)?,
+        into_graph: row.count(6)?,
+        arrived_at: row.time(7)?,
+        position: row.count(8)?,
+    })
+}
+
+/// Certificates before the leaf `before`, newest first, at most `limit`. For hats with `sift.read`: the caller checks.
+pub fn list(reader: &Reader<'_>, before: Option<u64>, limit: u32) -> Result<Vec<Taken>, StoreFailure> {
+    let sql = format!("{COLUMNS} WHERE a.position < $1 ORDER BY a.position DESC LIMIT $2");
+    reader.all(&sql, &[before.map_or(Value::Int(i64::MAX), Value::from), Value::Int(i64::from(limit))], taken)
+}
+
+/// One certificate.
+pub fn one(reader: &Reader<'_>, digest: &str) -> Result<Option<Taken>, StoreFailure> {
+    reader.first(&format!("{COLUMNS} WHERE c.digest = $1"), &[Value::from(digest)], taken)
+}
+
+/// The certificate of this number of a sensor.
+pub fn numbered(reader: &Reader<'_>, org: &OrgId, sensor: &str, number: u64) -> Result<Option<Taken>, StoreFailure> {
+    let sql = format!("{COLUMNS} WHERE c.org = $1 AND c.sensor = $2 AND c.sequence = $3");
+    reader.first(&sql, &[Value::from(org), Value::from(sensor), Value::from(number)], taken)
+}
+
+/// Totals over all certificates: seen, kept, unmatched, direction, content, errors; and how many certificates.
+pub fn totals(reader: &Reader<'_>) -> Result<([u64; 6], u64), StoreFailure> {
+    let sum = "SELECT COALESCE(SUM(seen), 0), COALESCE(SUM(kept), 0), COALESCE(SUM(unmatched), 0), \
+         COALESCE(SUM(direction), 0), COALESCE(SUM(content), 0), COALESCE(SUM(errors), 0), COUNT(*) FROM sift_certificate";
+    let found = reader.first(sum, &[], |row| {
+        let mut sums = [0; 6];
+        for (at, sum) in sums.iter_mut().enumerate() {
+            *sum = row.count(at)?;
+        }
+        Ok((sums, row.count(6)?))
+    })?;
+    Ok(found.unwrap_or_default())
+}
+
+/// The list of selectors as of now.
+#[derive(Debug, Clone)]
+pub struct SelectorList {
+    /// What a sensor reads.
+    pub text: String,
+    /// The digest that certificates name.
+    pub digest: Digest,
+    /// How many selectors.
+    pub count: usize,
+    /// What indicators name and no sensor can look for: locators, hashes, prefixes that would take in too much.
+    pub passed: usize,
+}
+
+/// What indicators in force at `now` look for, as sensors can look for it. The same graph gives the same list.
+pub fn selectors(reader: &Reader<'_>, now: Timestamp) -> Result<SelectorList, StoreFailure> {
+    let mut values: BTreeMap<SelectorValue, Option<Timestamp>> = BTreeMap::new();
+    let mut passed = 0;
+    for wanted in evidence::read::wanted(reader, now)? {
+        let value = match &wanted.observable {
+            Observable::Url(_) | Observable::FileHash(_) => None,
+            other => SelectorValue::parse(&other.to_string()).ok(),
+        };
+        let Some(value) = value else {
+            passed += 1;
+            continue;
+        };
+        // Of several indicators the one that holds longest decides; none ends at no time.
+        let until = values.entry(value).or_insert(wanted.until);
+        *until = until.zip(wanted.until).map(|(left, right)| left.max(right));
+    }
+    let mut text = String::from("# Noroshi selectors: what indicators in force look for. One a line, or type,value,id,version,expires.\n");
+    let mut list = Vec::with_capacity(values.len());
+    for (value, until) in values {
+        // Writing to a string cannot fail.
+        let _ok = match until {
+            None => writeln!(text, "{value}"),
+            Some(until) => writeln!(text, "{},{},,1,{until}", value.kind(), plain(&value)),
+        };
+        list.push(Selector { expires: until, ..Selector::plain(value) });
+    }
+    let count = list.len();
+    let index = SelectorIndex::build(list).map_err(|problem| StoreFailure::Damaged(problem.to_string()))?;
+    Ok(SelectorList { text, digest: index.digest(), count, passed })
+}
+
+/// The value as the columned form has it: its kind already says whether names below are meant.
+fn plain(value: &SelectorValue) -> String {
+    let text = value.to_string();
+    text.strip_prefix('=').map(ToOwned::to_owned).unwrap_or(text)
+}
