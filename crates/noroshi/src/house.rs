@@ -135,19 +135,9 @@ impl Serving {
         &self.origin
     }
 
-    /// Serves until the terminal or the service manager asks to stop, then lets running requests finish.
+    /// Serves until asked to stop, then lets running requests finish.
     pub async fn until_signal(self) {
-        let mut term = match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
-            Ok(term) => term,
-            Err(problem) => {
-                tracing::error!(%problem, "signals cannot be received");
-                return;
-            }
-        };
-        tokio::select! {
-            interrupted = tokio::signal::ctrl_c() => drop(interrupted),
-            _ = term.recv() => {}
-        }
+        asked_to_stop().await;
         self.stop().await;
     }
 
@@ -158,5 +148,20 @@ impl Serving {
         if let Err(problem) = self.web.await {
             tracing::error!(%problem, "the listener did not end well");
         }
+    }
+}
+
+/// Waits until the terminal or the service manager asks to stop.
+pub async fn asked_to_stop() {
+    let mut term = match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
+        Ok(term) => term,
+        Err(problem) => {
+            tracing::error!(%problem, "signals cannot be received");
+            return;
+        }
+    };
+    tokio::select! {
+        interrupted = tokio::signal::ctrl_c() => drop(interrupted),
+        _ = term.recv() => {}
     }
 }

@@ -52,31 +52,41 @@ pub async fn run(arguments: Arguments, format: Format) -> Ended {
     let port = free_port()?;
     let stage = story::Stage::new(&dir, port, format, words)?;
     let first = open(&dir, port).await?;
-    let setup = crate::office::act::setup_token(&first.house).await.map_err(broken)?;
-    let token = setup.map(|secret| secret.reveal().to_owned()).unwrap_or_default();
-    let (stage, cast) = off_thread(move || stage.set_the_stage(&token)).await?;
+    let set = set_the_stage(&first.house, stage).await;
     // The actuators of the operators are configured now that the operators exist. The office starts again, as any
     // office does after a change of its configuration; nothing of what was done is lost by it.
-    first.serving.stop().await;
+    first.close().await;
+    let (stage, cast) = set?;
     let second = open(&dir, port).await?;
     let played = off_thread(move || stage.play(cast)).await;
-    let ended = match played {
-        Ok(stage) if arguments.exit => Ok(stage.close()),
-        Ok(stage) => {
-            stage.invite();
-            second.serving.until_signal().await;
-            return Ok(stage.close());
-        }
-        Err(failed) => Err(failed),
-    };
-    second.serving.stop().await;
+    if let Ok(stage) = &played
+        && !arguments.exit
+    {
+        stage.invite();
+        crate::house::asked_to_stop().await;
+    }
+    second.close().await;
+    let ended = played.map(story::Stage::close);
     drop(temporary);
     ended
+}
+
+async fn set_the_stage(house: &Arc<House>, stage: story::Stage) -> Result<(story::Stage, story::Cast), Failed> {
+    let setup = crate::office::act::setup_token(house).await.map_err(broken)?;
+    let token = setup.map(|secret| secret.reveal().to_owned()).unwrap_or_default();
+    off_thread(move || stage.set_the_stage(&token)).await
 }
 
 struct Open {
     house: Arc<House>,
     serving: Serving,
+}
+
+impl Open {
+    async fn close(self) {
+        self.serving.stop().await;
+        drop(self.house);
+    }
 }
 
 async fn open(dir: &Path, port: u16) -> Result<Open, Failed> {

@@ -2,6 +2,7 @@
 
 mod commit;
 mod house;
+mod kill;
 mod intake;
 mod office;
 mod oversight;
