@@ -204,7 +204,7 @@ pub enum ParsePack {
     /// It is not TOML of the expected shape.
     #[error("the pack cannot be read")]
     Shape(#[source] toml::de::Error),
-    /// More than [`CLOCKS_MAX`] clocks.
+    /// More clocks than any honest pack has.
     #[error("the pack has more than {CLOCKS_MAX} clocks")]
     TooMany,
     /// A clock says something that contradicts itself.

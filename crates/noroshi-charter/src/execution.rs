@@ -82,8 +82,18 @@ pub fn may_begin(facts: &Facts<'_>) -> Result<(), Vec<Finding>> {
     let consulted = facts.consulted_at.is_some_and(|at| at <= facts.now);
     let rules = [
         (facts.approved, "NRS-RESP-0301", "PDEA art. 6-2(4)", "it is not approved"),
-        (facts.approved_digest == facts.request_digest, "NRS-RESP-0302", "I2", "another text was approved"),
-        (facts.window.contains(facts.now), "NRS-RESP-0303", "invariant 3", "it is outside the approved window"),
+        (
+            facts.approved_digest == facts.request_digest,
+            "NRS-RESP-0302",
+            "I2",
+            "another text was approved",
+        ),
+        (
+            facts.window.contains(facts.now),
+            "NRS-RESP-0303",
+            "invariant 3",
+            "it is outside the approved window",
+        ),
         (
             facts.consents.iter().any(|consent| consent.covers(actuator, action, facts.now)),
             "NRS-RESP-0304",
@@ -105,7 +115,9 @@ pub fn may_begin(facts: &Facts<'_>) -> Result<(), Vec<Finding>> {
         ),
     ];
     let refused = rules.into_iter().filter(|(holds, ..)| !holds);
-    let findings: Vec<_> = refused.map(|(_, code, clause, message)| Finding::refuses(code, clause, "", message)).collect();
+    let findings: Vec<_> = refused
+        .map(|(_, code, clause, message)| Finding::refuses(code, clause, "", message))
+        .collect();
     if findings.is_empty() { Ok(()) } else { Err(findings) }
 }
 
@@ -142,8 +154,14 @@ mod tests {
         let cases = [
             (Facts { approved: false, ..sound.clone() }, "NRS-RESP-0301"),
             (Facts { approved_digest: Digest::of(b"e"), ..sound.clone() }, "NRS-RESP-0302"),
-            (Facts { window: Window { not_before: at(1), not_after: at(14) }, ..sound.clone() }, "NRS-RESP-0303"),
-            (Facts { window: Window { not_before: at(16), not_after: at(20) }, ..sound.clone() }, "NRS-RESP-0303"),
+            (
+                Facts { window: Window { not_before: at(1), not_after: at(14) }, ..sound.clone() },
+                "NRS-RESP-0303",
+            ),
+            (
+                Facts { window: Window { not_before: at(16), not_after: at(20) }, ..sound.clone() },
+                "NRS-RESP-0303",
+            ),
             (Facts { effect: ("gw", Effect::DenyDomain), ..sound.clone() }, "NRS-RESP-0304"),
             (Facts { effect: ("other", Effect::DenyAddress), ..sound.clone() }, "NRS-RESP-0304"),
             (Facts { consents: &withdrawn, ..sound.clone() }, "NRS-RESP-0304"),
@@ -151,12 +169,18 @@ mod tests {
             (Facts { executor: "requester", ..sound.clone() }, "NRS-RESP-0306"),
             (Facts { executor: "chair", ..sound.clone() }, "NRS-RESP-0306"),
             (Facts { consulted_at: None, ..sound.clone() }, "NRS-RESP-0307"),
-            (Facts { consulted_at: Some(at(16)), location: Location::NotJp, ..sound.clone() }, "NRS-RESP-0307"),
+            (
+                Facts { consulted_at: Some(at(16)), location: Location::NotJp, ..sound.clone() },
+                "NRS-RESP-0307",
+            ),
         ];
         for (facts, code) in cases {
             let refused = may_begin(&facts).unwrap_err();
             assert_eq!(refused.iter().map(|finding| finding.code).collect::<Vec<_>>(), [code]);
         }
-        assert_eq!(may_begin(&Facts { consulted_at: None, location: Location::Jp, ..sound }), Ok(()));
+        assert_eq!(
+            may_begin(&Facts { consulted_at: None, location: Location::Jp, ..sound }),
+            Ok(())
+        );
     }
 }

@@ -67,9 +67,10 @@ impl Audience<'_> {
     /// The receiving organisation, where there is exactly one.
     pub const fn org(&self) -> Option<&str> {
         match self {
-            Self::NationalOrgan { org } | Self::Operator { org } | Self::Supplier { org } | Self::Foreign { org, .. } => {
-                Some(org)
-            }
+            Self::NationalOrgan { org }
+            | Self::Operator { org }
+            | Self::Supplier { org }
+            | Self::Foreign { org, .. } => Some(org),
             Self::Council | Self::Public | Self::Nobody => None,
         }
     }
@@ -149,7 +150,10 @@ fn legal_class(facts: &Facts, audience: &Audience<'_>) -> Option<Refusal> {
 fn secret(facts: &Facts, audience: &Audience<'_>) -> Option<Refusal> {
     let managed = matches!(
         audience,
-        Audience::NationalOrgan { .. } | Audience::Council | Audience::Foreign { .. } | Audience::Nobody
+        Audience::NationalOrgan { .. }
+            | Audience::Council
+            | Audience::Foreign { .. }
+            | Audience::Nobody
     );
     (facts.bits.has_secret && !managed).then(|| refusal("NRS-SHAR-0102", "Act art. 40-44"))
 }
@@ -221,7 +225,14 @@ mod tests {
         };
         assert_eq!(
             codes(&worst, &Audience::Public),
-            ["NRS-SHAR-0101", "NRS-SHAR-0102", "NRS-SHAR-0103", "NRS-SHAR-0104", "NRS-SHAR-0105", "NRS-SHAR-0107"]
+            [
+                "NRS-SHAR-0101",
+                "NRS-SHAR-0102",
+                "NRS-SHAR-0103",
+                "NRS-SHAR-0104",
+                "NRS-SHAR-0105",
+                "NRS-SHAR-0107"
+            ]
         );
     }
 
@@ -233,7 +244,13 @@ mod tests {
             ..Facts::default()
         };
         assert!(codes(&facts, &Audience::NationalOrgan { org: "x" }).is_empty());
-        for outside in [Audience::Council, Audience::Public, Audience::Operator { org: "x" }, Audience::Supplier { org: "x" }, ally(Some("2030-01-01T00:00:00Z"))] {
+        for outside in [
+            Audience::Council,
+            Audience::Public,
+            Audience::Operator { org: "x" },
+            Audience::Supplier { org: "x" },
+            ally(Some("2030-01-01T00:00:00Z")),
+        ] {
             assert!(codes(&facts, &outside).contains(&"NRS-SHAR-0101"), "{}", outside.label());
         }
     }

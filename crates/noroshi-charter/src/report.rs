@@ -166,13 +166,15 @@ impl EventKind {
             | Self::BypassEntered
             | Self::BypassElsewhere
             | Self::CredentialObtained => true,
-            Self::Traces | Self::MalwareExecuted | Self::UnauthorisedAccess | Self::Obstruction => false,
+            Self::Traces | Self::MalwareExecuted | Self::UnauthorisedAccess | Self::Obstruction => {
+                false
+            }
         }
     }
 }
 
 words! {
-    /// The damage by the common forms 1 (DDoS), 2 (ransomware) and 3 (other).
+    /// The damage by the common forms 1 (`DDoS`), 2 (ransomware) and 3 (other).
     DamageKind {
         /// Somebody got in.
         Intrusion = "intrusion",
@@ -364,7 +366,10 @@ mod tests {
     }
 
     fn codes(stage: Stage, filing: &Filing<'_>) -> Vec<&'static str> {
-        check(stage, filing, at("2026-11-23T00:00:00Z")).iter().map(|finding| finding.code).collect()
+        check(stage, filing, at("2026-11-23T00:00:00Z"))
+            .iter()
+            .map(|finding| finding.code)
+            .collect()
     }
 
     #[test]
@@ -391,13 +396,18 @@ mod tests {
         check(|f| f.aware_at = None, Stage::Initial, "NRS-INTK-0010");
         check(|f| f.aware_at = Some(at("2026-11-24T00:00:00Z")), Stage::Initial, "NRS-INTK-0011");
         check(|f| f.aware_at = Some(at("2026-11-19T00:00:00Z")), Stage::Initial, "NRS-INTK-0012");
-        check(|f| f.occurred_to = Some(at("2026-11-19T00:00:00Z")), Stage::Initial, "NRS-INTK-0014");
+        check(
+            |f| f.occurred_to = Some(at("2026-11-19T00:00:00Z")),
+            Stage::Initial,
+            "NRS-INTK-0014",
+        );
     }
 
     #[test]
     fn notes_do_not_refuse() {
         let mut filing = whole();
-        filing.computers = vec![Computer { class: ComputerClass::K3Host, name: "historian", registered: false }];
+        filing.computers =
+            vec![Computer { class: ComputerClass::K3Host, name: "historian", registered: false }];
         filing.events = vec![EventKind::MalwareReceived];
         let findings = check(Stage::Initial, &filing, at("2026-11-23T00:00:00Z"));
         let codes: Vec<_> = findings.iter().map(|finding| finding.code).collect();
@@ -421,7 +431,8 @@ mod tests {
             assert_eq!(ComputerClass::parse(class.id()), Some(*class));
         }
         assert_eq!(ComputerClass::parse("K9"), None);
-        let tier_a: Vec<_> = ComputerClass::ALL.iter().filter(|class| class.tier() == Tier::A).collect();
+        let tier_a: Vec<_> =
+            ComputerClass::ALL.iter().filter(|class| class.tier() == Tier::A).collect();
         assert_eq!(tier_a.len(), 3);
     }
 }

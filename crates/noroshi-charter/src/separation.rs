@@ -36,7 +36,9 @@ pub fn conflict(one: Hat, other: Hat) -> Option<&'static str> {
         (left(one) && right(other)) || (left(other) && right(one))
     };
     // An approver's account has no other hat at all (invariant 6): not even a second one in the commission.
-    if either(is_decider) || (either(is_commission) && !(is_commission(one) && is_commission(other))) {
+    if either(is_decider)
+        || (either(is_commission) && !(is_commission(one) && is_commission(other)))
+    {
         return Some("NRS-AUTH-0101");
     }
     if either(is_alone) {
@@ -98,17 +100,24 @@ fn serves_the_state(hat: Hat) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::fmt::Write as _;
+
     use super::*;
 
     /// The whole matrix, as an auditor reads it: the last two digits of the code, `--` where both may stand.
     fn matrix() -> String {
-        let mut table = String::from("hats that may not stand on one login: last two digits of NRS-AUTH-01xx, -- allowed\n");
+        let mut table = String::from(
+            "hats that may not stand on one login: last two digits of NRS-AUTH-01xx, -- allowed\n",
+        );
         for one in Hat::ALL {
             let cells: Vec<&str> = Hat::ALL
                 .iter()
-                .map(|other| conflict(*one, *other).map_or("--", |code| &code[code.len() - 2..]))
+                .map(|other| {
+                    conflict(*one, *other)
+                        .map_or("--", |code| code.trim_start_matches("NRS-AUTH-01"))
+                })
                 .collect();
-            table.push_str(&format!("{:<22} {}\n", one.id(), cells.join(" ")));
+            writeln!(table, "{:<22} {}", one.id(), cells.join(" ")).unwrap();
         }
         table
     }

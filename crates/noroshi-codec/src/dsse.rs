@@ -85,8 +85,21 @@ impl Envelope {
         }
     }
 
+    /// Adds the signature of another key over the same bytes; `None` when the payload is not base64.
+    pub fn also_signed(mut self, seed: &[u8; 32]) -> Option<Self> {
+        let payload = decode(&self.payload)?;
+        let again = Self::sign(&self.payload_type, &payload, seed);
+        self.signatures.extend(again.signatures);
+        Some(self)
+    }
+
     /// The payload, when at least `threshold` of `keys` signed it as `payload_type`.
-    pub fn verify(&self, payload_type: &str, keys: &[[u8; 32]], threshold: usize) -> Result<Vec<u8>, NotBelieved> {
+    pub fn verify(
+        &self,
+        payload_type: &str,
+        keys: &[[u8; 32]],
+        threshold: usize,
+    ) -> Result<Vec<u8>, NotBelieved> {
         if self.payload.len() > PAYLOAD_BYTES_MAX || self.signatures.len() > SIGNATURES_MAX {
             return Err(NotBelieved::TooLarge);
         }
@@ -95,8 +108,10 @@ impl Envelope {
         let signed_by = |key: &[u8; 32]| {
             let Ok(verifying) = VerifyingKey::from_bytes(key) else { return false };
             self.signatures.iter().any(|signed| {
-                let signature = decode(&signed.sig).and_then(|sig| Signature::from_slice(&sig).ok());
-                signature.is_some_and(|signature| verifying.verify_strict(&bytes, &signature).is_ok())
+                let signature =
+                    decode(&signed.sig).and_then(|sig| Signature::from_slice(&sig).ok());
+                signature
+                    .is_some_and(|signature| verifying.verify_strict(&bytes, &signature).is_ok())
             })
         };
         let found = keys.iter().filter(|key| signed_by(key)).collect::<BTreeSet<_>>().len();
@@ -184,12 +199,31 @@ mod tests {
         let needs_two = envelope.verify(IN_TOTO, &[key, key], 2);
         assert_eq!(needs_two, Err(NotBelieved::Threshold { found: 1, needed: 2 }));
         let other = Envelope { payload: STANDARD.encode(b"{ }"), ..envelope };
-        assert_eq!(other.verify(IN_TOTO, &[key], 1), Err(NotBelieved::Threshold { found: 0, needed: 1 }));
+        assert_eq!(
+            other.verify(IN_TOTO, &[key], 1),
+            Err(NotBelieved::Threshold { found: 0, needed: 1 })
+        );
+    }
+
+    #[test]
+    fn signatures_are_counted_by_key() {
+        let seeds = [[1; 32], [2; 32], [3; 32]];
+        let keys = seeds.map(|seed| parse_public_key(&public_key_text(&seed)).unwrap());
+        let one = Envelope::sign(IN_TOTO, b"{}", &seeds[0]);
+        let same = one.clone().also_signed(&seeds[0]).unwrap();
+        assert!(same.verify(IN_TOTO, &keys, 2).is_err(), "one key twice is one key");
+        let two = same.also_signed(&seeds[2]).unwrap();
+        assert_eq!(two.verify(IN_TOTO, &keys, 2).unwrap(), b"{}");
+        assert!(two.verify(IN_TOTO, &keys, 3).is_err());
+        assert!(two.verify(IN_TOTO, &[], 0).is_err(), "nobody's signature is never enough");
     }
 
     #[test]
     fn threshold_vectors() {
-        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/corpora/specs/dsse/threshold-vectors.json");
+        let path = concat!(
+            env!("CARGO_MANIFEST_DIR"),
+            "/../../../shared/corpora/specs/dsse/threshold-vectors.json"
+        );
         let Ok(text) = std::fs::read_to_string(path) else {
             println!("corpora absent: skipped threshold_vectors");
             return;
@@ -207,7 +241,8 @@ mod tests {
         assert!(cases.len() >= 13);
         for case in cases {
             let envelope = serde_json::from_value::<Envelope>(case["envelope"].clone());
-            let accepted = envelope.is_ok_and(|envelope| envelope.verify(kind, &keys, threshold).is_ok());
+            let accepted =
+                envelope.is_ok_and(|envelope| envelope.verify(kind, &keys, threshold).is_ok());
             assert_eq!(accepted, case["accept"].as_bool().unwrap(), "{}", case["desc"]);
         }
     }

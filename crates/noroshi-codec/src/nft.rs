@@ -30,7 +30,11 @@ fn set_of(net: &IpNet) -> &'static str {
 
 /// The address or network as nftables writes it.
 fn text(net: &IpNet) -> String {
-    if net.prefix_len() == net.max_prefix_len() { net.addr().to_string() } else { net.trunc().to_string() }
+    if net.prefix_len() == net.max_prefix_len() {
+        net.addr().to_string()
+    } else {
+        net.trunc().to_string()
+    }
 }
 
 fn value(net: &IpNet) -> Value {
@@ -47,12 +51,15 @@ fn rules(table: &str) -> Vec<Value> {
         let place = json!({ "family": "inet", "table": table, "name": chain, "type": "filter", "hook": chain,
             "prio": PRIORITY, "policy": "accept" });
         batch.push(json!({ "add": { "chain": place } }));
-        batch.push(json!({ "flush": { "chain": { "family": "inet", "table": table, "name": chain } } }));
+        batch.push(
+            json!({ "flush": { "chain": { "family": "inet", "table": table, "name": chain } } }),
+        );
         for (protocol, set) in [("ip", "@block4"), ("ip6", "@block6")] {
             for field in ["saddr", "daddr"] {
                 let left = json!({ "payload": { "protocol": protocol, "field": field } });
                 let expr = json!([{ "match": { "op": "==", "left": left, "right": set } }, { "drop": null }]);
-                let rule = json!({ "family": "inet", "table": table, "chain": chain, "expr": expr });
+                let rule =
+                    json!({ "family": "inet", "table": table, "chain": chain, "expr": expr });
                 batch.push(json!({ "add": { "rule": rule } }));
             }
         }
@@ -68,12 +75,15 @@ pub fn batch(table: &str, elements: &Elements) -> Value {
         let set = json!({ "family": "inet", "table": table, "name": name, "type": kind,
             "flags": ["interval", "timeout"], "size": SET_SIZE });
         batch.push(json!({ "add": { "set": set } }));
-        batch.push(json!({ "flush": { "set": { "family": "inet", "table": table, "name": name } } }));
+        batch.push(
+            json!({ "flush": { "set": { "family": "inet", "table": table, "name": name } } }),
+        );
     }
     batch.extend(rules(table));
     for (net, seconds) in elements {
         let element = json!([{ "elem": { "val": value(net), "timeout": seconds } }]);
-        let place = json!({ "family": "inet", "table": table, "name": set_of(net), "elem": element });
+        let place =
+            json!({ "family": "inet", "table": table, "name": set_of(net), "elem": element });
         batch.push(json!({ "add": { "element": place } }));
     }
     json!({ "nftables": batch })
@@ -83,7 +93,12 @@ pub fn batch(table: &str, elements: &Elements) -> Value {
 pub fn lines(table: &str, elements: &Elements) -> String {
     elements.iter().fold(String::new(), |mut all, (net, seconds)| {
         // Writing to a string cannot fail.
-        let _ok = writeln!(all, "add element inet {table} {} {{ {} timeout {seconds}s }}", set_of(net), text(net));
+        let _ok = writeln!(
+            all,
+            "add element inet {table} {} {{ {} timeout {seconds}s }}",
+            set_of(net),
+            text(net)
+        );
         all
     })
 }
@@ -106,14 +121,18 @@ pub fn read_set(listing: &[u8]) -> Result<Elements, Unreadable> {
     }
     let shape = |what: &str| Unreadable::Shape(what.to_owned());
     let whole: Value = serde_json::from_slice(listing).map_err(|_| shape("not JSON"))?;
-    let items = whole.get("nftables").and_then(Value::as_array).ok_or_else(|| shape("no `nftables`"))?;
+    let items =
+        whole.get("nftables").and_then(Value::as_array).ok_or_else(|| shape("no `nftables`"))?;
     let set = items.iter().find_map(|item| item.get("set")).ok_or_else(|| shape("no set"))?;
     let elements = set.get("elem").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
     let read = |element: &Value| {
         let inner = element.get("elem")?;
         Some((network(inner.get("val")?)?, inner.get("expires")?.as_u64()?))
     };
-    elements.iter().map(|element| read(element).ok_or_else(|| shape(&element.to_string()))).collect()
+    elements
+        .iter()
+        .map(|element| read(element).ok_or_else(|| shape(&element.to_string())))
+        .collect()
 }
 
 fn network(value: &Value) -> Option<IpNet> {
@@ -131,12 +150,18 @@ mod tests {
 
     #[test]
     fn the_batch_is_whole_and_says_the_same_to_people() {
-        let elements = Elements::from([("203.0.113.7/32".parse().unwrap(), 60), ("2001:db8:1::/48".parse().unwrap(), 5)]);
+        let elements = Elements::from([
+            ("203.0.113.7/32".parse().unwrap(), 60),
+            ("2001:db8:1::/48".parse().unwrap(), 5),
+        ]);
         let text = batch("noroshi", &elements).to_string();
         assert!(text.contains(r#"{"elem":{"timeout":60,"val":"203.0.113.7"}}"#), "{text}");
         assert!(text.contains(r#""prefix":{"addr":"2001:db8:1::","len":48}"#), "{text}");
         let said = lines("noroshi", &elements);
-        assert!(said.contains("add element inet noroshi block4 { 203.0.113.7 timeout 60s }"), "{said}");
+        assert!(
+            said.contains("add element inet noroshi block4 { 203.0.113.7 timeout 60s }"),
+            "{said}"
+        );
     }
 
     #[test]
@@ -148,6 +173,9 @@ mod tests {
         assert_eq!(read.get(&"203.0.113.7/32".parse().unwrap()), Some(&59));
         assert_eq!(read.get(&"203.0.113.128/25".parse().unwrap()), Some(&8));
         assert_eq!(read_set(br#"{"nftables":[{"set":{"name":"block4"}}]}"#).unwrap().len(), 0);
-        assert!(read_set(br#"{"nftables":[{"set":{"elem":["203.0.113.7"]}}]}"#).is_err(), "an element without a time");
+        assert!(
+            read_set(br#"{"nftables":[{"set":{"elem":["203.0.113.7"]}}]}"#).is_err(),
+            "an element without a time"
+        );
     }
 }
