@@ -416,12 +416,14 @@ impl Request {
     fn check_consultations(&self) -> Vec<Finding> {
         let mut findings = Vec::new();
         let missing = |who| self.consulted(who).is_none();
-        // The finding about the place gates every measure, also one on consenting networks: execution asks it again,
-        // and nothing should be approved that could never begin.
         if self.location != Location::Jp && missing(Consulted::ForeignMinister) {
+            let (code, clause, place) = ("NRS-RESP-0212", "PDEA art. 6-2", "/consultations");
             let message = "the computer was not found to be in Japan and the Foreign Minister was not consulted";
-            let place = "/consultations";
-            findings.push(Finding::refuses("NRS-RESP-0212", "PDEA art. 6-2", place, message));
+            // A block on a network whose owner consented touches no computer abroad; the legal route does.
+            findings.push(match self.kind {
+                Kind::LegalOrder => Finding::refuses(code, clause, place, message),
+                Kind::Defensive => Finding::notes(code, clause, place, message),
+            });
         }
         if self.route == Route::Sdf && self.kind == Kind::LegalOrder {
             for (who, what) in [
@@ -948,7 +950,7 @@ mod tests {
     }
 
     #[test]
-    fn a_place_not_found_to_be_in_japan_needs_the_foreign_minister() {
+    fn the_legal_route_abroad_needs_the_foreign_minister() {
         let legal = |location, route, heard: &[Consulted]| {
             let at = Timestamp::UNIX_EPOCH;
             let reference = "record 1".to_owned();
@@ -968,9 +970,11 @@ mod tests {
         assert_eq!(legal(Location::Jp, Route::Sdf, &[]), ["NRS-RESP-0213"; 3]);
         let all = [Consulted::PrimeMinister, Consulted::PublicSafetyCommission, Consulted::Police];
         assert!(legal(Location::Jp, Route::Sdf, &all).is_empty());
-        // So does a block on consenting networks.
+        // For a block on consenting networks it is only said.
         let block = Request { location: Location::Unknown, ..example::request() };
-        assert_eq!(codes(&block), ["NRS-RESP-0212"]);
+        assert!(codes(&block).is_empty());
+        let said = block.check(Limits::default());
+        assert_eq!(said.iter().map(|one| one.code).collect::<Vec<_>>(), ["NRS-RESP-0212"]);
     }
 
     #[test]
