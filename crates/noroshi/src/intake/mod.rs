@@ -9,3 +9,5 @@ pub mod jobs;
 pub mod pages;
 pub mod read;
 pub mod receipt;
+mod sections;
+mod stepper;
