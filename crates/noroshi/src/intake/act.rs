@@ -574,7 +574,7 @@ fn with_graph(mut change: Change, made: &Made, ctx: &Ctx, first: Timestamp) -> A
         now: ctx.now,
     };
     let objects = graph::objects(&told).map_err(|problem| Failure::Broken(Box::new(problem)))?;
-    let writes = graph::writes(&objects, ctx.org.as_str(), made.id.as_str(), ctx.now);
+    let writes = graph::writes(objects, ctx.org.as_str(), made.id.as_str(), ctx.now);
     Ok(writes.into_iter().fold(change, Change::write))
 }
 

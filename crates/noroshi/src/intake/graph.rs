@@ -5,11 +5,12 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 use noroshi_evidence::build::{self, Common, Indicator};
 use noroshi_evidence::id::StixId;
-use noroshi_evidence::marking::Tlp;
+use noroshi_evidence::marking::{LegalBits, Tlp};
 use noroshi_evidence::object::{ParseObject, StixObject};
 use noroshi_evidence::observable::Observable;
 use uuid::Uuid;
 
+use crate::evidence::rows::{FROM_REPORTS, NewObject, insert_objects};
 use crate::office::commit::Write;
 use crate::office::id::random_uuid;
 
@@ -82,8 +83,47 @@ fn relation(common: &Common, indicator: &StixId, incident: &StixId) -> Result<St
     build::relationship(common, "related-to", indicator, incident, None)
 }
 
-/// The writes that put them into the graph, marked TLP:AMBER, owned by the operator, without legal bits.
-pub(super) fn writes(objects: &[StixObject], org: &str, report: &str, now: Timestamp) -> Vec<Write> {
-    let _not_yet = (objects, org, report, now);
-    Vec::new()
+/// The writes that put them into the graph: marked TLP:AMBER, owned by the operator, without legal bits, and named as
+/// stemming from a report, which hides them from hats that may not read reports.
+pub(super) fn writes(objects: Vec<StixObject>, org: &str, report: &str, now: Timestamp) -> Vec<Write> {
+    let new = |object| NewObject {
+        object,
+        tlp: Tlp::Amber,
+        class: LegalBits::default().class(),
+        originator: org.to_owned(),
+        source: format!("{FROM_REPORTS}{report}"),
+    };
+    let objects: Vec<NewObject> = objects.into_iter().map(new).collect();
+    insert_objects(&objects, now)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_incident_its_observables_and_an_indicator_that_points_to_it() {
+        let observables: BTreeSet<Observable> =
+            ["203.0.113.7", "c2.example"].map(|text| Observable::parse(text).unwrap()).into();
+        let at: Timestamp = "2026-11-23T05:00:00Z".parse().unwrap();
+        let told = Told {
+            ids: &Ids::fresh(),
+            name: "R20261123-AAAA-BBBB",
+            sector: "electricity",
+            damage: "intrusion",
+            observables: &observables,
+            seen_at: at,
+            first: at,
+            now: at,
+        };
+        let made = objects(&told).unwrap();
+        let types: Vec<&str> = made.iter().map(StixObject::object_type).collect();
+        assert_eq!(types, ["incident", "ipv4-addr", "domain-name", "indicator", "relationship"]);
+        let edge = made.last().unwrap().head().edge.clone().unwrap();
+        assert_eq!((&edge.source_ref, &edge.target_ref), (made[3].id(), made[0].id()));
+        assert!(!writes(made, "org-1", "report-1", at).is_empty());
+        let none = BTreeSet::new();
+        let made = objects(&Told { observables: &none, ..told }).unwrap();
+        assert_eq!(made.len(), 1, "no indicator of nothing");
+    }
 }

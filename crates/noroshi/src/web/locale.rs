@@ -478,7 +478,7 @@ mod tests {
         let mut current = String::new();
         for line in text.lines().filter(|line| !line.starts_with('#')) {
             if let Some((key, _)) =
-                line.split_once('=').filter(|_| line.starts_with(|c: char| c.is_ascii_lowercase()))
+                line.split_once('=').filter(|_| line.starts_with(|c: char| c.is_ascii_alphabetic()))
             {
                 key.trim().clone_into(&mut current);
                 assert!(

@@ -132,6 +132,16 @@ async fn the_stages_follow_each_other_and_the_clock_stays_with_the_awareness() {
     let read = cast.test.house.store.read(noroshi::intake::read::correlation_items).await.unwrap();
     let values: Vec<String> = read[0].observables.iter().map(ToString::to_string).collect();
     assert_eq!(values, ["198.51.100.9", "203.0.113.7", "c2.example"]);
+    // The same commits put it into the evidence graph: three versions of one incident, owned by the operator.
+    let (source, org) = (format!("intake:{id}"), cast.officer.ctx.org.clone());
+    let count = cast.test.house.store.read(move |reader| {
+        reader.number(
+            "SELECT count(*) FROM evidence_object WHERE type = 'incident' AND source = $1 AND originator = $2 \
+             AND tlp = 'amber' AND has_comms = 0 AND has_secret = 0",
+            &[noroshi::office::store::Value::from(source), noroshi::office::store::Value::from(&org)],
+        )
+    });
+    assert_eq!(count.await.unwrap(), 3);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -361,4 +371,143 @@ async fn a_late_final_report_is_reminded_of_once_and_in_the_log() {
     let rows = cast.test.house.store.read(move |reader| noroshi::intake::read::reminders(reader, &org)).await.unwrap();
     assert_eq!(rows.iter().map(|(_, kind)| kind.as_str()).collect::<Vec<_>>(), ["over"]);
     assert_eq!(reminded(id).await, 1);
+}
+
+/// A browser: a session cookie and the token its forms carry.
+struct Browser<'a> {
+    cast: &'a Cast,
+    cookie: String,
+    csrf: String,
+}
+
+impl<'a> Browser<'a> {
+    async fn of(cast: &'a Cast, who: &Someone) -> Self {
+        use noroshi::office::people;
+        let house = &cast.test.house;
+        let (person, hat) = (who.ctx.person.clone(), who.ctx.hat);
+        let hats = house.store.read(move |reader| people::hats_of(reader, &person)).await.unwrap();
+        let held = hats.into_iter().find(|held| held.hat == hat).unwrap();
+        let (change, secret) = people::open_session(&who.ctx.person, &held, house.clock.now(), 1);
+        house.door.commit(&who.ctx, change).await.unwrap();
+        let (found, now) = (secret.reveal().to_owned(), house.clock.now());
+        let session =
+            house.store.read(move |reader| people::find_session(reader, &found, now)).await.unwrap().unwrap();
+        Self { cast, cookie: format!("noroshi_session={}", secret.reveal()), csrf: session.csrf }
+    }
+
+    /// Status, where it leads, and the page.
+    async fn go(&self, path: &str, form: Option<&[(&str, &str)]>) -> (u16, String, String) {
+        let (url, cookie) = (self.cast.test.url(path), self.cookie.clone());
+        let form: Option<Vec<(String, String)>> = form.map(|pairs| {
+            let own = pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+            own.chain([("csrf".to_owned(), self.csrf.clone())]).collect()
+        });
+        tokio::task::spawn_blocking(move || {
+            let agent: ureq::Agent =
+                ureq::Agent::config_builder().http_status_as_error(false).max_redirects(0).build().into();
+            let answer = match form {
+                Some(form) => agent.post(&url).header("cookie", &cookie).send_form(form),
+                None => agent.get(&url).header("cookie", &cookie).call(),
+            };
+            let mut answer = answer.unwrap();
+            let to = answer.headers().get("location").map_or("", |to| to.to_str().unwrap()).to_owned();
+            (answer.status().as_u16(), to, answer.body_mut().read_to_string().unwrap())
+        })
+        .await
+        .unwrap()
+    }
+}
+
+fn today() -> (String, String, String) {
+    let day = noroshi_charter::calendar::civil_day(jiff::Timestamp::now() - jiff::SignedDuration::from_hours(1));
+    (format!("R{}", day.year() - 2018), day.month().to_string(), day.day().to_string())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_officer_files_on_the_form_without_javascript() {
+    let cast = cast().await;
+    let officer = Browser::of(&cast, &cast.officer).await;
+    let (status, _, page) = officer.go("/intake", None).await;
+    assert_eq!(status, 200);
+    assert!(page.contains("href=\"/intake/new\""), "one way to report, always there");
+    // An impossible day: refused, what was typed is kept, a draft exists.
+    let bad = [("aware-year", "２０２６"), ("aware-month", "2"), ("aware-day", "31"), ("outline", "配電停止"), ("go", "next")];
+    let (status, _, page) = officer.go("/intake/new", Some(&bad)).await;
+    assert_eq!(status, 422);
+    assert!(page.contains("NRS-FORM-0004") && page.contains("配電停止") && page.contains("value=\"31\""), "{page}");
+    let (_, _, list) = officer.go("/intake", None).await;
+    let draft = list.split("/intake/drafts/").nth(1).unwrap().split('/').next().unwrap().to_owned();
+    let step = |name: &str| format!("/intake/drafts/{draft}/{name}");
+    let (year, month, day) = today();
+    let good = [
+        ("aware-year", year.as_str()), ("aware-month", &month), ("aware-day", &day), ("aware-hour", "０"), ("aware-minute", "0"),
+        ("outline", "配電停止"), ("events", "traces"), ("events", "unauthorised-access"), ("go", "next"),
+    ];
+    let (status, to, page) = officer.go(&step("what"), Some(&good)).await;
+    assert_eq!((status, to.as_str()), (303, step("computers").as_str()), "{page}");
+    let (status, to, _) = officer.go(&to, Some(&[("rows", "1"), ("computer-0-class", "K1"), ("computer-0-name", "EMS"), ("go", "more")])).await;
+    assert_eq!((status, to.as_str()), (303, step("computers").as_str()));
+    let (_, _, page) = officer.go(&to, None).await;
+    assert!(page.contains("computer-1-class"), "another row");
+    let rows = [("rows", "2"), ("computer-0-class", "K1"), ("computer-0-name", "EMS"), ("computer-0-registered", "yes"), ("go", "next")];
+    let (_, to, _) = officer.go(&to, Some(&rows)).await;
+    let (_, to, _) = officer.go(&to, Some(&[("indicators", "hxxp://c2[.]example/ 203.0.113.7 ???"), ("go", "check")])).await;
+    assert_eq!(to, step("technical"));
+    let (_, _, page) = officer.go(&to, None).await;
+    assert!(page.contains("203[.]0[.]113[.]7") && page.contains("???"), "shows what was understood and what was not");
+    let (_, to, _) = officer.go(&to, Some(&[("indicators", "203.0.113.7"), ("go", "next")])).await;
+    let (_, to, _) = officer.go(&to, Some(&[("damage", "intrusion"), ("stop", "４２"), ("go", "next")])).await;
+    assert_eq!(to, step("review"));
+    // Nothing to say who reports: told on the page, nothing lost.
+    let (status, _, page) = officer.go(&to, Some(&[("operator-name", "架空電力"), ("go", "file")])).await;
+    assert_eq!(status, 422);
+    assert!(page.contains("NRS-INTK-0003") && page.contains("配電停止"), "{page}");
+    let file = [("operator-name", "架空電力"), ("operator-contact", "soc@operator.example"), ("go", "file")];
+    let (status, receipt, page) = officer.go(&step("review"), Some(&file)).await;
+    assert_eq!(status, 303, "{page}");
+    let (status, _, page) = officer.go(&receipt, None).await;
+    assert_eq!(status, 200);
+    assert!(page.contains("tlog-proof") && page.contains("SHA-256"));
+    assert!(!page.contains('\u{27e6}'), "every word is there");
+    // The button pressed twice leads to the same report.
+    let (status, to, _) = officer.go(&step("review"), Some(&file)).await;
+    assert_eq!((status, to.as_str()), (303, format!("/intake/reports/{draft}").as_str()));
+    let base = receipt.split('?').next().unwrap().to_owned();
+    let (_, _, proof) = officer.go(&format!("{base}/proof.txt"), None).await;
+    assert!(proof.starts_with("c2sp.org/tlog-proof@v1\nindex "), "{proof}");
+    // The full report begins with what the initial one said.
+    let report = format!("/intake/reports/{draft}");
+    let (status, to, _) = officer.go(&format!("{report}/stages"), Some(&[("stage", "final")])).await;
+    assert_eq!(status, 303);
+    let (_, _, page) = officer.go(&to, None).await;
+    assert!(page.contains("配電停止") && !page.contains("name=\"aware-year\""), "prefilled, the awareness stands");
+    // The desks see it on their page, the officer sees that they did.
+    let minister = Browser::of(&cast, &cast.minister).await;
+    let (_, _, page) = minister.go("/intake?overdue=&state=initial-filed", None).await;
+    assert!(page.contains("配電停止"));
+    assert_eq!(minister.go(&report, None).await.0, 200);
+    let rival = Browser::of(&cast, &cast.rival).await;
+    assert_eq!(rival.go(&report, None).await.0, 404);
+    assert_eq!(rival.go(&base, None).await.0, 404);
+    let (_, _, page) = officer.go(&report, None).await;
+    assert!(page.contains("所管大臣の窓口"), "who has read it");
+    assert!(!page.contains('\u{27e6}'), "every word is there");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_writers_of_one_draft_do_not_overwrite_each_other() {
+    let cast = cast().await;
+    let officer = Browser::of(&cast, &cast.officer).await;
+    let (status, _, page) = officer.go("/intake/new", Some(&[("outline", "一"), ("go", "save")])).await;
+    assert_eq!(status, 303, "{page}");
+    let (_, _, list) = officer.go("/intake", None).await;
+    let draft = list.split("/intake/drafts/").nth(1).unwrap().split('/').next().unwrap().to_owned();
+    let path = format!("/intake/drafts/{draft}/technical");
+    let save = |text: &'static str| [("technical", text), ("version", "1"), ("go", "save")];
+    assert_eq!(officer.go(&path, Some(&save("甲の記述"))).await.0, 303);
+    let (status, _, page) = officer.go(&path, Some(&save("乙の記述"))).await;
+    assert_eq!(status, 409);
+    assert!(page.contains("乙の記述"), "the later writer's words are still on the page");
+    let (_, _, page) = officer.go(&path, None).await;
+    assert!(page.contains("甲の記述"), "and the earlier ones in the draft");
 }
