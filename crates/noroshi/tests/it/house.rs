@@ -26,8 +26,12 @@ pub(crate) struct Someone {
 
 impl TestHouse {
     pub(crate) async fn open() -> Self {
-        let dir = tempfile::tempdir().unwrap();
-        let house = House::open(dir.path(), Self::config(), false).unwrap();
+        Self::open_with(tempfile::tempdir().unwrap(), Self::config()).await
+    }
+
+    /// A house in a folder that may have been used before.
+    pub(crate) async fn open_with(dir: tempfile::TempDir, config: Config) -> Self {
+        let house = House::open(dir.path(), config, false).unwrap();
         let serving = Serving::start(Arc::clone(&house)).await.unwrap();
         Self { house, serving, dir }
     }

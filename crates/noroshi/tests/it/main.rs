@@ -6,3 +6,4 @@ mod kill;
 mod intake;
 mod office;
 mod oversight;
+mod response;
