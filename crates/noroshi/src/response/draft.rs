@@ -147,22 +147,23 @@ pub fn draft(house: &Arc<House>, ctx: &Ctx, measure: &str, ask: &Ask, consents: 
 }
 
 fn judge(house: &House, ask: &Ask) -> (Vec<Guarded>, BTreeMap<String, Target>) {
-    let mut judged = Vec::new();
-    let mut targets = BTreeMap::new();
-    for text in ask.targets.iter().map(|text| text.trim()).filter(|text| !text.is_empty()) {
-        let plain = refang(text);
-        let (canonical, verdict, reasons, reach) = match house.config.response.guard.check(&plain) {
-            Ok(target) => {
-                let reach = reach(&target);
-                let canonical = target.to_string();
-                targets.insert(text.to_owned(), target);
-                (canonical, "pass", Vec::new(), reach)
-            }
-            Err(findings) => (String::new(), "refuse", findings.iter().map(ToString::to_string).collect(), String::new()),
-        };
-        judged.push(Guarded { target: text.to_owned(), canonical, verdict: verdict.to_owned(), reasons, reach });
-    }
+    let judged = judge_all(house, ask.targets.iter().map(String::as_str));
+    let guard = &house.config.response.guard;
+    let passed = judged.iter().filter_map(|one| Some((one.target.clone(), guard.check(&one.canonical).ok()?)));
+    let targets = passed.collect();
     (judged, targets)
+}
+
+/// What the guard says about each text, and how far a block would reach.
+pub fn judge_all<'a>(house: &House, texts: impl Iterator<Item = &'a str>) -> Vec<Guarded> {
+    let judge = |text: &str| {
+        let judged = house.config.response.guard.check(&refang(text));
+        let (canonical, reach) = judged.as_ref().map_or_else(|_| Default::default(), |one| (one.to_string(), reach(one)));
+        let verdict = if judged.is_ok() { "pass" } else { "refuse" }.to_owned();
+        let reasons = judged.err().unwrap_or_default().iter().map(ToString::to_string).collect();
+        Guarded { target: text.to_owned(), canonical, verdict, reasons, reach }
+    };
+    texts.map(str::trim).filter(|text| !text.is_empty()).map(judge).collect()
 }
 
 /// People paste defanged text (`c2[.]example`); that is its only leniency.
