@@ -1,7 +1,7 @@
 # Organisations and people: set-up, sign-in, hats, tokens
 
 office-setup-title = Set-up
-office-setup-lead = Done once, to begin using this office. What can be changed later says so.
+office-setup-lead = Done once, to begin using this office.
 office-setup-language = Language of the pages
 office-setup-org-title = First organisation
 office-setup-org-note = The organisation that runs this office. Others can be added later.
@@ -35,7 +35,7 @@ office-where-db = Every row: reports, cases, people, hats.
 office-where-log = The transparency log, a public copy for verification. It holds digests, not contents.
 office-where-keys = Signing keys, readable by their owner only. Keep a copy somewhere else.
 office-where-config = Configuration, when there is one. An unknown member stops the start.
-office-where-nothing-else = Nothing is stored anywhere else, and nothing is sent anywhere.
+office-where-nothing-else = Nothing is stored anywhere else. Only approved measures and released evidence leave this machine.
 
 office-login-title = Sign in
 office-login-lead = Every action is recorded under one hat of the person who signed in.

@@ -1,7 +1,7 @@
 # 組織と人: 初期設定、サインイン、役割、トークン
 
 office-setup-title = 初期設定
-office-setup-lead = この装置を使い始めるための、一度きりの手続きです。あとから変えられるものには、そう書いてあります。
+office-setup-lead = この装置を使い始めるための、一度きりの手続きです。
 office-setup-language = 表示の言語
 office-setup-org-title = 最初の組織
 office-setup-org-note = この装置を運用する組織です。ほかの組織はあとから追加できます。
@@ -35,7 +35,7 @@ office-where-db = 報告、事案、人、役割など、すべての行。
 office-where-log = 透明性ログ。改ざんの検証に使う公開の写しです。中身ではなく、要約値だけが入ります。
 office-where-keys = 署名鍵。持ち主だけが読める権限で保存されます。必ず別の場所に控えを取ってください。
 office-where-config = 設定（あれば）。知らない項目があると起動しません。
-office-where-nothing-else = これ以外の場所には何も保存せず、外部へ何も送りません。
+office-where-nothing-else = これ以外の場所には何も保存しません。外へ出るのは、承認された措置と、提供を決めた情報だけです。
 
 office-login-title = サインイン
 office-login-lead = 操作はすべて、サインインした人の一つの役割で記録されます。

@@ -74,7 +74,7 @@ struct OrgIn {
 }
 
 impl OrgIn {
-    fn new(self) -> NewOrg {
+    fn wish(self) -> NewOrg {
         let sector = self.sector.filter(|sector| !sector.is_empty());
         NewOrg { name_ja: self.name_ja, name_en: self.name_en, kind: self.kind, sector }
     }
@@ -154,7 +154,7 @@ fn created(body: impl Serialize) -> Response {
 async fn set_up(State(house): State<Arc<House>>, body: Body<SetUpIn>) -> Answer {
     let SetUpIn { token, org, admin } = body.value;
     let person = NewPerson { login: admin.login, name: admin.name };
-    let made = act::set_up(&house, &token, &org.new(), &person, &admin.password, Lang::default()).await?;
+    let made = act::set_up(&house, &token, &org.wish(), &person, &admin.password, Lang::default()).await?;
     Ok(created(SetUpOut {
         org: made.org.to_string(),
         person: made.person.to_string(),
@@ -214,7 +214,7 @@ async fn me(State(house): State<Arc<House>>, caller: Caller) -> Answer<Json<Me>>
 #[utoipa::path(post, path = "/orgs", tag = "office", request_body = OrgIn, responses((status = 201, body = Created)))]
 async fn add_org(State(house): State<Arc<House>>, caller: Caller, headers: HeaderMap, body: Body<OrgIn>) -> Answer {
     let once = form::idempotency(&headers, "POST /orgs", &body.bytes);
-    let made = act::add_org(&house, &caller.ctx, &body.value.new(), once).await?;
+    let made = act::add_org(&house, &caller.ctx, &body.value.wish(), once).await?;
     Ok(created(Created::from(made)))
 }
 

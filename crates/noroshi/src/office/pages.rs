@@ -222,7 +222,7 @@ pub(super) fn refused_sign_in(
     refusal: &Refusal,
 ) -> Answer {
     let mut page = login_page(house, stranger, kept(values));
-    page.shell.path = "/login".to_owned();
+    "/login".clone_into(&mut page.shell.path);
     page.shell.flash = Some(flash(page.shell.words, refusal));
     with_status(refusal.status, &page)
 }

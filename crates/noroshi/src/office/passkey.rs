@@ -281,10 +281,10 @@ async fn sign_in(house: &Arc<House>, headers: &HeaderMap, answer: &str) -> Answe
     let asked = credential.clone();
     let kept = house.store.read(move |reader| find(reader, &asked)).await?;
     let Some(kept) = kept else { return Err(unknown("no such credential")) };
-    let damaged = |_| Failure::from(StoreFailure::Damaged("a passkey".to_owned()));
-    let fixed = StaticState::<Key>::decode(kept.fixed.as_slice()).map_err(|_| damaged(()))?;
-    let before: [u8; 7] = kept.moving.clone().try_into().map_err(|_| damaged(()))?;
-    let moving = DynamicState::decode(before).map_err(|_| damaged(()))?;
+    let damaged = || Failure::from(StoreFailure::Damaged("a passkey".to_owned()));
+    let fixed = StaticState::<Key>::decode(kept.fixed.as_slice()).map_err(|_| damaged())?;
+    let before: [u8; 7] = kept.moving.clone().try_into().map_err(|_| damaged())?;
+    let moving = DynamicState::decode(before).map_err(|_| damaged())?;
     let id = handle(&kept.person);
     let mut known =
         AuthenticatedCredential::new(answer.raw_id(), &id, fixed, moving).map_err(|problem| refused(&problem))?;

@@ -36,6 +36,11 @@ macro_rules! pillars {
     };
 }
 
+/// The sources of all messages: language, pillar, text. For documents made from them.
+pub fn sources() -> impl Iterator<Item = (Lang, &'static str, &'static str)> {
+    LOCALES.iter().copied()
+}
+
 // One line a pillar, in any order.
 pillars![
     "shell",

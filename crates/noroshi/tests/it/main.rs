@@ -1,5 +1,14 @@
 //! The one integration-test binary: the house driven from outside, over HTTP.
 
+#![expect(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::string_slice,
+    clippy::unwrap_used,
+    reason = "helpers of tests: what is not as expected ends the test"
+)]
+
 mod commit;
 mod house;
 mod kill;

@@ -521,3 +521,46 @@ async fn a_passkey_signs_in_and_its_copies_replays_and_foreign_pages_do_not() {
     refused(with_passkey(&test, &forged).await, "another key");
     refused(with_passkey(&test, "{").await, "no answer at all");
 }
+
+/// What answers a caller without credentials must be meant to: `tests/golden/uncovered-endpoints.txt` lists it all.
+#[tokio::test]
+async fn only_what_is_listed_answers_without_credentials() {
+    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/golden/uncovered-endpoints.txt");
+    let list = std::fs::read_to_string(path).unwrap();
+    let allowed: Vec<&str> = list.lines().filter(|line| !line.starts_with('#') && !line.is_empty()).collect();
+    let test = TestHouse::open().await;
+    set_up(&test).await;
+    let (_, description) = ask("GET", test.url("/api/v1/openapi.json"), "", None).await;
+    let paths = description["paths"].as_object().unwrap();
+    assert!(paths.len() > 15, "the description has the routes");
+    for (path, item) in paths {
+        let url = path.split('/').map(|part| if part.starts_with('{') { "1" } else { part }).collect::<Vec<_>>();
+        for method in item.as_object().unwrap().keys() {
+            let name = format!("{} {path}", method.to_uppercase());
+            let verb = match method.as_str() {
+                "get" => "GET",
+                "post" => "POST",
+                "put" => "PUT",
+                "delete" => "DELETE",
+                other => panic!("{other} {path}"),
+            };
+            let body = (verb != "GET").then(|| json!({}));
+            let (status, said) = stranger(verb, test.url(&format!("/api/v1{}", url.join("/"))), body).await;
+            let open = status != 401;
+            assert_eq!(open, allowed.contains(&name.as_str()), "{name} answered {status} {said}");
+        }
+    }
+}
+
+/// A call without any credentials.
+async fn stranger(method: &'static str, url: String, body: Option<Value>) -> (u16, String) {
+    let body = body.map(|body| body.to_string()).unwrap_or_default();
+    tokio::task::spawn_blocking(move || {
+        let agent: ureq::Agent = ureq::Agent::config_builder().http_status_as_error(false).build().into();
+        let request = ureq::http::Request::builder().method(method).uri(&url).header("content-type", "application/json");
+        let mut answer = agent.run(request.body(body).unwrap()).unwrap();
+        (answer.status().as_u16(), answer.body_mut().read_to_string().unwrap_or_default())
+    })
+    .await
+    .unwrap()
+}
