@@ -42,6 +42,7 @@ intake-own-lead = Your organisation's reports and drafts, and the next deadline.
 intake-report-now = Report an incident
 intake-next-due = Full report due: { $report }
 intake-both-days = Statutory day { $statutory } (30 days from awareness) / day when holidays are passed over { $shifted }
+intake-one-day = { $day } (30 days from awareness; no holiday, so no shift)
 intake-count-all = Reports
 intake-count-open = Full report still owed
 intake-count-open-note = initial report filed

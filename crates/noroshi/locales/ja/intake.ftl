@@ -42,6 +42,7 @@ intake-own-lead = 自社の報告と下書き、次の期限です。
 intake-report-now = インシデントを報告する
 intake-next-due = 詳報の期限：{ $report }
 intake-both-days = 法定の期限 { $statutory }（認知の日から30日）／休日に当たるときの期限 { $shifted }
+intake-one-day = { $day }（認知の日から30日。休日に当たらないので、繰り下げはありません）
 intake-count-all = 報告
 intake-count-open = 詳報を待つ報告
 intake-count-open-note = 速報を提出済み

@@ -71,7 +71,7 @@ fn wrong_at(pointer: &str, code: &str) -> Failure {
     wrong(vec![Item { pointer: pointer.to_owned(), code: code.to_owned(), args: Vec::new() }])
 }
 
-fn own<'a>(ctx: &'a Ctx) -> On<'a> {
+fn own(ctx: &Ctx) -> On<'_> {
     On { owner: Some(&ctx.org), sector: ctx.sector.as_deref(), requester: None }
 }
 
@@ -86,7 +86,7 @@ pub async fn file(house: &Arc<House>, ctx: &Ctx, submission: Submission) -> Answ
     let id = submission.draft.clone().unwrap_or_else(|| ReportId::fresh(ctx.now));
     let made = Made::new(ctx, &id, 1, content, Ids::fresh())?;
     let mut change = made.change().write(insert_report(ctx, &made, state)).write(insert_stage(&made));
-    for write in first_awareness(&made, ctx) {
+    for write in first_awareness(&made) {
         change = change.write(write);
     }
     change = with_graph(change, &made, ctx, ctx.now)?;
@@ -107,7 +107,7 @@ pub async fn add_stage(
     match body.aware_at.as_deref().filter(|text| !text.trim().is_empty()).map(moment) {
         // The awareness stands once it is said: a correction has its own way, with a reason.
         Some(Some(at)) if stamp(at) != aware_now => return Err(wrong_at("/aware_at", "NRS-INTK-0029")),
-        Some(None) | Some(Some(_)) => {}
+        Some(_) => {}
         None => body.aware_at = Some(aware_now),
     }
     let content = understand(&body, ctx.now).map_err(wrong)?;
@@ -407,8 +407,7 @@ fn clock(id: &str, aware_at: Timestamp) -> Option<Due> {
     Pack::japan().due(id, Begin::At(aware_at), Calendar::japan()).ok()
 }
 
-fn first_awareness(made: &Made, ctx: &Ctx) -> Vec<Write> {
-    let _who = ctx;
+fn first_awareness(made: &Made) -> Vec<Write> {
     let aware_at = made.content.aware_at;
     let mut writes = vec![insert_awareness(&made.id, 1, aware_at, &made.content.body.trigger, "")];
     let state = report::next(None, made.content.stage).unwrap_or(State::InitialFiled);

@@ -102,6 +102,7 @@ impl Step {
     }
 
     /// The step after; the last stays.
+    #[must_use]
     pub const fn next(self) -> Self {
         match self {
             Self::What => Self::Computers,
@@ -112,6 +113,7 @@ impl Step {
     }
 
     /// The step before; the first stays.
+    #[must_use]
     pub const fn before(self) -> Self {
         match self {
             Self::What | Self::Computers => Self::What,

@@ -102,7 +102,7 @@ struct OfficerPage {
 struct NextDue {
     href: String,
     title: String,
-    over_at: Timestamp,
+    last: Timestamp,
     note: String,
 }
 
@@ -166,13 +166,16 @@ fn next_due(words: Words, found: &Summary, due: &Due) -> NextDue {
     NextDue {
         href: format!("/intake/reports/{}", found.report),
         title: words.tv("intake-next-due", &[("report", headline(words, found).into())]),
-        over_at: due.over_at,
+        last: due.last(),
         note: both_days(words, due),
     }
 }
 
-/// Both dates of a deadline: as the period is counted, and past the holidays.
+/// Both dates of a deadline: as the period is counted, and past the holidays; where they are one day, that is said.
 pub(super) fn both_days(words: Words, due: &Due) -> String {
+    if due.statutory == due.shifted {
+        return words.tv("intake-one-day", &[("day", words.day(due.statutory).into())]);
+    }
     let days = [("statutory", words.day(due.statutory).into()), ("shifted", words.day(due.shifted).into())];
     words.tv("intake-both-days", &days)
 }
@@ -302,7 +305,7 @@ fn next_address(filter: &Filter, last: &ReportId) -> String {
         ("overdue", filter.overdue.then(|| "1".to_owned())),
     ] {
         if let Some(value) = value {
-            address.push_str(&format!("&{name}={}", percent(&value)));
+            address.extend(["&", name, "=", &percent(&value)]);
         }
     }
     address
@@ -340,8 +343,8 @@ struct ReportPage {
     crumbs: Vec<Link>,
     line: Line,
     own: bool,
-    can_supplement: bool,
-    can_finish: bool,
+    /// Stages that can be begun, the weightiest first, with the words of their buttons.
+    begin: Vec<(&'static str, String)>,
     stages: Vec<StageLine>,
     sections: Vec<Section>,
     said: Vec<read::Awareness>,
@@ -375,12 +378,15 @@ fn report_page(house: &House, visitor: &Visitor, parts: Parts, form: FormState) 
         Some(filed) => filed.body()?,
         None => super::content::Body::default(),
     };
-    let may = |stage| own && report::next(Some(found.state), stage).is_some();
+    let begin = [Stage::Final, Stage::Supplement]
+        .into_iter()
+        .filter(|stage| own && report::next(Some(found.state), *stage).is_some())
+        .map(|stage| (stage.id(), words.t(format!("intake-begin-{}", stage.id()))))
+        .collect();
     Ok(ReportPage {
         crumbs: vec![Link { href: "/intake".to_owned(), label: words.t("nav-intake") }],
         own,
-        can_supplement: may(Stage::Supplement),
-        can_finish: may(Stage::Final),
+        begin,
         stages: parts.stages.iter().rev().map(|filed| stage_line(words, found, filed)).collect(),
         sections: sections::sections(words, &body),
         said: parts.awareness,

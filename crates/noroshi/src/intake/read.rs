@@ -85,6 +85,13 @@ pub struct Due {
     pub over_at: Timestamp,
 }
 
+impl Due {
+    /// The last moment in time, which is what people are shown: 23:59 of the day and not 0:00 of the next.
+    pub fn last(&self) -> Timestamp {
+        self.over_at - jiff::SignedDuration::from_secs(1)
+    }
+}
+
 impl Summary {
     /// Whether the final report is late: computed from the data whenever it is read, no timer is involved.
     pub fn overdue(&self, now: Timestamp) -> bool {

@@ -101,7 +101,7 @@ pub(super) async fn show(State(house): State<Arc<House>>, visitor: Visitor, Path
     let step = Step::parse(&step).ok_or_else(Refusal::absent)?;
     let draft = match own_draft(&house, &visitor.ctx, &id).await {
         Ok(draft) => draft,
-        Err(absent) => return filed_already(&house, &visitor.ctx, &id).await?.ok_or(absent).map(to),
+        Err(absent) => return filed_already(&house, &visitor.ctx, &id).await?.ok_or(absent).map(|address| to(&address)),
     };
     let fixed = fixed_awareness(&house, &visitor.ctx, &draft).await?;
     let view = View { fields: &draft.fields, step, stage: draft.stage, version: draft.version, fixed };
@@ -116,7 +116,7 @@ pub(super) async fn save(State(house): State<Arc<House>>, Path((id, step)): Plac
     let mut draft = match own_draft(&house, ctx, &id).await {
         Ok(draft) => draft,
         // The button was pressed twice: the first press filed it.
-        Err(absent) => return filed_already(&house, ctx, &id).await?.ok_or(absent).map(to),
+        Err(absent) => return filed_already(&house, ctx, &id).await?.ok_or(absent).map(|address| to(&address)),
     };
     draft::take(&mut draft.fields, step, &posted.values);
     if posted.values.get("go") == "more" {
@@ -136,8 +136,8 @@ pub(super) async fn save(State(house): State<Arc<House>>, Path((id, step)): Plac
     go_on(&house, &posted, draft, step).await
 }
 
-fn to(address: String) -> axum::response::Response {
-    Redirect::to(&address).into_response()
+fn to(address: &str) -> axum::response::Response {
+    Redirect::to(address).into_response()
 }
 
 async fn go_on(house: &Arc<House>, posted: &Posted, draft: Draft, step: Step) -> Answer {
@@ -146,14 +146,14 @@ async fn go_on(house: &Arc<House>, posted: &Posted, draft: Draft, step: Step) ->
     let view = View { fields: &draft.fields, step, stage: draft.stage, version: draft.version, fixed };
     let here = |step: Step| format!("/intake/drafts/{}/{}", draft.draft, step.id());
     match values.get("go") {
-        "save" => Ok(to("/intake?saved=1".to_owned())),
-        "back" => Ok(to(here(step.before()))),
-        "more" | "check" => Ok(to(here(step))),
+        "save" => Ok(to("/intake?saved=1")),
+        "back" => Ok(to(&here(step.before()))),
+        "more" | "check" => Ok(to(&here(step))),
         "file" if step == Step::Review => file(house, visitor, &draft, &view).await,
         _ => {
             let wrong = mistakes(&view, visitor.ctx.now, true);
             if wrong.is_empty() {
-                return Ok(to(here(step.next())));
+                return Ok(to(&here(step.next())));
             }
             Ok((StatusCode::UNPROCESSABLE_ENTITY, html(&page(house, visitor, &view, &wrong))?).into_response())
         }
@@ -174,7 +174,7 @@ async fn file(house: &Arc<House>, visitor: &Visitor, draft: &Draft, view: &View<
     match receipt {
         Ok(receipt) => {
             let (report, sequence) = (&receipt.report, receipt.filed.sequence);
-            Ok(to(format!("/intake/reports/{report}/receipts/{sequence}?filed=1")))
+            Ok(to(&format!("/intake/reports/{report}/receipts/{sequence}?filed=1")))
         }
         Err(Failure::Refused(refusal)) if !refusal.items.is_empty() => {
             let mut page = page(house, visitor, view, &[]);

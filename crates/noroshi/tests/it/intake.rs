@@ -1,4 +1,5 @@
 //! Filing a report: what is kept, who sees it, what is refused and how, and what the receipt proves.
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "helpers of tests, which may fail loudly")]
 
 use noroshi_charter::hat::Hat;
 use noroshi_ledger::digest::Digest;
@@ -205,8 +206,8 @@ async fn what_cannot_be_true_is_refused_with_its_place_and_a_next_step() {
     let (_, problem) = cast.ask("POST", "/reports", &cast.officer, Some(last)).await;
     let pointers: Vec<String> = items(&problem).into_iter().map(|(pointer, _)| pointer).collect();
     assert_eq!(pointers, ["/technical", "/response", "/other"], "all that is missing is told at once");
-    let (_, list) = cast.ask("GET", "/reports", &cast.officer, None).await;
-    assert_eq!(list["items"], json!([]), "nothing of a refused report was kept");
+    let (_, kept) = cast.ask("GET", "/reports", &cast.officer, None).await;
+    assert_eq!(kept["items"], json!([]), "nothing of a refused report was kept");
 }
 
 #[tokio::test(flavor = "multi_thread")]
