@@ -430,7 +430,7 @@ impl Authenticator {
 
     fn register(&mut self, options: &Value, origin: &str) -> String {
         let options = options.get("publicKey").unwrap_or(options);
-        self.user = options["user"]["id"].as_str().unwrap().to_owned();
+        options["user"]["id"].as_str().unwrap().clone_into(&mut self.user);
         let data = self.data(true);
         let mut object = b"\xa3\x63fmt\x64none\x67attStmt\xa0\x68authData\x58".to_vec();
         object.push(u8::try_from(data.len()).unwrap());
