@@ -1,7 +1,7 @@
 //! From a request to the device and back: real gateway processes, a real packet filter in a name space of its own, a
 //! real resolver. What this machine cannot do is printed and left out.
 
-use std::io::{BufRead as _, BufReader, Write as _};
+use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -11,7 +11,7 @@ use noroshi::config::{Actuator, Config};
 use noroshi::office::commit::Change;
 use noroshi::office::id::OrgId;
 use noroshi::office::people::{self, Org};
-use noroshi::response::seal;
+use noroshi::response::{draft, read, seal};
 use noroshi_charter::hat::Hat;
 use noroshi_codec::dsse;
 use serde_json::{Value, json};
@@ -148,7 +148,6 @@ struct Cast {
     chair: Someone,
     members: Vec<Someone>,
     executor: Someone,
-    port: u16,
 }
 
 fn config(port: u16, token: &Path) -> Config {
@@ -192,8 +191,7 @@ async fn cast(netns: Option<&Netns>, reload: &[String]) -> Cast {
         test.person("member-b", &commission, Hat::CommissionMember).await,
     ];
     let executor = test.person("executor", &response, Hat::Executor).await;
-    let port = gateway.port;
-    Cast { test, gateway, officer, police, chair, members, executor, port }
+    Cast { test, gateway, officer, police, chair, members, executor }
 }
 
 fn stamp(at: Timestamp) -> String {
@@ -284,6 +282,27 @@ impl Cast {
     }
 }
 
+/// The published log, as a stranger reads it.
+struct Folder(PathBuf);
+
+impl noroshi_ledger::verify::Source for Folder {
+    fn read(&mut self, path: &str, _most: usize) -> Result<Option<Vec<u8>>, noroshi_ledger::verify::SourceError> {
+        Ok(std::fs::read(self.0.join(path)).ok())
+    }
+}
+
+impl Cast {
+    /// Whoever holds the log finds every rule of a measure kept.
+    async fn verify_log(&self) {
+        let house = &self.test.house;
+        let last = *house.door.size().borrow() - 1;
+        house.log.covers(last).await.unwrap();
+        let options = noroshi_ledger::verify::Options { key: house.log.vkey().parse().unwrap(), earlier: None };
+        let report = noroshi_ledger::verify::verify(&mut Folder(self.test.dir.path().join("log")), &options).unwrap();
+        assert_eq!(report.measures.len(), 1);
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_measure_from_request_to_its_end_at_a_real_device() {
     let netns = Netns::make("whole");
@@ -310,4 +329,264 @@ async fn a_measure_from_request_to_its_end_at_a_real_device() {
     let leaves = cast.leaves();
     assert_eq!(leaves[..6], ["measure.requested", "measure.vote", "measure.vote", "measure.vote", "measure.decided", "measure.execute.begin"]);
     assert_eq!(leaves.last().unwrap(), "measure.report");
+    cast.verify_log().await;
+}
+
+impl Cast {
+    /// The message that the office would send for the first effect, to be spoiled.
+    async fn message(&self, id: &str) -> Value {
+        let wanted = id.to_owned();
+        let house = &self.test.house;
+        let found = house.store.read(move |reader| read::measure(reader, &wanted)).await.unwrap().unwrap();
+        let planned = &found.plan.effects[0];
+        let target = noroshi::response::gateway::guard().check(&planned.target).unwrap();
+        let command = draft::command_of(id, &planned.effect, "gw", &target, found.body.effect_seconds_max);
+        let proof = house.log.prove(u64::try_from(found.position.unwrap()).unwrap()).await.unwrap();
+        let carried = seal::Carried {
+            authorisation: serde_json::from_str(&found.authorisation.unwrap()).unwrap(),
+            plan: found.plan.clone(),
+            proof: proof.into(),
+        };
+        json!({ "headers": { "x-noroshi": carried }, "body": { "openc2": { "request": command } } })
+    }
+}
+
+/// Status and words of a gateway's answer.
+fn told(answer: &(u16, Value)) -> (u16, String) {
+    let text = answer.1.pointer("/body/openc2/response/status_text").and_then(Value::as_str).unwrap_or_default();
+    (answer.0, text.chars().take(13).collect())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_gateway_believes_nobodys_word_and_acts_once() {
+    let mut cast = cast(None, &[]).await;
+    cast.gateway.start();
+    let id = cast.approved(Cast::measure(false, 60, 600)).await;
+    let sound = cast.message(&id).await;
+    let spoil = |change: &dyn Fn(&mut Value)| {
+        let mut message = sound.clone();
+        change(&mut message);
+        message
+    };
+    let sign = |payload: &[u8]| json!(dsse::Envelope::sign(dsse::IN_TOTO, payload, &[9; 32]));
+    let cases: Vec<(&str, Value)> = vec![
+        ("NRS-GATE-0003", spoil(&|m| m["headers"] = json!({}))),
+        ("NRS-GATE-0003", spoil(&|m| m["headers"]["x-noroshi"]["authorisation"] = sign(b"{}"))),
+        ("NRS-GATE-0003", spoil(&|m| m["headers"]["x-noroshi"]["authorisation"]["signatures"] = json!([]))),
+        ("NRS-GATE-0005", spoil(&|m| m["headers"]["x-noroshi"]["plan"]["effects"][0]["target"] = json!("other.example"))),
+        ("NRS-GATE-0006", spoil(&|m| m["body"]["openc2"]["request"]["target"] = json!({ "domain_name": "other.example" }))),
+        ("NRS-GATE-0006", spoil(&|m| m["body"]["openc2"]["request"]["args"]["duration"] = json!(6_000_000))),
+        ("NRS-GATE-0006", spoil(&|m| m["body"]["openc2"]["request"]["command_id"] = json!("another"))),
+        ("NRS-GATE-0008", spoil(&|m| m["headers"]["x-noroshi"]["proof"]["index"] = json!(0))),
+        ("NRS-GATE-0008", spoil(&|m| m["headers"]["x-noroshi"]["proof"]["checkpoint"] = json!("x\n\n"))),
+    ];
+    for (code, message) in cases {
+        assert_eq!(told(&cast.gateway.send(message).await), (403, code.to_owned()));
+    }
+    assert!(!cast.gateway.zone().contains(NAME), "nothing took effect");
+    let first = cast.gateway.send(sound.clone()).await;
+    assert_eq!(first.0, 200, "{}", first.1);
+    let zone = cast.gateway.zone();
+    assert!(zone.contains(NAME));
+    let again = cast.gateway.send(sound.clone()).await;
+    assert_eq!(again.1["body"], first.1["body"], "the same command is answered as before");
+    assert_eq!(cast.gateway.zone(), zone, "and has no second effect");
+    // Across a restart too.
+    cast.gateway.kill();
+    cast.gateway.start();
+    assert_eq!(cast.gateway.send(sound.clone()).await.1["body"], first.1["body"]);
+    // The operator's own switch ends everything.
+    std::fs::write(cast.gateway.place.join("state/stop"), "").unwrap();
+    cast.gateway.kill();
+    cast.gateway.start();
+    assert!(!cast.gateway.zone().contains(NAME));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn votes_belong_to_a_text_and_never_to_who_asked() {
+    let cast = cast(None, &[]).await;
+    cast.consent().await;
+    let asked = cast.done(&cast.police, "/measures", Cast::measure(false, 60, 600)).await;
+    let id = asked["id"].as_str().unwrap().to_owned();
+    let votes = format!("/measures/{id}/votes");
+    let vote = Cast::vote(&asked["request_digest"]);
+    assert_eq!(cast.post(&cast.police, &votes, vote.clone()).await.0, 403);
+    assert_eq!(cast.post(&cast.executor, &votes, vote.clone()).await.0, 403);
+    let silent = json!({ "choice": "refuse", "reasons": " ", "request_digest": asked["request_digest"] });
+    assert_eq!(cast.post(&cast.chair, &votes, silent).await.1["code"], "NRS-RESP-0007");
+    cast.done(&cast.chair, &votes, vote.clone()).await;
+    assert_eq!(cast.post(&cast.chair, &votes, vote.clone()).await.1["code"], "NRS-RESP-0017", "one vote a member");
+    cast.done(&cast.members[0], &votes, vote.clone()).await;
+    // An edit is another text: two votes are void, and the third alone decides nothing.
+    let mut edited = Cast::measure(false, 60, 600);
+    edited["purpose"] = json!("stop commands, more of them");
+    let (status, again) = ask("PUT", cast.test.url(&format!("/api/v1/measures/{id}")), &cast.police.token, Some(edited.clone())).await;
+    assert_eq!(status, 200, "{again}");
+    assert_ne!(again["request_digest"], asked["request_digest"]);
+    assert_eq!(cast.post(&cast.members[1], &votes, vote).await.1["code"], "NRS-RESP-0002");
+    let vote = Cast::vote(&again["request_digest"]);
+    assert_eq!(cast.done(&cast.members[1], &votes, vote.clone()).await["state"], "requested");
+    assert_eq!(cast.done(&cast.members[0], &votes, vote.clone()).await["state"], "requested");
+    assert_eq!(cast.done(&cast.chair, &votes, vote).await["state"], "approved");
+    // After approval too: what was approved is not what stands there now.
+    edited["purpose"] = json!("something else again");
+    ask("PUT", cast.test.url(&format!("/api/v1/measures/{id}")), &cast.police.token, Some(edited)).await;
+    let (status, refused) = cast.post(&cast.executor, &format!("/measures/{id}/execute"), json!({})).await;
+    assert_eq!((status, &refused["code"]), (409, &json!("NRS-RESP-0003")), "{refused}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_may_not_begin_does_not_begin() {
+    let cast = cast(None, &[]).await;
+    // Without consent a request names nobody's network.
+    let (status, refused) = cast.post(&cast.police, "/measures", Cast::measure(false, 60, 600)).await;
+    assert_eq!((status, &refused["items"][0]["code"]), (422, &json!("NRS-RESP-0015")), "{refused}");
+    let id = cast.approved(Cast::measure(false, 60, 3)).await;
+    let mut guarded = Cast::measure(false, 60, 600);
+    guarded["targets"] = json!(["www.cyber.go.jp"]);
+    guarded["actions"] = json!([{ "target": "www.cyber.go.jp", "action": "deny.domain", "actuators": ["gw"] }]);
+    assert_eq!(cast.post(&cast.police, "/measures", guarded).await.0, 422);
+    let (_, consents) = ask("GET", cast.test.url("/api/v1/consents"), &cast.officer.token, None).await;
+    let consent = consents["items"][0]["consent"].as_str().unwrap().to_owned();
+    let gone = ask("DELETE", cast.test.url(&format!("/api/v1/consents/{consent}")), &cast.officer.token, None).await;
+    assert_eq!(gone.0, 204, "{}", gone.1);
+    let execute = format!("/measures/{id}/execute");
+    let (status, refused) = cast.post(&cast.executor, &execute, json!({})).await;
+    assert_eq!((status, &refused["items"][0]["code"]), (409, &json!("NRS-RESP-0304")), "{refused}");
+    cast.consent().await;
+    let state = cast.state(&id).await;
+    let over: Timestamp = state["not_after"].as_str().unwrap().parse().unwrap();
+    while Timestamp::now() < over {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    let (status, refused) = cast.post(&cast.executor, &execute, json!({})).await;
+    assert_eq!((status, &refused["items"][0]["code"]), (409, &json!("NRS-RESP-0303")), "{refused}");
+    assert!(!cast.leaves().iter().any(|kind| kind == "measure.execute.begin"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stop_between_begin_and_end_is_made_good_once() {
+    let cast = cast(None, &[]).await;
+    let id = cast.approved(Cast::measure(false, 60, 600)).await;
+    // The gateway is down: the effect has begun and cannot end.
+    cast.done(&cast.executor, &format!("/measures/{id}/execute"), json!({})).await;
+    assert_eq!(cast.state(&id).await["effects"][0]["state"], "begun");
+    let Cast { test, mut gateway, officer, police, chair, members, executor } = cast;
+    let TestHouse { house, serving, dir } = test;
+    serving.stop().await;
+    drop(house);
+    gateway.start();
+    let test = TestHouse::open_with(dir, config(gateway.port, &gateway.place.join("token"))).await;
+    let cast = Cast { test, gateway, officer, police, chair, members, executor };
+    cast.until(&id, "active").await;
+    assert!(cast.gateway.zone().contains(NAME));
+    let count = |wanted: &str| cast.leaves().iter().filter(|kind| *kind == wanted).count();
+    assert_eq!((count("measure.execute.begin"), count("measure.execute.end")), (1, 1));
+    // One person takes it back, without approval.
+    cast.done(&cast.executor, &format!("/measures/{id}/rollback"), json!({ "reason": "side effects" })).await;
+    let ended = cast.until(&id, "ended").await;
+    assert_eq!(ended["effects"][0]["state"], "rolled_back", "{ended}");
+    assert!(!cast.gateway.zone().contains(NAME));
+    assert_eq!(count("measure.ended"), 1);
+    cast.verify_log().await;
+}
+
+/// A resolver on the loopback with the policy zone of the gateway.
+struct Named {
+    child: Child,
+    port: u16,
+}
+
+impl Drop for Named {
+    fn drop(&mut self) {
+        let _ended = self.child.kill().and_then(|()| self.child.wait());
+    }
+}
+
+impl Named {
+    /// The reload command and the configuration, before the gateway exists.
+    fn reload(dir: &Path) -> Option<(Vec<String>, u16)> {
+        let have = |program: &str| Command::new(program).arg("-v").stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok();
+        if !have("named") || !have("rndc") || !have("dig") {
+            println!("no `named`, `rndc` or `dig`: the resolver is not tested");
+            return None;
+        }
+        let control = free_port();
+        let key = dir.join("rndc.key");
+        std::fs::write(&key, "key \"k\" { algorithm hmac-sha256; secret \"c2VjcmV0IGZvciB0ZXN0cyBvbmx5ISEhISEhISEhISE=\"; };\n").unwrap();
+        let key = key.display().to_string();
+        let command = ["rndc", "-s", "127.0.0.1", "-p", &control.to_string(), "-k", &key, "-y", "k", "reload", "rpz.example"];
+        Some((command.map(str::to_owned).to_vec(), control))
+    }
+
+    fn start(dir: &Path, zone: &Path, control: u16) -> Self {
+        let port = free_port();
+        let here = dir.display();
+        std::fs::write(
+            dir.join("lantern.zone"),
+            "$TTL 5\n@ IN SOA localhost. root.localhost. 1 60 30 3600 5\n@ IN NS localhost.\nc2 IN A 192.0.2.55\n",
+        )
+        .unwrap();
+        std::fs::write(
+            dir.join("named.conf"),
+            format!(
+                "include \"{here}/rndc.key\";\ncontrols {{ inet 127.0.0.1 port {control} allow {{ 127.0.0.1; }} keys {{ k; }}; }};\n\
+                 options {{ directory \"{here}\"; pid-file \"{here}/named.pid\"; session-keyfile \"{here}/session.key\"; \
+                 listen-on port {port} {{ 127.0.0.1; }}; listen-on-v6 {{ none; }}; recursion yes; dnssec-validation no; \
+                 response-policy {{ zone \"rpz.example\"; }} min-update-interval 0; }};\n\
+                 zone \"rpz.example\" {{ type primary; file \"{}\"; }};\n\
+                 zone \"lantern.example\" {{ type primary; file \"{here}/lantern.zone\"; }};\n",
+                zone.display()
+            ),
+        )
+        .unwrap();
+        let child = Command::new("named")
+            .args(["-g", "-c"])
+            .arg(dir.join("named.conf"))
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        Self { child, port }
+    }
+
+    fn ask(&self) -> String {
+        let output = Command::new("dig")
+            .args(["@127.0.0.1", "-p", &self.port.to_string(), "+time=1", "+tries=1", NAME, "A"])
+            .output()
+            .unwrap();
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    }
+
+    async fn until(&self, wanted: &str) {
+        let began = Instant::now();
+        loop {
+            let said = self.ask();
+            if said.contains(wanted) {
+                return;
+            }
+            assert!(began.elapsed() < Duration::from_secs(30), "never `{wanted}`: {said}");
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_resolver_answers_no_such_name_and_then_the_truth_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let Some((reload, control)) = Named::reload(dir.path()) else { return };
+    let mut cast = cast(None, &reload).await;
+    // The zone must be there before the resolver starts; an empty one names nothing.
+    let zone = cast.gateway.place.join("rpz.zone");
+    std::fs::write(&zone, noroshi_codec::rpz::zone(1, &std::collections::BTreeMap::new())).unwrap();
+    let named = Named::start(dir.path(), &zone, control);
+    named.until("192.0.2.55").await;
+    cast.gateway.start();
+    let id = cast.approved(Cast::measure(false, 600, 1200)).await;
+    cast.done(&cast.executor, &format!("/measures/{id}/execute"), json!({})).await;
+    cast.until(&id, "active").await;
+    named.until("NXDOMAIN").await;
+    cast.done(&cast.executor, &format!("/measures/{id}/rollback"), json!({ "reason": "over" })).await;
+    cast.until(&id, "ended").await;
+    named.until("192.0.2.55").await;
 }
