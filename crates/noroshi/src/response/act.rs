@@ -357,7 +357,9 @@ async fn vote_once(house: &Arc<House>, ctx: &Ctx, measure: &str, new: &NewVote) 
     let id = measure.to_owned();
     let (roster, votes) =
         house.store.read(move |reader| Ok((read::roster(reader)?, read::votes(reader, &id)?))).await?;
-    let mut counted = read::charter_votes(&votes, &roster);
+    // Votes on an earlier text are void; they must not stand in the way of the same member's vote on this one.
+    let current: Vec<_> = votes.iter().filter(|vote| vote.request == found.request).cloned().collect();
+    let mut counted = read::charter_votes(&current, &roster);
     let member = Party { person: ctx.person.to_string(), org: ctx.org.to_string() };
     counted.push(Vote {
         member: member.clone(),
@@ -378,7 +380,7 @@ async fn vote_once(house: &Arc<House>, ctx: &Ctx, measure: &str, new: &NewVote) 
     // The charter sets aside what does not count; this one is told instead of recorded.
     let against: Vec<_> =
         set_aside.iter().filter(|aside| aside.member == member).map(|aside| aside.finding.clone()).collect();
-    if !against.is_empty() && !votes.iter().any(|vote| vote.request == found.request && vote.member == member.person) {
+    if !against.is_empty() && !current.iter().any(|vote| vote.member == member.person) {
         return Err(refuse("NRS-RESP-0004", StatusCode::CONFLICT, &against).into());
     }
     let decides = matches!(outcome, Outcome::Decided(_));
@@ -386,7 +388,7 @@ async fn vote_once(house: &Arc<House>, ctx: &Ctx, measure: &str, new: &NewVote) 
     match house.door.commit(ctx, change).await {
         Ok(made) => Ok(Some((made.position, decides))),
         Err(CommitFailure::Conflict { .. }) => {
-            let voted = votes.iter().any(|vote| vote.request == found.request && vote.member == member.person);
+            let voted = current.iter().any(|vote| vote.member == member.person);
             if voted { Err(Refusal::new("NRS-RESP-0017", StatusCode::CONFLICT).into()) } else { Ok(None) }
         }
         Err(problem) => Err(problem.into()),
