@@ -34,7 +34,10 @@ struct StepPage {
     step: &'static str,
     stage: &'static str,
     version: u64,
-    saved: bool,
+    /// Where the steps of this draft lie, with a slash at the end; empty while there is no draft.
+    base: String,
+    /// Where the form is sent.
+    action: String,
     steps: Vec<layout::Step>,
     form: FormState,
     fixed_aware: Option<Timestamp>,
@@ -78,7 +81,7 @@ pub(super) async fn new_report(State(house): State<Arc<House>>, visitor: Visitor
     let owner = On { owner: Some(&visitor.ctx.org), sector: visitor.ctx.sector.as_deref(), requester: None };
     house.authoriser.check(&visitor.ctx, Action::IntakeDraft, owner)?;
     let fields = operator_fields(&visitor);
-    let view = View { fields: &fields, step: Step::What, stage: Stage::Initial, version: 0, fixed: None };
+    let view = View { draft: None, fields: &fields, step: Step::What, stage: Stage::Initial, version: 0, fixed: None };
     html(&page(&house, &visitor, &view, &[]))
 }
 
@@ -104,7 +107,7 @@ pub(super) async fn show(State(house): State<Arc<House>>, visitor: Visitor, Path
         Err(absent) => return filed_already(&house, &visitor.ctx, &id).await?.ok_or(absent).map(|address| to(&address)),
     };
     let fixed = fixed_awareness(&house, &visitor.ctx, &draft).await?;
-    let view = View { fields: &draft.fields, step, stage: draft.stage, version: draft.version, fixed };
+    let view = View::of(&draft, step, fixed);
     let wrong = if step == Step::Review { Vec::new() } else { mistakes(&view, visitor.ctx.now, false) };
     html(&page(&house, &visitor, &view, &wrong))
 }
@@ -126,7 +129,7 @@ pub(super) async fn save(State(house): State<Arc<House>>, Path((id, step)): Plac
     let follows = posted.values.get("version").parse::<u64>().unwrap_or(draft.version);
     if follows != draft.version {
         let fixed = fixed_awareness(&house, ctx, &draft).await?;
-        let view = View { fields: &draft.fields, step, stage: draft.stage, version: draft.version, fixed };
+        let view = View::of(&draft, step, fixed);
         let mut page = page(&house, &posted.visitor, &view, &[]);
         let text = page.shell.t("intake-saved-meanwhile");
         page.shell.flash = Some(Flash { tone: Tone::Warn, text, code: "NRS-HOUS-0002".to_owned() });
@@ -143,7 +146,7 @@ fn to(address: &str) -> axum::response::Response {
 async fn go_on(house: &Arc<House>, posted: &Posted, draft: Draft, step: Step) -> Answer {
     let (visitor, values) = (&posted.visitor, &posted.values);
     let fixed = fixed_awareness(house, &visitor.ctx, &draft).await?;
-    let view = View { fields: &draft.fields, step, stage: draft.stage, version: draft.version, fixed };
+    let view = View::of(&draft, step, fixed);
     let here = |step: Step| format!("/intake/drafts/{}/{}", draft.draft, step.id());
     match values.get("go") {
         "save" => Ok(to("/intake?saved=1")),
@@ -210,6 +213,7 @@ async fn fixed_awareness(house: &Arc<House>, ctx: &Ctx, draft: &Draft) -> Answer
 
 /// A draft on a step, as the page needs it.
 struct View<'a> {
+    draft: Option<&'a ReportId>,
     fields: &'a Fields,
     step: Step,
     stage: Stage,
@@ -217,7 +221,16 @@ struct View<'a> {
     fixed: Option<Timestamp>,
 }
 
-impl View<'_> {
+impl<'a> View<'a> {
+    fn of(draft: &'a Draft, step: Step, fixed: Option<Timestamp>) -> Self {
+        let (stage, version) = (draft.stage, draft.version);
+        Self { draft: Some(&draft.draft), fields: &draft.fields, step, stage, version, fixed }
+    }
+
+    fn base(&self) -> String {
+        self.draft.map(|draft| format!("/intake/drafts/{draft}/")).unwrap_or_default()
+    }
+
     fn body(&self) -> (Body, FormState) {
         let mut form = FormState::posted(self.fields.clone()).labelled("intake-field");
         let body = body_of(&mut form, self.stage, self.fields, self.fixed);
@@ -297,7 +310,8 @@ fn page(house: &House, visitor: &Visitor, view: &View<'_>, wrong: &[(String, Fie
         step: view.step.id(),
         stage: view.stage.id(),
         version: view.version,
-        saved: view.version > 0,
+        action: if view.draft.is_some() { format!("{}{}", view.base(), view.step.id()) } else { "/intake/new".to_owned() },
+        base: view.base(),
         steps: steps(words, view),
         fixed_aware: view.fixed,
         events: sections::event_choices(words),
@@ -337,7 +351,7 @@ fn steps(words: Words, view: &View<'_>) -> Vec<layout::Step> {
             std::cmp::Ordering::Greater => StepState::Todo,
         },
         // A draft can be entered anywhere; a report not begun has only its first step.
-        href: if view.version > 0 && step != view.step { step.id().to_owned() } else { String::new() },
+        href: if view.draft.is_some() && step != view.step { format!("{}{}", view.base(), step.id()) } else { String::new() },
     };
     Step::ALL.into_iter().map(step).collect()
 }
@@ -348,7 +362,7 @@ mod tests {
     use crate::web::form::Values;
 
     fn view(fields: &Fields, step: Step) -> View<'_> {
-        View { fields, step, stage: Stage::Initial, version: 1, fixed: None }
+        View { draft: None, fields, step, stage: Stage::Initial, version: 1, fixed: None }
     }
 
     fn fields(text: &[u8], step: Step) -> Fields {

@@ -439,6 +439,7 @@ async fn an_officer_files_on_the_form_without_javascript() {
     let (_, _, list) = officer.go("/intake", None).await;
     let draft = list.split("/intake/drafts/").nth(1).unwrap().split('/').next().unwrap().to_owned();
     let step = |name: &str| format!("/intake/drafts/{draft}/{name}");
+    assert!(page.contains(&format!("action=\"{}\"", step("what"))), "sent again, it goes on with the same draft");
     let (year, month, day) = today();
     let good = [
         ("aware-year", year.as_str()), ("aware-month", &month), ("aware-day", &day), ("aware-hour", "０"), ("aware-minute", "0"),
