@@ -1,1 +1,507 @@
-//! `analyse::read`.
+//! What belongs together, how the damage adds up, and what is said in cases.
+//!
+//! Visibility is decided here: whoever may not read every statutory report gets no report among the items, no
+//! operator's name, and no small cell of the picture; each answer says how much it leaves out.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::Timestamp;
+use noroshi_evidence::observable::Observable;
+use noroshi_insight::campaign::{self, Suggestion};
+use noroshi_insight::correlate::{
+    COMMON_ITEMS_DEFAULT, Common, Group, Item, ItemId, ItemKind, Link, Reason, Strength, correlate,
+};
+use noroshi_insight::picture::{Bucket, Damage, ORGANISATIONS_MIN_DEFAULT, Picture};
+
+use crate::evidence;
+use crate::evidence::read::{Naming, Sees, sees_small_cells};
+use crate::house::House;
+use crate::intake;
+use crate::office::ctx::Ctx;
+use crate::office::id::CaseId;
+use crate::office::people::{self, Org};
+use crate::office::store::{Reader, Row, StoreFailure, Value};
+
+/// Days in Japan begin at this offset from UTC, in hours.
+const JAPAN_HOURS: i8 = 9;
+
+/// How much of the whole a reader may see.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Scope {
+    sees: Sees,
+    small_cells: bool,
+}
+
+impl Scope {
+    /// What `ctx` may see.
+    pub fn of(house: &House, ctx: &Ctx) -> Self {
+        Self { sees: Sees::of(house, ctx), small_cells: sees_small_cells(ctx.hat) }
+    }
+
+    /// True when statutory reports and operators' names are among what is seen.
+    pub const fn reports(self) -> bool {
+        self.sees.reports()
+    }
+
+    /// True when cells of few organisations are shown.
+    pub const fn small_cells(self) -> bool {
+        self.small_cells
+    }
+}
+
+/// Where an item comes from, as in the API: `report`, `sighting`, `partner`.
+pub const fn kind_code(kind: ItemKind) -> &'static str {
+    match kind {
+        ItemKind::Report => "report",
+        ItemKind::Sighting => "sighting",
+        ItemKind::Partner => "partner",
+    }
+}
+
+/// A thing that can be a member of a group or a case.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Member {
+    /// Report or STIX identifier.
+    pub id: String,
+    /// Where it comes from.
+    pub kind: ItemKind,
+    /// The organisation concerned, in Japanese and English; empty when there is none or it is not for this reader.
+    pub org: (String, String),
+    /// Its sector; empty when there is none.
+    pub sector: String,
+    /// The kind of damage of a report, the name of a partner's object; empty for sightings.
+    pub what: String,
+    /// When it happened, was seen or was made.
+    pub time: Option<Timestamp>,
+    /// What it names.
+    pub observables: BTreeSet<Observable>,
+}
+
+impl Member {
+    /// A line that tells what it is, without words of a language.
+    pub fn label(&self) -> String {
+        let first = self.observables.first().map(ToString::to_string).unwrap_or_default();
+        let parts = match self.kind {
+            ItemKind::Report => [self.org.0.as_str(), &self.sector, &self.what],
+            ItemKind::Sighting => [self.org.0.as_str(), &self.sector, &first],
+            ItemKind::Partner => [self.what.as_str(), "", &first],
+        };
+        parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" / ")
+    }
+}
+
+/// Every item a reader may correlate, and how many reports are left out.
+#[derive(Debug, Clone, Default)]
+pub struct Items {
+    /// By identifier.
+    pub members: BTreeMap<String, Member>,
+    items: Vec<Item>,
+    /// Reports that this reader may not see.
+    pub hidden_reports: u64,
+}
+
+/// Reads every report, sighting and partner's object that names something.
+pub fn items(reader: &Reader<'_>, scope: Scope) -> Result<Items, StoreFailure> {
+    let orgs: BTreeMap<String, Org> =
+        people::orgs(reader)?.into_iter().map(|org| (org.org.to_string(), org)).collect();
+    let mut found = Items::default();
+    for report in intake::read::correlation_items(reader)? {
+        if !scope.reports() {
+            found.hidden_reports += 1;
+            continue;
+        }
+        found.add(Member {
+            id: report.report.to_string(),
+            kind: ItemKind::Report,
+            org: names(orgs.get(report.org.as_str())),
+            sector: report.sector,
+            what: report.damage.id().to_owned(),
+            time: Some(report.at),
+            observables: report.observables,
+        }, Some(report.org.as_str()));
+    }
+    let mut seen = BTreeSet::new();
+    for naming in evidence::read::namings(reader)? {
+        let is_sighting = naming.row.kind == "sighting";
+        // One sensor's one sighting is written once for each indicator of the value; here it counts once.
+        if is_sighting && !seen.insert((naming.row.source.clone(), naming.observables.clone(), naming.times)) {
+            continue;
+        }
+        let org = orgs.get(&naming.row.originator).filter(|_| is_sighting);
+        found.add(member(naming, org), org.map(|org| org.org.as_str()));
+    }
+    Ok(found)
+}
+
+fn names(org: Option<&Org>) -> (String, String) {
+    org.map(|org| (org.name_ja.clone(), org.name_en.clone())).unwrap_or_default()
+}
+
+fn member(naming: Naming, org: Option<&Org>) -> Member {
+    let is_sighting = naming.row.kind == "sighting";
+    Member {
+        id: naming.row.id,
+        kind: if is_sighting { ItemKind::Sighting } else { ItemKind::Partner },
+        org: names(org),
+        sector: org.and_then(|org| org.sector.clone()).unwrap_or_default(),
+        what: if is_sighting { String::new() } else { naming.row.name },
+        time: naming.times.map(|(_, last)| last),
+        observables: naming.observables,
+    }
+}
+
+impl Items {
+    fn add(&mut self, member: Member, org: Option<&str>) {
+        self.items.push(Item {
+            id: ItemId::new(member.id.clone()),
+            kind: member.kind,
+            organisation: org.map(Into::into),
+            sector: Some(member.sector.as_str()).filter(|sector| !sector.is_empty()).map(Into::into),
+            time: member.time,
+            observables: member.observables.clone(),
+        });
+        self.members.insert(member.id.clone(), member);
+    }
+}
+
+/// Why members of a group hang together.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Why {
+    /// `same`, `inside` or `near`.
+    pub kind: &'static str,
+    /// What they have in common.
+    pub observable: Observable,
+    /// What lies inside it, when that is the reason.
+    pub inner: Vec<Observable>,
+    /// Whether they name the very same thing.
+    pub strong: bool,
+    /// The members.
+    pub items: Vec<String>,
+}
+
+fn why(link: &Link) -> Why {
+    let (kind, inner) = match &link.reason {
+        Reason::Same { .. } => ("same", Vec::new()),
+        Reason::Inside { inner, .. } => ("inside", inner.clone()),
+        Reason::Near { inner, .. } => ("near", inner.clone()),
+    };
+    Why {
+        kind,
+        observable: link.reason.observable().clone(),
+        inner,
+        strong: link.strength == Strength::Strong,
+        items: link.items.iter().map(|id| id.as_str().to_owned()).collect(),
+    }
+}
+
+/// Items that hang together.
+#[derive(Debug, Clone)]
+pub struct Related {
+    /// Stays the same when younger items join.
+    pub key: String,
+    /// The members, reports first.
+    pub members: Vec<Member>,
+    /// Why, strong reasons first.
+    pub reasons: Vec<Why>,
+    /// When it looks like one campaign: what speaks for it. It never says who.
+    pub campaign: Option<Suggestion>,
+    /// A case that holds one of the members already.
+    pub case: Option<String>,
+}
+
+/// What correlation gives a reader.
+#[derive(Debug, Clone, Default)]
+pub struct Correlated {
+    /// Groups, those that look like a campaign first, then by size.
+    pub groups: Vec<Related>,
+    /// Neighbours in small networks; they join nothing.
+    pub near: Vec<Why>,
+    /// What too many name to mean anything, with the number of items.
+    pub passed: Vec<(Observable, &'static str, usize)>,
+    /// Reports that this reader may not see.
+    pub hidden_reports: u64,
+    /// Items looked at.
+    pub items: usize,
+}
+
+/// Correlates everything the reader may see.
+pub fn correlated(reader: &Reader<'_>, scope: Scope) -> Result<Correlated, StoreFailure> {
+    let found = items(reader, scope)?;
+    let answer = correlate(&found.items, COMMON_ITEMS_DEFAULT);
+    let mut groups = Vec::with_capacity(answer.groups.len());
+    for group in &answer.groups {
+        groups.push(related(reader, group, &found)?);
+    }
+    groups.sort_by_key(|group| {
+        let score = group.campaign.as_ref().map_or(0, |suggestion| suggestion.score);
+        (std::cmp::Reverse(score), std::cmp::Reverse(group.members.len()), group.key.clone())
+    });
+    let passed = answer.passed.into_iter().map(|one| {
+        let why = match one.why {
+            Common::Frequent => "frequent",
+            Common::Local => "local",
+        };
+        (one.observable, why, one.items)
+    });
+    Ok(Correlated {
+        groups,
+        near: answer.near.iter().map(why).collect(),
+        passed: passed.collect(),
+        hidden_reports: found.hidden_reports,
+        items: found.items.len(),
+    })
+}
+
+fn related(reader: &Reader<'_>, group: &Group, found: &Items) -> Result<Related, StoreFailure> {
+    let mut members: Vec<Member> =
+        group.members.iter().filter_map(|id| found.members.get(id.as_str())).cloned().collect();
+    members.sort_by_key(|member| (member.kind, member.time, member.id.clone()));
+    let mut case = None;
+    for member in &members {
+        if case.is_none() {
+            case = reader.first(
+                "SELECT case_id FROM analyse_member WHERE item = $1 AND removed_at IS NULL ORDER BY case_id LIMIT 1",
+                &[Value::from(&member.id)],
+                |row| row.text(0),
+            )?;
+        }
+    }
+    Ok(Related {
+        key: group.key.as_str().to_owned(),
+        members,
+        reasons: group.links.iter().map(why).collect(),
+        campaign: campaign::suggest(group, &found.items).ok(),
+        case,
+    })
+}
+
+/// The picture as a reader may see it.
+#[derive(Debug, Clone)]
+pub struct Seen {
+    /// The table.
+    pub picture: Picture,
+    /// Cells left out because they would name their few organisations.
+    pub withheld: usize,
+    /// Fewest organisations of a cell that is shown; 1 when all are.
+    pub organisations_min: usize,
+    /// Reports it was made from.
+    pub reports: usize,
+    /// The time of the latest of them.
+    pub latest: Option<Timestamp>,
+}
+
+/// Adds up the damage of all reports. Small cells vanish for those who may not see single operators.
+pub fn picture(reader: &Reader<'_>, scope: Scope) -> Result<Seen, StoreFailure> {
+    let reports = intake::read::correlation_items(reader)?;
+    let damages: Vec<Damage> = reports
+        .iter()
+        .map(|report| Damage {
+            sector: report.sector.as_str().into(),
+            kind: report.damage.id().into(),
+            at: report.at,
+            organisation: report.org.as_str().into(),
+            service_minutes: report.stop_minutes.unwrap_or(0),
+            persons_affected: report.persons.unwrap_or(0),
+            loss_yen: report.loss_yen.unwrap_or(0),
+        })
+        .collect();
+    // One size of time only for those who get a thinned table: two could be subtracted from each other.
+    let whole = Picture::of(&damages, Bucket::Day, jiff::tz::offset(JAPAN_HOURS));
+    let latest = reports.iter().map(|report| report.at).max();
+    let (picture, withheld, organisations_min) = if scope.small_cells {
+        (whole, 0, 1)
+    } else {
+        let (picture, withheld) = whole.without_small_cells(ORGANISATIONS_MIN_DEFAULT);
+        (picture, withheld, ORGANISATIONS_MIN_DEFAULT)
+    };
+    Ok(Seen { picture, withheld, organisations_min, reports: reports.len(), latest })
+}
+
+/// A case in a list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CaseRow {
+    /// Its identifier.
+    pub id: String,
+    /// Its title.
+    pub title: String,
+    /// What it is about.
+    pub summary: String,
+    /// `open`.
+    pub state: String,
+    /// The group it was opened from.
+    pub group_key: Option<String>,
+    /// When it was opened.
+    pub opened_at: Timestamp,
+    /// Members now.
+    pub members: u64,
+    /// Notes.
+    pub notes: u64,
+}
+
+const CASE: &str = "SELECT c.case_id, c.title, c.summary, c.state, c.group_key, c.opened_at, \
+     (SELECT COUNT(*) FROM analyse_member m WHERE m.case_id = c.case_id AND m.removed_at IS NULL), \
+     (SELECT COUNT(*) FROM analyse_note n WHERE n.case_id = c.case_id) FROM analyse_case c";
+
+fn case_row(row: &Row<'_, '_>) -> Result<CaseRow, StoreFailure> {
+    Ok(CaseRow {
+        id: row.text(0)?,
+        title: row.text(1)?,
+        summary: row.text(2)?,
+        state: row.text(3)?,
+        group_key: row.text_or_none(4)?,
+        opened_at: row.time(5)?,
+        members: row.count(6)?,
+        notes: row.count(7)?,
+    })
+}
+
+/// Cases before `before` (an identifier; empty for the first page), newest first, at most `limit`.
+pub fn cases(reader: &Reader<'_>, before: &str, limit: u32) -> Result<Vec<CaseRow>, StoreFailure> {
+    let sql = format!("{CASE} WHERE ($1 = '' OR c.case_id < $1) ORDER BY c.case_id DESC LIMIT $2");
+    reader.all(&sql, &[Value::from(before), Value::Int(i64::from(limit))], case_row)
+}
+
+/// One case without what is in it.
+pub fn case_head(reader: &Reader<'_>, case: &CaseId) -> Result<Option<CaseRow>, StoreFailure> {
+    reader.first(&format!("{CASE} WHERE c.case_id = $1"), &[Value::from(case)], case_row)
+}
+
+/// A note in a case.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Note {
+    /// When it was written.
+    pub at: Timestamp,
+    /// The organisation of the writer, in Japanese and English.
+    pub org: (String, String),
+    /// The hat of the writer.
+    pub hat: String,
+    /// What it says.
+    pub text: String,
+}
+
+/// Something that happened to a case or in what it is about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Event {
+    /// When.
+    pub at: Timestamp,
+    /// `case.open`, `case.note`, `case.add`, `case.remove`, or `report`, `sighting`, `partner` for a member's own time.
+    pub kind: String,
+    /// What it was about: a member's label, or words.
+    pub text: String,
+    /// Index of the leaf, for what happened to the case.
+    pub position: Option<u64>,
+}
+
+/// A case with everything in it that the reader may see.
+#[derive(Debug, Clone)]
+pub struct Case {
+    /// Its head.
+    pub row: CaseRow,
+    /// Members, reports first. Operators' names are empty for those who may not see them.
+    pub members: Vec<Member>,
+    /// Members that are gone, or not for this reader.
+    pub hidden: u64,
+    /// Members taken out, with the reason.
+    pub removed: Vec<(String, String)>,
+    /// Notes, oldest first.
+    pub notes: Vec<Note>,
+    /// What happened, newest first.
+    pub timeline: Vec<Event>,
+    /// What members name, with how many of them do; most first.
+    pub observables: Vec<(Observable, usize)>,
+    /// Why members hang together.
+    pub reasons: Vec<Why>,
+}
+
+/// The identifiers of the members of a case now.
+pub fn member_ids(reader: &Reader<'_>, case: &CaseId) -> Result<Vec<String>, StoreFailure> {
+    reader.all(
+        "SELECT item FROM analyse_member WHERE case_id = $1 AND removed_at IS NULL ORDER BY kind, item",
+        &[Value::from(case)],
+        |row| row.text(0),
+    )
+}
+
+/// The STIX identifiers of everything of a case that is in the evidence graph: its sightings and partners' objects,
+/// and what its reports put there. For the release gate, which judges each of them.
+pub fn case_objects(reader: &Reader<'_>, case: &CaseId) -> Result<Vec<String>, StoreFailure> {
+    let mut found = Vec::new();
+    for id in member_ids(reader, case)? {
+        if id.contains("--") {
+            found.push(id);
+            continue;
+        }
+        let source = format!("{}{id}", evidence::rows::FROM_REPORTS);
+        found.extend(evidence::read::by_source(reader, Sees::ALL, &source)?.into_iter().map(|row| row.id));
+    }
+    Ok(found)
+}
+
+/// One case, as far as the reader may see it. Whoever reads the case sees its reports as members (the case is joint),
+/// but operators' names only with the right to reports.
+pub fn case(reader: &Reader<'_>, scope: Scope, case: &CaseId) -> Result<Option<Case>, StoreFailure> {
+    let Some(row) = case_head(reader, case)? else { return Ok(None) };
+    let all = items(reader, Scope { sees: Sees::ALL, small_cells: true })?;
+    let ids = member_ids(reader, case)?;
+    let mut members: Vec<Member> = ids.iter().filter_map(|id| all.members.get(id)).cloned().collect();
+    let hidden = ids.len().saturating_sub(members.len()) as u64;
+    if !scope.reports() {
+        for member in members.iter_mut().filter(|member| member.kind != ItemKind::Partner) {
+            member.org = (String::new(), String::new());
+        }
+    }
+    members.sort_by_key(|member| (member.kind, member.time, member.id.clone()));
+    let wanted: BTreeSet<&str> = members.iter().map(|member| member.id.as_str()).collect();
+    let own: Vec<Item> = all.items.iter().filter(|item| wanted.contains(item.id.as_str())).cloned().collect();
+    let answer = correlate(&own, COMMON_ITEMS_DEFAULT);
+    let reasons = answer.groups.iter().flat_map(|group| group.links.iter().map(why)).collect();
+    let mut counted: BTreeMap<Observable, usize> = BTreeMap::new();
+    for observable in members.iter().flat_map(|member| &member.observables) {
+        *counted.entry(observable.clone()).or_default() += 1;
+    }
+    let mut observables: Vec<(Observable, usize)> = counted.into_iter().collect();
+    observables.sort_by_key(|(observable, count)| (std::cmp::Reverse(*count), observable.clone()));
+    let removed = reader.all(
+        "SELECT item, removed_why FROM analyse_member WHERE case_id = $1 AND removed_at IS NOT NULL ORDER BY removed_at",
+        &[Value::from(case)],
+        |row| Ok((row.text(0)?, row.text_or_none(1)?.unwrap_or_default())),
+    )?;
+    let notes = notes(reader, case)?;
+    let timeline = timeline(reader, case, &members)?;
+    Ok(Some(Case { row, members, hidden, removed, notes, timeline, observables, reasons }))
+}
+
+fn notes(reader: &Reader<'_>, case: &CaseId) -> Result<Vec<Note>, StoreFailure> {
+    reader.all(
+        "SELECT n.at, COALESCE(o.name_ja, n.org), COALESCE(o.name_en, n.org), n.hat, n.text FROM analyse_note n \
+         LEFT JOIN office_org o ON o.org = n.org WHERE n.case_id = $1 ORDER BY n.at, n.note",
+        &[Value::from(case)],
+        |row| {
+            Ok(Note { at: row.time(0)?, org: (row.text(1)?, row.text(2)?), hat: row.text(3)?, text: row.text(4)? })
+        },
+    )
+}
+
+fn timeline(reader: &Reader<'_>, case: &CaseId, members: &[Member]) -> Result<Vec<Event>, StoreFailure> {
+    let mut events = reader.all(
+        "SELECT at, command, payload, position FROM office_audit WHERE subject = $1 AND command LIKE 'case.%' \
+         ORDER BY position",
+        &[Value::from(case)],
+        |row| {
+            let payload: serde_json::Value = row.json(2)?;
+            let said = |name: &str| payload.get(name).and_then(serde_json::Value::as_str).map(ToOwned::to_owned);
+            Ok(Event {
+                at: row.time(0)?,
+                kind: row.text(1)?,
+                text: said("why").or_else(|| said("title")).unwrap_or_default(),
+                position: Some(row.count(3)?),
+            })
+        },
+    )?;
+    events.extend(members.iter().filter_map(|member| {
+        let kind = kind_code(member.kind).to_owned();
+        Some(Event { at: member.time?, kind, text: member.label(), position: None })
+    }));
+    events.sort_by_key(|event| (std::cmp::Reverse(event.at), std::cmp::Reverse(event.position)));
+    Ok(events)
+}

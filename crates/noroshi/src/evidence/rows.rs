@@ -83,6 +83,14 @@ const INSERT_OBSERVABLE: &str = "INSERT INTO evidence_observable (kind, value, i
 const INSERT_WORDS: &str = "INSERT OR REPLACE INTO evidence_search (rowid, words) \
      SELECT seq, $3 FROM evidence_object WHERE id = $1 AND modified = $2";
 
+/// The write that says that `item` names `observable`, where its own text does not (a sighting of one of several
+/// values of an indicator).
+pub fn insert_naming(item: &str, observable: &Observable) -> Write {
+    let params =
+        vec![Value::from(observable.stix_type()), Value::from(observable.to_string()), Value::from(item)];
+    Write::new(INSERT_OBSERVABLE, params)
+}
+
 fn insert_object(new: &NewObject, now: Timestamp, writes: &mut Vec<Write>) {
     let (object, head) = (&new.object, new.object.head());
     let (id, modified) = (head.id.as_str(), version_key(object));
@@ -120,12 +128,7 @@ fn insert_object(new: &NewObject, now: Timestamp, writes: &mut Vec<Write>) {
         writes.push(Write::new(INSERT_EDGE, params));
     }
     for observable in observables(object) {
-        let params = vec![
-            Value::from(observable.stix_type()),
-            Value::from(observable.to_string()),
-            Value::from(id),
-        ];
-        writes.push(Write::new(INSERT_OBSERVABLE, params));
+        writes.push(insert_naming(id, &observable));
     }
     // Edges are found from their ends; indexing their words would only bury the ends.
     if head.family != Family::Relationship {

@@ -89,8 +89,8 @@ pub async fn submit(house: &Arc<House>, ctx: &Ctx, submission: Submission) -> An
                 .into());
         }
         continues(&submission.certificate, found.chain.as_ref())?;
-        let into_graph = found.sightings;
-        let change = change(ctx, &submission, digest, found.objects, into_graph)?;
+        let into_graph = found.added.saw.len() as u64;
+        let change = change(ctx, &submission, digest, &found.added)?;
         match house.door.commit(ctx, change).await {
             Ok(done) => {
                 return Ok(Accepted { id: digest.to_string(), position: done.position, into_graph, again: false });
@@ -150,8 +150,15 @@ fn continues(certificate: &Certificate, chain: Option<&Chain>) -> Result<(), Ref
 struct Standing {
     same_number: Option<read::Taken>,
     chain: Option<Chain>,
+    added: Added,
+}
+
+/// What a submission adds to the graph.
+#[derive(Default)]
+struct Added {
     objects: Vec<NewObject>,
-    sightings: u64,
+    /// What each sighting saw: its indicator may name more than that.
+    saw: Vec<(StixId, Observable)>,
 }
 
 fn standing(
@@ -168,12 +175,8 @@ fn standing(
         &[Value::from(org), Value::from(&sensor)],
         |row| Ok((row.count(0)?, row.text(1)?)),
     )?;
-    let (objects, sightings) = if same_number.is_none() {
-        graph(reader, submission, org, now)?
-    } else {
-        (Vec::new(), 0)
-    };
-    Ok(Standing { same_number, chain, objects, sightings })
+    let added = if same_number.is_none() { graph(reader, submission, org, now)? } else { Added::default() };
+    Ok(Standing { same_number, chain, added })
 }
 
 /// A name that follows from what it names, so that the same thing has the same name each time (RFC 9562 version 8).
@@ -189,13 +192,13 @@ pub fn identity_of(org: &OrgId) -> Result<StixId, noroshi_evidence::id::ParseId>
     StixId::new("identity", uuid_of(&["noroshi/identity/v1", org.as_str()]))
 }
 
-/// The objects that a submission adds, and how many of them are sightings.
+/// The sightings of indicators that a submission adds, and the operator's identity with the first of them.
 fn graph(
     reader: &Reader<'_>,
     submission: &Submission,
     org: &OrgId,
     now: Timestamp,
-) -> Result<(Vec<NewObject>, u64), StoreFailure> {
+) -> Result<Added, StoreFailure> {
     let damaged = |problem: &dyn std::fmt::Display| StoreFailure::Damaged(format!("an object to make: {problem}"));
     let who = identity_of(org).map_err(|problem| damaged(&problem))?;
     let digest = submission.certificate.digest().map_err(|problem| damaged(&problem))?.to_string();
@@ -208,7 +211,7 @@ fn graph(
         originator: org.to_string(),
         source: format!("sift:{org}/{sensor}"),
     };
-    let mut objects = Vec::new();
+    let mut added = Added::default();
     let mut done = BTreeSet::new();
     for seen in &submission.sightings {
         let Ok(observable) = Observable::parse(seen.value.trim_start_matches('=')) else { continue };
@@ -230,17 +233,17 @@ fn graph(
                 count: Some(seen.count),
             };
             let object = build::sighting(&common, &what).map_err(|problem| damaged(&problem))?;
+            added.saw.push((object.id().clone(), observable.clone()));
             // Telemetry is communications: what stems from it is held in the strictest class.
-            objects.push(new(object, LegalClass::Cia));
+            added.objects.push(new(object, LegalClass::Cia));
         }
     }
-    let sightings = objects.len() as u64;
-    if sightings > 0 && crate::evidence::read::brief(reader, Sees::ALL, who.as_str())?.is_none() {
+    if !added.saw.is_empty() && crate::evidence::read::brief(reader, Sees::ALL, who.as_str())?.is_none() {
         let org = people::find_org(reader, org)?;
         let object = identity(&who, org.as_ref(), now, &marking).map_err(|problem| damaged(&problem))?;
-        objects.push(new(object, LegalClass::CiaN));
+        added.objects.push(new(object, LegalClass::CiaN));
     }
-    Ok((objects, sightings))
+    Ok(added)
 }
 
 fn identity(
@@ -265,9 +268,9 @@ fn change(
     ctx: &Ctx,
     submission: &Submission,
     digest: noroshi_sift::digest::Digest,
-    objects: Vec<NewObject>,
-    into_graph: u64,
+    added: &Added,
 ) -> Answer<Change> {
+    let into_graph = added.saw.len() as u64;
     let Certificate { sensor, mode, sequence, previous, tally, .. } = &submission.certificate;
     let broken = |problem: serde_json::Error| Failure::Broken(Box::new(problem));
     let text = serde_json_canonicalizer::to_string(&submission.certificate).map_err(broken)?;
@@ -320,7 +323,8 @@ fn change(
             Value::from(ctx.now),
         ],
     ));
-    change.writes.extend(rows::insert_objects(&objects, ctx.now));
+    change.writes.extend(rows::insert_objects(&added.objects, ctx.now));
+    change.writes.extend(added.saw.iter().map(|(id, what)| rows::insert_naming(id.as_str(), what)));
     Ok(change)
 }
 

@@ -8,10 +8,13 @@
     reason = "helpers of tests: what is not as expected ends the test"
 )]
 
+mod analyse;
 mod commit;
+mod evidence;
 mod house;
 mod kill;
 mod intake;
 mod office;
 mod oversight;
 mod response;
+mod sift;

@@ -1,0 +1,194 @@
+//! Selection: content has no way out of the command, and the platform takes only an unbroken chain.
+
+use std::path::Path;
+use std::process::{Command, Output};
+
+use noroshi_charter::hat::Hat;
+use serde_json::{Value, json};
+
+use crate::evidence::{bundle, import, indicator};
+use crate::house::{Someone, TestHouse, ask};
+
+const MARKER: &str = "PLANTED-e7a1-CONTENT";
+const CREATED: &str = "2026-11-01T00:00:00.000Z";
+
+fn noroshi(arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_noroshi")).args(arguments).output().unwrap()
+}
+
+fn run(dir: &Path, list: &str, more: &[&str], input: &Path) -> Output {
+    let selectors = dir.join("selectors.txt");
+    std::fs::write(&selectors, list).unwrap();
+    let mut all = vec![
+        "sift", "run", "--mode", "own-network", "--retention-days", "30", "--format", "json", "--own-network",
+        "192.0.2.0/24", "--sensor", "sensor-1", "--selectors",
+    ];
+    let (selectors, out) = (selectors.display().to_string(), dir.join("out").display().to_string());
+    all.extend([selectors.as_str(), "--out", out.as_str()]);
+    all.extend(more);
+    let input = input.display().to_string();
+    all.push(&input);
+    noroshi(&all)
+}
+
+/// Five EVE records of our network, one of them selected, every one carrying planted content; the last one is cut off.
+fn telemetry() -> String {
+    let mut text = String::new();
+    for (number, remote) in ["203.0.113.77", "198.51.100.1", "198.51.100.2", "198.51.100.3"].iter().enumerate() {
+        let event = json!({
+            "timestamp": format!("2026-11-20T00:00:0{number}.000000+0000"), "flow_id": number, "event_type": "http",
+            "src_ip": "192.0.2.10", "src_port": 50000, "dest_ip": remote, "dest_port": 80, "proto": "TCP",
+            "http": { "hostname": format!("{MARKER}.example"), "url": format!("/{MARKER}"), "http_user_agent": MARKER,
+                "http_refer": MARKER }, "payload_printable": MARKER, "x": { "y": [MARKER] },
+        });
+        text.push_str(&format!("{event}\n"));
+    }
+    text.push_str(&format!("{{\"timestamp\":\"2026-11-20T00:00:09Z\",\"event_type\":\"http\",\"payload\":\"{MARKER}"));
+    text
+}
+
+fn every_byte_below(dir: &Path, bytes: &mut Vec<u8>) {
+    for entry in std::fs::read_dir(dir).unwrap() {
+        let path = entry.unwrap().path();
+        bytes.extend_from_slice(path.display().to_string().as_bytes());
+        if path.is_dir() {
+            every_byte_below(&path, bytes);
+        } else {
+            bytes.extend(std::fs::read(&path).unwrap());
+        }
+    }
+}
+
+#[test]
+fn planted_content_is_nowhere_in_what_is_written_or_said() {
+    let dir = tempfile::tempdir().unwrap();
+    let input = dir.path().join("eve.json");
+    std::fs::write(&input, telemetry()).unwrap();
+    let output = run(dir.path(), "203.0.113.77\n", &[], &input);
+    let summary: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!((&summary["counts"]["seen"], &summary["counts"]["kept"]), (&json!(5), &json!(1)), "{summary}");
+    assert_eq!(summary["counts"]["errors"], 1, "the record that was cut off is counted");
+    assert_eq!(output.status.code(), Some(1), "and told by the exit status");
+    let mut written = [output.stdout, output.stderr].concat();
+    assert!(String::from_utf8_lossy(&written).contains("NRS-SIFT-01"), "the code of the unreadable record is said");
+    every_byte_below(&dir.path().join("out"), &mut written);
+    assert!(written.windows(12).any(|bytes| bytes == b"203.0.113.77"), "the selector that matched is there");
+    for needle in [MARKER.as_bytes(), b"PLANTED", &MARKER.to_lowercase().into_bytes()] {
+        assert!(!written.windows(needle.len()).any(|bytes| bytes == needle), "content came out");
+    }
+}
+
+#[test]
+fn certificates_of_a_folder_are_a_chain() {
+    let dir = tempfile::tempdir().unwrap();
+    let input = dir.path().join("eve.json");
+    std::fs::write(&input, telemetry()).unwrap();
+    for sequence in 0..3 {
+        let output = run(dir.path(), "203.0.113.77\n", &[], &input);
+        let summary: Value = serde_json::from_slice(&output.stdout).unwrap();
+        assert_eq!(summary["sequence"], sequence, "{summary}");
+    }
+    let read = |number: u64| -> noroshi_sift::certificate::Certificate {
+        let path = dir.path().join("out").join(format!("certificate-{number}.json"));
+        serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap()
+    };
+    assert!(read(1).follows(&read(0)) && read(2).follows(&read(1)) && read(2).balances());
+}
+
+#[test]
+fn statutory_modes_are_locked_and_leave_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let input = dir.path().join("eve.json");
+    std::fs::write(&input, telemetry()).unwrap();
+    std::fs::write(dir.path().join("selectors.txt"), "203.0.113.77\n").unwrap();
+    let (list, out) = (dir.path().join("selectors.txt"), dir.path().join("out"));
+    for mode in ["party-agreement", "foreign-to-foreign", "foreign-to-domestic", "domestic-to-foreign"] {
+        let output = noroshi(&[
+            "sift", "run", "--mode", mode, "--retention-days", "30", "--own-network", "192.0.2.0/24", "--selectors",
+            &list.display().to_string(), "--out", &out.display().to_string(), &input.display().to_string(),
+        ]);
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(2), "{said}");
+        assert!(said.contains("NRS-SIFT-0001") && said.contains("Act No. 42 of 2025"), "{said}");
+        assert!(!out.try_exists().unwrap(), "nothing was even opened");
+    }
+}
+
+async fn selectors(test: &TestHouse, who: &Someone) -> String {
+    let (status, text) = ask("GET", test.url("/api/v1/sift/selectors"), &who.token, None).await;
+    assert_eq!(status, 200, "{text}");
+    text.as_str().unwrap().to_owned()
+}
+
+#[tokio::test]
+async fn what_a_sensor_saw_reaches_the_graph_and_its_chain_the_log() {
+    let test = TestHouse::open().await;
+    let office = test.org("office", "office", None).await;
+    let analyst = test.person("analyst", &office, Hat::CaoAnalyst).await;
+    let operator = test.org("operator", "operator", Some("energy")).await;
+    let sensor = test.person("sensor-1", &operator, Hat::OperatorSensor).await;
+    let mut ended = indicator(9, "[ipv4-addr:value = '203.0.113.9']", CREATED);
+    ended["valid_until"] = json!("2026-11-02T00:00:00.000Z");
+    let wanted = indicator(1, "[ipv4-addr:value = '203.0.113.77']", CREATED);
+    import(&test, &analyst, bundle(&[wanted, ended])).await;
+    let list = selectors(&test, &sensor).await;
+    assert!(list.contains("203.0.113.77") && !list.contains("203.0.113.9\n"), "what has ended is not looked for: {list}");
+
+    let dir = tempfile::tempdir().unwrap();
+    let input = dir.path().join("eve.json");
+    std::fs::write(&input, telemetry()).unwrap();
+    run(dir.path(), &list, &[], &input);
+    run(dir.path(), &list, &[], &input);
+    std::fs::write(dir.path().join("token"), &sensor.token).unwrap();
+    let (to, token, out) = (test.url(""), dir.path().join("token"), dir.path().join("out"));
+    let submit = move || {
+        noroshi(&[
+            "sift", "submit", "--format", "json", "--to", &to, "--token-file", &token.display().to_string(),
+            &out.display().to_string(),
+        ])
+    };
+    let output = tokio::task::spawn_blocking(submit).await.unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let sent: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(sent["submitted"].as_array().unwrap().len(), 2, "{sent}");
+
+    let (status, page) = ask("GET", test.url("/api/v1/sift/certificates"), &analyst.token, None).await;
+    assert_eq!((status, page["items"].as_array().unwrap().len()), (200, 2), "{page}");
+    assert_eq!(page["items"][0]["into_graph"], 1, "{page}");
+    let (_, seen) = ask("GET", test.url("/api/v1/evidence/objects?type=sighting"), &analyst.token, None).await;
+    assert_eq!(seen["items"].as_array().unwrap().len(), 2, "{seen}");
+    assert_eq!(seen["items"][0]["class"], "CIA", "what stems from communications is marked so");
+    chain_is_guarded(&test, &sensor, dir.path()).await;
+}
+
+async fn chain_is_guarded(test: &TestHouse, sensor: &Someone, dir: &Path) {
+    let read = |name: &str| -> Value {
+        serde_json::from_slice(&std::fs::read(dir.join("out").join(name)).unwrap()).unwrap()
+    };
+    let url = || test.url("/api/v1/sift/certificates");
+    let (first, sightings) = (read("certificate-0.json"), read("sightings/0.json"));
+    let whole = json!({ "certificate": first, "sightings": sightings });
+    let (status, again) = ask("POST", url(), &sensor.token, Some(whole)).await;
+    assert_eq!(status, 200, "the same one again changes nothing: {again}");
+    let refuse = async |change: &dyn Fn(&mut Value), status: u16, code: &str| {
+        let mut certificate = read("certificate-1.json");
+        change(&mut certificate);
+        let body = json!({ "certificate": certificate, "sightings": [] });
+        let (found, said) = ask("POST", url(), &sensor.token, Some(body)).await;
+        assert_eq!((found, said["code"].as_str()), (status, Some(code)), "{said}");
+    };
+    refuse(&|it| it["tally"]["seen"] = json!(6), 422, "NRS-SIFT-0301").await;
+    refuse(&|it| it["sequence"] = json!(7), 409, "NRS-SIFT-0304").await;
+    refuse(&|it| it["retention_days"] = json!(31), 409, "NRS-SIFT-0303").await;
+    refuse(
+        &|it| {
+            it["sequence"] = json!(2);
+            it["previous"] = json!("00".repeat(32));
+        },
+        409,
+        "NRS-SIFT-0303",
+    )
+    .await;
+    refuse(&|it| it["finished_at"] = json!("2039-01-01T00:00:00Z"), 422, "NRS-SIFT-0302").await;
+    refuse(&|it| it["mode"] = json!("foreign-to-foreign"), 403, "NRS-SIFT-0001").await;
+}
