@@ -2,5 +2,6 @@
 
 pub mod act;
 pub mod api;
+mod graph;
 pub mod pages;
 pub mod read;
