@@ -149,7 +149,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn pieces_lie_inside_the_balance_and_what_exists_is_seen(counts in [0..u64::MAX / 8; 5].prop_map(|c| c)) {
+        fn pieces_lie_inside_the_balance_and_what_exists_is_seen(counts in proptest::array::uniform5(0..u64::MAX / 8)) {
             let pieces = pieces(Words::new(Lang::En), counts);
             for (piece, count) in pieces.iter().zip(counts) {
                 prop_assert!(piece.x + piece.width <= WIDTH);
