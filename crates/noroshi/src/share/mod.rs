@@ -2,6 +2,7 @@
 
 pub mod act;
 pub mod api;
+pub mod gate;
 pub mod pages;
 pub mod read;
 pub mod taxii;
