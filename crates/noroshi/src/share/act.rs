@@ -247,14 +247,13 @@ pub async fn preview(house: &Arc<House>, ctx: &Ctx, wish: &Wish) -> Answer<Previ
     may_release(house, ctx)?;
     let wish = wish.clone();
     let now = ctx.now;
-    let sees = crate::evidence::read::Sees::ALL;
     let found = house
         .store
         .read(move |reader| {
             let Some(collection) = read::collection(reader, &wish.collection)? else { return Ok(Err(Missing::Collection)) };
             let mut ids = wish.objects;
             if let Some(case) = &wish.case {
-                let Some(members) = read::of_case(reader, sees, case)? else { return Ok(Err(Missing::Case)) };
+                let Some(members) = read::of_case(reader, case)? else { return Ok(Err(Missing::Case)) };
                 ids.extend(members);
             }
             if let Err(refused) = named(&ids) {

@@ -13,7 +13,9 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::gate::{self, Candidate, Filter, Node, Reason, Recipient};
+use crate::analyse::read as analyse;
 use crate::evidence::rows::tlp_of;
+use crate::office::id::CaseId;
 use crate::office::people::{self, Org};
 use crate::office::store::{Reader, Row, StoreFailure, Value};
 
@@ -277,6 +279,17 @@ fn settle(
     }
     let leaving = gate::settle(&nodes);
     Ok(Settled { leaving, nodes })
+}
+
+/// The indicators of a joint case; `None` when there is no such case. What a case holds beyond them (incidents,
+/// sightings) speaks of victims and is released by name only.
+pub fn of_case(reader: &Reader<'_>, case: &str) -> Result<Option<Vec<String>>, StoreFailure> {
+    let Some(case) = CaseId::parse(case) else { return Ok(None) };
+    if analyse::case_head(reader, &case)?.is_none() {
+        return Ok(None);
+    }
+    let objects = analyse::case_objects(reader, &case)?;
+    Ok(Some(objects.into_iter().filter(|id| id.starts_with("indicator--")).collect()))
 }
 
 // ---- the preview ----------------------------------------------------------------------------------------------

@@ -44,6 +44,11 @@ impl Values {
         values.iter().map(|value| value.trim()).filter(|value| !value.is_empty()).collect()
     }
 
+    /// The name of every field.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.0.keys().map(String::as_str)
+    }
+
     /// Sets a field, for re-showing a form.
     pub fn set(&mut self, field: &str, value: impl Into<String>) {
         self.0.insert(field.to_owned(), vec![value.into()]);
