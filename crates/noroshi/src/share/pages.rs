@@ -295,9 +295,11 @@ struct PreviewPage {
     row: CollectionRow,
     partner: Option<PartnerRow>,
     passes: Vec<PassRow>,
-    hidden: usize,
+    hidden: String,
     fresh: usize,
-    bytes: usize,
+    total: String,
+    confirm: String,
+    action: String,
     stays: Vec<StayRow>,
     digest: String,
     objects: String,
@@ -337,17 +339,27 @@ async fn preview(State(house): State<Arc<House>>, Path(id): Path<String>, posted
             already: one.already,
         }
     });
+    let count = |key: &str, n: usize| shell.tv(key, &[("n", shell.n(n).into())]);
+    let fresh = judged.passes.iter().filter(|one| !one.already).count();
+    let over = judged.passes.len().saturating_sub(SHOWN_OBJECTS_MAX);
+    let bytes: usize = judged.passes.iter().map(|one| one.candidate.object.text().len()).sum();
+    let row = CollectionRow::new(&judged.collection, &partners, &shell);
     page::html(&PreviewPage {
         crumbs: vec![
             Link { href: "/share".to_owned(), label: shell.t("share-title") },
             Link { href: format!("/share/collections/{id}"), label: judged.collection.title.clone() },
         ],
-        row: CollectionRow::new(&judged.collection, &partners, &shell),
+        confirm: shell.tv(
+            "share-confirm",
+            &[("n", shell.n(fresh).into()), ("partner", row.partner.as_str().into())],
+        ),
+        action: if fresh == 0 { shell.t("share-record") } else { count("share-do-release", fresh) },
+        hidden: if over == 0 { String::new() } else { count("share-hidden", over) },
+        total: shell.tv("share-bytes", &[("bytes", shell.n(bytes).into())]),
+        fresh,
+        row,
         partner: partner.map(|partner| PartnerRow::new(partner, &shell)),
         passes: passes.collect(),
-        hidden: judged.passes.len().saturating_sub(SHOWN_OBJECTS_MAX),
-        fresh: judged.passes.iter().filter(|one| !one.already).count(),
-        bytes: judged.passes.iter().map(|one| one.candidate.object.text().len()).sum(),
         stays: stay_rows(&judged.stays, &shell),
         digest: act::digest_of(&judged.passes).to_string(),
         objects: wish.objects.join(" "),

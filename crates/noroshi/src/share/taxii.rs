@@ -52,9 +52,9 @@ pub fn routes() -> Router<Arc<House>> {
     let mut router = Router::new();
     for (path, place) in places {
         for path in [path.to_owned(), format!("{path}/")] {
-            router = router.route(&path, get(move |state, caller, headers, query| {
-                answer(state, caller, headers, query, place.clone())
-            }));
+            let place = place.clone();
+            let handler = move |state, caller, headers, query| answer(state, caller, headers, query, place.clone());
+            router = router.route(&path, get(handler));
         }
     }
     let below = "/taxii2/root/collections/{collection}";
