@@ -15,7 +15,7 @@ CREATE TABLE share_collection (
   title      TEXT NOT NULL,
   types      TEXT NOT NULL,          -- STIX types that may stand in it, JSON list; empty for all
   tlp_max    TEXT NOT NULL,          -- the ceiling, whatever a single object allows
-  last_added TEXT NOT NULL,          -- grows strictly; also the guard against two releases at once
+  last_added BIGINT NOT NULL,        -- microseconds since 1970; grows strictly with each object added
   created_at TEXT NOT NULL
 );
 CREATE INDEX share_collection_partner ON share_collection (partner);
@@ -32,7 +32,7 @@ CREATE INDEX share_release_collection ON share_release (collection, at);
 -- One version of one object in one collection. What is served is the text this digest names, or nothing.
 CREATE TABLE share_item (
   collection TEXT NOT NULL REFERENCES share_collection (collection),
-  added      TEXT NOT NULL,          -- six fraction digits, strictly increasing in a collection
+  added      BIGINT NOT NULL,        -- microseconds since 1970, strictly increasing in a collection
   id         TEXT NOT NULL,
   modified   TEXT NOT NULL,
   digest     TEXT NOT NULL,

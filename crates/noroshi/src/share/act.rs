@@ -30,7 +30,7 @@ pub const TITLE_CHARS_MAX: usize = 120;
 pub const FINDING_DAYS_MAX: i64 = 366 * 3;
 /// Types one collection may name.
 const TYPES_MAX: usize = 64;
-/// How often a release is tried again when another one was faster.
+/// How often a release is judged again when another one released the same object meanwhile.
 const TRIES: usize = 8;
 
 fn refuse(code: &'static str) -> Failure {
@@ -163,7 +163,7 @@ pub async fn open(house: &Arc<House>, ctx: &Ctx, new: &NewCollection, key: Optio
                 Value::from(title),
                 Value::from(json!(new.types).to_string()),
                 Value::from(tlp_code(tlp.unwrap_or(Tlp::Amber))),
-                Value::from(format!("{:.6}", ctx.now)),
+                Value::from(0i64),
                 Value::from(ctx.now),
             ],
         ))
@@ -340,34 +340,28 @@ fn release_change(id: &ReleaseId, ctx: &Ctx, judged: Preview, key: Option<Idempo
                 Value::from(json!(outcome).to_string()),
             ],
         ));
-    let mut last = collection.last_added.clone();
+    // INVARIANT: `date_added` is the present, or one microsecond after the one before. It is given inside the writing
+    // transaction, so what is committed later is also added later, and a reader's cursor never passes over it.
     for one in &fresh {
-        last = after(&last, ctx.now);
-        change = change.write(Write::one(
-            "INSERT INTO share_item (collection, added, id, modified, digest, release) VALUES ($1, $2, $3, $4, $5, $6)",
-            vec![
-                Value::from(&collection.collection),
-                Value::from(&last),
-                Value::from(one.candidate.id()),
-                Value::from(&one.candidate.modified),
-                Value::from(&one.candidate.digest),
-                Value::from(id),
-            ],
-        ));
+        change = change
+            .write(Write::one(
+                "UPDATE share_collection SET last_added = CASE WHEN last_added >= $1 THEN last_added + 1 ELSE $1 END \
+                 WHERE collection = $2",
+                vec![Value::from(ctx.now.as_microsecond()), Value::from(&collection.collection)],
+            ))
+            .write(Write::one(
+                "INSERT INTO share_item (collection, added, id, modified, digest, release) \
+                 SELECT collection, last_added, $2, $3, $4, $5 FROM share_collection WHERE collection = $1",
+                vec![
+                    Value::from(&collection.collection),
+                    Value::from(one.candidate.id()),
+                    Value::from(&one.candidate.modified),
+                    Value::from(&one.candidate.digest),
+                    Value::from(id),
+                ],
+            ));
     }
-    // INVARIANT: of two releases into one collection the second starts from what the first left, so that what is
-    // committed later is also added later, and a reader's cursor never passes over it.
-    let change = change.write(Write::one(
-        "UPDATE share_collection SET last_added = $1 WHERE collection = $2 AND last_added = $3",
-        vec![Value::from(&last), Value::from(&collection.collection), Value::from(&collection.last_added)],
-    ));
     (change, outcome)
-}
-
-/// The next `date_added`: the present, or one microsecond after the one before (TAXII 2.1 §3.4: a total order).
-fn after(last: &str, now: Timestamp) -> String {
-    let bumped = last.parse::<Timestamp>().ok().and_then(|last| last.checked_add(SignedDuration::from_micros(1)).ok());
-    format!("{:.6}", bumped.map_or(now, |bumped| bumped.max(now)))
 }
 
 fn release_fact(id: &ReleaseId, collection: &Collection, fresh: &[Passes], outcome: &Outcome) -> Fact {
@@ -434,17 +428,4 @@ pub async fn record_read(house: &Arc<House>, ctx: &Ctx, collection: &str, what: 
     let change = Change::new("share.read", collection, fact).payload(json!({ "what": what, "objects": objects }));
     house.door.commit(ctx, change).await?;
     Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn date_added_grows_by_a_microsecond_when_the_clock_does_not() {
-        let now: Timestamp = "2026-11-23T00:00:00.5Z".parse().unwrap();
-        assert_eq!(after("2026-11-23T00:00:00.000000Z", now), "2026-11-23T00:00:00.500000Z");
-        assert_eq!(after("2026-11-23T00:00:00.500000Z", now), "2026-11-23T00:00:00.500001Z");
-        assert_eq!(after("2026-11-23T00:00:09.999999Z", now), "2026-11-23T00:00:10.000000Z");
-    }
 }

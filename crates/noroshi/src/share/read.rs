@@ -99,15 +99,13 @@ pub struct Collection {
     pub title: String,
     /// What it takes.
     pub filter: Filter,
-    /// The newest `date_added`, six fraction digits.
-    pub last_added: String,
     /// When it was opened.
     pub created_at: Timestamp,
     /// Objects in it, whatever may be read of them now.
     pub objects: u64,
 }
 
-const COLLECTION: &str = "SELECT c.collection, c.partner, c.title, c.types, c.tlp_max, c.last_added, c.created_at, \
+const COLLECTION: &str = "SELECT c.collection, c.partner, c.title, c.types, c.tlp_max, c.created_at, \
      (SELECT COUNT(*) FROM share_item i WHERE i.collection = c.collection) FROM share_collection c";
 
 fn collection_at(row: &Row<'_, '_>) -> Result<Collection, StoreFailure> {
@@ -120,9 +118,8 @@ fn collection_at(row: &Row<'_, '_>) -> Result<Collection, StoreFailure> {
             types: row.json(3)?,
             tlp_max: tlp_of(&tlp).ok_or_else(|| damaged(format!("`{tlp}` is no colour")))?,
         },
-        last_added: row.text(5)?,
-        created_at: row.time(6)?,
-        objects: row.count(7)?,
+        created_at: row.time(5)?,
+        objects: row.count(6)?,
     })
 }
 
@@ -391,8 +388,8 @@ pub struct Versions {
 /// What a partner asks of a collection.
 #[derive(Debug, Clone, Default)]
 pub struct Asked {
-    /// Only what was added after this (six fraction digits); empty for all.
-    pub after: String,
+    /// Only what was added after this, in microseconds since 1970; 0 for all.
+    pub after: i64,
     /// Only these identifiers; empty for all.
     pub ids: Vec<String>,
     /// Only these types; empty for all.
@@ -406,8 +403,8 @@ pub struct Asked {
 /// One object as it is handed out.
 #[derive(Debug, Clone)]
 pub struct Served {
-    /// When it was added, six fraction digits.
-    pub added: String,
+    /// When it was added, in microseconds since 1970.
+    pub added: i64,
     /// SHA-256 over its canonical text.
     pub digest: String,
     /// The object, with the bytes that are stored.
@@ -418,7 +415,12 @@ impl Served {
     /// Its version, as TAXII counts them: `modified`, else `created`, else when it was added.
     pub fn version(&self) -> String {
         let head = self.object.head();
-        head.modified.or(head.created).map_or_else(|| self.added.clone(), |at| format!("{at:.6}"))
+        head.modified.or(head.created).map_or_else(|| self.date_added(), |at| format!("{at:.6}"))
+    }
+
+    /// When it was added, RFC 3339 with six fraction digits.
+    pub fn date_added(&self) -> String {
+        format!("{:.6}", Timestamp::from_microsecond(self.added).unwrap_or(Timestamp::UNIX_EPOCH))
     }
 }
 
@@ -428,11 +430,11 @@ pub struct Slice {
     /// What may be read, in the order of addition.
     pub items: Vec<Served>,
     /// Where to go on: everything up to here was looked at. Absent at the end.
-    pub next: Option<String>,
+    pub next: Option<i64>,
 }
 
 struct Listed {
-    added: String,
+    added: i64,
     newest: bool,
     oldest: bool,
     candidate: Candidate,
@@ -442,7 +444,7 @@ const ITEMS: &str = "SELECT i.added, \
      (SELECT MAX(n.modified) FROM share_item n WHERE n.collection = i.collection AND n.id = i.id) = i.modified, \
      (SELECT MIN(n.modified) FROM share_item n WHERE n.collection = i.collection AND n.id = i.id) = i.modified, ";
 
-fn listed(reader: &Reader<'_>, collection: &str, after: &str) -> Result<Vec<Listed>, StoreFailure> {
+fn listed(reader: &Reader<'_>, collection: &str, after: i64) -> Result<Vec<Listed>, StoreFailure> {
     let sql = format!(
         "{ITEMS} {CANDIDATE} FROM share_item i \
          JOIN evidence_object o ON o.id = i.id AND o.modified = i.modified AND o.digest = i.digest {JOINS} \
@@ -450,7 +452,7 @@ fn listed(reader: &Reader<'_>, collection: &str, after: &str) -> Result<Vec<List
     );
     reader.all(&sql, &[Value::from(collection), Value::from(after), Value::from(BATCH)], |row| {
         Ok(Listed {
-            added: row.text(0)?,
+            added: row.int(0)?,
             newest: row.truth(1)?,
             oldest: row.truth(2)?,
             candidate: candidate_at(row, 3)?,
@@ -483,20 +485,17 @@ pub fn serve(
 ) -> Result<Slice, StoreFailure> {
     let recipient = recipient(reader, collection)?;
     let mut slice = Slice::default();
-    let mut cursor = asked.after.clone();
+    let mut cursor = asked.after;
     let mut scanned = 0usize;
     loop {
-        let batch = listed(reader, &collection.collection, &cursor)?;
+        let batch = listed(reader, &collection.collection, cursor)?;
         let ended = batch.len() < usize::try_from(BATCH).unwrap_or(usize::MAX);
         scanned += batch.len();
-        let wanted: Vec<Listed> = {
-            let last = batch.last().map(|row| row.added.clone());
-            cursor = last.unwrap_or(cursor);
-            batch.into_iter().filter(|row| asked.takes(row)).collect()
-        };
+        cursor = batch.last().map_or(cursor, |row| row.added);
+        let wanted: Vec<Listed> = batch.into_iter().filter(|row| asked.takes(row)).collect();
         for row in passing(reader, collection, &recipient, now, wanted)? {
             if slice.items.len() >= asked.limit {
-                slice.next = slice.items.last().map(|item| item.added.clone());
+                slice.next = slice.items.last().map(|item| item.added);
                 return Ok(slice);
             }
             slice.items.push(row);
