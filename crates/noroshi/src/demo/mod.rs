@@ -134,7 +134,9 @@ struct TemporaryFolder(PathBuf);
 
 impl Drop for TemporaryFolder {
     fn drop(&mut self) {
-        if let Err(problem) = std::fs::remove_dir_all(&self.0) {
+        // The publishing thread may still be putting its last file there.
+        let removed = std::fs::remove_dir_all(&self.0).or_else(|_| std::fs::remove_dir_all(&self.0));
+        if let Err(problem) = removed {
             tracing::warn!(%problem, "the demonstration's folder was not removed");
         }
     }

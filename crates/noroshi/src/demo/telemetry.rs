@@ -45,7 +45,7 @@ pub(super) fn eve_log(network: &str, records: u64, hit_every: Option<u64>, start
     for number in 0..records {
         let hit = hit_every.is_some_and(|every| number % every == every / 2);
         let name = if hit {
-            NAMES.get(usize::from(number % 2 == 0)).copied().unwrap_or(SERVER).to_owned()
+            NAMES.get(usize::from(number / 200 % 2 == 0)).copied().unwrap_or(SERVER).to_owned()
         } else {
             format!("host{}.shop.example", number % 300)
         };
@@ -68,7 +68,9 @@ pub(super) fn eve_log(network: &str, records: u64, hit_every: Option<u64>, start
 
 /// The ally's bundle: two indicators of its own and one object that must never be passed on.
 pub(super) fn ally_bundle(created: &str) -> String {
-    let pattern_of = |kind: &str, value: &str| format!("[{kind}:value = '{value}']");
+    // The ally knows that the server and one of the names belong together; no victim here could know it.
+    let together = format!("[ipv4-addr:value = '{SERVER}' OR domain-name:value = '{}']", NAMES[1]);
+    let second = format!("[ipv6-addr:value = '{SECOND}']");
     let indicator = |id: &str, name: &str, pattern: String| {
         serde_json::json!({
             "type": "indicator", "spec_version": "2.1", "id": format!("indicator--{id}"),
@@ -86,8 +88,8 @@ pub(super) fn ally_bundle(created: &str) -> String {
                 "type": "identity", "spec_version": "2.1", "id": "identity--3d0f6c52-8a5f-4c5e-9a59-0a1f6a3f7d01",
                 "created": created, "modified": created, "name": "Fictional Allied CERT", "identity_class": "organization",
             },
-            indicator("1b6ea7d9-2b0f-4f55-8f0a-5ac0b2f0c101", "Lantern server", pattern_of("ipv4-addr", SERVER)),
-            indicator("1b6ea7d9-2b0f-4f55-8f0a-5ac0b2f0c102", "Lantern second server", pattern_of("ipv6-addr", SECOND)),
+            indicator("1b6ea7d9-2b0f-4f55-8f0a-5ac0b2f0c101", "Lantern server", together),
+            indicator("1b6ea7d9-2b0f-4f55-8f0a-5ac0b2f0c102", "Lantern second server", second),
         ],
     });
     bundle.to_string()
