@@ -163,10 +163,23 @@ fn tlp(facts: &Facts, audience: &Audience<'_>) -> Option<Refusal> {
     let allowed = match facts.tlp.unwrap_or(Tlp::Amber) {
         Tlp::Clear => true,
         Tlp::Green => !matches!(audience, Audience::Public),
-        Tlp::Amber => !matches!(audience, Audience::Public | Audience::Supplier { .. }),
+        Tlp::Amber => amber(facts, audience),
         Tlp::AmberStrict | Tlp::Red => audience.org() == Some(facts.originator.as_str()),
     };
     (!allowed && *audience != Audience::Nobody).then(|| refusal("NRS-SHAR-0103", "FIRST TLP 2.0"))
+}
+
+/// AMBER stays with organisations that serve the originator or are served here: national organs and operators. It goes
+/// abroad only where the originator itself named that partner, or to the originator.
+fn amber(facts: &Facts, audience: &Audience<'_>) -> bool {
+    match audience {
+        Audience::NationalOrgan { .. } | Audience::Operator { .. } => true,
+        Audience::Foreign { org, .. } => {
+            facts.originator == *org
+                || facts.restricted_to.as_ref().is_some_and(|named| named.iter().any(|one| one == org))
+        }
+        Audience::Council | Audience::Supplier { .. } | Audience::Public | Audience::Nobody => false,
+    }
 }
 
 /// 第45条第6項: a member's opinion on handling is respected.
@@ -234,6 +247,16 @@ mod tests {
                 "NRS-SHAR-0107"
             ]
         );
+    }
+
+    #[test]
+    fn amber_goes_abroad_only_where_the_originator_named_the_partner() {
+        let ally = ally(Some("2030-01-01T00:00:00Z"));
+        let silent = Facts { tlp: Some(Tlp::Amber), originator: "org-1".to_owned(), ..Facts::default() };
+        assert_eq!(codes(&silent, &ally), ["NRS-SHAR-0103"]);
+        let named = Facts { restricted_to: Some(vec!["ally".to_owned()]), ..silent.clone() };
+        assert!(codes(&named, &ally).is_empty());
+        assert!(codes(&Facts { originator: "ally".to_owned(), ..silent }, &ally).is_empty());
     }
 
     #[test]

@@ -445,15 +445,19 @@ impl Stage {
         legal.post(&format!("/partners/{ally}/findings"), &json!({ "scope": "CIA-P", "valid_until": until }))?;
         let collection = legal.post("/collections", &json!({ "partner": ally, "title": "Lantern (fictional)" }))?;
         text_of(&collection, "/id").clone_into(&mut plot.collection);
-        let asked = json!({ "collection": plot.collection, "case": plot.case });
+        let objects = self.objects_to_release(cast)?;
+        let asked = json!({ "collection": plot.collection, "objects": objects });
         let preview = legal.post("/releases/preview", &asked)?;
         let released = legal.post("/releases", &asked)?;
-        if number_of(&released, "/released") == 0 {
-            return Err(Broken::Unlike(format!("nothing was released: {preview}")));
+        if number_of(&released, "/released") != 1 || list_of(&preview, "/refused").len() != 2 {
+            return Err(Broken::Unlike(format!("one object was to pass and two to stay: {preview}")));
         }
         let partner = cast.who("ally")?;
         let objects = partner.text(&format!("/taxii2/root/collections/{}/objects/", plot.collection))?;
         let envelope = json_of(&objects)?;
+        if objects.contains(telemetry::FROM_COMMUNICATIONS) || !objects.contains(telemetry::OWN_PRODUCT) {
+            return Err(Broken::Unlike(format!("the ally reads something else than was released: {objects}")));
+        }
         self.tell(
             "demo-share",
             &[
@@ -462,6 +466,29 @@ impl Stage {
             ],
         );
         Ok(())
+    }
+
+    /// The office's own product, what stems from communications information, and an operator's AMBER indicator.
+    fn objects_to_release(&self, cast: &Cast) -> Result<Vec<String>, Broken> {
+        let analyst = cast.who("analyst")?;
+        let created = stamp(Timestamp::now());
+        for (bundle, query) in [
+            (telemetry::own_product(&created), "tlp=green"),
+            (telemetry::from_communications(&created), "tlp=green&class=CIA"),
+        ] {
+            let path = format!("/api/v1/evidence/bundles?{query}&originator={}", cast.org("cabinet")?);
+            let answered = analyst.send("POST", &path, "application/json", bundle)?;
+            if answered.status != 200 || number_of(&answered.json(), "/imported") != 1 {
+                return Err(Broken::Unlike(format!("an own bundle: {} {}", answered.status, answered.body)));
+            }
+        }
+        let listed = analyst.get("/evidence/objects?type=indicator&limit=100")?;
+        let reported = list_of(&listed, "/items")
+            .iter()
+            .map(|item| (text_of(item, "/id"), text_of(item, "/name")))
+            .find(|(_, name)| name.starts_with('R'))
+            .ok_or_else(|| Broken::Unlike(format!("no indicator stems from a report: {listed}")))?;
+        Ok([telemetry::OWN_PRODUCT, telemetry::FROM_COMMUNICATIONS, reported.0].map(str::to_owned).into())
     }
 
     // ---- 7: the log verifies ------------------------------------------------------------------------------------

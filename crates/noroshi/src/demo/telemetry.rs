@@ -94,3 +94,28 @@ pub(super) fn ally_bundle(created: &str) -> String {
     });
     bundle.to_string()
 }
+
+/// The office's own indicator about the server, written to be shared.
+pub(super) const OWN_PRODUCT: &str = "indicator--2c7fb8e0-3c1a-4066-8a1b-6bd1c3a1d201";
+/// An indicator that stems from communications information. It must never leave.
+pub(super) const FROM_COMMUNICATIONS: &str = "indicator--2c7fb8e0-3c1a-4066-8a1b-6bd1c3a1d202";
+
+/// A bundle with the office's own product.
+pub(super) fn own_product(created: &str) -> String {
+    one_indicator(OWN_PRODUCT, "Lantern server, assessed by the office", SERVER, created)
+}
+
+/// A bundle with something that stems from communications information (fictional: the statutory modes are locked).
+pub(super) fn from_communications(created: &str) -> String {
+    one_indicator(FROM_COMMUNICATIONS, "Lantern, stemming from communications information", "203.0.113.78", created)
+}
+
+fn one_indicator(id: &str, name: &str, address: &str, created: &str) -> String {
+    let indicator = serde_json::json!({
+        "type": "indicator", "spec_version": "2.1", "id": id, "created": created, "modified": created, "name": name,
+        "indicator_types": ["malicious-activity"], "pattern": format!("[ipv4-addr:value = '{address}']"),
+        "pattern_type": "stix", "valid_from": created,
+    });
+    serde_json::json!({ "type": "bundle", "id": id.replacen("indicator", "bundle", 1), "objects": [indicator] })
+        .to_string()
+}
