@@ -175,7 +175,6 @@ fn init_logging() {
 }
 
 async fn serve(arguments: Serve, format: Format) -> Ended {
-    let _claim = House::claim(&arguments.data)?;
     let config = Config::load(&arguments.data)?;
     let house = House::open(&arguments.data, config, false)?;
     let serving = crate::house::Serving::start(Arc::clone(&house)).await?;

@@ -8,6 +8,7 @@ use tokio::task::JoinHandle;
 
 use crate::config::Config;
 use crate::office::authorise::{Authoriser, BadPolicy};
+use crate::office::claim::{Claim, ClaimFailure};
 use crate::office::clock::Clock;
 use crate::office::commit::{CommitFailure, Door};
 use crate::office::log::{LogFailure, Publisher};
@@ -42,6 +43,9 @@ pub enum OpenFailure {
     /// The store.
     #[error("its store")]
     Store(#[from] StoreFailure),
+    /// Somebody else works on it.
+    #[error("it is not free")]
+    Claim(#[from] ClaimFailure),
     /// The commit door.
     #[error("its commit door")]
     Door(#[from] CommitFailure),
@@ -51,12 +55,6 @@ pub enum OpenFailure {
     /// The policy.
     #[error("its policy")]
     Policy(#[from] BadPolicy),
-    /// Another program works in the folder; two would tear the log apart.
-    #[error("NRS-HOUS-0010: another program is using `{dir}`; stop it, or use its API")]
-    InUse {
-        /// The folder.
-        dir: PathBuf,
-    },
     /// The address to listen on.
     #[error("the address `{address}` cannot be listened on")]
     Listen {
@@ -67,32 +65,14 @@ pub enum OpenFailure {
     },
 }
 
-/// The right to work in a data folder, for as long as it is held. The operating system takes it back when the
-/// program ends, however it ends.
-#[derive(Debug)]
-pub struct Claim {
-    _file: std::fs::File,
-}
-
 impl House {
-    /// Claims the folder for this program; made when it does not exist.
-    pub fn claim(dir: &Path) -> Result<Claim, OpenFailure> {
-        let io = |source| OpenFailure::Store(StoreFailure::Io(source));
-        std::fs::create_dir_all(dir).map_err(io)?;
-        let file = std::fs::File::create(dir.join("lock")).map_err(io)?;
-        match file.try_lock() {
-            Ok(()) => Ok(Claim { _file: file }),
-            Err(std::fs::TryLockError::WouldBlock) => Err(OpenFailure::InUse { dir: dir.to_owned() }),
-            Err(std::fs::TryLockError::Error(source)) => Err(io(source)),
-        }
-    }
-
     /// Opens the folder: schema, commit door, log. Nothing listens yet.
     pub fn open(dir: &Path, config: Config, demo: bool) -> Result<Arc<Self>, OpenFailure> {
         let clock = Clock;
+        let claim = Claim::on(dir)?;
         let store = Arc::new(Store::open(dir)?);
-        let door = Door::open(&store, clock, &config.log.origin)?;
-        let log = Publisher::open(dir, &config.log.origin, Arc::clone(&store), door.size())?;
+        let door = Door::open(&store, clock, &config.log.origin, &claim)?;
+        let log = Publisher::open(dir, &config.log.origin, Arc::clone(&store), door.size(), &claim)?;
         let authoriser = Authoriser::new()?;
         Ok(Arc::new(Self { dir: dir.to_owned(), config, clock, store, door, authoriser, log, passkeys: Ceremonies::default(), demo }))
     }

@@ -78,9 +78,13 @@ pub(super) fn verify_tampered(copy: &Path) -> Result<String, Broken> {
 }
 
 fn first_bundle(dir: &Path) -> Option<PathBuf> {
-    let mut entries: Vec<PathBuf> = std::fs::read_dir(dir).ok()?.flatten().map(|entry| entry.path()).collect();
-    entries.sort();
-    entries.into_iter().find_map(|path| if path.is_dir() { first_bundle(&path) } else { Some(path) })
+    let full = dir.join("000");
+    if full.is_file() {
+        return Some(full);
+    }
+    // The widest partial bundle is the one the checkpoint needs; narrower ones stem from earlier checkpoints.
+    let partial = std::fs::read_dir(dir.join("000.p")).ok()?.flatten().map(|entry| entry.path());
+    partial.max_by_key(|path| path.file_name().and_then(|name| name.to_str()?.parse::<u16>().ok()))
 }
 
 fn copy_folder(from: &Path, to: &Path) -> Result<(), Broken> {

@@ -17,7 +17,7 @@ use super::act::{self, Bundle, Imported};
 use super::read::{self, Sees};
 use crate::cli::{Ended, Failed, Format, print, tell};
 use crate::config::Config;
-use crate::house::{Claim, House};
+use crate::house::House;
 use crate::office::ctx::{Ctx, Via};
 use crate::office::id::{OrgId, PersonId};
 use crate::office::people;
@@ -76,14 +76,12 @@ pub async fn run(verb: Verb, format: Format) -> Ended {
     }
 }
 
-fn open(dir: &Path) -> Result<(Claim, Arc<House>), Failed> {
-    let claim = House::claim(dir)?;
-    let house = House::open(dir, Config::load(dir)?, false)?;
-    Ok((claim, house))
+fn open(dir: &Path) -> Result<Arc<House>, Failed> {
+    Ok(House::open(dir, Config::load(dir)?, false)?)
 }
 
 async fn bring_in(asked: Import, format: Format) -> Ended {
-    let (_claim, house) = open(&asked.data)?;
+    let house = open(&asked.data)?;
     let ctx = local(&house).await?;
     let mut clean = true;
     for file in &asked.files {
@@ -145,7 +143,7 @@ async fn local(house: &Arc<House>) -> Result<Ctx, Failed> {
 }
 
 async fn take_out(asked: &Export) -> Ended {
-    let (_claim, house) = open(&asked.data)?;
+    let house = open(&asked.data)?;
     let objects = house.store.read(|reader| read::everything(reader, Sees::ALL)).await;
     let objects = objects.map_err(|problem| Failed::House(Box::new(problem)))?;
     // The bundle's id follows from what is in it: the same folder gives the same bytes.

@@ -11,6 +11,7 @@ use rusqlite::Connection;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use super::clock::{Clock, stamp};
+use super::claim::Claim;
 use super::ctx::Ctx;
 use super::id::fill_random;
 use super::store::{Store, StoreFailure, Value, bind};
@@ -256,12 +257,12 @@ pub struct Door {
 
 impl Door {
     /// Opens the door over `store`: writes the first leaf of a new log, then starts the writing thread.
-    pub fn open(store: &Store, clock: Clock, origin: &str) -> Result<Self, CommitFailure> {
+    pub fn open(store: &Store, clock: Clock, origin: &str, claim: &Claim) -> Result<Self, CommitFailure> {
         let connection = store.writer()?;
         let chain = Chain::load(&connection)?;
         let (queue, waiting) = mpsc::channel(QUEUE_MAX);
         let (grown, size) = watch::channel(chain.next);
-        let mut scribe = Scribe { connection, chain, clock, grown };
+        let mut scribe = Scribe { connection, chain, clock, grown, _claim: claim.clone() };
         if scribe.chain.next == 0 {
             scribe.write_first(origin)?;
         }
@@ -328,6 +329,8 @@ struct Scribe {
     chain: Chain,
     clock: Clock,
     grown: watch::Sender<u64>,
+    /// Held as long as this thread may write.
+    _claim: Claim,
 }
 
 impl Scribe {

@@ -20,6 +20,7 @@ use noroshi_ledger::tile::{self, CHECKPOINT_PATH, node_from_tile, tile_of_node};
 use noroshi_ledger::tree::{self, Frontier, Node};
 use tokio::sync::watch;
 
+use super::claim::Claim;
 use super::id::fill_random;
 use super::store::{Store, StoreFailure, Value};
 
@@ -96,6 +97,7 @@ impl Publisher {
         origin: &str,
         store: Arc<Store>,
         durable: watch::Receiver<u64>,
+        claim: &Claim,
     ) -> Result<Arc<Self>, LogFailure> {
         let seed = load_or_make_seed(&dir.join("keys").join("log.key"))?;
         let signer = Signer::new(origin, &seed).map_err(|problem| LogFailure::Shape(problem.to_string()))?;
@@ -104,7 +106,7 @@ impl Publisher {
         put(&folder, "log.vkey", format!("{vkey}\n").as_bytes())?;
         let frontier = recover(&folder, &store, &signer, *durable.borrow())?;
         let (sender, published) = watch::channel(frontier.size());
-        let mut scribe = Scribe { folder: folder.clone(), store: Arc::clone(&store), origin: origin.to_owned(), signer, frontier, sender };
+        let mut scribe = Scribe { folder: folder.clone(), store: Arc::clone(&store), origin: origin.to_owned(), signer, frontier, sender, _claim: claim.clone() };
         scribe.catch_up(*durable.borrow())?;
         std::thread::Builder::new()
             .name("publish".to_owned())
@@ -188,6 +190,8 @@ struct Scribe {
     signer: Signer,
     frontier: Frontier,
     sender: watch::Sender<u64>,
+    /// Held as long as this thread may write.
+    _claim: Claim,
 }
 
 impl Scribe {
