@@ -19,7 +19,7 @@ response-target = Target
 response-guard = Guard
 response-guard-pass = Passes
 response-guard-refuse = Refused
-response-reach = Reach (addresses or names)
+response-reach = Addresses (names: with all below)
 response-plan = What each operator's devices would be given
 response-plan-note = An approval covers exactly this. Any change, however small, voids it.
 response-plan-none = Nothing is given to any device. It is recorded as a step of the legal route.
@@ -148,7 +148,7 @@ response-action-deny-domain = Block a name
 response-edition = Version { $n }
 response-asked-by = Question by { $name }
 response-tally = Quorum 3 with the chair. { $approvals } for, { $refusals } against
-response-plain = In plain words: traffic to { $targets } targets is stopped at { $actuators } devices of consenting operators. Each block ends by itself after { $minutes } minutes at most, and one person can take it back at any time.
+response-plain = In plain words: traffic to the targets ({ $targets }) is stopped at consenting operators (devices: { $actuators }). Each block ends by itself after { $minutes } minutes at most, and one person can take it back at any time.
 
 NRS-RESP-0001 = This request cannot be put to the commission as it stands.
 NRS-RESP-0001-next = Correct what is listed; what you typed is kept.

@@ -177,7 +177,7 @@ fn reach(target: &Target) -> String {
             let bits = net.max_prefix_len().saturating_sub(net.prefix_len());
             1u128.checked_shl(u32::from(bits)).map_or_else(|| format!("2^{bits}"), |count| count.to_string())
         }
-        Target::Domain(name) => format!("{name} + *.{name}"),
+        Target::Domain(_) => "+ *.".to_owned(),
     }
 }
 
