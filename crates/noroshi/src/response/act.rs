@@ -388,8 +388,8 @@ async fn vote_once(house: &Arc<House>, ctx: &Ctx, measure: &str, new: &NewVote) 
     match house.door.commit(ctx, change).await {
         Ok(made) => Ok(Some((made.position, decides))),
         Err(CommitFailure::Conflict { .. }) => {
-            let voted = current.iter().any(|vote| vote.member == member.person);
-            if voted { Err(Refusal::new("NRS-RESP-0017", StatusCode::CONFLICT).into()) } else { Ok(None) }
+            let before = current.iter().any(|vote| vote.member == member.person);
+            if before { Err(Refusal::new("NRS-RESP-0017", StatusCode::CONFLICT).into()) } else { Ok(None) }
         }
         Err(problem) => Err(problem.into()),
     }
@@ -429,7 +429,7 @@ async fn after_vote(house: &Arc<House>, measure: &str, position: u64, decides: b
         return Ok(("requested".to_owned(), position));
     }
     let mut grown = house.door.size();
-    let decided = async {
+    let outcome = async {
         loop {
             let id = measure.to_owned();
             let found = house.store.read(move |reader| read::measure(reader, &id)).await?;
@@ -442,14 +442,17 @@ async fn after_vote(house: &Arc<House>, measure: &str, position: u64, decides: b
         }
     };
     // The decision is a job of its own, kept even when nobody waits for it.
-    tokio::time::timeout(DECISION_WAIT, decided).await.unwrap_or_else(|_| Ok(("deciding".to_owned(), position)))
+    tokio::time::timeout(DECISION_WAIT, outcome).await.unwrap_or_else(|_| Ok(("deciding".to_owned(), position)))
 }
 
 // ---- execution -------------------------------------------------------------------------------------------------
 
 /// A job on behalf of whoever has the authority.
 pub(super) fn job(kind: &'static str, subject: &str, ctx: &Ctx, due_at: Timestamp, more: Value) -> Job {
-    let payload = json!({ "person": ctx.person, "org": ctx.org, "hat": ctx.hat.id(), "more": more });
+    let mut payload = json!({ "person": ctx.person, "org": ctx.org, "hat": ctx.hat.id() });
+    if let Some(members) = payload.as_object_mut() {
+        members.insert("more".to_owned(), more);
+    }
     Job { kind, subject: subject.to_owned(), payload, due_at }
 }
 

@@ -40,14 +40,16 @@ const QUORUM: u32 = 3;
 
 type Handled = Result<Outcome, StoreFailure>;
 
-fn later(why: impl ToString) -> Handled {
-    Ok(Outcome::Later(why.to_string()))
+#[expect(clippy::unnecessary_wraps, reason = "every handler ends with it")]
+fn later(why: impl Into<String>) -> Handled {
+    Ok(Outcome::Later(why.into()))
 }
 
 fn damaged(what: &str) -> StoreFailure {
     StoreFailure::Damaged(what.to_owned())
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "every handler ends with it")]
 fn done(ctx: Ctx, change: Change) -> Handled {
     Ok(Outcome::Done(ctx, Box::new(change)))
 }

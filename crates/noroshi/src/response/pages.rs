@@ -86,7 +86,7 @@ struct ListPage {
 }
 
 #[derive(Debug, Deserialize)]
-struct After {
+struct Asked {
     #[serde(default)]
     after: Option<String>,
     #[serde(default)]
@@ -95,12 +95,12 @@ struct After {
     target: Option<String>,
 }
 
-async fn list(State(house): State<Arc<House>>, visitor: Visitor, Query(query): Query<After>) -> Answer {
+async fn list(State(house): State<Arc<House>>, visitor: Visitor, Query(query): Query<Asked>) -> Answer {
     list_page(&house, &visitor, &[], query.after, ("nav-measures", "response-lead", "response-empty-note")).await
 }
 
 /// What waits for the commission, the nearest deadline first.
-async fn inbox(State(house): State<Arc<House>>, visitor: Visitor, Query(query): Query<After>) -> Answer {
+async fn inbox(State(house): State<Arc<House>>, visitor: Visitor, Query(query): Query<Asked>) -> Answer {
     let words = ("response-inbox", "response-inbox-lead", "response-inbox-empty");
     list_page(&house, &visitor, &["requested", "questioned", "deciding"], query.after, words).await
 }
@@ -175,6 +175,7 @@ fn org_name(words: Words, orgs: &[people::Org], id: &str) -> String {
 
 /// What the reader may do here now.
 #[derive(Default)]
+#[expect(clippy::struct_excessive_bools, reason = "one for each thing a reader may do")]
 struct May {
     vote: bool,
     question: bool,
@@ -338,10 +339,10 @@ fn may(house: &House, visitor: &Visitor, m: &Measure, votes: &[&NamedVote]) -> M
     let on = On { owner: Some(&m.org), requester: Some(&m.requester), ..On::default() };
     let can = |action| house.authoriser.check(&visitor.ctx, action, on).is_ok();
     let is = |states: &[&str]| states.contains(&m.state.as_str());
-    let voted = votes.iter().any(|vote| vote.member == visitor.ctx.person.as_str());
+    let before = votes.iter().any(|vote| vote.member == visitor.ctx.person.as_str());
     let over = is(&["ended"]) || (m.kind == "legal-order" && is(&["approved"]));
     May {
-        vote: is(&["requested"]) && !voted && can(Action::ResponseVote),
+        vote: is(&["requested"]) && !before && can(Action::ResponseVote),
         question: is(&["requested", "questioned"]) && can(Action::ResponseQuestion),
         answer: is(&["questioned"]) && can(Action::ResponseAnswer),
         execute: is(&["approved"]) && m.kind == "defensive" && can(Action::ResponseExecute),
@@ -496,7 +497,7 @@ async fn new_page(house: &Arc<House>, visitor: &Visitor, form: FormState) -> Ans
     })
 }
 
-async fn new(State(house): State<Arc<House>>, visitor: Visitor, Query(query): Query<After>) -> Answer {
+async fn new(State(house): State<Arc<House>>, visitor: Visitor, Query(query): Query<Asked>) -> Answer {
     let mut form = FormState::new();
     form.set("kind", "defensive");
     form.set("case", query.case.unwrap_or_default());

@@ -140,9 +140,14 @@ fn seconds_left(until: Timestamp, now: Timestamp) -> u64 {
     u64::try_from(millis).unwrap_or(0).div_ceil(1000).max(1)
 }
 
+/// Whether the operator put the file `stop` there. What cannot be looked at counts as stopped.
+pub(super) fn is_stopped(config: &Config) -> bool {
+    config.state_dir.join("stop").try_exists().unwrap_or(true)
+}
+
 /// Gives the devices the whole wanted state and reads them back.
 pub(super) async fn state_devices(config: &Config, state: &mut State, now: Timestamp) -> Result<(), DeviceFailure> {
-    let stopped = config.state_dir.join("stop").exists();
+    let stopped = is_stopped(config);
     if let Some(filter) = &config.nft {
         let elements = if stopped { nft::Elements::new() } else { state.elements(now) };
         run_nft(filter, &["-j", "-f", "-"], nft::batch(&filter.table, &elements).to_string().into_bytes()).await?;

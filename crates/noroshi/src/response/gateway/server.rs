@@ -125,8 +125,8 @@ async fn keep(gateway: Arc<Gateway>) {
     }
 }
 
-fn refuse(status: u16, why: impl ToString) -> Response {
-    Response { status, status_text: Some(why.to_string()), results: None }
+fn refuse(status: u16, why: impl std::fmt::Display) -> Response {
+    Response { status, status_text: Some(format!("{why}")), results: None }
 }
 
 async fn receive(Held(gateway): Held<Arc<Gateway>>, headers: HeaderMap, body: Bytes) -> Answer {
@@ -273,7 +273,7 @@ impl Gateway {
         carried: Option<&Value>,
     ) -> Result<Timestamp, Response> {
         let now = self.clock.now();
-        if self.config.state_dir.join("stop").exists() {
+        if device::is_stopped(&self.config) {
             return Err(refuse(503, "NRS-GATE-0015: this gateway was stopped by its operator"));
         }
         let carried: Carried = carried
