@@ -176,9 +176,14 @@ fn amber(facts: &Facts, audience: &Audience<'_>) -> bool {
         Audience::NationalOrgan { .. } | Audience::Operator { .. } => true,
         Audience::Foreign { org, .. } => {
             facts.originator == *org
-                || facts.restricted_to.as_ref().is_some_and(|named| named.iter().any(|one| one == org))
+                || facts
+                    .restricted_to
+                    .as_ref()
+                    .is_some_and(|named| named.iter().any(|one| one == org))
         }
-        Audience::Council | Audience::Supplier { .. } | Audience::Public | Audience::Nobody => false,
+        Audience::Council | Audience::Supplier { .. } | Audience::Public | Audience::Nobody => {
+            false
+        }
     }
 }
 
@@ -252,7 +257,8 @@ mod tests {
     #[test]
     fn amber_goes_abroad_only_where_the_originator_named_the_partner() {
         let ally = ally(Some("2030-01-01T00:00:00Z"));
-        let silent = Facts { tlp: Some(Tlp::Amber), originator: "org-1".to_owned(), ..Facts::default() };
+        let silent =
+            Facts { tlp: Some(Tlp::Amber), originator: "org-1".to_owned(), ..Facts::default() };
         assert_eq!(codes(&silent, &ally), ["NRS-SHAR-0103"]);
         let named = Facts { restricted_to: Some(vec!["ally".to_owned()]), ..silent.clone() };
         assert!(codes(&named, &ally).is_empty());

@@ -37,7 +37,11 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         let folder = dir.path().join(format!("office-{callers}"));
         let rate = runtime.block_on(office_rate(&folder, callers))?;
         let label = format!("office, four rows a commit, {callers} callers");
-        println!("{label:<44}{rate:>12.0} /s   {:.1} x baseline, {:.1} x fdatasync", rate / baseline, rate / sync);
+        println!(
+            "{label:<44}{rate:>12.0} /s   {:.1} x baseline, {:.1} x fdatasync",
+            rate / baseline,
+            rate / sync
+        );
     }
     Ok(())
 }

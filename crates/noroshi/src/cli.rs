@@ -142,7 +142,10 @@ fn block_on(work: impl Future<Output = Ended>) -> Ended {
     runtime.block_on(work)
 }
 
-#[expect(clippy::print_stderr, reason = "the one place that tells a person at the terminal what failed")]
+#[expect(
+    clippy::print_stderr,
+    reason = "the one place that tells a person at the terminal what failed"
+)]
 fn report(format: Format, failure: &Failed) {
     let chain = crate::web::refusal::chain(failure);
     match format {
@@ -183,8 +186,14 @@ async fn serve(arguments: Serve, format: Format) -> Ended {
     Ok(ExitCode::SUCCESS)
 }
 
-async fn announce(house: &Arc<House>, serving: &crate::house::Serving, format: Format) -> Result<(), Failed> {
-    let setup = crate::office::act::setup_token(house).await.map_err(|problem| Failed::House(Box::new(problem)))?;
+async fn announce(
+    house: &Arc<House>,
+    serving: &crate::house::Serving,
+    format: Format,
+) -> Result<(), Failed> {
+    let setup = crate::office::act::setup_token(house)
+        .await
+        .map_err(|problem| Failed::House(Box::new(problem)))?;
     let address = match setup {
         Some(token) => format!("{}/setup?token={}", serving.origin(), token.reveal()),
         None => serving.origin().to_owned(),

@@ -119,7 +119,9 @@ pub enum ConfigFailure {
         source: std::io::Error,
     },
     /// The file has a mistake; the message shows line and column.
-    #[error("NRS-CONF-0002: `{path}` has a mistake:\n{message}\nSee docs/generated/config.md for every member.")]
+    #[error(
+        "NRS-CONF-0002: `{path}` has a mistake:\n{message}\nSee docs/generated/config.md for every member."
+    )]
     Mistake {
         /// The file.
         path: PathBuf,
@@ -159,7 +161,8 @@ impl Config {
 /// The language of words at the terminal: what `LC_ALL`, `LC_MESSAGES` or `LANG` ask for, else English.
 #[expect(clippy::disallowed_methods, reason = "the terminal's language stands in the environment")]
 pub fn terminal_lang() -> Lang {
-    let asked = ["LC_ALL", "LC_MESSAGES", "LANG"].iter().filter_map(|name| std::env::var(name).ok());
+    let asked =
+        ["LC_ALL", "LC_MESSAGES", "LANG"].iter().filter_map(|name| std::env::var(name).ok());
     let first = asked.into_iter().find(|value| !value.is_empty()).unwrap_or_default();
     if first.starts_with("ja") { Lang::Ja } else { Lang::En }
 }

@@ -58,7 +58,9 @@ fn structs(source: &str) -> Vec<(String, String, Vec<Member>)> {
         let text = line.trim();
         if let Some(words) = text.strip_prefix("///") {
             doc.push_str(words);
-        } else if let Some(name) = text.strip_prefix("pub struct ").and_then(|rest| rest.strip_suffix(" {")) {
+        } else if let Some(name) =
+            text.strip_prefix("pub struct ").and_then(|rest| rest.strip_suffix(" {"))
+        {
             found.push((name.to_owned(), std::mem::take(&mut doc), Vec::new()));
             inside = true;
         } else if text == "}" && !line.starts_with(' ') {
@@ -94,15 +96,27 @@ fn configuration() -> String {
     for member in root.map(|(.., members)| members.as_slice()).unwrap_or_default() {
         let several = table.get(&member.name).is_some_and(toml::Value::is_array);
         let wanted = if several { member.name.trim_end_matches('s') } else { &member.name };
-        let Some((_, doc, members)) = all.iter().find(|(name, ..)| name.eq_ignore_ascii_case(wanted)) else {
+        let Some((_, doc, members)) =
+            all.iter().find(|(name, ..)| name.eq_ignore_ascii_case(wanted))
+        else {
             continue;
         };
-        let head = if several { format!("[[{}]]", member.name) } else { format!("[{}]", member.name) };
+        let head =
+            if several { format!("[[{}]]", member.name) } else { format!("[{}]", member.name) };
         // Writing to a string cannot fail.
-        let _ok = write!(text, "\n## `{head}`\n\n{}\n\n| member | default | meaning |\n|---|---|---|\n", doc.trim());
+        let _ok = write!(
+            text,
+            "\n## `{head}`\n\n{}\n\n| member | default | meaning |\n|---|---|---|\n",
+            doc.trim()
+        );
         for member in members {
             let default = default_of(&table, wanted, &member.name);
-            let _ok = writeln!(text, "| `{}` | {default} | {} |", member.name, member.doc.trim().replace('|', "\\|"));
+            let _ok = writeln!(
+                text,
+                "| `{}` | {default} | {} |",
+                member.name,
+                member.doc.trim().replace('|', "\\|")
+            );
         }
     }
     text
@@ -150,7 +164,7 @@ fn errors() -> String {
         }
         let _ok = writeln!(text, "\n### {code}\n\n- {ja}\n- {en}");
         if let Some([ja, en]) = codes.get(&format!("{code}-next")) {
-            let _ok = writeln!(text, "- 次に: {ja}\n- Next: {en}");
+            let _ok = writeln!(text, "- ja: {ja}\n- en: {en}");
         }
     }
     text
@@ -199,7 +213,10 @@ mod tests {
         for source in sources {
             for part in source.split("Refusal::new(\"").skip(1) {
                 let code = part.split('"').next().unwrap();
-                assert!(codes.contains_key(code) && codes.contains_key(&format!("{code}-next")), "{code}");
+                assert!(
+                    codes.contains_key(code) && codes.contains_key(&format!("{code}-next")),
+                    "{code}"
+                );
             }
         }
     }

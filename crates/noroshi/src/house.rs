@@ -72,9 +72,20 @@ impl House {
         let claim = Claim::on(dir)?;
         let store = Arc::new(Store::open(dir)?);
         let door = Door::open(&store, clock, &config.log.origin, &claim)?;
-        let log = Publisher::open(dir, &config.log.origin, Arc::clone(&store), door.size(), &claim)?;
+        let log =
+            Publisher::open(dir, &config.log.origin, Arc::clone(&store), door.size(), &claim)?;
         let authoriser = Authoriser::new()?;
-        Ok(Arc::new(Self { dir: dir.to_owned(), config, clock, store, door, authoriser, log, passkeys: Ceremonies::default(), demo }))
+        Ok(Arc::new(Self {
+            dir: dir.to_owned(),
+            config,
+            clock,
+            store,
+            door,
+            authoriser,
+            log,
+            passkeys: Ceremonies::default(),
+            demo,
+        }))
     }
 }
 

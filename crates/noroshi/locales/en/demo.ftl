@@ -1,7 +1,7 @@
 # Words of the demonstration (a fictional nation).
 
 demo-persona-officer = Operator's officer
-demo-persona-officer-org = Gyoko Electric Power (fictional)
+demo-persona-officer-org = Hokushin Logistics (fictional)
 demo-persona-analyst = Analyst
 demo-persona-analyst-org = Cabinet Office Analysis (fictional)
 demo-persona-minister = Minister's desk

@@ -1,7 +1,7 @@
 # 実演（架空の国）で使う言葉。
 
 demo-persona-officer = 事業者の担当者
-demo-persona-officer-org = 暁光電力（架空）
+demo-persona-officer-org = 北辰運輸（架空）
 demo-persona-analyst = 分析官
 demo-persona-analyst-org = 内閣府分析室（架空）
 demo-persona-minister = 所管大臣の窓口

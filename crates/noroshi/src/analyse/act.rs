@@ -43,7 +43,9 @@ fn fault(pointer: &str, code: &str, args: Vec<(&'static str, String)>) -> Item {
 fn text_fault(pointer: &str, text: &str, max: usize) -> Option<Item> {
     match text.chars().count() {
         0 => Some(fault(pointer, "NRS-ANAL-0002", Vec::new())),
-        count if count > max => Some(fault(pointer, "NRS-ANAL-0003", vec![("max", max.to_string())])),
+        count if count > max => {
+            Some(fault(pointer, "NRS-ANAL-0003", vec![("max", max.to_string())]))
+        }
         _ => None,
     }
 }
@@ -104,7 +106,9 @@ pub async fn open(
 fn made(done: Result<Committed, CommitFailure>, subject: &str) -> Answer<(String, u64)> {
     match done {
         Ok(done) => Ok((subject.to_owned(), done.position)),
-        Err(CommitFailure::Repeated { subject, position, same_request: true }) => Ok((subject, position)),
+        Err(CommitFailure::Repeated { subject, position, same_request: true }) => {
+            Ok((subject, position))
+        }
         Err(problem) => Err(problem.into()),
     }
 }
@@ -118,7 +122,11 @@ async fn known(house: &Arc<House>, ctx: &Ctx, wanted: &BTreeSet<String>) -> Answ
     for id in wanted {
         match found.members.remove(id) {
             Some(member) => members.push(member),
-            None => items.push(fault("/members", "NRS-ANAL-0005", vec![("id", id.chars().take(120).collect())])),
+            None => items.push(fault(
+                "/members",
+                "NRS-ANAL-0005",
+                vec![("id", id.chars().take(120).collect())],
+            )),
         }
     }
     if items.is_empty() { Ok(members) } else { Err(faults(items)) }
@@ -177,7 +185,13 @@ pub async fn note(
 }
 
 /// Adds a report, a sighting or a partner's object to a case.
-pub async fn add(house: &Arc<House>, ctx: &Ctx, case: &str, item: &str, why: &str) -> Answer<Committed> {
+pub async fn add(
+    house: &Arc<House>,
+    ctx: &Ctx,
+    case: &str,
+    item: &str,
+    why: &str,
+) -> Answer<Committed> {
     house.authoriser.check(ctx, Action::AnalyseCase, On::default())?;
     let case = existing(house, case).await?;
     let why = why.trim();
@@ -187,10 +201,15 @@ pub async fn add(house: &Arc<House>, ctx: &Ctx, case: &str, item: &str, why: &st
     let asked = case.clone();
     let count = house.store.read(move |reader| read::member_ids(reader, &asked)).await?.len();
     if count >= MEMBERS_MAX {
-        return Err(faults(vec![fault("/id", "NRS-ANAL-0004", vec![("max", MEMBERS_MAX.to_string())])]));
+        return Err(faults(vec![fault(
+            "/id",
+            "NRS-ANAL-0004",
+            vec![("max", MEMBERS_MAX.to_string())],
+        )]));
     }
     let members = known(house, ctx, &BTreeSet::from([item.trim().to_owned()])).await?;
-    let mut change = case_change("case.add", &case).payload(json!({ "item": item.trim(), "why": why }));
+    let mut change =
+        case_change("case.add", &case).payload(json!({ "item": item.trim(), "why": why }));
     for member in &members {
         change = change.write(add_write(ctx, &case, member, why));
     }
@@ -198,17 +217,25 @@ pub async fn add(house: &Arc<House>, ctx: &Ctx, case: &str, item: &str, why: &st
 }
 
 /// Takes something out of a case. It stays on record that it was there, and why it no longer is.
-pub async fn remove(house: &Arc<House>, ctx: &Ctx, case: &str, item: &str, why: &str) -> Answer<Committed> {
+pub async fn remove(
+    house: &Arc<House>,
+    ctx: &Ctx,
+    case: &str,
+    item: &str,
+    why: &str,
+) -> Answer<Committed> {
     house.authoriser.check(ctx, Action::AnalyseCase, On::default())?;
     let case = existing(house, case).await?;
     let why = why.trim();
     if let Some(item) = text_fault("/reason", why, TEXT_CHARS_MAX) {
         return Err(faults(vec![item]));
     }
-    let change = case_change("case.remove", &case).payload(json!({ "item": item, "why": why })).write(Write::one(
-        "UPDATE analyse_member SET removed_at = $3, removed_why = $4 \
+    let change = case_change("case.remove", &case)
+        .payload(json!({ "item": item, "why": why }))
+        .write(Write::one(
+            "UPDATE analyse_member SET removed_at = $3, removed_why = $4 \
          WHERE case_id = $1 AND item = $2 AND removed_at IS NULL",
-        vec![Value::from(&case), Value::from(item), Value::from(ctx.now), Value::from(why)],
-    ));
+            vec![Value::from(&case), Value::from(item), Value::from(ctx.now), Value::from(why)],
+        ));
     Ok(house.door.commit(ctx, change).await?)
 }

@@ -29,8 +29,24 @@ use crate::web::visitor::Caller;
 #[derive(OpenApi)]
 #[openapi(
     paths(picture, correlations, open_case, list_cases, one_case, add_note, add_item, remove_item),
-    components(schemas(PictureOut, CellOut, FiguresOut, MemberOut, WhyOut, GroupOut, PassedOut, CorrelationsOut,
-        CaseIn, CaseOut, NoteIn, ItemIn, CaseFull, NoteOut, EventOut, ObservableOut))
+    components(schemas(
+        PictureOut,
+        CellOut,
+        FiguresOut,
+        MemberOut,
+        WhyOut,
+        GroupOut,
+        PassedOut,
+        CorrelationsOut,
+        CaseIn,
+        CaseOut,
+        NoteIn,
+        ItemIn,
+        CaseFull,
+        NoteOut,
+        EventOut,
+        ObservableOut
+    ))
 )]
 pub struct Doc;
 
@@ -235,7 +251,11 @@ async fn correlations(State(house): State<Arc<House>>, caller: Caller) -> Answer
         passed: found
             .passed
             .into_iter()
-            .map(|(observable, why, items)| PassedOut { observable: observable.to_string(), why, items })
+            .map(|(observable, why, items)| PassedOut {
+                observable: observable.to_string(),
+                why,
+                items,
+            })
             .collect(),
         hidden_reports: found.hidden_reports,
     };
@@ -259,7 +279,12 @@ struct CaseIn {
 /// Opens a joint case.
 #[utoipa::path(post, path = "/cases", tag = "analyse", request_body = CaseIn,
     responses((status = 201, description = "`id` and `position`"), (status = 422)))]
-async fn open_case(State(house): State<Arc<House>>, caller: Caller, headers: HeaderMap, body: Body<CaseIn>) -> Answer {
+async fn open_case(
+    State(house): State<Arc<House>>,
+    caller: Caller,
+    headers: HeaderMap,
+    body: Body<CaseIn>,
+) -> Answer {
     let once = form::idempotency(&headers, "POST /cases", &body.bytes);
     let CaseIn { title, summary, group_key, members } = body.value;
     let new = NewCase { title, summary, group_key, members };
@@ -291,7 +316,11 @@ fn case_out(row: CaseRow) -> CaseOut {
 
 /// Lists cases, newest first.
 #[utoipa::path(get, path = "/cases", tag = "analyse", params(Paging), responses((status = 200, body = Page<CaseOut>)))]
-async fn list_cases(State(house): State<Arc<House>>, caller: Caller, Query(paging): Query<Paging>) -> Answer {
+async fn list_cases(
+    State(house): State<Arc<House>>,
+    caller: Caller,
+    Query(paging): Query<Paging>,
+) -> Answer {
     house.authoriser.check(&caller.ctx, Action::AnalyseRead, On::default())?;
     let limit = paging.limit();
     let before = match paging.cursor.as_deref() {
@@ -301,7 +330,8 @@ async fn list_cases(State(house): State<Arc<House>>, caller: Caller, Query(pagin
     let found = house.store.read(move |reader| read::cases(reader, &before, limit)).await?;
     let full = found.len() == usize::try_from(limit).unwrap_or(usize::MAX);
     let cursor = found.last().filter(|_| full).map(|row| row.id.clone());
-    Ok(Json(Page { items: found.into_iter().map(case_out).collect::<Vec<_>>(), cursor }).into_response())
+    Ok(Json(Page { items: found.into_iter().map(case_out).collect::<Vec<_>>(), cursor })
+        .into_response())
 }
 
 /// A note.
@@ -355,7 +385,11 @@ struct CaseFull {
 /// One case.
 #[utoipa::path(get, path = "/cases/{id}", tag = "analyse", params(("id" = String, Path)),
     responses((status = 200, body = CaseFull), (status = 404)))]
-async fn one_case(State(house): State<Arc<House>>, caller: Caller, Path(id): Path<String>) -> Answer {
+async fn one_case(
+    State(house): State<Arc<House>>,
+    caller: Caller,
+    Path(id): Path<String>,
+) -> Answer {
     house.authoriser.check(&caller.ctx, Action::AnalyseRead, On::default())?;
     let case = CaseId::parse(&id).ok_or_else(Refusal::absent)?;
     let scope = Scope::of(&house, &caller.ctx);
@@ -373,7 +407,12 @@ async fn one_case(State(house): State<Arc<House>>, caller: Caller, Path(id): Pat
         notes: found
             .notes
             .into_iter()
-            .map(|note| NoteOut { at: stamp(note.at), org: note.org.0, hat: note.hat, text: note.text })
+            .map(|note| NoteOut {
+                at: stamp(note.at),
+                org: note.org.0,
+                hat: note.hat,
+                text: note.text,
+            })
             .collect(),
         timeline: found
             .timeline
@@ -437,7 +476,12 @@ struct ItemIn {
 /// Adds something to a case.
 #[utoipa::path(post, path = "/cases/{id}/items", tag = "analyse", params(("id" = String, Path)), request_body = ItemIn,
     responses((status = 201, description = "`position`"), (status = 409, description = "it is in already"), (status = 422)))]
-async fn add_item(State(house): State<Arc<House>>, caller: Caller, Path(id): Path<String>, body: Body<ItemIn>) -> Answer {
+async fn add_item(
+    State(house): State<Arc<House>>,
+    caller: Caller,
+    Path(id): Path<String>,
+    body: Body<ItemIn>,
+) -> Answer {
     let ItemIn { id: item, reason } = body.value;
     Ok(done(&act::add(&house, &caller.ctx, &id, &item, &reason).await?))
 }

@@ -79,14 +79,18 @@ fn height(place: usize, count: usize, rows: usize) -> usize {
 
 /// Draws a case; `tell` gives the words for a member.
 pub(super) fn draw(case: &Case, tell: impl Fn(&Member) -> Told) -> Graph {
-    let left: Vec<&Member> = case.members.iter().filter(|member| member.kind == ItemKind::Report).collect();
-    let right: Vec<&Member> = case.members.iter().filter(|member| member.kind != ItemKind::Report).collect();
+    let left: Vec<&Member> =
+        case.members.iter().filter(|member| member.kind == ItemKind::Report).collect();
+    let right: Vec<&Member> =
+        case.members.iter().filter(|member| member.kind != ItemKind::Report).collect();
     // What several members name comes first: that is what holds the case together.
     let middle: Vec<&(Observable, usize)> = case.observables.iter().take(COLUMN_MAX).collect();
     let drawn = |column: &[&Member]| column.len().min(COLUMN_MAX);
     let rows = drawn(&left).max(drawn(&right)).max(middle.len()).max(1);
-    let hidden = left.len() - drawn(&left) + right.len() - drawn(&right) + case.observables.len() - middle.len();
-    let mut graph = Graph { width: 960, height: rows * ROW + 8, nodes: Vec::new(), lines: Vec::new(), hidden };
+    let hidden = left.len() - drawn(&left) + right.len() - drawn(&right) + case.observables.len()
+        - middle.len();
+    let mut graph =
+        Graph { width: 960, height: rows * ROW + 8, nodes: Vec::new(), lines: Vec::new(), hidden };
     let mut places: BTreeMap<&Observable, (usize, usize)> = BTreeMap::new();
     for (place, (observable, count)) in middle.iter().enumerate() {
         let y = height(place, middle.len(), rows);
@@ -108,7 +112,8 @@ pub(super) fn draw(case: &Case, tell: impl Fn(&Member) -> Told) -> Graph {
             let y = height(place, count, rows);
             let told = tell(member);
             for (target, named) in member.observables.iter().filter_map(|seen| places.get(seen)) {
-                let (from, to) = if x < MIDDLE { (x + 22, MIDDLE - 24) } else { (x - 22, MIDDLE + 24) };
+                let (from, to) =
+                    if x < MIDDLE { (x + 22, MIDDLE - 24) } else { (x - 22, MIDDLE + 24) };
                 graph.lines.push(Line { x1: from, y1: y, x2: to, y2: *target, strong: *named > 1 });
             }
             let (class, icon) = match member.kind {
@@ -181,19 +186,29 @@ mod tests {
             .chain((0..9).map(|number| member(100 + number, ItemKind::Report, &[])))
             .collect();
         let observables = (0..15).map(|n| (format!("203.0.113.{n}").parse().unwrap(), 1)).collect();
-        let told = |_: &Member| Told { label: "長".repeat(60), note: String::new(), href: String::new() };
+        let told =
+            |_: &Member| Told { label: "長".repeat(60), note: String::new(), href: String::new() };
         let graph = draw(&case(members, observables), told);
         assert_eq!(graph.hidden, 6 + 5, "what is not drawn is counted");
         for (place, node) in graph.nodes.iter().enumerate() {
-            assert!(node.y < graph.height && node.x < graph.width && node.label.chars().count() <= LABEL_CHARS_MAX);
+            assert!(
+                node.y < graph.height
+                    && node.x < graph.width
+                    && node.label.chars().count() <= LABEL_CHARS_MAX
+            );
             let others = graph.nodes.iter().enumerate().filter(|(other, _)| *other != place);
-            assert!(others.into_iter().all(|(_, other)| other.x != node.x || other.y.abs_diff(node.y) >= ROW));
+            assert!(
+                others
+                    .into_iter()
+                    .all(|(_, other)| other.x != node.x || other.y.abs_diff(node.y) >= ROW)
+            );
         }
     }
 
     #[test]
     fn an_empty_case_is_drawn_without_dividing_by_nothing() {
-        let told = |_: &Member| Told { label: String::new(), note: String::new(), href: String::new() };
+        let told =
+            |_: &Member| Told { label: String::new(), note: String::new(), href: String::new() };
         let graph = draw(&case(Vec::new(), Vec::new()), told);
         assert!(graph.nodes.is_empty() && graph.height > 0);
     }

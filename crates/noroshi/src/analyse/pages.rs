@@ -120,26 +120,31 @@ async fn picture(State(house): State<Arc<House>>, visitor: Visitor) -> Answer {
         .store
         .read(move |reader| {
             let groups = read::correlated(reader, scope)?.groups;
-            let campaigns = groups.iter().filter(|group| group.campaign.is_some() && group.case.is_none());
+            let campaigns =
+                groups.iter().filter(|group| group.campaign.is_some() && group.case.is_none());
             Ok((read::picture(reader, scope)?, campaigns.count()))
         })
         .await?;
     let words = visitor.words();
-    let lines = seen.picture.by_sector_and_kind().into_iter().map(|((sector, kind), figures)| Line {
-        sector: sector_words(words, &sector),
-        kind: damage_words(words, &kind),
-        reports: figures.reports,
-        organisations: figures.organisations,
-        minutes: figures.service_minutes,
-        persons: figures.persons_affected,
-        yen: figures.loss_yen,
-    });
+    let lines =
+        seen.picture.by_sector_and_kind().into_iter().map(|((sector, kind), figures)| Line {
+            sector: sector_words(words, &sector),
+            kind: damage_words(words, &kind),
+            reports: figures.reports,
+            organisations: figures.organisations,
+            minutes: figures.service_minutes,
+            persons: figures.persons_affected,
+            yen: figures.loss_yen,
+        });
     let by_sector = seen.picture.by_sector();
-    let sectors: Vec<(String, u64)> =
-        by_sector.iter().map(|(sector, figures)| (sector_words(words, sector), figures.service_minutes)).collect();
+    let sectors: Vec<(String, u64)> = by_sector
+        .iter()
+        .map(|(sector, figures)| (sector_words(words, sector), figures.service_minutes))
+        .collect();
     let by_time = seen.picture.by_time();
     let skipped = by_time.len().saturating_sub(DAYS_MAX);
-    let days = by_time.iter().skip(skipped).map(|(day, figures)| (words.day(*day), figures.reports));
+    let days =
+        by_time.iter().skip(skipped).map(|(day, figures)| (words.day(*day), figures.reports));
     let page = PicturePage {
         lines: lines.collect(),
         largest: sectors.iter().map(|(_, minutes)| *minutes).max().unwrap_or(0),
@@ -173,7 +178,11 @@ fn member_line(words: Words, member: &Member, reports: bool) -> MemberLine {
         note,
         href,
         time: member.time,
-        observables: member.observables.iter().map(noroshi_evidence::observable::Observable::defanged).collect(),
+        observables: member
+            .observables
+            .iter()
+            .map(noroshi_evidence::observable::Observable::defanged)
+            .collect(),
     }
 }
 
@@ -187,9 +196,14 @@ struct ReasonLine {
 }
 
 fn reason_line(words: Words, why: &Why) -> ReasonLine {
-    let inner = why.inner.iter().map(noroshi_evidence::observable::Observable::defanged).collect::<Vec<_>>();
+    let inner = why
+        .inner
+        .iter()
+        .map(noroshi_evidence::observable::Observable::defanged)
+        .collect::<Vec<_>>();
     ReasonLine {
-        text: words.tv(&format!("analyse-reason-{}", why.kind), &[("inner", inner.join(", ").into())]),
+        text: words
+            .tv(&format!("analyse-reason-{}", why.kind), &[("inner", inner.join(", ").into())]),
         observable: why.observable.defanged(),
         href: format!("/evidence?q={}", percent(&why.observable.to_string())),
         strong: why.strong,
@@ -283,7 +297,11 @@ struct CasesAsked {
     before: String,
 }
 
-async fn cases(State(house): State<Arc<House>>, visitor: Visitor, Query(asked): Query<CasesAsked>) -> Answer {
+async fn cases(
+    State(house): State<Arc<House>>,
+    visitor: Visitor,
+    Query(asked): Query<CasesAsked>,
+) -> Answer {
     house.authoriser.check(&visitor.ctx, Action::AnalyseRead, On::default())?;
     let found = house.store.read(move |reader| read::cases(reader, &asked.before, PAGE)).await?;
     let full = found.len() == usize::try_from(PAGE).unwrap_or(usize::MAX);
@@ -323,17 +341,30 @@ fn crumb(words: Words, href: &str, key: &str) -> Link {
     Link { href: href.to_owned(), label: words.t(key) }
 }
 
-async fn new_case(State(house): State<Arc<House>>, visitor: Visitor, Query(asked): Query<NewAsked>) -> Answer {
+async fn new_case(
+    State(house): State<Arc<House>>,
+    visitor: Visitor,
+    Query(asked): Query<NewAsked>,
+) -> Answer {
     house.authoriser.check(&visitor.ctx, Action::AnalyseCase, On::default())?;
     let scope = Scope::of(&house, &visitor.ctx);
     let group = group_of(&house, scope, asked.group.clone()).await?;
     let mut form = FormState::new();
     let first = group.reasons.first().map(|why| why.observable.to_string()).unwrap_or_default();
-    form.set("title", visitor.words().tv("analyse-case-title-suggested", &[("observable", first.into())]));
+    form.set(
+        "title",
+        visitor.words().tv("analyse-case-title-suggested", &[("observable", first.into())]),
+    );
     show_new(&house, &visitor, form, &group, scope)
 }
 
-fn show_new(house: &House, visitor: &Visitor, form: FormState, group: &Related, scope: Scope) -> Answer {
+fn show_new(
+    house: &House,
+    visitor: &Visitor,
+    form: FormState,
+    group: &Related,
+    scope: Scope,
+) -> Answer {
     let words = visitor.words();
     let page = NewPage {
         crumbs: vec![crumb(words, "/analyse/correlations", "analyse-correlations-title")],
@@ -408,7 +439,11 @@ async fn show_case(house: &Arc<House>, visitor: &Visitor, id: &str, form: FormSt
     house.authoriser.check(&visitor.ctx, Action::AnalyseRead, On::default())?;
     let id = CaseId::parse(id).ok_or_else(Refusal::absent)?;
     let scope = Scope::of(house, &visitor.ctx);
-    let case = house.store.read(move |reader| read::case(reader, scope, &id)).await?.ok_or_else(Refusal::absent)?;
+    let case = house
+        .store
+        .read(move |reader| read::case(reader, scope, &id))
+        .await?
+        .ok_or_else(Refusal::absent)?;
     let words = visitor.words();
     let reports = scope.reports();
     let events = case.timeline.iter().map(|event| {
@@ -419,10 +454,17 @@ async fn show_case(house: &Arc<House>, visitor: &Visitor, id: &str, form: FormSt
             _ => Tone::Neutral,
         };
         let title = words.t(format!("analyse-event-{}", event.kind.replace('.', "-")));
-        EventLine { at: event.at, tone, title, text: event_text(words, event, &case), leaf: event.position }
+        EventLine {
+            at: event.at,
+            tone,
+            title,
+            text: event_text(words, event, &case),
+            leaf: event.position,
+        }
     });
     let notes = case.notes.iter().map(|note| {
-        let hat = noroshi_charter::hat::Hat::parse(&note.hat).map(page::hat_key).unwrap_or_default();
+        let hat =
+            noroshi_charter::hat::Hat::parse(&note.hat).map(page::hat_key).unwrap_or_default();
         (note.at, format!("{} / {}", name_in(words, &note.org), words.t(hat)), note.text.clone())
     });
     let mut shell = page::shell(house, visitor, "analyse-case-title");
@@ -434,7 +476,9 @@ async fn show_case(house: &Arc<House>, visitor: &Visitor, id: &str, form: FormSt
         observables: case
             .observables
             .iter()
-            .map(|(seen, count)| (seen.defanged(), format!("/evidence?q={}", percent(&seen.to_string())), *count))
+            .map(|(seen, count)| {
+                (seen.defanged(), format!("/evidence?q={}", percent(&seen.to_string())), *count)
+            })
             .collect(),
         reasons: case.reasons.iter().map(|why| reason_line(words, why)).collect(),
         events: events.collect(),
@@ -450,10 +494,9 @@ async fn show_case(house: &Arc<House>, visitor: &Visitor, id: &str, form: FormSt
 
 /// For a member's own time its words in the reader's language, for a change what was said.
 fn event_text(words: Words, event: &read::Event, case: &Case) -> String {
-    let own = case
-        .members
-        .iter()
-        .find(|member| event.position.is_none() && member.time == Some(event.at) && member.label() == event.text);
+    let own = case.members.iter().find(|member| {
+        event.position.is_none() && member.time == Some(event.at) && member.label() == event.text
+    });
     own.map_or_else(
         || event.text.clone(),
         |member| {
@@ -488,7 +531,8 @@ async fn add(State(house): State<Arc<House>>, Path(id): Path<String>, posted: Po
 
 async fn remove(State(house): State<Arc<House>>, Path(id): Path<String>, posted: Posted) -> Answer {
     let mut form = pairs(&posted);
-    let (item, why) = (form.text("gone", TITLE_CHARS_MAX), form.text("gone-reason", TEXT_CHARS_MAX));
+    let (item, why) =
+        (form.text("gone", TITLE_CHARS_MAX), form.text("gone-reason", TEXT_CHARS_MAX));
     let (Some(item), Some(why)) = (item, why) else {
         return with_status(show_case(&house, &posted.visitor, &id, form).await);
     };

@@ -110,21 +110,26 @@ pub fn items(reader: &Reader<'_>, scope: Scope) -> Result<Items, StoreFailure> {
             found.hidden_reports += 1;
             continue;
         }
-        found.add(Member {
-            id: report.report.to_string(),
-            kind: ItemKind::Report,
-            org: names(orgs.get(report.org.as_str())),
-            sector: report.sector,
-            what: report.damage.id().to_owned(),
-            time: Some(report.at),
-            observables: report.observables,
-        }, Some(report.org.as_str()));
+        found.add(
+            Member {
+                id: report.report.to_string(),
+                kind: ItemKind::Report,
+                org: names(orgs.get(report.org.as_str())),
+                sector: report.sector,
+                what: report.damage.id().to_owned(),
+                time: Some(report.at),
+                observables: report.observables,
+            },
+            Some(report.org.as_str()),
+        );
     }
     let mut seen = BTreeSet::new();
     for naming in evidence::read::namings(reader)? {
         let is_sighting = naming.row.kind == "sighting";
         // One sensor's one sighting is written once for each indicator of the value; here it counts once.
-        if is_sighting && !seen.insert((naming.row.source.clone(), naming.observables.clone(), naming.times)) {
+        if is_sighting
+            && !seen.insert((naming.row.source.clone(), naming.observables.clone(), naming.times))
+        {
             continue;
         }
         let org = orgs.get(&naming.row.originator).filter(|_| is_sighting);
@@ -156,7 +161,9 @@ impl Items {
             id: ItemId::new(member.id.clone()),
             kind: member.kind,
             organisation: org.map(Into::into),
-            sector: Some(member.sector.as_str()).filter(|sector| !sector.is_empty()).map(Into::into),
+            sector: Some(member.sector.as_str())
+                .filter(|sector| !sector.is_empty())
+                .map(Into::into),
             time: member.time,
             observables: member.observables.clone(),
         });
@@ -432,18 +439,25 @@ pub fn case_objects(reader: &Reader<'_>, case: &CaseId) -> Result<Vec<String>, S
             continue;
         }
         let source = format!("{}{id}", evidence::rows::FROM_REPORTS);
-        found.extend(evidence::read::by_source(reader, Sees::ALL, &source)?.into_iter().map(|row| row.id));
+        found.extend(
+            evidence::read::by_source(reader, Sees::ALL, &source)?.into_iter().map(|row| row.id),
+        );
     }
     Ok(found)
 }
 
 /// One case, as far as the reader may see it. Whoever reads the case sees its reports as members (the case is joint),
 /// but operators' names only with the right to reports.
-pub fn case(reader: &Reader<'_>, scope: Scope, case: &CaseId) -> Result<Option<Case>, StoreFailure> {
+pub fn case(
+    reader: &Reader<'_>,
+    scope: Scope,
+    case: &CaseId,
+) -> Result<Option<Case>, StoreFailure> {
     let Some(row) = case_head(reader, case)? else { return Ok(None) };
     let all = items(reader, Scope { sees: Sees::ALL, small_cells: true })?;
     let ids = member_ids(reader, case)?;
-    let mut members: Vec<Member> = ids.iter().filter_map(|id| all.members.get(id)).cloned().collect();
+    let mut members: Vec<Member> =
+        ids.iter().filter_map(|id| all.members.get(id)).cloned().collect();
     let hidden = ids.len().saturating_sub(members.len()) as u64;
     if !scope.reports() {
         for member in members.iter_mut().filter(|member| member.kind != ItemKind::Partner) {
@@ -452,7 +466,8 @@ pub fn case(reader: &Reader<'_>, scope: Scope, case: &CaseId) -> Result<Option<C
     }
     members.sort_by_key(|member| (member.kind, member.time, member.id.clone()));
     let wanted: BTreeSet<&str> = members.iter().map(|member| member.id.as_str()).collect();
-    let own: Vec<Item> = all.items.iter().filter(|item| wanted.contains(item.id.as_str())).cloned().collect();
+    let own: Vec<Item> =
+        all.items.iter().filter(|item| wanted.contains(item.id.as_str())).cloned().collect();
     let answer = correlate(&own, COMMON_ITEMS_DEFAULT);
     let reasons = answer.groups.iter().flat_map(|group| group.links.iter().map(why)).collect();
     let mut counted: BTreeMap<Observable, usize> = BTreeMap::new();
@@ -482,7 +497,11 @@ fn notes(reader: &Reader<'_>, case: &CaseId) -> Result<Vec<Note>, StoreFailure> 
     )
 }
 
-fn timeline(reader: &Reader<'_>, case: &CaseId, members: &[Member]) -> Result<Vec<Event>, StoreFailure> {
+fn timeline(
+    reader: &Reader<'_>,
+    case: &CaseId,
+    members: &[Member],
+) -> Result<Vec<Event>, StoreFailure> {
     let mut events = reader.all(
         "SELECT at, command, payload, position FROM office_audit WHERE subject = $1 AND command LIKE 'case.%' \
          ORDER BY position",

@@ -65,7 +65,13 @@ impl Client {
     }
 
     /// Sends a request and gives whatever comes back.
-    pub(super) fn send(&self, method: &str, path: &str, kind: &str, body: String) -> Result<Answered, Broken> {
+    pub(super) fn send(
+        &self,
+        method: &str,
+        path: &str,
+        kind: &str,
+        body: String,
+    ) -> Result<Answered, Broken> {
         let unreachable = |source| Broken::Unreachable {
             method: method.to_owned(),
             path: path.to_owned(),
@@ -119,7 +125,13 @@ impl Client {
     }
 
     /// A request that must be refused with `status`; gives the problem's code.
-    pub(super) fn refused(&self, method: &str, path: &str, body: &Value, status: u16) -> Result<String, Broken> {
+    pub(super) fn refused(
+        &self,
+        method: &str,
+        path: &str,
+        body: &Value,
+        status: u16,
+    ) -> Result<String, Broken> {
         let path = format!("/api/v1{path}");
         let answered = self.send(method, &path, "application/json", body.to_string())?;
         if answered.status != status {

@@ -51,7 +51,8 @@ impl Gateways {
             let token = Secret::fresh("nrs_gateway_");
             write(&place.join("token"), token.reveal().as_bytes())?;
             let netns = make_netns(name);
-            let text = gateway_config(&place, name, org, port, netns.as_deref(), commission_key, vkey);
+            let text =
+                gateway_config(&place, name, org, port, netns.as_deref(), commission_key, vkey);
             write(&place.join("gateway.toml"), text.as_bytes())?;
             // Writing to a string cannot fail.
             let _ok = write!(
@@ -69,7 +70,8 @@ impl Gateways {
     /// Starts every gateway and waits until it listens.
     pub(super) fn start(&mut self) -> Result<(), Broken> {
         for gateway in &mut self.all {
-            let failed = |source| Broken::Io { what: format!("the gateway `{}`", gateway.name), source };
+            let failed =
+                |source| Broken::Io { what: format!("the gateway `{}`", gateway.name), source };
             let child = Command::new(&self.program)
                 .args(["gateway", "serve", "--config"])
                 .arg(gateway.place.join("gateway.toml"))
@@ -90,11 +92,18 @@ impl Gateways {
         for gateway in &self.all {
             let zone = gateway.zone()?;
             if !NAMES.iter().all(|name| zone.contains(name)) {
-                return Err(Broken::Unlike(format!("the zone of `{}` does not hold the names: {zone}", gateway.name)));
+                return Err(Broken::Unlike(format!(
+                    "the zone of `{}` does not hold the names: {zone}",
+                    gateway.name
+                )));
             }
             match gateway.nft_set()? {
-                Some(set) if set.contains(SERVER) => found.push(format!("{}: nftables + RPZ", gateway.name)),
-                Some(set) => return Err(Broken::Unlike(format!("the set of `{}`: {set}", gateway.name))),
+                Some(set) if set.contains(SERVER) => {
+                    found.push(format!("{}: nftables + RPZ", gateway.name))
+                }
+                Some(set) => {
+                    return Err(Broken::Unlike(format!("the set of `{}`: {set}", gateway.name)));
+                }
                 None => found.push(format!("{}: RPZ", gateway.name)),
             }
         }
@@ -107,7 +116,10 @@ impl Gateways {
             let zone = gateway.zone()?;
             let held = gateway.nft_set()?.is_some_and(|set| set.contains(SERVER));
             if held || NAMES.iter().any(|name| zone.contains(name)) {
-                return Err(Broken::Unlike(format!("`{}` still blocks after the end", gateway.name)));
+                return Err(Broken::Unlike(format!(
+                    "`{}` still blocks after the end",
+                    gateway.name
+                )));
             }
         }
         Ok(())
@@ -186,7 +198,11 @@ fn gateway_config(
 fn make_netns(name: &str) -> Option<String> {
     let netns = format!("noroshi-{}-{name}", std::process::id());
     let quiet = |command: &mut Command| {
-        command.stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok_and(|status| status.success())
+        command
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .status()
+            .is_ok_and(|status| status.success())
     };
     if !quiet(Command::new("ip").args(["netns", "add", &netns])) {
         return None;

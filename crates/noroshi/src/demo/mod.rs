@@ -71,7 +71,10 @@ pub async fn run(arguments: Arguments, format: Format) -> Ended {
     ended
 }
 
-async fn set_the_stage(house: &Arc<House>, stage: story::Stage) -> Result<(story::Stage, story::Cast), Failed> {
+async fn set_the_stage(
+    house: &Arc<House>,
+    stage: story::Stage,
+) -> Result<(story::Stage, story::Cast), Failed> {
     let setup = crate::office::act::setup_token(house).await.map_err(broken)?;
     let token = setup.map(|secret| secret.reveal().to_owned()).unwrap_or_default();
     off_thread(move || stage.set_the_stage(&token)).await
@@ -100,7 +103,9 @@ async fn open(dir: &Path, port: u16) -> Result<Open, Failed> {
 async fn off_thread<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, Failed> + Send + 'static,
 ) -> Result<T, Failed> {
-    tokio::task::spawn_blocking(work).await.map_err(|problem| broken(std::io::Error::other(problem)))?
+    tokio::task::spawn_blocking(work)
+        .await
+        .map_err(|problem| broken(std::io::Error::other(problem)))?
 }
 
 fn broken(problem: impl std::error::Error + Send + Sync + 'static) -> Failed {
@@ -121,12 +126,16 @@ fn folder(asked: Option<&Path>) -> Result<(PathBuf, Option<TemporaryFolder>), Fa
     }
     Err(Failed::Usage {
         code: "NRS-DEMO-0001",
-        message: format!("`{}` is not empty; the demonstration needs an empty folder", dir.display()),
+        message: format!(
+            "`{}` is not empty; the demonstration needs an empty folder",
+            dir.display()
+        ),
     })
 }
 
 fn make(dir: &Path) -> Result<(), Failed> {
-    std::fs::create_dir_all(dir).map_err(|source| Failed::Io { what: dir.display().to_string(), source })
+    std::fs::create_dir_all(dir)
+        .map_err(|source| Failed::Io { what: dir.display().to_string(), source })
 }
 
 /// Removes the demonstration's folder when it ends.
@@ -135,7 +144,8 @@ struct TemporaryFolder(PathBuf);
 impl Drop for TemporaryFolder {
     fn drop(&mut self) {
         // The publishing thread may still be putting its last file there.
-        let removed = std::fs::remove_dir_all(&self.0).or_else(|_| std::fs::remove_dir_all(&self.0));
+        let removed =
+            std::fs::remove_dir_all(&self.0).or_else(|_| std::fs::remove_dir_all(&self.0));
         if let Err(problem) = removed {
             tracing::warn!(%problem, "the demonstration's folder was not removed");
         }
@@ -143,7 +153,8 @@ impl Drop for TemporaryFolder {
 }
 
 fn free_port() -> Result<u16, Failed> {
-    let any = |port| std::net::TcpListener::bind(("127.0.0.1", port)).and_then(|open| open.local_addr());
+    let any =
+        |port| std::net::TcpListener::bind(("127.0.0.1", port)).and_then(|open| open.local_addr());
     any(PORT)
         .or_else(|_| any(0))
         .map(|address| address.port())
@@ -152,7 +163,11 @@ fn free_port() -> Result<u16, Failed> {
 
 /// Routes that exist in the demonstration only.
 pub fn routes(house: &Arc<House>) -> Router<Arc<House>> {
-    if house.demo { Router::new().route(paths::PERSONA, post(become_persona)) } else { Router::new() }
+    if house.demo {
+        Router::new().route(paths::PERSONA, post(become_persona))
+    } else {
+        Router::new()
+    }
 }
 
 /// Who can be played, by login and locale key; `None` outside the demonstration.
@@ -172,9 +187,12 @@ async fn become_persona(State(house): State<Arc<House>>, form: PostedByStranger)
             Ok(held.map(|held| (found.person, held)))
         })
         .await?;
-    let Some((person, held)) = found.filter(|_| known) else { return Err(Refusal::absent().into()) };
+    let Some((person, held)) = found.filter(|_| known) else {
+        return Err(Refusal::absent().into());
+    };
     let now = house.clock.now();
-    let (change, secret) = people::open_session(&person, &held, now, house.config.web.session_hours);
+    let (change, secret) =
+        people::open_session(&person, &held, now, house.config.web.session_hours);
     let ctx = Ctx {
         person,
         org: held.org.org.clone(),

@@ -6,7 +6,7 @@ use super::telemetry::{NAMES, SECOND, SERVER};
 
 /// Who can be played, in the order of the story: login, and the key of the role's words.
 pub(super) const PERSONAS: [(&str, &str); 9] = [
-    ("officer-power", "demo-persona-officer"),
+    ("officer-logistics", "demo-persona-officer"),
     ("analyst", "demo-persona-analyst"),
     ("minister", "demo-persona-minister"),
     ("police", "demo-persona-police"),
@@ -28,13 +28,43 @@ pub(super) struct FictionalOrg {
 
 /// The office itself comes with the set-up; these are added by its administrator.
 pub(super) const ORGS: [FictionalOrg; 9] = [
-    org("power", "暁光電力（架空）", "Gyoko Electric Power (fictional)", "operator", Some("electricity")),
-    org("hospital", "汐見総合病院（架空）", "Shiomi General Hospital (fictional)", "operator", Some("medical")),
-    org("logistics", "北辰運輸（架空）", "Hokushin Logistics (fictional)", "operator", Some("road-freight")),
-    org("ministry", "電力所管省（架空）", "Ministry for Electricity (fictional)", "ministry", Some("electricity")),
+    org(
+        "power",
+        "暁光電力（架空）",
+        "Gyoko Electric Power (fictional)",
+        "operator",
+        Some("electricity"),
+    ),
+    org(
+        "hospital",
+        "汐見総合病院（架空）",
+        "Shiomi General Hospital (fictional)",
+        "operator",
+        Some("medical"),
+    ),
+    org(
+        "logistics",
+        "北辰運輸（架空）",
+        "Hokushin Logistics (fictional)",
+        "operator",
+        Some("road-freight"),
+    ),
+    org(
+        "ministry",
+        "電力所管省（架空）",
+        "Ministry for Electricity (fictional)",
+        "ministry",
+        Some("electricity"),
+    ),
     org("cabinet", "内閣府分析室（架空）", "Cabinet Office Analysis (fictional)", "office", None),
     org("police", "警察（架空）", "Police (fictional)", "police", None),
-    org("commission", "監理委員会（架空）", "Supervisory Commission (fictional)", "commission", None),
+    org(
+        "commission",
+        "監理委員会（架空）",
+        "Supervisory Commission (fictional)",
+        "commission",
+        None,
+    ),
     org("response", "措置執行班（架空）", "Execution Team (fictional)", "office", None),
     org("ally", "同盟国CERT（架空）", "Allied CERT (fictional)", "partner", None),
 ];
@@ -67,7 +97,8 @@ pub(super) const PEOPLE: [(&str, &str, &str, &str); 12] = [
 
 /// What each operator's officer files first. `aware_at` is when the operator became aware.
 pub(super) fn initial_report(operator: &str, aware_at: &str) -> Value {
-    let computer = |class: &str, name: &str| json!({ "class": class, "name": name, "registered": true });
+    let computer =
+        |class: &str, name: &str| json!({ "class": class, "name": name, "registered": true });
     let contact = |name: &str| json!({ "name": name, "contact": "soc@operator.example", "phone24h": "+81-3-0000-0000" });
     match operator {
         "power" => json!({
@@ -125,9 +156,7 @@ pub(super) fn final_report(aware_at: &str) -> Value {
 
 /// What the police ask for: sinkhole two names and block one address at the two consenting operators.
 pub(super) fn measure(case: &str, not_before: &str, not_after: &str, seconds: u64) -> Value {
-    let deny = |target: &str, action: &str| {
-        json!({ "target": target, "action": action, "actuators": ["power-gateway", "logistics-gateway"] })
-    };
+    let deny = |target: &str, action: &str| json!({ "target": target, "action": action, "actuators": ["power-gateway", "logistics-gateway"] });
     json!({
         "case": case, "kind": "defensive",
         "purpose": "三事業者への侵入に使われている指令サーバーとの通信を止め、被害の拡大を防ぐ。",

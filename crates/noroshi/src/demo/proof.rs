@@ -19,7 +19,8 @@ pub(super) fn check_inclusion(receipt: &Value) -> Result<(), Broken> {
     let hashes = hashes.ok_or_else(|| unlike("a hash is not one"))?;
     let note = text_of(receipt, "/proof/checkpoint");
     let body = note.split_once("\n\n").map_or("", |(body, _)| body);
-    let checkpoint: Checkpoint = format!("{body}\n").parse().map_err(|_| unlike("no checkpoint"))?;
+    let checkpoint: Checkpoint =
+        format!("{body}\n").parse().map_err(|_| unlike("no checkpoint"))?;
     let leaf = tree::leaf_hash(text_of(receipt, "/leaf").as_bytes());
     let (index, size) = (number_of(receipt, "/proof/index"), number_of(receipt, "/proof/size"));
     if checkpoint.size != size {

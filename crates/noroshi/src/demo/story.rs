@@ -45,12 +45,18 @@ pub(super) struct Cast {
 
 impl Cast {
     fn who(&self, login: &str) -> Result<Client, Broken> {
-        let token = self.tokens.get(login).ok_or_else(|| Broken::Unlike(format!("`{login}` has no token")))?;
+        let token = self
+            .tokens
+            .get(login)
+            .ok_or_else(|| Broken::Unlike(format!("`{login}` has no token")))?;
         Ok(self.anyone.with_token(token))
     }
 
     fn org(&self, key: &str) -> Result<&str, Broken> {
-        let org = self.orgs.get(key).ok_or_else(|| Broken::Unlike(format!("`{key}` is no organisation")))?;
+        let org = self
+            .orgs
+            .get(key)
+            .ok_or_else(|| Broken::Unlike(format!("`{key}` is no organisation")))?;
         Ok(org)
     }
 }
@@ -73,13 +79,25 @@ impl Stage {
             .map_err(|source| Failed::Io { what: "the program's own file".to_owned(), source })?;
         let base = format!("http://localhost:{port}");
         let began = began();
-        Ok(Self { dir: dir.to_owned(), base, program, format, words, began, steps: 0, gateways: None })
+        Ok(Self {
+            dir: dir.to_owned(),
+            base,
+            program,
+            format,
+            words,
+            began,
+            steps: 0,
+            gateways: None,
+        })
     }
 
     /// Set-up, organisations, people, sensors; then the actuators are written into the configuration.
     pub(super) fn set_the_stage(mut self, setup_token: &str) -> Result<(Self, Cast), Failed> {
         let cast = self.people(setup_token).map_err(|broken| self.failed(&broken))?;
-        self.tell("demo-people", &[("orgs", cast.orgs.len().to_string()), ("people", cast.tokens.len().to_string())]);
+        self.tell(
+            "demo-people",
+            &[("orgs", cast.orgs.len().to_string()), ("people", cast.tokens.len().to_string())],
+        );
         let tokens = self.configure_actuators(&cast).map_err(|broken| self.failed(&broken))?;
         self.gateways = Some(tokens);
         Ok((self, cast))
@@ -111,7 +129,9 @@ impl Stage {
     pub(super) fn invite(&self) {
         match self.format {
             Format::Json => print(&json!({ "url": self.base }).to_string()),
-            Format::Human | Format::Plain => print(&self.say("demo-invite", &[("url", self.base.clone())])),
+            Format::Human | Format::Plain => {
+                print(&self.say("demo-invite", &[("url", self.base.clone())]))
+            }
         }
     }
 
@@ -126,7 +146,11 @@ impl Stage {
     fn failed(&self, broken: &Broken) -> Failed {
         Failed::Found {
             code: "NRS-DEMO-0002",
-            message: format!("step {} of the story did not hold: {}", self.steps + 1, chain(broken)),
+            message: format!(
+                "step {} of the story did not hold: {}",
+                self.steps + 1,
+                chain(broken)
+            ),
         }
     }
 
@@ -141,8 +165,12 @@ impl Stage {
         let seconds = self.began.elapsed().as_secs_f64();
         match self.format {
             Format::Json => {
-                let facts: BTreeMap<&str, &str> = args.iter().map(|(name, value)| (*name, value.as_str())).collect();
-                print(&json!({ "step": self.steps, "key": key, "text": text, "facts": facts }).to_string());
+                let facts: BTreeMap<&str, &str> =
+                    args.iter().map(|(name, value)| (*name, value.as_str())).collect();
+                print(
+                    &json!({ "step": self.steps, "key": key, "text": text, "facts": facts })
+                        .to_string(),
+                );
             }
             Format::Plain => print(&format!("{}. {text}", self.steps)),
             Format::Human => print(&format!("{:>3}  {seconds:>5.1}s  {text}", self.steps)),
@@ -162,7 +190,9 @@ impl Stage {
         let made = anyone.post("/setup", &setup)?;
         let code = anyone.refused("POST", "/setup", &setup, 403)?;
         if code.is_empty() {
-            return Err(Broken::Unlike("a replayed set-up token was refused without a code".to_owned()));
+            return Err(Broken::Unlike(
+                "a replayed set-up token was refused without a code".to_owned(),
+            ));
         }
         let admin = anyone.with_token(text_of(&made, "/token"));
         let mut orgs = BTreeMap::from([("office".to_owned(), text_of(&made, "/org").to_owned())]);
@@ -189,7 +219,8 @@ impl Stage {
     }
 
     fn configure_actuators(&self, cast: &Cast) -> Result<Gateways, Broken> {
-        let orgs = [("power-gateway", cast.org("power")?), ("logistics-gateway", cast.org("logistics")?)];
+        let orgs =
+            [("power-gateway", cast.org("power")?), ("logistics-gateway", cast.org("logistics")?)];
         let key = cast.who("chair")?.get("/commission/key")?;
         let vkey = cast.anyone.text("/log/log.vkey")?;
         Gateways::prepare(&self.dir, &self.program, &orgs, &key, vkey.trim())
@@ -202,7 +233,8 @@ impl Stage {
         for (number, operator) in [(0, "power"), (1, "hospital"), (2, "logistics")] {
             let aware = now - SignedDuration::from_mins(90 + 240 * number);
             let officer = cast.who(&format!("officer-{operator}"))?;
-            let filed = officer.post("/reports", &nation::initial_report(operator, &stamp(aware)))?;
+            let filed =
+                officer.post("/reports", &nation::initial_report(operator, &stamp(aware)))?;
             let id = text_of(&filed, "/id").to_owned();
             let receipt = officer.get(&format!("/reports/{id}/receipt?stage=initial"))?;
             check_receipt(&receipt)?;
@@ -228,7 +260,12 @@ impl Stage {
         let desk = cast.who("minister")?;
         desk.get(&format!("/reports/{power}"))?;
         desk.refused("GET", &format!("/reports/{hospital}"), &Value::Null, 404)?;
-        cast.who("officer-logistics")?.refused("GET", &format!("/reports/{power}"), &Value::Null, 404)?;
+        cast.who("officer-logistics")?.refused(
+            "GET",
+            &format!("/reports/{power}"),
+            &Value::Null,
+            404,
+        )?;
         cast.who("pm")?.get(&format!("/reports/{hospital}"))?;
         self.tell("demo-desks", &[]);
         Ok(())
@@ -239,13 +276,20 @@ impl Stage {
     fn sensors_select(&mut self, cast: &Cast, _plot: &mut Plot) -> Result<(), Broken> {
         let now = Timestamp::now();
         let start = now - SignedDuration::from_hours(13);
-        let power = telemetry::conn_log("192.0.2", telemetry::RECORDS, Some(160), start.as_second());
+        let power =
+            telemetry::conn_log("192.0.2", telemetry::RECORDS, Some(160), start.as_second());
         self.select(cast, "sensor-power", "conn.log", &power)?;
         let logistics = telemetry::eve_log("192.0.2", telemetry::RECORDS, Some(200), start);
         self.select(cast, "sensor-logistics", "eve.json", &logistics)
     }
 
-    fn select(&mut self, cast: &Cast, sensor: &str, name: &str, telemetry: &str) -> Result<(), Broken> {
+    fn select(
+        &mut self,
+        cast: &Cast,
+        sensor: &str,
+        name: &str,
+        telemetry: &str,
+    ) -> Result<(), Broken> {
         let place = self.dir.join("operators").join(sensor);
         let client = cast.who(sensor)?;
         let selectors = client.text("/api/v1/sift/selectors")?;
@@ -254,12 +298,21 @@ impl Stage {
         let token = cast.tokens.get(sensor).cloned().unwrap_or_default();
         write(&place.join("token"), token.as_bytes())?;
         let mut run = Command::new(&self.program);
-        run.args(["sift", "run", "--mode", "own-network", "--retention-days", "30", "--format", "json"])
-            .args(["--own-network", "192.0.2.0/24", "--sensor", sensor, "--selectors"])
-            .arg(place.join("selectors.txt"))
-            .arg("--out")
-            .arg(place.join("out"))
-            .arg(place.join(name));
+        run.args([
+            "sift",
+            "run",
+            "--mode",
+            "own-network",
+            "--retention-days",
+            "30",
+            "--format",
+            "json",
+        ])
+        .args(["--own-network", "192.0.2.0/24", "--sensor", sensor, "--selectors"])
+        .arg(place.join("selectors.txt"))
+        .arg("--out")
+        .arg(place.join("out"))
+        .arg(place.join(name));
         let summary = output_of(run)?;
         let mut submit = Command::new(&self.program);
         submit
@@ -270,11 +323,17 @@ impl Stage {
         let counts = json_of(&summary)?;
         let (seen, kept) = (number_of(&counts, "/counts/seen"), number_of(&counts, "/counts/kept"));
         if seen != telemetry::RECORDS || kept == 0 || kept >= seen {
-            return Err(Broken::Unlike(format!("selection looked at {seen} and kept {kept} records")));
+            return Err(Broken::Unlike(format!(
+                "selection looked at {seen} and kept {kept} records"
+            )));
         }
         self.tell(
             "demo-sift",
-            &[("sensor", sensor.to_owned()), ("seen", seen.to_string()), ("kept", kept.to_string())],
+            &[
+                ("sensor", sensor.to_owned()),
+                ("seen", seen.to_string()),
+                ("kept", kept.to_string()),
+            ],
         );
         Ok(())
     }
@@ -288,7 +347,10 @@ impl Stage {
         let path = "/api/v1/evidence/bundles?tlp=amber&originator=allied-cert";
         let answered = analyst.send("POST", path, "application/json", bundle)?;
         if answered.status != 200 || number_of(&answered.json(), "/imported") != 3 {
-            return Err(Broken::Unlike(format!("the ally's bundle: {} {}", answered.status, answered.body)));
+            return Err(Broken::Unlike(format!(
+                "the ally's bundle: {} {}",
+                answered.status, answered.body
+            )));
         }
         let picture = analyst.get("/analyse/picture")?;
         let correlated = analyst.get("/analyse/correlations")?;
@@ -296,7 +358,9 @@ impl Stage {
         let group = groups
             .iter()
             .find(|group| plot.reports.iter().all(|report| group.to_string().contains(report)))
-            .ok_or_else(|| Broken::Unlike(format!("no group holds all three reports: {correlated}")))?;
+            .ok_or_else(|| {
+                Broken::Unlike(format!("no group holds all three reports: {correlated}"))
+            })?;
         let reasons = list_of(group, "/reasons").len();
         self.tell(
             "demo-picture",
@@ -314,7 +378,8 @@ impl Stage {
 
     fn police_request(&mut self, cast: &Cast, plot: &mut Plot) -> Result<(), Broken> {
         let analyst = cast.who("analyst")?;
-        let members: Vec<&str> = list_of(&plot.group, "/members").iter().map(|one| text_of(one, "/id")).collect();
+        let members: Vec<&str> =
+            list_of(&plot.group, "/members").iter().map(|one| text_of(one, "/id")).collect();
         let case = analyst.post(
             "/cases",
             &json!({
@@ -324,7 +389,9 @@ impl Stage {
             }),
         )?;
         text_of(&case, "/id").clone_into(&mut plot.case);
-        for (officer, actuator) in [("officer-power", "power-gateway"), ("officer-logistics", "logistics-gateway")] {
+        for (officer, actuator) in
+            [("officer-power", "power-gateway"), ("officer-logistics", "logistics-gateway")]
+        {
             let consent = json!({
                 "actuator": actuator, "actions": ["deny.address", "deny.domain"], "assets": "border and resolver",
                 "expires_at": stamp(Timestamp::now() + SignedDuration::from_hours(24 * 30)),
@@ -334,7 +401,8 @@ impl Stage {
         let now = Timestamp::now();
         let (from, to) = (stamp(now), stamp(now + SignedDuration::from_hours(12)));
         let police = cast.who("police")?;
-        let asked = police.post("/measures", &nation::measure(&plot.case, &from, &to, EFFECT_SECONDS))?;
+        let asked =
+            police.post("/measures", &nation::measure(&plot.case, &from, &to, EFFECT_SECONDS))?;
         text_of(&asked, "/id").clone_into(&mut plot.measure);
         text_of(&asked, "/request_digest").clone_into(&mut plot.request);
         police.post("/measures", &nation::legal_order(&plot.case, &from, &to))?;
@@ -355,8 +423,12 @@ impl Stage {
         let (chair, police) = (cast.who("chair")?, cast.who("police")?);
         // Nobody can act before the decision, and nobody who asked can decide.
         cast.who("executor")?.refused("POST", &path("execute"), &json!({}), 409)?;
-        chair.post(&path("questions"), &json!({ "text": "予備系への影響と、戻すまでの時間は。" }))?;
-        police.post(&path("answers"), &json!({ "text": "予備系は対象外。戻しは一人で即時、または期限で自動。" }))?;
+        chair
+            .post(&path("questions"), &json!({ "text": "予備系への影響と、戻すまでの時間は。" }))?;
+        police.post(
+            &path("answers"),
+            &json!({ "text": "予備系は対象外。戻しは一人で即時、または期限で自動。" }),
+        )?;
         let vote = |choice: &str| {
             json!({
                 "choice": choice, "reasons": "必要最小限であり、期限と戻しが確保されている。",
@@ -430,7 +502,9 @@ impl Stage {
                 return Ok(state);
             }
             if start.elapsed() > PATIENCE {
-                return Err(Broken::Unlike(format!("the measure did not become `{wanted}`: {state}")));
+                return Err(Broken::Unlike(format!(
+                    "the measure did not become `{wanted}`: {state}"
+                )));
             }
             std::thread::sleep(LOOK_AGAIN);
         }
@@ -442,21 +516,32 @@ impl Stage {
         let legal = cast.who("legal")?;
         let ally = cast.org("ally")?.to_owned();
         let until = stamp(Timestamp::now() + SignedDuration::from_hours(24 * 365));
-        legal.post(&format!("/partners/{ally}/findings"), &json!({ "scope": "CIA-P", "valid_until": until }))?;
-        let collection = legal.post("/collections", &json!({ "partner": ally, "title": "Lantern (fictional)" }))?;
+        legal.post(
+            &format!("/partners/{ally}/findings"),
+            &json!({ "scope": "CIA-P", "valid_until": until }),
+        )?;
+        let collection = legal
+            .post("/collections", &json!({ "partner": ally, "title": "Lantern (fictional)" }))?;
         text_of(&collection, "/id").clone_into(&mut plot.collection);
         let objects = self.objects_to_release(cast)?;
         let asked = json!({ "collection": plot.collection, "objects": objects });
         let preview = legal.post("/releases/preview", &asked)?;
         let released = legal.post("/releases", &asked)?;
         if number_of(&released, "/released") != 1 || list_of(&preview, "/refused").len() != 2 {
-            return Err(Broken::Unlike(format!("one object was to pass and two to stay: {preview}")));
+            return Err(Broken::Unlike(format!(
+                "one object was to pass and two to stay: {preview}"
+            )));
         }
         let partner = cast.who("ally")?;
-        let objects = partner.text(&format!("/taxii2/root/collections/{}/objects/", plot.collection))?;
+        let objects =
+            partner.text(&format!("/taxii2/root/collections/{}/objects/", plot.collection))?;
         let envelope = json_of(&objects)?;
-        if objects.contains(telemetry::FROM_COMMUNICATIONS) || !objects.contains(telemetry::OWN_PRODUCT) {
-            return Err(Broken::Unlike(format!("the ally reads something else than was released: {objects}")));
+        if objects.contains(telemetry::FROM_COMMUNICATIONS)
+            || !objects.contains(telemetry::OWN_PRODUCT)
+        {
+            return Err(Broken::Unlike(format!(
+                "the ally reads something else than was released: {objects}"
+            )));
         }
         self.tell(
             "demo-share",
@@ -476,10 +561,14 @@ impl Stage {
             (telemetry::own_product(&created), "tlp=green"),
             (telemetry::from_communications(&created), "tlp=green&class=CIA"),
         ] {
-            let path = format!("/api/v1/evidence/bundles?{query}&originator={}", cast.org("cabinet")?);
+            let path =
+                format!("/api/v1/evidence/bundles?{query}&originator={}", cast.org("cabinet")?);
             let answered = analyst.send("POST", &path, "application/json", bundle)?;
             if answered.status != 200 || number_of(&answered.json(), "/imported") != 1 {
-                return Err(Broken::Unlike(format!("an own bundle: {} {}", answered.status, answered.body)));
+                return Err(Broken::Unlike(format!(
+                    "an own bundle: {} {}",
+                    answered.status, answered.body
+                )));
             }
         }
         let listed = analyst.get("/evidence/objects?type=indicator&limit=100")?;
@@ -488,7 +577,9 @@ impl Stage {
             .map(|item| (text_of(item, "/id"), text_of(item, "/name")))
             .find(|(_, name)| name.starts_with('R'))
             .ok_or_else(|| Broken::Unlike(format!("no indicator stems from a report: {listed}")))?;
-        Ok([telemetry::OWN_PRODUCT, telemetry::FROM_COMMUNICATIONS, reported.0].map(str::to_owned).into())
+        Ok([telemetry::OWN_PRODUCT, telemetry::FROM_COMMUNICATIONS, reported.0]
+            .map(str::to_owned)
+            .into())
     }
 
     // ---- 7: the log verifies ------------------------------------------------------------------------------------
@@ -500,14 +591,22 @@ impl Stage {
         let counts = cast.who("chair")?.get("/counts")?;
         self.tell(
             "demo-verified",
-            &[("leaves", verdict), ("lie", lie), ("counts", list_of(&counts, "/rows").len().to_string())],
+            &[
+                ("leaves", verdict),
+                ("lie", lie),
+                ("counts", list_of(&counts, "/rows").len().to_string()),
+            ],
         );
         Ok(())
     }
 }
 
 /// Creates a login, takes up the invitation and gets a token for it, as the person would.
-fn invite(cast: &Cast, admin: &Client, person: &(&str, &str, &str, &str)) -> Result<String, Broken> {
+fn invite(
+    cast: &Cast,
+    admin: &Client,
+    person: &(&str, &str, &str, &str),
+) -> Result<String, Broken> {
     let (login, name, org, hat) = *person;
     let made = admin.post("/persons", &json!({ "login": login, "name": name }))?;
     let hats = format!("/persons/{}/hats", text_of(&made, "/id"));
@@ -554,5 +653,6 @@ fn output_of(mut command: Command) -> Result<String, Broken> {
 }
 
 fn json_of(text: &str) -> Result<Value, Broken> {
-    serde_json::from_str(text).map_err(|problem| Broken::Unlike(format!("not JSON ({problem}): {text}")))
+    serde_json::from_str(text)
+        .map_err(|problem| Broken::Unlike(format!("not JSON ({problem}): {text}")))
 }

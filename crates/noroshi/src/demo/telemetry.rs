@@ -13,7 +13,12 @@ pub(super) const SECOND: &str = "2001:db8:77::5";
 pub(super) const RECORDS: u64 = 4_000;
 
 /// A Zeek `conn.log` of `records` connections from `network` (three octets); every `hit_every`-th reaches the server.
-pub(super) fn conn_log(network: &str, records: u64, hit_every: Option<u64>, start_seconds: i64) -> String {
+pub(super) fn conn_log(
+    network: &str,
+    records: u64,
+    hit_every: Option<u64>,
+    start_seconds: i64,
+) -> String {
     let mut text = String::from(
         "#separator \\x09\n#set_separator\t,\n#empty_field\t(empty)\n#unset_field\t-\n#path\tconn\n\
          #fields\tts\tuid\tid.orig_h\tid.orig_p\tid.resp_h\tid.resp_p\tproto\tservice\tduration\torig_bytes\tresp_bytes\tconn_state\torig_pkts\tresp_pkts\n\
@@ -21,7 +26,8 @@ pub(super) fn conn_log(network: &str, records: u64, hit_every: Option<u64>, star
     );
     for number in 0..records {
         let hit = hit_every.is_some_and(|every| number % every == every / 2);
-        let remote = if hit { SERVER.to_owned() } else { format!("198.51.100.{}", 1 + number % 250) };
+        let remote =
+            if hit { SERVER.to_owned() } else { format!("198.51.100.{}", 1 + number % 250) };
         let at = start_seconds + i64::try_from(number).unwrap_or(0) * 7;
         // Writing to a string cannot fail.
         let _ok = writeln!(
@@ -40,7 +46,12 @@ pub(super) fn conn_log(network: &str, records: u64, hit_every: Option<u64>, star
 /// A Suricata EVE log of DNS questions; every `hit_every`-th asks for one of the attackers' names.
 ///
 /// The `rdata` and `hostname` members stand for content that must not survive selection.
-pub(super) fn eve_log(network: &str, records: u64, hit_every: Option<u64>, start: jiff::Timestamp) -> String {
+pub(super) fn eve_log(
+    network: &str,
+    records: u64,
+    hit_every: Option<u64>,
+    start: jiff::Timestamp,
+) -> String {
     let mut text = String::new();
     for number in 0..records {
         let hit = hit_every.is_some_and(|every| number % every == every / 2);
@@ -107,7 +118,12 @@ pub(super) fn own_product(created: &str) -> String {
 
 /// A bundle with something that stems from communications information (fictional: the statutory modes are locked).
 pub(super) fn from_communications(created: &str) -> String {
-    one_indicator(FROM_COMMUNICATIONS, "Lantern, stemming from communications information", "203.0.113.78", created)
+    one_indicator(
+        FROM_COMMUNICATIONS,
+        "Lantern, stemming from communications information",
+        "203.0.113.78",
+        created,
+    )
 }
 
 fn one_indicator(id: &str, name: &str, address: &str, created: &str) -> String {

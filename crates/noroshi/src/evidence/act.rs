@@ -137,7 +137,12 @@ struct Judged {
     contradictions: Vec<(Contradiction, NewObject)>,
 }
 
-async fn import_chunk(house: &Arc<House>, ctx: &Ctx, chunk: Vec<NewObject>, done: &mut Imported) -> Answer<()> {
+async fn import_chunk(
+    house: &Arc<House>,
+    ctx: &Ctx,
+    chunk: Vec<NewObject>,
+    done: &mut Imported,
+) -> Answer<()> {
     let chunk = Arc::new(chunk);
     for tried in 1.. {
         let asked = Arc::clone(&chunk);
@@ -148,18 +153,23 @@ async fn import_chunk(house: &Arc<House>, ctx: &Ctx, chunk: Vec<NewObject>, done
                 move |reader| {
                     let judged = judge(reader, &asked)?;
                     let mut writes = rows::insert_objects(&judged.new, now);
-                    let aside = |(what, new): &(Contradiction, NewObject)| aside_conflict(what, new, now);
+                    let aside =
+                        |(what, new): &(Contradiction, NewObject)| aside_conflict(what, new, now);
                     writes.extend(judged.contradictions.iter().map(aside));
                     Ok((judged, writes))
                 }
             })
             .await?;
         if !writes.is_empty() {
-            let mut change = Change::new("evidence.import", source_of(&chunk), rows::fact("import", &judged.new))
-                .payload(json!({
-                    "source": source_of(&chunk), "objects": judged.new.len(),
-                    "unchanged": judged.unchanged, "conflicts": judged.contradictions.len(),
-                }));
+            let mut change = Change::new(
+                "evidence.import",
+                source_of(&chunk),
+                rows::fact("import", &judged.new),
+            )
+            .payload(json!({
+                "source": source_of(&chunk), "objects": judged.new.len(),
+                "unchanged": judged.unchanged, "conflicts": judged.contradictions.len(),
+            }));
             change.writes = writes;
             match house.door.commit(ctx, change).await {
                 Ok(committed) => done.position = Some(committed.position),
@@ -262,10 +272,18 @@ async fn quarantine(
                     Value::from(digest.to_string()),
                 ],
             ));
-            done.quarantined.push(Quarantined { index: problem.entry, id: problem.id.clone(), code, reason });
+            done.quarantined.push(Quarantined {
+                index: problem.entry,
+                id: problem.id.clone(),
+                code,
+                reason,
+            });
         }
-        let fact =
-            Fact::EvidenceChange { command: "quarantine".to_owned(), objects: 0, digest: Digest::of(&whole) };
+        let fact = Fact::EvidenceChange {
+            command: "quarantine".to_owned(),
+            objects: 0,
+            digest: Digest::of(&whole),
+        };
         let mut change = Change::new("evidence.quarantine", source, fact)
             .payload(json!({ "source": source, "entries": chunk.len() }));
         change.writes = writes;

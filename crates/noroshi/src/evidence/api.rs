@@ -24,7 +24,15 @@ use crate::web::visitor::{Caller, too_large};
 #[derive(OpenApi)]
 #[openapi(
     paths(import, list, one),
-    components(schemas(ImportedOut, ConflictOut, QuarantinedOut, ObjectOut, ObjectFull, RelationOut, VersionOut))
+    components(schemas(
+        ImportedOut,
+        ConflictOut,
+        QuarantinedOut,
+        ObjectOut,
+        ObjectFull,
+        RelationOut,
+        VersionOut
+    ))
 )]
 pub struct Doc;
 
@@ -95,12 +103,22 @@ pub(super) fn imported_json(done: Imported) -> serde_json::Value {
         conflicts: done
             .conflicts
             .into_iter()
-            .map(|one| ConflictOut { id: one.id, modified: one.modified, code: one.code, reason: one.reason })
+            .map(|one| ConflictOut {
+                id: one.id,
+                modified: one.modified,
+                code: one.code,
+                reason: one.reason,
+            })
             .collect(),
         quarantined: done
             .quarantined
             .into_iter()
-            .map(|one| QuarantinedOut { index: one.index, id: one.id, code: one.code, reason: one.reason })
+            .map(|one| QuarantinedOut {
+                index: one.index,
+                id: one.id,
+                code: one.code,
+                reason: one.reason,
+            })
             .collect(),
         complete: done.complete,
         position: done.position,
@@ -194,7 +212,11 @@ fn out(row: ObjectRow) -> ObjectOut {
 /// Lists and searches objects: the latest version of each, newest arrivals first.
 #[utoipa::path(get, path = "/evidence/objects", tag = "evidence", params(ListAsked),
     responses((status = 200, body = Page<ObjectOut>)))]
-async fn list(State(house): State<Arc<House>>, caller: Caller, Query(asked): Query<ListAsked>) -> Answer {
+async fn list(
+    State(house): State<Arc<House>>,
+    caller: Caller,
+    Query(asked): Query<ListAsked>,
+) -> Answer {
     house.authoriser.check(&caller.ctx, Action::EvidenceRead, On::default())?;
     let sees = Sees::of(&house, &caller.ctx);
     let paging = Paging { cursor: asked.cursor, limit: asked.limit };
@@ -204,7 +226,8 @@ async fn list(State(house): State<Arc<House>>, caller: Caller, Query(asked): Que
     };
     let limit = paging.limit();
     let filter = Filter { q: asked.q, kind: asked.r#type, hidden: asked.hidden };
-    let listed = house.store.read(move |reader| read::list(reader, sees, &filter, before, limit)).await?;
+    let listed =
+        house.store.read(move |reader| read::list(reader, sees, &filter, before, limit)).await?;
     let full = listed.rows.len() == usize::try_from(limit).unwrap_or(usize::MAX);
     let cursor = listed.rows.last().filter(|_| full).map(|row| row.seq.to_string());
     let page = Page { items: listed.rows.into_iter().map(out).collect::<Vec<_>>(), cursor };
@@ -304,7 +327,11 @@ async fn one(State(house): State<Arc<House>>, caller: Caller, Path(id): Path<Str
             .collect(),
         relations_hidden: found.relations_hidden,
         observables: found.observables.iter().map(ToString::to_string).collect(),
-        conflicts: found.conflicts.iter().map(|(code, reason)| format!("{code}: {reason}")).collect(),
+        conflicts: found
+            .conflicts
+            .iter()
+            .map(|(code, reason)| format!("{code}: {reason}"))
+            .collect(),
     };
     Ok(Json(body).into_response())
 }

@@ -61,7 +61,8 @@ pub struct Export {
 }
 
 fn read_tlp(text: &str) -> Result<Tlp, String> {
-    super::rows::tlp_of(text).ok_or_else(|| "not one of clear, green, amber, amber-strict, red".to_owned())
+    super::rows::tlp_of(text)
+        .ok_or_else(|| "not one of clear, green, amber, amber-strict, red".to_owned())
 }
 
 fn read_class(text: &str) -> Result<LegalClass, String> {
@@ -86,8 +87,10 @@ async fn bring_in(asked: Import, format: Format) -> Ended {
     let mut clean = true;
     for file in &asked.files {
         let read = std::fs::read(file);
-        let bytes = read.map_err(|source| Failed::Io { what: file.display().to_string(), source })?;
-        let name = file.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+        let bytes =
+            read.map_err(|source| Failed::Io { what: file.display().to_string(), source })?;
+        let name =
+            file.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
         let bundle = Bundle {
             bytes: bytes.into(),
             tlp: asked.tlp,
@@ -125,21 +128,33 @@ fn say(file: &Path, done: Imported, format: Format) {
 
 fn failed(failure: Failure) -> Failed {
     match failure {
-        Failure::Refused(refusal) => Failed::Found { code: refusal.code, message: "the import was refused".to_owned() },
+        Failure::Refused(refusal) => {
+            Failed::Found { code: refusal.code, message: "the import was refused".to_owned() }
+        }
         Failure::Broken(source) => Failed::House(source),
     }
 }
 
 /// The context of whoever works at the machine itself.
 async fn local(house: &Arc<House>) -> Result<Ctx, Failed> {
-    let orgs = house.store.read(people::orgs).await.map_err(|problem| Failed::House(Box::new(problem)))?;
+    let orgs =
+        house.store.read(people::orgs).await.map_err(|problem| Failed::House(Box::new(problem)))?;
     let office = orgs.into_iter().find(|org| org.kind == "office").map(|org| org.org);
-    let (Some(person), Some(org)) = (PersonId::parse("person-local"), office.or_else(|| OrgId::parse("org-local")))
+    let (Some(person), Some(org)) =
+        (PersonId::parse("person-local"), office.or_else(|| OrgId::parse("org-local")))
     else {
         return Err(Failed::House("no name for the local operator".into()));
     };
     let now = house.clock.now();
-    Ok(Ctx { person, org, hat: Hat::CaoAnalyst, sector: None, via: Via::Job, now, request: "local".to_owned() })
+    Ok(Ctx {
+        person,
+        org,
+        hat: Hat::CaoAnalyst,
+        sector: None,
+        via: Via::Job,
+        now,
+        request: "local".to_owned(),
+    })
 }
 
 async fn take_out(asked: &Export) -> Ended {
@@ -147,12 +162,14 @@ async fn take_out(asked: &Export) -> Ended {
     let objects = house.store.read(|reader| read::everything(reader, Sees::ALL)).await;
     let objects = objects.map_err(|problem| Failed::House(Box::new(problem)))?;
     // The bundle's id follows from what is in it: the same folder gives the same bytes.
-    let whole = objects.iter().fold(Sha256::new(), |whole, object| whole.chain_update(object.digest().0));
+    let whole =
+        objects.iter().fold(Sha256::new(), |whole, object| whole.chain_update(object.digest().0));
     let bytes: [u8; 32] = whole.finalize().into();
     let (first, _) = bytes.split_at(16);
     let uuid = uuid::Builder::from_custom_bytes(first.try_into().unwrap_or_default()).into_uuid();
     let id = StixId::new("bundle", uuid).map_err(|problem| Failed::House(Box::new(problem)))?;
-    let text = stix::encode_bundle(&id, &objects).map_err(|problem| Failed::House(Box::new(problem)))?;
+    let text =
+        stix::encode_bundle(&id, &objects).map_err(|problem| Failed::House(Box::new(problem)))?;
     print(text.trim_end());
     Ok(ExitCode::SUCCESS)
 }

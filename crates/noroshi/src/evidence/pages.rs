@@ -64,7 +64,11 @@ struct ListPage {
     held: u64,
 }
 
-async fn list(State(house): State<Arc<House>>, visitor: Visitor, Query(asked): Query<Asked>) -> Answer {
+async fn list(
+    State(house): State<Arc<House>>,
+    visitor: Visitor,
+    Query(asked): Query<Asked>,
+) -> Answer {
     house.authoriser.check(&visitor.ctx, Action::EvidenceRead, On::default())?;
     let sees = Sees::of(&house, &visitor.ctx);
     let with_hidden = asked.hidden == "1";
@@ -72,7 +76,9 @@ async fn list(State(house): State<Arc<House>>, visitor: Visitor, Query(asked): Q
     let before = asked.before;
     let (mut listed, kinds) = house
         .store
-        .read(move |reader| Ok((read::list(reader, sees, &filter, before, PAGE)?, read::kinds(reader, sees)?)))
+        .read(move |reader| {
+            Ok((read::list(reader, sees, &filter, before, PAGE)?, read::kinds(reader, sees)?))
+        })
         .await?;
     let words = visitor.words();
     let here = format!("/evidence?q={}&type={}", percent(&asked.q), percent(&asked.r#type));
@@ -89,7 +95,9 @@ async fn list(State(house): State<Arc<House>>, visitor: Visitor, Query(asked): Q
         held: kinds.iter().map(|(_, count)| count).sum(),
         kinds: kinds
             .iter()
-            .map(|(kind, count)| Choice::new(kind, format!("{} ({})", kind_words(words, kind), words.n(*count))))
+            .map(|(kind, count)| {
+                Choice::new(kind, format!("{} ({})", kind_words(words, kind), words.n(*count)))
+            })
             .collect(),
         q: asked.q,
         kind: asked.r#type,
@@ -110,7 +118,10 @@ async fn list(State(house): State<Arc<House>>, visitor: Visitor, Query(asked): Q
 fn shown_name(row: &ObjectRow) -> String {
     let dangerous = matches!(row.kind.as_str(), "ipv4-addr" | "ipv6-addr" | "domain-name" | "url");
     let seen = dangerous.then(|| Observable::parse(&row.name).ok()).flatten();
-    seen.map_or_else(|| if row.name.is_empty() { row.id.clone() } else { row.name.clone() }, |seen| seen.defanged())
+    seen.map_or_else(
+        || if row.name.is_empty() { row.id.clone() } else { row.name.clone() },
+        |seen| seen.defanged(),
+    )
 }
 
 /// An edge as it stands on the page.
@@ -149,7 +160,8 @@ async fn one(State(house): State<Arc<House>>, visitor: Visitor, Path(id): Path<S
         href: if edge.held { format!("/evidence/{}", edge.other) } else { String::new() },
     });
     let tree: serde_json::Value = serde_json::from_str(&object.text).unwrap_or_default();
-    let description = tree.get("description").and_then(serde_json::Value::as_str).unwrap_or_default().to_owned();
+    let description =
+        tree.get("description").and_then(serde_json::Value::as_str).unwrap_or_default().to_owned();
     let observables = object
         .observables
         .iter()

@@ -81,7 +81,8 @@ pub struct ObjectRow {
 
 const COLUMNS: &str = "o.seq, o.id, o.type, o.name, o.modified, o.tlp, o.class, o.has_comms, o.has_secret, \
      o.originator, o.source, o.hidden, o.arrived_at";
-const LATEST: &str = "evidence_object o JOIN evidence_head h ON h.id = o.id AND h.modified = o.modified";
+const LATEST: &str =
+    "evidence_object o JOIN evidence_head h ON h.id = o.id AND h.modified = o.modified";
 
 fn object_row(row: &Row<'_, '_>) -> Result<ObjectRow, StoreFailure> {
     Ok(ObjectRow {
@@ -140,8 +141,14 @@ pub fn list(
         Some(_) => "o.seq IN (SELECT rowid FROM evidence_search WHERE evidence_search MATCH $3)",
         None => "$3 IS NULL AND o.type NOT IN ('relationship', 'marking-definition')",
     };
-    let wanted = format!("FROM {LATEST} WHERE ($1 = 1 OR o.from_report = 0) AND ($2 = '' OR o.type = $2) AND {found}");
-    let by_kind = if filter.kind.is_empty() { wanted } else { wanted.replace(" AND o.type NOT IN ('relationship', 'marking-definition')", "") };
+    let wanted = format!(
+        "FROM {LATEST} WHERE ($1 = 1 OR o.from_report = 0) AND ($2 = '' OR o.type = $2) AND {found}"
+    );
+    let by_kind = if filter.kind.is_empty() {
+        wanted
+    } else {
+        wanted.replace(" AND o.type NOT IN ('relationship', 'marking-definition')", "")
+    };
     let base = [Value::from(sees.reports), Value::from(&filter.kind), Value::from(question)];
     let count = |hidden: &str| {
         reader.number(&format!("SELECT COUNT(*) {by_kind} AND o.hidden IN ({hidden})"), &base)
@@ -149,7 +156,9 @@ pub fn list(
     let shown = if filter.hidden { "0, 1" } else { "0" };
     let total = u64::try_from(count(shown)?).unwrap_or(0);
     let hidden = if filter.hidden { 0 } else { u64::try_from(count("1")?).unwrap_or(0) };
-    let sql = format!("SELECT {COLUMNS} {by_kind} AND o.hidden IN ({shown}) AND o.seq < $4 ORDER BY o.seq DESC LIMIT $5");
+    let sql = format!(
+        "SELECT {COLUMNS} {by_kind} AND o.hidden IN ({shown}) AND o.seq < $4 ORDER BY o.seq DESC LIMIT $5"
+    );
     let mut params = base.to_vec();
     params.push(before.map_or(Value::Int(i64::MAX), Value::from));
     params.push(Value::Int(i64::from(limit)));
@@ -219,7 +228,9 @@ pub struct Object {
 
 /// One object, as far as the reader sees it.
 pub fn object(reader: &Reader<'_>, sees: Sees, id: &str) -> Result<Option<Object>, StoreFailure> {
-    let sql = format!("SELECT {COLUMNS}, o.bytes FROM {LATEST} WHERE o.id = $1 AND ($2 = 1 OR o.from_report = 0)");
+    let sql = format!(
+        "SELECT {COLUMNS}, o.bytes FROM {LATEST} WHERE o.id = $1 AND ($2 = 1 OR o.from_report = 0)"
+    );
     let found = reader.first(&sql, &[Value::from(id), Value::from(sees.reports)], |row| {
         Ok((object_row(row)?, row.text(13)?))
     })?;
@@ -247,7 +258,11 @@ pub fn object(reader: &Reader<'_>, sees: Sees, id: &str) -> Result<Option<Object
     Ok(Some(Object { row, text, versions, relations, relations_hidden, observables, conflicts }))
 }
 
-fn relations(reader: &Reader<'_>, sees: Sees, id: &str) -> Result<(Vec<Relation>, u64), StoreFailure> {
+fn relations(
+    reader: &Reader<'_>,
+    sees: Sees,
+    id: &str,
+) -> Result<(Vec<Relation>, u64), StoreFailure> {
     // INVARIANT: an edge is shown only when the object that makes it may be seen; its other end is named likewise.
     let sql = "SELECT e.via, e.kind, 1, e.to_id FROM evidence_edge e JOIN evidence_object v ON v.id = e.via \
          WHERE e.from_id = $1 AND ($2 = 1 OR v.from_report = 0) \
@@ -278,13 +293,20 @@ fn relations(reader: &Reader<'_>, sees: Sees, id: &str) -> Result<(Vec<Relation>
 
 /// The head of one object, without its text.
 pub fn brief(reader: &Reader<'_>, sees: Sees, id: &str) -> Result<Option<ObjectRow>, StoreFailure> {
-    let sql = format!("SELECT {COLUMNS} FROM {LATEST} WHERE o.id = $1 AND ($2 = 1 OR o.from_report = 0)");
+    let sql =
+        format!("SELECT {COLUMNS} FROM {LATEST} WHERE o.id = $1 AND ($2 = 1 OR o.from_report = 0)");
     reader.first(&sql, &[Value::from(id), Value::from(sees.reports)], object_row)
 }
 
 /// The latest version of each of `ids` that is held and may be seen, with its text; in the order asked for.
-pub fn latest(reader: &Reader<'_>, sees: Sees, ids: &[String]) -> Result<Vec<(ObjectRow, StixObject)>, StoreFailure> {
-    let sql = format!("SELECT {COLUMNS}, o.bytes FROM {LATEST} WHERE o.id = $1 AND ($2 = 1 OR o.from_report = 0)");
+pub fn latest(
+    reader: &Reader<'_>,
+    sees: Sees,
+    ids: &[String],
+) -> Result<Vec<(ObjectRow, StixObject)>, StoreFailure> {
+    let sql = format!(
+        "SELECT {COLUMNS}, o.bytes FROM {LATEST} WHERE o.id = $1 AND ($2 = 1 OR o.from_report = 0)"
+    );
     let mut found = Vec::new();
     for id in ids {
         let one = reader.first(&sql, &[Value::from(id), Value::from(sees.reports)], |row| {
@@ -296,7 +318,11 @@ pub fn latest(reader: &Reader<'_>, sees: Sees, ids: &[String]) -> Result<Vec<(Ob
 }
 
 /// The identifiers of what came by `source` (such as `intake:report-…`), in the order of arrival.
-pub fn by_source(reader: &Reader<'_>, sees: Sees, source: &str) -> Result<Vec<ObjectRow>, StoreFailure> {
+pub fn by_source(
+    reader: &Reader<'_>,
+    sees: Sees,
+    source: &str,
+) -> Result<Vec<ObjectRow>, StoreFailure> {
     let sql = format!(
         "SELECT {COLUMNS} FROM {LATEST} WHERE o.source = $1 AND ($2 = 1 OR o.from_report = 0) ORDER BY o.seq"
     );
@@ -304,7 +330,8 @@ pub fn by_source(reader: &Reader<'_>, sees: Sees, source: &str) -> Result<Vec<Ob
 }
 
 fn parsed(text: &str) -> Result<StixObject, StoreFailure> {
-    StixObject::parse(text).map_err(|problem| StoreFailure::Damaged(format!("an object of the graph: {problem}")))
+    StixObject::parse(text)
+        .map_err(|problem| StoreFailure::Damaged(format!("an object of the graph: {problem}")))
 }
 
 /// What one object names.
@@ -322,14 +349,22 @@ fn read_value(value: &str) -> Option<Observable> {
 }
 
 /// Which objects the reader sees name `observable`.
-pub fn naming(reader: &Reader<'_>, sees: Sees, observable: &Observable) -> Result<Vec<ObjectRow>, StoreFailure> {
+pub fn naming(
+    reader: &Reader<'_>,
+    sees: Sees,
+    observable: &Observable,
+) -> Result<Vec<ObjectRow>, StoreFailure> {
     let sql = format!(
         "SELECT {COLUMNS} FROM evidence_observable n JOIN {LATEST} ON o.id = n.item \
          WHERE n.kind = $1 AND n.value = $2 AND ($3 = 1 OR o.from_report = 0) ORDER BY o.seq LIMIT 500"
     )
     .replace("n JOIN evidence_object o JOIN evidence_head h ON h.id = o.id AND h.modified = o.modified ON o.id = n.item",
         "n JOIN evidence_object o ON o.id = n.item JOIN evidence_head h ON h.id = o.id AND h.modified = o.modified");
-    let params = [Value::from(observable.stix_type()), Value::from(observable.to_string()), Value::from(sees.reports)];
+    let params = [
+        Value::from(observable.stix_type()),
+        Value::from(observable.to_string()),
+        Value::from(sees.reports),
+    ];
     reader.all(&sql, &params, object_row)
 }
 

@@ -86,8 +86,11 @@ const INSERT_WORDS: &str = "INSERT OR REPLACE INTO evidence_search (rowid, words
 /// The write that says that `item` names `observable`, where its own text does not (a sighting of one of several
 /// values of an indicator).
 pub fn insert_naming(item: &str, observable: &Observable) -> Write {
-    let params =
-        vec![Value::from(observable.stix_type()), Value::from(observable.to_string()), Value::from(item)];
+    let params = vec![
+        Value::from(observable.stix_type()),
+        Value::from(observable.to_string()),
+        Value::from(item),
+    ];
     Write::new(INSERT_OBSERVABLE, params)
 }
 
@@ -95,13 +98,17 @@ fn insert_object(new: &NewObject, now: Timestamp, writes: &mut Vec<Write>) {
     let (object, head) = (&new.object, new.object.head());
     let (id, modified) = (head.id.as_str(), version_key(object));
     let tree = needs_tree(object).then(|| object.to_value());
-    let hidden = head.revoked || flag(tree.as_ref(), "x_mitre_deprecated") || flag(tree.as_ref(), "deprecated");
+    let hidden = head.revoked
+        || flag(tree.as_ref(), "x_mitre_deprecated")
+        || flag(tree.as_ref(), "deprecated");
     let name = head.name.as_deref().or(head.value.as_deref()).map(ToOwned::to_owned);
     let params = vec![
         Value::from(id),
         Value::from(&modified),
         Value::from(object.object_type()),
-        Value::from(name.or_else(|| head.edge.as_ref().map(|edge| edge.relationship_type.to_string()))),
+        Value::from(
+            name.or_else(|| head.edge.as_ref().map(|edge| edge.relationship_type.to_string())),
+        ),
         Value::from(head.created.map(|at| format!("{at:.9}"))),
         Value::from(head.created_by_ref.as_ref().map(|id| id.as_str().to_owned())),
         Value::from(head.revoked),
@@ -133,7 +140,10 @@ fn insert_object(new: &NewObject, now: Timestamp, writes: &mut Vec<Write>) {
     // Edges are found from their ends; indexing their words would only bury the ends.
     if head.family != Family::Relationship {
         let words = words::index(&search_text(object, tree.as_ref()));
-        writes.push(Write::new(INSERT_WORDS, vec![Value::from(id), Value::from(&modified), Value::from(words)]));
+        writes.push(Write::new(
+            INSERT_WORDS,
+            vec![Value::from(id), Value::from(&modified), Value::from(words)],
+        ));
     }
 }
 
@@ -185,9 +195,12 @@ pub fn observables(object: &StixObject) -> BTreeSet<Observable> {
         return pattern::read(&indicator.pattern).mentioned().iter().cloned().collect();
     }
     match object.object_type() {
-        "ipv4-addr" | "ipv6-addr" | "domain-name" | "url" => {
-            head.value.as_deref().and_then(|value| Observable::parse(value).ok()).into_iter().collect()
-        }
+        "ipv4-addr" | "ipv6-addr" | "domain-name" | "url" => head
+            .value
+            .as_deref()
+            .and_then(|value| Observable::parse(value).ok())
+            .into_iter()
+            .collect(),
         "file" => hashes(&object.to_value()),
         _ => BTreeSet::new(),
     }

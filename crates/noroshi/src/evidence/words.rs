@@ -79,7 +79,10 @@ mod tests {
 
     #[test]
     fn a_question_is_cut_like_the_text_and_cannot_speak_the_query_language() {
-        assert_eq!(question("hxxp://c2[.]Evil.example").as_deref(), Some("\"http c2 evil example\" *"));
+        assert_eq!(
+            question("hxxp://c2[.]Evil.example").as_deref(),
+            Some("\"http c2 evil example\" *")
+        );
         assert_eq!(question("籠作").as_deref(), Some("\"籠作\" *"));
         assert_eq!(question("a\" OR \"b").as_deref(), Some("\"a\" * AND \"or\" * AND \"b\" *"));
         assert_eq!(question(" - \" * "), None);

@@ -79,19 +79,22 @@ fn own(ctx: &Ctx) -> On<'_> {
 pub async fn file(house: &Arc<House>, ctx: &Ctx, submission: Submission) -> Answer<Receipt> {
     house.authoriser.check(ctx, Action::IntakeFile, own(ctx))?;
     let mut content = understand(&submission.body, ctx.now).map_err(wrong)?;
-    let state = report::next(None, content.stage).ok_or_else(|| wrong_at("/stage", "NRS-INTK-0028"))?;
+    let state =
+        report::next(None, content.stage).ok_or_else(|| wrong_at("/stage", "NRS-INTK-0028"))?;
     if content.stage == Stage::Final {
         content.notes.push(note(report::NO_INITIAL, "/stage"));
     }
     let id = submission.draft.clone().unwrap_or_else(|| ReportId::fresh(ctx.now));
     let made = Made::new(ctx, &id, 1, content, Ids::fresh())?;
-    let mut change = made.change().write(insert_report(ctx, &made, state)).write(insert_stage(&made));
+    let mut change =
+        made.change().write(insert_report(ctx, &made, state)).write(insert_stage(&made));
     for write in first_awareness(&made) {
         change = change.write(write);
     }
     change = with_graph(change, &made, ctx, ctx.now)?;
     change = with_reminders(change, &made.id, 1, made.due.as_ref(), ctx.now);
-    finish(house, ctx, with_draft(change, ctx, submission.draft.as_ref()).once(submission.once)).await
+    finish(house, ctx, with_draft(change, ctx, submission.draft.as_ref()).once(submission.once))
+        .await
 }
 
 /// Files a further stage of a report: a supplement, the final report, or a correction of it.
@@ -106,15 +109,20 @@ pub async fn add_stage(
     let aware_now = stamp(found.aware_at);
     match body.aware_at.as_deref().filter(|text| !text.trim().is_empty()).map(moment) {
         // The awareness stands once it is said: a correction has its own way, with a reason.
-        Some(Some(at)) if stamp(at) != aware_now => return Err(wrong_at("/aware_at", "NRS-INTK-0029")),
+        Some(Some(at)) if stamp(at) != aware_now => {
+            return Err(wrong_at("/aware_at", "NRS-INTK-0029"));
+        }
         Some(_) => {}
         None => body.aware_at = Some(aware_now),
     }
     let content = understand(&body, ctx.now).map_err(wrong)?;
-    let state =
-        report::next(Some(found.state), content.stage).ok_or_else(|| wrong_at("/stage", "NRS-INTK-0028"))?;
+    let state = report::next(Some(found.state), content.stage)
+        .ok_or_else(|| wrong_at("/stage", "NRS-INTK-0028"))?;
     let made = Made::new(ctx, id, found.version + 1, content, ids)?;
-    let mut change = made.change().write(update_report(&made, &found, state, ctx.now)).write(insert_stage(&made));
+    let mut change = made
+        .change()
+        .write(update_report(&made, &found, state, ctx.now))
+        .write(insert_stage(&made));
     if made.content.stage == Stage::Final {
         change = change.write(Write::new(
             "UPDATE intake_obligation SET met_position = (SELECT coalesce(max(position), -1) + 1 FROM office_leaf) \
@@ -123,7 +131,8 @@ pub async fn add_stage(
         ));
     }
     change = with_graph(change, &made, ctx, found.filed_at)?;
-    finish(house, ctx, with_draft(change, ctx, submission.draft.as_ref()).once(submission.once)).await
+    finish(house, ctx, with_draft(change, ctx, submission.draft.as_ref()).once(submission.once))
+        .await
 }
 
 /// Corrects when the operator became aware: appended with its reason, never overwritten; the clock is counted anew.
@@ -178,7 +187,8 @@ pub async fn view(house: &Arc<House>, ctx: &Ctx, found: &Summary) -> Answer<()> 
         return Ok(());
     }
     let subject = found.report.to_string();
-    let fact = Fact::AccessView { subject: subject.clone(), purpose: Action::IntakeRead.id().to_owned() };
+    let fact =
+        Fact::AccessView { subject: subject.clone(), purpose: Action::IntakeRead.id().to_owned() };
     let change = Change::new("intake.view", subject, fact).write(Write::one(
         "INSERT INTO intake_view (position, report, person, org, hat, at) \
          VALUES ((SELECT coalesce(max(position), -1) + 1 FROM office_leaf), $1, $2, $3, $4, $5)",
@@ -205,7 +215,8 @@ pub async fn begin_draft(
     house.authoriser.check(ctx, Action::IntakeDraft, own(ctx))?;
     if let Some(report) = &report {
         let (found, _) = own_report(house, ctx, report).await?;
-        report::next(Some(found.state), stage).ok_or_else(|| wrong_at("/stage", "NRS-INTK-0028"))?;
+        report::next(Some(found.state), stage)
+            .ok_or_else(|| wrong_at("/stage", "NRS-INTK-0028"))?;
     } else if stage == Stage::Supplement {
         return Err(wrong_at("/stage", "NRS-INTK-0028"));
     }
@@ -275,14 +286,21 @@ async fn own_report(house: &Arc<House>, ctx: &Ctx, id: &ReportId) -> Answer<(Sum
     let found = house
         .store
         .read(move |reader| {
-            let Some(found) = read::find(reader, &at.authoriser, &who, &report)? else { return Ok(None) };
+            let Some(found) = read::find(reader, &at.authoriser, &who, &report)? else {
+                return Ok(None);
+            };
             let ids = reader.first(
                 "SELECT incident, indicator, relation FROM intake_report WHERE report = $1",
                 &[Value::from(&report)],
                 |row| {
                     let uuid = |text: String| Uuid::parse_str(&text).unwrap_or_default();
-                    let (incident, indicator, relation) = (row.text(0)?, row.text(1)?, row.text(2)?);
-                    Ok(Ids { incident: uuid(incident), indicator: uuid(indicator), relation: uuid(relation) })
+                    let (incident, indicator, relation) =
+                        (row.text(0)?, row.text(1)?, row.text(2)?);
+                    Ok(Ids {
+                        incident: uuid(incident),
+                        indicator: uuid(indicator),
+                        relation: uuid(relation),
+                    })
                 },
             )?;
             Ok(ids.map(|ids| (found, ids)))
@@ -298,7 +316,9 @@ async fn finish(house: &Arc<House>, ctx: &Ctx, change: Change) -> Answer<Receipt
     let subject = change.subject.clone();
     let (subject, position) = match house.door.commit(ctx, change).await {
         Ok(made) => (subject, made.position),
-        Err(CommitFailure::Repeated { subject, position, same_request: true }) => (subject, position),
+        Err(CommitFailure::Repeated { subject, position, same_request: true }) => {
+            (subject, position)
+        }
         Err(problem) => return Err(problem.into()),
     };
     let report = ReportId::parse(&subject).ok_or_else(Refusal::absent)?;
@@ -308,7 +328,10 @@ async fn finish(house: &Arc<House>, ctx: &Ctx, change: Change) -> Answer<Receipt
         .read(move |reader| {
             let due = read::find(reader, &at.authoriser, &who, &id)?.and_then(|found| found.due);
             let stages = read::stages(reader, &id)?;
-            Ok(stages.into_iter().find(|stage| stage.position == position).map(|stage| (stage, due)))
+            Ok(stages
+                .into_iter()
+                .find(|stage| stage.position == position)
+                .map(|stage| (stage, due)))
         })
         .await?;
     let (filed, due) = found.ok_or_else(Refusal::absent)?;
@@ -344,7 +367,8 @@ impl Made {
             "rules": { "id": pack.id, "version": pack.version, "digest": pack.digest },
             "content": content.body,
         });
-        let snapshot = serde_json_canonicalizer::to_string(&snapshot).map_err(|p| Failure::Broken(Box::new(p)))?;
+        let snapshot = serde_json_canonicalizer::to_string(&snapshot)
+            .map_err(|p| Failure::Broken(Box::new(p)))?;
         let digest = Digest::of(snapshot.as_bytes());
         let due = final_due(content.aware_at);
         Ok(Self { id: id.clone(), sequence, number, snapshot, digest, content, ids, sector, due })
@@ -376,8 +400,8 @@ fn note(code: &'static str, pointer: &str) -> report::Finding {
 /// A number that can be read over the telephone: the day, and eight letters without those that look alike.
 fn fresh_number(now: Timestamp) -> String {
     const LETTERS: [char; 32] = [
-        '0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'A', 'B', 'C', 'D', 'E', 'F', 'G', 'H', 'J', 'K', 'M', 'N',
-        'P', 'Q', 'R', 'S', 'T', 'V', 'W', 'X', 'Y', 'Z',
+        '0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'A', 'B', 'C', 'D', 'E', 'F', 'G', 'H',
+        'J', 'K', 'M', 'N', 'P', 'Q', 'R', 'S', 'T', 'V', 'W', 'X', 'Y', 'Z',
     ];
     let mut random = [0u8; 8];
     fill_random(&mut random);
@@ -423,7 +447,13 @@ fn met_after(state: State) -> BTreeSet<&'static str> {
     }
 }
 
-fn insert_awareness(id: &ReportId, sequence: u64, aware_at: Timestamp, trigger: &str, reason: &str) -> Write {
+fn insert_awareness(
+    id: &ReportId,
+    sequence: u64,
+    aware_at: Timestamp,
+    trigger: &str,
+    reason: &str,
+) -> Write {
     Write::one(
         "INSERT INTO intake_awareness (report, sequence, regime, aware_at, trigger_text, reason, position) \
          VALUES ($1, $2, $3, $4, $5, $6, (SELECT coalesce(max(position), -1) + 1 FROM office_leaf))",
@@ -438,12 +468,18 @@ fn insert_awareness(id: &ReportId, sequence: u64, aware_at: Timestamp, trigger: 
     )
 }
 
-fn insert_obligations(id: &ReportId, sequence: u64, aware_at: Timestamp, met: &BTreeSet<&str>) -> Vec<Write> {
+fn insert_obligations(
+    id: &ReportId,
+    sequence: u64,
+    aware_at: Timestamp,
+    met: &BTreeSet<&str>,
+) -> Vec<Write> {
     let write = |due: Due| {
         let (mut days, mut guidance, mut unsure) = ((None, None), (None, None), false);
         match due.deadline {
             Deadline::Day { statutory, shifted, provisional } => {
-                (days, unsure) = ((Some(statutory.to_string()), Some(shifted.to_string())), provisional);
+                (days, unsure) =
+                    ((Some(statutory.to_string()), Some(shifted.to_string())), provisional);
             }
             Deadline::Word { guidance: Some((from, to, _)), .. } => {
                 guidance = (Some(from.to_string()), Some(to.to_string()));
@@ -618,7 +654,10 @@ mod tests {
     fn the_final_report_is_due_as_the_vectors_say() {
         let check = |aware: &str, statutory: &str, shifted: &str| {
             let due = final_due(aware.parse().unwrap()).unwrap();
-            assert_eq!((due.statutory.to_string().as_str(), due.shifted.to_string().as_str()), (statutory, shifted));
+            assert_eq!(
+                (due.statutory.to_string().as_str(), due.shifted.to_string().as_str()),
+                (statutory, shifted)
+            );
         };
         check("2026-11-26T03:00:00+09:00", "2026-12-26", "2026-12-28");
         check("2026-11-30T15:00:00Z", "2026-12-31", "2027-01-04");

@@ -34,7 +34,16 @@ use crate::web::visitor::Caller;
 #[derive(OpenApi)]
 #[openapi(
     paths(
-        file, list, one, add_stage, get_receipt, correct_awareness, begin_draft, list_drafts, one_draft, save_draft,
+        file,
+        list,
+        one,
+        add_stage,
+        get_receipt,
+        correct_awareness,
+        begin_draft,
+        list_drafts,
+        one_draft,
+        save_draft,
         discard_draft
     ),
     components(schemas(Report, Document, FiledAnswer, Brief, Whole, DraftAnswer))
@@ -139,12 +148,17 @@ async fn file(
 ) -> Answer {
     let once = idempotency(&headers, "POST /reports", &body.bytes);
     let draft = known_draft(&house, &caller.ctx, from.draft.as_deref()).await?;
-    let receipt = act::file(&house, &caller.ctx, Submission { body: body.value, draft, once }).await?;
+    let receipt =
+        act::file(&house, &caller.ctx, Submission { body: body.value, draft, once }).await?;
     Ok(created(&receipt))
 }
 
 /// A filing may end a draft of one's own organisation only; a draft of a later stage is none of a new report.
-async fn known_draft(house: &Arc<House>, ctx: &Ctx, text: Option<&str>) -> Answer<Option<ReportId>> {
+async fn known_draft(
+    house: &Arc<House>,
+    ctx: &Ctx,
+    text: Option<&str>,
+) -> Answer<Option<ReportId>> {
     let Some(text) = text else { return Ok(None) };
     let found = own_draft(house, ctx, text).await?;
     if found.report.is_some() { Err(Refusal::absent().into()) } else { Ok(Some(found.draft)) }
@@ -244,8 +258,10 @@ async fn list(
     let filter = filter_of(&asked)?;
     let scope = read::scope(&house.authoriser, &caller.ctx).ok_or_else(|| denied(&caller.ctx))?;
     let now = caller.ctx.now;
-    let (found, more) = house.store.read(move |reader| read::list(reader, &scope, &filter, now)).await?;
-    let cursor = found.last().filter(|_| more).map(|last| URL_SAFE_NO_PAD.encode(last.report.as_str()));
+    let (found, more) =
+        house.store.read(move |reader| read::list(reader, &scope, &filter, now)).await?;
+    let cursor =
+        found.last().filter(|_| more).map(|last| URL_SAFE_NO_PAD.encode(last.report.as_str()));
     Ok(Json(Page { items: found.iter().map(|found| brief(found, now)).collect(), cursor }))
 }
 
@@ -335,7 +351,9 @@ pub(super) async fn parts(house: &Arc<House>, ctx: &Ctx, id: &ReportId) -> Answe
     let parts = house
         .store
         .read(move |reader| {
-            let Some(found) = read::find(reader, &at.authoriser, &who, &id)? else { return Ok(None) };
+            let Some(found) = read::find(reader, &at.authoriser, &who, &id)? else {
+                return Ok(None);
+            };
             Ok(Some(Parts {
                 stages: read::stages(reader, &id)?,
                 awareness: read::awareness(reader, &id)?,
@@ -356,7 +374,11 @@ pub(super) async fn parts(house: &Arc<House>, ctx: &Ctx, id: &ReportId) -> Answe
     get, path = "/reports/{id}", tag = "intake", params(("id" = String, Path)),
     responses((status = 200, body = Whole), (status = 404))
 )]
-async fn one(State(house): State<Arc<House>>, caller: Caller, Path(id): Path<String>) -> Answer<Json<Whole>> {
+async fn one(
+    State(house): State<Arc<House>>,
+    caller: Caller,
+    Path(id): Path<String>,
+) -> Answer<Json<Whole>> {
     let parts = parts(&house, &caller.ctx, &report_id(&id)?).await?;
     let mut stages = Vec::with_capacity(parts.stages.len());
     for filed in &parts.stages {
@@ -460,9 +482,11 @@ async fn correct_awareness(
         let refusal = Refusal::new("NRS-INTK-0001", StatusCode::UNPROCESSABLE_ENTITY);
         return Err(refusal.items(vec![item]).into());
     };
-    let made = act::correct_awareness(&house, &caller.ctx, &id, Some(aware_at), &body.value.reason).await?;
+    let made = act::correct_awareness(&house, &caller.ctx, &id, Some(aware_at), &body.value.reason)
+        .await?;
     let due = act::final_due(aware_at);
-    let answer = serde_json::json!({ "id": id, "position": made.position, "due": due_answer(due.as_ref()) });
+    let answer =
+        serde_json::json!({ "id": id, "position": made.position, "due": due_answer(due.as_ref()) });
     Ok((StatusCode::CREATED, Json(answer)).into_response())
 }
 
@@ -507,7 +531,11 @@ pub(super) async fn own_draft(house: &Arc<House>, ctx: &Ctx, id: &str) -> Answer
 
 /// Begins a draft.
 #[utoipa::path(post, path = "/drafts", tag = "intake", request_body = DraftBody, responses((status = 201, body = DraftAnswer)))]
-async fn begin_draft(State(house): State<Arc<House>>, caller: Caller, body: Body<DraftBody>) -> Answer {
+async fn begin_draft(
+    State(house): State<Arc<House>>,
+    caller: Caller,
+    body: Body<DraftBody>,
+) -> Answer {
     let stage = Stage::parse(&body.value.content.stage).unwrap_or(Stage::Initial);
     let report = body.value.report.as_deref().map(report_id).transpose()?;
     let fields = draft::fields_of(&body.value.content);
@@ -517,7 +545,10 @@ async fn begin_draft(State(house): State<Arc<House>>, caller: Caller, body: Body
 
 /// Open drafts of one's own organisation.
 #[utoipa::path(get, path = "/drafts", tag = "intake", responses((status = 200, body = Page<DraftAnswer>)))]
-async fn list_drafts(State(house): State<Arc<House>>, caller: Caller) -> Answer<Json<Page<DraftAnswer>>> {
+async fn list_drafts(
+    State(house): State<Arc<House>>,
+    caller: Caller,
+) -> Answer<Json<Page<DraftAnswer>>> {
     let who = caller.ctx.clone();
     let drafts = house.store.read(move |reader| draft::list(reader, &who)).await?;
     Ok(Json(Page { items: drafts.iter().map(draft_answer).collect(), cursor: None }))
@@ -559,7 +590,11 @@ async fn save_draft(
     delete, path = "/drafts/{id}", tag = "intake", params(("id" = String, Path)),
     responses((status = 204), (status = 404))
 )]
-async fn discard_draft(State(house): State<Arc<House>>, caller: Caller, Path(id): Path<String>) -> Answer {
+async fn discard_draft(
+    State(house): State<Arc<House>>,
+    caller: Caller,
+    Path(id): Path<String>,
+) -> Answer {
     let draft = own_draft(&house, &caller.ctx, &id).await?;
     act::discard_draft(&house, &caller.ctx, &draft.draft).await?;
     Ok(StatusCode::NO_CONTENT.into_response())

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use jiff::{Timestamp, TimestampRound, Unit};
 use noroshi_charter::report::{
-    self, COMPUTERS_MAX, Computer, ComputerClass, DamageKind, EventKind, Filing, Finding, INDICATORS_MAX,
-    NAME_CHARS_MAX, Stage, TEXT_CHARS_MAX, Weight,
+    self, COMPUTERS_MAX, Computer, ComputerClass, DamageKind, EventKind, Filing, Finding,
+    INDICATORS_MAX, NAME_CHARS_MAX, Stage, TEXT_CHARS_MAX, Weight,
 };
 use noroshi_evidence::observable::Observable;
 use serde::{Deserialize, Serialize};
@@ -121,14 +121,18 @@ const YEN_MAX: u64 = 1_000_000_000_000_000;
 /// Reads a report and checks it; everything wrong is told at once.
 pub fn understand(body: &Body, now: Timestamp) -> Result<Content, Vec<Item>> {
     let mut reading = Reading::default();
-    let stage = reading.word(&body.stage, "/stage", "NRS-INTK-0019", Stage::parse).unwrap_or(Stage::Initial);
+    let stage = reading
+        .word(&body.stage, "/stage", "NRS-INTK-0019", Stage::parse)
+        .unwrap_or(Stage::Initial);
     reading.limits(body);
     let aware_at = reading.time(body.aware_at.as_deref(), "/aware_at");
     let occurred_from = reading.time(body.occurred_from.as_deref(), "/occurred_from");
     let occurred_to = reading.time(body.occurred_to.as_deref(), "/occurred_to");
     let damage = match body.damage_kind.as_str() {
         "" => DamageKind::Other,
-        text => reading.word(text, "/damage_kind", "NRS-INTK-0025", DamageKind::parse).unwrap_or(DamageKind::Other),
+        text => reading
+            .word(text, "/damage_kind", "NRS-INTK-0025", DamageKind::parse)
+            .unwrap_or(DamageKind::Other),
     };
     let (events, computers) = reading.things(body);
     let (observables, unread) = indicators(body.indicators.iter().map(String::as_str));
@@ -145,18 +149,31 @@ pub fn understand(body: &Body, now: Timestamp) -> Result<Content, Vec<Item>> {
         response: &body.response,
         other: &body.other,
     };
-    let unreadable: BTreeSet<String> = reading.items.iter().map(|item| item.pointer.clone()).collect();
+    let unreadable: BTreeSet<String> =
+        reading.items.iter().map(|item| item.pointer.clone()).collect();
     let (refusing, mut notes): (Vec<_>, Vec<_>) = report::check(stage, &filing, now)
         .into_iter()
         .partition(|finding| finding.weight == Weight::Refuses);
     // A time that could not be read is not also missing.
-    reading.items.extend(refusing.into_iter().filter(|f| !unreadable.contains(&f.pointer)).map(item_of));
+    reading
+        .items
+        .extend(refusing.into_iter().filter(|f| !unreadable.contains(&f.pointer)).map(item_of));
     notes.extend(unread.iter().map(|at| remark("NRS-INTK-0022", format!("/indicators/{at}"))));
     let classes = filing.computers.iter().map(|computer| computer.class).collect();
     match (aware_at, reading.items.is_empty()) {
         (Some(aware_at), true) => {
             let body = body.clone();
-            Ok(Content { stage, aware_at, occurred_from, occurred_to, damage, classes, observables, notes, body })
+            Ok(Content {
+                stage,
+                aware_at,
+                occurred_from,
+                occurred_to,
+                damage,
+                classes,
+                observables,
+                notes,
+                body,
+            })
         }
         _ => Err(reading.items),
     }
@@ -200,7 +217,13 @@ impl Reading {
         self.items.push(Item { pointer: pointer.into(), code: code.to_owned(), args: Vec::new() });
     }
 
-    fn word<T>(&mut self, text: &str, pointer: &str, code: &str, parse: fn(&str) -> Option<T>) -> Option<T> {
+    fn word<T>(
+        &mut self,
+        text: &str,
+        pointer: &str,
+        code: &str,
+        parse: fn(&str) -> Option<T>,
+    ) -> Option<T> {
         let parsed = parse(text.trim());
         if parsed.is_none() {
             self.wrong(pointer, code);
@@ -220,7 +243,11 @@ impl Reading {
     fn short(&mut self, text: &str, chars_max: usize, pointer: impl Into<String>) {
         if text.chars().count() > chars_max {
             let args = vec![("max", chars_max.to_string())];
-            self.items.push(Item { pointer: pointer.into(), code: "NRS-INTK-0021".to_owned(), args });
+            self.items.push(Item {
+                pointer: pointer.into(),
+                code: "NRS-INTK-0021".to_owned(),
+                args,
+            });
         }
     }
 
@@ -244,7 +271,11 @@ impl Reading {
         ] {
             if count > max {
                 let args = vec![("max", max.to_string())];
-                self.items.push(Item { pointer: pointer.to_owned(), code: "NRS-INTK-0026".to_owned(), args });
+                self.items.push(Item {
+                    pointer: pointer.to_owned(),
+                    code: "NRS-INTK-0026".to_owned(),
+                    args,
+                });
             }
         }
         if body.impact.loss_yen.is_some_and(|yen| yen > YEN_MAX) {
@@ -255,7 +286,12 @@ impl Reading {
     fn things<'b>(&mut self, body: &'b Body) -> (Vec<EventKind>, Vec<Computer<'b>>) {
         let mut events = Vec::new();
         for (at, text) in body.event_kinds.iter().enumerate().take(EventKind::ALL.len()) {
-            events.extend(self.word(text, &format!("/event_kinds/{at}"), "NRS-INTK-0024", EventKind::parse));
+            events.extend(self.word(
+                text,
+                &format!("/event_kinds/{at}"),
+                "NRS-INTK-0024",
+                EventKind::parse,
+            ));
         }
         let mut computers = Vec::new();
         for (at, computer) in body.computers.iter().enumerate().take(COMPUTERS_MAX) {
@@ -284,13 +320,21 @@ mod tests {
         Body {
             stage: "initial".to_owned(),
             aware_at: Some("2026-11-23T10:00:00+09:00".to_owned()),
-            operator: OperatorBody { name: "op".to_owned(), contact: "desk".to_owned(), ..OperatorBody::default() },
+            operator: OperatorBody {
+                name: "op".to_owned(),
+                contact: "desk".to_owned(),
+                ..OperatorBody::default()
+            },
             ..Body::default()
         }
     }
 
     fn codes(body: &Body) -> Vec<(String, String)> {
-        understand(body, now()).unwrap_err().into_iter().map(|item| (item.pointer, item.code)).collect()
+        understand(body, now())
+            .unwrap_err()
+            .into_iter()
+            .map(|item| (item.pointer, item.code))
+            .collect()
     }
 
     #[test]
@@ -307,14 +351,32 @@ mod tests {
             spoil(&mut body);
             assert_eq!(codes(&body), [(pointer.to_owned(), code.to_owned())]);
         };
-        check(|b| b.aware_at = Some("2026-02-31T00:00:00Z".to_owned()), "/aware_at", "NRS-INTK-0023");
-        check(|b| b.aware_at = Some("2026-11-23T06:00:00Z".to_owned()), "/aware_at", "NRS-INTK-0011");
-        check(|b| b.occurred_from = Some("2026-11-23T04:00:00Z".to_owned()), "/aware_at", "NRS-INTK-0012");
+        check(
+            |b| b.aware_at = Some("2026-02-31T00:00:00Z".to_owned()),
+            "/aware_at",
+            "NRS-INTK-0023",
+        );
+        check(
+            |b| b.aware_at = Some("2026-11-23T06:00:00Z".to_owned()),
+            "/aware_at",
+            "NRS-INTK-0011",
+        );
+        check(
+            |b| b.occurred_from = Some("2026-11-23T04:00:00Z".to_owned()),
+            "/aware_at",
+            "NRS-INTK-0012",
+        );
         check(|b| b.stage = "last".to_owned(), "/stage", "NRS-INTK-0019");
         check(|b| b.event_kinds = vec!["burglary".to_owned()], "/event_kinds/0", "NRS-INTK-0024");
         check(|b| b.outline = "長".repeat(TEXT_CHARS_MAX + 1), "/outline", "NRS-INTK-0021");
         check(
-            |b| b.computers = vec![ComputerBody { class: "K9".to_owned(), name: "x".to_owned(), registered: true }],
+            |b| {
+                b.computers = vec![ComputerBody {
+                    class: "K9".to_owned(),
+                    name: "x".to_owned(),
+                    registered: true,
+                }]
+            },
             "/computers/0/class",
             "NRS-INTK-0020",
         );
@@ -323,7 +385,8 @@ mod tests {
     #[test]
     fn indicators_are_recognised_also_defanged_and_the_rest_is_noted() {
         let mut body = least();
-        body.indicators = ["203.0.113[.]7", "hxxp://c2.example/", "???"].map(str::to_owned).to_vec();
+        body.indicators =
+            ["203.0.113[.]7", "hxxp://c2.example/", "???"].map(str::to_owned).to_vec();
         let content = understand(&body, now()).unwrap();
         let texts: Vec<String> = content.observables.iter().map(ToString::to_string).collect();
         assert_eq!(texts, ["203.0.113.7", "http://c2.example/"]);

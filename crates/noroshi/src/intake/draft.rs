@@ -55,14 +55,19 @@ fn draft_at(row: &Row<'_, '_>) -> Result<Draft, StoreFailure> {
 const COLUMNS: &str = "SELECT draft, stage, report, fields, version, saved_at FROM intake_draft";
 
 /// An open draft of the caller's own organisation. Colleagues share drafts, so that a shift can hand over.
-pub fn find(reader: &Reader<'_>, ctx: &Ctx, draft: &ReportId) -> Result<Option<Draft>, StoreFailure> {
+pub fn find(
+    reader: &Reader<'_>,
+    ctx: &Ctx,
+    draft: &ReportId,
+) -> Result<Option<Draft>, StoreFailure> {
     let sql = format!("{COLUMNS} WHERE draft = $1 AND org = $2 AND state = 'open'");
     reader.first(&sql, &[Value::from(draft), Value::from(&ctx.org)], draft_at)
 }
 
 /// Every open draft of the caller's own organisation, saved last first.
 pub fn list(reader: &Reader<'_>, ctx: &Ctx) -> Result<Vec<Draft>, StoreFailure> {
-    let sql = format!("{COLUMNS} WHERE org = $1 AND state = 'open' ORDER BY saved_at DESC LIMIT $2");
+    let sql =
+        format!("{COLUMNS} WHERE org = $1 AND state = 'open' ORDER BY saved_at DESC LIMIT $2");
     reader.all(&sql, &[Value::from(&ctx.org), Value::Int(DRAFTS_MAX)], draft_at)
 }
 
@@ -83,7 +88,8 @@ pub enum Step {
 
 impl Step {
     /// Every step in order.
-    pub const ALL: [Self; 5] = [Self::What, Self::Computers, Self::Technical, Self::Response, Self::Review];
+    pub const ALL: [Self; 5] =
+        [Self::What, Self::Computers, Self::Technical, Self::Response, Self::Review];
 
     /// The word in addresses and locale keys.
     pub const fn id(self) -> &'static str {
@@ -129,7 +135,9 @@ impl Step {
         match start {
             "computer" | "computers" => Self::Computers,
             "technical" | "indicators" => Self::Technical,
-            "damage" | "response" | "stop" | "persons" | "yen" | "personal" | "other" => Self::Response,
+            "damage" | "response" | "stop" | "persons" | "yen" | "personal" | "other" => {
+                Self::Response
+            }
             "operator" => Self::Review,
             _ => Self::What,
         }
@@ -151,14 +159,20 @@ const PARTS: [&str; 5] = ["year", "month", "day", "hour", "minute"];
 pub fn take(fields: &mut Fields, step: Step, values: &Values) {
     let mut keep = |name: String, value: String| {
         let value: String = value.chars().take(FIELD_CHARS_MAX).collect();
-        if value.is_empty() { fields.remove(&name) } else { fields.insert(name, value) };
+        if value.is_empty() {
+            fields.remove(&name)
+        } else {
+            fields.insert(name, value)
+        };
     };
     let plain = PLAIN.iter().filter(|(of, _)| *of == step).flat_map(|(_, names)| names.iter());
     for name in plain {
         keep((*name).to_owned(), values.all(name).join("\n"));
     }
     if step == Step::What {
-        for name in DAYS.iter().flat_map(|day| PARTS.iter().map(move |part| format!("{day}-{part}"))) {
+        for name in
+            DAYS.iter().flat_map(|day| PARTS.iter().map(move |part| format!("{day}-{part}")))
+        {
             let value = values.get(&name).to_owned();
             keep(name, value);
         }
@@ -166,7 +180,9 @@ pub fn take(fields: &mut Fields, step: Step, values: &Values) {
     if step == Step::Computers {
         let rows = values.get("rows").parse::<usize>().unwrap_or(ROWS_FIRST).min(COMPUTERS_MAX);
         keep("computer-rows".to_owned(), rows.to_string());
-        for name in (0..rows).flat_map(|row| ["class", "name", "registered"].map(|part| computer(row, part))) {
+        for name in (0..rows)
+            .flat_map(|row| ["class", "name", "registered"].map(|part| computer(row, part)))
+        {
             let value = values.get(&name).to_owned();
             keep(name, value);
         }
@@ -187,11 +203,21 @@ pub fn rows(fields: &Fields) -> usize {
 /// Pasted indicators, one by one: lines, spaces and commas part them.
 pub fn indicator_texts(pasted: &str) -> Vec<String> {
     let part = |letter: char| letter.is_whitespace() || matches!(letter, ',' | ';' | '\u{3001}');
-    pasted.split(part).filter(|text| !text.is_empty()).take(INDICATORS_MAX + 1).map(str::to_owned).collect()
+    pasted
+        .split(part)
+        .filter(|text| !text.is_empty())
+        .take(INDICATORS_MAX + 1)
+        .map(str::to_owned)
+        .collect()
 }
 
 /// The report a form describes. What cannot be read is noted in the form and left out; the form keeps it as typed.
-pub fn body_of(form: &mut FormState, stage: Stage, fields: &Fields, fixed: Option<Timestamp>) -> Body {
+pub fn body_of(
+    form: &mut FormState,
+    stage: Stage,
+    fields: &Fields,
+    fixed: Option<Timestamp>,
+) -> Body {
     let text = |name: &str| fields.get(name).cloned().unwrap_or_default();
     let computers = (0..rows(fields)).filter_map(|row| {
         let [class, name] = ["class", "name"].map(|part| text(&computer(row, part)));
@@ -237,7 +263,9 @@ pub fn body_of(form: &mut FormState, stage: Stage, fields: &Fields, fixed: Optio
 pub fn fields_of(body: &Body) -> Fields {
     let mut form = FormState::new();
     let mut fields = Fields::new();
-    for (name, time) in [("aware", &body.aware_at), ("from", &body.occurred_from), ("to", &body.occurred_to)] {
+    for (name, time) in
+        [("aware", &body.aware_at), ("from", &body.occurred_from), ("to", &body.occurred_to)]
+    {
         let Some(at) = time.as_deref().and_then(moment) else { continue };
         form.set_moment(name, at);
         for part in PARTS {
@@ -309,10 +337,18 @@ mod tests {
             trigger: "alert".to_owned(),
             event_kinds: vec!["traces".to_owned(), "unauthorised-access".to_owned()],
             computers: vec![
-                ComputerBody { class: "K1".to_owned(), name: "給電指令".to_owned(), registered: true },
+                ComputerBody {
+                    class: "K1".to_owned(),
+                    name: "給電指令".to_owned(),
+                    registered: true,
+                },
                 ComputerBody { class: "K2-3".to_owned(), name: "fw".to_owned(), registered: false },
             ],
-            operator: OperatorBody { name: "n".to_owned(), contact: "c".to_owned(), phone24h: "p".to_owned() },
+            operator: OperatorBody {
+                name: "n".to_owned(),
+                contact: "c".to_owned(),
+                phone24h: "p".to_owned(),
+            },
             outline: "line\nline".to_owned(),
             technical: "t".to_owned(),
             indicators: vec!["203.0.113.7".to_owned(), "c2.example".to_owned()],
@@ -339,7 +375,12 @@ mod tests {
     #[test]
     fn full_width_and_era_input_is_understood_and_bad_days_are_kept_as_typed() {
         let mut fields = Fields::new();
-        for (name, value) in [("aware-year", "令和８"), ("aware-month", "１１"), ("aware-day", "２３"), ("stop", "１２０")] {
+        for (name, value) in [
+            ("aware-year", "令和８"),
+            ("aware-month", "１１"),
+            ("aware-day", "２３"),
+            ("stop", "１２０"),
+        ] {
             fields.insert(name.to_owned(), value.to_owned());
         }
         let mut form = FormState::posted(fields.clone());
@@ -365,6 +406,9 @@ mod tests {
 
     #[test]
     fn pasted_indicators_are_parted_at_spaces_and_commas() {
-        assert_eq!(indicator_texts("a.example, b.example、c.example\n d.example"), ["a.example", "b.example", "c.example", "d.example"]);
+        assert_eq!(
+            indicator_texts("a.example, b.example、c.example\n d.example"),
+            ["a.example", "b.example", "c.example", "d.example"]
+        );
     }
 }

@@ -69,23 +69,33 @@ pub(super) fn objects(told: &Told<'_>) -> Result<Vec<StixObject>, ParseObject> {
         valid_until: None,
     };
     objects.push(build::indicator(&common(told.ids.indicator, Vec::new()), &what)?);
-    let (Some(indicator), Some(incident)) =
-        (objects.last().map(|object| object.id().clone()), objects.first().map(|object| object.id().clone()))
-    else {
+    let (Some(indicator), Some(incident)) = (
+        objects.last().map(|object| object.id().clone()),
+        objects.first().map(|object| object.id().clone()),
+    ) else {
         return Ok(objects);
     };
     objects.push(relation(&common(told.ids.relation, Vec::new()), &indicator, &incident)?);
     Ok(objects)
 }
 
-fn relation(common: &Common, indicator: &StixId, incident: &StixId) -> Result<StixObject, ParseObject> {
+fn relation(
+    common: &Common,
+    indicator: &StixId,
+    incident: &StixId,
+) -> Result<StixObject, ParseObject> {
     // Section 4.7 has no word for it between these two types; `related-to` is open to all (section 5.1).
     build::relationship(common, "related-to", indicator, incident, None)
 }
 
 /// The writes that put them into the graph: marked TLP:AMBER, owned by the operator, without legal bits, and named as
 /// stemming from a report, which hides them from hats that may not read reports.
-pub(super) fn writes(objects: Vec<StixObject>, org: &str, report: &str, now: Timestamp) -> Vec<Write> {
+pub(super) fn writes(
+    objects: Vec<StixObject>,
+    org: &str,
+    report: &str,
+    now: Timestamp,
+) -> Vec<Write> {
     let new = |object| NewObject {
         object,
         tlp: Tlp::Amber,

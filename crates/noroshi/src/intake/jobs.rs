@@ -25,24 +25,36 @@ fn remind(house: Arc<House>, task: Task) -> Working {
         let now = house.clock.now();
         let (sequence, kind) = (
             task.payload.get("sequence").and_then(serde_json::Value::as_u64).unwrap_or_default(),
-            task.payload.get("kind").and_then(serde_json::Value::as_str).unwrap_or_default().to_owned(),
+            task.payload
+                .get("kind")
+                .and_then(serde_json::Value::as_str)
+                .unwrap_or_default()
+                .to_owned(),
         );
         let asked = task.clone();
         let found = house
             .store
-            .read(move |reader| Ok((filer(reader, &asked)?, still_owed(reader, &asked.subject, sequence)?)))
+            .read(move |reader| {
+                Ok((filer(reader, &asked)?, still_owed(reader, &asked.subject, sequence)?))
+            })
             .await?;
         let (Some((person, org, hat)), owed) = found else {
             return Ok(Outcome::Later("the filing that asked for it is not there".to_owned()));
         };
-        let ctx = Ctx { person, org, hat, sector: None, via: Via::Job, now, request: String::new() };
+        let ctx =
+            Ctx { person, org, hat, sector: None, via: Via::Job, now, request: String::new() };
         let mut change = Change::office("intake.remind", task.subject.as_str())
             .payload(json!({ "sequence": sequence, "kind": kind, "owed": owed }));
         if owed {
             change = change.write(Write::new(
                 "INSERT INTO intake_reminder (report, sequence, kind, at) VALUES ($1, $2, $3, $4) \
                  ON CONFLICT DO NOTHING",
-                vec![Value::from(&task.subject), Value::from(sequence), Value::from(kind), Value::from(now)],
+                vec![
+                    Value::from(&task.subject),
+                    Value::from(sequence),
+                    Value::from(kind),
+                    Value::from(now),
+                ],
             ));
         }
         Ok(Outcome::Done(ctx, Box::new(change)))

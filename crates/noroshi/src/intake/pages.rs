@@ -120,7 +120,11 @@ struct DeskPage {
     pager: Pager,
 }
 
-async fn front(State(house): State<Arc<House>>, visitor: Visitor, Query(asked): Query<Asked>) -> Answer {
+async fn front(
+    State(house): State<Arc<House>>,
+    visitor: Visitor,
+    Query(asked): Query<Asked>,
+) -> Answer {
     match read::scope(&house.authoriser, &visitor.ctx).ok_or_else(|| denied(&visitor.ctx))? {
         Scope::Own(_) => own(&house, &visitor, &asked).await,
         scope => desk(&house, &visitor, &asked, scope).await,
@@ -136,18 +140,29 @@ async fn own(house: &Arc<House>, visitor: &Visitor, asked: &Asked) -> Answer {
             let filter = Filter { limit: OWN_ROWS, ..Filter::default() };
             let (found, more) = read::list(reader, &scope, &filter, now)?;
             let counts = read::counts(reader, &scope, now)?;
-            Ok((found, more, counts, draft::list(reader, &ctx)?, read::reminders(reader, &ctx.org)?))
+            Ok((
+                found,
+                more,
+                counts,
+                draft::list(reader, &ctx)?,
+                read::reminders(reader, &ctx.org)?,
+            ))
         })
         .await?;
     let mut shell = shell(house, visitor, "intake-own-title");
     let words = shell.words;
     if asked.saved.is_some() {
-        shell.flash = Some(Flash { tone: Tone::Ok, text: words.t("intake-saved"), code: String::new() });
+        shell.flash =
+            Some(Flash { tone: Tone::Ok, text: words.t("intake-saved"), code: String::new() });
     }
     let next = found.iter().filter_map(|found| Some((found, found.open_due()?.clone())));
-    let next = next.min_by_key(|(_, due)| due.over_at).map(|(found, due)| next_due(words, found, &due));
+    let next =
+        next.min_by_key(|(_, due)| due.over_at).map(|(found, due)| next_due(words, found, &due));
     let reminded = reminded.iter().map(|(report, kind)| {
-        let outline = found.iter().find(|found| found.report == *report).map_or("", |found| found.outline.as_str());
+        let outline = found
+            .iter()
+            .find(|found| found.report == *report)
+            .map_or("", |found| found.outline.as_str());
         words.tv(format!("intake-reminded-{kind}"), &[("report", outline.into())])
     });
     let page = OfficerPage {
@@ -176,7 +191,10 @@ pub(super) fn both_days(words: Words, due: &Due) -> String {
     if due.statutory == due.shifted {
         return words.tv("intake-one-day", &[("day", words.day(due.statutory).into())]);
     }
-    let days = [("statutory", words.day(due.statutory).into()), ("shifted", words.day(due.shifted).into())];
+    let days = [
+        ("statutory", words.day(due.statutory).into()),
+        ("shifted", words.day(due.shifted).into()),
+    ];
     words.tv("intake-both-days", &days)
 }
 
@@ -194,10 +212,9 @@ fn draft_line(words: Words, draft: &Draft, now: Timestamp) -> DraftLine {
     let first = draft.report.is_none();
     let aware_at = form.moment("aware").filter(|_| first);
     let outline = draft.fields.get("outline").or_else(|| draft.fields.get("trigger"));
-    let title = outline.and_then(|text| text.lines().next()).map_or_else(
-        || words.t("intake-untitled"),
-        |line| line.chars().take(60).collect(),
-    );
+    let title = outline
+        .and_then(|text| text.lines().next())
+        .map_or_else(|| words.t("intake-untitled"), |line| line.chars().take(60).collect());
     DraftLine {
         href: format!("/intake/drafts/{}/{}", draft.draft, Step::What.id()),
         discard: format!("/intake/discard/{}", draft.draft),
@@ -281,14 +298,23 @@ async fn desk(house: &Arc<House>, visitor: &Visitor, asked: &Asked, scope: Scope
     form.set("state", filter.state.map_or("", ReportState::id));
     form.set("overdue", if filter.overdue { "1" } else { "" });
     let last = found.last().filter(|_| more);
-    let pager = Pager { next: last.map(|last| next_address(&filter, &last.report)).unwrap_or_default(), ..Pager::default() };
+    let pager = Pager {
+        next: last.map(|last| next_address(&filter, &last.report)).unwrap_or_default(),
+        ..Pager::default()
+    };
     let states = [ReportState::InitialFiled, ReportState::FinalFiled];
     let page = DeskPage {
         lines: found.iter().map(|found| line(words, found, now)).collect(),
         counts,
         form,
-        sectors: known.iter().map(|code| Choice::new(code, sections::sector(words, code))).collect(),
-        states: states.iter().map(|s| Choice::new(s.id(), words.t(format!("intake-state-{}", s.id())))).collect(),
+        sectors: known
+            .iter()
+            .map(|code| Choice::new(code, sections::sector(words, code)))
+            .collect(),
+        states: states
+            .iter()
+            .map(|s| Choice::new(s.id(), words.t(format!("intake-state-{}", s.id()))))
+            .collect(),
         late: vec![Choice::new("1", words.t("intake-only-overdue"))],
         lead: words.t(if one_sector { "intake-desk-lead-sector" } else { "intake-desk-lead-all" }),
         pager,
@@ -367,7 +393,12 @@ async fn parts(house: &Arc<House>, ctx: &Ctx, id: &str) -> Answer<Parts> {
     api::parts(house, ctx, &id).await
 }
 
-fn report_page(house: &House, visitor: &Visitor, parts: Parts, form: FormState) -> Answer<ReportPage> {
+fn report_page(
+    house: &House,
+    visitor: &Visitor,
+    parts: Parts,
+    form: FormState,
+) -> Answer<ReportPage> {
     let mut shell = shell(house, visitor, "intake-report-title");
     let words = shell.words;
     let found = &parts.found;
@@ -416,18 +447,24 @@ fn stage_line(words: Words, found: &Summary, filed: &Filed) -> StageLine {
 }
 
 fn owed_line(words: Words, by: Obligation) -> Owed {
-    let guidance = by.guidance.as_ref().map(|(from, to)| format!("{from} \u{2013} {to}")).unwrap_or_default();
+    let guidance =
+        by.guidance.as_ref().map(|(from, to)| format!("{from} \u{2013} {to}")).unwrap_or_default();
     Owed { clock: words.t(format!("intake-clock-{}", by.clock.replace('.', "-"))), guidance, by }
 }
 
 fn seen_line(words: Words, seen: &read::Seen) -> SeenLine {
-    let hat = noroshi_charter::hat::Hat::parse(&seen.hat).map_or_else(|| seen.hat.clone(), |hat| words.t(hat_key(hat)));
+    let hat = noroshi_charter::hat::Hat::parse(&seen.hat)
+        .map_or_else(|| seen.hat.clone(), |hat| words.t(hat_key(hat)));
     let org = sections::org_name(words, &seen.org_names);
     SeenLine { at: seen.at, who: format!("{hat} - {org}"), position: seen.position }
 }
 
 /// Begins the draft of a further stage with what the stage before said.
-async fn begin_stage(State(house): State<Arc<House>>, Path(id): Path<String>, posted: Posted) -> Answer {
+async fn begin_stage(
+    State(house): State<Arc<House>>,
+    Path(id): Path<String>,
+    posted: Posted,
+) -> Answer {
     let stage = Stage::parse(posted.values.get("stage")).ok_or_else(Refusal::absent)?;
     let parts = parts(&house, &posted.visitor.ctx, &id).await?;
     let fields = match parts.stages.last() {
@@ -443,14 +480,22 @@ fn redirect(address: &str) -> Response {
     Redirect::to(address).into_response()
 }
 
-async fn discard(State(house): State<Arc<House>>, Path(id): Path<String>, posted: Posted) -> Answer {
+async fn discard(
+    State(house): State<Arc<House>>,
+    Path(id): Path<String>,
+    posted: Posted,
+) -> Answer {
     let draft = api::own_draft(&house, &posted.visitor.ctx, &id).await?;
     act::discard_draft(&house, &posted.visitor.ctx, &draft.draft).await?;
     Ok(redirect("/intake"))
 }
 
 /// A correction of the awareness; what was typed stays when it is refused.
-async fn correct(State(house): State<Arc<House>>, Path(id): Path<String>, posted: Posted) -> Answer {
+async fn correct(
+    State(house): State<Arc<House>>,
+    Path(id): Path<String>,
+    posted: Posted,
+) -> Answer {
     let visitor = &posted.visitor;
     let mut form = correction_form(&posted.values);
     let aware_at = form.moment("aware");
@@ -531,7 +576,11 @@ async fn show_receipt(
 }
 
 fn filed_at(parts: &Parts, sequence: u64) -> Answer<&Filed> {
-    parts.stages.iter().find(|filed| filed.sequence == sequence).ok_or_else(|| Refusal::absent().into())
+    parts
+        .stages
+        .iter()
+        .find(|filed| filed.sequence == sequence)
+        .ok_or_else(|| Refusal::absent().into())
 }
 
 /// The receipt as a file: `receipt.json` whole, `proof.txt` as C2SP tlog-proof, `report.json` what the digest is over.
@@ -545,7 +594,8 @@ async fn download(
     let (kind, text) = match file.as_str() {
         "receipt.json" => {
             let document = receipt::document(&house, filed).await?;
-            let text = serde_json::to_string_pretty(&document).map_err(|p| Failure::Broken(Box::new(p)))?;
+            let text = serde_json::to_string_pretty(&document)
+                .map_err(|p| Failure::Broken(Box::new(p)))?;
             ("application/json", text)
         }
         "proof.txt" => ("text/plain; charset=utf-8", receipt::tlog_proof(&house, filed).await?),
@@ -553,5 +603,6 @@ async fn download(
         _ => return Err(Refusal::absent().into()),
     };
     let name = format!("attachment; filename=\"{}-{file}\"", filed.number);
-    Ok(([(header::CONTENT_TYPE, kind.to_owned()), (header::CONTENT_DISPOSITION, name)], text).into_response())
+    Ok(([(header::CONTENT_TYPE, kind.to_owned()), (header::CONTENT_DISPOSITION, name)], text)
+        .into_response())
 }

@@ -30,7 +30,11 @@ pub enum Scope {
 /// cannot differ.
 pub fn scope(authoriser: &Authoriser, ctx: &Ctx) -> Option<Scope> {
     let may = |own_org, own_sector| {
-        authoriser.allows(ctx.hat, Action::IntakeRead, Standing { own_org, own_sector, own_request: false })
+        authoriser.allows(
+            ctx.hat,
+            Action::IntakeRead,
+            Standing { own_org, own_sector, own_request: false },
+        )
     };
     if may(false, false) {
         return Some(Scope::All);
@@ -126,7 +130,12 @@ fn summary(row: &Row<'_, '_>) -> Result<Summary, StoreFailure> {
         aware_at: row.time(7)?,
         occurred: (row.time_or_none(8)?, row.time_or_none(9)?),
         damage: word(&row.text(10)?, DamageKind::parse)?,
-        classes: row.text(11)?.split(',').filter(|class| !class.is_empty()).map(str::to_owned).collect(),
+        classes: row
+            .text(11)?
+            .split(',')
+            .filter(|class| !class.is_empty())
+            .map(str::to_owned)
+            .collect(),
         outline: row.text(12)?,
         filed_at: row.time(13)?,
         final_at: row.time_or_none(14)?,
@@ -240,7 +249,8 @@ pub fn find(
     ctx: &Ctx,
     report: &ReportId,
 ) -> Result<Option<Summary>, StoreFailure> {
-    let found = reader.first(&format!("{SUMMARY} WHERE r.report = $1"), &[Value::from(report)], summary)?;
+    let found =
+        reader.first(&format!("{SUMMARY} WHERE r.report = $1"), &[Value::from(report)], summary)?;
     Ok(found.filter(|found| {
         let on = On { owner: Some(&found.org), sector: Some(&found.sector), requester: None };
         authoriser.check(ctx, Action::IntakeRead, on).is_ok()
@@ -274,8 +284,9 @@ impl Filed {
             content: Body,
         }
         let read: Result<Snapshot, _> = serde_json::from_str(&self.snapshot);
-        read.map(|snapshot| snapshot.content)
-            .map_err(|problem| StoreFailure::Damaged(format!("the snapshot of `{}`: {problem}", self.number)))
+        read.map(|snapshot| snapshot.content).map_err(|problem| {
+            StoreFailure::Damaged(format!("the snapshot of `{}`: {problem}", self.number))
+        })
     }
 
     /// Codes and places of the remarks kept with it.
@@ -385,7 +396,10 @@ pub struct Obligation {
 }
 
 /// Everything owed, latest awareness last.
-pub fn obligations(reader: &Reader<'_>, report: &ReportId) -> Result<Vec<Obligation>, StoreFailure> {
+pub fn obligations(
+    reader: &Reader<'_>,
+    report: &ReportId,
+) -> Result<Vec<Obligation>, StoreFailure> {
     reader.all(
         "SELECT clock, sequence, pack, pack_version, pack_digest, source, statutory, shifted, provisional, \
          guidance_from, guidance_to, met_position FROM intake_obligation WHERE report = $1 \
@@ -443,7 +457,10 @@ pub fn seen_by(reader: &Reader<'_>, report: &ReportId) -> Result<Vec<Seen>, Stor
 }
 
 /// Reminders recorded for the organisation's reports that still owe a final one.
-pub fn reminders(reader: &Reader<'_>, org: &OrgId) -> Result<Vec<(ReportId, String)>, StoreFailure> {
+pub fn reminders(
+    reader: &Reader<'_>,
+    org: &OrgId,
+) -> Result<Vec<(ReportId, String)>, StoreFailure> {
     reader.all(
         "SELECT m.report, m.kind FROM intake_reminder m JOIN intake_report r ON r.report = m.report \
          WHERE r.org = $1 AND r.state = 'initial-filed' ORDER BY m.at DESC LIMIT 20",
@@ -481,13 +498,16 @@ pub struct CorrelationItem {
 /// checks (`analyse.picture`, `analyse.case`).
 pub fn correlation_items(reader: &Reader<'_>) -> Result<Vec<CorrelationItem>, StoreFailure> {
     let mut observables: BTreeMap<String, BTreeSet<Observable>> = BTreeMap::new();
-    let rows = reader.all("SELECT report, value FROM intake_observable ORDER BY report", &[], |row| {
-        Ok((row.text(0)?, row.text(1)?))
-    })?;
+    let rows =
+        reader.all("SELECT report, value FROM intake_observable ORDER BY report", &[], |row| {
+            Ok((row.text(0)?, row.text(1)?))
+        })?;
     for (report, value) in rows {
         observables.entry(report).or_default().extend(Observable::parse(&value).ok());
     }
-    let count = |row: &Row<'_, '_>, at| Ok::<_, StoreFailure>(row.int_or_none(at)?.and_then(|n| u64::try_from(n).ok()));
+    let count = |row: &Row<'_, '_>, at| {
+        Ok::<_, StoreFailure>(row.int_or_none(at)?.and_then(|n| u64::try_from(n).ok()))
+    };
     reader.all(
         "SELECT report, org, sector, coalesce(occurred_from, aware_at), aware_at, damage_kind, stop_minutes, persons, \
          loss_yen FROM intake_report ORDER BY report",
@@ -524,7 +544,9 @@ pub struct PictureCell {
 }
 
 /// The damage by sector, kind and day (of the occurrence, else of the awareness), counted from the reports.
-pub fn picture_rows(reader: &Reader<'_>) -> Result<BTreeMap<(String, &'static str, Date), PictureCell>, StoreFailure> {
+pub fn picture_rows(
+    reader: &Reader<'_>,
+) -> Result<BTreeMap<(String, &'static str, Date), PictureCell>, StoreFailure> {
     let mut cells: BTreeMap<_, PictureCell> = BTreeMap::new();
     for item in correlation_items(reader)? {
         let day = noroshi_charter::calendar::civil_day(item.at);

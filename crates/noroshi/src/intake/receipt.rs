@@ -54,7 +54,8 @@ pub struct Proof {
 /// The receipt of a filed stage, waiting for a checkpoint that covers it.
 pub async fn document(house: &Arc<House>, filed: &Filed) -> Answer<Document> {
     let proof = prove(house, filed.position).await?;
-    let leaf = String::from_utf8(proof.leaf).map_err(|problem| Failure::Broken(Box::new(problem)))?;
+    let leaf =
+        String::from_utf8(proof.leaf).map_err(|problem| Failure::Broken(Box::new(problem)))?;
     Ok(Document {
         number: filed.number.clone(),
         stage: filed.stage.id().to_owned(),
@@ -80,7 +81,9 @@ pub async fn tlog_proof(house: &Arc<House>, filed: &Filed) -> Answer<String> {
 
 async fn prove(house: &Arc<House>, position: u64) -> Answer<InclusionProof> {
     house.log.prove(position).await.map_err(|problem| match problem {
-        LogFailure::Unpublished(_) => Refusal::new("NRS-INTK-0032", StatusCode::SERVICE_UNAVAILABLE).into(),
+        LogFailure::Unpublished(_) => {
+            Refusal::new("NRS-INTK-0032", StatusCode::SERVICE_UNAVAILABLE).into()
+        }
         other => Failure::Broken(Box::new(other)),
     })
 }
@@ -111,8 +114,9 @@ mod tests {
             leaf: Vec::new(),
         };
         let zero = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
-        let expected =
-            format!("c2sp.org/tlog-proof@v1\nindex 2\n{zero}\n\nlog.example\n3\nAAAA\n\n\u{2014} log.example sig\n");
+        let expected = format!(
+            "c2sp.org/tlog-proof@v1\nindex 2\n{zero}\n\nlog.example\n3\nAAAA\n\n\u{2014} log.example sig\n"
+        );
         assert_eq!(tlog_text(&proof), expected);
     }
 }

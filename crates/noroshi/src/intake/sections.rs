@@ -35,8 +35,10 @@ pub(super) fn sections(words: Words, body: &Body) -> Vec<Section> {
         step: step.id(),
         rows,
     };
-    let time = |name: &str, text: Option<&String>| line(name, &when(words, text.map(String::as_str)));
-    let events: Vec<String> = body.event_kinds.iter().map(|kind| words.t(format!("intake-event-{kind}"))).collect();
+    let time =
+        |name: &str, text: Option<&String>| line(name, &when(words, text.map(String::as_str)));
+    let events: Vec<String> =
+        body.event_kinds.iter().map(|kind| words.t(format!("intake-event-{kind}"))).collect();
     let mut what = vec![
         time("aware", body.aware_at.as_ref()),
         line("trigger", &body.trigger),
@@ -47,17 +49,25 @@ pub(super) fn sections(words: Words, body: &Body) -> Vec<Section> {
     ];
     what.extend(damage(words, body));
     vec![
-        section(2, Step::Review, vec![
-            line("operator-name", &body.operator.name),
-            line("operator-contact", &body.operator.contact),
-            line("operator-phone", &body.operator.phone24h),
-        ]),
+        section(
+            2,
+            Step::Review,
+            vec![
+                line("operator-name", &body.operator.name),
+                line("operator-contact", &body.operator.contact),
+                line("operator-phone", &body.operator.phone24h),
+            ],
+        ),
         section(3, Step::What, what),
         section(4, Step::Computers, computers(words, body)),
-        section(5, Step::Technical, vec![
-            line("technical", &body.technical),
-            line("indicators", &shown_indicators(words, body).join("\n")),
-        ]),
+        section(
+            5,
+            Step::Technical,
+            vec![
+                line("technical", &body.technical),
+                line("indicators", &shown_indicators(words, body).join("\n")),
+            ],
+        ),
         section(6, Step::Response, vec![line("response", &body.response)]),
         section(7, Step::Response, vec![line("other", &body.other)]),
     ]
@@ -72,7 +82,8 @@ fn damage(words: Words, body: &Body) -> Vec<Line> {
         label: words.t(format!("intake-field-{name}")),
         lines: text.into_iter().collect(),
     };
-    let kind = DamageKind::parse(&body.damage_kind).map(|kind| words.t(format!("intake-damage-{}", kind.id())));
+    let kind = DamageKind::parse(&body.damage_kind)
+        .map(|kind| words.t(format!("intake-damage-{}", kind.id())));
     let personal = if body.impact.personal_data { "intake-yes" } else { "intake-no" };
     vec![
         line("damage", kind),
@@ -93,7 +104,8 @@ fn computers(words: Words, body: &Body) -> Vec<Line> {
             || computer.class.clone(),
             |class| words.t(format!("intake-class-{}", class.id())),
         );
-        let registered = if computer.registered { "intake-registered" } else { "intake-unregistered" };
+        let registered =
+            if computer.registered { "intake-registered" } else { "intake-unregistered" };
         Line {
             label: computer.class.clone(),
             lines: vec![computer.name.clone(), class, words.t(registered)],
@@ -105,9 +117,12 @@ fn computers(words: Words, body: &Body) -> Vec<Line> {
 /// Indicators as understood, with their teeth drawn; what was not understood stands as typed and says so.
 fn shown_indicators(words: Words, body: &Body) -> Vec<String> {
     let (understood, unread) = indicators(body.indicators.iter().map(String::as_str));
-    let mut shown: Vec<String> = understood.iter().map(noroshi_evidence::observable::Observable::defanged).collect();
+    let mut shown: Vec<String> =
+        understood.iter().map(noroshi_evidence::observable::Observable::defanged).collect();
     let as_typed = unread.iter().filter_map(|at| body.indicators.get(*at));
-    shown.extend(as_typed.map(|text| words.tv("intake-indicator-unread", &[("text", text.as_str().into())])));
+    shown.extend(
+        as_typed.map(|text| words.tv("intake-indicator-unread", &[("text", text.as_str().into())])),
+    );
     shown
 }
 

@@ -78,10 +78,21 @@ pub(super) type Place = Path<(String, String)>;
 
 /// A report not begun yet: nothing is written by looking at it.
 pub(super) async fn new_report(State(house): State<Arc<House>>, visitor: Visitor) -> Answer {
-    let owner = On { owner: Some(&visitor.ctx.org), sector: visitor.ctx.sector.as_deref(), requester: None };
+    let owner = On {
+        owner: Some(&visitor.ctx.org),
+        sector: visitor.ctx.sector.as_deref(),
+        requester: None,
+    };
     house.authoriser.check(&visitor.ctx, Action::IntakeDraft, owner)?;
     let fields = operator_fields(&visitor);
-    let view = View { draft: None, fields: &fields, step: Step::What, stage: Stage::Initial, version: 0, fixed: None };
+    let view = View {
+        draft: None,
+        fields: &fields,
+        step: Step::What,
+        stage: Stage::Initial,
+        version: 0,
+        fixed: None,
+    };
     html(&page(&house, &visitor, &view, &[]))
 }
 
@@ -100,26 +111,45 @@ pub(super) async fn begin(State(house): State<Arc<House>>, posted: Posted) -> An
 }
 
 /// A step of a draft.
-pub(super) async fn show(State(house): State<Arc<House>>, visitor: Visitor, Path((id, step)): Place) -> Answer {
+pub(super) async fn show(
+    State(house): State<Arc<House>>,
+    visitor: Visitor,
+    Path((id, step)): Place,
+) -> Answer {
     let step = Step::parse(&step).ok_or_else(Refusal::absent)?;
     let draft = match own_draft(&house, &visitor.ctx, &id).await {
         Ok(draft) => draft,
-        Err(absent) => return filed_already(&house, &visitor.ctx, &id).await?.ok_or(absent).map(|address| to(&address)),
+        Err(absent) => {
+            return filed_already(&house, &visitor.ctx, &id)
+                .await?
+                .ok_or(absent)
+                .map(|address| to(&address));
+        }
     };
     let fixed = fixed_awareness(&house, &visitor.ctx, &draft).await?;
     let view = View::of(&draft, step, fixed);
-    let wrong = if step == Step::Review { Vec::new() } else { mistakes(&view, visitor.ctx.now, false) };
+    let wrong =
+        if step == Step::Review { Vec::new() } else { mistakes(&view, visitor.ctx.now, false) };
     html(&page(&house, &visitor, &view, &wrong))
 }
 
 /// What was typed on a step: saved first, judged afterwards.
-pub(super) async fn save(State(house): State<Arc<House>>, Path((id, step)): Place, posted: Posted) -> Answer {
+pub(super) async fn save(
+    State(house): State<Arc<House>>,
+    Path((id, step)): Place,
+    posted: Posted,
+) -> Answer {
     let step = Step::parse(&step).ok_or_else(Refusal::absent)?;
     let ctx = &posted.visitor.ctx;
     let mut draft = match own_draft(&house, ctx, &id).await {
         Ok(draft) => draft,
         // The button was pressed twice: the first press filed it.
-        Err(absent) => return filed_already(&house, ctx, &id).await?.ok_or(absent).map(|address| to(&address)),
+        Err(absent) => {
+            return filed_already(&house, ctx, &id)
+                .await?
+                .ok_or(absent)
+                .map(|address| to(&address));
+        }
     };
     draft::take(&mut draft.fields, step, &posted.values);
     if posted.values.get("go") == "more" {
@@ -158,7 +188,8 @@ async fn go_on(house: &Arc<House>, posted: &Posted, draft: Draft, step: Step) ->
             if wrong.is_empty() {
                 return Ok(to(&here(step.next())));
             }
-            Ok((StatusCode::UNPROCESSABLE_ENTITY, html(&page(house, visitor, &view, &wrong))?).into_response())
+            Ok((StatusCode::UNPROCESSABLE_ENTITY, html(&page(house, visitor, &view, &wrong))?)
+                .into_response())
         }
     }
 }
@@ -204,10 +235,15 @@ async fn filed_already(house: &Arc<House>, ctx: &Ctx, id: &str) -> Answer<Option
 }
 
 /// The awareness of a report that is filed already: shown, not asked again.
-async fn fixed_awareness(house: &Arc<House>, ctx: &Ctx, draft: &Draft) -> Answer<Option<Timestamp>> {
+async fn fixed_awareness(
+    house: &Arc<House>,
+    ctx: &Ctx,
+    draft: &Draft,
+) -> Answer<Option<Timestamp>> {
     let Some(report) = draft.report.clone() else { return Ok(None) };
     let (at, who) = (Arc::clone(house), ctx.clone());
-    let found = house.store.read(move |reader| read::find(reader, &at.authoriser, &who, &report)).await?;
+    let found =
+        house.store.read(move |reader| read::find(reader, &at.authoriser, &who, &report)).await?;
     Ok(found.map(|found| found.aware_at))
 }
 
@@ -262,7 +298,8 @@ fn is_missing(code: &str) -> bool {
 }
 
 fn error_of(item: &Item) -> FieldError {
-    let max = item.args.iter().find(|(name, _)| *name == "max").and_then(|(_, max)| max.parse().ok());
+    let max =
+        item.args.iter().find(|(name, _)| *name == "max").and_then(|(_, max)| max.parse().ok());
     FieldError { max, ..FieldError::new(&item.code, &item.code) }
 }
 
@@ -276,7 +313,12 @@ fn missing(words: Words, item: &Item) -> Missing {
     }
 }
 
-fn page(house: &House, visitor: &Visitor, view: &View<'_>, wrong: &[(String, FieldError)]) -> StepPage {
+fn page(
+    house: &House,
+    visitor: &Visitor,
+    view: &View<'_>,
+    wrong: &[(String, FieldError)],
+) -> StepPage {
     let shell = shell(house, visitor, &format!("intake-title-{}", view.stage.id()));
     let words = shell.words;
     let (body, unreadable) = view.body();
@@ -310,7 +352,11 @@ fn page(house: &House, visitor: &Visitor, view: &View<'_>, wrong: &[(String, Fie
         step: view.step.id(),
         stage: view.stage.id(),
         version: view.version,
-        action: if view.draft.is_some() { format!("{}{}", view.base(), view.step.id()) } else { "/intake/new".to_owned() },
+        action: if view.draft.is_some() {
+            format!("{}{}", view.base(), view.step.id())
+        } else {
+            "/intake/new".to_owned()
+        },
         base: view.base(),
         steps: steps(words, view),
         fixed_aware: view.fixed,
@@ -351,7 +397,11 @@ fn steps(words: Words, view: &View<'_>) -> Vec<layout::Step> {
             std::cmp::Ordering::Greater => StepState::Todo,
         },
         // A draft can be entered anywhere; a report not begun has only its first step.
-        href: if view.draft.is_some() && step != view.step { format!("{}{}", view.base(), step.id()) } else { String::new() },
+        href: if view.draft.is_some() && step != view.step {
+            format!("{}{}", view.base(), step.id())
+        } else {
+            String::new()
+        },
     };
     Step::ALL.into_iter().map(step).collect()
 }

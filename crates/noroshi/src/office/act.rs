@@ -99,14 +99,18 @@ fn item(pointer: String, code: &str, max: usize) -> Item {
 
 fn name_fault(pointer: String, name: &str) -> Option<Item> {
     let name = name.trim();
-    let bad = name.is_empty() || name.chars().count() > NAME_CHARS_MAX || name.chars().any(char::is_control);
+    let bad = name.is_empty()
+        || name.chars().count() > NAME_CHARS_MAX
+        || name.chars().any(char::is_control);
     bad.then(|| item(pointer, "NRS-OFFC-0017", NAME_CHARS_MAX))
 }
 
 fn code_shaped(text: &str, chars_max: usize, first: impl Fn(u8) -> bool) -> bool {
     text.len() <= chars_max
         && text.bytes().next().is_some_and(first)
-        && text.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"._-".contains(&byte))
+        && text.bytes().all(|byte| {
+            byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"._-".contains(&byte)
+        })
 }
 
 /// What is wrong with an organisation; `at` is the JSON pointer of the object.
@@ -207,7 +211,11 @@ pub async fn set_up(
 }
 
 fn manage(house: &House, ctx: &Ctx) -> Result<(), Failure> {
-    Ok(house.authoriser.check(ctx, Action::OfficeManage, On { owner: Some(&ctx.org), ..On::default() })?)
+    Ok(house.authoriser.check(
+        ctx,
+        Action::OfficeManage,
+        On { owner: Some(&ctx.org), ..On::default() },
+    )?)
 }
 
 /// What a change made, and where the log has it.
@@ -223,13 +231,20 @@ pub struct Made {
 async fn settle(house: &Arc<House>, ctx: &Ctx, id: String, change: Change) -> Answer<Made> {
     match house.door.commit(ctx, change).await {
         Ok(Committed { position, .. }) => Ok(Made { id, position }),
-        Err(CommitFailure::Repeated { subject, position, same_request: true }) => Ok(Made { id: subject, position }),
+        Err(CommitFailure::Repeated { subject, position, same_request: true }) => {
+            Ok(Made { id: subject, position })
+        }
         Err(problem) => Err(problem.into()),
     }
 }
 
 /// Adds an organisation.
-pub async fn add_org(house: &Arc<House>, ctx: &Ctx, new: &NewOrg, once: Option<Idempotency>) -> Answer<Made> {
+pub async fn add_org(
+    house: &Arc<House>,
+    ctx: &Ctx,
+    new: &NewOrg,
+    once: Option<Idempotency>,
+) -> Answer<Made> {
     manage(house, ctx)?;
     let items = org_faults("", new);
     if !items.is_empty() {
@@ -312,7 +327,8 @@ pub async fn invite_again(house: &Arc<House>, ctx: &Ctx, id: &str) -> Answer<(Ma
     manage(house, ctx)?;
     let row = need_person(house, id).await?;
     let (end_others, insert, secret) = invite(&row.person, ctx.now);
-    let change = Change::office("person.invite", row.person.as_str()).write(end_others).write(insert);
+    let change =
+        Change::office("person.invite", row.person.as_str()).write(end_others).write(insert);
     let made = settle(house, ctx, row.person.to_string(), change).await?;
     Ok((made, secret))
 }
@@ -323,7 +339,11 @@ pub fn no_invitation() -> Failure {
 }
 
 /// Sets the password of the login an invitation was made for. Its other sessions and its rest end.
-pub async fn accept_invitation(house: &Arc<House>, secret: &str, password: &str) -> Answer<PersonId> {
+pub async fn accept_invitation(
+    house: &Arc<House>,
+    secret: &str,
+    password: &str,
+) -> Answer<PersonId> {
     let now = house.clock.now();
     let digest = digest(secret);
     let asked = digest.clone();
@@ -361,14 +381,23 @@ pub async fn set_disabled(house: &Arc<House>, ctx: &Ctx, id: &str, disabled: boo
         return Err(Refusal::new("NRS-OFFC-0018", StatusCode::CONFLICT).into());
     }
     let (command, sql) = if disabled {
-        ("person.disable", "UPDATE office_person SET disabled_at = $2 WHERE person = $1 AND disabled_at IS NULL")
+        (
+            "person.disable",
+            "UPDATE office_person SET disabled_at = $2 WHERE person = $1 AND disabled_at IS NULL",
+        )
     } else {
-        ("person.enable", "UPDATE office_person SET disabled_at = $2 WHERE person = $1 AND disabled_at IS NOT NULL")
+        (
+            "person.enable",
+            "UPDATE office_person SET disabled_at = $2 WHERE person = $1 AND disabled_at IS NOT NULL",
+        )
     };
     let since = disabled.then_some(ctx.now);
     let change = Change::office(command, row.person.as_str())
         .write(Write::one(sql, vec![Value::from(&row.person), Value::from(since)]))
-        .write(Write::new("DELETE FROM office_session WHERE person = $1", vec![Value::from(&row.person)]));
+        .write(Write::new(
+            "DELETE FROM office_session WHERE person = $1",
+            vec![Value::from(&row.person)],
+        ));
     settle(house, ctx, row.person.to_string(), change).await
 }
 
@@ -415,7 +444,13 @@ pub async fn hand_out(
 }
 
 /// Withdraws a hat: sessions and tokens under it end at once.
-pub async fn withdraw(house: &Arc<House>, ctx: &Ctx, id: &str, org: &str, hat: &str) -> Answer<Made> {
+pub async fn withdraw(
+    house: &Arc<House>,
+    ctx: &Ctx,
+    id: &str,
+    org: &str,
+    hat: &str,
+) -> Answer<Made> {
     manage(house, ctx)?;
     let row = need_person(house, id).await?;
     let own = row.person == ctx.person;
@@ -427,8 +462,14 @@ pub async fn withdraw(house: &Arc<House>, ctx: &Ctx, id: &str, org: &str, hat: &
     revoke.push(Value::from(ctx.now));
     let change = Change::office("hat.take", row.person.as_str())
         .payload(serde_json::json!({ "org": org, "hat": hat }))
-        .write(Write::one("DELETE FROM office_hat WHERE person = $1 AND org = $2 AND hat = $3", params()))
-        .write(Write::new("DELETE FROM office_session WHERE person = $1 AND org = $2 AND hat = $3", params()))
+        .write(Write::one(
+            "DELETE FROM office_hat WHERE person = $1 AND org = $2 AND hat = $3",
+            params(),
+        ))
+        .write(Write::new(
+            "DELETE FROM office_session WHERE person = $1 AND org = $2 AND hat = $3",
+            params(),
+        ))
         .write(Write::new(
             "UPDATE office_token SET revoked_at = $4 \
              WHERE person = $1 AND org = $2 AND hat = $3 AND revoked_at IS NULL",
@@ -442,7 +483,12 @@ pub async fn withdraw(house: &Arc<House>, ctx: &Ctx, id: &str, org: &str, hat: &
 }
 
 /// Adds the login of an operator's sensor, which is a program: a hat, an API token, never a password.
-pub async fn add_sensor(house: &Arc<House>, ctx: &Ctx, org: &str, new: &NewPerson) -> Answer<(PersonId, NewToken)> {
+pub async fn add_sensor(
+    house: &Arc<House>,
+    ctx: &Ctx,
+    org: &str,
+    new: &NewPerson,
+) -> Answer<(PersonId, NewToken)> {
     manage(house, ctx)?;
     let Ok(org) = need_org(house, org).await else {
         return Err(faults(vec![item("/org".to_owned(), "NRS-OFFC-0020", 0)]));
@@ -471,12 +517,17 @@ async fn program(
         .write(people::insert_person(&person, &new.login, new.name.trim(), None, ctx.now))
         .write(people::insert_hat(&person, &org.org, hat));
     let whom = (&person, &org.org, hat);
-    let token = entry::token_change(house, ctx, change, whom, "program", PROGRAM_TOKEN_DAYS).await?;
+    let token =
+        entry::token_change(house, ctx, change, whom, "program", PROGRAM_TOKEN_DAYS).await?;
     Ok((person, token))
 }
 
 /// Makes an API token for a foreign partner's reader; its login is made at first use.
-pub async fn partner_token(house: &Arc<House>, ctx: &Ctx, org: &str) -> Answer<(PersonId, NewToken)> {
+pub async fn partner_token(
+    house: &Arc<House>,
+    ctx: &Ctx,
+    org: &str,
+) -> Answer<(PersonId, NewToken)> {
     manage(house, ctx)?;
     let org = need_org(house, org).await?;
     if !kinds::fits(&org.kind, Hat::PartnerForeign) {
@@ -486,12 +537,14 @@ pub async fn partner_token(house: &Arc<House>, ctx: &Ctx, org: &str) -> Answer<(
     let known = house.store.read(move |reader| read::partner_login(reader, &id)).await?;
     let Some(person) = known else {
         let tail = org.org.as_str().trim_start_matches("org-");
-        let tail: String = tail.chars().rev().take(12).collect::<Vec<_>>().into_iter().rev().collect();
+        let tail: String =
+            tail.chars().rev().take(12).collect::<Vec<_>>().into_iter().rev().collect();
         let new = NewPerson { login: format!("partner-{tail}"), name: org.name_en.clone() };
         return program(house, ctx, &org, Hat::PartnerForeign, &new).await;
     };
     let change = Change::office("token.make", person.as_str());
     let whom = (&person, &org.org, Hat::PartnerForeign);
-    let token = entry::token_change(house, ctx, change, whom, "program", PROGRAM_TOKEN_DAYS).await?;
+    let token =
+        entry::token_change(house, ctx, change, whom, "program", PROGRAM_TOKEN_DAYS).await?;
     Ok((person, token))
 }

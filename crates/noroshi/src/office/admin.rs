@@ -48,10 +48,14 @@ fn manage(house: &House, visitor: &Visitor) -> Result<(), Failure> {
 
 /// The links between the three parts of administration.
 fn parts(words: Words) -> Vec<Link> {
-    [("/office", "office-people-title"), ("/office/orgs", "office-orgs-title"), ("/office/system", "office-system-title")]
-        .map(|(href, key)| Link { href: href.to_owned(), label: words.t(key) })
-        .into_iter()
-        .collect()
+    [
+        ("/office", "office-people-title"),
+        ("/office/orgs", "office-orgs-title"),
+        ("/office/system", "office-system-title"),
+    ]
+    .map(|(href, key)| Link { href: href.to_owned(), label: words.t(key) })
+    .into_iter()
+    .collect()
 }
 
 #[derive(Deserialize)]
@@ -100,7 +104,12 @@ struct PeoplePage {
     login_help: String,
 }
 
-async fn people_page(house: &Arc<House>, visitor: &Visitor, after: String, form: FormState) -> Answer<PeoplePage> {
+async fn people_page(
+    house: &Arc<House>,
+    visitor: &Visitor,
+    after: String,
+    form: FormState,
+) -> Answer<PeoplePage> {
     manage(house, visitor)?;
     let first = after.is_empty();
     let mut rows = house.store.read(move |reader| read::persons(reader, &after, ROWS + 1)).await?;
@@ -121,20 +130,27 @@ async fn people_page(house: &Arc<House>, visitor: &Visitor, after: String, form:
     })
 }
 
-async fn people(State(house): State<Arc<House>>, visitor: Visitor, Query(query): Query<After>) -> Answer {
+async fn people(
+    State(house): State<Arc<House>>,
+    visitor: Visitor,
+    Query(query): Query<After>,
+) -> Answer {
     html(&people_page(&house, &visitor, query.after, FormState::new()).await?)
 }
 
 async fn add_person(State(house): State<Arc<House>>, posted: Posted) -> Answer {
     let (visitor, values) = (&posted.visitor, &posted.values);
-    let new = NewPerson { login: values.get("login").to_owned(), name: values.get("name").to_owned() };
+    let new =
+        NewPerson { login: values.get("login").to_owned(), name: values.get("name").to_owned() };
     match act::add_person(&house, &visitor.ctx, &new, None).await {
         Ok((made, Some(secret))) => {
             let mut page = person_page(&house, visitor, &made.id, FormState::new()).await?;
             page.invitation = invitation_address(&house, secret.reveal());
             with_status(StatusCode::CREATED, &page)
         }
-        Ok((made, None)) => Ok(Redirect::to(&format!("/office/persons/{}", made.id)).into_response()),
+        Ok((made, None)) => {
+            Ok(Redirect::to(&format!("/office/persons/{}", made.id)).into_response())
+        }
         Err(failure) => {
             let mut form = kept(values);
             mark(&mut form, failure)?;
@@ -177,7 +193,12 @@ fn org_name(words: Words, org: &Org) -> String {
     }
 }
 
-async fn person_page(house: &Arc<House>, visitor: &Visitor, id: &str, form: FormState) -> Answer<PersonPage> {
+async fn person_page(
+    house: &Arc<House>,
+    visitor: &Visitor,
+    id: &str,
+    form: FormState,
+) -> Answer<PersonPage> {
     manage(house, visitor)?;
     let Some(person) = PersonId::parse(id) else { return Err(Refusal::absent().into()) };
     let asked = person.clone();
@@ -226,7 +247,11 @@ async fn person(
 ) -> Answer {
     let mut page = person_page(&house, &visitor, &id, FormState::new()).await?;
     if query.done == "yes" {
-        page.shell.flash = Some(Flash { tone: Tone::Ok, text: page.shell.t("office-person-done"), code: String::new() });
+        page.shell.flash = Some(Flash {
+            tone: Tone::Ok,
+            text: page.shell.t("office-person-done"),
+            code: String::new(),
+        });
     }
     html(&page)
 }
@@ -299,7 +324,12 @@ struct OrgsPage {
     kinds: Vec<Choice>,
 }
 
-async fn orgs_page(house: &Arc<House>, visitor: &Visitor, after: String, form: FormState) -> Answer<OrgsPage> {
+async fn orgs_page(
+    house: &Arc<House>,
+    visitor: &Visitor,
+    after: String,
+    form: FormState,
+) -> Answer<OrgsPage> {
     manage(house, visitor)?;
     let first = after.is_empty();
     let mut rows = house.store.read(move |reader| read::orgs(reader, &after, ROWS + 1)).await?;
@@ -326,7 +356,11 @@ async fn orgs_page(house: &Arc<House>, visitor: &Visitor, after: String, form: F
     })
 }
 
-async fn orgs(State(house): State<Arc<House>>, visitor: Visitor, Query(query): Query<After>) -> Answer {
+async fn orgs(
+    State(house): State<Arc<House>>,
+    visitor: Visitor,
+    Query(query): Query<After>,
+) -> Answer {
     html(&orgs_page(&house, &visitor, query.after, FormState::new()).await?)
 }
 
@@ -365,7 +399,8 @@ async fn system(State(house): State<Arc<House>>, visitor: Visitor) -> Answer {
     manage(&house, &visitor)?;
     let shell = shell(&house, &visitor, "office-system-title");
     // Only addresses and sizes are configured; secrets are in files that the configuration names.
-    let config = toml::to_string_pretty(&house.config).map_err(|problem| Failure::Broken(Box::new(problem)))?;
+    let config = toml::to_string_pretty(&house.config)
+        .map_err(|problem| Failure::Broken(Box::new(problem)))?;
     html(&SystemPage {
         parts: parts(shell.words),
         stored: stored(&house),

@@ -30,11 +30,45 @@ use crate::web::visitor::Caller;
 #[derive(OpenApi)]
 #[openapi(
     paths(
-        set_up, me, add_org, list_orgs, add_person, list_persons, one_person, invite, accept, disable, enable,
-        give_hat, take_hat, add_sensor, partner_token, make_token, list_tokens, revoke_token
+        set_up,
+        me,
+        add_org,
+        list_orgs,
+        add_person,
+        list_persons,
+        one_person,
+        invite,
+        accept,
+        disable,
+        enable,
+        give_hat,
+        take_hat,
+        add_sensor,
+        partner_token,
+        make_token,
+        list_tokens,
+        revoke_token
     ),
-    components(schemas(OrgIn, PersonIn, AdminIn, SetUpIn, SetUpOut, OrgOut, PersonOut, HatOut, Created, PersonCreated,
-        TokenIn, TokenOut, TokenListed, SensorIn, SensorOut, PasswordIn, HatIn, Me))
+    components(schemas(
+        OrgIn,
+        PersonIn,
+        AdminIn,
+        SetUpIn,
+        SetUpOut,
+        OrgOut,
+        PersonOut,
+        HatOut,
+        Created,
+        PersonCreated,
+        TokenIn,
+        TokenOut,
+        TokenListed,
+        SensorIn,
+        SensorOut,
+        PasswordIn,
+        HatIn,
+        Me
+    ))
 )]
 pub struct Doc;
 
@@ -154,7 +188,8 @@ fn created(body: impl Serialize) -> Response {
 async fn set_up(State(house): State<Arc<House>>, body: Body<SetUpIn>) -> Answer {
     let SetUpIn { token, org, admin } = body.value;
     let person = NewPerson { login: admin.login, name: admin.name };
-    let made = act::set_up(&house, &token, &org.wish(), &person, &admin.password, Lang::default()).await?;
+    let made =
+        act::set_up(&house, &token, &org.wish(), &person, &admin.password, Lang::default()).await?;
     Ok(created(SetUpOut {
         org: made.org.to_string(),
         person: made.person.to_string(),
@@ -191,7 +226,9 @@ struct HatOut {
 }
 
 fn hats_out(hats: &[people::HeldHat]) -> Vec<HatOut> {
-    hats.iter().map(|held| HatOut { org: held.org.org.to_string(), hat: held.hat.id().to_owned() }).collect()
+    hats.iter()
+        .map(|held| HatOut { org: held.org.org.to_string(), hat: held.hat.id().to_owned() })
+        .collect()
 }
 
 /// Who am I?
@@ -212,7 +249,12 @@ async fn me(State(house): State<Arc<House>>, caller: Caller) -> Answer<Json<Me>>
 
 /// Adds an organisation.
 #[utoipa::path(post, path = "/orgs", tag = "office", request_body = OrgIn, responses((status = 201, body = Created)))]
-async fn add_org(State(house): State<Arc<House>>, caller: Caller, headers: HeaderMap, body: Body<OrgIn>) -> Answer {
+async fn add_org(
+    State(house): State<Arc<House>>,
+    caller: Caller,
+    headers: HeaderMap,
+    body: Body<OrgIn>,
+) -> Answer {
     let once = form::idempotency(&headers, "POST /orgs", &body.bytes);
     let made = act::add_org(&house, &caller.ctx, &body.value.wish(), once).await?;
     Ok(created(Created::from(made)))
@@ -234,7 +276,11 @@ struct OrgOut {
 }
 
 fn manage(house: &House, ctx: &Ctx) -> Result<(), Failure> {
-    Ok(house.authoriser.check(ctx, Action::OfficeManage, On { owner: Some(&ctx.org), ..On::default() })?)
+    Ok(house.authoriser.check(
+        ctx,
+        Action::OfficeManage,
+        On { owner: Some(&ctx.org), ..On::default() },
+    )?)
 }
 
 fn after(paging: &Paging) -> Answer<String> {
@@ -244,7 +290,12 @@ fn after(paging: &Paging) -> Answer<String> {
 }
 
 /// Turns `limit + 1` rows into a page; `key` is what the list is ordered by.
-fn page<R, T>(mut rows: Vec<R>, limit: u32, key: impl Fn(&R) -> String, shown: impl Fn(R) -> T) -> Page<T> {
+fn page<R, T>(
+    mut rows: Vec<R>,
+    limit: u32,
+    key: impl Fn(&R) -> String,
+    shown: impl Fn(R) -> T,
+) -> Page<T> {
     let limit = usize::try_from(limit).unwrap_or(usize::MAX);
     let more = rows.len() > limit;
     rows.truncate(limit);
@@ -290,7 +341,8 @@ struct PersonCreated {
 impl PersonCreated {
     fn new(house: &House, made: Made, secret: Option<super::secret::Secret>) -> Self {
         let secret = secret.map(|secret| secret.reveal().to_owned());
-        let address = secret.as_ref().map(|secret| format!("{}/invitations/{secret}", house.config.origin()));
+        let address =
+            secret.as_ref().map(|secret| format!("{}/invitations/{secret}", house.config.origin()));
         Self { id: made.id, invitation: secret, address, position: made.position }
     }
 }
@@ -401,13 +453,21 @@ async fn accept(
 
 /// Shuts a login out.
 #[utoipa::path(post, path = "/persons/{id}/disable", tag = "office", responses((status = 200, body = Created)))]
-async fn disable(State(house): State<Arc<House>>, caller: Caller, Path(id): Path<String>) -> Answer<Json<Created>> {
+async fn disable(
+    State(house): State<Arc<House>>,
+    caller: Caller,
+    Path(id): Path<String>,
+) -> Answer<Json<Created>> {
     Ok(Json(act::set_disabled(&house, &caller.ctx, &id, true).await?.into()))
 }
 
 /// Lets a login in again.
 #[utoipa::path(post, path = "/persons/{id}/enable", tag = "office", responses((status = 200, body = Created)))]
-async fn enable(State(house): State<Arc<House>>, caller: Caller, Path(id): Path<String>) -> Answer<Json<Created>> {
+async fn enable(
+    State(house): State<Arc<House>>,
+    caller: Caller,
+    Path(id): Path<String>,
+) -> Answer<Json<Created>> {
     Ok(Json(act::set_disabled(&house, &caller.ctx, &id, false).await?.into()))
 }
 
@@ -432,7 +492,8 @@ async fn give_hat(
     body: Body<HatIn>,
 ) -> Answer {
     let once = form::idempotency(&headers, &format!("POST /persons/{id}/hats"), &body.bytes);
-    let made = act::hand_out(&house, &caller.ctx, &id, &body.value.org, &body.value.hat, once).await?;
+    let made =
+        act::hand_out(&house, &caller.ctx, &id, &body.value.org, &body.value.hat, once).await?;
     Ok(created(Created::from(made)))
 }
 
@@ -484,7 +545,11 @@ fn program_out((person, token): (super::id::PersonId, NewToken)) -> SensorOut {
 /// Adds a sensor's login with its token.
 #[utoipa::path(post, path = "/sensors", tag = "office", request_body = SensorIn,
     responses((status = 201, body = SensorOut)))]
-async fn add_sensor(State(house): State<Arc<House>>, caller: Caller, body: Body<SensorIn>) -> Answer {
+async fn add_sensor(
+    State(house): State<Arc<House>>,
+    caller: Caller,
+    body: Body<SensorIn>,
+) -> Answer {
     let SensorIn { org, login, name } = body.value;
     let made = act::add_sensor(&house, &caller.ctx, &org, &NewPerson { login, name }).await?;
     Ok(created(program_out(made)))
@@ -492,7 +557,11 @@ async fn add_sensor(State(house): State<Arc<House>>, caller: Caller, body: Body<
 
 /// Makes a token for a foreign partner's reader.
 #[utoipa::path(post, path = "/partners/{org}/token", tag = "office", responses((status = 201, body = SensorOut)))]
-async fn partner_token(State(house): State<Arc<House>>, caller: Caller, Path(org): Path<String>) -> Answer {
+async fn partner_token(
+    State(house): State<Arc<House>>,
+    caller: Caller,
+    Path(org): Path<String>,
+) -> Answer {
     Ok(created(program_out(act::partner_token(&house, &caller.ctx, &org).await?)))
 }
 
@@ -561,7 +630,10 @@ struct TokenListed {
 
 /// Lists one's own tokens, newest first, at most 200.
 #[utoipa::path(get, path = "/tokens", tag = "office", responses((status = 200, body = Page<TokenListed>)))]
-async fn list_tokens(State(house): State<Arc<House>>, caller: Caller) -> Answer<Json<Page<TokenListed>>> {
+async fn list_tokens(
+    State(house): State<Arc<House>>,
+    caller: Caller,
+) -> Answer<Json<Page<TokenListed>>> {
     house.authoriser.check(&caller.ctx, Action::OfficeToken, On::default())?;
     let person = caller.ctx.person.clone();
     let rows = house.store.read(move |reader| read::tokens(reader, &person)).await?;
@@ -579,7 +651,11 @@ async fn list_tokens(State(house): State<Arc<House>>, caller: Caller) -> Answer<
 
 /// Takes back one of one's own tokens.
 #[utoipa::path(delete, path = "/tokens/{id}", tag = "office", responses((status = 200, body = Created)))]
-async fn revoke_token(State(house): State<Arc<House>>, caller: Caller, Path(id): Path<String>) -> Answer<Json<Created>> {
+async fn revoke_token(
+    State(house): State<Arc<House>>,
+    caller: Caller,
+    Path(id): Path<String>,
+) -> Answer<Json<Created>> {
     let position = entry::revoke_token(&house, &caller.ctx, &id).await?;
     Ok(Json(Created { id, position }))
 }

@@ -5,7 +5,9 @@
 
 use std::str::FromStr as _;
 
-use cedar_policy::{Authorizer, Context, Decision, Entities, EntityUid, PolicySet, Request, RestrictedExpression};
+use cedar_policy::{
+    Authorizer, Context, Decision, Entities, EntityUid, PolicySet, Request, RestrictedExpression,
+};
 use noroshi_charter::hat::Hat;
 
 use super::ctx::Ctx;
@@ -141,7 +143,8 @@ impl Authoriser {
     /// Parses the policy that is built into the program.
     pub fn new() -> Result<Self, BadPolicy> {
         let text = include_str!("../../policies/office.cedar");
-        let policies = PolicySet::from_str(text).map_err(|problem| BadPolicy(problem.to_string()))?;
+        let policies =
+            PolicySet::from_str(text).map_err(|problem| BadPolicy(problem.to_string()))?;
         Ok(Self { policies, authorizer: Authorizer::new(), entities: Entities::empty() })
     }
 
@@ -164,7 +167,8 @@ impl Authoriser {
         let asked = request(hat, action, standing);
         // An unreadable question is answered no.
         asked.is_some_and(|asked| {
-            self.authorizer.is_authorized(&asked, &self.policies, &self.entities).decision() == Decision::Allow
+            self.authorizer.is_authorized(&asked, &self.policies, &self.entities).decision()
+                == Decision::Allow
         })
     }
 }
@@ -199,7 +203,10 @@ pub(super) mod golden {
             std::fs::write(&path, text).unwrap();
         }
         let kept = std::fs::read_to_string(&path).unwrap_or_default();
-        assert!(kept == text, "{name} differs; look at it, then run again with UPDATE_GOLDEN=1:\n{text}");
+        assert!(
+            kept == text,
+            "{name} differs; look at it, then run again with UPDATE_GOLDEN=1:\n{text}"
+        );
     }
 }
 

@@ -21,7 +21,9 @@ pub struct Claim {
 #[derive(Debug, thiserror::Error)]
 pub enum ClaimFailure {
     /// Somebody else writes there.
-    #[error("NRS-HOUS-0010: another noroshi works on `{0}`; stop it first, or give another folder with --data")]
+    #[error(
+        "NRS-HOUS-0010: another noroshi works on `{0}`; stop it first, or give another folder with --data"
+    )]
     Taken(PathBuf),
     /// The lock file cannot be used.
     #[error("`{path}` cannot be used")]
@@ -40,12 +42,15 @@ impl Claim {
         let path = dir.join("lock");
         let failed = |source| ClaimFailure::Io { path: path.clone(), source };
         std::fs::create_dir_all(dir).map_err(failed)?;
-        let file = File::options().create(true).truncate(false).write(true).open(&path).map_err(failed)?;
+        let file =
+            File::options().create(true).truncate(false).write(true).open(&path).map_err(failed)?;
         let start = Instant::now();
         loop {
             match file.try_lock() {
                 Ok(()) => return Ok(Self { _file: Arc::new(file) }),
-                Err(TryLockError::WouldBlock) if start.elapsed() < PATIENCE => std::thread::sleep(TRY_AGAIN),
+                Err(TryLockError::WouldBlock) if start.elapsed() < PATIENCE => {
+                    std::thread::sleep(TRY_AGAIN)
+                }
                 Err(TryLockError::WouldBlock) => return Err(ClaimFailure::Taken(dir.to_owned())),
                 Err(TryLockError::Error(source)) => return Err(failed(source)),
             }

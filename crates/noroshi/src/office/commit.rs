@@ -10,8 +10,8 @@ use noroshi_ledger::leaf::{Fact, Leaf, commitment};
 use rusqlite::Connection;
 use tokio::sync::{mpsc, oneshot, watch};
 
-use super::clock::{Clock, stamp};
 use super::claim::Claim;
+use super::clock::{Clock, stamp};
 use super::ctx::Ctx;
 use super::id::fill_random;
 use super::store::{Store, StoreFailure, Value, bind};
@@ -222,10 +222,11 @@ impl Sealed {
         let refused = |problem: &dyn std::fmt::Display| CommitFailure::Leaf(problem.to_string());
         let mut salt = [0u8; 32];
         fill_random(&mut salt);
-        let payload =
-            serde_json_canonicalizer::to_string(&change.payload).map_err(|problem| refused(&problem))?;
+        let payload = serde_json_canonicalizer::to_string(&change.payload)
+            .map_err(|problem| refused(&problem))?;
         let sealed = Self { salt, commitment: commitment(&salt, payload.as_bytes()), payload };
-        let longest = Chain { next: LONGEST_SEQUENCE, previous: Some(sealed.commitment), last: now };
+        let longest =
+            Chain { next: LONGEST_SEQUENCE, previous: Some(sealed.commitment), last: now };
         sealed.leaf(&longest, now, actor, change).encode().map_err(|problem| refused(&problem))?;
         Ok(sealed)
     }
@@ -257,7 +258,12 @@ pub struct Door {
 
 impl Door {
     /// Opens the door over `store`: writes the first leaf of a new log, then starts the writing thread.
-    pub fn open(store: &Store, clock: Clock, origin: &str, claim: &Claim) -> Result<Self, CommitFailure> {
+    pub fn open(
+        store: &Store,
+        clock: Clock,
+        origin: &str,
+        claim: &Claim,
+    ) -> Result<Self, CommitFailure> {
         let connection = store.writer()?;
         let chain = Chain::load(&connection)?;
         let (queue, waiting) = mpsc::channel(QUEUE_MAX);
@@ -378,7 +384,11 @@ impl Scribe {
         }
     }
 
-    fn transact(&mut self, group: &mut Vec<Waiting>, answers: &mut Answers) -> Result<(), StoreFailure> {
+    fn transact(
+        &mut self,
+        group: &mut Vec<Waiting>,
+        answers: &mut Answers,
+    ) -> Result<(), StoreFailure> {
         let now = self.clock.now().max(self.chain.last);
         execute(&self.connection, "BEGIN IMMEDIATE", &[])?;
         let outcomes = match self.apply_together(now, group) {
@@ -414,7 +424,11 @@ impl Scribe {
     }
 
     /// The group once more, each change in a savepoint of its own, so that those that fail fail alone.
-    fn apply_each(&mut self, now: Timestamp, group: &[Waiting]) -> Result<Vec<Outcome>, StoreFailure> {
+    fn apply_each(
+        &mut self,
+        now: Timestamp,
+        group: &[Waiting],
+    ) -> Result<Vec<Outcome>, StoreFailure> {
         execute(&self.connection, "BEGIN IMMEDIATE", &[])?;
         let one = |waiting: &Waiting| {
             apply_alone(&self.connection, &mut self.chain, now, waiting.asked())
@@ -493,7 +507,8 @@ fn append(
     let bytes = leaf.to_entry().map_err(|problem| CommitFailure::Leaf(problem.to_string()))?;
     let hash = noroshi_ledger::tree::leaf_hash(&bytes);
     let position = chain.next;
-    execute(connection, INSERT_LEAF, &[Value::from(position), Value::Blob(bytes)]).map_err(StoreFailure::from)?;
+    execute(connection, INSERT_LEAF, &[Value::from(position), Value::Blob(bytes)])
+        .map_err(StoreFailure::from)?;
     let audit = [
         Value::from(position),
         Value::from(now),

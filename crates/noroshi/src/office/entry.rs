@@ -17,7 +17,9 @@ use super::authorise::{Action, On};
 use super::commit::{Change, CommitFailure, Write};
 use super::ctx::{Ctx, Via};
 use super::id::{OrgId, PersonId};
-use super::people::{self, FAILURES_MAX, HeldHat, Login, PASSWORD_BYTES_MAX, PASSWORD_CHARS_MIN, REST};
+use super::people::{
+    self, FAILURES_MAX, HeldHat, Login, PASSWORD_BYTES_MAX, PASSWORD_CHARS_MIN, REST,
+};
 use super::read::TOKEN_ID_CHARS;
 use super::secret::{Secret, digest};
 use super::store::Value;
@@ -43,7 +45,9 @@ async fn hashing<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, people::HashFailure> + Send + 'static,
 ) -> Answer<T> {
     let permit = HASHING.acquire().await.map_err(|problem| Failure::Broken(Box::new(problem)))?;
-    let done = tokio::task::spawn_blocking(work).await.map_err(|problem| Failure::Broken(Box::new(problem)))?;
+    let done = tokio::task::spawn_blocking(work)
+        .await
+        .map_err(|problem| Failure::Broken(Box::new(problem)))?;
     drop(permit);
     done.map_err(|problem| Failure::Broken(Box::new(problem)))
 }
@@ -155,7 +159,8 @@ async fn count_failure(house: &Arc<House>, login: &Login, now: Timestamp) -> Res
 
 /// The office's own organisation stands behind what nobody signed in for.
 async fn house_hat(house: &Arc<House>) -> Answer<HeldHat> {
-    let org = house.store.read(|reader| Ok(super::read::orgs(reader, "", 1)?.into_iter().next())).await?;
+    let org =
+        house.store.read(|reader| Ok(super::read::orgs(reader, "", 1)?.into_iter().next())).await?;
     org.map(|org| HeldHat { hat: Hat::Administrator, org }).ok_or_else(refused)
 }
 
@@ -242,7 +247,11 @@ pub async fn wear(house: &Arc<House>, visitor: &Visitor, choice: &str) -> Answer
 }
 
 /// Keeps language and theme with the account.
-pub async fn keep_preferences(house: &Arc<House>, visitor: &Visitor, values: &Values) -> Result<(), Failure> {
+pub async fn keep_preferences(
+    house: &Arc<House>,
+    visitor: &Visitor,
+    values: &Values,
+) -> Result<(), Failure> {
     let pick = |name: &str, allowed: &[&str], now: &str| {
         values.some(name).filter(|value| allowed.contains(value)).unwrap_or(now).to_owned()
     };
@@ -251,16 +260,22 @@ pub async fn keep_preferences(house: &Arc<House>, visitor: &Visitor, values: &Va
     if lang == visitor.session.lang && theme == visitor.session.theme {
         return Ok(());
     }
-    let change = Change::office("person.preferences", visitor.ctx.person.as_str()).write(Write::one(
-        "UPDATE office_person SET lang = $2, theme = $3 WHERE person = $1",
-        vec![Value::from(&visitor.ctx.person), Value::from(lang), Value::from(theme)],
-    ));
+    let change =
+        Change::office("person.preferences", visitor.ctx.person.as_str()).write(Write::one(
+            "UPDATE office_person SET lang = $2, theme = $3 WHERE person = $1",
+            vec![Value::from(&visitor.ctx.person), Value::from(lang), Value::from(theme)],
+        ));
     house.door.commit(&visitor.ctx, change).await?;
     Ok(())
 }
 
 /// Changes one's own password; every other session of the login ends.
-pub async fn change_password(house: &Arc<House>, visitor: &Visitor, old: &str, new: &str) -> Result<(), Failure> {
+pub async fn change_password(
+    house: &Arc<House>,
+    visitor: &Visitor,
+    old: &str,
+    new: &str,
+) -> Result<(), Failure> {
     let session = &visitor.session;
     let has_password = {
         let login = session.login.clone();
@@ -268,7 +283,11 @@ pub async fn change_password(house: &Arc<House>, visitor: &Visitor, old: &str, n
         found.is_some_and(|login| login.password.is_some())
     };
     if has_password && prove(house, &session.login, old).await.is_err() {
-        return Err(faults(vec![Item { pointer: "/old".to_owned(), code: "NRS-OFFC-0021".to_owned(), args: vec![] }]));
+        return Err(faults(vec![Item {
+            pointer: "/old".to_owned(),
+            code: "NRS-OFFC-0021".to_owned(),
+            args: vec![],
+        }]));
     }
     if let Some(fault) = password_fault("/new", new, &session.login) {
         return Err(faults(vec![fault]));
@@ -316,7 +335,12 @@ pub struct TokenWish {
 }
 
 /// Makes an API token for oneself under one held hat.
-pub async fn make_token(house: &Arc<House>, person: &PersonId, wish: TokenWish, via: Via) -> Answer<NewToken> {
+pub async fn make_token(
+    house: &Arc<House>,
+    person: &PersonId,
+    wish: TokenWish,
+    via: Via,
+) -> Answer<NewToken> {
     let label = wish.label.trim().to_owned();
     let fault = |pointer: &str, code: &str, max: usize| Item {
         pointer: pointer.to_owned(),
@@ -328,17 +352,29 @@ pub async fn make_token(house: &Arc<House>, person: &PersonId, wish: TokenWish, 
         items.push(fault("/label", "NRS-OFFC-0017", LABEL_CHARS_MAX));
     }
     if !(1..=TOKEN_DAYS_MAX).contains(&wish.days) {
-        items.push(fault("/days", "NRS-OFFC-0016", usize::try_from(TOKEN_DAYS_MAX).unwrap_or(usize::MAX)));
+        items.push(fault(
+            "/days",
+            "NRS-OFFC-0016",
+            usize::try_from(TOKEN_DAYS_MAX).unwrap_or(usize::MAX),
+        ));
     }
     if !items.is_empty() {
         return Err(faults(items));
     }
     let who = person.clone();
     let hats = house.store.read(move |reader| people::hats_of(reader, &who)).await?;
-    let held = hats.into_iter().find(|held| held.hat.id() == wish.hat && held.org.org.as_str() == wish.org);
-    let Some(held) = held else { return Err(Refusal::new("NRS-OFFC-0003", StatusCode::FORBIDDEN).into()) };
+    let held = hats
+        .into_iter()
+        .find(|held| held.hat.id() == wish.hat && held.org.org.as_str() == wish.org);
+    let Some(held) = held else {
+        return Err(Refusal::new("NRS-OFFC-0003", StatusCode::FORBIDDEN).into());
+    };
     let ctx = own_ctx(person, &held, house.clock.now(), via);
-    house.authoriser.check(&ctx, Action::OfficeToken, On { owner: Some(&ctx.org), ..On::default() })?;
+    house.authoriser.check(
+        &ctx,
+        Action::OfficeToken,
+        On { owner: Some(&ctx.org), ..On::default() },
+    )?;
     let change = Change::office("token.make", person.as_str());
     token_change(house, &ctx, change, (person, &held.org.org, held.hat), &label, wish.days).await
 }
@@ -361,7 +397,11 @@ pub(super) async fn token_change(
 
 /// Takes back one of one's own API tokens.
 pub async fn revoke_token(house: &Arc<House>, ctx: &Ctx, id: &str) -> Answer<u64> {
-    house.authoriser.check(ctx, Action::OfficeToken, On { owner: Some(&ctx.org), ..On::default() })?;
+    house.authoriser.check(
+        ctx,
+        Action::OfficeToken,
+        On { owner: Some(&ctx.org), ..On::default() },
+    )?;
     if id.len() != TOKEN_ID_CHARS || !id.bytes().all(|byte| byte.is_ascii_hexdigit()) {
         return Err(Refusal::absent().into());
     }

@@ -58,7 +58,9 @@ pub type Handler = fn(Arc<House>, Task) -> Working;
 /// Every handler by the kind of job it takes. A kind without one stays open and is reported.
 pub fn handlers() -> BTreeMap<&'static str, Handler> {
     let mut handlers: BTreeMap<&'static str, Handler> = BTreeMap::new();
-    for (kind, handler) in crate::response::jobs::HANDLERS.iter().chain(crate::intake::jobs::HANDLERS) {
+    for (kind, handler) in
+        crate::response::jobs::HANDLERS.iter().chain(crate::intake::jobs::HANDLERS)
+    {
         handlers.insert(kind, *handler);
     }
     handlers
@@ -115,7 +117,9 @@ async fn round(
         match attempt(house, *handler, task).await {
             Ok(()) => drop(patience.remove(&job)),
             Err(note) => {
-                let wait = patience.get(&job).map_or(BACKOFF_FIRST, |before| (before.wait * 2).min(BACKOFF_MAX));
+                let wait = patience
+                    .get(&job)
+                    .map_or(BACKOFF_FIRST, |before| (before.wait * 2).min(BACKOFF_MAX));
                 tracing::warn!(job, note, wait = %wait, "a job will be tried again");
                 patience.insert(job, Patience { wait, next: house.clock.now() + wait });
             }
@@ -147,7 +151,11 @@ async fn attempt(house: &Arc<House>, handler: Handler, task: Task) -> Result<(),
                 Ok(_) => Ok(()),
                 Err(CommitFailure::Conflict { .. }) => {
                     let gone = house.store.read(move |reader| is_closed(reader, job)).await;
-                    if matches!(gone, Ok(true)) { Ok(()) } else { Err("a conflicting change".to_owned()) }
+                    if matches!(gone, Ok(true)) {
+                        Ok(())
+                    } else {
+                        Err("a conflicting change".to_owned())
+                    }
                 }
                 Err(problem) => Err(problem.to_string()),
             }
@@ -176,11 +184,10 @@ fn due(reader: &super::store::Reader<'_>, now: Timestamp) -> Result<Vec<Task>, S
 }
 
 fn next_due(reader: &super::store::Reader<'_>) -> Result<Option<Timestamp>, StoreFailure> {
-    let found = reader.first(
-        "SELECT min(due_at) FROM office_outbox WHERE state = 'open'",
-        &[],
-        |row| row.time_or_none(0),
-    )?;
+    let found =
+        reader.first("SELECT min(due_at) FROM office_outbox WHERE state = 'open'", &[], |row| {
+            row.time_or_none(0)
+        })?;
     Ok(found.flatten())
 }
 

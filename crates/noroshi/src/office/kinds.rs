@@ -16,7 +16,9 @@ pub fn fits(kind: &str, hat: Hat) -> bool {
         Hat::MinisterSector => kind == "ministry",
         Hat::PoliceRequester => kind == "police",
         Hat::SdfRequester => kind == "defence",
-        Hat::CommissionMember | Hat::CommissionChair | Hat::CommissionSecretariat => kind == "commission",
+        Hat::CommissionMember | Hat::CommissionChair | Hat::CommissionSecretariat => {
+            kind == "commission"
+        }
         Hat::DietReader => kind == "diet" || kind == "office",
         Hat::PartnerForeign => kind == "partner",
         Hat::Executor => matches!(kind, "police" | "defence" | "operator" | "office"),
@@ -36,7 +38,10 @@ mod tests {
             assert!(KINDS.iter().any(|kind| fits(kind, *hat)), "{hat}");
         }
         for kind in KINDS.iter().filter(|kind| **kind != "commission") {
-            assert!(!fits(kind, Hat::CommissionMember) && !fits(kind, Hat::CommissionChair), "{kind}");
+            assert!(
+                !fits(kind, Hat::CommissionMember) && !fits(kind, Hat::CommissionChair),
+                "{kind}"
+            );
         }
     }
 }

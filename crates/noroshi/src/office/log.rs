@@ -46,7 +46,9 @@ pub enum LogFailure {
     #[error("the leaves cannot be read")]
     Store(#[from] StoreFailure),
     /// The key file is not one.
-    #[error("NRS-LOGS-0001: `{0}` is no log key; restore it from its copy, a new key would be a new log")]
+    #[error(
+        "NRS-LOGS-0001: `{0}` is no log key; restore it from its copy, a new key would be a new log"
+    )]
     Key(PathBuf),
     /// The published log is ahead of the store: a restored copy, or two offices over one log.
     #[error(
@@ -100,13 +102,22 @@ impl Publisher {
         claim: &Claim,
     ) -> Result<Arc<Self>, LogFailure> {
         let seed = load_or_make_seed(&dir.join("keys").join("log.key"))?;
-        let signer = Signer::new(origin, &seed).map_err(|problem| LogFailure::Shape(problem.to_string()))?;
+        let signer =
+            Signer::new(origin, &seed).map_err(|problem| LogFailure::Shape(problem.to_string()))?;
         let vkey = signer.vkey().to_string();
         let folder = dir.join("log");
         put(&folder, "log.vkey", format!("{vkey}\n").as_bytes())?;
         let frontier = recover(&folder, &store, &signer, *durable.borrow())?;
         let (sender, published) = watch::channel(frontier.size());
-        let mut scribe = Scribe { folder: folder.clone(), store: Arc::clone(&store), origin: origin.to_owned(), signer, frontier, sender, _claim: claim.clone() };
+        let mut scribe = Scribe {
+            folder: folder.clone(),
+            store: Arc::clone(&store),
+            origin: origin.to_owned(),
+            signer,
+            frontier,
+            sender,
+            _claim: claim.clone(),
+        };
         scribe.catch_up(*durable.borrow())?;
         std::thread::Builder::new()
             .name("publish".to_owned())
@@ -175,7 +186,9 @@ impl Publisher {
             .store
             .read_now(|reader| {
                 let params = [Value::from(index)];
-                reader.first("SELECT bytes FROM office_leaf WHERE position = $1", &params, |row| row.blob(0))
+                reader.first("SELECT bytes FROM office_leaf WHERE position = $1", &params, |row| {
+                    row.blob(0)
+                })
             })?
             .ok_or(LogFailure::Unpublished(index))?;
         Ok(InclusionProof { index, size: parsed.size, hashes, checkpoint, leaf })
@@ -203,7 +216,10 @@ impl Scribe {
         while runtime.block_on(durable.changed()).is_ok() {
             let target = *durable.borrow_and_update();
             if let Err(problem) = self.catch_up(target) {
-                tracing::error!(chain = crate::web::refusal::chain(&problem), "the log was not published");
+                tracing::error!(
+                    chain = crate::web::refusal::chain(&problem),
+                    "the log was not published"
+                );
             }
             std::thread::sleep(PUBLISH_PAUSE);
         }
@@ -245,12 +261,18 @@ impl Scribe {
                 .map_err(|problem| LogFailure::Shape(problem.to_string()))?;
         }
         if frontier.size() != new {
-            return Err(LogFailure::Shape(format!("leaf {} is missing in the store", frontier.size())));
+            return Err(LogFailure::Shape(format!(
+                "leaf {} is missing in the store",
+                frontier.size()
+            )));
         }
         let note = self.sign(&frontier)?;
         let entry = |at: u64| leaves.get(usize::try_from(at.checked_sub(first)?).ok()?).cloned();
         let node = |level: u8, at: u64| {
-            created.get(&(level, at)).copied().or_else(|| node_on_disk(&self.folder, old, level, at))
+            created
+                .get(&(level, at))
+                .copied()
+                .or_else(|| node_on_disk(&self.folder, old, level, at))
         };
         let files = tile::files(old, new, &note, entry, node)
             .map_err(|problem| LogFailure::Shape(problem.to_string()))?;
@@ -269,18 +291,28 @@ impl Scribe {
 const FRONTIER: &str = ".frontier";
 
 /// Finds where publication stands and that the store agrees with it.
-fn recover(folder: &Path, store: &Store, signer: &Signer, durable: u64) -> Result<Frontier, LogFailure> {
-    let Some(note) = read_or_none(&folder.join(CHECKPOINT_PATH))? else { return Ok(Frontier::new()) };
+fn recover(
+    folder: &Path,
+    store: &Store,
+    signer: &Signer,
+    durable: u64,
+) -> Result<Frontier, LogFailure> {
+    let Some(note) = read_or_none(&folder.join(CHECKPOINT_PATH))? else {
+        return Ok(Frontier::new());
+    };
     let verified = noroshi_ledger::note::verify(&note, &[signer.vkey()])
         .map_err(|problem| LogFailure::Shape(format!("the published checkpoint: {problem}")))?;
-    let published =
-        verified.text.parse::<Checkpoint>().map_err(|problem| LogFailure::Shape(problem.to_string()))?;
+    let published = verified
+        .text
+        .parse::<Checkpoint>()
+        .map_err(|problem| LogFailure::Shape(problem.to_string()))?;
     let ahead = LogFailure::Ahead { published: published.size };
     if published.size > durable {
         return Err(ahead);
     }
     // A kill between checkpoint and frontier leaves the frontier one step behind: then it is made anew.
-    let kept = read_or_none(&folder.join(FRONTIER))?.and_then(|bytes| Frontier::decode(&bytes).ok());
+    let kept =
+        read_or_none(&folder.join(FRONTIER))?.and_then(|bytes| Frontier::decode(&bytes).ok());
     let frontier = match kept {
         Some(kept) if kept.size() == published.size => kept,
         Some(_) | None => rebuild(store, published.size)?,
@@ -318,7 +350,9 @@ fn read_leaves(store: &Store, from: u64, to: u64) -> Result<Vec<Vec<u8>>, StoreF
 fn node_on_disk(folder: &Path, size: u64, level: u8, index: u64) -> Option<Digest> {
     let tile = tile_of_node(size, level, index)?;
     // A partial tile may have been replaced by its full one since.
-    let bytes = [tile.path(), tile.filled().path()].iter().find_map(|path| fs::read(folder.join(path)).ok())?;
+    let bytes = [tile.path(), tile.filled().path()]
+        .iter()
+        .find_map(|path| fs::read(folder.join(path)).ok())?;
     node_from_tile(&bytes, level, index)
 }
 
@@ -349,7 +383,10 @@ pub fn load_or_make_seed(path: &Path) -> Result<[u8; 32], LogFailure> {
     use std::os::unix::fs::OpenOptionsExt as _;
     let failed = |source| LogFailure::Io { path: path.to_owned(), source };
     if let Some(text) = read_or_none(path)? {
-        let seed = STANDARD.decode(text.trim_ascii()).ok().and_then(|seed| <[u8; 32]>::try_from(seed).ok());
+        let seed = STANDARD
+            .decode(text.trim_ascii())
+            .ok()
+            .and_then(|seed| <[u8; 32]>::try_from(seed).ok());
         return seed.ok_or_else(|| LogFailure::Key(path.to_owned()));
     }
     let mut seed = [0u8; 32];
@@ -358,7 +395,13 @@ pub fn load_or_make_seed(path: &Path) -> Result<[u8; 32], LogFailure> {
         fs::create_dir_all(parent).map_err(failed)?;
     }
     let aside = path.with_extension("part");
-    let mut file = fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&aside).map_err(failed)?;
+    let mut file = fs::OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(&aside)
+        .map_err(failed)?;
     file.write_all(STANDARD.encode(seed).as_bytes()).map_err(failed)?;
     file.write_all(b"\n").map_err(failed)?;
     file.sync_all().map_err(failed)?;

@@ -12,10 +12,10 @@ use serde::Deserialize;
 
 use super::act::{self, LOGIN_CHARS_MAX, NewOrg, NewPerson, SETUP_LIFE};
 use super::entry;
+use super::kinds::KINDS;
 use super::people::PASSWORD_CHARS_MIN;
 use super::read;
 use super::secret::{Secret, digest};
-use super::kinds::KINDS;
 use crate::house::House;
 use crate::web::forms::{Choice, FieldError, FormState};
 use crate::web::layout::{Flash, Shell, Tone, paths};
@@ -44,7 +44,8 @@ pub fn session_cookie(house: &House, secret: Option<&Secret>) -> Option<HeaderVa
         Some(secret) => (secret.reveal(), u64::from(house.config.web.session_hours) * 3600),
         None => ("", 0),
     };
-    let text = format!("{SESSION_COOKIE}={value}; Path=/; HttpOnly; SameSite=Lax; Max-Age={age}{secure}");
+    let text =
+        format!("{SESSION_COOKIE}={value}; Path=/; HttpOnly; SameSite=Lax; Max-Age={age}{secure}");
     let mut header = HeaderValue::from_str(&text).ok()?;
     header.set_sensitive(true);
     Some(header)
@@ -65,7 +66,11 @@ pub(super) fn mark(form: &mut FormState, failure: Failure) -> Result<(), Failure
         Failure::Refused(refusal) if !refusal.items.is_empty() => {
             for item in &refusal.items {
                 let field = item.pointer.rsplit('/').next().unwrap_or_default();
-                let max = item.args.iter().find(|(name, _)| *name == "max").and_then(|(_, max)| max.parse().ok());
+                let max = item
+                    .args
+                    .iter()
+                    .find(|(name, _)| *name == "max")
+                    .and_then(|(_, max)| max.parse().ok());
                 form.fail(field, FieldError { max, ..FieldError::new(&item.code, &item.code) });
             }
             Ok(())
@@ -89,7 +94,9 @@ pub(super) fn with_status(status: StatusCode, page: &impl Template) -> Answer {
 /// What was typed, without the secrets.
 pub(super) fn kept(values: &crate::web::form::Values) -> FormState {
     let secrets = ["password", "old", "new", "csrf"];
-    FormState::posted(values.flat().into_iter().filter(|(name, _)| !secrets.contains(&name.as_str())))
+    FormState::posted(
+        values.flat().into_iter().filter(|(name, _)| !secrets.contains(&name.as_str())),
+    )
 }
 
 /// Something stored, for "what is stored where".
@@ -103,11 +110,12 @@ pub(super) struct Stored {
 
 /// Where this house keeps what.
 pub(super) fn stored(house: &House) -> Vec<Stored> {
-    let places =
-        [("noroshi.db", "office-where-db"), ("log/", "office-where-log"), ("keys/", "office-where-keys"), (
-            "noroshi.toml",
-            "office-where-config",
-        )];
+    let places = [
+        ("noroshi.db", "office-where-db"),
+        ("log/", "office-where-log"),
+        ("keys/", "office-where-keys"),
+        ("noroshi.toml", "office-where-config"),
+    ];
     let place = |(name, key)| Stored { path: house.dir.join(name).display().to_string(), key };
     places.into_iter().map(place).collect()
 }
@@ -157,7 +165,11 @@ fn setup_page(house: &House, stranger: &Stranger, form: FormState) -> SetupPage 
     }
 }
 
-async fn setup(State(house): State<Arc<House>>, stranger: Stranger, Query(query): Query<TokenQuery>) -> Answer {
+async fn setup(
+    State(house): State<Arc<House>>,
+    stranger: Stranger,
+    Query(query): Query<TokenQuery>,
+) -> Answer {
     let (digest, oldest) = (digest(&query.token), house.clock.now() - SETUP_LIFE);
     if !house.store.read(move |reader| read::setup_open(reader, &digest, oldest)).await? {
         return Err(act::no_setup());
@@ -169,7 +181,11 @@ async fn setup(State(house): State<Arc<House>>, stranger: Stranger, Query(query)
     html(&setup_page(&house, &stranger, form))
 }
 
-async fn set_up(State(house): State<Arc<House>>, stranger: Stranger, posted: PostedByStranger) -> Answer {
+async fn set_up(
+    State(house): State<Arc<House>>,
+    stranger: Stranger,
+    posted: PostedByStranger,
+) -> Answer {
     let values = posted.values;
     let org = NewOrg {
         name_ja: values.get("name_ja").to_owned(),
@@ -177,9 +193,11 @@ async fn set_up(State(house): State<Arc<House>>, stranger: Stranger, posted: Pos
         kind: values.get("kind").to_owned(),
         sector: values.some("sector").map(str::to_owned),
     };
-    let admin = NewPerson { login: values.get("login").to_owned(), name: values.get("name").to_owned() };
+    let admin =
+        NewPerson { login: values.get("login").to_owned(), name: values.get("name").to_owned() };
     let lang = Lang::from_code(values.get("lang")).unwrap_or(stranger.lang);
-    let done = act::set_up(&house, values.get("token"), &org, &admin, values.get("password"), lang).await;
+    let done =
+        act::set_up(&house, values.get("token"), &org, &admin, values.get("password"), lang).await;
     match done {
         Ok(made) => {
             let secret = entry::open_session(&house, &made.person, None, Vec::new()).await?;
@@ -290,11 +308,16 @@ async fn invitation_page(
     let Some((_, login, name)) = found else { return Err(act::no_invitation()) };
     let shell = bare_shell(house, stranger, "office-invitation-title");
     let words = shell.words;
-    let lead = words.tv("office-invitation-lead", &[("name", name.into()), ("login", login.clone().into())]);
+    let lead = words
+        .tv("office-invitation-lead", &[("name", name.into()), ("login", login.clone().into())]);
     Ok(InvitationPage { password_help: password_help(words), shell, form, login, lead })
 }
 
-async fn invitation(State(house): State<Arc<House>>, stranger: Stranger, Path(secret): Path<String>) -> Answer {
+async fn invitation(
+    State(house): State<Arc<House>>,
+    stranger: Stranger,
+    Path(secret): Path<String>,
+) -> Answer {
     html(&invitation_page(&house, &stranger, &secret, FormState::new()).await?)
 }
 

@@ -19,14 +19,16 @@ use sha2::{Digest as _, Sha512};
 use webauthn_rp::bin::{Decode as _, Encode as _};
 use webauthn_rp::request::auth::AuthenticationVerificationOptions;
 use webauthn_rp::request::register::{
-    Nickname, PublicKeyCredentialUserEntity, RegistrationVerificationOptions, UserHandle64, Username,
+    Nickname, PublicKeyCredentialUserEntity, RegistrationVerificationOptions, UserHandle64,
+    Username,
 };
 use webauthn_rp::request::{AsciiDomain, PublicKeyCredentialDescriptor, RpId, TimedCeremony as _};
 use webauthn_rp::response::register::{CompressedPubKey, DynamicState, StaticState};
 use webauthn_rp::response::{AuthTransports, CredentialId};
 use webauthn_rp::{
     AuthenticatedCredential, DiscoverableAuthentication64, DiscoverableAuthenticationServerState,
-    DiscoverableCredentialRequestOptions, PublicKeyCredentialCreationOptions, Registration, RegistrationServerState,
+    DiscoverableCredentialRequestOptions, PublicKeyCredentialCreationOptions, Registration,
+    RegistrationServerState,
 };
 
 use super::commit::{Change, Write};
@@ -102,7 +104,11 @@ fn relying_party(house: &House) -> Option<RpId> {
     let host = place.split(['/', ':']).next()?;
     let secure = scheme == "https" || host == "localhost" || host.ends_with(".localhost");
     let named = !place.starts_with('[') && host.parse::<std::net::Ipv4Addr>().is_err();
-    if secure && named { AsciiDomain::try_from(host.to_owned()).ok().map(RpId::Domain) } else { None }
+    if secure && named {
+        AsciiDomain::try_from(host.to_owned()).ok().map(RpId::Domain)
+    } else {
+        None
+    }
 }
 
 /// Whether passkeys can be used at this address.
@@ -114,7 +120,11 @@ pub fn offered(house: &House) -> bool {
 fn origin(house: &House, headers: &HeaderMap) -> String {
     let host = headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
     let local = host == "localhost" || host.starts_with("localhost:");
-    if house.config.web.origin.is_empty() && local { format!("http://{host}") } else { house.config.origin() }
+    if house.config.web.origin.is_empty() && local {
+        format!("http://{host}")
+    } else {
+        house.config.origin()
+    }
 }
 
 fn refused(why: &dyn std::error::Error) -> Failure {
@@ -133,7 +143,8 @@ fn need_party(house: &House) -> Answer<RpId> {
 
 /// The handle authenticators keep: the same for all passkeys of a person, and it names nobody.
 fn handle(person: &PersonId) -> UserHandle64 {
-    let digest = Sha512::new().chain_update("noroshi passkey\0").chain_update(person.as_str()).finalize();
+    let digest =
+        Sha512::new().chain_update("noroshi passkey\0").chain_update(person.as_str()).finalize();
     let Ok(handle) = UserHandle64::decode(digest.into());
     handle
 }
@@ -144,12 +155,15 @@ async fn begin_registering(State(house): State<Arc<House>>, posted: Posted) -> A
     let asked = person.clone();
     let known = house.store.read(move |reader| read::passkeys(reader, &asked)).await?;
     if known.len() >= PASSKEYS_MAX {
-        return Err(Refusal::new("NRS-OFFC-0026", StatusCode::CONFLICT).arg("max", PASSKEYS_MAX).into());
+        return Err(Refusal::new("NRS-OFFC-0026", StatusCode::CONFLICT)
+            .arg("max", PASSKEYS_MAX)
+            .into());
     }
     let known = known
         .iter()
         .filter_map(|row| {
-            let id = CredentialId::<Vec<u8>>::decode(URL_SAFE_NO_PAD.decode(&row.credential).ok()?).ok()?;
+            let id = CredentialId::<Vec<u8>>::decode(URL_SAFE_NO_PAD.decode(&row.credential).ok()?)
+                .ok()?;
             Some(PublicKeyCredentialDescriptor { id, transports: AuthTransports::decode(0).ok()? })
         })
         .collect();
@@ -167,7 +181,11 @@ async fn begin_registering(State(house): State<Arc<House>>, posted: Posted) -> A
     Ok(Json(client).into_response())
 }
 
-async fn finish_registering(State(house): State<Arc<House>>, headers: HeaderMap, posted: Posted) -> Answer {
+async fn finish_registering(
+    State(house): State<Arc<House>>,
+    headers: HeaderMap,
+    posted: Posted,
+) -> Answer {
     let party = need_party(&house)?;
     let visitor = &posted.visitor;
     let label = posted.values.get("passkey").chars().take(LABEL_CHARS_MAX).collect::<String>();
@@ -188,7 +206,8 @@ async fn finish_registering(State(house): State<Arc<House>>, headers: HeaderMap,
         ..RegistrationVerificationOptions::default()
     };
     let made = server.verify(&party, &answer, &options).map_err(|problem| refused(&problem))?;
-    let fixed = made.static_state().encode().map_err(|problem| Failure::Broken(Box::new(problem)))?;
+    let fixed =
+        made.static_state().encode().map_err(|problem| Failure::Broken(Box::new(problem)))?;
     let Ok(moving) = made.dynamic_state().encode();
     let credential = URL_SAFE_NO_PAD.encode(made.id().as_ref());
     let change = Change::office("passkey.add", person.as_str()).write(Write::one(
@@ -214,7 +233,9 @@ async fn remove(State(house): State<Arc<House>>, posted: Posted) -> Answer {
     // Somebody without a password keeps the last passkey: else he would be locked out.
     let left = house
         .store
-        .read(move |reader| Ok((read::person(reader, &person)?, read::passkeys(reader, &person)?.len())))
+        .read(move |reader| {
+            Ok((read::person(reader, &person)?, read::passkeys(reader, &person)?.len()))
+        })
         .await?;
     if matches!(left, (Some(row), 0 | 1) if !row.has_password) {
         return Err(Refusal::new("NRS-OFFC-0027", StatusCode::CONFLICT).into());
@@ -245,7 +266,9 @@ async fn finish_signing(
     let values = posted.values;
     match sign_in(&house, &headers, values.get("credential")).await {
         Ok(secret) => Ok(session(&house, &secret, &local_path(values.get("next")))),
-        Err(Failure::Refused(refusal)) => super::pages::refused_sign_in(&house, &stranger, &values, &refusal),
+        Err(Failure::Refused(refusal)) => {
+            super::pages::refused_sign_in(&house, &stranger, &values, &refusal)
+        }
         Err(failure) => Err(failure),
     }
 }
@@ -286,8 +309,8 @@ async fn sign_in(house: &Arc<House>, headers: &HeaderMap, answer: &str) -> Answe
     let before: [u8; 7] = kept.moving.clone().try_into().map_err(|_| damaged())?;
     let moving = DynamicState::decode(before).map_err(|_| damaged())?;
     let id = handle(&kept.person);
-    let mut known =
-        AuthenticatedCredential::new(answer.raw_id(), &id, fixed, moving).map_err(|problem| refused(&problem))?;
+    let mut known = AuthenticatedCredential::new(answer.raw_id(), &id, fixed, moving)
+        .map_err(|problem| refused(&problem))?;
     let origins = [origin(house, headers)];
     let options = AuthenticationVerificationOptions::<String, String> {
         allowed_origins: &origins,

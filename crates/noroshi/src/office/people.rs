@@ -133,7 +133,13 @@ pub fn insert_org(org: &Org) -> Write {
 }
 
 /// The write that adds a login; `password` is a PHC string.
-pub fn insert_person(person: &PersonId, login: &str, name: &str, password: Option<String>, now: Timestamp) -> Write {
+pub fn insert_person(
+    person: &PersonId,
+    login: &str,
+    name: &str,
+    password: Option<String>,
+    now: Timestamp,
+) -> Write {
     Write::one(
         "INSERT INTO office_person (person, login, name, password, created_at) VALUES ($1, $2, $3, $4, $5)",
         vec![
@@ -155,7 +161,12 @@ pub fn insert_hat(person: &PersonId, org: &OrgId, hat: Hat) -> Write {
 }
 
 /// Opens a session for `held`: the change to commit and the secret for the cookie.
-pub fn open_session(person: &PersonId, held: &HeldHat, now: Timestamp, hours: u32) -> (Change, Secret) {
+pub fn open_session(
+    person: &PersonId,
+    held: &HeldHat,
+    now: Timestamp,
+    hours: u32,
+) -> (Change, Secret) {
     let (secret, csrf) = (Secret::fresh("nrs_session_"), Secret::fresh(""));
     let expires = now + SignedDuration::from_hours(i64::from(hours));
     let change = Change::office("session.open", person.as_str())
@@ -172,7 +183,10 @@ pub fn open_session(person: &PersonId, held: &HeldHat, now: Timestamp, hours: u3
                 Value::from(expires),
             ],
         ))
-        .write(Write::new("DELETE FROM office_session WHERE expires_at < $1", vec![Value::from(now)]));
+        .write(Write::new(
+            "DELETE FROM office_session WHERE expires_at < $1",
+            vec![Value::from(now)],
+        ));
     (change, secret)
 }
 
@@ -190,7 +204,11 @@ pub fn session_ctx(session: &Session, now: Timestamp, request: String) -> Ctx {
 }
 
 /// Finds the session of a cookie's secret; expired ones and those of disabled logins are not found.
-pub fn find_session(reader: &Reader<'_>, secret: &str, now: Timestamp) -> Result<Option<Session>, StoreFailure> {
+pub fn find_session(
+    reader: &Reader<'_>,
+    secret: &str,
+    now: Timestamp,
+) -> Result<Option<Session>, StoreFailure> {
     reader.first(
         "SELECT s.digest, s.person, p.name, p.login, s.csrf, p.lang, p.theme, s.hat, \
                 o.org, o.name_ja, o.name_en, o.kind, o.sector \
@@ -300,9 +318,11 @@ pub fn hats_of(reader: &Reader<'_>, person: &PersonId) -> Result<Vec<HeldHat>, S
 
 /// Every organisation, in a stable order.
 pub fn orgs(reader: &Reader<'_>) -> Result<Vec<Org>, StoreFailure> {
-    reader.all("SELECT org, name_ja, name_en, kind, sector FROM office_org ORDER BY kind, name_en, org", &[], |row| {
-        org_at(row, 0)
-    })
+    reader.all(
+        "SELECT org, name_ja, name_en, kind, sector FROM office_org ORDER BY kind, name_en, org",
+        &[],
+        |row| org_at(row, 0),
+    )
 }
 
 /// One organisation.
@@ -318,7 +338,8 @@ pub fn find_org(reader: &Reader<'_>, org: &OrgId) -> Result<Option<Org>, StoreFa
 pub fn org_at(row: &Row<'_, '_>, at: usize) -> Result<Org, StoreFailure> {
     let id = row.text(at)?;
     Ok(Org {
-        org: OrgId::parse(&id).ok_or_else(|| StoreFailure::Damaged(format!("`{id}` is no organisation")))?,
+        org: OrgId::parse(&id)
+            .ok_or_else(|| StoreFailure::Damaged(format!("`{id}` is no organisation")))?,
         name_ja: row.text(at + 1)?,
         name_en: row.text(at + 2)?,
         kind: row.text(at + 3)?,

@@ -75,7 +75,11 @@ async fn page(house: &Arc<House>, visitor: &Visitor, form: FormState) -> Answer<
     let (me, passkeys, tokens) = house
         .store
         .read(move |reader| {
-            Ok((read::person(reader, &person)?, read::passkeys(reader, &person)?, read::tokens(reader, &person)?))
+            Ok((
+                read::person(reader, &person)?,
+                read::passkeys(reader, &person)?,
+                read::tokens(reader, &person)?,
+            ))
         })
         .await?;
     let Some(me) = me else { return Err(Refusal::absent().into()) };
@@ -88,9 +92,17 @@ async fn page(house: &Arc<House>, visitor: &Visitor, form: FormState) -> Answer<
             (None, true) => (Tone::Neutral, "office-token-ended"),
             (None, false) => (Tone::Ok, "office-token-live"),
         };
-        TokenView { hat: hat_label(words, &row.held), tone, state: words.t(key), live: tone == Tone::Ok, row }
+        TokenView {
+            hat: hat_label(words, &row.held),
+            tone,
+            state: words.t(key),
+            live: tone == Tone::Ok,
+            row,
+        }
     };
-    let choice = |held: &HeldHat| Choice::new(format!("{} {}", held.hat.id(), held.org.org), hat_label(words, held));
+    let choice = |held: &HeldHat| {
+        Choice::new(format!("{} {}", held.hat.id(), held.org.org), hat_label(words, held))
+    };
     Ok(ProfilePage {
         hats: me.hats.iter().map(|held| hat_label(words, held)).collect(),
         choices: me.hats.iter().map(choice).collect(),
@@ -101,12 +113,19 @@ async fn page(house: &Arc<House>, visitor: &Visitor, form: FormState) -> Answer<
         tokens: tokens.into_iter().map(view).collect(),
         fresh: String::new(),
         form,
-        langs: Lang::ALL.map(|lang| Choice::new(lang.code(), words.t(format!("shell-language-{}", lang.code())))).to_vec(),
+        langs: Lang::ALL
+            .map(|lang| {
+                Choice::new(lang.code(), words.t(format!("shell-language-{}", lang.code())))
+            })
+            .to_vec(),
         themes: Theme::ALL
-            .map(|theme| Choice::new(theme.code(), words.t(format!("shell-theme-{}", theme.code()))))
+            .map(|theme| {
+                Choice::new(theme.code(), words.t(format!("shell-theme-{}", theme.code())))
+            })
             .to_vec(),
         password_help: password_help(words),
-        days_help: words.tv("office-token-days-help", &[("max", TOKEN_DAYS_MAX.to_string().into())]),
+        days_help: words
+            .tv("office-token-days-help", &[("max", TOKEN_DAYS_MAX.to_string().into())]),
         shell,
     })
 }
@@ -125,7 +144,11 @@ fn blank(visitor: &Visitor) -> FormState {
     form
 }
 
-async fn profile(State(house): State<Arc<House>>, visitor: Visitor, Query(query): Query<Done>) -> Answer {
+async fn profile(
+    State(house): State<Arc<House>>,
+    visitor: Visitor,
+    Query(query): Query<Done>,
+) -> Answer {
     let mut page = page(&house, &visitor, blank(&visitor)).await?;
     let key = match query.done.as_str() {
         "password" => "office-password-done",

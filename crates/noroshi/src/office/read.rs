@@ -35,7 +35,10 @@ const PERSON_COLUMNS: &str = "SELECT p.person, p.login, p.name, p.created_at, p.
      (SELECT MAX(i.expires_at) FROM office_invitation i WHERE i.person = p.person AND i.used_at IS NULL) \
      FROM office_person p";
 
-fn person_row(reader: &Reader<'_>, row: &super::store::Row<'_, '_>) -> Result<PersonRow, StoreFailure> {
+fn person_row(
+    reader: &Reader<'_>,
+    row: &super::store::Row<'_, '_>,
+) -> Result<PersonRow, StoreFailure> {
     let person = people::person_at(row, 0)?;
     Ok(PersonRow {
         hats: people::hats_of(reader, &person)?,
@@ -51,9 +54,15 @@ fn person_row(reader: &Reader<'_>, row: &super::store::Row<'_, '_>) -> Result<Pe
 }
 
 /// Logins after `after` in the order of their identifiers, at most `limit`.
-pub fn persons(reader: &Reader<'_>, after: &str, limit: u32) -> Result<Vec<PersonRow>, StoreFailure> {
+pub fn persons(
+    reader: &Reader<'_>,
+    after: &str,
+    limit: u32,
+) -> Result<Vec<PersonRow>, StoreFailure> {
     let sql = format!("{PERSON_COLUMNS} WHERE p.person > $1 ORDER BY p.person LIMIT $2");
-    reader.all(&sql, &[Value::from(after), Value::Int(i64::from(limit))], |row| person_row(reader, row))
+    reader.all(&sql, &[Value::from(after), Value::Int(i64::from(limit))], |row| {
+        person_row(reader, row)
+    })
 }
 
 /// One login.
@@ -73,11 +82,16 @@ pub fn orgs(reader: &Reader<'_>, after: &str, limit: u32) -> Result<Vec<Org>, St
 
 /// True while nobody can sign in: then the house waits for its set-up.
 pub fn is_empty(reader: &Reader<'_>) -> Result<bool, StoreFailure> {
-    Ok(reader.number("SELECT COUNT(*) FROM (SELECT 1 FROM office_person LIMIT 1) AS one", &[])? == 0)
+    Ok(reader.number("SELECT COUNT(*) FROM (SELECT 1 FROM office_person LIMIT 1) AS one", &[])?
+        == 0)
 }
 
 /// Whether a set-up token can still be used.
-pub fn setup_open(reader: &Reader<'_>, digest: &str, oldest: Timestamp) -> Result<bool, StoreFailure> {
+pub fn setup_open(
+    reader: &Reader<'_>,
+    digest: &str,
+    oldest: Timestamp,
+) -> Result<bool, StoreFailure> {
     let found = reader.number(
         "SELECT COUNT(*) FROM office_setup WHERE digest = $1 AND used_at IS NULL AND created_at > $2",
         &[Value::from(digest), Value::from(oldest)],

@@ -240,7 +240,8 @@ impl Row<'_, '_> {
     }
     /// Number that is never negative, such as a position.
     pub fn count(&self, at: usize) -> Result<u64, StoreFailure> {
-        u64::try_from(self.int(at)?).map_err(|_| StoreFailure::Damaged(format!("column {at} is negative")))
+        u64::try_from(self.int(at)?)
+            .map_err(|_| StoreFailure::Damaged(format!("column {at} is negative")))
     }
     /// Truth value of column `at`.
     pub fn truth(&self, at: usize) -> Result<bool, StoreFailure> {
@@ -271,14 +272,17 @@ fn parse_time(text: &str) -> Result<jiff::Timestamp, StoreFailure> {
 
 /// Parameter names; a statement has at most this many.
 const NAMES: [&str; 24] = [
-    "$1", "$2", "$3", "$4", "$5", "$6", "$7", "$8", "$9", "$10", "$11", "$12", "$13", "$14", "$15", "$16",
-    "$17", "$18", "$19", "$20", "$21", "$22", "$23", "$24",
+    "$1", "$2", "$3", "$4", "$5", "$6", "$7", "$8", "$9", "$10", "$11", "$12", "$13", "$14", "$15",
+    "$16", "$17", "$18", "$19", "$20", "$21", "$22", "$23", "$24",
 ];
 
 /// Binds `params` to `$1`, `$2`, … whatever their order in the text.
 pub(super) fn bind(statement: &mut CachedStatement<'_>, params: &[Value]) -> rusqlite::Result<()> {
     if statement.parameter_count() != params.len() || params.len() > NAMES.len() {
-        return Err(rusqlite::Error::InvalidParameterCount(params.len(), statement.parameter_count()));
+        return Err(rusqlite::Error::InvalidParameterCount(
+            params.len(),
+            statement.parameter_count(),
+        ));
     }
     for (name, value) in NAMES.iter().zip(params) {
         let at = statement

@@ -21,7 +21,15 @@ use crate::web::visitor::Caller;
 #[derive(OpenApi)]
 #[openapi(
     paths(checkpoint, proof, leaves, counts),
-    components(schemas(CheckpointOut, ProofOut, LeafOut, LeavesOut, CountOut, CountsOut, CountedFrom))
+    components(schemas(
+        CheckpointOut,
+        ProofOut,
+        LeafOut,
+        LeavesOut,
+        CountOut,
+        CountsOut,
+        CountedFrom
+    ))
 )]
 pub struct Doc;
 
@@ -56,10 +64,14 @@ struct CheckpointOut {
 
 /// The newest checkpoint.
 #[utoipa::path(get, path = "/log/checkpoint", tag = "oversight", responses((status = 200, body = CheckpointOut)))]
-async fn checkpoint(State(house): State<Arc<House>>, caller: Caller) -> Answer<Json<CheckpointOut>> {
+async fn checkpoint(
+    State(house): State<Arc<House>>,
+    caller: Caller,
+) -> Answer<Json<CheckpointOut>> {
     house.authoriser.check(&caller.ctx, Action::OversightLog, On::default())?;
     let state = read::state(&house).await?;
-    let health = state.health(caller.ctx.now).key().trim_start_matches("oversight-health-").to_owned();
+    let health =
+        state.health(caller.ctx.now).key().trim_start_matches("oversight-health-").to_owned();
     Ok(Json(CheckpointOut {
         origin: state.origin,
         size: state.size,
@@ -89,7 +101,11 @@ struct ProofOut {
 /// Proves that a leaf is in the log.
 #[utoipa::path(get, path = "/log/proofs/{index}", tag = "oversight", params(("index" = u64, Path)),
     responses((status = 200, body = ProofOut), (status = 404, description = "no checkpoint covers such a leaf")))]
-async fn proof(State(house): State<Arc<House>>, caller: Caller, Path(index): Path<u64>) -> Answer<Json<ProofOut>> {
+async fn proof(
+    State(house): State<Arc<House>>,
+    caller: Caller,
+    Path(index): Path<u64>,
+) -> Answer<Json<ProofOut>> {
     house.authoriser.check(&caller.ctx, Action::OversightLog, On::default())?;
     let proof = prove(&house, index).await?;
     Ok(Json(ProofOut {
@@ -138,7 +154,11 @@ struct LeafOut {
 impl LeafOut {
     fn new(entry: &Entry) -> Self {
         let leaf = serde_json::from_slice(&entry.bytes).unwrap_or_default();
-        Self { index: entry.index, hash: noroshi_ledger::tree::leaf_hash(&entry.bytes).to_string(), leaf }
+        Self {
+            index: entry.index,
+            hash: noroshi_ledger::tree::leaf_hash(&entry.bytes).to_string(),
+            leaf,
+        }
     }
 }
 
@@ -159,7 +179,11 @@ struct LeavesOut {
     params(("from" = Option<u64>, Query, description = "the first index wanted"),
         ("limit" = Option<u32>, Query, description = "leaves wanted, at most 500")),
     responses((status = 200, body = LeavesOut)))]
-async fn leaves(State(house): State<Arc<House>>, caller: Caller, Query(asked): Query<Range>) -> Answer<Json<LeavesOut>> {
+async fn leaves(
+    State(house): State<Arc<House>>,
+    caller: Caller,
+    Query(asked): Query<Range>,
+) -> Answer<Json<LeavesOut>> {
     house.authoriser.check(&caller.ctx, Action::OversightLog, On::default())?;
     let size = house.log.size();
     let limit = u64::from(asked.limit.unwrap_or(PAGE_DEFAULT).clamp(1, PAGE_MAX));
@@ -235,7 +259,11 @@ struct CountsOut {
 #[utoipa::path(get, path = "/counts", tag = "oversight",
     params(("year" = Option<i16>, Query, description = "a calendar year in Japan")),
     responses((status = 200, body = CountsOut)))]
-async fn counts(State(house): State<Arc<House>>, caller: Caller, Query(period): Query<Years>) -> Answer<Json<CountsOut>> {
+async fn counts(
+    State(house): State<Arc<House>>,
+    caller: Caller,
+    Query(period): Query<Years>,
+) -> Answer<Json<CountsOut>> {
     house.authoriser.check(&caller.ctx, Action::OversightCount, On::default())?;
     let state = read::state(&house).await?;
     let size = state.size;

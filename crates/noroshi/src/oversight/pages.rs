@@ -58,7 +58,10 @@ struct Names {
 
 impl Names {
     async fn for_reader(house: &House, ctx: &Ctx, words: Words) -> Answer<Self> {
-        let everything = matches!(ctx.hat, Hat::CommissionChair | Hat::CommissionMember | Hat::CommissionSecretariat);
+        let everything = matches!(
+            ctx.hat,
+            Hat::CommissionChair | Hat::CommissionMember | Hat::CommissionSecretariat
+        );
         let orgs = house.store.read(people::orgs).await?;
         let own = ctx.org.to_string();
         let known = orgs.into_iter().filter(|org| everything || org.org == ctx.org);
@@ -77,7 +80,8 @@ impl Names {
 
 impl Row {
     fn new(entry: &Entry, words: Words, names: &Names) -> Self {
-        let hat = Hat::parse(&entry.leaf.hat).map_or_else(|| entry.leaf.hat.clone(), |hat| words.t(page::hat_key(hat)));
+        let hat = Hat::parse(&entry.leaf.hat)
+            .map_or_else(|| entry.leaf.hat.clone(), |hat| words.t(page::hat_key(hat)));
         Self {
             index: entry.index,
             at: entry.leaf.time.parse().unwrap_or(Timestamp::UNIX_EPOCH),
@@ -101,8 +105,12 @@ fn plain_words(fact: &Fact, words: Words) -> String {
         known => format!("oversight-fact-{}", known.kind().replace('.', "-")),
     };
     let counted = match fact {
-        Fact::SiftBatch { seen, kept, .. } => vec![("seen", words.n(*seen)), ("kept", words.n(*kept))],
-        Fact::ShareRelease { objects, .. } | Fact::ShareRead { objects, .. } | Fact::EvidenceChange { objects, .. } => {
+        Fact::SiftBatch { seen, kept, .. } => {
+            vec![("seen", words.n(*seen)), ("kept", words.n(*kept))]
+        }
+        Fact::ShareRelease { objects, .. }
+        | Fact::ShareRead { objects, .. }
+        | Fact::EvidenceChange { objects, .. } => {
             vec![("objects", words.n(*objects))]
         }
         Fact::MeasureDecided { approvals, refusals, .. } => {
@@ -135,14 +143,19 @@ struct Before {
     before: Option<u64>,
 }
 
-async fn log(State(house): State<Arc<House>>, visitor: Visitor, Query(asked): Query<Before>) -> Answer {
+async fn log(
+    State(house): State<Arc<House>>,
+    visitor: Visitor,
+    Query(asked): Query<Before>,
+) -> Answer {
     house.authoriser.check(&visitor.ctx, Action::OversightLog, On::default())?;
     let shell = page::shell(&house, &visitor, "oversight-title");
     let names = Names::for_reader(&house, &visitor.ctx, shell.words).await?;
     let state = read::state(&house).await?;
     let end = asked.before.unwrap_or(state.size).min(state.size);
     let start = end.saturating_sub(LEAVES_SHOWN);
-    let mut found = house.store.read(move |reader| read::leaves(reader, start, end - start)).await?;
+    let mut found =
+        house.store.read(move |reader| read::leaves(reader, start, end - start)).await?;
     found.reverse();
     let pager = Pager {
         previous: if end < state.size {
@@ -158,7 +171,11 @@ async fn log(State(house): State<Arc<House>>, visitor: Visitor, Query(asked): Qu
         health: shell.t(health.key()),
         health_note: shell.t(format!("{}-note", health.key())),
         tone: health.tone(),
-        may_count: house.authoriser.allows(visitor.ctx.hat, Action::OversightCount, Standing::default()),
+        may_count: house.authoriser.allows(
+            visitor.ctx.hat,
+            Action::OversightCount,
+            Standing::default(),
+        ),
         rows: found.iter().map(|entry| Row::new(entry, shell.words, &names)).collect(),
         pager,
         address: format!("{}/log", house.config.origin()),
@@ -241,7 +258,11 @@ struct Period {
     year: Option<i16>,
 }
 
-async fn counts(State(house): State<Arc<House>>, visitor: Visitor, Query(period): Query<Period>) -> Answer {
+async fn counts(
+    State(house): State<Arc<House>>,
+    visitor: Visitor,
+    Query(period): Query<Period>,
+) -> Answer {
     house.authoriser.check(&visitor.ctx, Action::OversightCount, On::default())?;
     let shell = page::shell(&house, &visitor, "oversight-counts-title");
     let state = read::state(&house).await?;
@@ -276,7 +297,10 @@ async fn counts(State(house): State<Arc<House>>, visitor: Visitor, Query(period)
         crumbs: vec![Link { href: "/oversight".to_owned(), label: shell.t("oversight-title") }],
         lines: Counted::ALL.map(line).into_iter().collect(),
         tabs: std::iter::once(None).chain((0..3).map(|back| Some(now - back))).map(tab).collect(),
-        json: format!("/api/v1/counts{}", year.map(|year| format!("?year={year}")).unwrap_or_default()),
+        json: format!(
+            "/api/v1/counts{}",
+            year.map(|year| format!("?year={year}")).unwrap_or_default()
+        ),
         source: shell.tv("oversight-counts-source", &[("size", shell.n(size).into())]),
         shell,
     })
@@ -321,10 +345,15 @@ fn served_as(path: &str) -> Option<(&'static str, &'static str)> {
     let part = |part: &str| {
         let digits = part.strip_prefix('x').unwrap_or(part);
         let digits = digits.strip_suffix(".p").unwrap_or(digits);
-        part == "entries" || (!digits.is_empty() && digits.len() <= 3 && digits.bytes().all(|byte| byte.is_ascii_digit()))
+        part == "entries"
+            || (!digits.is_empty()
+                && digits.len() <= 3
+                && digits.bytes().all(|byte| byte.is_ascii_digit()))
     };
     // A tile never changes once it is written: a partial one has its width in its name.
-    rest.split('/').all(part).then_some(("application/octet-stream", "public, max-age=31536000, immutable"))
+    rest.split('/')
+        .all(part)
+        .then_some(("application/octet-stream", "public, max-age=31536000, immutable"))
 }
 
 #[cfg(test)]
@@ -333,10 +362,25 @@ mod tests {
 
     #[test]
     fn only_paths_of_the_log_are_served() {
-        for path in ["checkpoint", "log.vkey", "tile/0/000", "tile/entries/x001/x234/067.p/12", "tile/1/000.p/3"] {
+        for path in [
+            "checkpoint",
+            "log.vkey",
+            "tile/0/000",
+            "tile/entries/x001/x234/067.p/12",
+            "tile/1/000.p/3",
+        ] {
             assert!(served_as(path).is_some(), "{path}");
         }
-        for path in ["", ".frontier", "tile/../../keys/log.key", "tile//0", "tile/0/000.part", "../noroshi.db", "tile/", "tile/0/0000"] {
+        for path in [
+            "",
+            ".frontier",
+            "tile/../../keys/log.key",
+            "tile//0",
+            "tile/0/000.part",
+            "../noroshi.db",
+            "tile/",
+            "tile/0/0000",
+        ] {
             assert!(served_as(path).is_none(), "{path}");
         }
     }
@@ -344,8 +388,10 @@ mod tests {
     #[test]
     fn every_fact_has_words_in_both_languages() {
         for lang in [Lang::Ja, Lang::En] {
-            for kind in noroshi_ledger::leaf::KINDS.iter().filter(|kind| **kind != "intake.report") {
-                let words = Words::new(lang).t(format!("oversight-fact-{}", kind.replace('.', "-")));
+            for kind in noroshi_ledger::leaf::KINDS.iter().filter(|kind| **kind != "intake.report")
+            {
+                let words =
+                    Words::new(lang).t(format!("oversight-fact-{}", kind.replace('.', "-")));
                 assert!(!words.contains('\u{27e6}'), "{kind}: {words}");
             }
             for health in ["current", "publishing", "late", "stopped", "unsigned"] {

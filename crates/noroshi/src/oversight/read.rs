@@ -109,7 +109,8 @@ pub async fn state(house: &House) -> Answer<LogState> {
     let parsed: Checkpoint = format!("{body}\n").parse().map_err(broken)?;
     let key = house.log.vkey().parse::<Vkey>().map_err(broken)?;
     let signed = note::verify(checkpoint.as_bytes(), &[key]).is_ok();
-    let written = std::fs::metadata(house.log.dir().join(CHECKPOINT_PATH)).and_then(|file| file.modified());
+    let written =
+        std::fs::metadata(house.log.dir().join(CHECKPOINT_PATH)).and_then(|file| file.modified());
     let size = parsed.size;
     let waiting = house
         .store
@@ -144,8 +145,8 @@ pub struct Entry {
 }
 
 fn entry(position: u64, bytes: Vec<u8>) -> Result<Entry, StoreFailure> {
-    let leaf =
-        Leaf::decode(&bytes).map_err(|problem| StoreFailure::Damaged(format!("leaf {position}: {problem}")))?;
+    let leaf = Leaf::decode(&bytes)
+        .map_err(|problem| StoreFailure::Damaged(format!("leaf {position}: {problem}")))?;
     Ok(Entry { index: position, leaf, bytes })
 }
 
@@ -208,7 +209,8 @@ pub enum Counted {
 
 impl Counted {
     /// All four, in the order of the clause.
-    pub const ALL: [Self; 4] = [Self::Requests, Self::Approvals, Self::PostNotices, Self::Recommendations];
+    pub const ALL: [Self; 4] =
+        [Self::Requests, Self::Approvals, Self::PostNotices, Self::Recommendations];
 
     /// The word in the API.
     pub const fn id(self) -> &'static str {
@@ -249,7 +251,11 @@ pub struct CountRow {
 
 /// The table of Act art. 61(2)(vi)-(ix), counted again from the leaves before index `size` and from nothing else.
 /// `year` is a calendar year in Japan; without it everything counts.
-pub fn counts(reader: &Reader<'_>, size: u64, year: Option<i16>) -> Result<Vec<CountRow>, StoreFailure> {
+pub fn counts(
+    reader: &Reader<'_>,
+    size: u64,
+    year: Option<i16>,
+) -> Result<Vec<CountRow>, StoreFailure> {
     let mut tally = Tally { year, ..Tally::default() };
     reader.all(
         "SELECT position, bytes FROM office_leaf WHERE position < $1 ORDER BY position",
@@ -288,7 +294,9 @@ impl Tally {
                 (self.asked_by.get(measure).copied(), Counted::Approvals)
             }
             Fact::Other(fields) => {
-                let text = |name: &str| fields.get(name).and_then(serde_json::Value::as_str).unwrap_or_default();
+                let text = |name: &str| {
+                    fields.get(name).and_then(serde_json::Value::as_str).unwrap_or_default()
+                };
                 let kind = text("kind");
                 let later = [Counted::PostNotices, Counted::Recommendations];
                 let Some(what) = later.into_iter().find(|what| what.kind() == kind) else { return };
@@ -303,8 +311,16 @@ impl Tally {
     }
 
     fn rows(mut self) -> Vec<CountRow> {
-        let row = |(side, what)| CountRow { side, what, leaves: self.found.remove(&(side, what)).unwrap_or_default() };
-        Side::ALL.into_iter().flat_map(|side| Counted::ALL.map(|what| (side, what))).map(row).collect()
+        let row = |(side, what)| CountRow {
+            side,
+            what,
+            leaves: self.found.remove(&(side, what)).unwrap_or_default(),
+        };
+        Side::ALL
+            .into_iter()
+            .flat_map(|side| Counted::ALL.map(|what| (side, what)))
+            .map(row)
+            .collect()
     }
 }
 
@@ -365,8 +381,18 @@ mod tests {
         let log = [
             leaf(0, "2026-12-31T14:59:59.000Z", "police.requester", asked("measure-1")),
             leaf(1, "2026-12-31T15:00:00.000Z", "sdf.requester", asked("measure-2")),
-            leaf(2, "2026-12-31T15:00:01.000Z", "commission.chair", decided("measure-1", Outcome::Approved)),
-            leaf(3, "2026-12-31T15:00:02.000Z", "commission.chair", decided("measure-2", Outcome::Refused)),
+            leaf(
+                2,
+                "2026-12-31T15:00:01.000Z",
+                "commission.chair",
+                decided("measure-1", Outcome::Approved),
+            ),
+            leaf(
+                3,
+                "2026-12-31T15:00:02.000Z",
+                "commission.chair",
+                decided("measure-2", Outcome::Refused),
+            ),
             leaf(4, "2026-12-31T15:00:03.000Z", "administrator", asked("measure-3")),
         ];
         let count = |year: Option<i16>| {
@@ -375,11 +401,17 @@ mod tests {
             tally.rows().into_iter().map(|row| row.leaves).collect::<Vec<_>>()
         };
         let none = Vec::<u64>::new;
-        assert_eq!(count(None), [vec![0], vec![2], none(), none(), vec![1], none(), none(), none()]);
+        assert_eq!(
+            count(None),
+            [vec![0], vec![2], none(), none(), vec![1], none(), none(), none()]
+        );
         // The year is Japan's: 15:00 UTC on 31 December is the next year.
         assert_eq!(count(Some(2026))[..2], [vec![0], none()]);
         assert_eq!(count(Some(2027))[..2], [none(), vec![2]]);
-        assert!(log.iter().all(|entry| entry.bytes.windows(NEEDLE.len()).any(|window| window == NEEDLE)));
+        assert!(
+            log.iter()
+                .all(|entry| entry.bytes.windows(NEEDLE.len()).any(|window| window == NEEDLE))
+        );
     }
 
     #[test]

@@ -38,7 +38,8 @@ pub fn refuse(code: &'static str, status: StatusCode, findings: &[Finding]) -> R
         code: finding.code.to_owned(),
         args: vec![("message", finding.message.clone()), ("clause", finding.clause.to_owned())],
     };
-    Refusal::new(code, status).items(findings.iter().filter(|finding| finding.is_refusal()).map(item).collect())
+    Refusal::new(code, status)
+        .items(findings.iter().filter(|finding| finding.is_refusal()).map(item).collect())
 }
 
 fn in_state(measure: &Measure) -> Refusal {
@@ -57,7 +58,9 @@ fn request_leaf(measure: &Measure) -> LeafDigest {
 fn text(text: &str) -> Answer<String> {
     let text = text.trim();
     if text.is_empty() || text.chars().count() > TEXT_CHARS_MAX {
-        return Err(Refusal::new("NRS-RESP-0007", StatusCode::UNPROCESSABLE_ENTITY).arg("max", TEXT_CHARS_MAX).into());
+        return Err(Refusal::new("NRS-RESP-0007", StatusCode::UNPROCESSABLE_ENTITY)
+            .arg("max", TEXT_CHARS_MAX)
+            .into());
     }
     Ok(text.to_owned())
 }
@@ -96,11 +99,20 @@ pub async fn consent(
     new: &NewConsent,
     once: Option<Idempotency>,
 ) -> Answer<(String, Committed)> {
-    house.authoriser.check(ctx, Action::ResponseConsent, On { owner: Some(&ctx.org), ..On::default() })?;
-    let wrong = |field: &str| Refusal::new("NRS-RESP-0008", StatusCode::UNPROCESSABLE_ENTITY).arg("field", field);
-    let own = |known: &&crate::config::Actuator| known.name == new.actuator && known.org == ctx.org.as_str();
+    house.authoriser.check(
+        ctx,
+        Action::ResponseConsent,
+        On { owner: Some(&ctx.org), ..On::default() },
+    )?;
+    let wrong = |field: &str| {
+        Refusal::new("NRS-RESP-0008", StatusCode::UNPROCESSABLE_ENTITY).arg("field", field)
+    };
+    let own = |known: &&crate::config::Actuator| {
+        known.name == new.actuator && known.org == ctx.org.as_str()
+    };
     house.config.actuators.iter().find(own).ok_or_else(|| wrong("actuator"))?;
-    let actions: Option<Vec<_>> = new.actions.iter().map(|action| approval::Effect::parse(action)).collect();
+    let actions: Option<Vec<_>> =
+        new.actions.iter().map(|action| approval::Effect::parse(action)).collect();
     let actions = actions.filter(|actions| !actions.is_empty()).ok_or_else(|| wrong("actions"))?;
     let expires: Timestamp = new.expires_at.parse().map_err(|_| wrong("expires_at"))?;
     if expires <= ctx.now {
@@ -113,8 +125,14 @@ pub async fn consent(
         "INSERT INTO response_consent (consent, org, person, actuator, actions, assets, created_at, expires_at) \
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
         vec![
-            Cell::from(&id), Cell::from(&ctx.org), Cell::from(&ctx.person), Cell::from(&new.actuator),
-            Cell::from(&actions), Cell::from(&assets), Cell::from(ctx.now), Cell::from(expires),
+            Cell::from(&id),
+            Cell::from(&ctx.org),
+            Cell::from(&ctx.person),
+            Cell::from(&new.actuator),
+            Cell::from(&actions),
+            Cell::from(&assets),
+            Cell::from(ctx.now),
+            Cell::from(expires),
         ],
     );
     let payload = json!({ "actuator": new.actuator, "actions": actions, "assets": assets, "expires_at": stamp(expires) });
@@ -135,7 +153,11 @@ fn repeated(position: u64, at: Timestamp) -> Committed {
 
 /// Withdraws a consent, at any time and without a reason. Effects that stand are taken back by the operator's word too.
 pub async fn withdraw(house: &Arc<House>, ctx: &Ctx, consent: &str) -> Answer<Committed> {
-    house.authoriser.check(ctx, Action::ResponseConsent, On { owner: Some(&ctx.org), ..On::default() })?;
+    house.authoriser.check(
+        ctx,
+        Action::ResponseConsent,
+        On { owner: Some(&ctx.org), ..On::default() },
+    )?;
     let write = Write::one(
         "UPDATE response_consent SET withdrawn_at = $3 WHERE consent = $1 AND org = $2 AND withdrawn_at IS NULL",
         vec![Cell::from(consent), Cell::from(&ctx.org), Cell::from(ctx.now)],
@@ -172,18 +194,31 @@ pub async fn request(
         "INSERT INTO response_measure (measure, case_id, requester, org, kind, state, version, edition, request, \
          not_before, not_after, created_at) VALUES ($1, $2, $3, $4, $5, 'requested', 1, 1, $6, $7, $8, $9)",
         vec![
-            Cell::from(&id), Cell::from(&ask.case), Cell::from(&ctx.person), Cell::from(&ctx.org), Cell::from(&ask.kind),
-            Cell::from(digest.to_string()), Cell::from(draft.request.window.not_before),
-            Cell::from(draft.request.window.not_after), Cell::from(ctx.now),
+            Cell::from(&id),
+            Cell::from(&ask.case),
+            Cell::from(&ctx.person),
+            Cell::from(&ctx.org),
+            Cell::from(&ask.kind),
+            Cell::from(digest.to_string()),
+            Cell::from(draft.request.window.not_before),
+            Cell::from(draft.request.window.not_after),
+            Cell::from(ctx.now),
         ],
     );
-    let change = requested(ctx, &id, &draft).write(insert).write(edition(&id, 1, &draft, ctx.now)).once(once);
+    let change = requested(ctx, &id, &draft)
+        .write(insert)
+        .write(edition(&id, 1, &draft, ctx.now))
+        .once(once);
     match house.door.commit(ctx, change).await {
         Ok(made) => Ok((id, draft, made.position)),
         Err(CommitFailure::Repeated { subject, position, same_request: true }) => {
             let found = find(house, ctx, &subject).await?;
             let (request, plan, playbook) = (found.body, found.plan, found.playbook);
-            Ok((subject, Draft { request, plan, playbook, guard: draft.guard, findings: draft.findings }, position))
+            Ok((
+                subject,
+                Draft { request, plan, playbook, guard: draft.guard, findings: draft.findings },
+                position,
+            ))
         }
         Err(problem) => Err(problem.into()),
     }
@@ -194,7 +229,9 @@ async fn complete(house: &Arc<House>, ctx: &Ctx, id: &str, ask: &Ask) -> Answer<
     let consents = house.store.read(move |reader| read::consents_in_force(reader, now)).await?;
     let draft = draft::draft(house, ctx, id, ask, &consents);
     if any_refusal(&draft.findings) {
-        return Err(refuse("NRS-RESP-0001", StatusCode::UNPROCESSABLE_ENTITY, &draft.findings).into());
+        return Err(
+            refuse("NRS-RESP-0001", StatusCode::UNPROCESSABLE_ENTITY, &draft.findings).into()
+        );
     }
     Ok(draft)
 }
@@ -205,7 +242,8 @@ fn requested(ctx: &Ctx, id: &str, draft: &Draft) -> Change {
         request: leaf(draft.request.digest()),
         requester: ctx.person.to_string(),
     };
-    let payload = json!({ "request": draft.request, "plan": draft.plan, "playbook": draft.playbook });
+    let payload =
+        json!({ "request": draft.request, "plan": draft.plan, "playbook": draft.playbook });
     Change::new("response.request", id, fact).payload(payload)
 }
 
@@ -215,9 +253,13 @@ fn edition(id: &str, number: i64, draft: &Draft, now: Timestamp) -> Write {
         "INSERT INTO response_edition (measure, edition, request, body, plan, playbook, created_at) \
          VALUES ($1, $2, $3, $4, $5, $6, $7)",
         vec![
-            Cell::from(id), Cell::Int(number), Cell::from(draft.request.digest().to_string()),
-            Cell::from(json(&draft.request)), Cell::from(json(&draft.plan)),
-            Cell::from(draft.playbook.as_ref().map(Value::to_string)), Cell::from(now),
+            Cell::from(id),
+            Cell::Int(number),
+            Cell::from(draft.request.digest().to_string()),
+            Cell::from(json(&draft.request)),
+            Cell::from(json(&draft.plan)),
+            Cell::from(draft.playbook.as_ref().map(Value::to_string)),
+            Cell::from(now),
         ],
     )
 }
@@ -235,7 +277,12 @@ mod erased {
 }
 
 /// Puts another text in the place of the one in force. Votes and approvals do not follow: they were given to a digest.
-pub async fn revise(house: &Arc<House>, ctx: &Ctx, measure: &str, ask: &Ask) -> Answer<(Draft, u64)> {
+pub async fn revise(
+    house: &Arc<House>,
+    ctx: &Ctx,
+    measure: &str,
+    ask: &Ask,
+) -> Answer<(Draft, u64)> {
     let found = find(house, ctx, measure).await?;
     house.authoriser.check(ctx, Action::ResponseAnswer, on(&found))?;
     if !matches!(found.state.as_str(), "requested" | "questioned" | "approved" | "refused") {
@@ -248,14 +295,21 @@ pub async fn revise(house: &Arc<House>, ctx: &Ctx, measure: &str, ask: &Ask) -> 
          not_before = $5, not_after = $6, kind = $7, case_id = $8, decided_at = NULL, position = NULL, \
          authorisation = NULL, authorisation_digest = NULL WHERE measure = $1 AND version = $2",
         vec![
-            Cell::from(measure), Cell::Int(found.version), Cell::Int(number),
-            Cell::from(draft.request.digest().to_string()), Cell::from(draft.request.window.not_before),
-            Cell::from(draft.request.window.not_after), Cell::from(&ask.kind), Cell::from(&ask.case),
+            Cell::from(measure),
+            Cell::Int(found.version),
+            Cell::Int(number),
+            Cell::from(draft.request.digest().to_string()),
+            Cell::from(draft.request.window.not_before),
+            Cell::from(draft.request.window.not_after),
+            Cell::from(&ask.kind),
+            Cell::from(&ask.case),
         ],
     );
-    let forget = Write::new("DELETE FROM response_effect WHERE measure = $1", vec![Cell::from(measure)]);
+    let forget =
+        Write::new("DELETE FROM response_effect WHERE measure = $1", vec![Cell::from(measure)]);
     let change = requested(ctx, measure, &draft).write(update).write(forget);
-    let made = house.door.commit(ctx, change.write(edition(measure, number, &draft, ctx.now))).await?;
+    let made =
+        house.door.commit(ctx, change.write(edition(measure, number, &draft, ctx.now))).await?;
     Ok((draft, made.position))
 }
 
@@ -278,12 +332,18 @@ pub async fn question(house: &Arc<House>, ctx: &Ctx, measure: &str, asked: &str)
     let insert = Write::one(
         "INSERT INTO response_question (question, measure, request, member, text, asked_at) VALUES ($1, $2, $3, $4, $5, $6)",
         vec![
-            Cell::from(&id), Cell::from(measure), Cell::from(&found.request), Cell::from(&ctx.person),
-            Cell::from(&asked), Cell::from(ctx.now),
+            Cell::from(&id),
+            Cell::from(measure),
+            Cell::from(&found.request),
+            Cell::from(&ctx.person),
+            Cell::from(&asked),
+            Cell::from(ctx.now),
         ],
     );
-    let change = Change::new("response.question", measure, fact).payload(json!({ "question": id, "text": asked }));
-    let made = house.door.commit(ctx, change.write(insert).write(step(&found, "questioned"))).await?;
+    let change = Change::new("response.question", measure, fact)
+        .payload(json!({ "question": id, "text": asked }));
+    let made =
+        house.door.commit(ctx, change.write(insert).write(step(&found, "questioned"))).await?;
     Ok(made.position)
 }
 
@@ -328,10 +388,17 @@ pub struct NewVote {
 }
 
 /// Records a named vote; gives the state after it and the leaf: of the decision when this vote brought it about.
-pub async fn vote(house: &Arc<House>, ctx: &Ctx, measure: &str, new: &NewVote) -> Answer<(String, u64)> {
+pub async fn vote(
+    house: &Arc<House>,
+    ctx: &Ctx,
+    measure: &str,
+    new: &NewVote,
+) -> Answer<(String, u64)> {
     for _ in 0..ATTEMPTS {
         match vote_once(house, ctx, measure, new).await? {
-            Some((position, decides)) => return after_vote(house, measure, position, decides).await,
+            Some((position, decides)) => {
+                return after_vote(house, measure, position, decides).await;
+            }
             // Somebody else voted in the same moment: what this vote amounts to is counted anew.
             None => tokio::task::yield_now().await,
         }
@@ -339,12 +406,19 @@ pub async fn vote(house: &Arc<House>, ctx: &Ctx, measure: &str, new: &NewVote) -
     Err(Refusal::new("NRS-HOUS-0002", StatusCode::CONFLICT).arg("subject", measure).into())
 }
 
-async fn vote_once(house: &Arc<House>, ctx: &Ctx, measure: &str, new: &NewVote) -> Answer<Option<(u64, bool)>> {
+async fn vote_once(
+    house: &Arc<House>,
+    ctx: &Ctx,
+    measure: &str,
+    new: &NewVote,
+) -> Answer<Option<(u64, bool)>> {
     let found = find(house, ctx, measure).await?;
     house.authoriser.check(ctx, Action::ResponseVote, on(&found))?;
     let reasons = text(&new.reasons)?;
     if new.request_digest != found.request {
-        return Err(Refusal::new("NRS-RESP-0002", StatusCode::CONFLICT).arg("request", &found.request).into());
+        return Err(Refusal::new("NRS-RESP-0002", StatusCode::CONFLICT)
+            .arg("request", &found.request)
+            .into());
     }
     if found.state != "requested" {
         return Err(in_state(&found).into());
@@ -355,10 +429,13 @@ async fn vote_once(house: &Arc<House>, ctx: &Ctx, measure: &str, new: &NewVote) 
         _ => return Err(Refusal::new("NRS-RESP-0016", StatusCode::UNPROCESSABLE_ENTITY).into()),
     };
     let id = measure.to_owned();
-    let (roster, votes) =
-        house.store.read(move |reader| Ok((read::roster(reader)?, read::votes(reader, &id)?))).await?;
+    let (roster, votes) = house
+        .store
+        .read(move |reader| Ok((read::roster(reader)?, read::votes(reader, &id)?)))
+        .await?;
     // Votes on an earlier text are void; they must not stand in the way of the same member's vote on this one.
-    let current: Vec<_> = votes.iter().filter(|vote| vote.request == found.request).cloned().collect();
+    let current: Vec<_> =
+        votes.iter().filter(|vote| vote.request == found.request).cloned().collect();
     let mut counted = read::charter_votes(&current, &roster);
     let member = Party { person: ctx.person.to_string(), org: ctx.org.to_string() };
     counted.push(Vote {
@@ -378,8 +455,11 @@ async fn vote_once(house: &Arc<House>, ctx: &Ctx, measure: &str, new: &NewVote) 
         }
     };
     // The charter sets aside what does not count; this one is told instead of recorded.
-    let against: Vec<_> =
-        set_aside.iter().filter(|aside| aside.member == member).map(|aside| aside.finding.clone()).collect();
+    let against: Vec<_> = set_aside
+        .iter()
+        .filter(|aside| aside.member == member)
+        .map(|aside| aside.finding.clone())
+        .collect();
     if !against.is_empty() && !current.iter().any(|vote| vote.member == member.person) {
         return Err(refuse("NRS-RESP-0004", StatusCode::CONFLICT, &against).into());
     }
@@ -389,7 +469,11 @@ async fn vote_once(house: &Arc<House>, ctx: &Ctx, measure: &str, new: &NewVote) 
         Ok(made) => Ok(Some((made.position, decides))),
         Err(CommitFailure::Conflict { .. }) => {
             let before = current.iter().any(|vote| vote.member == member.person);
-            if before { Err(Refusal::new("NRS-RESP-0017", StatusCode::CONFLICT).into()) } else { Ok(None) }
+            if before {
+                Err(Refusal::new("NRS-RESP-0017", StatusCode::CONFLICT).into())
+            } else {
+                Ok(None)
+            }
         }
         Err(problem) => Err(problem.into()),
     }
@@ -413,18 +497,32 @@ fn vote_change(
         "INSERT INTO response_vote (measure, request, member, choice, reasons, conditions, voted_at) \
          VALUES ($1, $2, $3, $4, $5, $6, $7)",
         vec![
-            Cell::from(&found.measure), Cell::from(&found.request), Cell::from(&ctx.person), Cell::from(&new.choice),
-            Cell::from(reasons), Cell::from(conditions), Cell::from(ctx.now),
+            Cell::from(&found.measure),
+            Cell::from(&found.request),
+            Cell::from(&ctx.person),
+            Cell::from(&new.choice),
+            Cell::from(reasons),
+            Cell::from(conditions),
+            Cell::from(ctx.now),
         ],
     );
     let change = Change::new("response.vote", &found.measure, fact)
         .payload(json!({ "reasons": reasons, "conditions": new.conditions }))
         .write(insert)
         .write(step(found, if decides { "deciding" } else { "requested" }));
-    if decides { change.job(job("response.decide", &found.measure, ctx, ctx.now, json!({}))) } else { change }
+    if decides {
+        change.job(job("response.decide", &found.measure, ctx, ctx.now, json!({})))
+    } else {
+        change
+    }
 }
 
-async fn after_vote(house: &Arc<House>, measure: &str, position: u64, decides: bool) -> Answer<(String, u64)> {
+async fn after_vote(
+    house: &Arc<House>,
+    measure: &str,
+    position: u64,
+    decides: bool,
+) -> Answer<(String, u64)> {
     if !decides {
         return Ok(("requested".to_owned(), position));
     }
@@ -442,13 +540,21 @@ async fn after_vote(house: &Arc<House>, measure: &str, position: u64, decides: b
         }
     };
     // The decision is a job of its own, kept even when nobody waits for it.
-    tokio::time::timeout(DECISION_WAIT, outcome).await.unwrap_or_else(|_| Ok(("deciding".to_owned(), position)))
+    tokio::time::timeout(DECISION_WAIT, outcome)
+        .await
+        .unwrap_or_else(|_| Ok(("deciding".to_owned(), position)))
 }
 
 // ---- execution -------------------------------------------------------------------------------------------------
 
 /// A job on behalf of whoever has the authority.
-pub(super) fn job(kind: &'static str, subject: &str, ctx: &Ctx, due_at: Timestamp, more: Value) -> Job {
+pub(super) fn job(
+    kind: &'static str,
+    subject: &str,
+    ctx: &Ctx,
+    due_at: Timestamp,
+    more: Value,
+) -> Job {
     let mut payload = json!({ "person": ctx.person, "org": ctx.org, "hat": ctx.hat.id() });
     if let Some(members) = payload.as_object_mut() {
         members.insert("more".to_owned(), more);
@@ -486,7 +592,11 @@ pub(super) fn may_begin(
         .map(|vote| vote.member.clone())
         .chain([measure.requester.to_string()])
         .collect();
-    let consulted = measure.body.consultations.iter().filter(|one| one.who == approval::Consulted::ForeignMinister);
+    let consulted = measure
+        .body
+        .consultations
+        .iter()
+        .filter(|one| one.who == approval::Consulted::ForeignMinister);
     let approved = matches!(measure.state.as_str(), "approved" | "executing" | "active");
     // A block at a network whose owner consented touches no computer abroad; the legal route does.
     let defensive = measure.body.kind == Kind::Defensive;
@@ -508,7 +618,8 @@ pub(super) fn may_begin(
 
 /// The change that begins one effect: the leaf stands before anything is sent.
 pub(super) fn begin(ctx: &Ctx, measure: &Measure, planned: &Planned) -> Change {
-    let authorisation = measure.authorisation_digest.as_deref().and_then(Digest::parse).unwrap_or(Digest([0; 32]));
+    let authorisation =
+        measure.authorisation_digest.as_deref().and_then(Digest::parse).unwrap_or(Digest([0; 32]));
     let fact = Fact::MeasureExecuteBegin {
         measure: measure.measure.clone(),
         request: request_leaf(measure),
@@ -520,11 +631,15 @@ pub(super) fn begin(ctx: &Ctx, measure: &Measure, planned: &Planned) -> Change {
         "UPDATE response_effect SET state = 'begun', begun_at = $3 WHERE measure = $1 AND effect = $2 AND state = 'planned'",
         vec![Cell::from(&measure.measure), Cell::from(&planned.effect), Cell::from(ctx.now)],
     );
-    let payload = json!({ "actuator": planned.actuator, "target": planned.target, "step": planned.step });
-    Change::new("response.begin", &measure.measure, fact)
-        .payload(payload)
-        .write(write)
-        .job(job("response.apply", &subject(measure, planned), ctx, ctx.now, json!({})))
+    let payload =
+        json!({ "actuator": planned.actuator, "target": planned.target, "step": planned.step });
+    Change::new("response.begin", &measure.measure, fact).payload(payload).write(write).job(job(
+        "response.apply",
+        &subject(measure, planned),
+        ctx,
+        ctx.now,
+        json!({}),
+    ))
 }
 
 /// What jobs of an effect are about.
@@ -549,7 +664,9 @@ pub async fn execute(house: &Arc<House>, ctx: &Ctx, measure: &str) -> Answer<u64
         .await?;
     let mut findings = Vec::new();
     for planned in &found.plan.effects {
-        findings.extend(may_begin(house, ctx, &found, planned, (&consents, &votes)).err().unwrap_or_default());
+        findings.extend(
+            may_begin(house, ctx, &found, planned, (&consents, &votes)).err().unwrap_or_default(),
+        );
     }
     findings.sort();
     findings.dedup();
@@ -561,11 +678,17 @@ pub async fn execute(house: &Arc<House>, ctx: &Ctx, measure: &str) -> Answer<u64
     // The branches run side by side: each begins with its first action.
     let mut firsts = playbook.branches.iter().filter_map(|branch| branch.first());
     let planned = |step: &str| found.plan.effects.iter().find(|planned| planned.step == step);
-    let first = firsts.next().and_then(|action| planned(&action.step)).ok_or_else(|| in_state(&found))?;
+    let first =
+        firsts.next().and_then(|action| planned(&action.step)).ok_or_else(|| in_state(&found))?;
     let start = Write::one(
         "UPDATE response_measure SET state = 'executing', version = version + 1, executor = $3, executed_at = $4 \
          WHERE measure = $1 AND version = $2 AND state = 'approved'",
-        vec![Cell::from(measure), Cell::Int(found.version), Cell::from(&ctx.person), Cell::from(ctx.now)],
+        vec![
+            Cell::from(measure),
+            Cell::Int(found.version),
+            Cell::from(&ctx.person),
+            Cell::from(ctx.now),
+        ],
     );
     let mut change = begin(ctx, &found, first).write(start);
     for other in firsts.filter_map(|action| planned(&action.step)) {
@@ -601,9 +724,17 @@ pub async fn rollback(house: &Arc<House>, ctx: &Ctx, measure: &str, reason: &str
              AND kind IN ('response.step', 'response.apply', 'response.expire')",
             vec![Cell::from(like)],
         ));
-    for effect in effects.iter().filter(|effect| matches!(effect.state.as_str(), "begun" | "active")) {
+    for effect in
+        effects.iter().filter(|effect| matches!(effect.state.as_str(), "begun" | "active"))
+    {
         let subject = super::seal::command_name(measure, &effect.effect);
-        change = change.job(job("response.remove", &subject, ctx, ctx.now, json!({ "cause": "rolled_back" })));
+        change = change.job(job(
+            "response.remove",
+            &subject,
+            ctx,
+            ctx.now,
+            json!({ "cause": "rolled_back" }),
+        ));
     }
     for write in super::jobs::settle(measure) {
         change = change.write(write);
@@ -620,11 +751,15 @@ pub async fn after_report(house: &Arc<House>, ctx: &Ctx, measure: &str, said: &s
     if !over || found.report.is_some() {
         return Err(in_state(&found).into());
     }
-    let fact = Fact::MeasureReport { measure: measure.to_owned(), digest: LeafDigest::of(said.as_bytes()) };
+    let fact = Fact::MeasureReport {
+        measure: measure.to_owned(),
+        digest: LeafDigest::of(said.as_bytes()),
+    };
     let write = Write::one(
         "UPDATE response_measure SET report = $3, reported_at = $4, version = version + 1 WHERE measure = $1 AND version = $2",
         vec![Cell::from(measure), Cell::Int(found.version), Cell::from(&said), Cell::from(ctx.now)],
     );
-    let change = Change::new("response.report", measure, fact).payload(json!({ "text": said })).write(write);
+    let change =
+        Change::new("response.report", measure, fact).payload(json!({ "text": said })).write(write);
     Ok(house.door.commit(ctx, change).await?.position)
 }

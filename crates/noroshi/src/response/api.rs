@@ -27,10 +27,34 @@ use crate::web::visitor::Caller;
 #[derive(OpenApi)]
 #[openapi(
     paths(
-        consent, consents, withdraw, request, preview, list, one, revise, question, answer, vote, execute, rollback,
-        after_report, authorisation, commission_key
+        consent,
+        consents,
+        withdraw,
+        request,
+        preview,
+        list,
+        one,
+        revise,
+        question,
+        answer,
+        vote,
+        execute,
+        rollback,
+        after_report,
+        authorisation,
+        commission_key
     ),
-    components(schemas(NewConsent, Ask, AskAction, AskConsultation, Guarded, Batch, NewVote, Said, Reason))
+    components(schemas(
+        NewConsent,
+        Ask,
+        AskAction,
+        AskConsultation,
+        Guarded,
+        Batch,
+        NewVote,
+        Said,
+        Reason
+    ))
 )]
 pub struct Doc;
 
@@ -87,9 +111,16 @@ async fn consent(
 
 /// The consents of the caller's organisation.
 #[utoipa::path(get, path = "/consents", responses((status = 200, description = "Page of consents")), tag = "response")]
-async fn consents(State(house): State<Arc<House>>, Caller { ctx }: Caller) -> Answer<Json<Page<read::Consent>>> {
+async fn consents(
+    State(house): State<Arc<House>>,
+    Caller { ctx }: Caller,
+) -> Answer<Json<Page<read::Consent>>> {
     use crate::office::authorise::{Action, On};
-    house.authoriser.check(&ctx, Action::ResponseConsent, On { owner: Some(&ctx.org), ..On::default() })?;
+    house.authoriser.check(
+        &ctx,
+        Action::ResponseConsent,
+        On { owner: Some(&ctx.org), ..On::default() },
+    )?;
     let org = ctx.org.clone();
     let items = house.store.read(move |reader| read::consents_of(reader, &org)).await?;
     Ok(Json(Page { items, cursor: None }))
@@ -97,7 +128,11 @@ async fn consents(State(house): State<Arc<House>>, Caller { ctx }: Caller) -> An
 
 /// Withdraw a consent.
 #[utoipa::path(delete, path = "/consents/{id}", params(("id" = String, Path)), responses((status = 204, description = "Withdrawn")), tag = "response")]
-async fn withdraw(State(house): State<Arc<House>>, Caller { ctx }: Caller, Path(id): Path<String>) -> Answer<StatusCode> {
+async fn withdraw(
+    State(house): State<Arc<House>>,
+    Caller { ctx }: Caller,
+    Path(id): Path<String>,
+) -> Answer<StatusCode> {
     act::withdraw(&house, &ctx, &id).await?;
     Ok(StatusCode::NO_CONTENT)
 }
@@ -132,7 +167,11 @@ async fn request(
 
 /// What a request would do; nothing is asked for.
 #[utoipa::path(post, path = "/measures/preview", request_body = Ask, responses((status = 200, description = "`guard`, `plan`, `findings`")), tag = "response")]
-async fn preview(State(house): State<Arc<House>>, Caller { ctx }: Caller, body: Body<Ask>) -> Answer<Json<Value>> {
+async fn preview(
+    State(house): State<Arc<House>>,
+    Caller { ctx }: Caller,
+    body: Body<Ask>,
+) -> Answer<Json<Value>> {
     Ok(Json(drafted(&act::preview(&house, &ctx, &body.value).await?)))
 }
 
@@ -170,17 +209,24 @@ async fn list(
     let cursor = paging.cursor.as_deref().and_then(|text| B64.decode(text).ok());
     let cursor = cursor.and_then(|bytes| String::from_utf8(bytes).ok());
     let asker = ctx.clone();
-    let found =
-        house.store.read(move |reader| read::measures(reader, &asker, &[], cursor.as_deref(), limit)).await?;
+    let found = house
+        .store
+        .read(move |reader| read::measures(reader, &asker, &[], cursor.as_deref(), limit))
+        .await?;
     let full = found.len() == usize::try_from(limit).unwrap_or(usize::MAX);
     let cursor = found.last().filter(|_| full).map(|last| B64.encode(&last.measure));
-    let items = found.iter().filter(|measure| read::visible(&house, &ctx, measure)).map(short).collect();
+    let items =
+        found.iter().filter(|measure| read::visible(&house, &ctx, measure)).map(short).collect();
     Ok(Json(Page { items, cursor }))
 }
 
 /// Everything about one measure.
 #[utoipa::path(get, path = "/measures/{id}", params(("id" = String, Path)), responses((status = 200, description = "State, request, plan, steps, votes, effects")), tag = "response")]
-async fn one(State(house): State<Arc<House>>, Caller { ctx }: Caller, Path(id): Path<String>) -> Answer<Json<Value>> {
+async fn one(
+    State(house): State<Arc<House>>,
+    Caller { ctx }: Caller,
+    Path(id): Path<String>,
+) -> Answer<Json<Value>> {
     let measure = act::find(&house, &ctx, &id).await?;
     Ok(Json(whole(&house, &ctx, &measure).await?))
 }
@@ -191,7 +237,12 @@ async fn whole(house: &Arc<House>, ctx: &Ctx, measure: &Measure) -> Result<Value
         .store
         .read(move |reader| {
             let effects = read::effects(reader, &id)?;
-            Ok((read::questions(reader, &id)?, read::votes(reader, &id)?, effects, read::editions(reader, &id)?))
+            Ok((
+                read::questions(reader, &id)?,
+                read::votes(reader, &id)?,
+                effects,
+                read::editions(reader, &id)?,
+            ))
         })
         .await?;
     let mut plan = measure.plan.clone();
@@ -270,9 +321,17 @@ async fn vote(
 
 /// Start an approved measure.
 #[utoipa::path(post, path = "/measures/{id}/execute", params(("id" = String, Path)), responses((status = 202, description = "Begun")), tag = "response")]
-async fn execute(State(house): State<Arc<House>>, Caller { ctx }: Caller, Path(id): Path<String>) -> Answer {
+async fn execute(
+    State(house): State<Arc<House>>,
+    Caller { ctx }: Caller,
+    Path(id): Path<String>,
+) -> Answer {
     let position = act::execute(&house, &ctx, &id).await?;
-    Ok((StatusCode::ACCEPTED, Json(json!({ "id": id, "state": "executing", "position": position }))).into_response())
+    Ok((
+        StatusCode::ACCEPTED,
+        Json(json!({ "id": id, "state": "executing", "position": position })),
+    )
+        .into_response())
 }
 
 /// Take a measure back.
@@ -284,7 +343,11 @@ async fn rollback(
     body: Body<Reason>,
 ) -> Answer {
     let position = act::rollback(&house, &ctx, &id, &body.value.reason).await?;
-    Ok((StatusCode::ACCEPTED, Json(json!({ "id": id, "state": "rolling_back", "position": position }))).into_response())
+    Ok((
+        StatusCode::ACCEPTED,
+        Json(json!({ "id": id, "state": "rolling_back", "position": position })),
+    )
+        .into_response())
 }
 
 /// The report after a measure.
@@ -313,7 +376,10 @@ async fn authorisation(
 
 /// The public key of the commission's seal.
 #[utoipa::path(get, path = "/commission/key", responses((status = 200, description = "`key`: Ed25519, base64")), tag = "response")]
-async fn commission_key(State(house): State<Arc<House>>, Caller { .. }: Caller) -> Answer<Json<Value>> {
+async fn commission_key(
+    State(house): State<Arc<House>>,
+    Caller { .. }: Caller,
+) -> Answer<Json<Value>> {
     let seed = seal::load_key(&house.dir).map_err(|problem| Failure::Broken(Box::new(problem)))?;
     Ok(Json(json!({ "key": dsse::public_key_text(&seed) })))
 }

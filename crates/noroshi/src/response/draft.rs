@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use noroshi_charter::approval::{
-    Action, Consultation, Consulted, Effect, Kind, Limits, Location, Party, PlaybookRef, Request, Route, Window,
+    Action, Consultation, Consulted, Effect, Kind, Limits, Location, Party, PlaybookRef, Request,
+    Route, Window,
 };
 use noroshi_charter::finding::{Digest, Finding};
 use noroshi_charter::guard::Target;
@@ -122,7 +123,13 @@ fn form(code: &'static str, place: impl Into<String>, message: &str) -> Finding 
 }
 
 /// Works out a draft. `consents` are those in force now.
-pub fn draft(house: &Arc<House>, ctx: &Ctx, measure: &str, ask: &Ask, consents: &[Consent]) -> Draft {
+pub fn draft(
+    house: &Arc<House>,
+    ctx: &Ctx,
+    measure: &str,
+    ask: &Ask,
+    consents: &[Consent],
+) -> Draft {
     let mut findings = Vec::new();
     let (guard, targets) = judge(house, ask);
     for (at, judged) in guard.iter().enumerate().filter(|(_, judged)| judged.verdict == "refuse") {
@@ -130,12 +137,14 @@ pub fn draft(house: &Arc<House>, ctx: &Ctx, measure: &str, ask: &Ask, consents: 
         findings.push(form("NRS-RESP-0010", format!("/targets/{at}"), &message));
     }
     let (plan, actions) = plan(house, measure, ask, &targets, consents, &mut findings);
-    let playbook = (!plan.effects.is_empty()).then(|| playbook(house, measure, &plan, ask, ctx.now)).flatten();
+    let playbook =
+        (!plan.effects.is_empty()).then(|| playbook(house, measure, &plan, ask, ctx.now)).flatten();
     let mut request = request(ctx, measure, ask, &mut findings);
     request.targets = targets.values().map(ToString::to_string).collect();
     request.actions = actions;
     if request.kind == Kind::Defensive {
-        let aimed: BTreeSet<&String> = request.actions.iter().map(|action| &action.target).collect();
+        let aimed: BTreeSet<&String> =
+            request.actions.iter().map(|action| &action.target).collect();
         if request.targets.iter().any(|target| !aimed.contains(target)) {
             findings.push(form("NRS-RESP-0011", "/targets", "a target has no action"));
         }
@@ -149,7 +158,9 @@ pub fn draft(house: &Arc<House>, ctx: &Ctx, measure: &str, ask: &Ask, consents: 
 fn judge(house: &House, ask: &Ask) -> (Vec<Guarded>, BTreeMap<String, Target>) {
     let judged = judge_all(house, ask.targets.iter().map(String::as_str));
     let guard = &house.config.response.guard;
-    let passed = judged.iter().filter_map(|one| Some((one.target.clone(), guard.check(&one.canonical).ok()?)));
+    let passed = judged
+        .iter()
+        .filter_map(|one| Some((one.target.clone(), guard.check(&one.canonical).ok()?)));
     let targets = passed.collect();
     (judged, targets)
 }
@@ -158,7 +169,9 @@ fn judge(house: &House, ask: &Ask) -> (Vec<Guarded>, BTreeMap<String, Target>) {
 pub fn judge_all<'a>(house: &House, texts: impl Iterator<Item = &'a str>) -> Vec<Guarded> {
     let judge = |text: &str| {
         let judged = house.config.response.guard.check(&refang(text));
-        let (canonical, reach) = judged.as_ref().map_or_else(|_| Default::default(), |one| (one.to_string(), reach(one)));
+        let (canonical, reach) = judged
+            .as_ref()
+            .map_or_else(|_| Default::default(), |one| (one.to_string(), reach(one)));
         let verdict = if judged.is_ok() { "pass" } else { "refuse" }.to_owned();
         let reasons = judged.err().unwrap_or_default().iter().map(ToString::to_string).collect();
         Guarded { target: text.to_owned(), canonical, verdict, reasons, reach }
@@ -175,7 +188,9 @@ fn reach(target: &Target) -> String {
     match target {
         Target::Network(net) => {
             let bits = net.max_prefix_len().saturating_sub(net.prefix_len());
-            1u128.checked_shl(u32::from(bits)).map_or_else(|| format!("2^{bits}"), |count| count.to_string())
+            1u128
+                .checked_shl(u32::from(bits))
+                .map_or_else(|| format!("2^{bits}"), |count| count.to_string())
         }
         Target::Domain(_) => "+ *.".to_owned(),
     }
@@ -186,7 +201,11 @@ fn request(ctx: &Ctx, measure: &str, ask: &Ask, findings: &mut Vec<Finding>) -> 
         "defensive" => Kind::Defensive,
         "legal-order" => Kind::LegalOrder,
         _ => {
-            findings.push(form("NRS-RESP-0012", "/kind", "is neither `defensive` nor `legal-order`"));
+            findings.push(form(
+                "NRS-RESP-0012",
+                "/kind",
+                "is neither `defensive` nor `legal-order`",
+            ));
             Kind::LegalOrder
         }
     };
@@ -195,7 +214,11 @@ fn request(ctx: &Ctx, measure: &str, ask: &Ask, findings: &mut Vec<Finding>) -> 
         "not_jp" => Location::NotJp,
         "unknown" => Location::Unknown,
         _ => {
-            findings.push(form("NRS-RESP-0012", "/location", "is none of `jp`, `not_jp`, `unknown`"));
+            findings.push(form(
+                "NRS-RESP-0012",
+                "/location",
+                "is none of `jp`, `not_jp`, `unknown`",
+            ));
             Location::Unknown
         }
     };
@@ -208,7 +231,10 @@ fn request(ctx: &Ctx, measure: &str, ask: &Ask, findings: &mut Vec<Finding>) -> 
         let read = read.unwrap_or(Timestamp::UNIX_EPOCH);
         Timestamp::from_millisecond(read.as_millisecond()).unwrap_or(read)
     };
-    let window = Window { not_before: time("/not_before", &ask.not_before), not_after: time("/not_after", &ask.not_after) };
+    let window = Window {
+        not_before: time("/not_before", &ask.not_before),
+        not_after: time("/not_after", &ask.not_after),
+    };
     let heard: Vec<_> = ask
         .consultations
         .iter()
@@ -218,8 +244,16 @@ fn request(ctx: &Ctx, measure: &str, ask: &Ask, findings: &mut Vec<Finding>) -> 
     let mut consultations = Vec::new();
     for (at, heard, moment) in heard {
         match Consulted::parse(&heard.who) {
-            Some(who) => consultations.push(Consultation { who, at: moment, reference: heard.reference.clone() }),
-            None => findings.push(form("NRS-RESP-0012", format!("/consultations/{at}/who"), "is nobody to consult")),
+            Some(who) => consultations.push(Consultation {
+                who,
+                at: moment,
+                reference: heard.reference.clone(),
+            }),
+            None => findings.push(form(
+                "NRS-RESP-0012",
+                format!("/consultations/{at}/who"),
+                "is nobody to consult",
+            )),
         }
     }
     let route = if ctx.hat == Hat::SdfRequester { Route::Sdf } else { Route::Police };
@@ -261,7 +295,11 @@ fn plan(
         let target = targets.get(asked.target.trim());
         let effect = Effect::parse(&asked.action);
         let (Some(target), Some(effect)) = (target, effect) else {
-            findings.push(form("NRS-RESP-0014", &place, "names no target of the request or no action that exists"));
+            findings.push(form(
+                "NRS-RESP-0014",
+                &place,
+                "names no target of the request or no action that exists",
+            ));
             continue;
         };
         if matches!(target, Target::Network(_)) != (effect == Effect::DenyAddress) {
@@ -273,11 +311,14 @@ fn plan(
             let known = house.config.actuators.iter().find(|known| known.name == *actuator);
             let consent = known.and_then(|known| {
                 consents.iter().find(|consent| {
-                    consent.org == known.org && consent.actuator == *actuator && consent.actions.contains(&effect)
+                    consent.org == known.org
+                        && consent.actuator == *actuator
+                        && consent.actions.contains(&effect)
                 })
             });
             let (Some(known), Some(consent)) = (known, consent) else {
-                let message = format!("no consent in force covers `{}` at `{actuator}`", effect.id());
+                let message =
+                    format!("no consent in force covers `{}` at `{actuator}`", effect.id());
                 findings.push(form("NRS-RESP-0015", &place, &message));
                 continue;
             };
@@ -285,7 +326,12 @@ fn plan(
             wanted.push((actuator.clone(), known.org.clone(), effect, target.clone()));
         }
         let actuators = asked.actuators.iter().cloned().collect();
-        actions.insert(Action { target: target.to_string(), action: effect, actuators, consents: relied });
+        actions.insert(Action {
+            target: target.to_string(),
+            action: effect,
+            actuators,
+            consents: relied,
+        });
     }
     wanted.sort();
     wanted.dedup();
@@ -325,7 +371,13 @@ fn assemble(measure: &str, seconds: u64, wanted: &[(String, String, Effect, Targ
 }
 
 /// The command of an effect: follows from the plan alone, so that its digest can be bound before anything is sent.
-pub fn command_of(measure: &str, effect: &str, actuator: &str, target: &Target, seconds: u64) -> Command {
+pub fn command_of(
+    measure: &str,
+    effect: &str,
+    actuator: &str,
+    target: &Target,
+    seconds: u64,
+) -> Command {
     let (name, millis) = (command_name(measure, effect), seconds.saturating_mul(1000));
     match target {
         Target::Network(net) => Command::deny_net(*net, millis, actuator, &name),
@@ -346,16 +398,28 @@ fn playbook(house: &House, measure: &str, plan: &Plan, ask: &Ask, now: Timestamp
     let mut branches: BTreeMap<&str, Vec<NewAction>> = BTreeMap::new();
     for planned in &plan.effects {
         let target = house.config.response.guard.check(&planned.target).ok()?;
-        let command = command_of(measure, &planned.effect, &planned.actuator, &target, ask.effect_seconds_max);
+        let command = command_of(
+            measure,
+            &planned.effect,
+            &planned.actuator,
+            &target,
+            ask.effect_seconds_max,
+        );
         let name = format!("{} {} at {}", planned.action.id(), planned.target, planned.actuator);
-        branches.entry(&planned.actuator).or_default().push(NewAction { step: planned.step.clone(), name, command });
+        branches.entry(&planned.actuator).or_default().push(NewAction {
+            step: planned.step.clone(),
+            name,
+            command,
+        });
     }
     let url = |name: &str| {
         let found = house.config.actuators.iter().find(|known| known.name == name);
         found.map_or_else(String::new, |known| known.url.clone())
     };
-    let branches: Vec<_> =
-        branches.into_iter().map(|(name, actions)| ((name.to_owned(), url(name)), actions)).collect();
+    let branches: Vec<_> = branches
+        .into_iter()
+        .map(|(name, actions)| ((name.to_owned(), url(name)), actions))
+        .collect();
     let mut number = 0u32;
     let ids = || {
         number += 1;
@@ -369,5 +433,9 @@ fn reference(playbook: &Value) -> Option<PlaybookRef> {
     // What cannot be executed is not put to the vote.
     Playbook::executable(playbook).ok()?;
     let text = |name: &str| playbook.get(name).and_then(Value::as_str).map(str::to_owned);
-    Some(PlaybookRef { id: text("id")?, modified: text("modified")?, digest: Digest::of_canonical(playbook)? })
+    Some(PlaybookRef {
+        id: text("id")?,
+        modified: text("modified")?,
+        digest: Digest::of_canonical(playbook)?,
+    })
 }

@@ -116,5 +116,10 @@ pub async fn run(verb: Verb, format: Format) -> Ended {
 
 /// Reads a canonical target again without judging it anew: what is in force was judged when it began.
 fn guard_free() -> Guard {
-    Guard { max_prefix_v4: 1, max_prefix_v6: 1, protected_domains: std::collections::BTreeSet::new(), ..guard() }
+    Guard {
+        max_prefix_v4: 1,
+        max_prefix_v6: 1,
+        protected_domains: std::collections::BTreeSet::new(),
+        ..guard()
+    }
 }

@@ -92,7 +92,9 @@ async fn decide(house: Arc<House>, task: Task) -> Handled {
     let id = task.subject.clone();
     let (found, roster, votes) = house
         .store
-        .read(move |reader| Ok((read::measure(reader, &id)?, read::roster(reader)?, read::votes(reader, &id)?)))
+        .read(move |reader| {
+            Ok((read::measure(reader, &id)?, read::roster(reader)?, read::votes(reader, &id)?))
+        })
         .await?;
     let found = found.ok_or_else(|| damaged("a measure is gone"))?;
     if found.state != "deciding" {
@@ -130,7 +132,8 @@ async fn decide(house: Arc<House>, task: Task) -> Handled {
         ],
     );
     let payload = json!({ "authorisation": envelope, "decision": decision });
-    let mut change = Change::new("response.decide", &found.measure, fact).payload(payload).write(write);
+    let mut change =
+        Change::new("response.decide", &found.measure, fact).payload(payload).write(write);
     for planned in found.plan.effects.iter().filter(|_| approved) {
         change = change.write(plan_effect(&found.measure, planned));
     }
@@ -167,7 +170,8 @@ struct About {
 /// Everything a job about one effect needs, from one snapshot.
 async fn about(house: &Arc<House>, task: &Task) -> Result<About, StoreFailure> {
     let ctx = ctx_of(house, &task.payload).ok_or_else(|| damaged("a job's actor"))?;
-    let (measure, effect) = task.subject.split_once('/').ok_or_else(|| damaged("a job's subject"))?;
+    let (measure, effect) =
+        task.subject.split_once('/').ok_or_else(|| damaged("a job's subject"))?;
     let (id, name, now) = (measure.to_owned(), effect.to_owned(), ctx.now);
     let (found, effects, consents, votes) = house
         .store
@@ -180,7 +184,9 @@ async fn about(house: &Arc<House>, task: &Task) -> Result<About, StoreFailure> {
     let measure = found.ok_or_else(|| damaged("a measure is gone"))?;
     let planned = measure.plan.effects.iter().find(|planned| planned.effect == name).cloned();
     let effect = effects.into_iter().find(|effect| effect.effect == name);
-    let (Some(planned), Some(effect)) = (planned, effect) else { return Err(damaged("an effect is gone")) };
+    let (Some(planned), Some(effect)) = (planned, effect) else {
+        return Err(damaged("an effect is gone"));
+    };
     Ok(About { ctx, measure, planned, effect, consents, votes })
 }
 
@@ -211,7 +217,8 @@ async fn next_step(house: Arc<House>, task: Task) -> Handled {
                     Cell::from(note),
                 ],
             );
-            let change = Change::office("response.step.refused", subject(&measure, &planned)).write(write);
+            let change =
+                Change::office("response.step.refused", subject(&measure, &planned)).write(write);
             let change = follow(change, &ctx, &measure, &planned);
             done(ctx, settled(change, &measure.measure))
         }
@@ -222,9 +229,12 @@ async fn next_step(house: Arc<House>, task: Task) -> Handled {
 fn follow(change: Change, ctx: &Ctx, measure: &Measure, planned: &Planned) -> Change {
     let playbook = playbook(measure);
     let next = playbook.as_ref().and_then(|playbook| playbook.after(&planned.step));
-    let next = next.and_then(|action| measure.plan.effects.iter().find(|other| other.step == action.step));
+    let next =
+        next.and_then(|action| measure.plan.effects.iter().find(|other| other.step == action.step));
     match next {
-        Some(next) => change.job(job("response.step", &subject(measure, next), ctx, ctx.now, json!({}))),
+        Some(next) => {
+            change.job(job("response.step", &subject(measure, next), ctx, ctx.now, json!({})))
+        }
         None => change,
     }
 }
@@ -235,19 +245,29 @@ async fn apply(house: Arc<House>, task: Task) -> Handled {
     if effect.state != "begun" {
         return later("the effect is not waiting to be applied");
     }
-    let Some(carried) = carried(&house, &measure).await else { return later("the decision cannot be proved yet") };
+    let Some(carried) = carried(&house, &measure).await else {
+        return later("the decision cannot be proved yet");
+    };
     let command = playbook(&measure).and_then(|playbook| playbook.action(&planned.step).cloned());
-    let Some(command) = command.map(|action| action.command).filter(|one| one.digest() == planned.command.0) else {
-        return done(ctx.clone(), failed(&ctx, &measure, &planned, "the playbook's command is not the approved one"));
+    let Some(command) =
+        command.map(|action| action.command).filter(|one| one.digest() == planned.command.0)
+    else {
+        return done(
+            ctx.clone(),
+            failed(&ctx, &measure, &planned, "the playbook's command is not the approved one"),
+        );
     };
     match send(&house, &planned.actuator, &command, Some(&carried)).await {
         Ok(Response { status: 200, results: Some(results), .. }) => {
             let change = applied(&ctx, &measure, &planned, &results);
             done(ctx, change)
         }
-        Ok(Response { status: status @ (102 | 503), status_text, .. }) => {
-            try_again(ctx, &measure, &planned, format!("{status} {}", status_text.unwrap_or_default()))
-        }
+        Ok(Response { status: status @ (102 | 503), status_text, .. }) => try_again(
+            ctx,
+            &measure,
+            &planned,
+            format!("{status} {}", status_text.unwrap_or_default()),
+        ),
         Ok(response) => {
             let why = format!("{} {}", response.status, response.status_text.unwrap_or_default());
             done(ctx.clone(), failed(&ctx, &measure, &planned, &why))
@@ -301,8 +321,15 @@ fn applied(ctx: &Ctx, measure: &Measure, planned: &Planned, results: &Value) -> 
             Cell::from(&text),
         ],
     );
-    let expire = job("response.expire", &subject(measure, planned), ctx, ends, json!({ "cause": "expired" }));
-    let change = Change::new("response.applied", &measure.measure, fact).payload(json!({ "readback": text }));
+    let expire = job(
+        "response.expire",
+        &subject(measure, planned),
+        ctx,
+        ends,
+        json!({ "cause": "expired" }),
+    );
+    let change = Change::new("response.applied", &measure.measure, fact)
+        .payload(json!({ "readback": text }));
     settled(follow(change.write(write).job(expire), ctx, measure, planned), &measure.measure)
 }
 
@@ -316,9 +343,16 @@ fn failed(ctx: &Ctx, measure: &Measure, planned: &Planned, why: &str) -> Change 
     let write = Write::one(
         "UPDATE response_effect SET state = 'failed', ended_at = $3, note = $4 \
          WHERE measure = $1 AND effect = $2 AND state = 'begun'",
-        vec![Cell::from(&measure.measure), Cell::from(&planned.effect), Cell::from(ctx.now), Cell::from(why)],
+        vec![
+            Cell::from(&measure.measure),
+            Cell::from(&planned.effect),
+            Cell::from(ctx.now),
+            Cell::from(why),
+        ],
     );
-    let change = Change::new("response.failed", &measure.measure, fact).payload(json!({ "why": why })).write(write);
+    let change = Change::new("response.failed", &measure.measure, fact)
+        .payload(json!({ "why": why }))
+        .write(write);
     settled(follow(change, ctx, measure, planned), &measure.measure)
 }
 
@@ -328,7 +362,8 @@ async fn remove(house: Arc<House>, task: Task) -> Handled {
     if !matches!(effect.state.as_str(), "begun" | "active") {
         return later("the effect has ended already");
     }
-    let rolled_back = task.payload.pointer("/more/cause").is_some_and(|cause| cause == "rolled_back");
+    let rolled_back =
+        task.payload.pointer("/more/cause").is_some_and(|cause| cause == "rolled_back");
     let (cause, state, verb) = if rolled_back {
         (EndCause::RolledBack, "rolled_back", "rollback")
     } else {
@@ -338,13 +373,21 @@ async fn remove(house: Arc<House>, task: Task) -> Handled {
     let command = Command::delete(&name, &planned.actuator, &format!("{name}/{verb}"));
     let said = match send(&house, &planned.actuator, &command, None).await {
         Ok(Response { status: 200, results: Some(results), .. }) => results,
-        Ok(Response { status: 404, .. }) => json!({ "x-noroshi": { "readback": { "present": false } } }),
-        Ok(response) => return later(response.status_text.unwrap_or_else(|| response.status.to_string())),
+        Ok(Response { status: 404, .. }) => {
+            json!({ "x-noroshi": { "readback": { "present": false } } })
+        }
+        Ok(response) => {
+            return later(response.status_text.unwrap_or_else(|| response.status.to_string()));
+        }
         Err(why) => return later(why),
     };
     let (readback, text) = read_back(&said);
-    let fact =
-        Fact::MeasureEnded { measure: measure.measure.clone(), effect: planned.effect.clone(), cause, readback };
+    let fact = Fact::MeasureEnded {
+        measure: measure.measure.clone(),
+        effect: planned.effect.clone(),
+        cause,
+        readback,
+    };
     let write = Write::one(
         "UPDATE response_effect SET state = $3, ended_at = $4, readback = $5 \
          WHERE measure = $1 AND effect = $2 AND state IN ('begun', 'active')",
@@ -361,7 +404,8 @@ async fn remove(house: Arc<House>, task: Task) -> Handled {
          AND kind IN ('response.apply', 'response.expire', 'response.remove')",
         vec![Cell::from(&name), Cell::Int(task.job)],
     );
-    let change = Change::new("response.ended", &measure.measure, fact).payload(json!({ "readback": text }));
+    let change =
+        Change::new("response.ended", &measure.measure, fact).payload(json!({ "readback": text }));
     done(ctx, settled(change.write(write).write(others), &measure.measure))
 }
 
@@ -376,15 +420,20 @@ async fn send(
 ) -> Result<Response, String> {
     let known = house.config.actuators.iter().find(|known| known.name == actuator);
     let known = known.ok_or_else(|| format!("the actuator `{actuator}` is not configured"))?;
-    let token = std::fs::read_to_string(&known.token_file).map_err(|problem| format!("its secret: {problem}"))?;
+    let token = std::fs::read_to_string(&known.token_file)
+        .map_err(|problem| format!("its secret: {problem}"))?;
     let id = command.command_id.clone().unwrap_or_default();
     let mut headers = json!({
         "request_id": id, "created": house.clock.now().as_millisecond(), "from": "office", "to": [actuator],
     });
     if let (Some(members), Some(carried)) = (headers.as_object_mut(), carried) {
-        members.insert(super::gateway::CARRIED.to_owned(), serde_json::to_value(carried).unwrap_or_default());
+        members.insert(
+            super::gateway::CARRIED.to_owned(),
+            serde_json::to_value(carried).unwrap_or_default(),
+        );
     }
-    let body = json!({ "headers": headers, "body": { "openc2": { "request": command } } }).to_string();
+    let body =
+        json!({ "headers": headers, "body": { "openc2": { "request": command } } }).to_string();
     let url = known.url.clone();
     let asked = tokio::task::spawn_blocking(move || post(&url, token.trim(), &id, body));
     asked.await.map_err(|problem| problem.to_string())?
@@ -412,6 +461,7 @@ fn post(url: &str, token: &str, id: &str, body: String) -> Result<Response, Stri
         .read_to_string()
         .map_err(|problem| problem.to_string())?;
     let message = openc2::parse_json(text.as_bytes()).map_err(|problem| problem.to_string())?;
-    let response = message.pointer("/body/openc2/response").ok_or("the answer is no OpenC2 response")?;
+    let response =
+        message.pointer("/body/openc2/response").ok_or("the answer is no OpenC2 response")?;
     Response::decode(response.to_string().as_bytes()).map_err(|problem| problem.to_string())
 }

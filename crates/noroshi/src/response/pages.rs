@@ -95,12 +95,27 @@ struct Asked {
     target: Option<String>,
 }
 
-async fn list(State(house): State<Arc<House>>, visitor: Visitor, Query(query): Query<Asked>) -> Answer {
-    list_page(&house, &visitor, &[], query.after, ("nav-measures", "response-lead", "response-empty-note")).await
+async fn list(
+    State(house): State<Arc<House>>,
+    visitor: Visitor,
+    Query(query): Query<Asked>,
+) -> Answer {
+    list_page(
+        &house,
+        &visitor,
+        &[],
+        query.after,
+        ("nav-measures", "response-lead", "response-empty-note"),
+    )
+    .await
 }
 
 /// What waits for the commission, the nearest deadline first.
-async fn inbox(State(house): State<Arc<House>>, visitor: Visitor, Query(query): Query<Asked>) -> Answer {
+async fn inbox(
+    State(house): State<Arc<House>>,
+    visitor: Visitor,
+    Query(query): Query<Asked>,
+) -> Answer {
     let words = ("response-inbox", "response-inbox-lead", "response-inbox-empty");
     list_page(&house, &visitor, &["requested", "questioned", "deciding"], query.after, words).await
 }
@@ -122,7 +137,10 @@ async fn list_page(
     let (mut found, orgs) = house
         .store
         .read(move |reader| {
-            Ok((read::measures(reader, &asker, states, after.as_deref(), ROWS)?, people::orgs(reader)?))
+            Ok((
+                read::measures(reader, &asker, states, after.as_deref(), ROWS)?,
+                people::orgs(reader)?,
+            ))
         })
         .await?;
     let full = found.len() == usize::try_from(ROWS).unwrap_or(usize::MAX);
@@ -145,7 +163,10 @@ async fn list_page(
         links.push(Link { href: "/response/inbox".to_owned(), label: words.t("response-inbox") });
     }
     if may(Action::ResponseConsent).is_ok() {
-        links.push(Link { href: "/response/consents".to_owned(), label: words.t("response-consents") });
+        links.push(Link {
+            href: "/response/consents".to_owned(),
+            label: words.t("response-consents"),
+        });
     }
     let path = if states.is_empty() { "/response" } else { "/response/inbox" };
     let next = last.map_or_else(String::new, |last| format!("{path}?after={}", percent(&last)));
@@ -231,7 +252,12 @@ async fn one(State(house): State<Arc<House>>, visitor: Visitor, Path(id): Path<S
     html(&measure_page(&house, &visitor, &id, FormState::new()).await?)
 }
 
-async fn measure_page(house: &Arc<House>, visitor: &Visitor, id: &str, form: FormState) -> Answer<MeasurePage> {
+async fn measure_page(
+    house: &Arc<House>,
+    visitor: &Visitor,
+    id: &str,
+    form: FormState,
+) -> Answer<MeasurePage> {
     let m = act::find(house, &visitor.ctx, id).await?;
     let words = visitor.words();
     let wanted = id.to_owned();
@@ -256,7 +282,10 @@ async fn measure_page(house: &Arc<House>, visitor: &Visitor, id: &str, form: For
     let approvals = current.iter().filter(|vote| vote.choice == "approve").count();
     let tally = words.tv(
         "response-tally",
-        &[("approvals", approvals.to_string().into()), ("refusals", (current.len() - approvals).to_string().into())],
+        &[
+            ("approvals", approvals.to_string().into()),
+            ("refusals", (current.len() - approvals).to_string().into()),
+        ],
     );
     let seat = |vote: &&NamedVote| SeatLine {
         tone: if vote.choice == "approve" { "ok" } else { "bad" },
@@ -320,7 +349,11 @@ fn plain(words: Words, m: &Measure) -> String {
 }
 
 /// The guard as it stands now, with its reasons in the reader's language.
-fn judged<'a>(house: &House, words: Words, targets: impl Iterator<Item = &'a String>) -> Vec<Guarded> {
+fn judged<'a>(
+    house: &House,
+    words: Words,
+    targets: impl Iterator<Item = &'a String>,
+) -> Vec<Guarded> {
     let judged = draft::judge_all(house, targets.map(String::as_str));
     judged.into_iter().map(|one| translated(words, one)).collect()
 }
@@ -358,7 +391,13 @@ fn events(
     questions: &[Question],
     votes: &[NamedVote],
 ) -> Vec<Event> {
-    let event = |at, tone, title: String, text: &str| Event { at, tone, title, text: text.to_owned(), notes: Vec::new() };
+    let event = |at, tone, title: String, text: &str| Event {
+        at,
+        tone,
+        title,
+        text: text.to_owned(),
+        notes: Vec::new(),
+    };
     let mut events = Vec::new();
     for (number, digest, at) in editions {
         let title = edition_word(words, *number);
@@ -373,7 +412,8 @@ fn events(
     }
     for vote in votes {
         let tone = if vote.choice == "approve" { Tone::Ok } else { Tone::Bad };
-        let title = format!("{} – {}", vote.name, words.t(format!("response-choice-{}", vote.choice)));
+        let title =
+            format!("{} – {}", vote.name, words.t(format!("response-choice-{}", vote.choice)));
         let mut notes = vote.conditions.clone();
         if vote.request != m.request {
             notes.push(words.t("response-vote-void"));
@@ -409,14 +449,19 @@ fn told(page_shell: &mut Shell, refusal: &Refusal) {
     page_shell.flash = Some(Flash { tone: Tone::Bad, text, code: refusal.code.to_owned() });
 }
 
-async fn verb(State(house): State<Arc<House>>, Path((id, verb)): Path<(String, String)>, posted: Posted) -> Answer {
+async fn verb(
+    State(house): State<Arc<House>>,
+    Path((id, verb)): Path<(String, String)>,
+    posted: Posted,
+) -> Answer {
     let Posted { visitor, values } = posted;
     let ctx = &visitor.ctx;
     let done = match verb.as_str() {
         "question" => act::question(&house, ctx, &id, values.get("question")).await.map(drop),
         "answer" => act::answer(&house, ctx, &id, values.get("answer")).await.map(drop),
         "vote" => {
-            let conditions = values.get("conditions").lines().map(str::trim).filter(|line| !line.is_empty());
+            let conditions =
+                values.get("conditions").lines().map(str::trim).filter(|line| !line.is_empty());
             let vote = NewVote {
                 choice: values.get("choice").to_owned(),
                 reasons: values.get("reasons").to_owned(),
@@ -443,8 +488,11 @@ async fn verb(State(house): State<Arc<House>>, Path((id, verb)): Path<(String, S
 
 /// What was typed, with every value of a field that has several.
 fn kept(values: &Values) -> FormState {
-    let names: Vec<String> = values.flat().into_keys().filter(|name| name != "csrf" && name != "verb").collect();
-    let pairs = names.iter().flat_map(|name| values.all(name).into_iter().map(move |value| (name.clone(), value)));
+    let names: Vec<String> =
+        values.flat().into_keys().filter(|name| name != "csrf" && name != "verb").collect();
+    let pairs = names
+        .iter()
+        .flat_map(|name| values.all(name).into_iter().map(move |value| (name.clone(), value)));
     FormState::posted(pairs).labelled("response-field")
 }
 
@@ -483,7 +531,9 @@ async fn new_page(house: &Arc<House>, visitor: &Visitor, form: FormState) -> Ans
         let key = format!("{prefix}-{}", value.replace('_', "-"));
         Choice::with_help(value, words.t(&key), words.t(format!("{key}-help")))
     };
-    let place = |value: &str| Choice::new(value, words.t(format!("response-location-{}", value.replace('_', "-"))));
+    let place = |value: &str| {
+        Choice::new(value, words.t(format!("response-location-{}", value.replace('_', "-"))))
+    };
     Ok(NewPage {
         shell: shell(house, visitor, "response-new"),
         form,
@@ -497,7 +547,11 @@ async fn new_page(house: &Arc<House>, visitor: &Visitor, form: FormState) -> Ans
     })
 }
 
-async fn new(State(house): State<Arc<House>>, visitor: Visitor, Query(query): Query<Asked>) -> Answer {
+async fn new(
+    State(house): State<Arc<House>>,
+    visitor: Visitor,
+    Query(query): Query<Asked>,
+) -> Answer {
     let mut form = FormState::new();
     form.set("kind", "defensive");
     form.set("case", query.case.unwrap_or_default());
@@ -511,12 +565,17 @@ async fn new(State(house): State<Arc<House>>, visitor: Visitor, Query(query): Qu
 /// The request as typed. Each target gets the action of its kind at every chosen actuator.
 fn read_ask(house: &House, form: &mut FormState) -> Ask {
     let mut text = |name: &str| form.text(name, act::TEXT_CHARS_MAX).unwrap_or_default();
-    let (kind, case, purpose, legal_basis) = (text("kind"), text("case"), text("purpose"), text("legal_basis"));
+    let (kind, case, purpose, legal_basis) =
+        (text("kind"), text("case"), text("purpose"), text("legal_basis"));
     let (necessity, proportionality) = (text("necessity"), text("proportionality"));
     let (scope, side_effects, targets, location) =
         (text("scope"), text("side_effects"), text("targets"), text("location"));
-    let targets: Vec<String> =
-        targets.split(['\n', ',', ' ']).map(str::trim).filter(|one| !one.is_empty()).map(str::to_owned).collect();
+    let targets: Vec<String> = targets
+        .split(['\n', ',', ' '])
+        .map(str::trim)
+        .filter(|one| !one.is_empty())
+        .map(str::to_owned)
+        .collect();
     let defensive = kind == "defensive";
     let actuators = if defensive { form.all("actuators") } else { Vec::new() };
     if defensive && actuators.is_empty() {
@@ -533,7 +592,8 @@ fn read_ask(house: &House, form: &mut FormState) -> Ask {
         .to_owned(),
         actuators: actuators.clone(),
     };
-    let actions = judged.iter().filter(|one| defensive && one.verdict == "pass").map(action).collect();
+    let actions =
+        judged.iter().filter(|one| defensive && one.verdict == "pass").map(action).collect();
     let mut moment = |name: &str, required: bool| {
         let read = form.moment(name);
         if read.is_none() && required {
@@ -541,7 +601,8 @@ fn read_ask(house: &House, form: &mut FormState) -> Ask {
         }
         read
     };
-    let (from, to, heard) = (moment("not_before", true), moment("not_after", true), moment("consulted", false));
+    let (from, to, heard) =
+        (moment("not_before", true), moment("not_after", true), moment("consulted", false));
     let minutes = form.number::<u64>("minutes").unwrap_or(0);
     let consultation = form.optional("consultation", act::TEXT_CHARS_MAX);
     let consultations = match (consultation, heard) {
@@ -577,7 +638,8 @@ async fn ask(State(house): State<Arc<House>>, posted: Posted) -> Answer {
     if ready && values.get("verb") == "ask" {
         match act::request(&house, &visitor.ctx, &asked, None).await {
             Ok((id, ..)) => return Ok(Redirect::to(&format!("/response/{id}")).into_response()),
-            Err(Failure::Refused(refusal)) if refusal.status == StatusCode::UNPROCESSABLE_ENTITY => {}
+            Err(Failure::Refused(refusal))
+                if refusal.status == StatusCode::UNPROCESSABLE_ENTITY => {}
             Err(failure) => return Err(failure),
         }
     }
@@ -587,7 +649,11 @@ async fn ask(State(house): State<Arc<House>>, posted: Posted) -> Answer {
     if ready {
         let refusals = draft.findings.iter().filter(|finding| finding.is_refusal());
         let told = refusals.map(|finding| {
-            say(words, finding.code, &[("message", finding.message.clone()), ("clause", finding.clause.to_owned())])
+            say(
+                words,
+                finding.code,
+                &[("message", finding.message.clone()), ("clause", finding.clause.to_owned())],
+            )
         });
         page.findings = told.collect();
         page.findings.sort();
@@ -621,13 +687,22 @@ struct ConsentsPage {
     actions: Vec<Choice>,
 }
 
-async fn consents_page(house: &Arc<House>, visitor: &Visitor, form: FormState) -> Answer<ConsentsPage> {
+async fn consents_page(
+    house: &Arc<House>,
+    visitor: &Visitor,
+    form: FormState,
+) -> Answer<ConsentsPage> {
     let ctx = &visitor.ctx;
-    house.authoriser.check(ctx, Action::ResponseConsent, On { owner: Some(&ctx.org), ..On::default() })?;
+    house.authoriser.check(
+        ctx,
+        Action::ResponseConsent,
+        On { owner: Some(&ctx.org), ..On::default() },
+    )?;
     let words = visitor.words();
     let org = ctx.org.clone();
     let found = house.store.read(move |reader| read::consents_of(reader, &org)).await?;
-    let action = |effect: Effect| words.t(format!("response-action-{}", effect.id().replace('.', "-")));
+    let action =
+        |effect: Effect| words.t(format!("response-action-{}", effect.id().replace('.', "-")));
     let row = |consent: Consent| {
         let holds = consent.holds(ctx.now);
         let (state, tone) = match (holds, consent.withdrawn_at) {
@@ -673,7 +748,9 @@ async fn consent(State(house): State<Arc<House>>, posted: Posted) -> Answer {
     if form.is_ok() {
         match act::consent(&house, &visitor.ctx, &new, None).await {
             Ok(_) => return Ok(Redirect::to("/response/consents").into_response()),
-            Err(Failure::Refused(refusal)) if refusal.status == StatusCode::UNPROCESSABLE_ENTITY => {
+            Err(Failure::Refused(refusal))
+                if refusal.status == StatusCode::UNPROCESSABLE_ENTITY =>
+            {
                 let mut page = consents_page(&house, &visitor, form).await?;
                 told(&mut page.shell, &refusal);
                 return Ok((refusal.status, html(&page)?).into_response());
@@ -685,7 +762,11 @@ async fn consent(State(house): State<Arc<House>>, posted: Posted) -> Answer {
     Ok((StatusCode::UNPROCESSABLE_ENTITY, html(&page)?).into_response())
 }
 
-async fn withdraw(State(house): State<Arc<House>>, Path(id): Path<String>, posted: Posted) -> Answer {
+async fn withdraw(
+    State(house): State<Arc<House>>,
+    Path(id): Path<String>,
+    posted: Posted,
+) -> Answer {
     act::withdraw(&house, &posted.visitor.ctx, &id).await?;
     Ok(Redirect::to("/response/consents").into_response())
 }

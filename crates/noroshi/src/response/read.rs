@@ -55,8 +55,7 @@ impl Consent {
     }
 }
 
-const CONSENT: &str =
-    "SELECT consent, org, actuator, actions, assets, created_at, expires_at, withdrawn_at FROM response_consent";
+const CONSENT: &str = "SELECT consent, org, actuator, actions, assets, created_at, expires_at, withdrawn_at FROM response_consent";
 
 fn consent_of(row: &Row<'_, '_>) -> Result<Consent, StoreFailure> {
     Ok(Consent {
@@ -72,8 +71,13 @@ fn consent_of(row: &Row<'_, '_>) -> Result<Consent, StoreFailure> {
 }
 
 /// Consents in force at `now`, of every operator.
-pub fn consents_in_force(reader: &Reader<'_>, now: Timestamp) -> Result<Vec<Consent>, StoreFailure> {
-    let sql = format!("{CONSENT} WHERE expires_at > $1 AND withdrawn_at IS NULL ORDER BY actuator, consent");
+pub fn consents_in_force(
+    reader: &Reader<'_>,
+    now: Timestamp,
+) -> Result<Vec<Consent>, StoreFailure> {
+    let sql = format!(
+        "{CONSENT} WHERE expires_at > $1 AND withdrawn_at IS NULL ORDER BY actuator, consent"
+    );
     reader.all(&sql, &[Cell::from(now)], consent_of)
 }
 
@@ -203,8 +207,12 @@ pub fn measures(
          ORDER BY m.measure DESC LIMIT $4"
     );
     let states = if states.is_empty() { String::new() } else { format!(" {} ", states.join(" ")) };
-    let params =
-        [Cell::from(cursor.unwrap_or("~")), Cell::from(states), Cell::from(own), Cell::Int(i64::from(limit))];
+    let params = [
+        Cell::from(cursor.unwrap_or("~")),
+        Cell::from(states),
+        Cell::from(own),
+        Cell::Int(i64::from(limit)),
+    ];
     reader.all(&sql, &params, measure_of)
 }
 
@@ -380,7 +388,10 @@ pub fn effects(reader: &Reader<'_>, measure: &str) -> Result<Vec<EffectRow>, Sto
 }
 
 /// The texts a measure has had: edition, digest, moment.
-pub fn editions(reader: &Reader<'_>, measure: &str) -> Result<Vec<(i64, String, Timestamp)>, StoreFailure> {
+pub fn editions(
+    reader: &Reader<'_>,
+    measure: &str,
+) -> Result<Vec<(i64, String, Timestamp)>, StoreFailure> {
     reader.all(
         "SELECT edition, request, created_at FROM response_edition WHERE measure = $1 ORDER BY edition",
         &[Cell::from(measure)],

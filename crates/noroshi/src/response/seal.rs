@@ -119,12 +119,21 @@ pub fn load_key(data: &Path) -> Result<[u8; 32], LogFailure> {
 }
 
 /// The signed authorisation of a decision, and the digest of its payload.
-pub fn authorise(request: &Request, plan: &Plan, decision: &Decision, seed: &[u8; 32]) -> (Envelope, Digest) {
-    let texts = [request.digest(), plan.digest(), request.targets_digest()].map(|digest| digest.to_string());
+pub fn authorise(
+    request: &Request,
+    plan: &Plan,
+    decision: &Decision,
+    seed: &[u8; 32],
+) -> (Envelope, Digest) {
+    let texts = [request.digest(), plan.digest(), request.targets_digest()]
+        .map(|digest| digest.to_string());
     let [request_digest, plan_digest, targets] = &texts;
     let playbook = request.playbook.as_ref().map(|playbook| playbook.digest.to_string());
-    let mut subjects =
-        vec![("request", request_digest.as_str()), ("plan", plan_digest.as_str()), ("targets", targets.as_str())];
+    let mut subjects = vec![
+        ("request", request_digest.as_str()),
+        ("plan", plan_digest.as_str()),
+        ("targets", targets.as_str()),
+    ];
     subjects.extend(playbook.as_deref().map(|digest| ("playbook", digest)));
     let approves = decision.choice == noroshi_charter::approval::Choice::Approve;
     let predicate = Predicate {
@@ -227,8 +236,8 @@ pub fn check<'a>(
     let forged = |problem: NotBelieved| NotAuthorised::Forged(problem.to_string());
     // The bytes that were verified are the bytes that are read.
     let payload = carried.authorisation.verify(IN_TOTO, &[trust.commission], 1).map_err(forged)?;
-    let statement: Statement<Predicate> =
-        serde_json::from_slice(&payload).map_err(|problem| NotAuthorised::Forged(problem.to_string()))?;
+    let statement: Statement<Predicate> = serde_json::from_slice(&payload)
+        .map_err(|problem| NotAuthorised::Forged(problem.to_string()))?;
     let predicate = &statement.predicate;
     if statement.predicate_type != PREDICATE || predicate.decision != "approve" {
         return Err(NotAuthorised::Forged("it approves nothing".to_owned()));
@@ -242,8 +251,10 @@ pub fn check<'a>(
     if !is("plan", Some(carried.plan.digest())) || carried.plan.measure != predicate.measure {
         return Err(NotAuthorised::Drift("plan"));
     }
-    let targets: BTreeSet<&str> = carried.plan.effects.iter().map(|effect| effect.target.as_str()).collect();
-    if !is("targets", Digest::of_canonical(&targets)) || targets.len() > predicate.scope.max_targets {
+    let targets: BTreeSet<&str> =
+        carried.plan.effects.iter().map(|effect| effect.target.as_str()).collect();
+    if !is("targets", Digest::of_canonical(&targets)) || targets.len() > predicate.scope.max_targets
+    {
         return Err(NotAuthorised::Drift("targets"));
     }
     let mine = |effect: &&Planned| {
@@ -277,8 +288,14 @@ fn check_log(
     }
     let bytes = STANDARD.decode(&proof.leaf).map_err(|_| wrong("the leaf"))?;
     let hash = noroshi_ledger::tree::leaf_hash(&bytes);
-    noroshi_ledger::tree::verify_inclusion(proof.index, proof.size, &hash, &proof.hashes, &checkpoint.root)
-        .map_err(|problem| NotAuthorised::Log(problem.to_string()))?;
+    noroshi_ledger::tree::verify_inclusion(
+        proof.index,
+        proof.size,
+        &hash,
+        &proof.hashes,
+        &checkpoint.root,
+    )
+    .map_err(|problem| NotAuthorised::Log(problem.to_string()))?;
     let leaf = Leaf::decode(&bytes).map_err(|problem| NotAuthorised::Log(problem.to_string()))?;
     let predicate = &statement.predicate;
     let said = matches!(&leaf.fact, Fact::MeasureDecided { measure, request, outcome, not_before, not_after, authorisation, .. }

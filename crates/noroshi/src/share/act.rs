@@ -65,7 +65,9 @@ pub struct Made {
 fn once(outcome: Result<Committed, CommitFailure>, id: String) -> Answer<Made> {
     match outcome {
         Ok(committed) => Ok(Made { id, position: committed.position }),
-        Err(CommitFailure::Repeated { subject, position, same_request: true }) => Ok(Made { id: subject, position }),
+        Err(CommitFailure::Repeated { subject, position, same_request: true }) => {
+            Ok(Made { id: subject, position })
+        }
         Err(problem) => Err(problem.into()),
     }
 }
@@ -94,7 +96,8 @@ pub async fn find(
     let org = partner(house, org).await?;
     let mut items = Vec::new();
     // Whatever a partner protects, selected communications information does not go abroad (art. 37, 39).
-    if read::class_of(scope).is_none_or(|class| class == noroshi_evidence::marking::LegalClass::Cia) {
+    if read::class_of(scope).is_none_or(|class| class == noroshi_evidence::marking::LegalClass::Cia)
+    {
         items.push(at("/scope", "NRS-SHAR-0003"));
     }
     if valid_until > ctx.now + SignedDuration::from_hours(24 * FINDING_DAYS_MAX) {
@@ -132,16 +135,27 @@ pub struct NewCollection {
 }
 
 /// Opens a collection for one partner.
-pub async fn open(house: &Arc<House>, ctx: &Ctx, new: &NewCollection, key: Option<Idempotency>) -> Answer<Made> {
+pub async fn open(
+    house: &Arc<House>,
+    ctx: &Ctx,
+    new: &NewCollection,
+    key: Option<Idempotency>,
+) -> Answer<Made> {
     may_release(house, ctx)?;
     let org = partner(house, &new.partner).await?;
     let title = new.title.trim();
     let mut items = Vec::new();
-    if title.is_empty() || title.chars().count() > TITLE_CHARS_MAX || title.chars().any(char::is_control) {
+    if title.is_empty()
+        || title.chars().count() > TITLE_CHARS_MAX
+        || title.chars().any(char::is_control)
+    {
         items.push(at("/title", "NRS-SHAR-0005"));
     }
     let shaped = |kind: &String| {
-        kind.len() <= 100 && kind.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
+        kind.len() <= 100
+            && kind
+                .bytes()
+                .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
     };
     if new.types.len() > TYPES_MAX || !new.types.iter().all(shaped) {
         items.push(at("/types", "NRS-SHAR-0006"));
@@ -183,7 +197,12 @@ pub struct Handling {
 }
 
 /// Records what was said about handling; it replaces what was recorded of the same objects.
-pub async fn handle(house: &Arc<House>, ctx: &Ctx, said: &Handling, key: Option<Idempotency>) -> Answer<Made> {
+pub async fn handle(
+    house: &Arc<House>,
+    ctx: &Ctx,
+    said: &Handling,
+    key: Option<Idempotency>,
+) -> Answer<Made> {
     may_release(house, ctx)?;
     named(&said.objects)?;
     let orgs = said.restricted_to.iter().flatten();
@@ -250,10 +269,14 @@ pub async fn preview(house: &Arc<House>, ctx: &Ctx, wish: &Wish) -> Answer<Previ
     let found = house
         .store
         .read(move |reader| {
-            let Some(collection) = read::collection(reader, &wish.collection)? else { return Ok(Err(Missing::Collection)) };
+            let Some(collection) = read::collection(reader, &wish.collection)? else {
+                return Ok(Err(Missing::Collection));
+            };
             let mut ids = wish.objects;
             if let Some(case) = &wish.case {
-                let Some(members) = read::of_case(reader, case)? else { return Ok(Err(Missing::Case)) };
+                let Some(members) = read::of_case(reader, case)? else {
+                    return Ok(Err(Missing::Case));
+                };
                 ids.extend(members);
             }
             if let Err(refused) = named(&ids) {
@@ -279,7 +302,9 @@ enum Missing {
 pub fn digest_of(passes: &[Passes]) -> Digest {
     let parts: Vec<String> = passes
         .iter()
-        .map(|one| format!("{} {} {}\n", one.candidate.id(), one.candidate.modified, one.candidate.digest))
+        .map(|one| {
+            format!("{} {} {}\n", one.candidate.id(), one.candidate.modified, one.candidate.digest)
+        })
         .collect();
     Digest::of(parts.concat().as_bytes())
 }
@@ -296,7 +321,12 @@ pub struct Released {
 }
 
 /// Releases what passes; records what does not. Judged anew, whatever a preview said.
-pub async fn release(house: &Arc<House>, ctx: &Ctx, wish: &Wish, key: Option<Idempotency>) -> Answer<Released> {
+pub async fn release(
+    house: &Arc<House>,
+    ctx: &Ctx,
+    wish: &Wish,
+    key: Option<Idempotency>,
+) -> Answer<Released> {
     let mut tries = TRIES;
     loop {
         let judged = preview(house, ctx, wish).await?;
@@ -322,10 +352,17 @@ pub async fn release(house: &Arc<House>, ctx: &Ctx, wish: &Wish, key: Option<Ide
     }
 }
 
-fn release_change(id: &ReleaseId, ctx: &Ctx, judged: Preview, key: Option<Idempotency>) -> (Change, Outcome) {
+fn release_change(
+    id: &ReleaseId,
+    ctx: &Ctx,
+    judged: Preview,
+    key: Option<Idempotency>,
+) -> (Change, Outcome) {
     let Preview { collection, passes, stays } = judged;
-    let (already, fresh): (Vec<Passes>, Vec<Passes>) = passes.into_iter().partition(|one| one.already);
-    let ids = |list: &[Passes]| list.iter().map(|one| one.candidate.id().to_owned()).collect::<Vec<_>>();
+    let (already, fresh): (Vec<Passes>, Vec<Passes>) =
+        passes.into_iter().partition(|one| one.already);
+    let ids =
+        |list: &[Passes]| list.iter().map(|one| one.candidate.id().to_owned()).collect::<Vec<_>>();
     let outcome = Outcome { released: ids(&fresh), already: ids(&already), refused: stays };
     let mut change = Change::new("share.release", id.as_str(), release_fact(id, &collection, &fresh, &outcome))
         .payload(json!(outcome))
@@ -364,11 +401,19 @@ fn release_change(id: &ReleaseId, ctx: &Ctx, judged: Preview, key: Option<Idempo
     (change, outcome)
 }
 
-fn release_fact(id: &ReleaseId, collection: &Collection, fresh: &[Passes], outcome: &Outcome) -> Fact {
-    if fresh.is_empty() && let Some(code) = codes(&outcome.refused).first() {
+fn release_fact(
+    id: &ReleaseId,
+    collection: &Collection,
+    fresh: &[Passes],
+    outcome: &Outcome,
+) -> Fact {
+    if fresh.is_empty()
+        && let Some(code) = codes(&outcome.refused).first()
+    {
         return Fact::ShareRefused { release: id.to_string(), code: code.clone() };
     }
-    let bits = fresh.iter().fold(LegalBits::default(), |bits, one| bits.join(one.candidate.facts.bits));
+    let bits =
+        fresh.iter().fold(LegalBits::default(), |bits, one| bits.join(one.candidate.facts.bits));
     Fact::ShareRelease {
         release: id.to_string(),
         collection: collection.collection.clone(),
@@ -388,15 +433,23 @@ fn audience(org: &str) -> String {
 
 /// The codes among refusals, each once.
 fn codes(stays: &[Stays]) -> Vec<String> {
-    let mut codes: Vec<String> =
-        stays.iter().flat_map(|one| &one.reasons).map(|reason: &Reason| reason.code.clone()).collect();
+    let mut codes: Vec<String> = stays
+        .iter()
+        .flat_map(|one| &one.reasons)
+        .map(|reason: &Reason| reason.code.clone())
+        .collect();
     codes.sort();
     codes.dedup();
     codes
 }
 
 /// One leaf for each rule that refused something; the objects themselves stand in the release's sealed payload.
-async fn record_refusals(house: &Arc<House>, ctx: &Ctx, id: &ReleaseId, outcome: &Outcome) -> Answer<()> {
+async fn record_refusals(
+    house: &Arc<House>,
+    ctx: &Ctx,
+    id: &ReleaseId,
+    outcome: &Outcome,
+) -> Answer<()> {
     // With nothing released the release's own leaf already is the first refusal.
     let said = usize::from(outcome.released.is_empty());
     for code in codes(&outcome.refused).into_iter().skip(said) {
@@ -408,14 +461,27 @@ async fn record_refusals(house: &Arc<House>, ctx: &Ctx, id: &ReleaseId, outcome:
             .collect();
         let payload = json!({ "objects": objects });
         let fact = Fact::ShareRefused { release: id.to_string(), code };
-        house.door.commit(ctx, Change::new("share.refuse", id.as_str(), fact).payload(payload)).await?;
+        house
+            .door
+            .commit(ctx, Change::new("share.refuse", id.as_str(), fact).payload(payload))
+            .await?;
     }
     Ok(())
 }
 
 /// Records a partner's reading. It is durable before the first byte goes out.
-pub async fn record_read(house: &Arc<House>, ctx: &Ctx, collection: &str, what: &str, items: &[Served]) -> Answer<()> {
-    house.authoriser.check(ctx, Action::ShareRead, On { owner: Some(&ctx.org), ..On::default() })?;
+pub async fn record_read(
+    house: &Arc<House>,
+    ctx: &Ctx,
+    collection: &str,
+    what: &str,
+    items: &[Served],
+) -> Answer<()> {
+    house.authoriser.check(
+        ctx,
+        Action::ShareRead,
+        On { owner: Some(&ctx.org), ..On::default() },
+    )?;
     let parts: Vec<String> =
         items.iter().map(|one| format!("{} {}\n", one.object.head().id, one.digest)).collect();
     let objects: Vec<_> = items.iter().map(|one| one.object.head().id.as_str()).collect();
@@ -425,7 +491,8 @@ pub async fn record_read(house: &Arc<House>, ctx: &Ctx, collection: &str, what: 
         objects: items.len() as u64,
         digest: Digest::of(parts.concat().as_bytes()),
     };
-    let change = Change::new("share.read", collection, fact).payload(json!({ "what": what, "objects": objects }));
+    let change = Change::new("share.read", collection, fact)
+        .payload(json!({ "what": what, "objects": objects }));
     house.door.commit(ctx, change).await?;
     Ok(())
 }

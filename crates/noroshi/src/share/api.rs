@@ -28,8 +28,19 @@ use crate::web::visitor::Caller;
 #[openapi(
     paths(find, open, list, handle, preview, release, one_release),
     components(schemas(
-        FindingIn, CollectionIn, CollectionOut, Collections, HandlingIn, ReleaseIn, Passing, Staying, PreviewOut,
-        ReleaseOut, MadeOut, super::gate::Reason, Stays
+        FindingIn,
+        CollectionIn,
+        CollectionOut,
+        Collections,
+        HandlingIn,
+        ReleaseIn,
+        Passing,
+        Staying,
+        PreviewOut,
+        ReleaseOut,
+        MadeOut,
+        super::gate::Reason,
+        Stays
     ))
 )]
 pub struct Doc;
@@ -206,7 +217,12 @@ struct ReleaseIn {
 
 impl ReleaseIn {
     fn wish(self) -> Wish {
-        Wish { collection: self.collection, objects: self.objects, case: self.case, digest: self.digest }
+        Wish {
+            collection: self.collection,
+            objects: self.objects,
+            case: self.case,
+            digest: self.digest,
+        }
     }
 }
 
@@ -281,7 +297,8 @@ struct PreviewOut {
 }
 
 fn words(headers: &HeaderMap) -> Words {
-    let accept = headers.get(axum::http::header::ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok());
+    let accept =
+        headers.get(axum::http::header::ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok());
     Words::new(Lang::negotiate(None, None, accept))
 }
 

@@ -91,19 +91,25 @@ impl Reason {
 
     /// It names an object that stays.
     pub fn names(other: &str) -> Self {
-        Self { names: Some(other.to_owned()), ..Self::new("NRS-SHAR-0109", "no reference to what is not released") }
+        Self {
+            names: Some(other.to_owned()),
+            ..Self::new("NRS-SHAR-0109", "no reference to what is not released")
+        }
     }
 }
 
 /// Every reason of its own against the object leaving to `recipient` at `now`; none means it may leave.
 pub fn reasons(candidate: &Candidate, recipient: &Recipient, now: Timestamp) -> Vec<Reason> {
     let decided = release::decide(&candidate.facts, &recipient.audience(), now);
-    let mut found: Vec<Reason> = decided.iter().map(|one| Reason::new(one.code, one.clause)).collect();
+    let mut found: Vec<Reason> =
+        decided.iter().map(|one| Reason::new(one.code, one.clause)).collect();
     if candidate.exercise {
         found.push(Reason::new("NRS-SHAR-0108", "an exercise stays an exercise"));
     }
     let filter = &recipient.filter;
-    if !filter.types.is_empty() && !filter.types.iter().any(|one| one == candidate.object.object_type()) {
+    if !filter.types.is_empty()
+        && !filter.types.iter().any(|one| one == candidate.object.object_type())
+    {
         found.push(Reason::new("NRS-SHAR-0110", "the collection's types"));
     }
     if candidate.tlp() > filter.tlp_max {
@@ -146,7 +152,11 @@ pub fn mentions(object: &StixObject) -> BTreeSet<String> {
     let own = object.head().id.as_str();
     let found = text.match_indices("--").filter_map(|(at, _)| {
         let (before, after) = text.split_at_checked(at)?;
-        let kind = before.bytes().rev().take_while(|byte| byte.is_ascii_alphanumeric() || *byte == b'-').count();
+        let kind = before
+            .bytes()
+            .rev()
+            .take_while(|byte| byte.is_ascii_alphanumeric() || *byte == b'-')
+            .count();
         let uuid = after.get(2..38)?;
         let start = before.len().checked_sub(kind)?;
         format!("{}--{uuid}", text.get(start..at)?).parse::<StixId>().ok()

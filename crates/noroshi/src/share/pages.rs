@@ -96,9 +96,15 @@ impl CollectionRow {
         Self {
             id: one.collection.clone(),
             title: one.title.clone(),
-            partner: partner.map(|partner| name_of(partner, shell.words.lang())).unwrap_or_default(),
+            partner: partner
+                .map(|partner| name_of(partner, shell.words.lang()))
+                .unwrap_or_default(),
             tlp: tlp_code(one.filter.tlp_max),
-            types: if one.filter.types.is_empty() { shell.t("share-all-types") } else { one.filter.types.join(", ") },
+            types: if one.filter.types.is_empty() {
+                shell.t("share-all-types")
+            } else {
+                one.filter.types.join(", ")
+            },
             objects: one.objects,
         }
     }
@@ -119,18 +125,25 @@ struct Overview {
 
 async fn overview_page(house: &Arc<House>, visitor: &Visitor, form: FormState) -> Answer {
     let shell = page::shell(house, visitor, "share-title");
-    let (partners, collections) =
-        house.store.read(|reader| Ok((read::partners(reader)?, read::collections(reader, None)?))).await?;
+    let (partners, collections) = house
+        .store
+        .read(|reader| Ok((read::partners(reader)?, read::collections(reader, None)?)))
+        .await?;
     let choice = |value: &str, label: String| Choice::new(value, label);
     page::html(&Overview {
         partners: partners.iter().map(|partner| PartnerRow::new(partner, &shell)).collect(),
-        collections: collections.iter().map(|one| CollectionRow::new(one, &partners, &shell)).collect(),
+        collections: collections
+            .iter()
+            .map(|one| CollectionRow::new(one, &partners, &shell))
+            .collect(),
         choices: partners
             .iter()
             .map(|partner| choice(partner.org.org.as_str(), name_of(partner, shell.words.lang())))
             .collect(),
         scopes: ["CIA-P", "CIA-N"]
-            .map(|scope| choice(scope, shell.t(format!("share-scope-{}", scope.to_ascii_lowercase()))))
+            .map(|scope| {
+                choice(scope, shell.t(format!("share-scope-{}", scope.to_ascii_lowercase())))
+            })
             .into(),
         colours: ["clear", "green", "amber"].map(|tlp| choice(tlp, shell.tlp(tlp))).into(),
         address: format!("{}/taxii2/", house.config.origin()),
@@ -149,13 +162,19 @@ fn kept(values: &Values) -> FormState {
 }
 
 /// Shows the form again with what was wrong, or passes other failures on.
-async fn again(house: &Arc<House>, visitor: &Visitor, mut form: FormState, failure: Failure) -> Answer {
+async fn again(
+    house: &Arc<House>,
+    visitor: &Visitor,
+    mut form: FormState,
+    failure: Failure,
+) -> Answer {
     let Failure::Refused(refusal) = failure else { return Err(failure) };
     if refusal.status != StatusCode::UNPROCESSABLE_ENTITY {
         return Err(Failure::Refused(refusal));
     }
     for item in &refusal.items {
-        let field = item.pointer.trim_start_matches('/').split('/').next().unwrap_or_default().to_owned();
+        let field =
+            item.pointer.trim_start_matches('/').split('/').next().unwrap_or_default().to_owned();
         form.fail(field, FieldError::new(item.code.clone(), item.code.clone()));
     }
     if refusal.items.is_empty() {
@@ -206,7 +225,8 @@ async fn open(State(house): State<Arc<House>>, posted: Posted) -> Answer {
 
 /// Words parted by spaces, commas or lines.
 fn words_of(text: &str) -> Vec<String> {
-    let parts = text.split(|letter: char| letter.is_whitespace() || letter == ',' || letter == '、');
+    let parts =
+        text.split(|letter: char| letter.is_whitespace() || letter == ',' || letter == '\u{3001}');
     parts.filter(|part| !part.is_empty()).map(str::to_owned).collect()
 }
 
@@ -222,15 +242,26 @@ struct CollectionPage {
     form: FormState,
 }
 
-async fn collection_page(house: &Arc<House>, visitor: &Visitor, id: String, form: FormState) -> Answer {
+async fn collection_page(
+    house: &Arc<House>,
+    visitor: &Visitor,
+    id: String,
+    form: FormState,
+) -> Answer {
     let found = house
         .store
         .read(move |reader| {
             let Some(one) = read::collection(reader, &id)? else { return Ok(None) };
-            Ok(Some((read::partners(reader)?, read::releases(reader, &id)?, read::readings(reader, &id)?, one)))
+            Ok(Some((
+                read::partners(reader)?,
+                read::releases(reader, &id)?,
+                read::readings(reader, &id)?,
+                one,
+            )))
         })
         .await?;
-    let (partners, releases, readings, one) = found.ok_or_else(|| Failure::from(Refusal::absent()))?;
+    let (partners, releases, readings, one) =
+        found.ok_or_else(|| Failure::from(Refusal::absent()))?;
     let mut shell = page::shell(house, visitor, "share-title");
     shell.title.clone_from(&one.title);
     let partner = partners.iter().find(|partner| partner.org.org.as_str() == one.partner);
@@ -245,7 +276,11 @@ async fn collection_page(house: &Arc<House>, visitor: &Visitor, id: String, form
     })
 }
 
-async fn collection(State(house): State<Arc<House>>, visitor: Visitor, Path(id): Path<String>) -> Answer {
+async fn collection(
+    State(house): State<Arc<House>>,
+    visitor: Visitor,
+    Path(id): Path<String>,
+) -> Answer {
     allowed(&house, &visitor)?;
     collection_page(&house, &visitor, id, FormState::default()).await
 }
@@ -306,7 +341,11 @@ struct PreviewPage {
     case: String,
 }
 
-async fn preview(State(house): State<Arc<House>>, Path(id): Path<String>, posted: Posted) -> Answer {
+async fn preview(
+    State(house): State<Arc<House>>,
+    Path(id): Path<String>,
+    posted: Posted,
+) -> Answer {
     allowed(&house, &posted.visitor)?;
     let wish = wish_of(&id, &posted.values);
     let judged = match act::preview(&house, &posted.visitor.ctx, &wish).await {
@@ -324,7 +363,8 @@ async fn preview(State(house): State<Arc<House>>, Path(id): Path<String>, posted
     };
     let partners = house.store.read(read::partners).await?;
     let shell = page::shell(&house, &posted.visitor, "share-preview-title");
-    let partner = partners.iter().find(|partner| partner.org.org.as_str() == judged.collection.partner);
+    let partner =
+        partners.iter().find(|partner| partner.org.org.as_str() == judged.collection.partner);
     let passes = judged.passes.iter().take(SHOWN_OBJECTS_MAX).map(|one| {
         let text = one.candidate.object.text();
         let end = text.floor_char_boundary(SHOWN_BYTES_MAX);
@@ -347,7 +387,10 @@ async fn preview(State(house): State<Arc<House>>, Path(id): Path<String>, posted
     page::html(&PreviewPage {
         crumbs: vec![
             Link { href: "/share".to_owned(), label: shell.t("share-title") },
-            Link { href: format!("/share/collections/{id}"), label: judged.collection.title.clone() },
+            Link {
+                href: format!("/share/collections/{id}"),
+                label: judged.collection.title.clone(),
+            },
         ],
         confirm: shell.tv(
             "share-confirm",
@@ -368,9 +411,14 @@ async fn preview(State(house): State<Arc<House>>, Path(id): Path<String>, posted
     })
 }
 
-async fn release(State(house): State<Arc<House>>, Path(id): Path<String>, posted: Posted) -> Answer {
+async fn release(
+    State(house): State<Arc<House>>,
+    Path(id): Path<String>,
+    posted: Posted,
+) -> Answer {
     allowed(&house, &posted.visitor)?;
-    let done = act::release(&house, &posted.visitor.ctx, &wish_of(&id, &posted.values), None).await?;
+    let done =
+        act::release(&house, &posted.visitor.ctx, &wish_of(&id, &posted.values), None).await?;
     Ok(Redirect::to(&format!("/share/releases/{}", done.id)).into_response())
 }
 
@@ -383,7 +431,11 @@ struct ReleasePage {
     stays: Vec<StayRow>,
 }
 
-async fn one_release(State(house): State<Arc<House>>, visitor: Visitor, Path(id): Path<String>) -> Answer {
+async fn one_release(
+    State(house): State<Arc<House>>,
+    visitor: Visitor,
+    Path(id): Path<String>,
+) -> Answer {
     allowed(&house, &visitor)?;
     let row = house.store.read(move |reader| read::release(reader, &id)).await?;
     let row = row.ok_or_else(|| Failure::from(Refusal::absent()))?;
@@ -391,7 +443,10 @@ async fn one_release(State(house): State<Arc<House>>, visitor: Visitor, Path(id)
     page::html(&ReleasePage {
         crumbs: vec![
             Link { href: "/share".to_owned(), label: shell.t("share-title") },
-            Link { href: format!("/share/collections/{}", row.collection), label: shell.t("share-collection") },
+            Link {
+                href: format!("/share/collections/{}", row.collection),
+                label: shell.t("share-collection"),
+            },
         ],
         stays: stay_rows(&row.outcome.refused, &shell),
         row,

@@ -125,17 +125,29 @@ fn collection_at(row: &Row<'_, '_>) -> Result<Collection, StoreFailure> {
 
 /// One collection.
 pub fn collection(reader: &Reader<'_>, id: &str) -> Result<Option<Collection>, StoreFailure> {
-    reader.first(&format!("{COLLECTION} WHERE c.collection = $1"), &[Value::from(id)], collection_at)
+    reader.first(
+        &format!("{COLLECTION} WHERE c.collection = $1"),
+        &[Value::from(id)],
+        collection_at,
+    )
 }
 
 /// The collections of one partner, or of all.
-pub fn collections(reader: &Reader<'_>, partner: Option<&str>) -> Result<Vec<Collection>, StoreFailure> {
+pub fn collections(
+    reader: &Reader<'_>,
+    partner: Option<&str>,
+) -> Result<Vec<Collection>, StoreFailure> {
     match partner {
         Some(org) => {
-            let sql = format!("{COLLECTION} WHERE c.partner = $1 ORDER BY c.created_at, c.collection");
+            let sql =
+                format!("{COLLECTION} WHERE c.partner = $1 ORDER BY c.created_at, c.collection");
             reader.all(&sql, &[Value::from(org)], collection_at)
         }
-        None => reader.all(&format!("{COLLECTION} ORDER BY c.created_at, c.collection"), &[], collection_at),
+        None => reader.all(
+            &format!("{COLLECTION} ORDER BY c.created_at, c.collection"),
+            &[],
+            collection_at,
+        ),
     }
 }
 
@@ -171,7 +183,9 @@ fn candidate_at(row: &Row<'_, '_>, at: usize) -> Result<Candidate, StoreFailure>
     }
     for column in [at + 4, at + 10] {
         let code = row.text(column)?;
-        marks.tlp = marks.tlp.max(Some(tlp_of(&code).ok_or_else(|| damaged(format!("`{code}` is no colour")))?));
+        marks.tlp = marks
+            .tlp
+            .max(Some(tlp_of(&code).ok_or_else(|| damaged(format!("`{code}` is no colour")))?));
     }
     let source = row.text(at + 8)?;
     let restricted: Option<String> = row.text_or_none(at + 15)?;
@@ -182,7 +196,10 @@ fn candidate_at(row: &Row<'_, '_>, at: usize) -> Result<Candidate, StoreFailure>
         ),
         tlp: marks.tlp,
         unknown_markings: unknown,
-        restricted_to: restricted.map(|list| serde_json::from_str(&list)).transpose().map_err(damaged)?,
+        restricted_to: restricted
+            .map(|list| serde_json::from_str(&list))
+            .transpose()
+            .map_err(damaged)?,
         originator: row.text(at + 7)?,
         from_agreement: source.starts_with(FROM_AGREEMENTS),
         party_consented: row.text_or_none(at + 16)?.is_some(),
@@ -203,12 +220,18 @@ fn parse(text: &str) -> Result<StixObject, StoreFailure> {
 
 /// The latest version of an object that is held.
 pub fn candidate(reader: &Reader<'_>, id: &str) -> Result<Option<Candidate>, StoreFailure> {
-    let sql = format!("SELECT {CANDIDATE} FROM evidence_object o {JOINS} WHERE o.id = $1 AND o.modified = h.modified");
+    let sql = format!(
+        "SELECT {CANDIDATE} FROM evidence_object o {JOINS} WHERE o.id = $1 AND o.modified = h.modified"
+    );
     reader.first(&sql, &[Value::from(id)], |row| candidate_at(row, 0))
 }
 
 /// The newest version of an object that was released to a collection.
-fn released(reader: &Reader<'_>, collection: &str, id: &str) -> Result<Option<Candidate>, StoreFailure> {
+fn released(
+    reader: &Reader<'_>,
+    collection: &str,
+    id: &str,
+) -> Result<Option<Candidate>, StoreFailure> {
     let sql = format!(
         "SELECT {CANDIDATE} FROM share_item i \
          JOIN evidence_object o ON o.id = i.id AND o.modified = i.modified AND o.digest = i.digest {JOINS} \
@@ -218,7 +241,10 @@ fn released(reader: &Reader<'_>, collection: &str, id: &str) -> Result<Option<Ca
 }
 
 fn is_held(reader: &Reader<'_>, id: &str) -> Result<bool, StoreFailure> {
-    let found = reader.first("SELECT 1 FROM evidence_head WHERE id = $1", &[Value::from(id)], |row| row.int(0))?;
+    let found =
+        reader.first("SELECT 1 FROM evidence_head WHERE id = $1", &[Value::from(id)], |row| {
+            row.int(0)
+        })?;
     Ok(found.is_some())
 }
 
@@ -261,7 +287,8 @@ fn settle(
         if nodes.contains_key(&id) || !is_held(reader, &id)? {
             continue;
         }
-        let known = if nodes.len() < CLOSURE_MAX { released(reader, collection, &id)? } else { None };
+        let known =
+            if nodes.len() < CLOSURE_MAX { released(reader, collection, &id)? } else { None };
         let node = known.map_or_else(Node::default, |candidate| Node {
             allowed: gate::reasons(&candidate, recipient, now).is_empty(),
             names: gate::mentions(&candidate.object),
@@ -360,8 +387,13 @@ fn absent() -> Reason {
     Reason { code: "NRS-SHAR-0113".to_owned(), clause: "not held here".to_owned(), names: None }
 }
 
-fn is_in(reader: &Reader<'_>, collection: &str, candidate: &Candidate) -> Result<bool, StoreFailure> {
-    let params = [Value::from(collection), Value::from(candidate.id()), Value::from(&candidate.modified)];
+fn is_in(
+    reader: &Reader<'_>,
+    collection: &str,
+    candidate: &Candidate,
+) -> Result<bool, StoreFailure> {
+    let params =
+        [Value::from(collection), Value::from(candidate.id()), Value::from(&candidate.modified)];
     let found = reader.first(
         "SELECT 1 FROM share_item WHERE collection = $1 AND id = $2 AND modified = $3",
         &params,
@@ -463,13 +495,15 @@ fn listed(reader: &Reader<'_>, collection: &str, after: i64) -> Result<Vec<Liste
 impl Asked {
     fn takes(&self, row: &Listed) -> bool {
         let versions = &self.versions;
-        let named = row.candidate.object.head().modified.is_some_and(|at| versions.at.contains(&at));
+        let named =
+            row.candidate.object.head().modified.is_some_and(|at| versions.at.contains(&at));
         let unsaid = !(versions.last || versions.first || versions.all) && versions.at.is_empty();
         let version = versions.all
             || named
             || (row.newest && (versions.last || unsaid))
             || (row.oldest && versions.first);
-        let one_of = |list: &[String], text: &str| list.is_empty() || list.iter().any(|one| one == text);
+        let one_of =
+            |list: &[String], text: &str| list.is_empty() || list.iter().any(|one| one == text);
         version
             && one_of(&self.ids, row.candidate.id())
             && one_of(&self.types, row.candidate.object.object_type())
@@ -526,13 +560,12 @@ fn passing(
         })
         .collect();
     // What the rows name is judged by its own newest version, so nothing is taken for granted here.
-    let whole: BTreeSet<String> = rows.iter().flat_map(|(_, names)| names.iter().cloned()).collect();
+    let whole: BTreeSet<String> =
+        rows.iter().flat_map(|(_, names)| names.iter().cloned()).collect();
     let first = BTreeMap::from([(String::new(), (true, whole))]);
     let settled = settle(reader, &collection.collection, recipient, now, first)?;
-    let leaving = rows.into_iter().filter(|(_, names)| settled.clears(names)).map(|(row, _)| Served {
-        added: row.added,
-        digest: row.candidate.digest,
-        object: row.candidate.object,
+    let leaving = rows.into_iter().filter(|(_, names)| settled.clears(names)).map(|(row, _)| {
+        Served { added: row.added, digest: row.candidate.digest, object: row.candidate.object }
     });
     Ok(leaving.collect())
 }
@@ -564,7 +597,12 @@ pub struct Outcome {
 }
 
 fn release_at(row: &Row<'_, '_>) -> Result<ReleaseRow, StoreFailure> {
-    Ok(ReleaseRow { release: row.text(0)?, collection: row.text(1)?, at: row.time(2)?, outcome: row.json(3)? })
+    Ok(ReleaseRow {
+        release: row.text(0)?,
+        collection: row.text(1)?,
+        at: row.time(2)?,
+        outcome: row.json(3)?,
+    })
 }
 
 /// One release.
@@ -605,7 +643,10 @@ pub fn readings(reader: &Reader<'_>, collection: &str) -> Result<Vec<ReadRow>, S
         &[Value::from(collection), Value::from("share.read")],
         |row| {
             let payload: serde_json::Value = row.json(2)?;
-            let objects = payload.pointer("/objects").and_then(serde_json::Value::as_array).map_or(0, Vec::len);
+            let objects = payload
+                .pointer("/objects")
+                .and_then(serde_json::Value::as_array)
+                .map_or(0, Vec::len);
             Ok(ReadRow { position: row.count(0)?, at: row.time(1)?, objects: objects as u64 })
         },
     )

@@ -53,7 +53,9 @@ pub fn routes() -> Router<Arc<House>> {
     for (path, place) in places {
         for path in [path.to_owned(), format!("{path}/")] {
             let place = place.clone();
-            let handler = move |state, caller, headers, query| answer(state, caller, headers, query, place.clone());
+            let handler = move |state, caller, headers, query| {
+                answer(state, caller, headers, query, place.clone())
+            };
             router = router.route(&path, get(handler));
         }
     }
@@ -67,16 +69,18 @@ pub fn routes() -> Router<Arc<House>> {
     ];
     for (path, place) in of_collection {
         for path in [format!("{below}{path}"), format!("{below}{path}/")] {
-            let handler = move |state, caller, headers, query, Path(names): Path<Vec<(String, String)>>| {
-                let names = names.into_iter().map(|(_, value)| value).collect();
-                answer(state, caller, headers, query, place(names).unwrap_or(Place::Nowhere))
-            };
+            let handler =
+                move |state, caller, headers, query, Path(names): Path<Vec<(String, String)>>| {
+                    let names = names.into_iter().map(|(_, value)| value).collect();
+                    answer(state, caller, headers, query, place(names).unwrap_or(Place::Nowhere))
+                };
             router = router.route(&path, get(handler).post(read_only).delete(read_only));
         }
     }
-    router.route("/taxii2/{*rest}", get(|state, caller, headers, query| {
-        answer(state, caller, headers, query, Place::Nowhere)
-    }))
+    router.route(
+        "/taxii2/{*rest}",
+        get(|state, caller, headers, query| answer(state, caller, headers, query, Place::Nowhere)),
+    )
 }
 
 fn one(names: Vec<String>, place: fn(String) -> Place) -> Option<Place> {
@@ -137,7 +141,9 @@ fn finish(ready: Ready) -> Response {
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(MEDIA_TYPE));
     headers.insert(VARY, HeaderValue::from_static("accept, authorization"));
     if let Some((first, last)) = ready.added {
-        for (name, value) in [("x-taxii-date-added-first", first), ("x-taxii-date-added-last", last)] {
+        for (name, value) in
+            [("x-taxii-date-added-first", first), ("x-taxii-date-added-last", last)]
+        {
             if let Ok(value) = HeaderValue::from_str(&value) {
                 headers.insert(HeaderName::from_static(name), value);
             }
@@ -184,7 +190,9 @@ fn error(headers: &HeaderMap, failure: Failure) -> Response {
     let mut response = (refusal.status, body.to_string()).into_response();
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(MEDIA_TYPE));
     if refusal.status == StatusCode::UNAUTHORIZED {
-        response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Basic realm=\"TAXII\", Bearer"));
+        response
+            .headers_mut()
+            .insert(WWW_AUTHENTICATE, HeaderValue::from_static("Basic realm=\"TAXII\", Bearer"));
     }
     response
 }
@@ -200,7 +208,9 @@ async fn read_only(
     let collection = names.into_iter().next().map(|(_, value)| value).unwrap_or_default();
     let failure = match caller {
         Ok(caller) => match own(&house, &caller.ctx, &collection).await {
-            Ok(_) => Refusal::new("NRS-SHAR-0203", StatusCode::FORBIDDEN).arg("method", method).into(),
+            Ok(_) => {
+                Refusal::new("NRS-SHAR-0203", StatusCode::FORBIDDEN).arg("method", method).into()
+            }
             Err(failure) => failure,
         },
         Err(failure) => failure,
@@ -217,7 +227,10 @@ async fn own(house: &House, ctx: &Ctx, id: &str) -> Result<Collection, Failure> 
 
 fn may_read(house: &House, ctx: &Ctx, collection: &Collection) -> bool {
     let owner = crate::office::id::OrgId::parse(&collection.partner);
-    house.authoriser.check(ctx, Action::ShareRead, On { owner: owner.as_ref(), ..On::default() }).is_ok()
+    house
+        .authoriser
+        .check(ctx, Action::ShareRead, On { owner: owner.as_ref(), ..On::default() })
+        .is_ok()
 }
 
 fn shown(collection: &Collection) -> serde_json::Value {
@@ -245,9 +258,15 @@ async fn find(house: &Arc<House>, ctx: &Ctx, place: &Place, query: &str) -> Resu
         }))),
         Place::Collections => {
             let org = ctx.org.to_string();
-            let found = house.store.read(move |reader| read::collections(reader, Some(&org))).await?;
-            let mine: Vec<_> = found.iter().filter(|one| may_read(house, ctx, one)).map(shown).collect();
-            Ok(Ready::json(&if mine.is_empty() { json!({}) } else { json!({ "collections": mine }) }))
+            let found =
+                house.store.read(move |reader| read::collections(reader, Some(&org))).await?;
+            let mine: Vec<_> =
+                found.iter().filter(|one| may_read(house, ctx, one)).map(shown).collect();
+            Ok(Ready::json(&if mine.is_empty() {
+                json!({})
+            } else {
+                json!({ "collections": mine })
+            }))
         }
         Place::Collection(id) => Ok(Ready::json(&shown(&own(house, ctx, id).await?))),
         Place::Objects(id) => objects(house, ctx, id, None, query).await,
@@ -261,7 +280,9 @@ async fn find(house: &Arc<House>, ctx: &Ctx, place: &Place, query: &str) -> Resu
 // ---- filters and the signed place --------------------------------------------------------------------------------
 
 fn bad(what: &str) -> Failure {
-    Refusal::new("NRS-SHAR-0202", StatusCode::BAD_REQUEST).arg("what", what.chars().take(60).collect::<String>()).into()
+    Refusal::new("NRS-SHAR-0202", StatusCode::BAD_REQUEST)
+        .arg("what", what.chars().take(60).collect::<String>())
+        .into()
 }
 
 /// What a query asks for, before its place in the collection.
@@ -278,7 +299,8 @@ fn filter(query: &Values, object: Option<&str>, versioned: bool) -> Result<Asked
     };
     let known = ["id", "type", "version", "spec_version"];
     if let Some(other) = query.names().find(|name| {
-        name.strip_prefix("match[").is_some_and(|rest| !known.iter().any(|one| rest.strip_suffix(']') == Some(one)))
+        name.strip_prefix("match[")
+            .is_some_and(|rest| !known.iter().any(|one| rest.strip_suffix(']') == Some(one)))
     }) {
         return Err(bad(other));
     }
@@ -290,9 +312,12 @@ fn filter(query: &Values, object: Option<&str>, versioned: bool) -> Result<Asked
         None => 0,
     };
     let limit = match query.some("limit") {
-        Some(text) => {
-            text.parse::<usize>().ok().filter(|limit| *limit > 0).ok_or_else(|| bad("limit"))?.min(LIMIT_MAX)
-        }
+        Some(text) => text
+            .parse::<usize>()
+            .ok()
+            .filter(|limit| *limit > 0)
+            .ok_or_else(|| bad("limit"))?
+            .min(LIMIT_MAX),
         None => LIMIT_DEFAULT,
     };
     // Everything held is STIX 2.1; who asks only for another version gets nothing.
@@ -301,8 +326,16 @@ fn filter(query: &Values, object: Option<&str>, versioned: bool) -> Result<Asked
         Some(object) => vec![object.to_owned()],
         None => list("match[id]")?,
     };
-    let types = if spec.is_empty() || spec.iter().any(|one| one == "2.1") { list("match[type]")? } else { vec![NOTHING.to_owned()] };
-    let versions = if versioned { versions_of(&list("match[version]")?)? } else { Versions { all: true, ..Versions::default() } };
+    let types = if spec.is_empty() || spec.iter().any(|one| one == "2.1") {
+        list("match[type]")?
+    } else {
+        vec![NOTHING.to_owned()]
+    };
+    let versions = if versioned {
+        versions_of(&list("match[version]")?)?
+    } else {
+        Versions { all: true, ..Versions::default() }
+    };
     Ok(Asked { after, ids, types, versions, limit })
 }
 
@@ -337,10 +370,20 @@ struct Marker {
 }
 
 impl Marker {
-    fn new(house: &House, ctx: &Ctx, collection: &str, what: &str, asked: &Asked) -> Result<Self, Failure> {
+    fn new(
+        house: &House,
+        ctx: &Ctx,
+        collection: &str,
+        what: &str,
+        asked: &Asked,
+    ) -> Result<Self, Failure> {
         let path = house.dir.join("keys").join("taxii.key");
-        let key = crate::office::log::load_or_make_seed(&path).map_err(|problem| Failure::Broken(Box::new(problem)))?;
-        let list = format!("{collection}\n{}\n{what}\n{}\n{:?}\n{:?}\n{:?}", ctx.org, asked.after, asked.ids, asked.types, asked.versions);
+        let key = crate::office::log::load_or_make_seed(&path)
+            .map_err(|problem| Failure::Broken(Box::new(problem)))?;
+        let list = format!(
+            "{collection}\n{}\n{what}\n{}\n{:?}\n{:?}\n{:?}",
+            ctx.org, asked.after, asked.ids, asked.types, asked.versions
+        );
         Ok(Self { key, of: hex(&Sha256::digest(list)) })
     }
 
@@ -397,7 +440,8 @@ async fn part(
         asked.after = marker.read(next).ok_or_else(|| bad("next"))?;
     }
     let now = ctx.now;
-    let slice = house.store.read(move |reader| read::serve(reader, &collection, now, &asked)).await?;
+    let slice =
+        house.store.read(move |reader| read::serve(reader, &collection, now, &asked)).await?;
     // An object that is not there and one that is not for this reader are alike.
     if object.is_some() && slice.items.is_empty() && slice.next.is_none() {
         return Err(Refusal::absent().into());
@@ -448,7 +492,13 @@ async fn manifest(house: &Arc<House>, ctx: &Ctx, id: &str, query: &str) -> Resul
     Ok(listed(&part, "objects", entries))
 }
 
-async fn versions(house: &Arc<House>, ctx: &Ctx, id: &str, object: &str, query: &str) -> Result<Ready, Failure> {
+async fn versions(
+    house: &Arc<House>,
+    ctx: &Ctx,
+    id: &str,
+    object: &str,
+    query: &str,
+) -> Result<Ready, Failure> {
     let part = part(house, ctx, id, Some(object), query, "versions").await?;
     let entries = part.slice.items.iter().map(|one| json!(one.version())).collect();
     Ok(listed(&part, "versions", entries))
@@ -478,12 +528,21 @@ mod tests {
 
     #[test]
     fn queries_are_read_strictly() {
-        let good = asked("match[type]=indicator,malware&match[version]=all&limit=5000&added_after=2026-01-01T00:00:00Z");
+        let good = asked(
+            "match[type]=indicator,malware&match[version]=all&limit=5000&added_after=2026-01-01T00:00:00Z",
+        );
         let good = good.unwrap();
         assert_eq!(good.types, ["indicator", "malware"]);
         assert!(good.versions.all);
         assert_eq!((good.limit, good.after), (LIMIT_MAX, 1_767_225_600_000_000));
-        for bad in ["limit=0", "limit=-1", "limit=x", "added_after=yesterday", "match[version]=newest", "match[owner]=me"] {
+        for bad in [
+            "limit=0",
+            "limit=-1",
+            "limit=x",
+            "added_after=yesterday",
+            "match[version]=newest",
+            "match[owner]=me",
+        ] {
             assert!(asked(bad).is_err(), "{bad}");
         }
         assert_eq!(asked("match[spec_version]=2.0").unwrap().types, [NOTHING]);
@@ -497,7 +556,13 @@ mod tests {
             acceptable(&headers).is_ok()
         };
         assert!(acceptable(&HeaderMap::new()).is_ok());
-        for good in ["*/*", "application/taxii+json;version=2.1", "application/taxii+json", "text/html, */*;q=0.1", "application/json, application/taxii+json; version=2.1"] {
+        for good in [
+            "*/*",
+            "application/taxii+json;version=2.1",
+            "application/taxii+json",
+            "text/html, */*;q=0.1",
+            "application/json, application/taxii+json; version=2.1",
+        ] {
             assert!(accepts(good), "{good}");
         }
         for bad in ["text/html", "application/taxii+json;version=2.0", "application/json"] {

@@ -71,9 +71,14 @@ fn refused(code: &'static str, status: StatusCode) -> Refusal {
 /// Takes a certificate: it must balance, continue its sensor's chain and lie in the past. Handing the same one in
 /// again gives the same answer and changes nothing.
 pub async fn submit(house: &Arc<House>, ctx: &Ctx, submission: Submission) -> Answer<Accepted> {
-    house.authoriser.check(ctx, Action::SiftSubmit, On { owner: Some(&ctx.org), ..On::default() })?;
+    house.authoriser.check(
+        ctx,
+        Action::SiftSubmit,
+        On { owner: Some(&ctx.org), ..On::default() },
+    )?;
     check(&submission, ctx.now)?;
-    let broken = |problem| Failure::Broken(Box::new(problem) as Box<dyn std::error::Error + Send + Sync>);
+    let broken =
+        |problem| Failure::Broken(Box::new(problem) as Box<dyn std::error::Error + Send + Sync>);
     let digest = submission.certificate.digest().map_err(broken)?;
     let submission = Arc::new(submission);
     for tried in 1.. {
@@ -93,7 +98,12 @@ pub async fn submit(house: &Arc<House>, ctx: &Ctx, submission: Submission) -> An
         let change = change(ctx, &submission, digest, &found.added)?;
         match house.door.commit(ctx, change).await {
             Ok(done) => {
-                return Ok(Accepted { id: digest.to_string(), position: done.position, into_graph, again: false });
+                return Ok(Accepted {
+                    id: digest.to_string(),
+                    position: done.position,
+                    into_graph,
+                    again: false,
+                });
             }
             // Another submission of this sensor, or of one that sees the same for the first time: look again.
             Err(CommitFailure::Conflict { .. }) if tried < TRIES_MAX => {}
@@ -114,13 +124,19 @@ fn check(submission: &Submission, now: Timestamp) -> Result<(), Refusal> {
         return Err(refused("NRS-SIFT-0301", StatusCode::UNPROCESSABLE_ENTITY));
     }
     let ahead = now.saturating_add(AHEAD_MAX).unwrap_or(now);
-    let late = certificate.finished_at.max(certificate.records_to.unwrap_or(certificate.finished_at));
-    let seen_late = submission.sightings.iter().any(|one| one.last_seen > ahead || one.first_seen > one.last_seen);
+    let late =
+        certificate.finished_at.max(certificate.records_to.unwrap_or(certificate.finished_at));
+    let seen_late = submission
+        .sightings
+        .iter()
+        .any(|one| one.last_seen > ahead || one.first_seen > one.last_seen);
     if late > ahead || seen_late {
         return Err(refused("NRS-SIFT-0302", StatusCode::UNPROCESSABLE_ENTITY).arg("at", late));
     }
     if submission.sightings.len() > SIGHTINGS_MAX {
-        return Err(refused("NRS-SIFT-0305", StatusCode::UNPROCESSABLE_ENTITY).arg("max", SIGHTINGS_MAX));
+        return Err(
+            refused("NRS-SIFT-0305", StatusCode::UNPROCESSABLE_ENTITY).arg("max", SIGHTINGS_MAX)
+        );
     }
     // One record can match several selectors, so counts bound each other only one by one.
     if submission.sightings.iter().any(|one| one.count == 0 || one.count > certificate.tally.kept) {
@@ -141,7 +157,9 @@ fn continues(certificate: &Certificate, chain: Option<&Chain>) -> Result<(), Ref
     }
     let previous = certificate.previous.map(|digest| digest.to_string());
     if previous.as_deref() != chain.map(|(_, last)| last.as_str()) {
-        return Err(refused("NRS-SIFT-0303", StatusCode::CONFLICT).arg("sequence", certificate.sequence));
+        return Err(
+            refused("NRS-SIFT-0303", StatusCode::CONFLICT).arg("sequence", certificate.sequence)
+        );
     }
     Ok(())
 }
@@ -175,13 +193,15 @@ fn standing(
         &[Value::from(org), Value::from(&sensor)],
         |row| Ok((row.count(0)?, row.text(1)?)),
     )?;
-    let added = if same_number.is_none() { graph(reader, submission, org, now)? } else { Added::default() };
+    let added =
+        if same_number.is_none() { graph(reader, submission, org, now)? } else { Added::default() };
     Ok(Standing { same_number, chain, added })
 }
 
 /// A name that follows from what it names, so that the same thing has the same name each time (RFC 9562 version 8).
 pub(crate) fn uuid_of(parts: &[&str]) -> Uuid {
-    let whole = parts.iter().fold(Sha256::new(), |whole, part| whole.chain_update(part).chain_update([0]));
+    let whole =
+        parts.iter().fold(Sha256::new(), |whole, part| whole.chain_update(part).chain_update([0]));
     let bytes: [u8; 32] = whole.finalize().into();
     let (first, _) = bytes.split_at(16);
     uuid::Builder::from_custom_bytes(first.try_into().unwrap_or_default()).into_uuid()
@@ -199,7 +219,9 @@ fn graph(
     org: &OrgId,
     now: Timestamp,
 ) -> Result<Added, StoreFailure> {
-    let damaged = |problem: &dyn std::fmt::Display| StoreFailure::Damaged(format!("an object to make: {problem}"));
+    let damaged = |problem: &dyn std::fmt::Display| {
+        StoreFailure::Damaged(format!("an object to make: {problem}"))
+    };
     let who = identity_of(org).map_err(|problem| damaged(&problem))?;
     let digest = submission.certificate.digest().map_err(|problem| damaged(&problem))?.to_string();
     let sensor = submission.certificate.sensor.to_string();
@@ -214,7 +236,9 @@ fn graph(
     let mut added = Added::default();
     let mut done = BTreeSet::new();
     for seen in &submission.sightings {
-        let Ok(observable) = Observable::parse(seen.value.trim_start_matches('=')) else { continue };
+        let Ok(observable) = Observable::parse(seen.value.trim_start_matches('=')) else {
+            continue;
+        };
         let indicators = crate::evidence::read::naming(reader, Sees::ALL, &observable)?;
         let indicators = indicators.iter().filter(|row| row.kind == "indicator" && !row.hidden);
         for row in indicators.take(INDICATORS_PER_SIGHTING_MAX) {
@@ -223,7 +247,8 @@ fn graph(
             if !done.insert(uuid) {
                 continue;
             }
-            let common = Common { object_marking_refs: marking.clone(), ..Common::first(uuid, now) };
+            let common =
+                Common { object_marking_refs: marking.clone(), ..Common::first(uuid, now) };
             let what = build::Sighting {
                 sighting_of_ref: &indicator,
                 where_sighted_refs: std::slice::from_ref(&who),
@@ -238,9 +263,12 @@ fn graph(
             added.objects.push(new(object, LegalClass::Cia));
         }
     }
-    if !added.saw.is_empty() && crate::evidence::read::brief(reader, Sees::ALL, who.as_str())?.is_none() {
+    if !added.saw.is_empty()
+        && crate::evidence::read::brief(reader, Sees::ALL, who.as_str())?.is_none()
+    {
         let org = people::find_org(reader, org)?;
-        let object = identity(&who, org.as_ref(), now, &marking).map_err(|problem| damaged(&problem))?;
+        let object =
+            identity(&who, org.as_ref(), now, &marking).map_err(|problem| damaged(&problem))?;
         added.objects.push(new(object, LegalClass::CiaN));
     }
     Ok(added)
@@ -274,7 +302,10 @@ fn change(
     let Certificate { sensor, mode, sequence, previous, tally, .. } = &submission.certificate;
     let broken = |problem: serde_json::Error| Failure::Broken(Box::new(problem));
     let text = serde_json_canonicalizer::to_string(&submission.certificate).map_err(broken)?;
-    let mode = serde_json::to_value(mode).ok().and_then(|mode| mode.as_str().map(ToOwned::to_owned)).unwrap_or_default();
+    let mode = serde_json::to_value(mode)
+        .ok()
+        .and_then(|mode| mode.as_str().map(ToOwned::to_owned))
+        .unwrap_or_default();
     let certificate = &submission.certificate;
     let fact = Fact::SiftBatch {
         // A sensor's name is unique within its organisation only.
@@ -330,9 +361,17 @@ fn change(
 
 /// INVARIANT: a sensor's chain has no gap and no fork, whoever comes first.
 fn chain_write(ctx: &Ctx, sensor: &str, sequence: u64, digest: &str) -> Write {
-    let params = vec![Value::from(&ctx.org), Value::from(sensor), Value::from(sequence), Value::from(digest)];
+    let params = vec![
+        Value::from(&ctx.org),
+        Value::from(sensor),
+        Value::from(sequence),
+        Value::from(digest),
+    ];
     if sequence == 0 {
-        Write::one("INSERT INTO sift_sensor (org, sensor, next, last) VALUES ($1, $2, $3 + 1, $4)", params)
+        Write::one(
+            "INSERT INTO sift_sensor (org, sensor, next, last) VALUES ($1, $2, $3 + 1, $4)",
+            params,
+        )
     } else {
         Write::one(
             "UPDATE sift_sensor SET next = next + 1, last = $4 WHERE org = $1 AND sensor = $2 AND next = $3",

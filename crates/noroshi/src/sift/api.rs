@@ -43,7 +43,8 @@ async fn selectors(State(house): State<Arc<House>>, caller: Caller, headers: Hea
     let list = house.store.read(move |reader| read::selectors(reader, now)).await?;
     let tag = format!("\"{}\"", Digest::of(list.text.as_bytes()));
     let known = headers.get(IF_NONE_MATCH).and_then(|value| value.to_str().ok());
-    let same = known.is_some_and(|known| known.split(',').any(|one| one.trim() == tag || one.trim() == "*"));
+    let same = known
+        .is_some_and(|known| known.split(',').any(|one| one.trim() == tag || one.trim() == "*"));
     let about = [
         (ETAG.as_str(), tag),
         (CACHE_CONTROL.as_str(), "private, no-cache".to_owned()),
@@ -51,7 +52,11 @@ async fn selectors(State(house): State<Arc<House>>, caller: Caller, headers: Hea
         ("x-noroshi-selectors-count", list.count.to_string()),
         (CONTENT_TYPE.as_str(), "text/plain; charset=utf-8".to_owned()),
     ];
-    Ok(if same { (StatusCode::NOT_MODIFIED, about).into_response() } else { (about, list.text).into_response() })
+    Ok(if same {
+        (StatusCode::NOT_MODIFIED, about).into_response()
+    } else {
+        (about, list.text).into_response()
+    })
 }
 
 /// A certificate taken.
@@ -74,7 +79,11 @@ struct AcceptedOut {
 async fn submit(State(house): State<Arc<House>>, caller: Caller, body: Body<Submission>) -> Answer {
     let accepted = act::submit(&house, &caller.ctx, body.value).await?;
     let status = if accepted.again { StatusCode::OK } else { StatusCode::CREATED };
-    let out = AcceptedOut { id: accepted.id, position: accepted.position, sightings: accepted.into_graph };
+    let out = AcceptedOut {
+        id: accepted.id,
+        position: accepted.position,
+        sightings: accepted.into_graph,
+    };
     Ok((status, Json(out)).into_response())
 }
 
@@ -113,7 +122,11 @@ fn out(taken: Taken) -> TakenOut {
 /// Lists certificates, newest first.
 #[utoipa::path(get, path = "/sift/certificates", tag = "sift", params(Paging),
     responses((status = 200, body = Page<TakenOut>)))]
-async fn list(State(house): State<Arc<House>>, caller: Caller, Query(paging): Query<Paging>) -> Answer {
+async fn list(
+    State(house): State<Arc<House>>,
+    caller: Caller,
+    Query(paging): Query<Paging>,
+) -> Answer {
     house.authoriser.check(&caller.ctx, Action::SiftRead, On::default())?;
     let before = match paging.cursor.as_deref() {
         None => None,
@@ -131,6 +144,10 @@ async fn list(State(house): State<Arc<House>>, caller: Caller, Query(paging): Qu
     responses((status = 200, body = TakenOut), (status = 404)))]
 async fn one(State(house): State<Arc<House>>, caller: Caller, Path(id): Path<String>) -> Answer {
     house.authoriser.check(&caller.ctx, Action::SiftRead, On::default())?;
-    let found = house.store.read(move |reader| read::one(reader, &id)).await?.ok_or_else(Refusal::absent)?;
+    let found = house
+        .store
+        .read(move |reader| read::one(reader, &id))
+        .await?
+        .ok_or_else(Refusal::absent)?;
     Ok(Json(out(found)).into_response())
 }

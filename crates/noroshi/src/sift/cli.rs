@@ -98,7 +98,8 @@ pub fn run(verb: Verb, format: Format) -> Ended {
 
 /// What is said of a panic: where in the program, never what it says.
 fn words_of_a_defect(info: &std::panic::PanicHookInfo<'_>) -> String {
-    let place = info.location().map(|at| format!("{}:{}", at.file(), at.line())).unwrap_or_default();
+    let place =
+        info.location().map(|at| format!("{}:{}", at.file(), at.line())).unwrap_or_default();
     format!("noroshi sift: a defect stopped the selection at `{place}`; no certificate was made")
 }
 
@@ -144,7 +145,12 @@ fn select(asked: &Run, format: Format) -> Ended {
     Ok(if outcome.certificate.tally.errors > 0 { ExitCode::from(1) } else { ExitCode::SUCCESS })
 }
 
-fn look_through(asked: &Run, index: SelectorIndex, settings: Settings, sink: File) -> Result<Outcome<File>, Failed> {
+fn look_through(
+    asked: &Run,
+    index: SelectorIndex,
+    settings: Settings,
+    sink: File,
+) -> Result<Outcome<File>, Failed> {
     let mut engine = Engine::new(asked.mode, index, settings, sink).map_err(begin_failed)?;
     for file in &asked.files {
         let name = file.display().to_string();
@@ -161,7 +167,9 @@ fn look_through(asked: &Run, index: SelectorIndex, settings: Settings, sink: Fil
     }
     engine.finish(Clock.now()).map_err(|problem| match problem {
         Finish::Write(problem) => Failed::House(Box::new(problem)),
-        Finish::EndsBeforeItBegan(_) => usage("NRS-SIFT-0006", "the clock of this machine went back; run it again"),
+        Finish::EndsBeforeItBegan(_) => {
+            usage("NRS-SIFT-0006", "the clock of this machine went back; run it again")
+        }
     })
 }
 
@@ -182,20 +190,29 @@ fn index_of(list: &Path) -> Result<SelectorIndex, Failed> {
     let bytes = std::fs::read(list).map_err(io(list))?;
     let (selectors, problems) = selector::parse_list(&bytes);
     for problem in problems.iter().take(SHOWN_MAX) {
-        tell(&format!("{}:{}: {}: line passed over", list.display(), problem.line, problem.reason.code()));
+        tell(&format!(
+            "{}:{}: {}: line passed over",
+            list.display(),
+            problem.line,
+            problem.reason.code()
+        ));
     }
     if problems.len() > SHOWN_MAX {
         tell(&format!("{}: {} more lines passed over", list.display(), problems.len() - SHOWN_MAX));
     }
     if selectors.is_empty() {
-        return Err(usage("NRS-SIFT-0020", "the list has no selector; fetch it from the platform again"));
+        return Err(usage(
+            "NRS-SIFT-0020",
+            "the list has no selector; fetch it from the platform again",
+        ));
     }
     SelectorIndex::build(selectors).map_err(|problem| usage("NRS-SIFT-0021", problem))
 }
 
 fn program_digest() -> Result<Digest, Failed> {
     let program = std::env::current_exe();
-    let program = program.map_err(|source| Failed::Io { what: "the program's own file".to_owned(), source })?;
+    let program = program
+        .map_err(|source| Failed::Io { what: "the program's own file".to_owned(), source })?;
     Ok(Digest::of(&std::fs::read(&program).map_err(io(&program))?))
 }
 
@@ -231,7 +248,9 @@ impl Place {
         let mut highest = None;
         for entry in std::fs::read_dir(&self.dir).map_err(io(&self.dir))? {
             let name = entry.map_err(io(&self.dir))?.file_name();
-            let number = name.to_str().and_then(|name| name.strip_prefix("certificate-")?.strip_suffix(".json"));
+            let number = name
+                .to_str()
+                .and_then(|name| name.strip_prefix("certificate-")?.strip_suffix(".json"));
             highest = highest.max(number.and_then(|number| number.parse::<u64>().ok()));
         }
         highest.map_or(Ok(None), |sequence| self.certificate(sequence))
@@ -244,7 +263,8 @@ impl Place {
         };
         let Some(before) = before else { return Ok(Link::FIRST) };
         if before.sensor.to_string() != asked.sensor {
-            let words = format!("the chain in the folder is that of the sensor `{}`", before.sensor);
+            let words =
+                format!("the chain in the folder is that of the sensor `{}`", before.sensor);
             return Err(usage("NRS-SIFT-0022", words));
         }
         Link::after(&before).map_err(|problem| Failed::House(Box::new(problem)))
@@ -262,7 +282,9 @@ impl Place {
         outcome.sink.sync_all().map_err(io(part))?;
         let records = self.dir.join("records").join(format!("{sequence}.parquet"));
         std::fs::rename(part, &records).map_err(io(&records))?;
-        let json = |value: Result<String, serde_json::Error>| value.map_err(|problem| Failed::House(Box::new(problem)));
+        let json = |value: Result<String, serde_json::Error>| {
+            value.map_err(|problem| Failed::House(Box::new(problem)))
+        };
         let sightings = json(serde_json::to_string_pretty(&outcome.sightings))?;
         write(&self.dir.join("sightings").join(format!("{sequence}.json")), sightings.as_bytes())?;
         write(&self.dir.join("sightings.json"), sightings.as_bytes())?;
@@ -273,8 +295,9 @@ impl Place {
     fn sightings(&self, sequence: u64) -> Result<Vec<Sighting>, Failed> {
         let path = self.dir.join("sightings").join(format!("{sequence}.json"));
         let bytes = std::fs::read(&path).map_err(io(&path))?;
-        serde_json::from_slice(&bytes)
-            .map_err(|_| usage("NRS-SIFT-0023", format!("`{}` is not a list of sightings", path.display())))
+        serde_json::from_slice(&bytes).map_err(|_| {
+            usage("NRS-SIFT-0023", format!("`{}` is not a list of sightings", path.display()))
+        })
     }
 
     /// The first certificate that the platform has not taken.
@@ -292,8 +315,9 @@ impl Place {
 }
 
 fn read_certificate(bytes: &[u8], path: &Path) -> Result<Certificate, Failed> {
-    serde_json::from_slice(bytes)
-        .map_err(|_| usage("NRS-SIFT-0024", format!("`{}` is not a certificate of selection", path.display())))
+    serde_json::from_slice(bytes).map_err(|_| {
+        usage("NRS-SIFT-0024", format!("`{}` is not a certificate of selection", path.display()))
+    })
 }
 
 /// Writes a file so that it is either the old one or the new one, whole and on disk.
@@ -360,21 +384,35 @@ fn hand_in(asked: &Submit, format: Format) -> Ended {
 }
 
 fn post(url: &str, token: &str, body: &serde_json::Value) -> Result<serde_json::Value, Failed> {
-    let unreachable = |problem: ureq::Error| Failed::Io { what: url.to_owned(), source: problem.into_io() };
-    let agent: ureq::Agent = ureq::Agent::config_builder().http_status_as_error(false).build().into();
+    let unreachable =
+        |problem: ureq::Error| Failed::Io { what: url.to_owned(), source: problem.into_io() };
+    let agent: ureq::Agent =
+        ureq::Agent::config_builder().http_status_as_error(false).build().into();
     let request = agent
         .post(url)
         .header("authorization", format!("Bearer {token}"))
         .header("content-type", "application/json");
     let mut answer = request.send(body.to_string()).map_err(unreachable)?;
     let status = answer.status().as_u16();
-    let text = answer.body_mut().with_config().limit(ANSWER_BYTES_MAX).read_to_string().map_err(unreachable)?;
+    let text = answer
+        .body_mut()
+        .with_config()
+        .limit(ANSWER_BYTES_MAX)
+        .read_to_string()
+        .map_err(unreachable)?;
     let json: serde_json::Value = serde_json::from_str(&text).unwrap_or_default();
     if matches!(status, 200 | 201) {
         return Ok(json);
     }
-    let said = |name: &str| json.get(name).and_then(serde_json::Value::as_str).unwrap_or_default().to_owned();
-    let message = format!("the platform refused with status {status}: {} {} {}", said("code"), said("title"), said("next"));
+    let said = |name: &str| {
+        json.get(name).and_then(serde_json::Value::as_str).unwrap_or_default().to_owned()
+    };
+    let message = format!(
+        "the platform refused with status {status}: {} {} {}",
+        said("code"),
+        said("title"),
+        said("next")
+    );
     Err(Failed::Found { code: "NRS-SIFT-0025", message })
 }
 

@@ -47,7 +47,9 @@ fn pieces(words: Words, counts: [u64; 5]) -> Vec<Piece> {
         ("sift-errors", "bar bar-4"),
     ];
     let seen: u64 = counts.iter().sum::<u64>().max(1);
-    let scaled = |sum: u64| u64::try_from(u128::from(sum) * u128::from(WIDTH) / u128::from(seen)).unwrap_or(WIDTH);
+    let scaled = |sum: u64| {
+        u64::try_from(u128::from(sum) * u128::from(WIDTH) / u128::from(seen)).unwrap_or(WIDTH)
+    };
     let mut sum = 0u64;
     let mut pieces = Vec::with_capacity(PLACES.len());
     for ((key, class), count) in PLACES.into_iter().zip(counts) {
@@ -55,7 +57,13 @@ fn pieces(words: Words, counts: [u64; 5]) -> Vec<Piece> {
         sum = sum.saturating_add(count);
         // What exists is seen, however little it is.
         let width = (scaled(sum) - x).max(u64::from(count > 0) * 4);
-        pieces.push(Piece { x: x.min(WIDTH - width.min(WIDTH)), width, class, label: words.t(key), count });
+        pieces.push(Piece {
+            x: x.min(WIDTH - width.min(WIDTH)),
+            width,
+            class,
+            label: words.t(key),
+            count,
+        });
     }
     pieces
 }
@@ -96,7 +104,11 @@ struct Asked {
     before: Option<u64>,
 }
 
-async fn list(State(house): State<Arc<House>>, visitor: Visitor, Query(asked): Query<Asked>) -> Answer {
+async fn list(
+    State(house): State<Arc<House>>,
+    visitor: Visitor,
+    Query(asked): Query<Asked>,
+) -> Answer {
     house.authoriser.check(&visitor.ctx, Action::SiftRead, On::default())?;
     let (found, (sums, certificates)) = house
         .store
@@ -104,11 +116,16 @@ async fn list(State(house): State<Arc<House>>, visitor: Visitor, Query(asked): Q
         .await?;
     let words = visitor.words();
     let full = found.len() == usize::try_from(PAGE).unwrap_or(usize::MAX);
-    let next = found.last().filter(|_| full).map(|taken| format!("/sift?before={}", taken.position));
+    let next =
+        found.last().filter(|_| full).map(|taken| format!("/sift?before={}", taken.position));
     let [seen, parts @ ..] = sums;
     let page = ListPage {
         lines: found.into_iter().map(|taken| line(words, taken)).collect(),
-        pager: Pager { previous: String::new(), next: next.unwrap_or_default(), total: Some(certificates) },
+        pager: Pager {
+            previous: String::new(),
+            next: next.unwrap_or_default(),
+            total: Some(certificates),
+        },
         seen,
         total: pieces(words, parts),
         certificates,
@@ -129,7 +146,11 @@ struct OnePage {
 
 async fn one(State(house): State<Arc<House>>, visitor: Visitor, Path(id): Path<String>) -> Answer {
     house.authoriser.check(&visitor.ctx, Action::SiftRead, On::default())?;
-    let taken = house.store.read(move |reader| read::one(reader, &id)).await?.ok_or_else(Refusal::absent)?;
+    let taken = house
+        .store
+        .read(move |reader| read::one(reader, &id))
+        .await?
+        .ok_or_else(Refusal::absent)?;
     let words = visitor.words();
     let mode = serde_json::to_value(taken.certificate.mode).unwrap_or_default();
     let page = OnePage {

@@ -54,9 +54,17 @@ fn taken(row: &Row<'_, '_>) -> Result<Taken, StoreFailure> {
 }
 
 /// Certificates before the leaf `before`, newest first, at most `limit`. For hats with `sift.read`: the caller checks.
-pub fn list(reader: &Reader<'_>, before: Option<u64>, limit: u32) -> Result<Vec<Taken>, StoreFailure> {
+pub fn list(
+    reader: &Reader<'_>,
+    before: Option<u64>,
+    limit: u32,
+) -> Result<Vec<Taken>, StoreFailure> {
     let sql = format!("{COLUMNS} WHERE a.position < $1 ORDER BY a.position DESC LIMIT $2");
-    reader.all(&sql, &[before.map_or(Value::Int(i64::MAX), Value::from), Value::Int(i64::from(limit))], taken)
+    reader.all(
+        &sql,
+        &[before.map_or(Value::Int(i64::MAX), Value::from), Value::Int(i64::from(limit))],
+        taken,
+    )
 }
 
 /// One certificate.
@@ -65,7 +73,12 @@ pub fn one(reader: &Reader<'_>, digest: &str) -> Result<Option<Taken>, StoreFail
 }
 
 /// The certificate of this number of a sensor.
-pub fn numbered(reader: &Reader<'_>, org: &OrgId, sensor: &str, number: u64) -> Result<Option<Taken>, StoreFailure> {
+pub fn numbered(
+    reader: &Reader<'_>,
+    org: &OrgId,
+    sensor: &str,
+    number: u64,
+) -> Result<Option<Taken>, StoreFailure> {
     let sql = format!("{COLUMNS} WHERE c.org = $1 AND c.sensor = $2 AND c.sequence = $3");
     reader.first(&sql, &[Value::from(org), Value::from(sensor), Value::from(number)], taken)
 }
@@ -114,7 +127,9 @@ pub fn selectors(reader: &Reader<'_>, now: Timestamp) -> Result<SelectorList, St
         let until = values.entry(value).or_insert(wanted.until);
         *until = until.zip(wanted.until).map(|(left, right)| left.max(right));
     }
-    let mut text = String::from("# Noroshi selectors: what indicators in force look for. One a line, or type,value,id,version,expires.\n");
+    let mut text = String::from(
+        "# Noroshi selectors: what indicators in force look for. One a line, or type,value,id,version,expires.\n",
+    );
     let mut list = Vec::with_capacity(values.len());
     for (value, until) in values {
         // Writing to a string cannot fail.
@@ -125,7 +140,8 @@ pub fn selectors(reader: &Reader<'_>, now: Timestamp) -> Result<SelectorList, St
         list.push(Selector { expires: until, ..Selector::plain(value) });
     }
     let count = list.len();
-    let index = SelectorIndex::build(list).map_err(|problem| StoreFailure::Damaged(problem.to_string()))?;
+    let index =
+        SelectorIndex::build(list).map_err(|problem| StoreFailure::Damaged(problem.to_string()))?;
     Ok(SelectorList { text, digest: index.digest(), count, passed })
 }
 

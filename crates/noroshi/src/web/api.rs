@@ -153,7 +153,9 @@ pub(super) fn problem(lang: Lang, refusal: &Refusal, instance: &str) -> Response
         items: items.collect(),
     };
     let mut response = (refusal.status, Json(body)).into_response();
-    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+    response
+        .headers_mut()
+        .insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
     if refusal.status == StatusCode::SERVICE_UNAVAILABLE {
         response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("2"));
     }
@@ -174,13 +176,18 @@ const DEPTH_MAX: usize = 64;
 impl<T: serde::de::DeserializeOwned> FromRequest<Arc<House>> for Body<T> {
     type Rejection = Failure;
 
-    async fn from_request(request: axum::extract::Request, house: &Arc<House>) -> Result<Self, Failure> {
+    async fn from_request(
+        request: axum::extract::Request,
+        house: &Arc<House>,
+    ) -> Result<Self, Failure> {
         let limit = house.config.web.body_bytes_max;
         let bytes = axum::body::to_bytes(request.into_body(), limit)
             .await
             .map_err(|_| super::visitor::too_large())?;
         if deeper_than(&bytes, DEPTH_MAX) {
-            return Err(Refusal::new("NRS-HOUS-0008", StatusCode::BAD_REQUEST).arg("depth", DEPTH_MAX).into());
+            return Err(Refusal::new("NRS-HOUS-0008", StatusCode::BAD_REQUEST)
+                .arg("depth", DEPTH_MAX)
+                .into());
         }
         let value = serde_json::from_slice(&bytes).map_err(|mistake| {
             Refusal::new("NRS-HOUS-0009", StatusCode::BAD_REQUEST)

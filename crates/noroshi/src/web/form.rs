@@ -19,7 +19,9 @@ impl Values {
     /// Reads `application/x-www-form-urlencoded`. Line ends become `\n`; broken escapes are kept as they are.
     pub fn parse(bytes: &[u8]) -> Self {
         let mut values = Self::default();
-        for pair in bytes.split(|byte| *byte == b'&').filter(|pair| !pair.is_empty()).take(FIELDS_MAX) {
+        for pair in
+            bytes.split(|byte| *byte == b'&').filter(|pair| !pair.is_empty()).take(FIELDS_MAX)
+        {
             let mut halves = pair.splitn(2, |byte| *byte == b'=');
             let name = unescape(halves.next().unwrap_or_default());
             let value = unescape(halves.next().unwrap_or_default()).replace("\r\n", "\n");
@@ -91,7 +93,8 @@ pub fn idempotency(headers: &HeaderMap, operation: &str, body: &[u8]) -> Option<
     if key.is_empty() || key.len() > 128 {
         return None;
     }
-    let request = Sha256::new().chain_update(operation).chain_update([0]).chain_update(body).finalize();
+    let request =
+        Sha256::new().chain_update(operation).chain_update([0]).chain_update(body).finalize();
     Some(Idempotency { key: key.to_owned(), request: hex(&request) })
 }
 

@@ -5,9 +5,7 @@
 use askama::Template;
 use jiff::{SignedDuration, Timestamp};
 
-use super::{
-    DemoBar, Flash, HatChoice, Link, NavItem, Pager, PersonBadge, Persona, Series,
-};
+use super::{DemoBar, Flash, HatChoice, Link, NavItem, Pager, PersonBadge, Persona, Series};
 use super::{Shell, Step, StepState, Theme, Tone};
 use crate::web::forms::{Choice, FieldError, FormState};
 use crate::web::locale::{Lang, Words};

@@ -44,8 +44,13 @@ pub fn shell(house: &House, visitor: &Visitor, title: &str) -> Shell {
         Lang::Ja => session.held.org.name_ja.clone(),
         Lang::En => session.held.org.name_en.clone(),
     };
-    let mut shell =
-        Shell::bare(words, words.t(title), visitor.path.as_str(), visitor.nonce.as_str(), visitor.ctx.now);
+    let mut shell = Shell::bare(
+        words,
+        words.t(title),
+        visitor.path.as_str(),
+        visitor.nonce.as_str(),
+        visitor.ctx.now,
+    );
     shell.theme = Theme::from_code(&session.theme);
     shell.person = Some(PersonBadge {
         login: session.name.clone(),
@@ -83,7 +88,8 @@ fn hat_choices(visitor: &Visitor, words: Words) -> Vec<HatChoice> {
 pub fn bare_shell(house: &House, stranger: &Stranger, title: &str) -> Shell {
     let words = Words::new(stranger.lang);
     let now = house.clock.now();
-    let mut shell = Shell::bare(words, words.t(title), stranger.path.as_str(), stranger.nonce.as_str(), now);
+    let mut shell =
+        Shell::bare(words, words.t(title), stranger.path.as_str(), stranger.nonce.as_str(), now);
     shell.theme = Theme::from_code(&stranger.theme);
     shell.demo = demo_bar(house, words, "");
     shell
@@ -113,7 +119,9 @@ fn nav(house: &House, visitor: &Visitor, words: Words) -> Vec<NavItem> {
     let current = allowed
         .iter()
         .map(|(href, ..)| *href)
-        .filter(|href| here == *href || here.strip_prefix(href).is_some_and(|rest| rest.starts_with('/')))
+        .filter(|href| {
+            here == *href || here.strip_prefix(href).is_some_and(|rest| rest.starts_with('/'))
+        })
         .max_by_key(|href| href.len());
     let item = |place: &&(&'static str, &str, &'static str, Action)| NavItem {
         href: place.0.to_owned(),
@@ -137,7 +145,10 @@ fn demo_bar(house: &House, words: Words, login: &str) -> Option<DemoBar> {
 }
 
 /// The first place this hat can use.
-async fn front(axum::extract::State(house): axum::extract::State<Arc<House>>, visitor: Visitor) -> Redirect {
+async fn front(
+    axum::extract::State(house): axum::extract::State<Arc<House>>,
+    visitor: Visitor,
+) -> Redirect {
     let words = Words::new(Lang::Ja);
     let first = nav(&house, &visitor, words).into_iter().next();
     Redirect::to(&first.map_or_else(|| "/oversight".to_owned(), |item| item.href))
@@ -152,8 +163,12 @@ async fn preferences(
     let values = form.values;
     let back = local_path(values.get("back"));
     let mut response = Redirect::to(&back).into_response();
-    for (name, allowed) in [("lang", ["ja", "en"].as_slice()), ("theme", &["system", "light", "dark"])] {
-        let Some(value) = values.some(name).filter(|value| allowed.contains(value)) else { continue };
+    for (name, allowed) in
+        [("lang", ["ja", "en"].as_slice()), ("theme", &["system", "light", "dark"])]
+    {
+        let Some(value) = values.some(name).filter(|value| allowed.contains(value)) else {
+            continue;
+        };
         let cookie = format!("{name}={value}; Path=/; Max-Age=31536000; SameSite=Lax");
         if let Ok(value) = cookie.parse() {
             response.headers_mut().append(axum::http::header::SET_COOKIE, value);
@@ -168,7 +183,11 @@ async fn preferences(
 /// A path of this house from what a form or a query says; anything else leads to the front door.
 pub fn local_path(text: &str) -> String {
     let local = text.starts_with('/') && !text.starts_with("//") && !text.contains('\\');
-    if local && text.chars().all(|letter| !letter.is_control()) { text.to_owned() } else { "/".to_owned() }
+    if local && text.chars().all(|letter| !letter.is_control()) {
+        text.to_owned()
+    } else {
+        "/".to_owned()
+    }
 }
 
 /// What was asked, kept for the error page.
@@ -180,7 +199,8 @@ pub(super) struct Asked {
 
 impl Asked {
     pub(super) fn of(request: &Request) -> Self {
-        let nonce = request.extensions().get::<Nonce>().map_or_else(String::new, |nonce| nonce.0.clone());
+        let nonce =
+            request.extensions().get::<Nonce>().map_or_else(String::new, |nonce| nonce.0.clone());
         let path = request.uri().path();
         let program = ["/api/", "/taxii2", "/openc2"].iter().any(|start| path.starts_with(start));
         let stranger = Stranger::of(request.headers(), request.uri(), nonce);
@@ -201,7 +221,12 @@ struct RefusalPage {
     request: String,
 }
 
-pub(super) fn render_refusal(house: &House, asked: &Asked, id: &RequestId, refusal: &Refusal) -> Response {
+pub(super) fn render_refusal(
+    house: &House,
+    asked: &Asked,
+    id: &RequestId,
+    refusal: &Refusal,
+) -> Response {
     if asked.program {
         return api::problem(asked.stranger.lang, refusal, &id.0);
     }

@@ -101,7 +101,9 @@ impl From<CommitFailure> for Failure {
                 Refusal::new("NRS-HOUS-0002", StatusCode::CONFLICT).arg("subject", subject).into()
             }
             CommitFailure::Repeated { subject, .. } => {
-                Refusal::new("NRS-HOUS-0003", StatusCode::UNPROCESSABLE_ENTITY).arg("subject", subject).into()
+                Refusal::new("NRS-HOUS-0003", StatusCode::UNPROCESSABLE_ENTITY)
+                    .arg("subject", subject)
+                    .into()
             }
             CommitFailure::NotDurable | CommitFailure::Stopping => {
                 Refusal::new("NRS-HOUS-0005", StatusCode::SERVICE_UNAVAILABLE).into()

@@ -64,7 +64,10 @@ pub struct Stranger {
 impl FromRequestParts<Arc<House>> for Stranger {
     type Rejection = std::convert::Infallible;
 
-    async fn from_request_parts(parts: &mut Parts, _house: &Arc<House>) -> Result<Self, Self::Rejection> {
+    async fn from_request_parts(
+        parts: &mut Parts,
+        _house: &Arc<House>,
+    ) -> Result<Self, Self::Rejection> {
         Ok(Self::of(&parts.headers, &parts.uri, nonce(&parts.extensions)))
     }
 }
@@ -141,19 +144,28 @@ impl FromRequestParts<Arc<House>> for Visitor {
 impl OptionalFromRequestParts<Arc<House>> for Visitor {
     type Rejection = Failure;
 
-    async fn from_request_parts(parts: &mut Parts, house: &Arc<House>) -> Result<Option<Self>, Failure> {
+    async fn from_request_parts(
+        parts: &mut Parts,
+        house: &Arc<House>,
+    ) -> Result<Option<Self>, Failure> {
         let path = parts.uri.path_and_query().map_or("/", |whole| whole.as_str()).to_owned();
         find_visitor(parts, house, &path).await
     }
 }
 
-async fn find_visitor(parts: &Parts, house: &Arc<House>, path: &str) -> Result<Option<Visitor>, Failure> {
+async fn find_visitor(
+    parts: &Parts,
+    house: &Arc<House>,
+    path: &str,
+) -> Result<Option<Visitor>, Failure> {
     let Some(secret) = cookie(&parts.headers, SESSION_COOKIE) else { return Ok(None) };
     let now = house.clock.now();
     let found = house
         .store
         .read(move |reader| {
-            let Some(session) = people::find_session(reader, &secret, now)? else { return Ok(None) };
+            let Some(session) = people::find_session(reader, &secret, now)? else {
+                return Ok(None);
+            };
             let hats = people::hats_of(reader, &session.person)?;
             Ok(Some((session, hats)))
         })
@@ -193,7 +205,9 @@ impl FromRequest<Arc<House>> for Posted {
 
     async fn from_request(request: Request, house: &Arc<House>) -> Result<Self, NoVisitor> {
         let (mut parts, body) = request.into_parts();
-        let visitor = <Visitor as FromRequestParts<Arc<House>>>::from_request_parts(&mut parts, house).await?;
+        let visitor =
+            <Visitor as FromRequestParts<Arc<House>>>::from_request_parts(&mut parts, house)
+                .await?;
         let values = read_form(&parts, body, house).await.map_err(NoVisitor::Failed)?;
         if !secret::same(values.get("csrf"), &visitor.session.csrf) {
             return Err(NoVisitor::Failed(cross_site()));
@@ -217,7 +231,11 @@ impl FromRequest<Arc<House>> for PostedByStranger {
     }
 }
 
-async fn read_form(parts: &Parts, body: axum::body::Body, house: &Arc<House>) -> Result<Values, Failure> {
+async fn read_form(
+    parts: &Parts,
+    body: axum::body::Body,
+    house: &Arc<House>,
+) -> Result<Values, Failure> {
     same_origin(&parts.headers)?;
     let is_form = parts
         .headers
@@ -227,7 +245,9 @@ async fn read_form(parts: &Parts, body: axum::body::Body, house: &Arc<House>) ->
     if !is_form {
         return Err(Refusal::new("NRS-HOUS-0006", StatusCode::UNSUPPORTED_MEDIA_TYPE).into());
     }
-    let bytes = axum::body::to_bytes(body, house.config.web.body_bytes_max).await.map_err(|_| too_large())?;
+    let bytes = axum::body::to_bytes(body, house.config.web.body_bytes_max)
+        .await
+        .map_err(|_| too_large())?;
     Ok(Values::parse(&bytes))
 }
 
@@ -242,7 +262,8 @@ fn cross_site() -> Failure {
 
 /// Browsers name the page a form came from; it must be ours. `Host` is what the browser believes it talks to.
 fn same_origin(headers: &HeaderMap) -> Result<(), Failure> {
-    let text = |name| headers.get(name).and_then(|value: &axum::http::HeaderValue| value.to_str().ok());
+    let text =
+        |name| headers.get(name).and_then(|value: &axum::http::HeaderValue| value.to_str().ok());
     let site = text(axum::http::HeaderName::from_static("sec-fetch-site"));
     if site.is_some_and(|site| site != "same-origin" && site != "none") {
         return Err(cross_site());
@@ -268,7 +289,10 @@ impl FromRequestParts<Arc<House>> for Caller {
     async fn from_request_parts(parts: &mut Parts, house: &Arc<House>) -> Result<Self, Failure> {
         if let Some(token) = bearer(&parts.headers) {
             let (now, request) = (house.clock.now(), request_id(parts));
-            let found = house.store.read(move |reader| people::find_token(reader, &token, now, request)).await?;
+            let found = house
+                .store
+                .read(move |reader| people::find_token(reader, &token, now, request))
+                .await?;
             return found
                 .map(|ctx| Self { ctx })
                 .ok_or_else(|| Refusal::new("NRS-AUTH-0002", StatusCode::UNAUTHORIZED).into());

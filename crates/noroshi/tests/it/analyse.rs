@@ -62,11 +62,18 @@ async fn reports_and_an_allys_object_meet_with_the_reason_shown() {
     assert_eq!(group["members"].as_array().unwrap().len(), 3, "two reports and the ally: {group}");
     assert_eq!(group["reasons"][0]["observable"], "203.0.113.77");
     assert_eq!(group["campaign"]["victims"].as_array().unwrap().len(), 2, "{group}");
-    assert_eq!(found["passed"][0]["observable"], "10.0.0.1", "what is in every network connects nothing: {found}");
+    assert_eq!(
+        found["passed"][0]["observable"], "10.0.0.1",
+        "what is in every network connects nothing: {found}"
+    );
 
     // The picture: the analyst sees cells of one operator, the other office none of them.
     let (_, whole) = get(&test, &analyst, "/analyse/picture").await;
-    assert_eq!((whole["cells"].as_array().unwrap().len(), &whole["totals"]["count"]), (2, &json!(2)), "{whole}");
+    assert_eq!(
+        (whole["cells"].as_array().unwrap().len(), &whole["totals"]["count"]),
+        (2, &json!(2)),
+        "{whole}"
+    );
     assert_eq!(whole["totals"]["service_minutes"], 60);
     let (_, thin) = get(&test, &nco, "/analyse/picture").await;
     assert_eq!((&thin["cells"], &thin["withheld_cells"]), (&json!([]), &json!(2)), "{thin}");
@@ -78,7 +85,8 @@ async fn reports_and_an_allys_object_meet_with_the_reason_shown() {
     }
     // What stems from reports is not in that office's search either.
     let (_, page) = get(&test, &nco, "/evidence/objects?q=203.0.113.77").await;
-    let ids: Vec<&str> = page["items"].as_array().unwrap().iter().filter_map(|one| one["id"].as_str()).collect();
+    let ids: Vec<&str> =
+        page["items"].as_array().unwrap().iter().filter_map(|one| one["id"].as_str()).collect();
     assert_eq!(ids, ["indicator--1b6ea7d9-2b0f-4f55-8f0a-000000000001"], "{page}");
 }
 
@@ -86,28 +94,51 @@ async fn reports_and_an_allys_object_meet_with_the_reason_shown() {
 async fn a_case_keeps_its_members_notes_and_reasons() {
     let test = TestHouse::open().await;
     let Nation { analyst, nco, reports } = nation(&test).await;
-    let new = json!({ "title": "架空合同事案", "summary": "共通の指令サーバー", "members": reports });
+    let new =
+        json!({ "title": "架空合同事案", "summary": "共通の指令サーバー", "members": reports });
     let (status, made) = post(&test, &analyst, "/cases", new.clone()).await;
     assert_eq!(status, 201, "{made}");
     let case = format!("/cases/{}", made["id"].as_str().unwrap());
     let ally = "indicator--1b6ea7d9-2b0f-4f55-8f0a-000000000001";
     let add = json!({ "id": ally, "reason": "同じ宛先" });
     assert_eq!(post(&test, &analyst, &format!("{case}/items"), add.clone()).await.0, 201);
-    assert_eq!(post(&test, &analyst, &format!("{case}/items"), add.clone()).await.0, 409, "it is in already");
-    assert_eq!(post(&test, &analyst, &format!("{case}/notes"), json!({ "text": "観測を依頼した" })).await.0, 201);
+    assert_eq!(
+        post(&test, &analyst, &format!("{case}/items"), add.clone()).await.0,
+        409,
+        "it is in already"
+    );
+    assert_eq!(
+        post(&test, &analyst, &format!("{case}/notes"), json!({ "text": "観測を依頼した" }))
+            .await
+            .0,
+        201
+    );
     let (_, found) = get(&test, &analyst, &case).await;
     assert_eq!(found["members"].as_array().unwrap().len(), 3, "{found}");
     assert_eq!(found["notes"][0]["text"], "観測を依頼した");
-    assert_eq!(found["observables"][0], json!({ "value": "203.0.113.77", "type": "ipv4-addr", "members": 3 }), "{found}");
+    assert_eq!(
+        found["observables"][0],
+        json!({ "value": "203.0.113.77", "type": "ipv4-addr", "members": 3 }),
+        "{found}"
+    );
     let out = json!({ "id": ally, "reason": "別件と判明" });
     assert_eq!(post(&test, &analyst, &format!("{case}/items/remove"), out).await.0, 201);
     let (_, found) = get(&test, &analyst, &case).await;
     assert_eq!(found["members"].as_array().unwrap().len(), 2, "{found}");
-    let kinds: Vec<&str> = found["timeline"].as_array().unwrap().iter().filter_map(|one| one["kind"].as_str()).collect();
+    let kinds: Vec<&str> = found["timeline"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter_map(|one| one["kind"].as_str())
+        .collect();
     for kind in ["case.open", "case.add", "case.note", "case.remove", "report"] {
         assert!(kinds.contains(&kind), "{kind}: {kinds:?}");
     }
-    assert_eq!(post(&test, &analyst, &format!("{case}/items"), add).await.0, 201, "it may come back");
+    assert_eq!(
+        post(&test, &analyst, &format!("{case}/items"), add).await.0,
+        201,
+        "it may come back"
+    );
 
     // Another office reads the case without operators' names, and changes nothing.
     let (_, theirs) = get(&test, &nco, &case).await;

@@ -28,7 +28,9 @@ async fn a_change_is_whole_or_nothing_and_leaves_no_gap() {
     let rows = test
         .house
         .store
-        .read(|reader| reader.all("SELECT digest FROM office_setup ORDER BY digest", &[], |row| row.text(0)))
+        .read(|reader| {
+            reader.all("SELECT digest FROM office_setup ORDER BY digest", &[], |row| row.text(0))
+        })
         .await
         .unwrap();
     assert_eq!(rows, ["a", "c"], "nothing of the refused change was kept");
@@ -45,7 +47,10 @@ async fn a_repeated_key_is_told_what_the_first_call_made() {
     for (request, same) in [("r", true), ("other", false)] {
         match test.house.door.commit(&ctx, keyed("again", request)).await {
             Err(CommitFailure::Repeated { subject, position, same_request }) => {
-                assert_eq!((subject.as_str(), position, same_request), ("made", made.position, same));
+                assert_eq!(
+                    (subject.as_str(), position, same_request),
+                    ("made", made.position, same)
+                );
             }
             other => panic!("expected a repeat, got {other:?}"),
         }
@@ -77,9 +82,17 @@ async fn many_callers_share_the_log_and_every_leaf_is_provable() {
     for position in [first, first + 255, first + 256, first + 639] {
         let proof = test.house.log.prove(position).await.unwrap();
         let checkpoint = proof.checkpoint.split_once("\n\n").unwrap().0;
-        let root: noroshi_ledger::checkpoint::Checkpoint = format!("{checkpoint}\n").parse().unwrap();
+        let root: noroshi_ledger::checkpoint::Checkpoint =
+            format!("{checkpoint}\n").parse().unwrap();
         let leaf = noroshi_ledger::tree::leaf_hash(&proof.leaf);
-        noroshi_ledger::tree::verify_inclusion(position, proof.size, &leaf, &proof.hashes, &root.root).unwrap();
+        noroshi_ledger::tree::verify_inclusion(
+            position,
+            proof.size,
+            &leaf,
+            &proof.hashes,
+            &root.root,
+        )
+        .unwrap();
     }
 }
 
@@ -94,7 +107,8 @@ async fn an_older_store_under_a_newer_log_signs_nothing() {
     let other = tempfile::tempdir().unwrap();
     copy(&test.dir.path().join("log"), &other.path().join("log"));
     copy(&test.dir.path().join("keys"), &other.path().join("keys"));
-    let refused = noroshi::house::House::open(other.path(), TestHouse::config(), false).err().unwrap();
+    let refused =
+        noroshi::house::House::open(other.path(), TestHouse::config(), false).err().unwrap();
     let chain = noroshi::web::refusal::chain(&refused);
     assert!(chain.contains("NRS-LOGS-0002"), "{chain}");
 }

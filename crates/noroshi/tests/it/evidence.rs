@@ -67,9 +67,15 @@ async fn a_bundle_goes_in_unharmed_is_found_and_changes_nothing_the_second_time(
         ("?q=%22%20OR%20%2A", 0),
     ] {
         let (status, page) = get(&test, &analyst, &format!("/evidence/objects{query}")).await;
-        assert_eq!((status, page["items"].as_array().unwrap().len()), (200, count), "{query}: {page}");
+        assert_eq!(
+            (status, page["items"].as_array().unwrap().len()),
+            (200, count),
+            "{query}: {page}"
+        );
     }
-    let (_, one) = get(&test, &analyst, "/evidence/objects/indicator--1b6ea7d9-2b0f-4f55-8f0a-000000000001").await;
+    let (_, one) =
+        get(&test, &analyst, "/evidence/objects/indicator--1b6ea7d9-2b0f-4f55-8f0a-000000000001")
+            .await;
     assert_eq!(one["object"], first, "byte-faithful: unknown members stay");
     assert_eq!(one["observables"], json!(["203.0.113.77"]));
     assert_eq!(one["relations"][0]["name"], "灯籠ローダー", "{one}");
@@ -82,18 +88,26 @@ async fn versions_follow_each_other_and_a_contradiction_is_kept_aside() {
     let analyst = analyst(&test).await;
     let old = indicator(2, "[domain-name:value = 'a.lantern.example']", CREATED);
     import(&test, &analyst, bundle(std::slice::from_ref(&old))).await;
-    let newer = indicator(2, "[domain-name:value = 'b.lantern.example']", "2026-11-02T00:00:00.000Z");
+    let newer =
+        indicator(2, "[domain-name:value = 'b.lantern.example']", "2026-11-02T00:00:00.000Z");
     assert_eq!(import(&test, &analyst, bundle(std::slice::from_ref(&newer))).await["imported"], 1);
     let mut forged = old.clone();
     forged["name"] = json!("something else under the same version");
     let done = import(&test, &analyst, bundle(&[forged])).await;
-    assert_eq!((&done["imported"], done["conflicts"].as_array().unwrap().len()), (&json!(0), 1), "{done}");
-    let (_, one) = get(&test, &analyst, "/evidence/objects/indicator--1b6ea7d9-2b0f-4f55-8f0a-000000000002").await;
+    assert_eq!(
+        (&done["imported"], done["conflicts"].as_array().unwrap().len()),
+        (&json!(0), 1),
+        "{done}"
+    );
+    let (_, one) =
+        get(&test, &analyst, "/evidence/objects/indicator--1b6ea7d9-2b0f-4f55-8f0a-000000000002")
+            .await;
     assert_eq!(one["object"], newer, "the latest version is shown");
     assert_eq!(one["versions"].as_array().unwrap().len(), 2, "{one}");
     assert_eq!(one["conflicts"].as_array().unwrap().len(), 1, "{one}");
     // A revoked object is not listed, but counted.
-    let mut revoked = indicator(2, "[domain-name:value = 'b.lantern.example']", "2026-11-03T00:00:00.000Z");
+    let mut revoked =
+        indicator(2, "[domain-name:value = 'b.lantern.example']", "2026-11-03T00:00:00.000Z");
     revoked["revoked"] = json!(true);
     import(&test, &analyst, bundle(&[revoked])).await;
     let (_, page) = get(&test, &analyst, "/evidence/objects?type=indicator").await;
@@ -120,9 +134,13 @@ async fn one_bad_entry_costs_itself_and_the_rest_goes_in() {
     for text in [deep, "[]".to_owned(), "{\"type\":\"bundle\"".to_owned()] {
         let (url, token) = (url.clone(), analyst.token.clone());
         let done = tokio::task::spawn_blocking(move || {
-            let agent: ureq::Agent = ureq::Agent::config_builder().http_status_as_error(false).build().into();
-            let mut answer =
-                agent.post(&url).header("authorization", format!("Bearer {token}")).send(text).unwrap();
+            let agent: ureq::Agent =
+                ureq::Agent::config_builder().http_status_as_error(false).build().into();
+            let mut answer = agent
+                .post(&url)
+                .header("authorization", format!("Bearer {token}"))
+                .send(text)
+                .unwrap();
             (answer.status().as_u16(), answer.body_mut().read_to_string().unwrap())
         })
         .await
@@ -138,7 +156,8 @@ async fn only_analysts_bring_evidence_in() {
     let police = test.org("police", "police", None).await;
     let requester = test.person("requester", &police, Hat::PoliceRequester).await;
     let (status, said) =
-        ask("POST", test.url("/api/v1/evidence/bundles"), &requester.token, Some(bundle(&[]))).await;
+        ask("POST", test.url("/api/v1/evidence/bundles"), &requester.token, Some(bundle(&[])))
+            .await;
     assert_eq!((status, &said["code"]), (403, &json!("NRS-AUTH-0003")));
     let office = test.org("office", "office", None).await;
     let analyst = test.person("analyst", &office, Hat::CaoAnalyst).await;
@@ -150,20 +169,27 @@ async fn only_analysts_bring_evidence_in() {
 /// A slice of the published corpus: the first objects of the largest technique bundle found.
 #[tokio::test]
 async fn published_objects_go_in_and_are_found() {
-    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/corpora/attack-enterprise-21");
+    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../../../shared/corpora/attack-enterprise-21");
     let Some(file) = std::fs::read_dir(path).ok().and_then(|mut files| {
-        files.find_map(|file| file.ok().map(|file| file.path()).filter(|path| path.extension().is_some_and(|e| e == "json")))
+        files.find_map(|file| {
+            file.ok()
+                .map(|file| file.path())
+                .filter(|path| path.extension().is_some_and(|e| e == "json"))
+        })
     }) else {
         println!("corpora absent: skipped the published objects");
         return;
     };
     let whole: Value = serde_json::from_slice(&std::fs::read(file).unwrap()).unwrap();
-    let some: Vec<Value> = whole["objects"].as_array().unwrap().iter().step_by(25).cloned().collect();
+    let some: Vec<Value> =
+        whole["objects"].as_array().unwrap().iter().step_by(25).cloned().collect();
     let count = some.len();
     let test = TestHouse::open().await;
     let analyst = analyst(&test).await;
     let done = import(&test, &analyst, bundle(&some)).await;
-    let taken = done["imported"].as_u64().unwrap() + done["quarantined"].as_array().unwrap().len() as u64;
+    let taken =
+        done["imported"].as_u64().unwrap() + done["quarantined"].as_array().unwrap().len() as u64;
     assert_eq!(taken, count as u64, "{done}");
     assert!(done["imported"].as_u64().unwrap() > 900, "{}", done["imported"]);
     let (_, page) = get(&test, &analyst, "/evidence/objects?q=powershell").await;

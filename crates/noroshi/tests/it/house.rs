@@ -72,7 +72,14 @@ impl TestHouse {
             .write(people::insert_hat(&person, &org.org, hat))
             .write(token);
         self.house.door.commit(&ctx, change).await.unwrap();
-        let ctx = Ctx { person, org: org.org.clone(), hat, sector: org.sector.clone(), via: Via::Token, ..ctx };
+        let ctx = Ctx {
+            person,
+            org: org.org.clone(),
+            hat,
+            sector: org.sector.clone(),
+            via: Via::Token,
+            ..ctx
+        };
         Someone { token: secret.reveal().to_owned(), ctx }
     }
 }
@@ -92,8 +99,14 @@ pub(crate) fn system(house: &House) -> Ctx {
 }
 
 /// Answers of the house, as a program sees them: status and JSON (or text as a JSON string).
-pub(crate) fn call(method: &str, url: &str, token: &str, body: Option<&serde_json::Value>) -> (u16, serde_json::Value) {
-    let agent: ureq::Agent = ureq::Agent::config_builder().http_status_as_error(false).build().into();
+pub(crate) fn call(
+    method: &str,
+    url: &str,
+    token: &str,
+    body: Option<&serde_json::Value>,
+) -> (u16, serde_json::Value) {
+    let agent: ureq::Agent =
+        ureq::Agent::config_builder().http_status_as_error(false).build().into();
     let request = ureq::http::Request::builder()
         .method(method)
         .uri(url)
@@ -116,4 +129,10 @@ pub(crate) async fn ask(
 ) -> (u16, serde_json::Value) {
     let token = token.to_owned();
     tokio::task::spawn_blocking(move || call(method, &url, &token, body.as_ref())).await.unwrap()
+}
+
+/// Between two looks at something that another process must bring about; every such wait has its own end.
+pub(crate) async fn pause(span: std::time::Duration) {
+    let nothing = tokio::time::timeout(span, std::future::pending::<()>()).await;
+    assert!(nothing.is_err());
 }

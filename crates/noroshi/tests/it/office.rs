@@ -35,16 +35,25 @@ impl Answer {
     }
 }
 
-async fn browse(method: &'static str, url: String, headers: &[(&'static str, &str)], form: &[(&str, &str)]) -> Answer {
-    let headers: Vec<(&str, String)> = headers.iter().map(|(name, value)| (*name, (*value).to_owned())).collect();
+async fn browse(
+    method: &'static str,
+    url: String,
+    headers: &[(&'static str, &str)],
+    form: &[(&str, &str)],
+) -> Answer {
+    let headers: Vec<(&str, String)> =
+        headers.iter().map(|(name, value)| (*name, (*value).to_owned())).collect();
     let body: Vec<String> = form
         .iter()
         .map(|(name, value)| format!("{name}={}", noroshi::web::visitor::percent(value)))
         .collect();
     let body = body.join("&");
     tokio::task::spawn_blocking(move || {
-        let agent: ureq::Agent =
-            ureq::Agent::config_builder().http_status_as_error(false).max_redirects(0).build().into();
+        let agent: ureq::Agent = ureq::Agent::config_builder()
+            .http_status_as_error(false)
+            .max_redirects(0)
+            .build()
+            .into();
         let mut request = ureq::http::Request::builder().method(method).uri(&url);
         if method == "POST" {
             request = request.header("content-type", "application/x-www-form-urlencoded");
@@ -58,14 +67,19 @@ async fn browse(method: &'static str, url: String, headers: &[(&'static str, &st
             .iter()
             .map(|(name, value)| (name.to_string(), value.to_str().unwrap_or_default().to_owned()))
             .collect();
-        Answer { status: answer.status().as_u16(), headers, text: answer.body_mut().read_to_string().unwrap() }
+        Answer {
+            status: answer.status().as_u16(),
+            headers,
+            text: answer.body_mut().read_to_string().unwrap(),
+        }
     })
     .await
     .unwrap()
 }
 
 async fn setup_token(test: &TestHouse) -> String {
-    let secret = noroshi::office::act::setup_token(&test.house).await.unwrap().expect("nobody exists yet");
+    let secret =
+        noroshi::office::act::setup_token(&test.house).await.unwrap().expect("nobody exists yet");
     secret.reveal().to_owned()
 }
 
@@ -79,7 +93,11 @@ async fn set_up(test: &TestHouse) -> Value {
     let (status, made) = ask("POST", test.url("/api/v1/setup"), "", Some(body.clone())).await;
     assert_eq!(status, 201, "{made}");
     let (status, again) = ask("POST", test.url("/api/v1/setup"), "", Some(body)).await;
-    assert_eq!((status, again["code"].as_str()), (403, Some("NRS-OFFC-0001")), "a token is used once");
+    assert_eq!(
+        (status, again["code"].as_str()),
+        (403, Some("NRS-OFFC-0001")),
+        "a token is used once"
+    );
     made
 }
 
@@ -89,14 +107,19 @@ async fn post(test: &TestHouse, path: &str, token: &str, body: Value) -> (u16, V
 
 /// Adds a login with a password through the API, as an administrator does.
 async fn person(test: &TestHouse, admin: &str, login: &str) -> String {
-    let (status, made) = post(test, "/persons", admin, json!({ "login": login, "name": login })).await;
+    let (status, made) =
+        post(test, "/persons", admin, json!({ "login": login, "name": login })).await;
     assert_eq!(status, 201, "{made}");
     let invitation = format!("/invitations/{}", made["invitation"].as_str().unwrap());
     let (status, said) = post(test, &invitation, "", json!({ "password": "short" })).await;
     assert_eq!((status, said["items"][0]["code"].as_str()), (422, Some("NRS-OFFC-0006")), "{said}");
     assert_eq!(post(test, &invitation, "", json!({ "password": PASSWORD })).await.0, 204);
     let (status, said) = post(test, &invitation, "", json!({ "password": PASSWORD })).await;
-    assert_eq!((status, said["code"].as_str()), (403, Some("NRS-OFFC-0005")), "an invitation is used once");
+    assert_eq!(
+        (status, said["code"].as_str()),
+        (403, Some("NRS-OFFC-0005")),
+        "an invitation is used once"
+    );
     made["id"].as_str().unwrap().to_owned()
 }
 
@@ -125,9 +148,15 @@ async fn a_nation_is_built_over_the_api_alone() {
     assert_eq!(status, 201, "{token}");
     let token = token["token"].as_str().unwrap();
     let (_, me) = ask("GET", test.url("/api/v1/me"), token, None).await;
-    assert_eq!((me["login"].as_str(), me["hat"].as_str()), (Some("officer"), Some("operator.officer")), "{me}");
+    assert_eq!(
+        (me["login"].as_str(), me["hat"].as_str()),
+        (Some("officer"), Some("operator.officer")),
+        "{me}"
+    );
     // No power beyond the hat.
-    let (status, said) = post(&test, "/orgs", token, json!({ "name_ja": "x", "name_en": "x", "kind": "police" })).await;
+    let (status, said) =
+        post(&test, "/orgs", token, json!({ "name_ja": "x", "name_en": "x", "kind": "police" }))
+            .await;
     assert_eq!((status, said["code"].as_str()), (403, Some("NRS-AUTH-0003")));
     assert_eq!(ask("GET", test.url("/api/v1/persons"), token, None).await.0, 403);
     // A sensor and a partner get tokens from the administrator.
@@ -149,7 +178,9 @@ async fn a_nation_is_built_over_the_api_alone() {
     assert_eq!(rest["items"].as_array().unwrap().len(), 2, "{rest}");
     assert!(rest["cursor"].is_null());
     // Withdrawing the hat ends the token at once.
-    let (status, _) = ask("DELETE", test.url(&format!("/api/v1{hats}/{operator}/operator.officer")), admin, None).await;
+    let (status, _) =
+        ask("DELETE", test.url(&format!("/api/v1{hats}/{operator}/operator.officer")), admin, None)
+            .await;
     assert_eq!(status, 200);
     let (status, said) = ask("GET", test.url("/api/v1/me"), token, None).await;
     assert_eq!((status, said["code"].as_str()), (401, Some("NRS-AUTH-0002")));
@@ -162,7 +193,8 @@ async fn hats_that_must_stay_apart_do_and_the_rule_is_named() {
     let test = TestHouse::open().await;
     let made = set_up(&test).await;
     let admin = made["token"].as_str().unwrap();
-    let (police, commission) = (org(&test, admin, "police").await, org(&test, admin, "commission").await);
+    let (police, commission) =
+        (org(&test, admin, "police").await, org(&test, admin, "commission").await);
     let someone = person(&test, admin, "someone").await;
     let hats = format!("/persons/{someone}/hats");
     let give = |org: &str, hat: &str| json!({ "org": org, "hat": hat });
@@ -177,7 +209,8 @@ async fn hats_that_must_stay_apart_do_and_the_rule_is_named() {
     // Nobody gives himself a hat, and nobody shuts himself out.
     let own = format!("/persons/{}", made["person"].as_str().unwrap());
     let office = made["org"].as_str().unwrap();
-    let (status, said) = post(&test, &format!("{own}/hats"), admin, give(office, "cao.analyst")).await;
+    let (status, said) =
+        post(&test, &format!("{own}/hats"), admin, give(office, "cao.analyst")).await;
     assert_eq!((status, said["code"].as_str()), (403, Some("NRS-OFFC-0014")));
     let (status, said) = post(&test, &format!("{own}/disable"), admin, json!({})).await;
     assert_eq!((status, said["code"].as_str()), (409, Some("NRS-OFFC-0018")));
@@ -185,7 +218,8 @@ async fn hats_that_must_stay_apart_do_and_the_rule_is_named() {
 
 /// Signs in on the page; the session's secret.
 async fn sign_in(test: &TestHouse, login: &str) -> String {
-    let answer = browse("POST", test.url("/login"), &[], &[("login", login), ("password", PASSWORD)]).await;
+    let answer =
+        browse("POST", test.url("/login"), &[], &[("login", login), ("password", PASSWORD)]).await;
     assert_eq!(answer.status, 303, "{}", answer.text);
     answer.session().expect("a session")
 }
@@ -225,8 +259,14 @@ async fn the_wizard_works_without_javascript_and_only_once() {
     ];
     let again = browse("POST", test.url("/setup"), &[], &form).await;
     assert_eq!(again.status, 422);
-    assert!(again.text.contains("NRS-OFFC-0006") && again.text.contains("NRS-OFFC-0009"), "each field says why");
-    assert!(again.text.contains("架空調整室") && !again.text.contains("value=\"short\""), "kept, but no password");
+    assert!(
+        again.text.contains("NRS-OFFC-0006") && again.text.contains("NRS-OFFC-0009"),
+        "each field says why"
+    );
+    assert!(
+        again.text.contains("架空調整室") && !again.text.contains("value=\"short\""),
+        "kept, but no password"
+    );
     form[4].1 = "admin";
     form[6].1 = PASSWORD;
     let done = browse("POST", test.url("/setup"), &[], &form).await;
@@ -235,7 +275,10 @@ async fn the_wizard_works_without_javascript_and_only_once() {
     let office = get(&test, "/office", &session).await;
     assert!(office.status == 200 && office.text.contains("管理者 甲"));
     assert_eq!(browse("POST", test.url("/setup"), &[], &form).await.status, 403);
-    assert!(noroshi::office::act::setup_token(&test.house).await.unwrap().is_none(), "somebody exists");
+    assert!(
+        noroshi::office::act::setup_token(&test.house).await.unwrap().is_none(),
+        "somebody exists"
+    );
 }
 
 #[tokio::test]
@@ -257,10 +300,16 @@ async fn a_form_from_elsewhere_or_without_its_token_is_refused() {
     refused(browse("POST", url(), &foreign, &form(&csrf)).await, "foreign origin");
     let foreign = [("cookie", cookie.as_str()), ("sec-fetch-site", "cross-site")];
     refused(browse("POST", url(), &foreign, &form(&csrf)).await, "foreign site");
-    refused(browse("POST", test.url("/login"), &[("origin", "null")], &[]).await, "sign-in from a sandbox");
+    refused(
+        browse("POST", test.url("/login"), &[("origin", "null")], &[]).await,
+        "sign-in from a sandbox",
+    );
     let other = sign_in(&test, "admin").await;
     let stolen = get(&test, "/office/orgs", &other).await.csrf();
-    refused(browse("POST", url(), &[("cookie", &cookie)], &form(&stolen)).await, "another session's token");
+    refused(
+        browse("POST", url(), &[("cookie", &cookie)], &form(&stolen)).await,
+        "another session's token",
+    );
     let taken = browse("POST", url(), &[("cookie", &cookie)], &form(&csrf)).await;
     assert_eq!(taken.status, 303, "{}", taken.text);
 }
@@ -285,7 +334,8 @@ async fn a_session_is_new_at_each_sign_in_and_ends_when_it_should() {
     // Signing in again with the cookie ends the session before.
     let cookie = format!("noroshi_session={first}");
     let form = [("login", "admin"), ("password", PASSWORD)];
-    let second = browse("POST", test.url("/login"), &[("cookie", &cookie)], &form).await.session().unwrap();
+    let second =
+        browse("POST", test.url("/login"), &[("cookie", &cookie)], &form).await.session().unwrap();
     assert_eq!(get(&test, "/profile", &first).await.status, 303, "the one before has ended");
     assert_eq!(get(&test, "/profile", &second).await.status, 200);
     // Sign-out ends it in the store, not only in the browser.
@@ -297,13 +347,19 @@ async fn a_session_is_new_at_each_sign_in_and_ends_when_it_should() {
     let ctx = crate::house::system(&test.house);
     let past = noroshi::office::commit::Write::one(
         "UPDATE office_session SET expires_at = $2 WHERE digest = $1",
-        vec![noroshi::office::secret::digest(&third).into(), (ctx.now - jiff::SignedDuration::from_secs(1)).into()],
+        vec![
+            noroshi::office::secret::digest(&third).into(),
+            (ctx.now - jiff::SignedDuration::from_secs(1)).into(),
+        ],
     );
     let change = noroshi::office::commit::Change::office("test.expire", "session").write(past);
     test.house.door.commit(&ctx, change).await.unwrap();
     assert_eq!(get(&test, "/profile", &third).await.status, 303);
     // The secret itself is nowhere in the store.
-    let rows = test.house.store.read(|reader| reader.all("SELECT digest FROM office_session", &[], |row| row.text(0)));
+    let rows = test
+        .house
+        .store
+        .read(|reader| reader.all("SELECT digest FROM office_session", &[], |row| row.text(0)));
     assert!(rows.await.unwrap().iter().all(|digest| !digest.starts_with("nrs_")));
 }
 
@@ -311,7 +367,9 @@ async fn a_session_is_new_at_each_sign_in_and_ends_when_it_should() {
 async fn too_many_wrong_passwords_rest_the_login_and_all_refusals_look_alike() {
     let test = TestHouse::open().await;
     set_up(&test).await;
-    let unknown = browse("POST", test.url("/login"), &[], &[("login", "nobody"), ("password", PASSWORD)]).await;
+    let unknown =
+        browse("POST", test.url("/login"), &[], &[("login", "nobody"), ("password", PASSWORD)])
+            .await;
     let wrong = [("login", "admin"), ("password", "wrong wrong wrong wrong")];
     let tries = (0..10).map(|_| browse("POST", test.url("/login"), &[], &wrong));
     let mut last = String::new();
@@ -320,11 +378,14 @@ async fn too_many_wrong_passwords_rest_the_login_and_all_refusals_look_alike() {
         assert_eq!(answer.status, 401);
         last = answer.text;
     }
-    let locked = browse("POST", test.url("/login"), &[], &[("login", "admin"), ("password", PASSWORD)]).await;
+    let locked =
+        browse("POST", test.url("/login"), &[], &[("login", "admin"), ("password", PASSWORD)])
+            .await;
     assert_eq!(locked.status, 401, "the right password does not help while it rests");
     // What is shown does not tell a wrong password from an unknown or a resting login.
     let plain = |text: &str, login: &str| -> String {
-        let main = text.split("<div class=\"stage\">").nth(1).unwrap().split("<script").next().unwrap();
+        let main =
+            text.split("<div class=\"stage\">").nth(1).unwrap().split("<script").next().unwrap();
         main.replace(login, "LOGIN")
     };
     assert_eq!(plain(&unknown.text, "nobody"), plain(&last, "admin"));
@@ -348,14 +409,28 @@ async fn each_action_is_done_under_the_hat_that_is_worn() {
     }
     let session = sign_in(&test, "analyst").await;
     let page = get(&test, "/profile?lang=en", &session).await;
-    assert!(page.text.contains(&format!("value=\"legal {office}\"")), "the menu lists the other hat");
-    let foreign = send(&test, "/session/hat", &session, &[("csrf", &page.csrf()), ("hat", "administrator x")]).await;
+    assert!(
+        page.text.contains(&format!("value=\"legal {office}\"")),
+        "the menu lists the other hat"
+    );
+    let foreign = send(
+        &test,
+        "/session/hat",
+        &session,
+        &[("csrf", &page.csrf()), ("hat", "administrator x")],
+    )
+    .await;
     assert_eq!(foreign.status, 403);
     assert!(foreign.text.contains("NRS-OFFC-0003"));
     let hat = format!("legal {office}");
-    let worn = send(&test, "/session/hat", &session, &[("csrf", &page.csrf()), ("hat", &hat)]).await;
+    let worn =
+        send(&test, "/session/hat", &session, &[("csrf", &page.csrf()), ("hat", &hat)]).await;
     let second = worn.session().expect("a new session under the new hat");
-    assert_eq!(get(&test, "/profile", &session).await.status, 303, "the session under the old hat has ended");
+    assert_eq!(
+        get(&test, "/profile", &session).await.status,
+        303,
+        "the session under the old hat has ended"
+    );
     let me = get(&test, "/api/v1/me", &second).await;
     assert_eq!(serde_json::from_str::<Value>(&me.text).unwrap()["hat"], "legal");
     assert_eq!(get(&test, "/office", &second).await.status, 403, "no hat, no page");
@@ -373,11 +448,20 @@ async fn tokens_are_shown_once_and_can_be_taken_back() {
     let page = send(&test, "/profile/tokens", &session, &form).await;
     assert_eq!(page.status, 201);
     let at = page.text.find("nrs_token_").unwrap();
-    let token: String = page.text[at..].chars().take_while(|c| c.is_ascii_alphanumeric() || "-_".contains(*c)).collect();
+    let token: String = page.text[at..]
+        .chars()
+        .take_while(|c| c.is_ascii_alphanumeric() || "-_".contains(*c))
+        .collect();
     assert_eq!(ask("GET", test.url("/api/v1/me"), &token, None).await.0, 200);
     assert!(!get(&test, "/profile", &session).await.text.contains("nrs_token_"), "shown once");
     let (_, list) = ask("GET", test.url("/api/v1/tokens"), &token, None).await;
-    let id = list["items"].as_array().unwrap().iter().find(|item| item["label"] == "script").unwrap()["id"].clone();
+    let id = list["items"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|item| item["label"] == "script")
+        .unwrap()["id"]
+        .clone();
     let form = [("csrf", csrf.as_str()), ("token", id.as_str().unwrap())];
     assert_eq!(send(&test, "/profile/tokens/revoke", &session, &form).await.status, 303);
     let (status, said) = ask("GET", test.url("/api/v1/me"), &token, None).await;
@@ -392,10 +476,15 @@ async fn tokens_are_shown_once_and_can_be_taken_back() {
     assert_eq!(get(&test, "/profile", &theirs).await.status, 303);
     // A changed password ends the other sessions.
     let elsewhere = sign_in(&test, "admin").await;
-    let bad = [("csrf", csrf.as_str()), ("old", "not it at all, sorry"), ("new", "another long phrase for today")];
+    let bad = [
+        ("csrf", csrf.as_str()),
+        ("old", "not it at all, sorry"),
+        ("new", "another long phrase for today"),
+    ];
     let refused = send(&test, "/profile/password", &session, &bad).await;
     assert!(refused.status == 422 && refused.text.contains("NRS-OFFC-0021"));
-    let good = [("csrf", csrf.as_str()), ("old", PASSWORD), ("new", "another long phrase for today")];
+    let good =
+        [("csrf", csrf.as_str()), ("old", PASSWORD), ("new", "another long phrase for today")];
     assert_eq!(send(&test, "/profile/password", &session, &good).await.status, 303);
     assert_eq!(get(&test, "/profile", &elsewhere).await.status, 303);
     assert_eq!(get(&test, "/profile", &session).await.status, 200);
@@ -425,7 +514,9 @@ impl Authenticator {
     }
 
     fn client(kind: &str, challenge: &str, origin: &str) -> Vec<u8> {
-        json!({ "type": kind, "challenge": challenge, "origin": origin, "crossOrigin": false }).to_string().into_bytes()
+        json!({ "type": kind, "challenge": challenge, "origin": origin, "crossOrigin": false })
+            .to_string()
+            .into_bytes()
     }
 
     fn register(&mut self, options: &Value, origin: &str) -> String {
@@ -435,7 +526,8 @@ impl Authenticator {
         let mut object = b"\xa3\x63fmt\x64none\x67attStmt\xa0\x68authData\x58".to_vec();
         object.push(u8::try_from(data.len()).unwrap());
         object.extend(&data);
-        let client = Self::client("webauthn.create", options["challenge"].as_str().unwrap(), origin);
+        let client =
+            Self::client("webauthn.create", options["challenge"].as_str().unwrap(), origin);
         let id = URL_SAFE_NO_PAD.encode(self.id);
         json!({
             "id": id, "rawId": id, "type": "public-key", "clientExtensionResults": {},
@@ -481,16 +573,23 @@ async fn a_passkey_signs_in_and_its_copies_replays_and_foreign_pages_do_not() {
     let session = sign_in(&test, "admin").await;
     let csrf = get(&test, "/profile", &session).await.csrf();
     let origin = test.serving.origin().to_owned();
-    let mut device =
-        Authenticator { key: SigningKey::from_bytes(&[7; 32]), id: [9; 32], counter: 1, user: String::new() };
+    let mut device = Authenticator {
+        key: SigningKey::from_bytes(&[7; 32]),
+        id: [9; 32],
+        counter: 1,
+        user: String::new(),
+    };
     let offer = async || send(&test, "/profile/passkeys/begin", &session, &[("csrf", &csrf)]).await;
     // Registered from a foreign page: refused. From ours: taken. The same answer again: refused.
     let options: Value = serde_json::from_str(&offer().await.text).unwrap();
     let foreign = device.register(&options, "https://elsewhere.example");
-    let form = |answer: &str| [("csrf".to_owned(), csrf.clone()), ("credential".to_owned(), answer.to_owned())];
+    let form = |answer: &str| {
+        [("csrf".to_owned(), csrf.clone()), ("credential".to_owned(), answer.to_owned())]
+    };
     let add = async |answer: &str| {
         let form = form(answer);
-        let form: Vec<(&str, &str)> = form.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        let form: Vec<(&str, &str)> =
+            form.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
         send(&test, "/profile/passkeys", &session, &form).await
     };
     assert_eq!(add(&foreign).await.status, 403, "a foreign origin");
@@ -525,16 +624,21 @@ async fn a_passkey_signs_in_and_its_copies_replays_and_foreign_pages_do_not() {
 /// What answers a caller without credentials must be meant to: `tests/golden/uncovered-endpoints.txt` lists it all.
 #[tokio::test]
 async fn only_what_is_listed_answers_without_credentials() {
-    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/golden/uncovered-endpoints.txt");
+    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../../tests/golden/uncovered-endpoints.txt");
     let list = std::fs::read_to_string(path).unwrap();
-    let allowed: Vec<&str> = list.lines().filter(|line| !line.starts_with('#') && !line.is_empty()).collect();
+    let allowed: Vec<&str> =
+        list.lines().filter(|line| !line.starts_with('#') && !line.is_empty()).collect();
     let test = TestHouse::open().await;
     set_up(&test).await;
     let (_, description) = ask("GET", test.url("/api/v1/openapi.json"), "", None).await;
     let paths = description["paths"].as_object().unwrap();
     assert!(paths.len() > 15, "the description has the routes");
     for (path, item) in paths {
-        let url = path.split('/').map(|part| if part.starts_with('{') { "1" } else { part }).collect::<Vec<_>>();
+        let url = path
+            .split('/')
+            .map(|part| if part.starts_with('{') { "1" } else { part })
+            .collect::<Vec<_>>();
         for method in item.as_object().unwrap().keys() {
             let name = format!("{} {path}", method.to_uppercase());
             let verb = match method.as_str() {
@@ -545,7 +649,8 @@ async fn only_what_is_listed_answers_without_credentials() {
                 other => panic!("{other} {path}"),
             };
             let body = (verb != "GET").then(|| json!({}));
-            let (status, said) = stranger(verb, test.url(&format!("/api/v1{}", url.join("/"))), body).await;
+            let (status, said) =
+                stranger(verb, test.url(&format!("/api/v1{}", url.join("/"))), body).await;
             let open = status != 401;
             assert_eq!(open, allowed.contains(&name.as_str()), "{name} answered {status} {said}");
         }
@@ -556,8 +661,12 @@ async fn only_what_is_listed_answers_without_credentials() {
 async fn stranger(method: &'static str, url: String, body: Option<Value>) -> (u16, String) {
     let body = body.map(|body| body.to_string()).unwrap_or_default();
     tokio::task::spawn_blocking(move || {
-        let agent: ureq::Agent = ureq::Agent::config_builder().http_status_as_error(false).build().into();
-        let request = ureq::http::Request::builder().method(method).uri(&url).header("content-type", "application/json");
+        let agent: ureq::Agent =
+            ureq::Agent::config_builder().http_status_as_error(false).build().into();
+        let request = ureq::http::Request::builder()
+            .method(method)
+            .uri(&url)
+            .header("content-type", "application/json");
         let mut answer = agent.run(request.body(body).unwrap()).unwrap();
         (answer.status().as_u16(), answer.body_mut().read_to_string().unwrap_or_default())
     })

@@ -16,7 +16,8 @@ struct Http(String);
 
 impl Source for Http {
     fn read(&mut self, path: &str, bytes_max: usize) -> Result<Option<Vec<u8>>, SourceError> {
-        let agent: ureq::Agent = ureq::Agent::config_builder().http_status_as_error(false).build().into();
+        let agent: ureq::Agent =
+            ureq::Agent::config_builder().http_status_as_error(false).build().into();
         let mut answer = agent.get(format!("{}/{path}", self.0)).call().unwrap();
         let bytes = answer.body_mut().with_config().limit(bytes_max as u64).read_to_vec().unwrap();
         Ok((answer.status() == 200).then_some(bytes))
@@ -60,23 +61,36 @@ async fn anybody_verifies_the_published_log_and_proofs_lead_to_its_root() {
     })
     .await
     .unwrap();
-    let (status, state) = ask("GET", house.url("/api/v1/log/checkpoint"), &officer.token, None).await;
+    let (status, state) =
+        ask("GET", house.url("/api/v1/log/checkpoint"), &officer.token, None).await;
     assert_eq!((status, state["size"].as_u64()), (200, Some(report.size)), "{state}");
     assert_eq!(state["health"], "current");
     let (status, proof) = ask("GET", house.url("/api/v1/log/proofs/1"), &officer.token, None).await;
     assert_eq!(status, 200, "{proof}");
-    let hashes: Vec<Digest> =
-        proof["hashes"].as_array().unwrap().iter().map(|hash| hash.as_str().unwrap().parse().unwrap()).collect();
+    let hashes: Vec<Digest> = proof["hashes"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|hash| hash.as_str().unwrap().parse().unwrap())
+        .collect();
     let note = proof["checkpoint"].as_str().unwrap();
-    let checkpoint: Checkpoint = format!("{}\n", note.split_once("\n\n").unwrap().0).parse().unwrap();
+    let checkpoint: Checkpoint =
+        format!("{}\n", note.split_once("\n\n").unwrap().0).parse().unwrap();
     let leaf = tree::leaf_hash(proof["leaf"].as_str().unwrap().as_bytes());
     tree::verify_inclusion(1, checkpoint.size, &leaf, &hashes, &checkpoint.root).unwrap();
-    let (status, problem) = ask("GET", house.url("/api/v1/log/proofs/99"), &officer.token, None).await;
+    let (status, problem) =
+        ask("GET", house.url("/api/v1/log/proofs/99"), &officer.token, None).await;
     assert_eq!((status, problem["code"].as_str()), (404, Some("NRS-OVER-0001")));
-    let (_, leaves) = ask("GET", house.url("/api/v1/log/leaves?from=1&limit=1"), &officer.token, None).await;
+    let (_, leaves) =
+        ask("GET", house.url("/api/v1/log/leaves?from=1&limit=1"), &officer.token, None).await;
     assert_eq!(leaves["items"][0]["hash"].as_str(), Some(leaf.to_string().as_str()));
     assert_eq!(leaves["next"], 2);
-    for path in ["/log/.frontier", "/log/tile/..%2f..%2fkeys%2flog.key", "/log/%2e%2e/keys/log.key", "/log/tile/0/001"] {
+    for path in [
+        "/log/.frontier",
+        "/log/tile/..%2f..%2fkeys%2flog.key",
+        "/log/%2e%2e/keys/log.key",
+        "/log/tile/0/001",
+    ] {
         let (status, body) = ask("GET", house.url(path), "", None).await;
         assert_eq!(status, 404, "{path}: {body}");
     }
@@ -106,7 +120,11 @@ async fn counts_come_from_leaves_and_the_commission_reads_without_a_trace() {
     };
     assert_eq!((number("police", "requests"), number("police", "approvals")), (2, 2));
     assert_eq!((number("defence", "requests"), number("defence", "approvals")), (1, 1));
-    assert!(rows.iter().filter(|row| row["what"] == "post-notices").all(|row| row["kept"] == Value::Bool(false)));
+    assert!(
+        rows.iter()
+            .filter(|row| row["what"] == "post-notices")
+            .all(|row| row["kept"] == Value::Bool(false))
+    );
     let (_, past) = ask("GET", house.url("/api/v1/counts?year=1999"), &chair.token, None).await;
     assert!(past["rows"].as_array().unwrap().iter().all(|row| row["count"] == 0), "{past}");
     let (status, _) = ask("GET", house.url("/api/v1/counts"), &officer.token, None).await;

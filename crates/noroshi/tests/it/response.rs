@@ -29,7 +29,11 @@ impl Netns {
     fn make(name: &str) -> Option<Self> {
         let netns = format!("nrs-test-{}-{name}", std::process::id());
         let quiet = |arguments: &[&str]| {
-            let status = Command::new("ip").args(arguments).stdout(Stdio::null()).stderr(Stdio::null()).status();
+            let status = Command::new("ip")
+                .args(arguments)
+                .stdout(Stdio::null())
+                .stderr(Stdio::null())
+                .status();
             status.is_ok_and(|status| status.success())
         };
         if !quiet(&["netns", "add", &netns]) {
@@ -78,7 +82,12 @@ fn free_port() -> u16 {
 }
 
 impl Gateway {
-    fn prepare(place: &Path, netns: Option<&Netns>, reload: &[String], trust: (&str, &str)) -> Self {
+    fn prepare(
+        place: &Path,
+        netns: Option<&Netns>,
+        reload: &[String],
+        trust: (&str, &str),
+    ) -> Self {
         let place = place.join("gateway");
         std::fs::create_dir_all(&place).unwrap();
         std::fs::write(place.join("token"), TOKEN).unwrap();
@@ -87,7 +96,11 @@ impl Gateway {
         let mut text = format!(
             "name = \"gw\"\norg = \"org-power\"\nlisten = \"127.0.0.1:{port}\"\ntoken_file = {}\nstate_dir = {}\n\
              commission_key = \"{}\"\nlog_vkey = \"{}\"\n[rpz]\nzone = \"rpz.example\"\nfile = {}\nreload = {reload:?}\n",
-            path("token"), path("state"), trust.0, trust.1, path("rpz.zone"),
+            path("token"),
+            path("state"),
+            trust.0,
+            trust.1,
+            path("rpz.zone"),
         );
         if let Some(netns) = netns {
             text.push_str(&format!("[nft]\nnetns = \"{}\"\n", netns.0));
@@ -124,7 +137,8 @@ impl Gateway {
     async fn send(&self, message: Value) -> (u16, Value) {
         let url = format!("http://127.0.0.1:{}/.well-known/openc2", self.port);
         tokio::task::spawn_blocking(move || {
-            let agent: ureq::Agent = ureq::Agent::config_builder().http_status_as_error(false).build().into();
+            let agent: ureq::Agent =
+                ureq::Agent::config_builder().http_status_as_error(false).build().into();
             let mut answer = agent
                 .post(url)
                 .header("authorization", &format!("Bearer {TOKEN}"))
@@ -165,7 +179,8 @@ fn config(port: u16, token: &Path) -> Config {
 async fn cast(netns: Option<&Netns>, reload: &[String]) -> Cast {
     let dir = tempfile::tempdir().unwrap();
     let seed = seal::load_key(dir.path()).unwrap();
-    let mut gateway = Gateway::prepare(dir.path(), netns, reload, (&dsse::public_key_text(&seed), "to be set"));
+    let mut gateway =
+        Gateway::prepare(dir.path(), netns, reload, (&dsse::public_key_text(&seed), "to be set"));
     let test = TestHouse::open_with(dir, config(gateway.port, &gateway.place.join("token"))).await;
     let file = gateway.place.join("gateway.toml");
     let text = std::fs::read_to_string(&file).unwrap().replace("to be set", test.house.log.vkey());
@@ -217,10 +232,12 @@ impl Cast {
 
     fn measure(with_address: bool, seconds: u64, window: i64) -> Value {
         let mut targets = vec![NAME];
-        let mut actions = vec![json!({ "target": NAME, "action": "deny.domain", "actuators": ["gw"] })];
+        let mut actions =
+            vec![json!({ "target": NAME, "action": "deny.domain", "actuators": ["gw"] })];
         if with_address {
             targets.push(ADDRESS);
-            actions.push(json!({ "target": ADDRESS, "action": "deny.address", "actuators": ["gw"] }));
+            actions
+                .push(json!({ "target": ADDRESS, "action": "deny.address", "actuators": ["gw"] }));
         }
         let now = Timestamp::now();
         json!({
@@ -243,7 +260,13 @@ impl Cast {
         let asked = self.done(&self.police, "/measures", measure).await;
         let id = asked["id"].as_str().unwrap().to_owned();
         for member in &self.members {
-            let vote = self.done(member, &format!("/measures/{id}/votes"), Self::vote(&asked["request_digest"])).await;
+            let vote = self
+                .done(
+                    member,
+                    &format!("/measures/{id}/votes"),
+                    Self::vote(&asked["request_digest"]),
+                )
+                .await;
             assert_eq!(vote["state"], "requested");
         }
         let vote = Self::vote(&asked["request_digest"]);
@@ -253,7 +276,9 @@ impl Cast {
     }
 
     async fn state(&self, id: &str) -> Value {
-        let (status, state) = ask("GET", self.test.url(&format!("/api/v1/measures/{id}")), &self.police.token, None).await;
+        let (status, state) =
+            ask("GET", self.test.url(&format!("/api/v1/measures/{id}")), &self.police.token, None)
+                .await;
         assert_eq!(status, 200, "{state}");
         state
     }
@@ -266,7 +291,7 @@ impl Cast {
                 return state;
             }
             assert!(began.elapsed() < Duration::from_secs(40), "never `{wanted}`: {state}");
-            tokio::time::sleep(Duration::from_millis(50)).await;
+            crate::house::pause(Duration::from_millis(50)).await;
         }
     }
 
@@ -286,7 +311,11 @@ impl Cast {
 struct Folder(PathBuf);
 
 impl noroshi_ledger::verify::Source for Folder {
-    fn read(&mut self, path: &str, _most: usize) -> Result<Option<Vec<u8>>, noroshi_ledger::verify::SourceError> {
+    fn read(
+        &mut self,
+        path: &str,
+        _most: usize,
+    ) -> Result<Option<Vec<u8>>, noroshi_ledger::verify::SourceError> {
         Ok(std::fs::read(self.0.join(path)).ok())
     }
 }
@@ -297,8 +326,13 @@ impl Cast {
         let house = &self.test.house;
         let last = *house.door.size().borrow() - 1;
         house.log.covers(last).await.unwrap();
-        let options = noroshi_ledger::verify::Options { key: house.log.vkey().parse().unwrap(), earlier: None };
-        let report = noroshi_ledger::verify::verify(&mut Folder(self.test.dir.path().join("log")), &options).unwrap();
+        let options = noroshi_ledger::verify::Options {
+            key: house.log.vkey().parse().unwrap(),
+            earlier: None,
+        };
+        let report =
+            noroshi_ledger::verify::verify(&mut Folder(self.test.dir.path().join("log")), &options)
+                .unwrap();
         assert_eq!(report.measures.len(), 1);
     }
 }
@@ -309,7 +343,8 @@ async fn a_measure_from_request_to_its_end_at_a_real_device() {
     let mut cast = cast(netns.as_ref(), &[]).await;
     cast.gateway.start();
     let id = cast.approved(Cast::measure(netns.is_some(), 4, 600)).await;
-    let (status, refused) = cast.post(&cast.police, &format!("/measures/{id}/execute"), json!({})).await;
+    let (status, refused) =
+        cast.post(&cast.police, &format!("/measures/{id}/execute"), json!({})).await;
     assert_eq!(status, 403, "{refused}");
     cast.done(&cast.executor, &format!("/measures/{id}/execute"), json!({})).await;
     let active = cast.until(&id, "active").await;
@@ -318,16 +353,33 @@ async fn a_measure_from_request_to_its_end_at_a_real_device() {
         let set = netns.set();
         assert!(set.contains(ADDRESS) && set.contains("timeout 4s"), "{set}");
     }
-    assert!(active["effects"].as_array().unwrap().iter().all(|effect| effect["state"] == "active"), "{active}");
+    assert!(
+        active["effects"].as_array().unwrap().iter().all(|effect| effect["state"] == "active"),
+        "{active}"
+    );
     let ended = cast.until(&id, "ended").await;
-    assert!(ended["effects"].as_array().unwrap().iter().all(|effect| effect["state"] == "expired"), "{ended}");
+    assert!(
+        ended["effects"].as_array().unwrap().iter().all(|effect| effect["state"] == "expired"),
+        "{ended}"
+    );
     assert!(!cast.gateway.zone().contains(NAME));
     if let Some(netns) = &netns {
         assert!(!netns.set().contains(ADDRESS), "{}", netns.set());
     }
-    cast.done(&cast.police, &format!("/measures/{id}/after-report"), json!({ "text": "done" })).await;
+    cast.done(&cast.police, &format!("/measures/{id}/after-report"), json!({ "text": "done" }))
+        .await;
     let leaves = cast.leaves();
-    assert_eq!(leaves[..6], ["measure.requested", "measure.vote", "measure.vote", "measure.vote", "measure.decided", "measure.execute.begin"]);
+    assert_eq!(
+        leaves[..6],
+        [
+            "measure.requested",
+            "measure.vote",
+            "measure.vote",
+            "measure.vote",
+            "measure.decided",
+            "measure.execute.begin"
+        ]
+    );
     assert_eq!(leaves.last().unwrap(), "measure.report");
     cast.verify_log().await;
 }
@@ -337,10 +389,12 @@ impl Cast {
     async fn message(&self, id: &str) -> Value {
         let wanted = id.to_owned();
         let house = &self.test.house;
-        let found = house.store.read(move |reader| read::measure(reader, &wanted)).await.unwrap().unwrap();
+        let found =
+            house.store.read(move |reader| read::measure(reader, &wanted)).await.unwrap().unwrap();
         let planned = &found.plan.effects[0];
         let target = noroshi::response::gateway::guard().check(&planned.target).unwrap();
-        let command = draft::command_of(id, &planned.effect, "gw", &target, found.body.effect_seconds_max);
+        let command =
+            draft::command_of(id, &planned.effect, "gw", &target, found.body.effect_seconds_max);
         let proof = house.log.prove(u64::try_from(found.position.unwrap()).unwrap()).await.unwrap();
         let carried = seal::Carried {
             authorisation: serde_json::from_str(&found.authorisation.unwrap()).unwrap(),
@@ -353,7 +407,11 @@ impl Cast {
 
 /// Status and words of a gateway's answer.
 fn told(answer: &(u16, Value)) -> (u16, String) {
-    let text = answer.1.pointer("/body/openc2/response/status_text").and_then(Value::as_str).unwrap_or_default();
+    let text = answer
+        .1
+        .pointer("/body/openc2/response/status_text")
+        .and_then(Value::as_str)
+        .unwrap_or_default();
     (answer.0, text.chars().take(13).collect())
 }
 
@@ -372,13 +430,35 @@ async fn a_gateway_believes_nobodys_word_and_acts_once() {
     let cases: Vec<(&str, Value)> = vec![
         ("NRS-GATE-0003", spoil(&|m| m["headers"] = json!({}))),
         ("NRS-GATE-0003", spoil(&|m| m["headers"]["x-noroshi"]["authorisation"] = sign(b"{}"))),
-        ("NRS-GATE-0003", spoil(&|m| m["headers"]["x-noroshi"]["authorisation"]["signatures"] = json!([]))),
-        ("NRS-GATE-0005", spoil(&|m| m["headers"]["x-noroshi"]["plan"]["effects"][0]["target"] = json!("other.example"))),
-        ("NRS-GATE-0006", spoil(&|m| m["body"]["openc2"]["request"]["target"] = json!({ "domain_name": "other.example" }))),
-        ("NRS-GATE-0006", spoil(&|m| m["body"]["openc2"]["request"]["args"]["duration"] = json!(6_000_000))),
-        ("NRS-GATE-0006", spoil(&|m| m["body"]["openc2"]["request"]["command_id"] = json!("another"))),
+        (
+            "NRS-GATE-0003",
+            spoil(&|m| m["headers"]["x-noroshi"]["authorisation"]["signatures"] = json!([])),
+        ),
+        (
+            "NRS-GATE-0005",
+            spoil(&|m| {
+                m["headers"]["x-noroshi"]["plan"]["effects"][0]["target"] = json!("other.example")
+            }),
+        ),
+        (
+            "NRS-GATE-0006",
+            spoil(&|m| {
+                m["body"]["openc2"]["request"]["target"] = json!({ "domain_name": "other.example" })
+            }),
+        ),
+        (
+            "NRS-GATE-0006",
+            spoil(&|m| m["body"]["openc2"]["request"]["args"]["duration"] = json!(6_000_000)),
+        ),
+        (
+            "NRS-GATE-0006",
+            spoil(&|m| m["body"]["openc2"]["request"]["command_id"] = json!("another")),
+        ),
         ("NRS-GATE-0008", spoil(&|m| m["headers"]["x-noroshi"]["proof"]["index"] = json!(0))),
-        ("NRS-GATE-0008", spoil(&|m| m["headers"]["x-noroshi"]["proof"]["checkpoint"] = json!("x\n\n"))),
+        (
+            "NRS-GATE-0008",
+            spoil(&|m| m["headers"]["x-noroshi"]["proof"]["checkpoint"] = json!("x\n\n")),
+        ),
     ];
     for (code, message) in cases {
         assert_eq!(told(&cast.gateway.send(message).await), (403, code.to_owned()));
@@ -412,15 +492,26 @@ async fn votes_belong_to_a_text_and_never_to_who_asked() {
     let vote = Cast::vote(&asked["request_digest"]);
     assert_eq!(cast.post(&cast.police, &votes, vote.clone()).await.0, 403);
     assert_eq!(cast.post(&cast.executor, &votes, vote.clone()).await.0, 403);
-    let silent = json!({ "choice": "refuse", "reasons": " ", "request_digest": asked["request_digest"] });
+    let silent =
+        json!({ "choice": "refuse", "reasons": " ", "request_digest": asked["request_digest"] });
     assert_eq!(cast.post(&cast.chair, &votes, silent).await.1["code"], "NRS-RESP-0007");
     cast.done(&cast.chair, &votes, vote.clone()).await;
-    assert_eq!(cast.post(&cast.chair, &votes, vote.clone()).await.1["code"], "NRS-RESP-0017", "one vote a member");
+    assert_eq!(
+        cast.post(&cast.chair, &votes, vote.clone()).await.1["code"],
+        "NRS-RESP-0017",
+        "one vote a member"
+    );
     cast.done(&cast.members[0], &votes, vote.clone()).await;
     // An edit is another text: two votes are void, and the third alone decides nothing.
     let mut edited = Cast::measure(false, 60, 600);
     edited["purpose"] = json!("stop commands, more of them");
-    let (status, again) = ask("PUT", cast.test.url(&format!("/api/v1/measures/{id}")), &cast.police.token, Some(edited.clone())).await;
+    let (status, again) = ask(
+        "PUT",
+        cast.test.url(&format!("/api/v1/measures/{id}")),
+        &cast.police.token,
+        Some(edited.clone()),
+    )
+    .await;
     assert_eq!(status, 200, "{again}");
     assert_ne!(again["request_digest"], asked["request_digest"]);
     assert_eq!(cast.post(&cast.members[1], &votes, vote).await.1["code"], "NRS-RESP-0002");
@@ -430,8 +521,10 @@ async fn votes_belong_to_a_text_and_never_to_who_asked() {
     assert_eq!(cast.done(&cast.chair, &votes, vote).await["state"], "approved");
     // After approval too: what was approved is not what stands there now.
     edited["purpose"] = json!("something else again");
-    ask("PUT", cast.test.url(&format!("/api/v1/measures/{id}")), &cast.police.token, Some(edited)).await;
-    let (status, refused) = cast.post(&cast.executor, &format!("/measures/{id}/execute"), json!({})).await;
+    ask("PUT", cast.test.url(&format!("/api/v1/measures/{id}")), &cast.police.token, Some(edited))
+        .await;
+    let (status, refused) =
+        cast.post(&cast.executor, &format!("/measures/{id}/execute"), json!({})).await;
     assert_eq!((status, &refused["code"]), (409, &json!("NRS-RESP-0003")), "{refused}");
 }
 
@@ -439,16 +532,25 @@ async fn votes_belong_to_a_text_and_never_to_who_asked() {
 async fn what_may_not_begin_does_not_begin() {
     let cast = cast(None, &[]).await;
     // Without consent a request names nobody's network.
-    let (status, refused) = cast.post(&cast.police, "/measures", Cast::measure(false, 60, 600)).await;
+    let (status, refused) =
+        cast.post(&cast.police, "/measures", Cast::measure(false, 60, 600)).await;
     assert_eq!((status, &refused["items"][0]["code"]), (422, &json!("NRS-RESP-0015")), "{refused}");
     let id = cast.approved(Cast::measure(false, 60, 3)).await;
     let mut guarded = Cast::measure(false, 60, 600);
     guarded["targets"] = json!(["www.cyber.go.jp"]);
-    guarded["actions"] = json!([{ "target": "www.cyber.go.jp", "action": "deny.domain", "actuators": ["gw"] }]);
+    guarded["actions"] =
+        json!([{ "target": "www.cyber.go.jp", "action": "deny.domain", "actuators": ["gw"] }]);
     assert_eq!(cast.post(&cast.police, "/measures", guarded).await.0, 422);
-    let (_, consents) = ask("GET", cast.test.url("/api/v1/consents"), &cast.officer.token, None).await;
+    let (_, consents) =
+        ask("GET", cast.test.url("/api/v1/consents"), &cast.officer.token, None).await;
     let consent = consents["items"][0]["consent"].as_str().unwrap().to_owned();
-    let gone = ask("DELETE", cast.test.url(&format!("/api/v1/consents/{consent}")), &cast.officer.token, None).await;
+    let gone = ask(
+        "DELETE",
+        cast.test.url(&format!("/api/v1/consents/{consent}")),
+        &cast.officer.token,
+        None,
+    )
+    .await;
     assert_eq!(gone.0, 204, "{}", gone.1);
     let execute = format!("/measures/{id}/execute");
     let (status, refused) = cast.post(&cast.executor, &execute, json!({})).await;
@@ -457,7 +559,7 @@ async fn what_may_not_begin_does_not_begin() {
     let state = cast.state(&id).await;
     let over: Timestamp = state["not_after"].as_str().unwrap().parse().unwrap();
     while Timestamp::now() < over {
-        tokio::time::sleep(Duration::from_millis(50)).await;
+        crate::house::pause(Duration::from_millis(50)).await;
     }
     let (status, refused) = cast.post(&cast.executor, &execute, json!({})).await;
     assert_eq!((status, &refused["items"][0]["code"]), (409, &json!("NRS-RESP-0303")), "{refused}");
@@ -483,7 +585,12 @@ async fn a_stop_between_begin_and_end_is_made_good_once() {
     let count = |wanted: &str| cast.leaves().iter().filter(|kind| *kind == wanted).count();
     assert_eq!((count("measure.execute.begin"), count("measure.execute.end")), (1, 1));
     // One person takes it back, without approval.
-    cast.done(&cast.executor, &format!("/measures/{id}/rollback"), json!({ "reason": "side effects" })).await;
+    cast.done(
+        &cast.executor,
+        &format!("/measures/{id}/rollback"),
+        json!({ "reason": "side effects" }),
+    )
+    .await;
     let ended = cast.until(&id, "ended").await;
     assert_eq!(ended["effects"][0]["state"], "rolled_back", "{ended}");
     assert!(!cast.gateway.zone().contains(NAME));
@@ -506,7 +613,14 @@ impl Drop for Named {
 impl Named {
     /// The reload command and the configuration, before the gateway exists.
     fn reload(dir: &Path) -> Option<(Vec<String>, u16)> {
-        let have = |program: &str| Command::new(program).arg("-v").stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok();
+        let have = |program: &str| {
+            Command::new(program)
+                .arg("-v")
+                .stdout(Stdio::null())
+                .stderr(Stdio::null())
+                .status()
+                .is_ok()
+        };
         if !have("named") || !have("rndc") || !have("dig") {
             println!("no `named`, `rndc` or `dig`: the resolver is not tested");
             return None;
@@ -515,7 +629,19 @@ impl Named {
         let key = dir.join("rndc.key");
         std::fs::write(&key, "key \"k\" { algorithm hmac-sha256; secret \"c2VjcmV0IGZvciB0ZXN0cyBvbmx5ISEhISEhISEhISE=\"; };\n").unwrap();
         let key = key.display().to_string();
-        let command = ["rndc", "-s", "127.0.0.1", "-p", &control.to_string(), "-k", &key, "-y", "k", "reload", "rpz.example"];
+        let command = [
+            "rndc",
+            "-s",
+            "127.0.0.1",
+            "-p",
+            &control.to_string(),
+            "-k",
+            &key,
+            "-y",
+            "k",
+            "reload",
+            "rpz.example",
+        ];
         Some((command.map(str::to_owned).to_vec(), control))
     }
 
@@ -566,7 +692,7 @@ impl Named {
                 return;
             }
             assert!(began.elapsed() < Duration::from_secs(30), "never `{wanted}`: {said}");
-            tokio::time::sleep(Duration::from_millis(100)).await;
+            crate::house::pause(Duration::from_millis(100)).await;
         }
     }
 }
@@ -586,7 +712,8 @@ async fn a_resolver_answers_no_such_name_and_then_the_truth_again() {
     cast.done(&cast.executor, &format!("/measures/{id}/execute"), json!({})).await;
     cast.until(&id, "active").await;
     named.until("NXDOMAIN").await;
-    cast.done(&cast.executor, &format!("/measures/{id}/rollback"), json!({ "reason": "over" })).await;
+    cast.done(&cast.executor, &format!("/measures/{id}/rollback"), json!({ "reason": "over" }))
+        .await;
     cast.until(&id, "ended").await;
     named.until("192.0.2.55").await;
 }

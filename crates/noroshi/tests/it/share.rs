@@ -36,11 +36,19 @@ struct Got {
 }
 
 fn get_now(url: &str, authorization: &str, accept: &str) -> Got {
-    let agent: ureq::Agent = ureq::Agent::config_builder().http_status_as_error(false).build().into();
-    let mut answer = agent.get(url).header("authorization", authorization).header("accept", accept).call().unwrap();
-    let header = |name: &str| answer.headers().get(name).map(|value| value.to_str().unwrap().to_owned());
+    let agent: ureq::Agent =
+        ureq::Agent::config_builder().http_status_as_error(false).build().into();
+    let mut answer = agent
+        .get(url)
+        .header("authorization", authorization)
+        .header("accept", accept)
+        .call()
+        .unwrap();
+    let header =
+        |name: &str| answer.headers().get(name).map(|value| value.to_str().unwrap().to_owned());
     let (first, last) = (header("x-taxii-date-added-first"), header("x-taxii-date-added-last"));
-    let (kind, challenge) = (header("content-type").unwrap_or_default(), header("www-authenticate").is_some());
+    let (kind, challenge) =
+        (header("content-type").unwrap_or_default(), header("www-authenticate").is_some());
     let status = answer.status().as_u16();
     let text = answer.body_mut().read_to_string().unwrap();
     let json = serde_json::from_str(&text).unwrap_or(Value::Null);
@@ -58,7 +66,9 @@ impl Scene {
         let other = test.person("other", &other_org, Hat::PartnerForeign).await;
         let mut scene = Self { test, legal, ally, other, collection: String::new() };
         scene.find(SignedDuration::from_hours(24)).await;
-        let opened = scene.post("/collections", json!({ "partner": ally_org.org, "title": "Lantern" }), 201).await;
+        let opened = scene
+            .post("/collections", json!({ "partner": ally_org.org, "title": "Lantern" }), 201)
+            .await;
         scene.collection = opened["id"].as_str().unwrap().to_owned();
         scene
     }
@@ -161,8 +171,13 @@ fn all_ids(texts: &[String]) -> Vec<String> {
 async fn what_passes_leaves_with_its_own_bytes_and_what_does_not_stays_without_a_trace() {
     let scene = Scene::open().await;
     let free = [indicator(1), malware(2)];
-    let edges = [edge(3, &id_of(&free[0]), &id_of(&free[1])), edge(4, &id_of(&free[0]), &id_of(&malware(5)))];
-    scene.hold(&[free.as_slice(), &edges].concat(), Tlp::Green, LegalClass::CiaN, "import:test").await;
+    let edges = [
+        edge(3, &id_of(&free[0]), &id_of(&free[1])),
+        edge(4, &id_of(&free[0]), &id_of(&malware(5))),
+    ];
+    scene
+        .hold(&[free.as_slice(), &edges].concat(), Tlp::Green, LegalClass::CiaN, "import:test")
+        .await;
     let (comms, secret, red) = ([malware(5)], [malware(6)], [malware(7)]);
     scene.hold(&comms, Tlp::Clear, LegalClass::Cia, "import:test").await;
     scene.hold(&secret, Tlp::Clear, LegalClass::CiaPm, "import:test").await;
@@ -174,7 +189,8 @@ async fn what_passes_leaves_with_its_own_bytes_and_what_does_not_stays_without_a
     let before = scene.leaves();
     let seen = scene.post("/releases/preview", wish, 200).await;
     assert_eq!(scene.leaves(), before, "a preview changes nothing");
-    let passes: Vec<&str> = seen["passes"].as_array().unwrap().iter().map(|one| one["id"].as_str().unwrap()).collect();
+    let passes: Vec<&str> =
+        seen["passes"].as_array().unwrap().iter().map(|one| one["id"].as_str().unwrap()).collect();
     assert_eq!(passes, [&all[0], &all[1], &all[2]], "{seen}");
     assert_eq!(seen["passes"][0]["text"].as_str(), Some(free[0].as_str()));
     assert_eq!(seen["passes"][0]["bytes"].as_u64(), Some(free[0].len() as u64));
@@ -183,10 +199,15 @@ async fn what_passes_leaves_with_its_own_bytes_and_what_does_not_stays_without_a
         refused.iter().find(|one| one["id"] == **id).unwrap()["code"].as_str().unwrap().to_owned()
     };
     let codes: Vec<String> = all[3..].iter().map(code).collect();
-    let wanted = ["NRS-SHAR-0109", "NRS-SHAR-0101", "NRS-SHAR-0114", "NRS-SHAR-0103", "NRS-SHAR-0105"];
+    let wanted =
+        ["NRS-SHAR-0109", "NRS-SHAR-0101", "NRS-SHAR-0114", "NRS-SHAR-0103", "NRS-SHAR-0105"];
     assert_eq!(codes, wanted, "{seen}");
     let done = scene.release(&all).await;
-    assert_eq!((done["released"].as_u64(), done["refused"].as_array().unwrap().len()), (Some(3), 5), "{done}");
+    assert_eq!(
+        (done["released"].as_u64(), done["refused"].as_array().unwrap().len()),
+        (Some(3), 5),
+        "{done}"
+    );
     let got = scene.read("").await;
     assert_eq!((got.status, got.kind.as_str()), (200, TAXII));
     assert_eq!(ids_of(&got), all[..3]);
@@ -195,16 +216,25 @@ async fn what_passes_leaves_with_its_own_bytes_and_what_does_not_stays_without_a
         assert!(!got.text.contains(hidden.as_str()));
         // What is forbidden and what never was are alike.
         let forbidden = scene.get(&scene.ally, scene.below(&format!("/objects/{hidden}/"))).await;
-        let absent = scene.get(&scene.ally, scene.below(&format!("/objects/malware--{}/", uuid(999)))).await;
+        let absent =
+            scene.get(&scene.ally, scene.below(&format!("/objects/malware--{}/", uuid(999)))).await;
         assert_eq!((forbidden.status, &forbidden.text), (404, &absent.text), "{hidden}");
     }
     // The party agrees: now it passes.
-    scene.post("/handling", json!({ "objects": [all[7]], "consent": "agreement 1, clause 2" }), 201).await;
+    scene
+        .post("/handling", json!({ "objects": [all[7]], "consent": "agreement 1, clause 2" }), 201)
+        .await;
     assert_eq!(scene.release(&[all[7].clone()]).await["released"], 1);
     // The originator restricts the handling afterwards: what was released is not served any more.
-    scene.post("/handling", json!({ "objects": [all[0]], "restricted_to": ["org-somebody"] }), 201).await;
+    scene
+        .post("/handling", json!({ "objects": [all[0]], "restricted_to": ["org-somebody"] }), 201)
+        .await;
     let got = scene.read("").await;
-    assert_eq!(ids_of(&got), [all[1].clone(), all[7].clone()], "nor is the relationship that names it");
+    assert_eq!(
+        ids_of(&got),
+        [all[1].clone(), all[7].clone()],
+        "nor is the relationship that names it"
+    );
     // The finding ends: nothing is served.
     scene.find(SignedDuration::from_secs(0)).await;
     assert_eq!(ids_of(&scene.read("").await), Vec::<String>::new());
@@ -242,7 +272,8 @@ async fn the_server_speaks_taxii_to_its_own_partner_only() {
     scene.release(&all_ids(&texts)).await;
     let url = scene.test.url("/taxii2/");
     let basic = format!("Basic {}", STANDARD.encode(format!("anyone:{}", scene.ally.token)));
-    let discovered = tokio::task::spawn_blocking(move || get_now(&url, &basic, TAXII)).await.unwrap();
+    let discovered =
+        tokio::task::spawn_blocking(move || get_now(&url, &basic, TAXII)).await.unwrap();
     assert_eq!((discovered.status, discovered.kind.as_str()), (200, TAXII));
     assert_eq!(discovered.json["default"], "/taxii2/root/");
     let root = scene.get(&scene.ally, scene.test.url("/taxii2/root/")).await;
@@ -254,7 +285,14 @@ async fn the_server_speaks_taxii_to_its_own_partner_only() {
     assert_eq!(listed.json, json!({}));
     for who in [&scene.other, &scene.legal] {
         let foreign = scene.get(who, scene.below("/objects/")).await;
-        let absent = scene.get(who, scene.test.url("/taxii2/root/collections/00000000-0000-4000-8000-000000000000/objects/")).await;
+        let absent = scene
+            .get(
+                who,
+                scene
+                    .test
+                    .url("/taxii2/root/collections/00000000-0000-4000-8000-000000000000/objects/"),
+            )
+            .await;
         assert_eq!((foreign.status, &foreign.text), (404, &absent.text));
         assert_eq!(foreign.json["http_status"], "404");
         assert_eq!(foreign.kind, TAXII);
@@ -270,11 +308,18 @@ async fn the_server_speaks_taxii_to_its_own_partner_only() {
     assert_eq!(scene.read("?next=made-up").await.status, 400);
     assert_eq!(scene.read("?limit=zero").await.status, 400);
     assert_eq!(ids_of(&scene.read("?match[type]=malware").await), [id_of(&malware(9))]);
-    assert_eq!(ids_of(&scene.read(&format!("?match[id]={}", id_of(&indicator(4)))).await), [id_of(&indicator(4))]);
+    assert_eq!(
+        ids_of(&scene.read(&format!("?match[id]={}", id_of(&indicator(4)))).await),
+        [id_of(&indicator(4))]
+    );
     assert_eq!(ids_of(&scene.read("?match[spec_version]=2.0").await), Vec::<String>::new());
     let manifest = scene.get(&scene.ally, scene.below("/manifest/")).await;
-    let added: Vec<&str> =
-        manifest.json["objects"].as_array().unwrap().iter().map(|one| one["date_added"].as_str().unwrap()).collect();
+    let added: Vec<&str> = manifest.json["objects"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|one| one["date_added"].as_str().unwrap())
+        .collect();
     assert!(added.is_sorted() && added.windows(2).all(|pair| pair[0] < pair[1]), "{added:?}");
     let after = scene.read(&format!("?added_after={}", added[3])).await;
     assert_eq!(ids_of(&after), all_ids(&texts)[4..]);
@@ -284,18 +329,31 @@ async fn the_server_speaks_taxii_to_its_own_partner_only() {
     scene.hold(std::slice::from_ref(&newer), Tlp::Green, LegalClass::CiaN, "import:test").await;
     scene.release(&[id_of(&newer)]).await;
     let one = format!("match[id]={}", id_of(&newer));
-    assert_eq!(scene.read(&format!("?{one}")).await.json["objects"][0]["modified"], "2026-02-01T00:00:00.000Z");
+    assert_eq!(
+        scene.read(&format!("?{one}")).await.json["objects"][0]["modified"],
+        "2026-02-01T00:00:00.000Z"
+    );
     assert_eq!(ids_of(&scene.read(&format!("?{one}&match[version]=all")).await).len(), 2);
-    assert_eq!(scene.read(&format!("?{one}&match[version]=first")).await.json["objects"][0]["modified"], "2026-01-01T00:00:00.000Z");
-    let versions = scene.get(&scene.ally, scene.below(&format!("/objects/{}/versions/", id_of(&newer)))).await;
+    assert_eq!(
+        scene.read(&format!("?{one}&match[version]=first")).await.json["objects"][0]["modified"],
+        "2026-01-01T00:00:00.000Z"
+    );
+    let versions =
+        scene.get(&scene.ally, scene.below(&format!("/objects/{}/versions/", id_of(&newer)))).await;
     assert_eq!(versions.json["versions"].as_array().unwrap().len(), 2);
     let (url, token) = (scene.below("/objects/"), format!("Bearer {}", scene.ally.token));
-    let refused = tokio::task::spawn_blocking(move || get_now(&url, &token, "text/html")).await.unwrap();
+    let refused =
+        tokio::task::spawn_blocking(move || get_now(&url, &token, "text/html")).await.unwrap();
     assert_eq!((refused.status, refused.kind.as_str()), (406, TAXII));
     let url = scene.below("/objects/");
-    let nobody = tokio::task::spawn_blocking(move || get_now(&url, "Bearer wrong", TAXII)).await.unwrap();
-    assert_eq!((nobody.status, nobody.challenge, nobody.json["http_status"].as_str()), (401, true, Some("401")));
-    let (status, _) = ask("POST", scene.below("/objects/"), &scene.ally.token, Some(json!({}))).await;
+    let nobody =
+        tokio::task::spawn_blocking(move || get_now(&url, "Bearer wrong", TAXII)).await.unwrap();
+    assert_eq!(
+        (nobody.status, nobody.challenge, nobody.json["http_status"].as_str()),
+        (401, true, Some("401"))
+    );
+    let (status, _) =
+        ask("POST", scene.below("/objects/"), &scene.ally.token, Some(json!({}))).await;
     assert_eq!(status, 403);
 }
 
@@ -322,7 +380,11 @@ async fn the_union_of_pages_is_the_collection_while_releases_go_on() {
     // One reader goes on from the last `date_added` it saw, while others release; then once more when all is done.
     loop {
         let finished = releasing.iter().all(tokio::task::JoinHandle::is_finished);
-        let query = if place.is_empty() { "?limit=7".to_owned() } else { format!("?limit=7&added_after={place}") };
+        let query = if place.is_empty() {
+            "?limit=7".to_owned()
+        } else {
+            format!("?limit=7&added_after={place}")
+        };
         let got = scene.read(&query).await;
         assert_eq!(got.status, 200, "{}", got.text);
         seen.extend(ids_of(&got));
@@ -360,7 +422,9 @@ async fn a_repeated_release_is_answered_as_the_first_and_a_changed_judgement_is_
     let ids = all_ids(&[indicator(1), indicator(2)]);
     let wish = json!({ "collection": scene.collection, "objects": ids });
     let seen = scene.post("/releases/preview", wish, 200).await;
-    scene.post("/handling", json!({ "objects": [ids[0]], "restricted_to": ["org-somebody"] }), 201).await;
+    scene
+        .post("/handling", json!({ "objects": [ids[0]], "restricted_to": ["org-somebody"] }), 201)
+        .await;
     let held = json!({ "collection": scene.collection, "objects": ids, "digest": seen["digest"] });
     let refused = scene.post("/releases", held, 409).await;
     assert_eq!(refused["code"], "NRS-SHAR-0014");
@@ -368,13 +432,18 @@ async fn a_repeated_release_is_answered_as_the_first_and_a_changed_judgement_is_
     // Nothing but refusals is recorded too.
     let before = scene.leaves();
     let done = scene.release(&ids[..1]).await;
-    assert_eq!((done["released"].as_u64(), done["refused"][0]["code"].as_str()), (Some(0), Some("NRS-SHAR-0104")));
+    assert_eq!(
+        (done["released"].as_u64(), done["refused"][0]["code"].as_str()),
+        (Some(0), Some("NRS-SHAR-0104"))
+    );
     assert_eq!(scene.leaves(), before + 1);
     // Only the legal hat releases; a partner without a finding gets nothing.
     let url = scene.test.url("/api/v1/releases");
     let body = json!({ "collection": scene.collection, "objects": ids });
     assert_eq!(ask("POST", url, &scene.ally.token, Some(body)).await.0, 403);
-    let opened = scene.post("/collections", json!({ "partner": scene.other.ctx.org, "title": "x" }), 201).await;
+    let opened = scene
+        .post("/collections", json!({ "partner": scene.other.ctx.org, "title": "x" }), 201)
+        .await;
     let wish = json!({ "collection": opened["id"], "objects": ids[1..] });
     let seen = scene.post("/releases/preview", wish, 200).await;
     assert_eq!(seen["refused"][0]["code"], "NRS-SHAR-0106", "{seen}");
@@ -402,9 +471,13 @@ print("\n".join(ids))
 "#;
 
 #[tokio::test(flavor = "multi_thread")]
-#[expect(clippy::disallowed_methods, reason = "the test's environment names where foreign clients are installed")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the test's environment names where foreign clients are installed"
+)]
 async fn a_standard_client_reads_it() {
-    let Some(python) = std::env::var_os("NOROSHI_TEST_VENV").map(|venv| std::path::Path::new(&venv).join("bin/python"))
+    let Some(python) = std::env::var_os("NOROSHI_TEST_VENV")
+        .map(|venv| std::path::Path::new(&venv).join("bin/python"))
     else {
         eprintln!("NOROSHI_TEST_VENV is not set: the check with taxii2-client is skipped");
         return;

@@ -20,8 +20,19 @@ fn run(dir: &Path, list: &str, more: &[&str], input: &Path) -> Output {
     let selectors = dir.join("selectors.txt");
     std::fs::write(&selectors, list).unwrap();
     let mut all = vec![
-        "sift", "run", "--mode", "own-network", "--retention-days", "30", "--format", "json", "--own-network",
-        "192.0.2.0/24", "--sensor", "sensor-1", "--selectors",
+        "sift",
+        "run",
+        "--mode",
+        "own-network",
+        "--retention-days",
+        "30",
+        "--format",
+        "json",
+        "--own-network",
+        "192.0.2.0/24",
+        "--sensor",
+        "sensor-1",
+        "--selectors",
     ];
     let (selectors, out) = (selectors.display().to_string(), dir.join("out").display().to_string());
     all.extend([selectors.as_str(), "--out", out.as_str()]);
@@ -34,7 +45,9 @@ fn run(dir: &Path, list: &str, more: &[&str], input: &Path) -> Output {
 /// Five EVE records of our network, one of them selected, every one carrying planted content; the last one is cut off.
 fn telemetry() -> String {
     let mut text = String::new();
-    for (number, remote) in ["203.0.113.77", "198.51.100.1", "198.51.100.2", "198.51.100.3"].iter().enumerate() {
+    for (number, remote) in
+        ["203.0.113.77", "198.51.100.1", "198.51.100.2", "198.51.100.3"].iter().enumerate()
+    {
         let event = json!({
             "timestamp": format!("2026-11-20T00:00:0{number}.000000+0000"), "flow_id": number, "event_type": "http",
             "src_ip": "192.0.2.10", "src_port": 50000, "dest_ip": remote, "dest_port": 80, "proto": "TCP",
@@ -43,7 +56,9 @@ fn telemetry() -> String {
         });
         text.push_str(&format!("{event}\n"));
     }
-    text.push_str(&format!("{{\"timestamp\":\"2026-11-20T00:00:09Z\",\"event_type\":\"http\",\"payload\":\"{MARKER}"));
+    text.push_str(&format!(
+        "{{\"timestamp\":\"2026-11-20T00:00:09Z\",\"event_type\":\"http\",\"payload\":\"{MARKER}"
+    ));
     text
 }
 
@@ -66,13 +81,23 @@ fn planted_content_is_nowhere_in_what_is_written_or_said() {
     std::fs::write(&input, telemetry()).unwrap();
     let output = run(dir.path(), "203.0.113.77\n", &[], &input);
     let summary: Value = serde_json::from_slice(&output.stdout).unwrap();
-    assert_eq!((&summary["counts"]["seen"], &summary["counts"]["kept"]), (&json!(5), &json!(1)), "{summary}");
+    assert_eq!(
+        (&summary["counts"]["seen"], &summary["counts"]["kept"]),
+        (&json!(5), &json!(1)),
+        "{summary}"
+    );
     assert_eq!(summary["counts"]["errors"], 1, "the record that was cut off is counted");
     assert_eq!(output.status.code(), Some(1), "and told by the exit status");
     let mut written = [output.stdout, output.stderr].concat();
-    assert!(String::from_utf8_lossy(&written).contains("NRS-SIFT-01"), "the code of the unreadable record is said");
+    assert!(
+        String::from_utf8_lossy(&written).contains("NRS-SIFT-01"),
+        "the code of the unreadable record is said"
+    );
     every_byte_below(&dir.path().join("out"), &mut written);
-    assert!(written.windows(12).any(|bytes| bytes == b"203.0.113.77"), "the selector that matched is there");
+    assert!(
+        written.windows(12).any(|bytes| bytes == b"203.0.113.77"),
+        "the selector that matched is there"
+    );
     for needle in [MARKER.as_bytes(), b"PLANTED", &MARKER.to_lowercase().into_bytes()] {
         assert!(!written.windows(needle.len()).any(|bytes| bytes == needle), "content came out");
     }
@@ -102,10 +127,23 @@ fn statutory_modes_are_locked_and_leave_nothing() {
     std::fs::write(&input, telemetry()).unwrap();
     std::fs::write(dir.path().join("selectors.txt"), "203.0.113.77\n").unwrap();
     let (list, out) = (dir.path().join("selectors.txt"), dir.path().join("out"));
-    for mode in ["party-agreement", "foreign-to-foreign", "foreign-to-domestic", "domestic-to-foreign"] {
+    for mode in
+        ["party-agreement", "foreign-to-foreign", "foreign-to-domestic", "domestic-to-foreign"]
+    {
         let output = noroshi(&[
-            "sift", "run", "--mode", mode, "--retention-days", "30", "--own-network", "192.0.2.0/24", "--selectors",
-            &list.display().to_string(), "--out", &out.display().to_string(), &input.display().to_string(),
+            "sift",
+            "run",
+            "--mode",
+            mode,
+            "--retention-days",
+            "30",
+            "--own-network",
+            "192.0.2.0/24",
+            "--selectors",
+            &list.display().to_string(),
+            "--out",
+            &out.display().to_string(),
+            &input.display().to_string(),
         ]);
         let said = String::from_utf8_lossy(&output.stderr).into_owned();
         assert_eq!(output.status.code(), Some(2), "{said}");
@@ -132,7 +170,10 @@ async fn what_a_sensor_saw_reaches_the_graph_and_its_chain_the_log() {
     let wanted = indicator(1, "[ipv4-addr:value = '203.0.113.77']", CREATED);
     import(&test, &analyst, bundle(&[wanted, ended])).await;
     let list = selectors(&test, &sensor).await;
-    assert!(list.contains("203.0.113.77") && !list.contains("203.0.113.9\n"), "what has ended is not looked for: {list}");
+    assert!(
+        list.contains("203.0.113.77") && !list.contains("203.0.113.9\n"),
+        "what has ended is not looked for: {list}"
+    );
 
     let dir = tempfile::tempdir().unwrap();
     let input = dir.path().join("eve.json");
@@ -143,7 +184,14 @@ async fn what_a_sensor_saw_reaches_the_graph_and_its_chain_the_log() {
     let (to, token, out) = (test.url(""), dir.path().join("token"), dir.path().join("out"));
     let submit = move || {
         noroshi(&[
-            "sift", "submit", "--format", "json", "--to", &to, "--token-file", &token.display().to_string(),
+            "sift",
+            "submit",
+            "--format",
+            "json",
+            "--to",
+            &to,
+            "--token-file",
+            &token.display().to_string(),
             &out.display().to_string(),
         ])
     };
@@ -152,10 +200,12 @@ async fn what_a_sensor_saw_reaches_the_graph_and_its_chain_the_log() {
     let sent: Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(sent["submitted"].as_array().unwrap().len(), 2, "{sent}");
 
-    let (status, page) = ask("GET", test.url("/api/v1/sift/certificates"), &analyst.token, None).await;
+    let (status, page) =
+        ask("GET", test.url("/api/v1/sift/certificates"), &analyst.token, None).await;
     assert_eq!((status, page["items"].as_array().unwrap().len()), (200, 2), "{page}");
     assert_eq!(page["items"][0]["into_graph"], 1, "{page}");
-    let (_, seen) = ask("GET", test.url("/api/v1/evidence/objects?type=sighting"), &analyst.token, None).await;
+    let (_, seen) =
+        ask("GET", test.url("/api/v1/evidence/objects?type=sighting"), &analyst.token, None).await;
     assert_eq!(seen["items"].as_array().unwrap().len(), 2, "{seen}");
     assert_eq!(seen["items"][0]["class"], "CIA", "what stems from communications is marked so");
     chain_is_guarded(&test, &sensor, dir.path()).await;

@@ -153,3 +153,65 @@ impl Drop for Driver {
         let _ended = self.child.wait();
     }
 }
+
+/// Whose eyes, where, and what must be read there.
+const WALK: [(&str, &str, &str); 9] = [
+    ("officer-logistics", "/intake", "intake"),
+    ("analyst", "/analyse", "analyse"),
+    ("analyst", "/analyse/cases", "Operation Lantern"),
+    ("analyst", "/evidence", "indicator"),
+    ("minister", "/intake", "intake"),
+    ("chair", "/response", "measure"),
+    ("legal", "/share", "Lantern"),
+    ("administrator", "/office", "analyst"),
+    ("administrator", "/oversight", "noroshi-verify"),
+];
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_browser_sees_the_story_through_everybodys_eyes() {
+    if !browser_is_here() {
+        return;
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let nation = dir.path().join("nation");
+    let demo = tokio::task::spawn_blocking(move || Demo::start(&nation, &[])).await.unwrap();
+    assert!(!demo.url.is_empty(), "the story did not end: {:#?}", demo.steps);
+    let driver = tokio::task::spawn_blocking(Driver::start).await.unwrap();
+    let browser = driver.browser(&dir.path().join("profile"), 1280).await;
+    for (persona, path, word) in WALK {
+        look(&browser, &demo.url, persona, path, word).await;
+    }
+    draft_survives(&browser, &demo.url).await;
+    browser.close().await.unwrap();
+    tokio::task::spawn_blocking(move || drop((demo, driver))).await.unwrap();
+}
+
+/// Becomes somebody by the bar at the top and reads one page in both languages.
+async fn look(browser: &Client, base: &str, persona: &str, path: &str, word: &str) {
+    browser.goto(&format!("{base}/oversight")).await.unwrap();
+    let button = format!("form.band-demo button[value='{persona}']");
+    browser.find(Locator::Css(&button)).await.unwrap().click().await.unwrap();
+    for lang in ["ja", "en"] {
+        browser.goto(&format!("{base}{path}?lang={lang}")).await.unwrap();
+        let source = browser.source().await.unwrap();
+        assert!(source.contains(&format!("<html lang=\"{lang}\"")), "{path} is not in `{lang}`");
+        assert!(source.contains(word), "{path} as {persona} does not show `{word}`");
+        assert!(!source.contains('\u{27e6}'), "{path} shows a word that has no translation in `{lang}`");
+        assert!(browser.find(Locator::Css("main h1")).await.is_ok(), "{path} has no heading");
+    }
+}
+
+/// An officer under stress types one line and saves; it is there when the page is opened again.
+async fn draft_survives(browser: &Client, base: &str) {
+    look(browser, base, "officer-logistics", "/intake", "intake").await;
+    browser.goto(&format!("{base}/intake/new?lang=en")).await.unwrap();
+    let outline = browser.find(Locator::Css("textarea[name='outline']")).await.unwrap();
+    outline.send_keys("typed in a hurry").await.unwrap();
+    let save = browser.find(Locator::Css("button[name='go'][value='save']")).await.unwrap();
+    save.click().await.unwrap();
+    browser.goto(&format!("{base}/intake?lang=en")).await.unwrap();
+    let draft = browser.find(Locator::Css("main a[href*='/intake/drafts/']")).await.unwrap();
+    draft.click().await.unwrap();
+    let kept = browser.find(Locator::Css("textarea[name='outline']")).await.unwrap();
+    assert_eq!(kept.prop("value").await.unwrap().as_deref(), Some("typed in a hurry"));
+}

@@ -85,7 +85,11 @@ impl State {
     /// Writes it whole.
     pub(super) fn save(&mut self, dir: &Path, now: Timestamp) -> Result<(), DeviceFailure> {
         while self.rules.len() > RULES_MAX {
-            let over = self.rules.iter().filter(|(_, rule)| !rule.holds(now)).min_by_key(|(_, rule)| rule.until);
+            let over = self
+                .rules
+                .iter()
+                .filter(|(_, rule)| !rule.holds(now))
+                .min_by_key(|(_, rule)| rule.until);
             let Some(oldest) = over.map(|(number, _)| *number) else { break };
             self.rules.remove(&oldest);
         }
@@ -146,11 +150,20 @@ pub(super) fn is_stopped(config: &Config) -> bool {
 }
 
 /// Gives the devices the whole wanted state and reads them back.
-pub(super) async fn state_devices(config: &Config, state: &mut State, now: Timestamp) -> Result<(), DeviceFailure> {
+pub(super) async fn state_devices(
+    config: &Config,
+    state: &mut State,
+    now: Timestamp,
+) -> Result<(), DeviceFailure> {
     let stopped = is_stopped(config);
     if let Some(filter) = &config.nft {
         let elements = if stopped { nft::Elements::new() } else { state.elements(now) };
-        run_nft(filter, &["-j", "-f", "-"], nft::batch(&filter.table, &elements).to_string().into_bytes()).await?;
+        run_nft(
+            filter,
+            &["-j", "-f", "-"],
+            nft::batch(&filter.table, &elements).to_string().into_bytes(),
+        )
+        .await?;
         let held = read_filter(filter).await?;
         if held.keys().ne(elements.keys()) {
             let said = format!("wanted {:?}, found {:?}", elements.keys(), held.keys());
@@ -197,8 +210,10 @@ async fn reload(zone: &Rpz) -> Result<(), DeviceFailure> {
 async fn read_filter(filter: &Nft) -> Result<nft::Elements, DeviceFailure> {
     let mut held = nft::Elements::new();
     for set in ["block4", "block6"] {
-        let listing = run_nft(filter, &["-j", "list", "set", "inet", &filter.table, set], Vec::new()).await?;
-        let read = nft::read_set(&listing).map_err(|problem| DeviceFailure::ReadBack(problem.to_string()))?;
+        let listing =
+            run_nft(filter, &["-j", "list", "set", "inet", &filter.table, set], Vec::new()).await?;
+        let read = nft::read_set(&listing)
+            .map_err(|problem| DeviceFailure::ReadBack(problem.to_string()))?;
         held.extend(read);
     }
     Ok(held)
@@ -209,14 +224,19 @@ pub(super) async fn look(config: &Config, target: &Target) -> Result<Value, Devi
     match (target, &config.nft, &config.rpz) {
         (Target::Network(net), Some(filter), _) => {
             let present = read_filter(filter).await?.contains_key(net);
-            Ok(json!({ "device": "nft", "table": filter.table, "element": target.to_string(), "present": present }))
+            Ok(
+                json!({ "device": "nft", "table": filter.table, "element": target.to_string(), "present": present }),
+            )
         }
         (Target::Domain(name), _, Some(zone)) => {
             let text = std::fs::read_to_string(&zone.file)
                 .map_err(|problem| DeviceFailure::Io(zone.file.display().to_string(), problem))?;
-            let (_, names) = rpz::read(&text).map_err(|problem| DeviceFailure::ReadBack(problem.to_string()))?;
+            let (_, names) =
+                rpz::read(&text).map_err(|problem| DeviceFailure::ReadBack(problem.to_string()))?;
             let present = names.contains_key(name);
-            Ok(json!({ "device": "rpz", "zone": zone.zone, "name": name.as_str(), "present": present }))
+            Ok(
+                json!({ "device": "rpz", "zone": zone.zone, "name": name.as_str(), "present": present }),
+            )
         }
         _ => Ok(json!({ "device": "none", "present": false })),
     }
@@ -227,7 +247,11 @@ pub(super) async fn filter_answers(filter: &Nft) -> Result<(), DeviceFailure> {
     run_nft(filter, &["-j", "list", "tables"], Vec::new()).await.map(drop)
 }
 
-async fn run_nft(filter: &Nft, arguments: &[&str], input: Vec<u8>) -> Result<Vec<u8>, DeviceFailure> {
+async fn run_nft(
+    filter: &Nft,
+    arguments: &[&str],
+    input: Vec<u8>,
+) -> Result<Vec<u8>, DeviceFailure> {
     let mut command = match &filter.netns {
         Some(netns) => {
             let mut command = tokio::process::Command::new("ip");

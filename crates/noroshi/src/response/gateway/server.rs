@@ -18,8 +18,8 @@ use noroshi_codec::{dsse, nft, rpz};
 use serde_json::{Value, json};
 use tokio::sync::Mutex;
 
-use super::device::{self, Rule, State};
 use super::Config;
+use super::device::{self, Rule, State};
 use crate::cli::{Failed, Format, print, tell};
 use crate::office::clock::{Clock, stamp};
 use crate::office::secret;
@@ -48,17 +48,22 @@ fn mistake(message: String) -> Failed {
 fn prepare(config: Config, dry_run: bool) -> Result<Gateway, Failed> {
     let commission = dsse::parse_public_key(&config.commission_key)
         .ok_or_else(|| mistake("`commission_key` is no Ed25519 public key in base64".to_owned()))?;
-    let log = config.log_vkey.parse().map_err(|problem| mistake(format!("`log_vkey`: {problem}")))?;
+    let log =
+        config.log_vkey.parse().map_err(|problem| mistake(format!("`log_vkey`: {problem}")))?;
     let io = |what: &std::path::Path| {
         let what = what.display().to_string();
         |source| Failed::Io { what, source }
     };
-    let token = std::fs::read_to_string(&config.token_file).map_err(io(&config.token_file))?.trim().to_owned();
+    let token = std::fs::read_to_string(&config.token_file)
+        .map_err(io(&config.token_file))?
+        .trim()
+        .to_owned();
     if token.len() < 16 {
         return Err(mistake("the secret in `token_file` is shorter than 16 characters".to_owned()));
     }
     std::fs::create_dir_all(&config.state_dir).map_err(io(&config.state_dir))?;
-    let state = State::load(&config.state_dir).map_err(|problem| Failed::House(Box::new(problem)))?;
+    let state =
+        State::load(&config.state_dir).map_err(|problem| Failed::House(Box::new(problem)))?;
     let trust = Trust { commission, log, actuator: config.name.clone(), org: config.org.clone() };
     let (state, changed) = (Mutex::new(state), tokio::sync::Notify::new());
     Ok(Gateway { config, trust, token, clock: Clock, dry_run, state, changed })
@@ -69,7 +74,9 @@ pub(super) async fn serve(mut config: Config, dry_run: bool, format: Format) -> 
     if let Some(filter) = &config.nft
         && let Err(problem) = device::filter_answers(filter).await
     {
-        tell(&format!("no packet filter here ({problem}); addresses will not be blocked, names will"));
+        tell(&format!(
+            "no packet filter here ({problem}); addresses will not be blocked, names will"
+        ));
         config.nft = None;
     }
     let gateway = Arc::new(prepare(config, dry_run)?);
@@ -115,7 +122,9 @@ async fn keep(gateway: Arc<Gateway>) {
                 tracing::error!(%problem, "the devices were not brought in line");
             }
             let now = gateway.clock.now();
-            let left = state.next_end(now).and_then(|end| Duration::try_from(end.duration_since(now)).ok());
+            let left = state
+                .next_end(now)
+                .and_then(|end| Duration::try_from(end.duration_since(now)).ok());
             left.map_or(LOOK_AGAIN, |left| (left + Duration::from_millis(5)).min(LOOK_AGAIN))
         };
         tokio::select! {
@@ -154,7 +163,9 @@ impl Gateway {
     }
 
     async fn answer(&self, headers: &HeaderMap, body: &[u8]) -> Response {
-        let text = |name: HeaderName| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
+        let text = |name: HeaderName| {
+            headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
+        };
         let bearer = text(AUTHORIZATION).strip_prefix("Bearer ").unwrap_or_default();
         if !secret::same(bearer, &self.token) {
             return refuse(401, "NRS-GATE-0002: the bearer secret is not this gateway's");
@@ -180,14 +191,20 @@ impl Gateway {
             }
             Ok(Order::QueryRule(number)) => self.query(number).await,
             Ok(Order::Delete(number)) => self.take_back(number).await,
-            Ok(Order::DenyNet(net, millis)) => self.deny(&command, Target::Network(net), millis, carried).await,
-            Ok(Order::DenyName(name, millis)) => self.deny(&command, Target::Domain(name), millis, carried).await,
+            Ok(Order::DenyNet(net, millis)) => {
+                self.deny(&command, Target::Network(net), millis, carried).await
+            }
+            Ok(Order::DenyName(name, millis)) => {
+                self.deny(&command, Target::Domain(name), millis, carried).await
+            }
         }
     }
 
     async fn query(&self, number: u64) -> Response {
         let state = self.state.lock().await;
-        let Some(rule) = state.rules.get(&number) else { return refuse(404, "there is no such rule") };
+        let Some(rule) = state.rules.get(&number) else {
+            return refuse(404, "there is no such rule");
+        };
         self.show(rule, number).await
     }
 
@@ -225,9 +242,18 @@ impl Gateway {
         }
     }
 
-    async fn deny(&self, command: &Command, target: Target, millis: u64, carried: Option<&Value>) -> Response {
+    async fn deny(
+        &self,
+        command: &Command,
+        target: Target,
+        millis: u64,
+        carried: Option<&Value>,
+    ) -> Response {
         let Some(command_id) = command.command_id.as_deref() else {
-            return refuse(400, "NRS-GATE-0010: a command that changes something has a `command_id`");
+            return refuse(
+                400,
+                "NRS-GATE-0010: a command that changes something has a `command_id`",
+            );
         };
         let digest = Digest(command.digest());
         let number = rule_number(command_id);
@@ -276,18 +302,22 @@ impl Gateway {
         if device::is_stopped(&self.config) {
             return Err(refuse(503, "NRS-GATE-0015: this gateway was stopped by its operator"));
         }
-        let carried: Carried = carried
-            .and_then(|carried| serde_json::from_value(carried.clone()).ok())
-            .ok_or_else(|| refuse(403, "NRS-GATE-0003: no readable authorisation came with the command"))?;
-        let (planned, predicate) =
-            seal::check(&carried, &self.trust, (digest, command_id), now).map_err(|problem| refuse(403, problem))?;
+        let carried: Carried =
+            carried.and_then(|carried| serde_json::from_value(carried.clone()).ok()).ok_or_else(
+                || refuse(403, "NRS-GATE-0003: no readable authorisation came with the command"),
+            )?;
+        let (planned, predicate) = seal::check(&carried, &self.trust, (digest, command_id), now)
+            .map_err(|problem| refuse(403, problem))?;
         if planned.target != target.to_string() {
             return Err(refuse(403, seal::NotAuthorised::Drift("target")));
         }
         let judged = self.config.guard.check(&target.to_string());
         if judged.as_ref().ok() != Some(target) {
             let why = judged.err().and_then(|findings| findings.first().map(ToString::to_string));
-            return Err(refuse(403, format!("NRS-GATE-0009: the guard refuses it: {}", why.unwrap_or_default())));
+            return Err(refuse(
+                403,
+                format!("NRS-GATE-0009: the guard refuses it: {}", why.unwrap_or_default()),
+            ));
         }
         let longest = i64::try_from(predicate.max_ttl_s.saturating_mul(1000)).unwrap_or(i64::MAX);
         let life = i64::try_from(millis).unwrap_or(i64::MAX);
@@ -295,19 +325,30 @@ impl Gateway {
             return Err(refuse(403, "NRS-GATE-0016: it would last longer than was approved"));
         }
         match (target, &self.config.nft, &self.config.rpz) {
-            (Target::Network(_), None, _) => return Err(refuse(501, "NRS-GATE-0017: there is no packet filter here")),
-            (Target::Domain(_), _, None) => return Err(refuse(501, "NRS-GATE-0017: there is no policy zone here")),
+            (Target::Network(_), None, _) => {
+                return Err(refuse(501, "NRS-GATE-0017: there is no packet filter here"));
+            }
+            (Target::Domain(_), _, None) => {
+                return Err(refuse(501, "NRS-GATE-0017: there is no policy zone here"));
+            }
             _ => {}
         }
-        let end = now.checked_add(jiff::SignedDuration::from_millis(life)).unwrap_or(predicate.not_after);
+        let end =
+            now.checked_add(jiff::SignedDuration::from_millis(life)).unwrap_or(predicate.not_after);
         Ok(end.min(predicate.not_after))
     }
 
     async fn apply(&self, state: &mut State, number: u64, rule: Rule) -> Response {
         if let Some(Target::Network(net)) = rule.target()
-            && let Some(other) = state.elements(rule.from).keys().find(|other| **other != net && overlap(other, &net))
+            && let Some(other) = state
+                .elements(rule.from)
+                .keys()
+                .find(|other| **other != net && overlap(other, &net))
         {
-            return refuse(403, format!("NRS-GATE-0018: `{net}` overlaps `{other}`, which is in force"));
+            return refuse(
+                403,
+                format!("NRS-GATE-0018: `{net}` overlaps `{other}`, which is in force"),
+            );
         }
         state.rules.insert(number, rule);
         // The intent is on disk before the effect: a restart in between brings the devices in line.
@@ -321,7 +362,8 @@ impl Gateway {
             (Ok(()), None) => refuse(500, "NRS-GATE-0012: the rule is gone"),
         };
         let place = format!("/{CARRIED}/readback/present");
-        let present = shown.results.as_ref().and_then(|results| results.pointer(&place)) == Some(&Value::Bool(true));
+        let present = shown.results.as_ref().and_then(|results| results.pointer(&place))
+            == Some(&Value::Bool(true));
         if shown.status == 200 && present {
             if let Some(rule) = state.rules.get_mut(&number) {
                 rule.answer = Some(shown.clone());
@@ -336,7 +378,9 @@ impl Gateway {
         if let Err(problem) = self.restate(state).await {
             tracing::error!(%problem, "a failed effect was not taken back");
         }
-        let why = shown.status_text.unwrap_or_else(|| "NRS-GATE-0012: the device does not hold it".to_owned());
+        let why = shown
+            .status_text
+            .unwrap_or_else(|| "NRS-GATE-0012: the device does not hold it".to_owned());
         refuse(500, why)
     }
 
@@ -344,7 +388,8 @@ impl Gateway {
         let seconds = u64::try_from(until.duration_since(self.clock.now()).as_secs()).unwrap_or(0);
         let batch = match target {
             Target::Network(net) => {
-                let table = self.config.nft.as_ref().map_or("noroshi", |filter| filter.table.as_str());
+                let table =
+                    self.config.nft.as_ref().map_or("noroshi", |filter| filter.table.as_str());
                 nft::lines(table, &nft::Elements::from([(*net, seconds)]))
             }
             Target::Domain(name) => rpz::zone(1, &[(name.clone(), rpz::Answer::NoSuchName)].into()),
