@@ -35,13 +35,15 @@ async fn fifty_kills_lose_nothing_that_was_acknowledged() {
     serving.stop().await;
     drop(house);
     let (path, token) = (dir.path().to_owned(), officer.token.clone());
-    let heard = tokio::task::spawn_blocking(move || kill_again_and_again(&path, &token)).await.unwrap();
+    let heard =
+        tokio::task::spawn_blocking(move || kill_again_and_again(&path, &token)).await.unwrap();
     check_everything(dir.path(), &officer.token, &heard).await;
 }
 
 fn kill_again_and_again(dir: &Path, token: &str) -> Vec<Heard> {
     let port = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap().port();
-    std::fs::write(dir.join("noroshi.toml"), format!("[web]\nlisten = \"127.0.0.1:{port}\"\n")).unwrap();
+    std::fs::write(dir.join("noroshi.toml"), format!("[web]\nlisten = \"127.0.0.1:{port}\"\n"))
+        .unwrap();
     let mut heard = Vec::new();
     let mut random = 0x9e37_79b9_7f4a_7c15_u64;
     for round in 0..KILLS {
@@ -106,7 +108,8 @@ fn start_clients(base: &str, token: &str, round: u64) -> (mpsc::Receiver<Heard>,
 
 /// Files one report; `None` when the connection broke before an answer came.
 fn file(base: &str, token: &str, key: &str) -> Option<Heard> {
-    let agent: ureq::Agent = ureq::Agent::config_builder().http_status_as_error(false).build().into();
+    let agent: ureq::Agent =
+        ureq::Agent::config_builder().http_status_as_error(false).build().into();
     let request = ureq::http::Request::builder()
         .method("POST")
         .uri(format!("{base}/api/v1/reports"))
@@ -120,7 +123,12 @@ fn file(base: &str, token: &str, key: &str) -> Option<Heard> {
     let body: Value = serde_json::from_str(&answer.body_mut().read_to_string().ok()?).ok()?;
     assert_eq!(status, 201, "a filing was refused: {body}");
     let text = |pointer: &str| body.pointer(pointer).and_then(Value::as_str).unwrap().to_owned();
-    Some(Heard { key: key.to_owned(), id: text("/id"), number: text("/receipt/number"), digest: text("/receipt/digest") })
+    Some(Heard {
+        key: key.to_owned(),
+        id: text("/id"),
+        number: text("/receipt/number"),
+        digest: text("/receipt/digest"),
+    })
 }
 
 fn report(key: &str) -> Value {
@@ -134,7 +142,11 @@ fn report(key: &str) -> Value {
 }
 
 async fn check_everything(dir: &Path, token: &str, heard: &[Heard]) {
-    assert!(heard.len() > 500, "only {} filings were acknowledged: the test proved too little", heard.len());
+    assert!(
+        heard.len() > 500,
+        "only {} filings were acknowledged: the test proved too little",
+        heard.len()
+    );
     let numbers: BTreeSet<&str> = heard.iter().map(|one| one.number.as_str()).collect();
     assert_eq!(numbers.len(), heard.len(), "two filings share a receipt number");
     std::fs::remove_file(dir.join("noroshi.toml")).unwrap();
@@ -151,7 +163,11 @@ async fn check_everything(dir: &Path, token: &str, heard: &[Heard]) {
     }
     // A report without its filed version, or the other way round, would be half a filing.
     let (reports, filed, keys, repeated) = house.store.read(counts).await.unwrap();
-    assert_eq!((reports, reports), (filed, keys), "reports, filed versions and idempotency keys must agree");
+    assert_eq!(
+        (reports, reports),
+        (filed, keys),
+        "reports, filed versions and idempotency keys must agree"
+    );
     assert_eq!(repeated, Vec::<String>::new(), "jobs recorded twice");
     serving.stop().await;
     drop(house);
@@ -160,7 +176,9 @@ async fn check_everything(dir: &Path, token: &str, heard: &[Heard]) {
 
 type Counts = (i64, i64, i64, Vec<String>);
 
-fn counts(reader: &noroshi::office::store::Reader<'_>) -> Result<Counts, noroshi::office::store::StoreFailure> {
+fn counts(
+    reader: &noroshi::office::store::Reader<'_>,
+) -> Result<Counts, noroshi::office::store::StoreFailure> {
     let filed = "SELECT count(*) FROM office_audit WHERE command = 'intake.file'";
     let repeated = "SELECT command || ' ' || subject || ' ' || payload FROM office_audit \
                     WHERE command LIKE 'intake.remind%' GROUP BY command, subject, payload HAVING count(*) > 1";

@@ -65,7 +65,16 @@ fn the_story_holds_and_its_log_verifies() {
     let status = demo.child.wait().unwrap();
     assert!(status.success(), "{}\n{:#?}", demo.words(), demo.steps);
     let keys: Vec<&str> = demo.steps.iter().map(|step| step["key"].as_str().unwrap()).collect();
-    for key in ["demo-report", "demo-sift", "demo-picture", "demo-decision", "demo-active", "demo-ended", "demo-share", "demo-verified"] {
+    for key in [
+        "demo-report",
+        "demo-sift",
+        "demo-picture",
+        "demo-decision",
+        "demo-active",
+        "demo-ended",
+        "demo-share",
+        "demo-verified",
+    ] {
         assert!(keys.contains(&key), "the story did not tell `{key}`: {keys:?}");
     }
     verify_as_a_stranger(&dir.path().join("nation").join("log"));
@@ -88,8 +97,10 @@ fn verify_as_a_stranger(log: &Path) {
 
 /// Whether this machine has the browser; CI requires it.
 fn browser_is_here() -> bool {
-    let here = ["chromium", "chromedriver"].iter().all(|name| Path::new("/usr/bin").join(name).is_file());
-    let required = std::env::var_os("NOROSHI_TEST_SERVERS").is_some_and(|value| value == "required");
+    let here =
+        ["chromium", "chromedriver"].iter().all(|name| Path::new("/usr/bin").join(name).is_file());
+    let required =
+        std::env::var_os("NOROSHI_TEST_SERVERS").is_some_and(|value| value == "required");
     assert!(here || !required, "chromium and chromedriver are required here and are not installed");
     if !here {
         println!("skipped: chromium and chromedriver are not installed");
@@ -143,7 +154,11 @@ impl Driver {
         });
         let Value::Object(wanted) = wanted else { unreachable!() };
         let address = format!("http://127.0.0.1:{}", self.port);
-        ClientBuilder::new(HttpConnector::new()).capabilities(wanted).connect(&address).await.unwrap()
+        ClientBuilder::new(HttpConnector::new())
+            .capabilities(wanted)
+            .connect(&address)
+            .await
+            .unwrap()
     }
 }
 
@@ -190,13 +205,20 @@ async fn a_browser_sees_the_story_through_everybodys_eyes() {
 async fn look(browser: &Client, base: &str, persona: &str, path: &str, word: &str) {
     browser.goto(&format!("{base}/oversight")).await.unwrap();
     let button = format!("form.band-demo button[value='{persona}']");
-    browser.find(Locator::Css(&button)).await.unwrap().click().await.unwrap();
+    // The bar scrolls sideways; its button is pressed wherever it is.
+    let press = format!("document.querySelector(\"{button}\").click()");
+    browser.execute(&press, Vec::new()).await.unwrap();
+    let worn = format!("{button}[aria-current]");
+    browser.wait().for_element(Locator::Css(&worn)).await.unwrap();
     for lang in ["ja", "en"] {
         browser.goto(&format!("{base}{path}?lang={lang}")).await.unwrap();
         let source = browser.source().await.unwrap();
         assert!(source.contains(&format!("<html lang=\"{lang}\"")), "{path} is not in `{lang}`");
         assert!(source.contains(word), "{path} as {persona} does not show `{word}`");
-        assert!(!source.contains('\u{27e6}'), "{path} shows a word that has no translation in `{lang}`");
+        assert!(
+            !source.contains('\u{27e6}'),
+            "{path} shows a word that has no translation in `{lang}`"
+        );
         assert!(browser.find(Locator::Css("main h1")).await.is_ok(), "{path} has no heading");
     }
 }
