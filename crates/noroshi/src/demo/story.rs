@@ -104,7 +104,9 @@ impl Stage {
     }
 
     /// Plays the seven parts of the story.
-    pub(super) fn play(mut self, cast: Cast) -> Result<Self, Failed> {
+    pub(super) fn play(mut self, mut cast: Cast) -> Result<Self, Failed> {
+        // Connections of before the restart lead nowhere; a pool would hand one out sooner or later.
+        cast.anyone = Client::new(&self.base, "");
         let mut plot = Plot::default();
         let parts: [fn(&mut Self, &Cast, &mut Plot) -> Result<(), Broken>; 9] = [
             Self::operators_report,

@@ -230,4 +230,14 @@ mod tests {
         assert!(deeper_than(b"[[", 1));
         assert!(deeper_than("[".repeat(100_000).as_bytes(), DEPTH_MAX));
     }
+
+    #[test]
+    fn the_description_is_the_one_in_the_tree() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/generated/openapi.json");
+        let kept: serde_json::Value =
+            serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
+        let now = serde_json::to_value(description()).unwrap();
+        // Callers have programs written against it: a change of it is decided, not found out.
+        assert_eq!(now, kept, "`cargo xtask generate` writes it anew");
+    }
 }

@@ -33,8 +33,8 @@ pub mod paths {
     pub const LEAVE: &str = "/session/leave";
     /// Demonstration only: becomes another fictional person: `persona`.
     pub const PERSONA: &str = "/session/persona";
-    /// The search page, asked with `?q=`.
-    pub const SEARCH: &str = "/search";
+    /// The search page, asked with `?q=`; offered to whoever may read the evidence graph.
+    pub const SEARCH: &str = "/evidence";
 }
 
 /// Light, dark, or as the device has it.
@@ -376,6 +376,11 @@ impl Shell {
         let choice = format!("lang={}", lang.code());
         kept.push(&choice);
         format!("{path}?{}", kept.join("&"))
+    }
+
+    /// True when this reader has something to search.
+    pub fn searches(&self) -> bool {
+        self.nav.iter().any(|item| item.href == paths::SEARCH)
     }
 
     /// The address of an embedded asset.
