@@ -397,7 +397,9 @@ mod tests {
         ];
         let count = |year: Option<i16>| {
             let mut tally = Tally { year, ..Tally::default() };
-            log.iter().for_each(|entry| tally.take(entry));
+            for entry in &log {
+                tally.take(entry);
+            }
             tally.rows().into_iter().map(|row| row.leaves).collect::<Vec<_>>()
         };
         let none = Vec::<u64>::new;

@@ -72,12 +72,15 @@ impl Recipient {
     }
 }
 
+/// The clause of a rule that no law asks for.
+const HOUSE_RULE: &str = "";
+
 /// Why an object stays.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Reason {
     /// Stable code.
     pub code: String,
-    /// The clause or rule it stands on.
+    /// The clause it stands on; empty for a rule of the house.
     pub clause: String,
     /// Another object it is about, where there is one.
     #[serde(skip_serializing_if = "Option::is_none", default)]
@@ -91,10 +94,7 @@ impl Reason {
 
     /// It names an object that stays.
     pub fn names(other: &str) -> Self {
-        Self {
-            names: Some(other.to_owned()),
-            ..Self::new("NRS-SHAR-0109", "no reference to what is not released")
-        }
+        Self { names: Some(other.to_owned()), ..Self::new("NRS-SHAR-0109", HOUSE_RULE) }
     }
 }
 
@@ -104,16 +104,16 @@ pub fn reasons(candidate: &Candidate, recipient: &Recipient, now: Timestamp) -> 
     let mut found: Vec<Reason> =
         decided.iter().map(|one| Reason::new(one.code, one.clause)).collect();
     if candidate.exercise {
-        found.push(Reason::new("NRS-SHAR-0108", "an exercise stays an exercise"));
+        found.push(Reason::new("NRS-SHAR-0108", HOUSE_RULE));
     }
     let filter = &recipient.filter;
     if !filter.types.is_empty()
         && !filter.types.iter().any(|one| one == candidate.object.object_type())
     {
-        found.push(Reason::new("NRS-SHAR-0110", "the collection's types"));
+        found.push(Reason::new("NRS-SHAR-0110", HOUSE_RULE));
     }
     if candidate.tlp() > filter.tlp_max {
-        found.push(Reason::new("NRS-SHAR-0111", "the collection's ceiling"));
+        found.push(Reason::new("NRS-SHAR-0111", HOUSE_RULE));
     }
     // A designated secret needs a managed channel (Act art. 44); a collection read over the network is none, and
     // `noroshi-verify` calls such a release a lie.

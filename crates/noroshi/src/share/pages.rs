@@ -380,9 +380,10 @@ async fn preview(
         }
     });
     let count = |key: &str, n: usize| shell.tv(key, &[("n", shell.n(n).into())]);
-    let fresh = judged.passes.iter().filter(|one| !one.already).count();
+    let leaving = judged.passes.iter().filter(|one| !one.already);
+    let fresh = leaving.clone().count();
     let over = judged.passes.len().saturating_sub(SHOWN_OBJECTS_MAX);
-    let bytes: usize = judged.passes.iter().map(|one| one.candidate.object.text().len()).sum();
+    let bytes: usize = leaving.map(|one| one.candidate.object.text().len()).sum();
     let row = CollectionRow::new(&judged.collection, &partners, &shell);
     page::html(&PreviewPage {
         crumbs: vec![

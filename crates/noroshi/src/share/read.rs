@@ -384,7 +384,7 @@ pub fn preview(
 }
 
 fn absent() -> Reason {
-    Reason { code: "NRS-SHAR-0113".to_owned(), clause: "not held here".to_owned(), names: None }
+    Reason { code: "NRS-SHAR-0113".to_owned(), clause: String::new(), names: None }
 }
 
 fn is_in(

@@ -60,7 +60,7 @@ pub fn routes() -> Router<Arc<House>> {
         }
     }
     let below = "/taxii2/root/collections/{collection}";
-    let of_collection: [(&str, fn(Vec<String>) -> Option<Place>); 5] = [
+    let of_collection: [(&str, PlaceOf); 5] = [
         ("", |names| one(names, Place::Collection)),
         ("/objects", |names| one(names, Place::Objects)),
         ("/manifest", |names| one(names, Place::Manifest)),
@@ -82,6 +82,9 @@ pub fn routes() -> Router<Arc<House>> {
         get(|state, caller, headers, query| answer(state, caller, headers, query, Place::Nowhere)),
     )
 }
+
+/// Makes a place of the names in a path.
+type PlaceOf = fn(Vec<String>) -> Option<Place>;
 
 fn one(names: Vec<String>, place: fn(String) -> Place) -> Option<Place> {
     names.into_iter().next().map(place)
@@ -466,7 +469,7 @@ async fn objects(
 }
 
 /// A list with the members that every list has.
-fn listed(part: &Part, name: &str, entries: Vec<serde_json::Value>) -> Ready {
+fn listed(part: &Part, name: &str, entries: &[serde_json::Value]) -> Ready {
     let mut body = serde_json::Map::new();
     body.insert("more".to_owned(), json!(part.next.is_some()));
     if let Some(next) = &part.next {
@@ -488,8 +491,8 @@ async fn manifest(house: &Arc<House>, ctx: &Ctx, id: &str, query: &str) -> Resul
             "media_type": STIX,
         })
     };
-    let entries = part.slice.items.iter().map(entry).collect();
-    Ok(listed(&part, "objects", entries))
+    let entries: Vec<_> = part.slice.items.iter().map(entry).collect();
+    Ok(listed(&part, "objects", &entries))
 }
 
 async fn versions(
@@ -500,8 +503,8 @@ async fn versions(
     query: &str,
 ) -> Result<Ready, Failure> {
     let part = part(house, ctx, id, Some(object), query, "versions").await?;
-    let entries = part.slice.items.iter().map(|one| json!(one.version())).collect();
-    Ok(listed(&part, "versions", entries))
+    let entries: Vec<_> = part.slice.items.iter().map(|one| json!(one.version())).collect();
+    Ok(listed(&part, "versions", &entries))
 }
 
 #[cfg(test)]
