@@ -154,9 +154,19 @@ mod tests {
             ("203.0.113.7/32".parse().unwrap(), 60),
             ("2001:db8:1::/48".parse().unwrap(), 5),
         ]);
-        let text = batch("noroshi", &elements).to_string();
-        assert!(text.contains(r#"{"elem":{"timeout":60,"val":"203.0.113.7"}}"#), "{text}");
-        assert!(text.contains(r#""prefix":{"addr":"2001:db8:1::","len":48}"#), "{text}");
+        let whole = batch("noroshi", &elements);
+        let added: Vec<&Value> = whole["nftables"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .filter_map(|command| command.pointer("/add/element/elem/0/elem"))
+            .collect();
+        let prefix = json!({ "prefix": { "addr": "2001:db8:1::", "len": 48 } });
+        let wanted = [
+            json!({ "val": "203.0.113.7", "timeout": 60 }),
+            json!({ "val": prefix, "timeout": 5 }),
+        ];
+        assert_eq!(added, wanted.iter().collect::<Vec<_>>());
         let said = lines("noroshi", &elements);
         assert!(
             said.contains("add element inet noroshi block4 { 203.0.113.7 timeout 60s }"),

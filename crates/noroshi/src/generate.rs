@@ -196,7 +196,7 @@ mod tests {
             assert!(words.iter().all(|words| !words.is_empty()), "{code}: {words:?}");
         }
         let text = errors();
-        assert!(text.contains("### NRS-OFFC-0001\n") && text.contains("- Next: "), "{text}");
+        assert!(text.contains("### NRS-OFFC-0001\n") && text.contains("- en: "), "{text}");
     }
 
     /// Codes that the program makes refusals with have words and a next step.
