@@ -10,7 +10,7 @@ use noroshi_ledger::digest::Digest;
 use noroshi_ledger::leaf::Fact;
 use serde_json::json;
 
-use super::gate::Reason;
+use super::gate::StayReason;
 use super::read::{self, Collection, Outcome, Passes, Preview, Served, Stays};
 use crate::evidence::rows::tlp_code;
 use crate::house::House;
@@ -436,7 +436,7 @@ fn codes(stays: &[Stays]) -> Vec<String> {
     let mut codes: Vec<String> = stays
         .iter()
         .flat_map(|one| &one.reasons)
-        .map(|reason: &Reason| reason.code.clone())
+        .map(|reason: &StayReason| reason.code.clone())
         .collect();
     codes.sort();
     codes.dedup();

@@ -39,7 +39,7 @@ use crate::web::visitor::Caller;
         PreviewOut,
         ReleaseOut,
         MadeOut,
-        super::gate::Reason,
+        super::gate::StayReason,
         Stays
     ))
 )]
@@ -257,7 +257,7 @@ struct Staying {
     /// The first reason in words.
     reason: String,
     /// Every reason.
-    reasons: Vec<super::gate::Reason>,
+    reasons: Vec<super::gate::StayReason>,
 }
 
 fn staying(stays: &[Stays], words: Words) -> Vec<Staying> {
@@ -276,7 +276,7 @@ fn staying(stays: &[Stays], words: Words) -> Vec<Staying> {
 }
 
 /// A reason in words.
-pub(super) fn say(words: Words, reason: &super::gate::Reason) -> String {
+pub(super) fn say(words: Words, reason: &super::gate::StayReason) -> String {
     let other = reason.names.clone().unwrap_or_default();
     crate::web::refusal::say(words, &reason.code, &[("other", other)])
 }

@@ -77,7 +77,7 @@ const HOUSE_RULE: &str = "";
 
 /// Why an object stays.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct Reason {
+pub struct StayReason {
     /// Stable code.
     pub code: String,
     /// The clause it stands on; empty for a rule of the house.
@@ -87,7 +87,7 @@ pub struct Reason {
     pub names: Option<String>,
 }
 
-impl Reason {
+impl StayReason {
     fn new(code: &str, clause: &str) -> Self {
         Self { code: code.to_owned(), clause: clause.to_owned(), names: None }
     }
@@ -99,29 +99,29 @@ impl Reason {
 }
 
 /// Every reason of its own against the object leaving to `recipient` at `now`; none means it may leave.
-pub fn reasons(candidate: &Candidate, recipient: &Recipient, now: Timestamp) -> Vec<Reason> {
+pub fn reasons(candidate: &Candidate, recipient: &Recipient, now: Timestamp) -> Vec<StayReason> {
     let decided = release::decide(&candidate.facts, &recipient.audience(), now);
-    let mut found: Vec<Reason> =
-        decided.iter().map(|one| Reason::new(one.code, one.clause)).collect();
+    let mut found: Vec<StayReason> =
+        decided.iter().map(|one| StayReason::new(one.code, one.clause)).collect();
     if candidate.exercise {
-        found.push(Reason::new("NRS-SHAR-0108", HOUSE_RULE));
+        found.push(StayReason::new("NRS-SHAR-0108", HOUSE_RULE));
     }
     let filter = &recipient.filter;
     if !filter.types.is_empty()
         && !filter.types.iter().any(|one| one == candidate.object.object_type())
     {
-        found.push(Reason::new("NRS-SHAR-0110", HOUSE_RULE));
+        found.push(StayReason::new("NRS-SHAR-0110", HOUSE_RULE));
     }
     if candidate.tlp() > filter.tlp_max {
-        found.push(Reason::new("NRS-SHAR-0111", HOUSE_RULE));
+        found.push(StayReason::new("NRS-SHAR-0111", HOUSE_RULE));
     }
     // A designated secret needs a managed channel (Act art. 44); a collection read over the network is none, and
     // `noroshi-verify` calls such a release a lie.
     if candidate.facts.bits.has_secret {
-        found.push(Reason::new("NRS-SHAR-0114", "Act art. 44"));
+        found.push(StayReason::new("NRS-SHAR-0114", "Act art. 44"));
     }
     if recipient.scope.is_some_and(|scope| !scope.admits(candidate.facts.bits)) {
-        found.push(Reason::new("NRS-SHAR-0112", "Act art. 39, 44"));
+        found.push(StayReason::new("NRS-SHAR-0112", "Act art. 39, 44"));
     }
     found
 }

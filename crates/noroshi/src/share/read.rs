@@ -12,7 +12,7 @@ use noroshi_evidence::object::StixObject;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::gate::{self, Candidate, Filter, Node, Reason, Recipient};
+use super::gate::{self, Candidate, Filter, Node, Recipient, StayReason};
 use crate::analyse::read as analyse;
 use crate::evidence::rows::tlp_of;
 use crate::office::id::CaseId;
@@ -333,7 +333,7 @@ pub struct Stays {
     /// The object asked for.
     pub id: String,
     /// Why.
-    pub reasons: Vec<Reason>,
+    pub reasons: Vec<StayReason>,
 }
 
 /// What a release would do.
@@ -377,14 +377,14 @@ pub fn preview(
             passes.push(Passes { candidate, already });
             continue;
         }
-        reasons.extend(settled.stays_for(&id).map(|other| Reason::names(other)));
+        reasons.extend(settled.stays_for(&id).map(|other| StayReason::names(other)));
         stays.push(Stays { id, reasons });
     }
     Ok(Preview { collection, passes, stays })
 }
 
-fn absent() -> Reason {
-    Reason { code: "NRS-SHAR-0113".to_owned(), clause: String::new(), names: None }
+fn absent() -> StayReason {
+    StayReason { code: "NRS-SHAR-0113".to_owned(), clause: String::new(), names: None }
 }
 
 fn is_in(

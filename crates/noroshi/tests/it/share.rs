@@ -266,10 +266,7 @@ async fn every_reading_is_a_leaf_and_the_log_verifies() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_server_speaks_taxii_to_its_own_partner_only() {
-    let scene = Scene::open().await;
-    let texts: Vec<String> = (1..=5).map(indicator).chain([malware(9)]).collect();
-    scene.hold(&texts, Tlp::Green, LegalClass::CiaN, "import:test").await;
-    scene.release(&all_ids(&texts)).await;
+    let (scene, _) = filled().await;
     let url = scene.test.url("/taxii2/");
     let basic = format!("Basic {}", STANDARD.encode(format!("anyone:{}", scene.ally.token)));
     let discovered =
@@ -297,6 +294,19 @@ async fn the_server_speaks_taxii_to_its_own_partner_only() {
         assert_eq!(foreign.json["http_status"], "404");
         assert_eq!(foreign.kind, TAXII);
     }
+}
+
+async fn filled() -> (Scene, Vec<String>) {
+    let scene = Scene::open().await;
+    let texts: Vec<String> = (1..=5).map(indicator).chain([malware(9)]).collect();
+    scene.hold(&texts, Tlp::Green, LegalClass::CiaN, "import:test").await;
+    scene.release(&all_ids(&texts)).await;
+    (scene, texts)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn pages_and_filters_are_those_of_the_standard() {
+    let (scene, texts) = filled().await;
     // Pages, filters, versions, errors.
     let first = scene.read("?limit=2").await;
     assert_eq!((ids_of(&first).len(), first.json["more"].as_bool()), (2, Some(true)));
@@ -324,6 +334,11 @@ async fn the_server_speaks_taxii_to_its_own_partner_only() {
     let after = scene.read(&format!("?added_after={}", added[3])).await;
     assert_eq!(ids_of(&after), all_ids(&texts)[4..]);
     assert_eq!(after.first.as_deref(), Some(added[4]));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn versions_are_kept_apart_and_errors_are_taxii_errors() {
+    let (scene, _) = filled().await;
     // A newer version replaces the older one, and both can be asked for.
     let newer = version(1, "2026-02-01T00:00:00.000Z");
     scene.hold(std::slice::from_ref(&newer), Tlp::Green, LegalClass::CiaN, "import:test").await;
