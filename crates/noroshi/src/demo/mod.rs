@@ -40,6 +40,9 @@ pub struct Arguments {
     /// Folder for the fictional nation; must be absent or empty. A temporary one when not given.
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
+    /// Port to listen on; 8420 when it is free and none is given, else any free one.
+    #[arg(long, value_name = "PORT")]
+    port: Option<u16>,
     /// End after the story: status 0 only if every step was checked.
     #[arg(long)]
     exit: bool,
@@ -49,7 +52,7 @@ pub struct Arguments {
 pub async fn run(arguments: Arguments, format: Format) -> Ended {
     let (dir, temporary) = folder(arguments.data.as_deref())?;
     let words = Words::new(terminal_lang());
-    let port = free_port()?;
+    let port = arguments.port.map_or_else(free_port, Ok)?;
     let stage = story::Stage::new(&dir, port, format, words)?;
     let first = open(&dir, port).await?;
     let set = set_the_stage(&first.house, stage).await;

@@ -53,7 +53,14 @@ fn key_of(dir: &Path) -> Result<Vkey, Broken> {
 
 /// Copies the log, verifies the copy offline, and gives the number of leaves.
 pub(super) fn verify_copy(log: &Path, copy: &Path) -> Result<String, Broken> {
-    copy_folder(log, copy)?;
+    // The checkpoint first: what it needs is on disk before it is, and is never taken away while the log grows on.
+    std::fs::create_dir_all(copy)
+        .map_err(|source| Broken::Io { what: copy.display().to_string(), source })?;
+    for name in ["checkpoint", "log.vkey"] {
+        let failed = |source| Broken::Io { what: name.to_owned(), source };
+        std::fs::copy(log.join(name), copy.join(name)).map_err(failed)?;
+    }
+    copy_folder(&log.join("tile"), &copy.join("tile"))?;
     let key = key_of(copy)?;
     let report = verify(&mut Folder(copy.to_owned()), &Options { key, earlier: None })
         .map_err(|lie| Broken::Unlike(format!("the log does not verify: {lie}")))?;
@@ -94,10 +101,14 @@ fn copy_folder(from: &Path, to: &Path) -> Result<(), Broken> {
     for entry in std::fs::read_dir(from).map_err(failed)? {
         let entry = entry.map_err(failed)?;
         let target = to.join(entry.file_name());
+        let path = entry.path();
+        if path.extension().is_some_and(|kind| kind == "part") {
+            continue;
+        }
         if entry.file_type().map_err(failed)?.is_dir() {
-            copy_folder(&entry.path(), &target)?;
+            copy_folder(&path, &target)?;
         } else {
-            std::fs::copy(entry.path(), target).map_err(failed)?;
+            std::fs::copy(path, target).map_err(failed)?;
         }
     }
     Ok(())

@@ -72,7 +72,7 @@ fn shell(lang: Lang, theme: Theme, title: &str, now: Timestamp) -> Shell {
             item("/", w("ホーム", "Home"), "home", 0, false),
             item("/intake", w("報告・届出", "Reports"), "report", 12, true),
             item("/sift", w("選別", "Selection"), "sift", 0, false),
-            item("/analyse", w("状況図", "Picture"), "graph", 3, false),
+            item("/evidence", w("状況図", "Picture"), "graph", 3, false),
             item("/cases", w("案件", "Cases"), "case", 0, false),
             item("/response", w("措置", "Measures"), "shield", 1, false),
             item("/share", w("共有", "Sharing"), "share", 0, false),

@@ -17,8 +17,12 @@ struct Demo {
 
 impl Demo {
     fn start(data: &Path, more: &[&str]) -> Self {
+        // Two demonstrations at once would both take the usual port.
+        let free = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap();
+        let port = free.local_addr().unwrap().port().to_string();
+        drop(free);
         let mut child = Command::new(env!("CARGO_BIN_EXE_noroshi"))
-            .args(["demo", "--format", "json", "--data"])
+            .args(["demo", "--format", "json", "--port", &port, "--data"])
             .arg(data)
             .args(more)
             .stdout(Stdio::piped())
@@ -189,8 +193,10 @@ async fn a_browser_sees_the_story_through_everybodys_eyes() {
     }
     let dir = tempfile::tempdir().unwrap();
     let nation = dir.path().join("nation");
-    let demo = tokio::task::spawn_blocking(move || Demo::start(&nation, &[])).await.unwrap();
-    assert!(!demo.url.is_empty(), "the story did not end: {:#?}", demo.steps);
+    let mut demo = tokio::task::spawn_blocking(move || Demo::start(&nation, &[])).await.unwrap();
+    if demo.url.is_empty() {
+        panic!("the story did not end: {}\n{:#?}", demo.words(), demo.steps);
+    }
     let driver = tokio::task::spawn_blocking(Driver::start).await.unwrap();
     let browser = driver.browser(&dir.path().join("profile"), 1280).await;
     for (persona, path, word) in WALK {
