@@ -368,6 +368,10 @@ impl Scribe {
         if let Err(problem) = &result {
             tracing::error!(%problem, "a group of changes was not committed");
             self.chain = chain_before;
+            // A transaction left open would refuse every group that comes after.
+            if !self.connection.is_autocommit() {
+                drop(execute(&self.connection, "ROLLBACK", &[]));
+            }
         }
         // INVARIANT: no caller hears success before the transaction is on disk.
         let durable = result.is_ok();
@@ -430,10 +434,18 @@ impl Scribe {
         group: &[Waiting],
     ) -> Result<Vec<Outcome>, StoreFailure> {
         execute(&self.connection, "BEGIN IMMEDIATE", &[])?;
-        let one = |waiting: &Waiting| {
-            apply_alone(&self.connection, &mut self.chain, now, waiting.asked())
-        };
-        Ok(group.iter().map(one).collect())
+        let mut outcomes = Vec::with_capacity(group.len());
+        for waiting in group {
+            outcomes.push(apply_alone(&self.connection, &mut self.chain, now, waiting.asked()));
+            // A full disk ends the whole transaction, not the savepoint (SQLite, "Response To Errors Within A
+            // Transaction"): what would follow would stand alone, outside the group and its answer.
+            if self.connection.is_autocommit() {
+                return Err(StoreFailure::Damaged(
+                    "the transaction was ended by the store".to_owned(),
+                ));
+            }
+        }
+        Ok(outcomes)
     }
 }
 
