@@ -4,6 +4,22 @@
 //! [`read`] answers [`Reading::Any`] only if that is all the pattern says; otherwise it names what it did
 //! not read, so that nobody takes a condition for an unconditional match.
 
+mod dialect;
+pub mod fault;
+mod hash;
+mod lex;
+pub mod matcher;
+mod network;
+pub mod normal;
+pub mod observed;
+pub mod parse;
+mod solve;
+pub mod syntax;
+#[cfg(test)]
+#[path = "tests.rs"]
+mod language_tests;
+pub mod value;
+
 use crate::observable::{FileHash, HashAlgorithm, Observable};
 
 /// Longest pattern looked at, in bytes.
