@@ -45,7 +45,8 @@ fn main() -> Result<(), Box<dyn Error>> {
         }
     }
     let observed = numbers.first().copied().unwrap_or(OBSERVED);
-    let texts: Vec<String> = (0..numbers.get(1).copied().unwrap_or(PATTERNS)).map(pattern).collect();
+    let texts: Vec<String> =
+        (0..numbers.get(1).copied().unwrap_or(PATTERNS)).map(pattern).collect();
     let (own_rate, _) = own(&texts, observed)?;
     let Some(python) = python else {
         println!("stix2-matcher\tnot run: no --python PATH");
@@ -96,7 +97,8 @@ fn peer(python: &str, texts: &[String], count: u64) -> Result<(f64, Vec<bool>), 
     drop(input);
     let answer: Value = serde_json::from_slice(&child.wait_with_output()?.stdout)?;
     let seconds = answer.get("seconds").and_then(Value::as_f64).ok_or("the peer gave no time")?;
-    let matched = answer.get("matched").and_then(Value::as_array).ok_or("the peer gave no answers")?;
+    let matched =
+        answer.get("matched").and_then(Value::as_array).ok_or("the peer gave no answers")?;
     let matched: Vec<bool> = matched.iter().map(|one| one == &Value::Bool(true)).collect();
     let rate = rate(texts, count, seconds);
     let number = matched.iter().filter(|one| **one).count();
@@ -122,7 +124,10 @@ impl Clock {
         text.split(' ').next()?.parse().ok()
     }
 
-    #[expect(clippy::cast_precision_loss, reason = "a bench of hours has fewer nanoseconds than 2^53")]
+    #[expect(
+        clippy::cast_precision_loss,
+        reason = "a bench of hours has fewer nanoseconds than 2^53"
+    )]
     fn seconds(&self) -> f64 {
         match (self.0, Self::nanos()) {
             (Some(begun), Some(now)) => now.saturating_sub(begun) as f64 / 1e9,
@@ -154,7 +159,10 @@ fn pattern(number: u64) -> String {
         0 | 1 => format!("[ipv4-addr:value = '{}']", address(value)),
         2 => format!("[ipv4-addr:value IN ('{}', '{}')]", address(value), address(other)),
         3 => format!("[domain-name:value LIKE 'host-{value}.%.example']"),
-        4 => format!("[url:value MATCHES '^https?://host-{value}[.][a-z]+[.]example/[a-z]*/{}$']", other % 97),
+        4 => format!(
+            "[url:value MATCHES '^https?://host-{value}[.][a-z]+[.]example/[a-z]*/{}$']",
+            other % 97
+        ),
         5 => format!("[ipv4-addr:value ISSUBSET '198.18.{}.0/24']", value % 256),
         6 => format!(
             "[network-traffic:dst_ref.value = '{}' AND network-traffic:dst_port = {}]",
@@ -169,7 +177,10 @@ fn pattern(number: u64) -> String {
             "([ipv4-addr:value = '{}'] FOLLOWEDBY [domain-name:value = 'host-{other}.a.example']) WITHIN 600 SECONDS",
             address(value)
         ),
-        _ => format!("[network-traffic:dst_port = {}] REPEATS 3 TIMES WITHIN 300 SECONDS", value % 1024),
+        _ => format!(
+            "[network-traffic:dst_port = {}] REPEATS 3 TIMES WITHIN 300 SECONDS",
+            value % 1024
+        ),
     }
 }
 
@@ -178,23 +189,36 @@ fn bundle(count: u64) -> Value {
     for number in 0..count {
         let draw = |what: u64, below| drawn(number * 8 + what, below);
         let id = |kind: &str| format!("{kind}--00000000-0000-4000-8000-{number:012x}");
-        let host = format!("host-{}.{}.example", draw(1, 60_000), char::from(b'a' + u8::try_from(draw(2, 4)).unwrap_or(0)));
-        objects.push(json!({"type": "ipv4-addr", "id": id("ipv4-addr"), "value": address(draw(0, 60_000))}));
+        let host = format!(
+            "host-{}.{}.example",
+            draw(1, 60_000),
+            char::from(b'a' + u8::try_from(draw(2, 4)).unwrap_or(0))
+        );
+        objects.push(
+            json!({"type": "ipv4-addr", "id": id("ipv4-addr"), "value": address(draw(0, 60_000))}),
+        );
         objects.push(json!({"type": "network-traffic", "id": id("network-traffic"), "dst_ref": id("ipv4-addr"),
             "dst_port": draw(3, 1024), "protocols": ["tcp"]}));
         let third = match number % 3 {
             0 => json!({"type": "domain-name", "id": id("domain-name"), "value": host}),
-            1 => json!({"type": "url", "id": id("url"), "value": format!("https://{host}/path/{}", draw(4, 97))}),
-            _ => json!({"type": "file", "id": id("file"), "name": format!("part-{}.bin", draw(5, 60_000)),
-                "size": draw(6, 90_000), "hashes": {"SHA-256": hash(draw(7, 60_000))}}),
+            1 => {
+                json!({"type": "url", "id": id("url"), "value": format!("https://{host}/path/{}", draw(4, 97))})
+            }
+            _ => {
+                json!({"type": "file", "id": id("file"), "name": format!("part-{}.bin", draw(5, 60_000)),
+                "size": draw(6, 90_000), "hashes": {"SHA-256": hash(draw(7, 60_000))}})
+            }
         };
         let third_id = third.get("id").cloned();
         objects.push(third);
         let (hour, minute, second) = (number / 3600 % 24, number / 60 % 60, number % 60);
-        let time = format!("2026-11-{:02}T{hour:02}:{minute:02}:{second:02}Z", 1 + number / 86_400 % 28);
-        objects.push(json!({"type": "observed-data", "spec_version": "2.1", "id": id("observed-data"),
+        let time =
+            format!("2026-11-{:02}T{hour:02}:{minute:02}:{second:02}Z", 1 + number / 86_400 % 28);
+        objects.push(
+            json!({"type": "observed-data", "spec_version": "2.1", "id": id("observed-data"),
             "number_observed": 1 + draw(3, 3), "first_observed": time, "last_observed": time,
-            "object_refs": [id("ipv4-addr"), id("network-traffic"), third_id]}));
+            "object_refs": [id("ipv4-addr"), id("network-traffic"), third_id]}),
+        );
     }
     json!({"type": "bundle", "id": "bundle--00000000-0000-4000-8000-000000000000", "objects": objects})
 }

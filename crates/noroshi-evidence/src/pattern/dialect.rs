@@ -82,7 +82,11 @@ pub(super) fn as_bytes(source: &str) -> Option<String> {
             out.push(c);
         } else {
             let byte = u8::try_from(u32::from(c)).ok()?;
-            out.push_str(&format!(r"\x{byte:02x}"));
+            out.push_str(r"\x");
+            out.extend(
+                [byte >> 4, byte & 15]
+                    .map(|half| char::from_digit(u32::from(half), 16).unwrap_or('0')),
+            );
         }
     }
     Some(out)

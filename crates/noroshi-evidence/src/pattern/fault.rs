@@ -113,7 +113,8 @@ impl Fault {
             rest.split('\n').next().unwrap_or_default().chars().take(2 * AROUND).collect();
         let lead = pattern.get(from..start).unwrap_or_default().chars().count();
         let marked = pattern.get(start..floor(pattern, self.span.end)).unwrap_or_default();
-        let marks = marked.chars().count().clamp(1, line.chars().count().saturating_sub(lead).max(1));
+        let marks =
+            marked.chars().count().clamp(1, line.chars().count().saturating_sub(lead).max(1));
         let column = pattern.get(line_start..start).unwrap_or_default().chars().count() + 1;
         let mut picture = String::new();
         // Writing to a string cannot fail.

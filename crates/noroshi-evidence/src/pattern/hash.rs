@@ -10,12 +10,14 @@ pub(super) fn check(test: &Test) -> Option<Wrong> {
     let Some(Step::Key(name)) = steps.last().filter(|_| hashes) else { return None };
     let kind = name.to_uppercase().replace('-', "");
     let literals = match &test.predicate {
-        Predicate::Compare(Relation::Equal | Relation::Unequal, literal) => std::slice::from_ref(literal),
+        Predicate::Compare(Relation::Equal | Relation::Unequal, literal) => {
+            std::slice::from_ref(literal)
+        }
         Predicate::In(literals) => literals.as_slice(),
         _ => return None,
     };
     let wrong = literals.iter().find(|literal| match literal {
-        Literal::Text(text) => !fits(&kind, text),
+        Literal::Text(value) => !fits(&kind, value),
         _ => is_known(&kind),
     })?;
     Some(Wrong::Hash(wrong.to_string().trim_matches('\'').to_owned(), name.clone()))
@@ -31,7 +33,8 @@ fn fits(kind: &str, text: &str) -> bool {
         return (1..=128).contains(&text.len()) && text.bytes().all(inside);
     }
     let lengths = digits(kind);
-    lengths.is_empty() || (lengths.contains(&text.len()) && text.bytes().all(|b| b.is_ascii_hexdigit()))
+    lengths.is_empty()
+        || (lengths.contains(&text.len()) && text.bytes().all(|b| b.is_ascii_hexdigit()))
 }
 
 /// How many hexadecimal digits a kind of hash may have; none for an unknown kind.

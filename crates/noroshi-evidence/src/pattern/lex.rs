@@ -32,8 +32,25 @@ pub(super) enum Kind {
 
 /// The words of the language; they are written in capitals, except the two truth values.
 pub(super) const KEYWORDS: &[&str] = &[
-    "AND", "OR", "NOT", "FOLLOWEDBY", "LIKE", "MATCHES", "ISSUPERSET", "ISSUBSET", "EXISTS", "LAST", "IN", "START",
-    "STOP", "SECONDS", "WITHIN", "REPEATS", "TIMES", "true", "false",
+    "AND",
+    "OR",
+    "NOT",
+    "FOLLOWEDBY",
+    "LIKE",
+    "MATCHES",
+    "ISSUPERSET",
+    "ISSUBSET",
+    "EXISTS",
+    "LAST",
+    "IN",
+    "START",
+    "STOP",
+    "SECONDS",
+    "WITHIN",
+    "REPEATS",
+    "TIMES",
+    "true",
+    "false",
 ];
 
 /// Longer ones first.
@@ -79,8 +96,8 @@ fn skipped(rest: &str) -> Option<usize> {
 const fn is_white(c: char) -> bool {
     matches!(
         c,
-        '\t' | '\n' | '\u{b}' | '\u{c}' | '\r' | ' ' | '\u{85}' | '\u{a0}' | '\u{1680}' | '\u{2000}'..='\u{200a}'
-            | '\u{2028}' | '\u{2029}' | '\u{202f}' | '\u{205f}' | '\u{3000}'
+        '\t' | '\n' | '\u{b}' | '\u{c}' | '\r' | ' ' | '\u{85}' | '\u{a0}' | '\u{1680}' | '\u{2000}'
+            ..='\u{200a}' | '\u{2028}' | '\u{2029}' | '\u{202f}' | '\u{205f}' | '\u{3000}'
     )
 }
 
@@ -164,7 +181,9 @@ fn number(rest: &str) -> Result<Option<(Kind, usize)>, Wrong> {
     if rest.get(point..).is_some_and(|tail| tail.starts_with('.')) && digits(point + 1) > 0 {
         let length = point + 1 + digits(point + 1);
         let value = text(length).parse().ok().and_then(Number::new);
-        return value.map(|value| Some((Kind::Float(value), length))).ok_or_else(|| out_of_range(length));
+        return value
+            .map(|value| Some((Kind::Float(value), length)))
+            .ok_or_else(|| out_of_range(length));
     }
     if whole == 0 {
         return Ok(None);

@@ -32,8 +32,8 @@ use super::parse::{Parsed, parse_grammar};
 use super::solve::{Program, solve};
 use super::syntax::{Comparison, Observation, Relation, Step, Test};
 use super::value::{
-    Constant, EXPRESSION_BYTES_MAX, EXPRESSION_DEPTH_MAX, Found, Question, Ready, Unusable, integer, normal, select,
-    text_of,
+    Constant, EXPRESSION_BYTES_MAX, EXPRESSION_DEPTH_MAX, Found, Question, Ready, Unusable,
+    integer, normal, select, text_of,
 };
 
 /// Most observations one match of a pattern may bind.
@@ -45,10 +45,31 @@ pub const STEPS_MAX: u64 = 5_000_000;
 
 /// Objects of these types are not observed, whoever refers to them.
 const NOT_OBSERVED: &[&str] = &[
-    "attack-pattern", "bundle", "campaign", "course-of-action", "extension-definition", "grouping", "identity",
-    "incident", "indicator", "infrastructure", "intrusion-set", "language-content", "location", "malware",
-    "malware-analysis", "marking-definition", "note", "observed-data", "opinion", "relationship", "report", "sighting",
-    "threat-actor", "tool", "vulnerability",
+    "attack-pattern",
+    "bundle",
+    "campaign",
+    "course-of-action",
+    "extension-definition",
+    "grouping",
+    "identity",
+    "incident",
+    "indicator",
+    "infrastructure",
+    "intrusion-set",
+    "language-content",
+    "location",
+    "malware",
+    "malware-analysis",
+    "marking-definition",
+    "note",
+    "observed-data",
+    "opinion",
+    "relationship",
+    "report",
+    "sighting",
+    "threat-actor",
+    "tool",
+    "vulnerability",
 ];
 
 /// The observations that satisfy a pattern together.
@@ -125,7 +146,9 @@ impl PatternSet {
         let number = self.programs.len();
         let mut brackets = Vec::new();
         let mut program = Program::default();
-        program.write(&parsed.pattern.root, &mut brackets).map_err(|wrong| Fault { wrong, span: Span::default() })?;
+        program
+            .write(&parsed.pattern.root, &mut brackets)
+            .map_err(|wrong| Fault { wrong, span: Span::default() })?;
         let first = self.leaves.len();
         program.shift(u32::try_from(first).unwrap_or(u32::MAX));
         let mut ready = ready.into_iter();
@@ -148,25 +171,29 @@ impl PatternSet {
         self.programs.is_empty()
     }
 
-    fn expression(&mut self, comparison: &Comparison, leaf: u32, ready: &mut std::vec::IntoIter<Ready>) -> Expression {
+    fn expression(
+        &mut self,
+        comparison: &Comparison,
+        leaf: u32,
+        ready: &mut std::vec::IntoIter<Ready>,
+    ) -> Expression {
         match comparison {
             Comparison::Test(test) => Expression::Test(self.test(test, leaf, ready.next())),
-            Comparison::And(parts) => {
-                Expression::And(parts.iter().map(|part| self.expression(part, leaf, ready)).collect())
-            }
-            Comparison::Or(parts) => {
-                Expression::Or(parts.iter().map(|part| self.expression(part, leaf, ready)).collect())
-            }
+            Comparison::And(parts) => Expression::And(
+                parts.iter().map(|part| self.expression(part, leaf, ready)).collect(),
+            ),
+            Comparison::Or(parts) => Expression::Or(
+                parts.iter().map(|part| self.expression(part, leaf, ready)).collect(),
+            ),
         }
     }
 
     fn test(&mut self, test: &Test, leaf: u32, ready: Option<Ready>) -> u32 {
         let number = u32::try_from(self.tests.len()).unwrap_or(u32::MAX);
         if let Some(number) = self.known.get(test).copied() {
-            if let Some(slot) = usize::try_from(number).ok().and_then(|number| self.tests.get_mut(number)) {
-                if slot.leaves.last() != Some(&leaf) {
-                    slot.leaves.push(leaf);
-                }
+            let slot = usize::try_from(number).ok().and_then(|number| self.tests.get_mut(number));
+            if let Some(slot) = slot.filter(|slot| slot.leaves.last() != Some(&leaf)) {
+                slot.leaves.push(leaf);
             }
             return number;
         }
@@ -192,11 +219,15 @@ impl PatternSet {
             candidates: vec![Vec::new(); self.leaves.len()],
             failures: vec![None; self.programs.len()],
         };
-        let plans: Vec<Option<&TypePlan>> = all.types.iter().map(|name| self.types.get(name)).collect();
+        let plans: Vec<Option<&TypePlan>> =
+            all.types.iter().map(|name| self.types.get(name)).collect();
         for (number, observed) in all.observed.iter().enumerate() {
             let number = u32::try_from(number).unwrap_or(u32::MAX);
             for object in &observed.holds {
-                let Some(object) = usize::try_from(*object).ok().and_then(|at| all.objects.get(at)) else { continue };
+                let Some(object) = usize::try_from(*object).ok().and_then(|at| all.objects.get(at))
+                else {
+                    continue;
+                };
                 let plan = usize::try_from(object.type_number).ok().and_then(|at| plans.get(at));
                 if let Some(Some(plan)) = plan {
                     run.visit(number, observed, &object.members, plan);
@@ -235,8 +266,12 @@ impl PathPlan {
     /// Puts a test where it is found fastest.
     fn add(&mut self, number: u32, ready: &Ready) {
         let constants = match &ready.question {
-            Question::Compare(Relation::Equal, constant) if !ready.negated => std::slice::from_ref(constant),
-            Question::Compare(Relation::Unequal, constant) if ready.negated => std::slice::from_ref(constant),
+            Question::Compare(Relation::Equal, constant) if !ready.negated => {
+                std::slice::from_ref(constant)
+            }
+            Question::Compare(Relation::Unequal, constant) if ready.negated => {
+                std::slice::from_ref(constant)
+            }
             Question::In(constants) if !ready.negated => constants.as_slice(),
             Question::Exists => return self.exists.push(number),
             Question::Like(expression) | Question::Matches(expression) if !self.is_binary() => {
@@ -245,7 +280,10 @@ impl PathPlan {
             }
             _ => return self.others.push(number),
         };
-        if constants.iter().any(|constant| !matches!(constant, Constant::Text(_) | Constant::Integer(_))) {
+        if constants
+            .iter()
+            .any(|constant| !matches!(constant, Constant::Text(_) | Constant::Integer(_)))
+        {
             return self.others.push(number);
         }
         for constant in constants {
@@ -295,7 +333,9 @@ fn prepare(
             }
             Ok(())
         }
-        Observation::Joined(_, parts) => parts.iter().try_for_each(|part| prepare(part, spans, ready)),
+        Observation::Joined(_, parts) => {
+            parts.iter().try_for_each(|part| prepare(part, spans, ready))
+        }
         Observation::Qualified(of, qualifiers) => {
             prepare(of, spans, ready)?;
             for qualifier in qualifiers {
@@ -323,7 +363,13 @@ struct Run<'a> {
 }
 
 impl Run<'_> {
-    fn visit(&mut self, number: u32, observed: &Observed, object: &Map<String, Value>, plan: &TypePlan) {
+    fn visit(
+        &mut self,
+        number: u32,
+        observed: &Observed,
+        object: &Map<String, Value>,
+        plan: &TypePlan,
+    ) {
         self.visit += 1;
         self.hits.clear();
         for path in &plan.paths {
@@ -342,7 +388,9 @@ impl Run<'_> {
     fn ask(&mut self, path: &PathPlan, observed: &Observed, object: &Map<String, Value>) {
         let values = match path.steps.as_slice() {
             // Most paths are one property that is neither a reference nor an encoding.
-            [Step::Key(key)] if !is_special(key) => object.get(key).map(Found::Json).into_iter().collect(),
+            [Step::Key(key)] if !is_special(key) => {
+                object.get(key).map(Found::Json).into_iter().collect()
+            }
             steps => match select(self.all, observed, object, steps) {
                 Ok(values) => values,
                 Err(failure) => return self.fail_path(path, &failure),
@@ -407,7 +455,10 @@ impl Run<'_> {
     }
 
     fn hit(&mut self, test: u32) {
-        let Some(passed) = usize::try_from(test).ok().and_then(|test| self.passed.get_mut(test)) else { return };
+        let Some(passed) = usize::try_from(test).ok().and_then(|test| self.passed.get_mut(test))
+        else {
+            return;
+        };
         if *passed != self.visit {
             *passed = self.visit;
             self.hits.push(test);
@@ -434,7 +485,8 @@ impl Run<'_> {
     fn fail_path(&mut self, path: &PathPlan, failure: &Unusable) {
         let tables = path.texts.values().chain(path.integers.values()).flatten();
         let tests = tables.chain(path.exists.iter()).chain(path.others.iter());
-        let mut tests: Vec<u32> = tests.copied().chain(path.expressions.iter().map(|(test, _)| *test)).collect();
+        let mut tests: Vec<u32> =
+            tests.copied().chain(path.expressions.iter().map(|(test, _)| *test)).collect();
         tests.sort_unstable();
         tests.dedup();
         for test in tests {

@@ -7,6 +7,9 @@
 mod dialect;
 pub mod fault;
 mod hash;
+#[cfg(test)]
+#[path = "tests.rs"]
+mod language_tests;
 mod lex;
 pub mod matcher;
 mod network;
@@ -15,9 +18,6 @@ pub mod observed;
 pub mod parse;
 mod solve;
 pub mod syntax;
-#[cfg(test)]
-#[path = "tests.rs"]
-mod language_tests;
 pub mod value;
 
 use crate::observable::{FileHash, HashAlgorithm, Observable};

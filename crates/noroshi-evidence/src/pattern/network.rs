@@ -58,7 +58,8 @@ fn dotted(text: &str) -> Option<Ipv4Addr> {
     if leading.iter().any(|part| *part > 255) || (room < 4 && u64::from(*last) >= 1 << (8 * room)) {
         return None;
     }
-    let high = leading.iter().enumerate().fold(0, |bits, (at, part)| bits | (part << (24 - 8 * at)));
+    let high =
+        leading.iter().enumerate().fold(0, |bits, (at, part)| bits | (part << (24 - 8 * at)));
     Some(Ipv4Addr::from_bits(high | last))
 }
 

@@ -16,7 +16,9 @@ use std::collections::BTreeSet;
 
 use super::fault::{Fault, Span, Wrong};
 use super::network::Network;
-use super::syntax::{Comparison, Joint, Literal, Observation, Pattern, Predicate, Qualifier, Relation, Step, Test};
+use super::syntax::{
+    Comparison, Joint, Literal, Observation, Pattern, Predicate, Qualifier, Relation, Step, Test,
+};
 
 /// Most alternatives of a normal form, inside a bracket and outside.
 pub const TERMS_MAX: usize = 10_000;
@@ -53,7 +55,9 @@ fn spend(work: &mut usize, units: usize) -> Result<(), Wrong> {
 fn observations(observation: &Observation, work: &mut usize) -> Result<Vec<Observation>, Wrong> {
     let mut terms = match observation {
         Observation::One(comparison) => vec![Observation::One(bracket(comparison, work)?)],
-        Observation::Qualified(of, qualifiers) => vec![qualified(choice(observations(of, work)?), qualifiers)],
+        Observation::Qualified(of, qualifiers) => {
+            vec![qualified(choice(observations(of, work)?), qualifiers)]
+        }
         Observation::Joined(Joint::Or, parts) => {
             let mut terms = Vec::new();
             for part in parts {
@@ -70,7 +74,10 @@ fn observations(observation: &Observation, work: &mut usize) -> Result<Vec<Obser
                 if terms.len().saturating_mul(alternatives.len()) > TERMS_MAX {
                     return Err(Wrong::TooManyTerms);
                 }
-                terms = terms.iter().flat_map(|term| alternatives.iter().map(|next| extended(*joint, term, next))).collect();
+                terms = terms
+                    .iter()
+                    .flat_map(|term| alternatives.iter().map(|next| extended(*joint, term, next)))
+                    .collect();
             }
             terms.into_iter().map(|term| ordered(*joint, term)).collect()
         }
@@ -115,13 +122,20 @@ fn absorb(terms: Vec<Observation>, work: &mut usize) -> Result<Vec<Observation>,
     let mut absorbed = vec![false; terms.len()];
     let pairs = terms.iter().zip(absorbed.iter_mut());
     for (term, absorbed) in pairs {
-        let Observation::Joined(joint @ (Joint::And | Joint::FollowedBy), parts) = term else { continue };
+        let Observation::Joined(joint @ (Joint::And | Joint::FollowedBy), parts) = term else {
+            continue;
+        };
         for other in &terms {
             spend(work, parts.len())?;
             *absorbed |= other != term && absorbs(other, *joint, parts);
         }
     }
-    Ok(terms.into_iter().zip(absorbed).filter(|(_, absorbed)| !absorbed).map(|(term, _)| term).collect())
+    Ok(terms
+        .into_iter()
+        .zip(absorbed)
+        .filter(|(_, absorbed)| !absorbed)
+        .map(|(term, _)| term)
+        .collect())
 }
 
 fn absorbs(small: &Observation, joint: Joint, parts: &[Observation]) -> bool {
@@ -177,7 +191,8 @@ fn comparisons(comparison: &Comparison, work: &mut usize) -> Result<BTreeSet<Ter
                 if terms.len().saturating_mul(alternatives.len()) > TERMS_MAX {
                     return Err(Wrong::TooManyTerms);
                 }
-                let pairs = terms.iter().flat_map(|term| alternatives.iter().map(move |next| (term, next)));
+                let pairs =
+                    terms.iter().flat_map(|term| alternatives.iter().map(move |next| (term, next)));
                 terms = pairs.map(|(term, next)| term | next).collect();
             }
             possible(terms)
@@ -196,7 +211,11 @@ fn possible(terms: BTreeSet<Term>) -> BTreeSet<Term> {
         let first = types.next();
         types.all(|other| Some(other) == first)
     };
-    if terms.iter().any(one_type) { terms.into_iter().filter(|term| one_type(term)).collect() } else { terms }
+    if terms.iter().any(one_type) {
+        terms.into_iter().filter(|term| one_type(term)).collect()
+    } else {
+        terms
+    }
 }
 
 /// Without the terms that hold another one.
@@ -224,17 +243,20 @@ fn minimal(terms: BTreeSet<Term>, work: &mut usize) -> Result<BTreeSet<Term>, Wr
 /// The test with its constants written one way.
 fn canonical(test: &Test) -> Test {
     let mut test = test.clone();
-    if let Predicate::Compare(relation @ (Relation::Equal | Relation::Unequal), _) = &mut test.predicate {
-        if test.negated {
-            test.negated = false;
-            *relation = if *relation == Relation::Equal { Relation::Unequal } else { Relation::Equal };
-        }
+    if let Predicate::Compare(relation @ (Relation::Equal | Relation::Unequal), _) =
+        &mut test.predicate
+        && test.negated
+    {
+        test.negated = false;
+        *relation = if *relation == Relation::Equal { Relation::Unequal } else { Relation::Equal };
     }
-    let text = spelling(&test);
+    let spelling = spelling(&test);
     match &mut test.predicate {
-        Predicate::Compare(_, literal) => canonical_literal(literal, text),
+        Predicate::Compare(_, literal) => canonical_literal(literal, spelling),
         Predicate::In(literals) => {
-            literals.iter_mut().for_each(|literal| canonical_literal(literal, text));
+            for literal in literals.iter_mut() {
+                canonical_literal(literal, spelling);
+            }
             literals.sort();
             literals.dedup();
         }
@@ -248,7 +270,9 @@ fn canonical(test: &Test) -> Test {
                 }
             }
         }
-        Predicate::Like(constant) if matches!(text, Spelling::Lower) => *constant = constant.to_lowercase(),
+        Predicate::Like(constant) if matches!(spelling, Spelling::Lower) => {
+            *constant = constant.to_lowercase();
+        }
         Predicate::Like(_) | Predicate::Matches(_) | Predicate::Exists => {}
     }
     test

@@ -102,7 +102,12 @@ impl Observations {
         self.observed.get(usize::try_from(number).ok()?).map(|observed| observed.id.as_str())
     }
 
-    fn collect(&mut self, value: Value, depth: usize, waiting: &mut Vec<Map<String, Value>>) -> Result<(), Unobserved> {
+    fn collect(
+        &mut self,
+        value: Value,
+        depth: usize,
+        waiting: &mut Vec<Map<String, Value>>,
+    ) -> Result<(), Unobserved> {
         if depth > NESTING_MAX {
             return Err(Unobserved::Shape);
         }
@@ -135,14 +140,13 @@ impl Observations {
 
     fn object(&mut self, members: Map<String, Value>) -> Result<u32, Unobserved> {
         let object_type = members.get("type").and_then(Value::as_str).unwrap_or_default();
-        let type_number = match self.type_numbers.get(object_type) {
-            Some(number) => *number,
-            None => {
-                let number = u32::try_from(self.types.len()).map_err(|_| Unobserved::TooMany)?;
-                self.types.push(object_type.to_owned());
-                self.type_numbers.insert(object_type.to_owned(), number);
-                number
-            }
+        let type_number = if let Some(number) = self.type_numbers.get(object_type) {
+            *number
+        } else {
+            let number = u32::try_from(self.types.len()).map_err(|_| Unobserved::TooMany)?;
+            self.types.push(object_type.to_owned());
+            self.type_numbers.insert(object_type.to_owned(), number);
+            number
         };
         if self.objects.len() >= OBJECTS_MAX {
             return Err(Unobserved::TooMany);
@@ -160,7 +164,8 @@ impl Observations {
             text.and_then(Time::parse).and_then(|time| time.micros()).ok_or_else(|| lacks(property))
         };
         let (first, last) = (time("first_observed")?, time("last_observed")?);
-        let number = members.get("number_observed").and_then(Value::as_u64).filter(|number| *number > 0);
+        let number =
+            members.get("number_observed").and_then(Value::as_u64).filter(|number| *number > 0);
         let number = number.ok_or_else(|| lacks("number_observed"))?;
         if first > last {
             return Err(lacks("last_observed"));
@@ -170,7 +175,8 @@ impl Observations {
             Some(_) => return Err(lacks("object_refs")),
             None => None,
         };
-        let found = refs.into_iter().flatten().filter_map(|id| self.by_id.get(id.as_str()?).copied());
+        let found =
+            refs.into_iter().flatten().filter_map(|id| self.by_id.get(id.as_str()?).copied());
         let mut holds: Vec<u32> = found.collect();
         let dictionary = match members.remove("objects") {
             Some(Value::Object(dictionary)) => dictionary,

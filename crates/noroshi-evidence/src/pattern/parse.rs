@@ -14,7 +14,8 @@ use super::PATTERN_BYTES_MAX;
 use super::fault::{Fault, Span, Wrong};
 use super::lex::{Kind, Token, tokenise};
 use super::syntax::{
-    Comparison, Joint, Literal, Number, ObjectPath, Observation, Pattern, Predicate, Qualifier, Relation, Step, Test,
+    Comparison, Joint, Literal, Number, ObjectPath, Observation, Pattern, Predicate, Qualifier,
+    Relation, Step, Test,
 };
 
 /// Deepest nesting of parentheses.
@@ -129,7 +130,10 @@ impl<'a> Parser<'a> {
         if self.peek() != Some(&Kind::Mark('(')) {
             return Err(self.unexpected(&["`[`", "`(`"]));
         }
-        self.nested(|parser| parser.observations(Joint::FollowedBy), &["a qualifier", "`AND`, `OR`, `FOLLOWEDBY`", "`)`"])
+        self.nested(
+            |parser| parser.observations(Joint::FollowedBy),
+            &["a qualifier", "`AND`, `OR`, `FOLLOWEDBY`", "`)`"],
+        )
     }
 
     fn nested<T>(
@@ -154,14 +158,18 @@ impl<'a> Parser<'a> {
                 Some(Kind::Integer(times)) if !self.is_negative() => *times,
                 _ => return Err(self.unexpected(&["a whole number, not negative"])),
             };
-            let times = u64::try_from(times).map_err(|_| self.fault(Wrong::Number(times.to_string())))?;
+            let times =
+                u64::try_from(times).map_err(|_| self.fault(Wrong::Number(times.to_string())))?;
             self.at += 1;
             self.require_keyword("TIMES", "`TIMES`")?;
             return Ok(Some(Qualifier::Repeats(times)));
         }
         if self.keyword("WITHIN") {
             let seconds = match self.peek() {
-                #[expect(clippy::cast_precision_loss, reason = "seconds beyond 2^53 are longer than any record")]
+                #[expect(
+                    clippy::cast_precision_loss,
+                    reason = "seconds beyond 2^53 are longer than any record"
+                )]
                 Some(Kind::Integer(seconds)) if !self.is_negative() => Number::new(*seconds as f64),
                 Some(Kind::Float(seconds)) if !self.is_negative() => Some(*seconds),
                 _ => None,
@@ -193,7 +201,8 @@ impl<'a> Parser<'a> {
     /// Comparisons joined by `OR`, or by `AND` only.
     fn comparisons(&mut self, or: bool) -> Result<Comparison, Fault> {
         let word = if or { "OR" } else { "AND" };
-        let one = |parser: &mut Self| if or { parser.comparisons(false) } else { parser.comparison() };
+        let one =
+            |parser: &mut Self| if or { parser.comparisons(false) } else { parser.comparison() };
         let first = one(self)?;
         if !self.keyword(word) {
             return Ok(first);
@@ -230,8 +239,11 @@ impl<'a> Parser<'a> {
     }
 
     fn predicate(&mut self) -> Result<Predicate, Fault> {
-        const EXPECTED: &[&str] =
-            &["`= != < > <= >=`", "`IN`, `LIKE`, `MATCHES`, `ISSUBSET`, `ISSUPERSET`", "another step of the path"];
+        const EXPECTED: &[&str] = &[
+            "`= != < > <= >=`",
+            "`IN`, `LIKE`, `MATCHES`, `ISSUBSET`, `ISSUPERSET`",
+            "another step of the path",
+        ];
         let kind = self.peek().cloned();
         let word = match kind {
             Some(Kind::Relation(sign)) => {
@@ -288,9 +300,15 @@ impl<'a> Parser<'a> {
             Some(Kind::Keyword("true")) if boolean => Literal::Boolean(true),
             Some(Kind::Keyword("false")) if boolean => Literal::Boolean(false),
             _ if boolean => {
-                return Err(self.unexpected(&["a constant: `'text'`, a number, `true`, `t'…'`, `h'…'`, `b'…'`"]));
+                return Err(self.unexpected(&[
+                    "a constant: `'text'`, a number, `true`, `t'…'`, `h'…'`, `b'…'`",
+                ]));
             }
-            _ => return Err(self.unexpected(&["a constant that has an order: `'text'`, a number, `t'…'`, `h'…'`, `b'…'`"])),
+            _ => {
+                return Err(self.unexpected(&[
+                    "a constant that has an order: `'text'`, a number, `t'…'`, `h'…'`, `b'…'`",
+                ]));
+            }
         };
         self.at += 1;
         Ok(literal)
@@ -325,7 +343,11 @@ impl<'a> Parser<'a> {
         let key = match self.peek() {
             Some(Kind::Name(name)) if !name.contains('-') => name.clone(),
             Some(Kind::Text(text)) => text.clone(),
-            _ => return Err(self.unexpected(&["a property; with a hyphen or as a keyword it needs quotation marks"])),
+            _ => {
+                return Err(self.unexpected(&[
+                    "a property; with a hyphen or as a keyword it needs quotation marks",
+                ]));
+            }
         };
         self.at += 1;
         Ok(Step::Key(key))
@@ -351,7 +373,10 @@ impl<'a> Parser<'a> {
     }
 
     fn end_of_last(&self) -> usize {
-        self.at.checked_sub(1).and_then(|last| self.tokens.get(last)).map_or(0, |token| token.span.end)
+        self.at
+            .checked_sub(1)
+            .and_then(|last| self.tokens.get(last))
+            .map_or(0, |token| token.span.end)
     }
 
     fn mark(&mut self, mark: char) -> bool {

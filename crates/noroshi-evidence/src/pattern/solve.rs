@@ -21,6 +21,9 @@ use super::observed::{Observations, Observed};
 use super::syntax::{Comparison, Joint, Observation, Qualifier};
 use super::value::Unusable;
 
+/// Longest `WITHIN`: about the span of all years a timestamp can name, so that sums do not overflow.
+const WITHIN_MICROS_MAX: f64 = 4e17;
+
 /// A pattern as instructions.
 #[derive(Debug, Default)]
 pub(super) struct Program {
@@ -120,7 +123,9 @@ impl Program {
             }
         }
         let end = self.code.len();
-        jumps.into_iter().for_each(|jump| self.replace(jump, Step::Jump(end)));
+        for jump in jumps {
+            self.replace(jump, Step::Jump(end));
+        }
         Ok(())
     }
 
@@ -129,7 +134,8 @@ impl Program {
         match qualifier {
             Qualifier::Repeats(times) => {
                 let own = self.slots - slots;
-                self.slots = own.checked_mul(*times).map_or(u64::MAX, |own| slots.saturating_add(own));
+                self.slots =
+                    own.checked_mul(*times).map_or(u64::MAX, |own| slots.saturating_add(own));
                 if self.slots > SLOTS_MAX {
                     return Err(Wrong::TooManySlots);
                 }
@@ -146,11 +152,15 @@ impl Program {
             }
             Qualifier::Within(seconds) => {
                 let micros = seconds.get() * 1e6;
-                // About the span of all years a timestamp can name, so that sums do not overflow.
-                const LONGEST: f64 = 4e17;
                 #[expect(clippy::cast_possible_truncation, reason = "bounded just here")]
-                let micros = micros.clamp(0.0, LONGEST) as i64;
-                let concerned: BTreeSet<u32> = self.code.get(start..).unwrap_or_default().iter().filter_map(Step::bracket).collect();
+                let micros = micros.clamp(0.0, WITHIN_MICROS_MAX) as i64;
+                let concerned: BTreeSet<u32> = self
+                    .code
+                    .get(start..)
+                    .unwrap_or_default()
+                    .iter()
+                    .filter_map(Step::bracket)
+                    .collect();
                 self.enclose(start, Step::Within(micros, concerned.into_iter().collect()))
             }
             Qualifier::During(from, to) => {
@@ -185,7 +195,11 @@ impl Program {
         for step in &mut self.code {
             match step {
                 Step::Bind(bracket, _) => *bracket += first,
-                Step::Within(_, brackets) => brackets.iter_mut().for_each(|bracket| *bracket += first),
+                Step::Within(_, brackets) => {
+                    for bracket in brackets {
+                        *bracket += first;
+                    }
+                }
                 _ => {}
             }
         }
@@ -295,7 +309,10 @@ pub(super) fn solve(
 }
 
 fn list(candidates: &[Vec<u32>], bracket: u32) -> &[u32] {
-    usize::try_from(bracket).ok().and_then(|bracket| candidates.get(bracket)).map_or(&[], Vec::as_slice)
+    usize::try_from(bracket)
+        .ok()
+        .and_then(|bracket| candidates.get(bracket))
+        .map_or(&[], Vec::as_slice)
 }
 
 impl Search<'_> {
@@ -339,10 +356,10 @@ impl Search<'_> {
 
     fn forget(&mut self, bound: usize) {
         while self.bindings.len() > bound {
-            if let Some((observed, times)) = self.bindings.pop() {
-                if let Some(used) = self.used.get_mut(&observed) {
-                    *used -= times;
-                }
+            if let Some((observed, times)) = self.bindings.pop()
+                && let Some(used) = self.used.get_mut(&observed)
+            {
+                *used -= times;
             }
         }
     }
@@ -427,7 +444,9 @@ impl Search<'_> {
         let all = self.all;
         let (sorted, longest) = self.sorted(bracket);
         let earliest = low.saturating_sub(*longest);
-        sorted.partition_point(|number| observed(all, *number).is_some_and(|one| one.first < earliest))
+        sorted.partition_point(|number| {
+            observed(all, *number).is_some_and(|one| one.first < earliest)
+        })
     }
 
     fn sorted(&mut self, bracket: u32) -> &(Vec<u32>, i64) {
@@ -437,7 +456,8 @@ impl Search<'_> {
             let first = |number: u32| observed(all, number).map_or(i64::MAX, |one| one.first);
             sorted.sort_by_key(|number| first(*number));
             let durations = sorted.iter().filter_map(|number| observed(all, *number));
-            let longest = durations.map(|one| one.last.saturating_sub(one.first)).max().unwrap_or(0);
+            let longest =
+                durations.map(|one| one.last.saturating_sub(one.first)).max().unwrap_or(0);
             (sorted, longest)
         })
     }
@@ -446,14 +466,18 @@ impl Search<'_> {
     ///
     /// Taking less of it can only help if other brackets hold all the rest, so that stays a choice while they can.
     fn bind(&mut self, mut state: State, mut need: Need) -> Result<bool, Unusable> {
-        let Some(Step::Bind(bracket, _)) = self.program.code.get(state.at) else { return Ok(false) };
+        let Some(Step::Bind(bracket, _)) = self.program.code.get(state.at) else {
+            return Ok(false);
+        };
         let (low, high) = Self::bounds(&state);
         self.count(1 + state.frames.len() as u64 / 4)?;
         loop {
             self.count(1)?;
             let all = self.all;
             let candidate = self.sorted(*bracket).0.get(need.next).copied();
-            let Some((number, one)) = candidate.and_then(|number| Some((number, observed(all, number)?))) else {
+            let Some((number, one)) =
+                candidate.and_then(|number| Some((number, observed(all, number)?)))
+            else {
                 return Ok(false);
             };
             if one.first > high {
@@ -466,7 +490,8 @@ impl Search<'_> {
             }
             let most = free.min(need.count);
             for times in free.saturating_sub(need.spare)..most {
-                let rest = Need { count: need.count - times, spare: need.spare - (free - times), ..need };
+                let rest =
+                    Need { count: need.count - times, spare: need.spare - (free - times), ..need };
                 self.choices.push(if times == 0 {
                     Choice::Candidate(state.clone(), rest)
                 } else {

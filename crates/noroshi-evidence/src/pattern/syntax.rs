@@ -220,13 +220,22 @@ impl Time {
         let bytes = whole.as_bytes();
         let shape = b"dddd-dd-ddTdd:dd:dd";
         let fits = bytes.len() == shape.len()
-            && bytes.iter().zip(shape).all(|(b, s)| if *s == b'd' { b.is_ascii_digit() } else { b == s });
+            && bytes
+                .iter()
+                .zip(shape)
+                .all(|(b, s)| if *s == b'd' { b.is_ascii_digit() } else { b == s });
         if !fits {
             return None;
         }
         let number = |from: usize, to: usize| whole.get(from..to)?.parse::<u16>().ok();
-        let fields =
-            [number(0, 4)?, number(5, 7)?, number(8, 10)?, number(11, 13)?, number(14, 16)?, number(17, 19)?];
+        let fields = [
+            number(0, 4)?,
+            number(5, 7)?,
+            number(8, 10)?,
+            number(11, 13)?,
+            number(14, 16)?,
+            number(17, 19)?,
+        ];
         let [_, month, day, hour, minute, second] = fields;
         let possible = (1..=12).contains(&month) && (1..=31).contains(&day);
         let possible = possible && hour <= 23 && minute <= 59 && second <= 60;
@@ -344,7 +353,11 @@ impl Display for Observation {
                 // A kind of qualifier may be said twice of a group only.
                 let kinds: BTreeSet<_> = qualifiers.iter().map(Qualifier::kind).collect();
                 let bare = matches!(**of, Self::One(_)) && kinds.len() == qualifiers.len();
-                if bare { write!(f, "{of}")? } else { write!(f, "({of})")? }
+                if bare {
+                    write!(f, "{of}")?;
+                } else {
+                    write!(f, "({of})")?;
+                }
                 qualifiers.iter().try_for_each(|qualifier| write!(f, " {qualifier}"))
             }
         }

@@ -8,7 +8,8 @@ use super::parse::{DEPTH_MAX, parse, parse_grammar};
 use super::syntax::Pattern;
 
 fn vectors(file: &str) -> Option<Vec<Value>> {
-    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/corpora/vectors-stix-patterning/");
+    let folder =
+        concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/corpora/vectors-stix-patterning/");
     let Ok(text) = std::fs::read_to_string(format!("{folder}{file}")) else {
         println!("corpora absent: skipped {file}");
         return None;
@@ -71,7 +72,9 @@ fn the_recorded_equivalences_hold() {
 
 /// Observations of `kind`s at seconds: `(kind, first, last, times)`.
 fn seen(list: &[(&str, i64, i64, u64)]) -> Observations {
-    let time = |second: i64| format!("2026-11-23T{:02}:{:02}:{:02}Z", second / 3600, second / 60 % 60, second % 60);
+    let time = |second: i64| {
+        format!("2026-11-23T{:02}:{:02}:{:02}Z", second / 3600, second / 60 % 60, second % 60)
+    };
     let mut all = Vec::new();
     for (number, (kind, first, last, times)) in list.iter().enumerate() {
         all.push(json!({"type": "x", "id": format!("x--{number}"), "kind": kind}));
@@ -140,7 +143,12 @@ fn a_bracket_gives_way_to_one_that_needs_its_observation() {
 
 fn fault(pattern: &str, code: &str, start: usize) {
     let fault = PatternSet::default().add(pattern).and(parse(pattern).map(|_| 0)).unwrap_err();
-    assert_eq!((fault.code(), fault.span.start), (code, start), "{pattern}: {fault}\n{}", fault.picture(pattern));
+    assert_eq!(
+        (fault.code(), fault.span.start),
+        (code, start),
+        "{pattern}: {fault}\n{}",
+        fault.picture(pattern)
+    );
 }
 
 #[test]
@@ -218,7 +226,8 @@ fn test() -> impl Strategy<Value = String> {
         ("(=|==|!=|<>)", literal()).prop_map(|(sign, value)| format!("{sign} {value}")),
         ("(<|<=|>|>=)", literal().prop_filter("has an order", |value| value != "true"))
             .prop_map(|(sign, value)| format!("{sign}{value}")),
-        prop::collection::vec(literal(), 0..4).prop_map(|values| format!("IN ({})", values.join(","))),
+        prop::collection::vec(literal(), 0..4)
+            .prop_map(|values| format!("IN ({})", values.join(","))),
         "(LIKE|MATCHES|ISSUBSET|ISSUPERSET) '[a-z0-9.%_/]{0,8}'",
     ];
     prop_oneof![
@@ -229,7 +238,8 @@ fn test() -> impl Strategy<Value = String> {
 
 fn comparison() -> impl Strategy<Value = String> {
     test().prop_recursive(3, 8, 3, |inner| {
-        (prop::collection::vec(inner, 1..4), "(AND|OR)").prop_map(|(parts, joint)| format!("({})", parts.join(&format!(" {joint} "))))
+        (prop::collection::vec(inner, 1..4), "(AND|OR)")
+            .prop_map(|(parts, joint)| format!("({})", parts.join(&format!(" {joint} "))))
     })
 }
 
@@ -245,7 +255,9 @@ fn pattern() -> impl Strategy<Value = String> {
 }
 
 fn read(text: &str) -> Pattern {
-    parse_grammar(text).unwrap_or_else(|fault| panic!("{text}: {fault}\n{}", fault.picture(text))).pattern
+    parse_grammar(text)
+        .unwrap_or_else(|fault| panic!("{text}: {fault}\n{}", fault.picture(text)))
+        .pattern
 }
 
 proptest! {

@@ -70,9 +70,9 @@ pub(super) fn select<'a>(
         for value in values {
             match step {
                 Step::Key(key) => {
-                    let members = match value {
-                        Found::Json(Value::Object(members)) | Found::Object(members) => members,
-                        _ => continue,
+                    let (Found::Json(Value::Object(members)) | Found::Object(members)) = value
+                    else {
+                        continue;
                     };
                     if let Some(value) = members.get(key) {
                         next.extend(enter(all, observed, key, value)?);
@@ -86,7 +86,9 @@ pub(super) fn select<'a>(
                 Step::Index(index) => {
                     let Ok(index) = usize::try_from(*index) else { continue };
                     match value {
-                        Found::Json(Value::Array(items)) => next.extend(items.get(index).map(Found::Json)),
+                        Found::Json(Value::Array(items)) => {
+                            next.extend(items.get(index).map(Found::Json));
+                        }
                         Found::Objects(objects) => {
                             next.extend(objects.get(index).copied().map(Found::Object));
                         }
@@ -176,11 +178,19 @@ impl Constant {
         Ok(match (value, self) {
             (Found::Json(Value::String(text)), Self::Micros(constant)) => {
                 let micros = Time::parse(text).and_then(|time| time.micros());
-                Some(micros.ok_or_else(|| Unusable::Time(text.chars().take(64).collect()))?.cmp(constant))
+                Some(
+                    micros
+                        .ok_or_else(|| Unusable::Time(text.chars().take(64).collect()))?
+                        .cmp(constant),
+                )
             }
-            (Found::Json(Value::String(text)), Self::Text(constant)) => Some(text.as_str().cmp(constant)),
+            (Found::Json(Value::String(text)), Self::Text(constant)) => {
+                Some(text.as_str().cmp(constant))
+            }
             (Found::Json(Value::String(text)), Self::Bytes(constant)) => latin(text, constant),
-            (Found::Bytes(bytes), Self::Text(constant)) => latin(constant, bytes).map(Ordering::reverse),
+            (Found::Bytes(bytes), Self::Text(constant)) => {
+                latin(constant, bytes).map(Ordering::reverse)
+            }
             (Found::Bytes(bytes), Self::Bytes(constant)) => Some(bytes.cmp(constant)),
             (Found::Json(Value::Bool(value)), Self::Boolean(constant)) => Some(value.cmp(constant)),
             (Found::Json(Value::Number(value)), Self::Integer(constant)) => match integer(value) {
@@ -260,7 +270,9 @@ pub(super) enum Question {
 impl Ready {
     pub(super) fn of(test: &Test) -> Result<Self, Wrong> {
         let question = match &test.predicate {
-            Predicate::Compare(relation, literal) => Question::Compare(*relation, Constant::of(literal)?),
+            Predicate::Compare(relation, literal) => {
+                Question::Compare(*relation, Constant::of(literal)?)
+            }
             Predicate::In(literals) => {
                 let constants = literals.iter().map(Constant::of).collect::<Result<Vec<_>, _>>()?;
                 let families = constants.iter().map(Constant::family);
@@ -269,16 +281,10 @@ impl Ready {
                 }
                 Question::In(constants)
             }
-            Predicate::Like(text) => Question::Like(Expression::like(text)?),
-            Predicate::Matches(text) => Question::Matches(Expression::matches(text)?),
-            Predicate::IsSubset(text) => {
-                let network = Network::parse(text);
-                Question::Subset(network.ok_or_else(|| Wrong::Network(text.clone(), "an address or a network"))?)
-            }
-            Predicate::IsSuperset(text) => {
-                let network = Network::parse(text);
-                Question::Superset(network.ok_or_else(|| Wrong::Network(text.clone(), "an address or a network"))?)
-            }
+            Predicate::Like(constant) => Question::Like(Expression::like(constant)?),
+            Predicate::Matches(constant) => Question::Matches(Expression::matches(constant)?),
+            Predicate::IsSubset(constant) => Question::Subset(network(constant)?),
+            Predicate::IsSuperset(constant) => Question::Superset(network(constant)?),
             Predicate::Exists => Question::Exists,
         };
         Ok(Self { question, negated: test.negated })
@@ -310,9 +316,8 @@ impl Ready {
             }
             Question::Like(expression) => match value {
                 Found::Json(Value::String(text)) => expression.text.is_match(&normal(text)),
-                Found::Bytes(bytes) => {
-                    std::str::from_utf8(bytes).is_ok_and(|text| expression.text.is_match(&normal(text)))
-                }
+                Found::Bytes(bytes) => std::str::from_utf8(bytes)
+                    .is_ok_and(|text| expression.text.is_match(&normal(text))),
                 _ => false,
             },
             Question::Matches(expression) => match value {
@@ -320,7 +325,9 @@ impl Ready {
                 Found::Bytes(bytes) => expression.bytes.as_ref().is_some_and(|e| e.is_match(bytes)),
                 _ => false,
             },
-            Question::Subset(network) => address(value).is_some_and(|value| network.contains(&value)),
+            Question::Subset(network) => {
+                address(value).is_some_and(|value| network.contains(&value))
+            }
             Question::Superset(network) => match value {
                 Found::Json(Value::String(text)) if text.contains('/') => {
                     Network::parse(text).is_some_and(|value| value.contains(network))
@@ -331,6 +338,11 @@ impl Ready {
         };
         Ok(plain != self.negated)
     }
+}
+
+fn network(constant: &str) -> Result<Network, Wrong> {
+    let network = Network::parse(constant);
+    network.ok_or_else(|| Wrong::Network(constant.to_owned(), "an address or a network"))
 }
 
 fn is_bytes_against_text(constant: &Constant, value: &Found<'_>) -> bool {

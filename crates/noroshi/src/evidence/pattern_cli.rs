@@ -11,6 +11,7 @@ use noroshi_evidence::pattern::syntax::Pattern;
 use serde_json::{Value, json};
 
 use crate::cli::{Ended, Failed, Format, print, tell};
+use crate::web::locale::Lang;
 
 /// Largest file of observations, in bytes.
 const OBSERVED_BYTES_MAX: u64 = 1 << 30;
@@ -99,7 +100,7 @@ fn say(fault: &Fault, text: &str, format: Format) {
         );
         return;
     }
-    tell(&format!("{code}: {fault}\n{}", fault.picture(text)));
+    tell(&format!("{code}: {fault}\n{}\n{}", fault.picture(text), next_step(code)));
 }
 
 fn try_on(asked: &Match, format: Format) -> Ended {
@@ -114,7 +115,8 @@ fn try_on(asked: &Match, format: Format) -> Ended {
     let word = if found.is_some() { "match" } else { "no-match" };
     if format == Format::Json {
         let bound = found.map(|found| found.observed).unwrap_or_default();
-        let ids: Vec<&str> = bound.into_iter().filter_map(|number| observations.id(number)).collect();
+        let ids: Vec<&str> =
+            bound.into_iter().filter_map(|number| observations.id(number)).collect();
         print(&json!({ "outcome": word, "observed": ids }).to_string());
     } else {
         print(word);
@@ -122,8 +124,13 @@ fn try_on(asked: &Match, format: Format) -> Ended {
     Ok(ExitCode::SUCCESS)
 }
 
+/// What to do about a refusal, for the terminal.
+fn next_step(code: &str) -> String {
+    Lang::En.t(format!("{code}-next"))
+}
+
 fn wrong(code: &'static str, problem: &dyn std::fmt::Display) -> Failed {
-    Failed::Usage { code, message: problem.to_string() }
+    Failed::Usage { code, message: format!("{problem}. {}", next_step(code)) }
 }
 
 fn observed(file: &Path) -> Result<Observations, Failed> {
@@ -133,7 +140,8 @@ fn observed(file: &Path) -> Result<Observations, Failed> {
         return Err(wrong("NRS-EVID-0233", &format!("`{}` is larger than 1 GiB", file.display())));
     }
     let bytes = std::fs::read(file).map_err(io)?;
-    let value = serde_json::from_slice(&bytes)
-        .map_err(|problem| wrong("NRS-EVID-0234", &format!("`{}` is not JSON: {problem}", file.display())))?;
+    let value = serde_json::from_slice(&bytes).map_err(|problem| {
+        wrong("NRS-EVID-0234", &format!("`{}` is not JSON: {problem}", file.display()))
+    })?;
     Observations::read(value).map_err(|problem| wrong(problem.code(), &problem))
 }
