@@ -149,7 +149,8 @@ fn address(number: u64) -> String {
 }
 
 fn hash(number: u64) -> String {
-    (0..4).map(|part| format!("{:016x}", drawn(number * 4 + part, u64::MAX))).collect()
+    let parts = [0, 1, 2, 3].map(|part| format!("{:016x}", drawn(number * 4 + part, u64::MAX)));
+    parts.concat()
 }
 
 fn pattern(number: u64) -> String {
