@@ -32,6 +32,12 @@ const BENCHES: &[Bench] = &[
         example: "stix_rate",
         measures: "bundles of STIX objects, read and checked; give a file or take the made-up one",
     },
+    Bench {
+        name: "pattern",
+        package: "noroshi-evidence",
+        example: "pattern_rate",
+        measures: "patterns tried on observed-data, beside stix2-matcher with NOROSHI_PEER_PYTHON or --python PATH",
+    },
 ];
 
 impl Bench {
@@ -67,7 +73,14 @@ pub(crate) fn run(root: &Path, name: &str, arguments: &[&str]) -> anyhow::Result
         bench.example,
         "--",
     ]);
-    succeed(command.args(arguments))
+    command.args(arguments);
+    if name == "pattern" && !arguments.contains(&"--python") {
+        // The peer is another program of another language; only the caller knows where it is.
+        if let Some(python) = std::env::var_os("NOROSHI_PEER_PYTHON") {
+            command.arg("--python").arg(python);
+        }
+    }
+    succeed(&mut command)
 }
 
 fn find(name: &str) -> anyhow::Result<&'static Bench> {
@@ -87,6 +100,6 @@ mod tests {
             assert_eq!(find(bench.name).unwrap().example, bench.example);
         }
         let refusal = find("nothing").err().unwrap().to_string();
-        assert_eq!(refusal, "there is no bench `nothing`; there are office, sift, stix");
+        assert_eq!(refusal, "there is no bench `nothing`; there are office, sift, stix, pattern");
     }
 }

@@ -30,6 +30,9 @@ pub enum Verb {
     Import(Import),
     /// Write every version held as one bundle to standard output, the same bytes for the same folder.
     Export(Export),
+    /// Read patterns and try them on observations.
+    #[command(subcommand)]
+    Pattern(super::pattern_cli::Verb),
 }
 
 /// `noroshi stix import`.
@@ -74,6 +77,7 @@ pub async fn run(verb: Verb, format: Format) -> Ended {
     match verb {
         Verb::Import(import) => bring_in(import, format).await,
         Verb::Export(export) => take_out(&export).await,
+        Verb::Pattern(verb) => super::pattern_cli::run(&verb, format),
     }
 }
 

@@ -4,6 +4,7 @@ pub mod act;
 pub mod api;
 pub mod cli;
 pub mod pages;
+pub mod pattern_cli;
 pub mod read;
 pub mod rows;
 mod words;
