@@ -14,6 +14,7 @@ use noroshi_evidence::marking::{LegalClass, Tlp};
 use sha2::{Digest as _, Sha256};
 
 use super::act::{self, Bundle, Imported};
+use super::check;
 use super::read::{self, Sees};
 use crate::cli::{Ended, Failed, Format, print, tell};
 use crate::config::Config;
@@ -30,6 +31,10 @@ pub enum Verb {
     Import(Import),
     /// Write every version held as one bundle to standard output, the same bytes for the same folder.
     Export(Export),
+    /// Check objects against the standard: one JSON line for each; status 1 if any is not valid.
+    Validate(check::Validate),
+    /// Print the id that follows from the content of an observable.
+    Id(check::Id),
 }
 
 /// `noroshi stix import`.
@@ -74,6 +79,8 @@ pub async fn run(verb: Verb, format: Format) -> Ended {
     match verb {
         Verb::Import(import) => bring_in(import, format).await,
         Verb::Export(export) => take_out(&export).await,
+        Verb::Validate(asked) => check::validate(&asked),
+        Verb::Id(asked) => check::id(&asked),
     }
 }
 
@@ -117,12 +124,14 @@ fn say(file: &Path, done: Imported, format: Format) {
         tell(&format!("{}: {} put aside: {}: {}", file.display(), one.id, one.code, one.reason));
     }
     print(&format!(
-        "{}: {} imported, {} unchanged, {} contradictions, {} put aside",
+        "{}: {} imported, {} unchanged, {} contradictions, {} put aside; {} breaches and {} warnings tolerated",
         file.display(),
         done.imported,
         done.unchanged,
         done.conflicts.len(),
         done.quarantined.len(),
+        done.tolerated.errors,
+        done.tolerated.warnings,
     ));
 }
 
