@@ -38,6 +38,12 @@ const BENCHES: &[Bench] = &[
         example: "pattern_rate",
         measures: "patterns tried on observed-data, beside stix2-matcher with NOROSHI_PEER_PYTHON or --python PATH",
     },
+    Bench {
+        name: "validate",
+        package: "noroshi-evidence",
+        example: "validate_rate",
+        measures: "objects held against the rules of STIX 2.1; give a file or take the made-up ones",
+    },
 ];
 
 impl Bench {
@@ -100,6 +106,7 @@ mod tests {
             assert_eq!(find(bench.name).unwrap().example, bench.example);
         }
         let refusal = find("nothing").err().unwrap().to_string();
-        assert_eq!(refusal, "there is no bench `nothing`; there are office, sift, stix, pattern");
+        let names: Vec<&str> = BENCHES.iter().map(|bench| bench.name).collect();
+        assert_eq!(refusal, format!("there is no bench `nothing`; there are {}", names.join(", ")));
     }
 }

@@ -32,4 +32,6 @@ pub mod mechanical;
 pub mod object;
 pub mod observable;
 pub mod pattern;
+pub mod similarity;
+pub mod validate;
 pub mod version;

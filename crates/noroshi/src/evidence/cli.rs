@@ -14,6 +14,7 @@ use noroshi_evidence::marking::{LegalClass, Tlp};
 use sha2::{Digest as _, Sha256};
 
 use super::act::{self, Bundle, Imported};
+use super::check;
 use super::read::{self, Sees};
 use crate::cli::{Ended, Failed, Format, print, tell};
 use crate::config::Config;
@@ -33,6 +34,10 @@ pub enum Verb {
     /// Read patterns and try them on observations.
     #[command(subcommand)]
     Pattern(super::pattern_cli::Verb),
+    /// Check objects against the standard: one JSON line for each; status 1 if any is not valid.
+    Validate(check::Validate),
+    /// Print the id that follows from the content of an observable.
+    Id(check::Id),
 }
 
 /// `noroshi stix import`.
@@ -78,6 +83,8 @@ pub async fn run(verb: Verb, format: Format) -> Ended {
         Verb::Import(import) => bring_in(import, format).await,
         Verb::Export(export) => take_out(&export).await,
         Verb::Pattern(verb) => super::pattern_cli::run(&verb, format),
+        Verb::Validate(asked) => check::validate(&asked),
+        Verb::Id(asked) => check::id(&asked),
     }
 }
 
@@ -121,12 +128,14 @@ fn say(file: &Path, done: Imported, format: Format) {
         tell(&format!("{}: {} put aside: {}: {}", file.display(), one.id, one.code, one.reason));
     }
     print(&format!(
-        "{}: {} imported, {} unchanged, {} contradictions, {} put aside",
+        "{}: {} imported, {} unchanged, {} contradictions, {} put aside; {} breaches and {} warnings tolerated",
         file.display(),
         done.imported,
         done.unchanged,
         done.conflicts.len(),
         done.quarantined.len(),
+        done.tolerated.errors,
+        done.tolerated.warnings,
     ));
 }
 

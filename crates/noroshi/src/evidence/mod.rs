@@ -2,7 +2,9 @@
 
 pub mod act;
 pub mod api;
+pub mod check;
 pub mod cli;
+pub mod judge;
 pub mod pages;
 pub mod pattern_cli;
 pub mod read;
