@@ -20,7 +20,11 @@
 
 pub mod cacao;
 pub mod dsse;
+pub mod kev;
 pub mod nft;
 pub mod openc2;
 pub mod rpz;
 pub mod stix;
+pub mod tongue;
+pub mod veris;
+pub mod warninglist;

@@ -31,5 +31,7 @@ pub mod marking;
 pub mod mechanical;
 pub mod object;
 pub mod observable;
+pub mod paste;
 pub mod pattern;
 pub mod version;
+pub mod warning;
