@@ -18,6 +18,7 @@
 //! - Lists are judged entry by entry; a bad entry is named with its place and costs only itself.
 //! - Encoding is deterministic: same input, same bytes.
 
+pub mod attack;
 pub mod cacao;
 pub mod dsse;
 pub mod kev;
