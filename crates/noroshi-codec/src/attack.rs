@@ -127,7 +127,10 @@ impl<'a> Known<'a> {
         let (mut trees, mut parts, mut successors) =
             (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
         for (id, object) in latest {
-            if matches!(object.object_type(), "x-mitre-matrix" | "x-mitre-tactic" | "attack-pattern") {
+            if matches!(
+                object.object_type(),
+                "x-mitre-matrix" | "x-mitre-tactic" | "attack-pattern"
+            ) {
                 trees.insert(id, object.to_value());
             }
             let edge = object.head().edge.as_ref().filter(|_| !object.head().revoked);
@@ -145,7 +148,10 @@ impl<'a> Known<'a> {
     }
 
     fn of_type(&self, kind: &'static str) -> impl Iterator<Item = (&'a StixId, &Value)> {
-        self.trees.iter().map(|(id, tree)| (*id, tree)).filter(move |(id, _)| id.object_type() == kind)
+        self.trees
+            .iter()
+            .map(|(id, tree)| (*id, tree))
+            .filter(move |(id, _)| id.object_type() == kind)
     }
 
     fn matrix(&self, id: &StixId, tree: &Value) -> Matrix {
@@ -184,9 +190,12 @@ impl<'a> Known<'a> {
             }
         }
         let mut techniques: Vec<Technique> = whole.into_values().chain(orphans).collect();
-        let by_number = |a: &Technique, b: &Technique| a.number.cmp(&b.number).then_with(|| a.id.cmp(&b.id));
+        let by_number =
+            |a: &Technique, b: &Technique| a.number.cmp(&b.number).then_with(|| a.id.cmp(&b.id));
         techniques.sort_by(by_number);
-        techniques.iter_mut().for_each(|technique| technique.parts.sort_by(by_number));
+        for technique in &mut techniques {
+            technique.parts.sort_by(by_number);
+        }
         Tactic {
             id: id.clone(),
             number: number(tree),
@@ -216,7 +225,8 @@ fn text<'a>(tree: &'a Value, name: &str) -> &'a str {
 
 /// The first reference with a number is the framework's own.
 fn number(tree: &Value) -> String {
-    let references = tree.get("external_references").and_then(Value::as_array).into_iter().flatten();
+    let references =
+        tree.get("external_references").and_then(Value::as_array).into_iter().flatten();
     let mut numbers = references.filter_map(|one| one.get("external_id")?.as_str());
     numbers.next().unwrap_or_default().to_owned()
 }
@@ -290,16 +300,27 @@ mod tests {
     use crate::stix::decode_bundle;
 
     fn corpus(path: &str) -> Option<Vec<u8>> {
-        let read = std::fs::read(format!("{}/../../../shared/corpora/{path}", env!("CARGO_MANIFEST_DIR")));
+        let read =
+            std::fs::read(format!("{}/../../../shared/corpora/{path}", env!("CARGO_MANIFEST_DIR")));
         if read.is_err() {
             println!("corpora absent: skipped {path}");
         }
         read.ok()
     }
 
-    fn check(path: &str, name: &str, tactics: usize, first: &str, current: (usize, usize)) -> Option<Matrix> {
+    fn check(
+        path: &str,
+        name: &str,
+        tactics: usize,
+        first: &str,
+        current: (usize, usize),
+    ) -> Option<Matrix> {
         let decoded = decode_bundle(&corpus(path)?);
-        assert!(decoded.complete && decoded.problems.is_empty(), "{path}: {:?}", decoded.problems.first());
+        assert!(
+            decoded.complete && decoded.problems.is_empty(),
+            "{path}: {:?}",
+            decoded.problems.first()
+        );
         assert!(recognises(&decoded.objects));
         let mut all = matrices(&decoded.objects);
         assert_eq!(all.len(), 1);
@@ -314,12 +335,28 @@ mod tests {
     fn published_frameworks_give_their_tables() {
         let enterprise = check(
             "attack-enterprise-21/enterprise-attack-18.1-derived.json",
-            "Enterprise ATT&CK", 14, "Reconnaissance", (216, 475),
+            "Enterprise ATT&CK",
+            14,
+            "Reconnaissance",
+            (216, 475),
         );
-        check("attack-stix21/ics-attack/ics-attack-18.1.json", "ATT&CK for ICS", 12, "Initial Access", (83, 0));
-        check("disarm/generated_files/DISARM_STIX/DISARM.json", "DISARM Framework", 16, "Plan Strategy", (103, 288));
+        check(
+            "attack-stix21/ics-attack/ics-attack-18.1.json",
+            "ATT&CK for ICS",
+            12,
+            "Initial Access",
+            (83, 0),
+        );
+        check(
+            "disarm/generated_files/DISARM_STIX/DISARM.json",
+            "DISARM Framework",
+            16,
+            "Plan Strategy",
+            (103, 288),
+        );
         let Some(enterprise) = enterprise else { return };
-        let credential = enterprise.tactics.iter().find(|tactic| tactic.number == "TA0006").unwrap();
+        let credential =
+            enterprise.tactics.iter().find(|tactic| tactic.number == "TA0006").unwrap();
         let brute = credential.techniques.iter().find(|one| one.number == "T1110").unwrap();
         let parts: Vec<&str> = brute.parts.iter().map(|part| part.number.as_str()).collect();
         assert_eq!(parts, ["T1110.001", "T1110.002", "T1110.003", "T1110.004"]);
@@ -349,6 +386,10 @@ mod tests {
         let Some(bytes) = corpus(path) else { return };
         let (found, unmapped) = mappings(&bytes).unwrap();
         println!("{} mappings, {unmapped} without a technique", found.len());
-        assert!(found.iter().any(|one| one.capability.starts_with("action.") && one.technique.starts_with('T')));
+        assert!(
+            found
+                .iter()
+                .any(|one| one.capability.starts_with("action.") && one.technique.starts_with('T'))
+        );
     }
 }

@@ -36,12 +36,12 @@ const NAMESPACE: Uuid = Uuid::from_u128(0x9d7a_4b60_1c2e_5e8f_b1d4_20c9_6e57_a3f
 /// How the bytes of a table are letters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Encoding {
-    /// UTF-8 when it is, otherwise Shift_JIS when it is.
+    /// UTF-8 when it is, otherwise `Shift_JIS` when it is.
     #[default]
     Guess,
     /// UTF-8, with or without a byte order mark.
     Utf8,
-    /// Shift_JIS as Windows writes it (code page 932).
+    /// `Shift_JIS` as Windows writes it (code page 932).
     ShiftJis,
 }
 
@@ -157,7 +157,8 @@ impl Mapping {
             *target = Some(place().ok_or_else(wrong)?);
         }
         made.value = value.ok_or(NoMapping::NoValue)?;
-        let named = made.columns().into_iter().any(|(_, column)| matches!(column, Column::Named(_)));
+        let named =
+            made.columns().into_iter().any(|(_, column)| matches!(column, Column::Named(_)));
         if named && !made.header { Err(NoMapping::NoNames) } else { Ok(made) }
     }
 
@@ -184,7 +185,8 @@ impl Mapping {
             ("valid_until", &self.valid_until),
             ("tlp", &self.tlp),
         ];
-        let optional = optional.into_iter().filter_map(|(name, column)| Some((name, column.as_ref()?)));
+        let optional =
+            optional.into_iter().filter_map(|(name, column)| Some((name, column.as_ref()?)));
         std::iter::once(("value", &self.value)).chain(optional).collect()
     }
 }
@@ -267,14 +269,22 @@ impl Line {
     pub fn indicator(&self, origin: &str, at: Timestamp) -> Result<StixObject, Problem> {
         let key = format!("{origin}\u{1f}{}", self.observable);
         let uuid = Uuid::new_v5(&NAMESPACE, key.as_bytes());
-        let id = StixId::new("indicator", uuid).map_err(|wrong| Problem::Object(wrong.to_string()))?;
+        let id =
+            StixId::new("indicator", uuid).map_err(|wrong| Problem::Object(wrong.to_string()))?;
         let pattern = pattern::write([&self.observable]).ok_or(Problem::Missing("value"))?;
         let at = format_timestamp(at);
         let mut object = Map::new();
         let mut put = |name: &str, value: Value| drop(object.insert(name.to_owned(), value));
         for (name, value) in [
-            ("type", "indicator"), ("spec_version", "2.1"), ("id", id.as_str()), ("created", &at), ("modified", &at),
-            ("valid_from", &at), ("pattern", &pattern), ("pattern_type", "stix"), ("pattern_version", "2.1"),
+            ("type", "indicator"),
+            ("spec_version", "2.1"),
+            ("id", id.as_str()),
+            ("created", &at),
+            ("modified", &at),
+            ("valid_from", &at),
+            ("pattern", &pattern),
+            ("pattern_type", "stix"),
+            ("pattern_version", "2.1"),
         ] {
             put(name, value.into());
         }
@@ -336,12 +346,18 @@ pub struct Lines {
 pub fn read(bytes: &[u8], mapping: &Mapping) -> Lines {
     let mut made = Lines::default();
     if bytes.len() > TABLE_BYTES_MAX {
-        made.aside.push(Put { entry: None, id: None, bytes: Vec::new(), problem: Problem::TooLong });
+        made.aside.push(Put {
+            entry: None,
+            id: None,
+            bytes: Vec::new(),
+            problem: Problem::TooLong,
+        });
         return made;
     }
     let text = letters(bytes, mapping.encoding);
     let mut records = Records::of(&text, mapping.delimiter);
-    let first = if mapping.header { records.next().and_then(|record| record.fields.ok()) } else { None };
+    let first =
+        if mapping.header { records.next().and_then(|record| record.fields.ok()) } else { None };
     let places = match places(mapping, first.as_deref()) {
         Ok(places) => places,
         Err(problem) => {
@@ -352,10 +368,18 @@ pub fn read(bytes: &[u8], mapping: &Mapping) -> Lines {
     let mut seen = std::collections::BTreeSet::new();
     for record in records {
         if record.number > LINES_MAX {
-            made.aside.push(Put { entry: Some(record.number), id: None, bytes: Vec::new(), problem: Problem::TooLong });
+            made.aside.push(Put {
+                entry: Some(record.number),
+                id: None,
+                bytes: Vec::new(),
+                problem: Problem::TooLong,
+            });
             return made;
         }
-        let blank = record.fields.as_ref().is_ok_and(|fields| fields.iter().all(|field| field.trim().is_empty()));
+        let blank = record
+            .fields
+            .as_ref()
+            .is_ok_and(|fields| fields.iter().all(|field| field.trim().is_empty()));
         if blank {
             continue;
         }
@@ -382,18 +406,25 @@ fn letters(bytes: &[u8], encoding: Encoding) -> String {
     let utf8 = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
     let guessed = match encoding {
         Encoding::Guess if core::str::from_utf8(utf8).is_ok() => Encoding::Utf8,
-        Encoding::Guess if !encoding_rs::SHIFT_JIS.decode_without_bom_handling(bytes).1 => Encoding::ShiftJis,
+        Encoding::Guess if !encoding_rs::SHIFT_JIS.decode_without_bom_handling(bytes).1 => {
+            Encoding::ShiftJis
+        }
         Encoding::Guess => Encoding::Utf8,
         said => said,
     };
     match guessed {
-        Encoding::ShiftJis => encoding_rs::SHIFT_JIS.decode_without_bom_handling(bytes).0.into_owned(),
+        Encoding::ShiftJis => {
+            encoding_rs::SHIFT_JIS.decode_without_bom_handling(bytes).0.into_owned()
+        }
         Encoding::Utf8 | Encoding::Guess => String::from_utf8_lossy(utf8).into_owned(),
     }
 }
 
 /// Where each meaning stands, as indexes.
-fn places(mapping: &Mapping, names: Option<&[String]>) -> Result<Vec<(&'static str, usize)>, Problem> {
+fn places(
+    mapping: &Mapping,
+    names: Option<&[String]>,
+) -> Result<Vec<(&'static str, usize)>, Problem> {
     let place = |(meaning, column): (&'static str, &Column)| match column {
         Column::Number(number) => Ok((meaning, number.saturating_sub(1))),
         Column::Named(name) => {
@@ -448,7 +479,10 @@ fn is_kind(kind: &str, observable: &Observable) -> bool {
             "ip" | "ipv6" | "ipv6-addr" | "ip-src" | "ip-dst" | "address" | "cidr" | "ipアドレス"
         ),
         Observable::Domain(_) => {
-            matches!(lower.as_str(), "domain" | "domain-name" | "hostname" | "fqdn" | "host" | "ドメイン" | "ホスト名")
+            matches!(
+                lower.as_str(),
+                "domain" | "domain-name" | "hostname" | "fqdn" | "host" | "ドメイン" | "ホスト名"
+            )
         }
         Observable::Url(_) => matches!(lower.as_str(), "url" | "uri" | "link"),
         Observable::FileHash(hash) => {
@@ -529,7 +563,10 @@ impl<'a> Iterator for Records<'a> {
         } else {
             match record(&mut self.reader(), window, window.len() == self.rest.len()) {
                 Some((fields, taken)) => (Ok(fields), taken),
-                None => (Err(Problem::Record), self.rest.find('\n').map_or(self.rest.len(), |at| at + 1)),
+                None => (
+                    Err(Problem::Record),
+                    self.rest.find('\n').map_or(self.rest.len(), |at| at + 1),
+                ),
             }
         };
         let (text, rest) = self.rest.split_at_checked(taken.max(1)).unwrap_or((self.rest, ""));
@@ -643,7 +680,8 @@ pub(crate) mod tests {
 
     fn check(bytes: &[u8], mapping: &str, values: &[&str], aside: &[(usize, &str)]) -> Lines {
         let lines = read(bytes, &Mapping::parse(mapping).unwrap());
-        let found: Vec<String> = lines.lines.iter().map(|(_, line)| line.observable.to_string()).collect();
+        let found: Vec<String> =
+            lines.lines.iter().map(|(_, line)| line.observable.to_string()).collect();
         assert_eq!(found, values, "{:?}", lines.aside);
         let put: Vec<(usize, &str)> =
             lines.aside.iter().map(|one| (one.entry.unwrap(), one.problem.code())).collect();
@@ -664,9 +702,21 @@ pub(crate) mod tests {
         );
         let first = &lines.lines[0].1;
         assert_eq!(lines.lines[0].0, 2);
-        assert_eq!((first.label.as_deref(), first.confidence, first.tlp), (Some("one, two"), Some(85), Some(Tlp::Amber)));
-        assert_eq!(first.valid_until.unwrap().to_string(), "2027-01-01T00:00:00Z", "a day holds to its end");
-        check(b"a;203.0.113.9\nb;203.0.113.10\n", "value=2,header=no,delimiter=semicolon", &["203.0.113.9", "203.0.113.10"], &[]);
+        assert_eq!(
+            (first.label.as_deref(), first.confidence, first.tlp),
+            (Some("one, two"), Some(85), Some(Tlp::Amber))
+        );
+        assert_eq!(
+            first.valid_until.unwrap().to_string(),
+            "2027-01-01T00:00:00Z",
+            "a day holds to its end"
+        );
+        check(
+            b"a;203.0.113.9\nb;203.0.113.10\n",
+            "value=2,header=no,delimiter=semicolon",
+            &["203.0.113.9", "203.0.113.10"],
+            &[],
+        );
     }
 
     #[test]
@@ -688,8 +738,14 @@ pub(crate) mod tests {
             "value=value,type=type,confidence=confidence,valid_until=valid_until,tlp=tlp",
             &["192.0.2.5", "192.0.2.7"],
             &[
-                (2, "NRS-CODC-0189"), (3, "NRS-CODC-0188"), (4, "NRS-CODC-0190"), (5, "NRS-CODC-0190"),
-                (6, "NRS-CODC-0190"), (7, "NRS-CODC-0187"), (10, "NRS-CODC-0191"), (11, "NRS-CODC-0185"),
+                (2, "NRS-CODC-0189"),
+                (3, "NRS-CODC-0188"),
+                (4, "NRS-CODC-0190"),
+                (5, "NRS-CODC-0190"),
+                (6, "NRS-CODC-0190"),
+                (7, "NRS-CODC-0187"),
+                (10, "NRS-CODC-0191"),
+                (11, "NRS-CODC-0185"),
             ],
         );
         check(b"a,b\n1,2\n", "value=c", &[], &[(1, "NRS-CODC-0184")]);
@@ -711,7 +767,12 @@ pub(crate) mod tests {
         let (bytes, _, _) = encoding_rs::SHIFT_JIS.encode("通信先,備考\n203.0.113.9,表の能力ソ\n");
         let lines = check(&bytes, "value=通信先,label=備考", &["203.0.113.9"], &[]);
         assert_eq!(lines.lines[0].1.label.as_deref(), Some("表の能力ソ"));
-        check(b"v,l\n192.0.2.1,\xff\xff\n192.0.2.2,x\n", "value=v,label=l,encoding=utf-8", &["192.0.2.2"], &[(2, "NRS-CODC-0186")]);
+        check(
+            b"v,l\n192.0.2.1,\xff\xff\n192.0.2.2,x\n",
+            "value=v,label=l,encoding=utf-8",
+            &["192.0.2.2"],
+            &[(2, "NRS-CODC-0186")],
+        );
         check("\u{feff}v\n192.0.2.1\n".as_bytes(), "value=v", &["192.0.2.1"], &[]);
     }
 
@@ -729,9 +790,13 @@ pub(crate) mod tests {
     fn an_indicator_is_named_by_its_origin_and_value() {
         let at = "2026-11-01T00:00:00Z".parse().unwrap();
         let table = b"value\nevil.example\n";
-        let made = |origin: &str| to_stix(table, &Mapping::parse("value=value").unwrap(), origin, at);
+        let made =
+            |origin: &str| to_stix(table, &Mapping::parse("value=value").unwrap(), origin, at);
         let one = made("a").objects.remove(0);
-        assert_eq!(one.head().indicator.as_ref().unwrap().pattern.as_ref(), "[domain-name:value = 'evil.example']");
+        assert_eq!(
+            one.head().indicator.as_ref().unwrap().pattern.as_ref(),
+            "[domain-name:value = 'evil.example']"
+        );
         assert_eq!(made("a").objects, [one.clone()]);
         assert_ne!(made("b").objects[0].id(), one.id());
     }
@@ -751,10 +816,18 @@ pub(crate) mod tests {
             }),
             any::<u128>().prop_map(|bits| Observable::from(core::net::Ipv6Addr::from_bits(bits))),
             "[a-z]{1,12}\\.[a-z]{1,12}\\.example".prop_map(|name| name.parse().unwrap()),
-            "https?://[a-z]{1,9}\\.example(:81)?/[a-zA-Z0-9,\"'%;$#|\\\\?&=]{0,20}".prop_map(|url| url.parse().unwrap()),
-            "[0-9a-f]{32}|[0-9a-f]{40}|[0-9a-f]{64}|[0-9a-f]{128}".prop_map(|hash| hash.parse().unwrap()),
+            "https?://[a-z]{1,9}\\.example(:81)?/[a-zA-Z0-9,\"'%;$#|\\\\?&=]{0,20}"
+                .prop_map(|url| url.parse().unwrap()),
+            "[0-9a-f]{32}|[0-9a-f]{40}|[0-9a-f]{64}|[0-9a-f]{128}"
+                .prop_map(|hash| hash.parse().unwrap()),
         ];
-        let entry = (observable, any::<u128>(), proptest::option::of(0_i64..4_000_000_000), 0_usize..5, "[a-z]{1,8}:[0-9]{1,4}");
+        let entry = (
+            observable,
+            any::<u128>(),
+            proptest::option::of(0_i64..4_000_000_000),
+            0_usize..5,
+            "[a-z]{1,8}:[0-9]{1,4}",
+        );
         let entry = entry.prop_map(|(observable, id, until, tlp, source)| Entry {
             observable,
             indicator: StixId::new("indicator", Uuid::from_u128(id)).unwrap(),

@@ -30,7 +30,8 @@ impl Source {
     pub fn parse(text: &str) -> Option<Self> {
         let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"._:/-".contains(&byte);
         let begins = text.bytes().next().is_some_and(|byte| byte.is_ascii_alphanumeric());
-        (begins && text.len() <= SOURCE_BYTES_MAX && text.bytes().all(allowed)).then(|| Self(text.into()))
+        (begins && text.len() <= SOURCE_BYTES_MAX && text.bytes().all(allowed))
+            .then(|| Self(text.into()))
     }
 
     /// The name.
@@ -124,7 +125,8 @@ impl Difference {
 /// assert!(difference(&[], &[]).is_empty());
 /// ```
 pub fn difference(before: &[Entry], after: &[Entry]) -> Difference {
-    let (before, after): (BTreeSet<&Entry>, BTreeSet<&Entry>) = (before.iter().collect(), after.iter().collect());
+    let (before, after): (BTreeSet<&Entry>, BTreeSet<&Entry>) =
+        (before.iter().collect(), after.iter().collect());
     Difference {
         added: after.difference(&before).map(|entry| (*entry).clone()).collect(),
         removed: before.difference(&after).map(|entry| (*entry).clone()).collect(),
@@ -156,7 +158,9 @@ mod tests {
 
     #[test]
     fn a_source_means_nothing_to_a_spreadsheet() {
-        for bad in ["", "=1", "-x", "a b", "a\tb", "a,b", "a\"", "ア", &"a".repeat(SOURCE_BYTES_MAX + 1)] {
+        for bad in
+            ["", "=1", "-x", "a b", "a\tb", "a,b", "a\"", "ア", &"a".repeat(SOURCE_BYTES_MAX + 1)]
+        {
             assert_eq!(Source::parse(bad), None, "{bad:?}");
         }
         assert_eq!(Source::parse("release:2026-11/7").unwrap().as_str(), "release:2026-11/7");
@@ -177,11 +181,17 @@ mod tests {
         let file = std::env::temp_dir().join(format!("noroshi-feed-{}.zone", std::process::id()));
         std::fs::write(&file, &made.files["rpz.zone"]).unwrap();
         let judged = std::process::Command::new("named-checkzone")
-            .args(["-k", "ignore", "rpz.operator.example"]).arg(&file).output();
+            .args(["-k", "ignore", "rpz.operator.example"])
+            .arg(&file)
+            .output();
         std::fs::remove_file(&file).unwrap();
         match judged {
-            Ok(judged) => assert!(judged.status.success(), "{}", String::from_utf8_lossy(&judged.stdout)),
-            Err(_) => println!("named-checkzone absent: the zone was not judged by another program"),
+            Ok(judged) => {
+                assert!(judged.status.success(), "{}", String::from_utf8_lossy(&judged.stdout))
+            }
+            Err(_) => {
+                println!("named-checkzone absent: the zone was not judged by another program")
+            }
         }
     }
 

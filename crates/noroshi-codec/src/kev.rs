@@ -96,7 +96,11 @@ pub fn to_stix(bytes: &[u8]) -> Converted<Problem> {
         } else {
             vulnerability(one, released).and_then(|object| {
                 let id = object.id().clone();
-                if seen.insert(id) { Ok(object) } else { Err(Problem::Twice(cve.clone().unwrap_or_default())) }
+                if seen.insert(id) {
+                    Ok(object)
+                } else {
+                    Err(Problem::Twice(cve.clone().unwrap_or_default()))
+                }
             })
         };
         match read {
@@ -132,7 +136,11 @@ fn vulnerability(entry: &Value, released: Timestamp) -> Result<StixObject, Probl
     let (added, due) = (day("dateAdded")?, day("dueDate")?);
     let id = vulnerability_id(cve).ok_or(Problem::Member("cveID"))?;
     let mut kev = Map::new();
-    for (name, member) in [("vendor_project", "vendorProject"), ("product", "product"), ("required_action", "requiredAction")] {
+    for (name, member) in [
+        ("vendor_project", "vendorProject"),
+        ("product", "product"),
+        ("required_action", "requiredAction"),
+    ] {
         kev.insert(name.to_owned(), text(member)?.into());
     }
     kev.insert("date_added".to_owned(), text("dateAdded")?.into());
@@ -158,7 +166,8 @@ fn vulnerability(entry: &Value, released: Timestamp) -> Result<StixObject, Probl
 /// `CVE-` year `-` four digits or more.
 fn is_cve(text: &str) -> bool {
     let upper = text.to_ascii_uppercase();
-    let Some((year, number)) = upper.strip_prefix("CVE-").and_then(|rest| rest.split_once('-')) else {
+    let Some((year, number)) = upper.strip_prefix("CVE-").and_then(|rest| rest.split_once('-'))
+    else {
         return false;
     };
     let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
@@ -174,7 +183,8 @@ fn references(entry: &Value, cve: &str) -> Vec<Value> {
     }
     let notes = entry.get("notes").and_then(Value::as_str).unwrap_or_default();
     let locators = notes.split([';', ' ', '\n']).map(str::trim);
-    let locators = locators.filter(|word| word.starts_with("https://") || word.starts_with("http://"));
+    let locators =
+        locators.filter(|word| word.starts_with("https://") || word.starts_with("http://"));
     for locator in locators.take(REFERENCES_MAX) {
         found.push(json!({ "source_name": "cisa-kev", "url": locator }));
     }
@@ -198,7 +208,9 @@ mod tests {
 
     fn catalogue(entries: &[Value]) -> Vec<u8> {
         json!({ "catalogVersion": "2026.10.01", "dateReleased": "2026-10-01T12:00:00.1234Z",
-                "count": entries.len(), "vulnerabilities": entries }).to_string().into_bytes()
+                "count": entries.len(), "vulnerabilities": entries })
+        .to_string()
+        .into_bytes()
     }
 
     #[test]
@@ -225,15 +237,24 @@ mod tests {
         let made = to_stix(&catalogue(&[without("dueDate"), number, json!(7), entry(), entry()]));
         let codes: Vec<_> = made.aside.iter().map(|one| (one.entry, one.problem.code())).collect();
         assert_eq!(made.objects.len(), 1);
-        assert_eq!(codes, [
-            (Some(0), "NRS-CODC-0156"), (Some(1), "NRS-CODC-0156"), (Some(2), "NRS-CODC-0156"), (Some(4), "NRS-CODC-0157"),
-        ]);
+        assert_eq!(
+            codes,
+            [
+                (Some(0), "NRS-CODC-0156"),
+                (Some(1), "NRS-CODC-0156"),
+                (Some(2), "NRS-CODC-0156"),
+                (Some(4), "NRS-CODC-0157"),
+            ]
+        );
         assert_eq!(to_stix(b"{").aside[0].problem.code(), "NRS-CODC-0155");
     }
 
     #[test]
     fn the_published_catalogue_goes_in_whole() {
-        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/corpora/cisa-kev/known_exploited_vulnerabilities.json");
+        let path = concat!(
+            env!("CARGO_MANIFEST_DIR"),
+            "/../../../shared/corpora/cisa-kev/known_exploited_vulnerabilities.json"
+        );
         let Ok(bytes) = std::fs::read(path) else {
             println!("corpora absent: skipped the published catalogue");
             return;

@@ -132,7 +132,10 @@ fn locator(url: &str) -> Option<String> {
     let name = if host.starts_with('[') { return None } else { host.split(':').next()? };
     Some(format!(
         "http.host; content:\"{}\"; bsize:{}; http.uri.raw; content:\"{}\"; bsize:{};",
-        escaped(name), name.len(), escaped(target), target.len()
+        escaped(name),
+        name.len(),
+        escaped(target),
+        target.len()
     ))
 }
 
@@ -183,13 +186,23 @@ fn rules(
     let hashes = [(Dataset::Md5, "filemd5"), (Dataset::Sha256, "filesha256")];
     for (place, (set, keyword)) in (HASH_RULES..).step_by(2).zip(hashes) {
         if sets.get(&set).is_some_and(|lines| !lines.is_empty()) {
-            rule(place, "http any any -> any any", "file seen", &format!("{keyword}:{};", set.file()));
-            rule(place + 1, "smtp any any -> any any", "file seen", &format!("{keyword}:{};", set.file()));
+            rule(
+                place,
+                "http any any -> any any",
+                "file seen",
+                &format!("{keyword}:{};", set.file()),
+            );
+            rule(
+                place + 1,
+                "smtp any any -> any any",
+                "file seen",
+                &format!("{keyword}:{};", set.file()),
+            );
         }
     }
-    let networks = networks.iter().map(|network| {
-        (format!("ip $HOME_NET any -> {network} any"), "network contacted", "")
-    });
+    let networks = networks
+        .iter()
+        .map(|network| (format!("ip $HOME_NET any -> {network} any"), "network contacted", ""));
     let locators = locators.iter().map(|conditions| {
         ("http any any -> any any".to_owned(), "locator requested", conditions.as_str())
     });
@@ -219,7 +232,8 @@ pub fn decode(set: Dataset, text: &str) -> Result<Vec<Observable>, Foreign> {
             _ => line.to_owned(),
         };
         let observable = Observable::parse(&value).map_err(|_| foreign.clone())?;
-        let same = Dataset::of(&observable).is_some_and(|(kind, written)| kind == set && written == line);
+        let same =
+            Dataset::of(&observable).is_some_and(|(kind, written)| kind == set && written == line);
         if same { Ok(observable) } else { Err(foreign) }
     };
     text.lines().enumerate().map(read).collect()
@@ -248,8 +262,14 @@ mod tests {
         let md5 = "d41d8cd98f00b204e9800998ecf8427e";
         let sha1 = "da39a3ee5e6b4b0d3255bfef95601890afd80709";
         let entries = [
-            "evil.example", "192.0.2.1", "2001:db8::1", "198.51.100.0/24", md5, sha1,
-            "http://evil.example:81/a;b\"c?x=1", "https://evil.example/x",
+            "evil.example",
+            "192.0.2.1",
+            "2001:db8::1",
+            "198.51.100.0/24",
+            md5,
+            sha1,
+            "http://evil.example:81/a;b\"c?x=1",
+            "https://evil.example/x",
         ]
         .map(entry);
         let made = encode(9_100_000, &entries);
@@ -262,8 +282,15 @@ mod tests {
         assert!(rules.contains("dns.query; to_lowercase; dataset:isset,noroshi-names,type string,load noroshi-names.lst;"));
         assert!(rules.contains("-> 198.51.100.0/24 any (msg:"));
         assert!(rules.contains("content:\"/a|3b|b|22|c?x=1\"; bsize:10;"));
-        let out: Vec<_> = made.left_out.iter().map(|(entry, why)| (entry.observable.to_string(), *why)).collect();
-        assert_eq!(out, [(sha1.to_owned(), LeftOut::Kind), ("https://evil.example/x".to_owned(), LeftOut::Form)]);
+        let out: Vec<_> =
+            made.left_out.iter().map(|(entry, why)| (entry.observable.to_string(), *why)).collect();
+        assert_eq!(
+            out,
+            [
+                (sha1.to_owned(), LeftOut::Kind),
+                ("https://evil.example/x".to_owned(), LeftOut::Form)
+            ]
+        );
         assert_eq!(encode(9_100_000, &entries), made);
     }
 
@@ -279,7 +306,11 @@ mod tests {
         let Some((head, options)) = line.split_once(" (") else { return false };
         let quotes = options.matches('"').count() % 2 == 0;
         let words: Vec<&str> = head.split(' ').collect();
-        quotes && words.len() == 7 && words[4] == "->" && options.ends_with(" rev:1;)") && !options.contains("; ;")
+        quotes
+            && words.len() == 7
+            && words[4] == "->"
+            && options.ends_with(" rev:1;)")
+            && !options.contains("; ;")
     }
 
     proptest! {

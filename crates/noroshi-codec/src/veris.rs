@@ -140,8 +140,7 @@ impl Schema {
     fn of(tree: &Value) -> Result<Self, NoSchema> {
         let mut made = Self::default();
         for (keyword, value) in tree.as_object().ok_or(NoSchema::Form)? {
-            made.keyword(keyword, value)
-                .ok_or_else(|| NoSchema::Keyword(keyword.clone()))??;
+            made.keyword(keyword, value).ok_or_else(|| NoSchema::Keyword(keyword.clone()))??;
         }
         Ok(made)
     }
@@ -155,7 +154,8 @@ impl Schema {
         match keyword {
             "$schema" | "$id" | "id" | "title" | "description" | "definition" | "default" => {}
             "type" => {
-                self.types = value.as_str().map(|one| vec![one.to_owned()]).or_else(|| texts(value))?;
+                self.types =
+                    value.as_str().map(|one| vec![one.to_owned()]).or_else(|| texts(value))?;
             }
             "enum" => self.values = Some(value.as_array()?.iter().map(Value::to_string).collect()),
             "required" => self.required = texts(value)?,
@@ -277,7 +277,9 @@ fn is_a(name: &str, value: &Value) -> bool {
         "boolean" => value.is_boolean(),
         "null" => value.is_null(),
         "number" => value.is_number(),
-        "integer" => value.is_i64() || value.is_u64() || value.as_f64().is_some_and(|n| n.fract() == 0.0),
+        "integer" => {
+            value.is_i64() || value.is_u64() || value.as_f64().is_some_and(|n| n.fract() == 0.0)
+        }
         _ => false,
     }
 }
@@ -318,7 +320,8 @@ pub fn to_stix(bytes: &[u8], schema: Option<&Schema>) -> Converted<Problem> {
     let mut seen = BTreeSet::new();
     for (entry, incident) in incidents.iter().enumerate() {
         let name = incident.get("incident_id").and_then(Value::as_str).map(str::to_owned);
-        let read = if entry >= INCIDENTS_MAX { Err(Problem::TooLong) } else { one(incident, schema) };
+        let read =
+            if entry >= INCIDENTS_MAX { Err(Problem::TooLong) } else { one(incident, schema) };
         let problem = match read {
             Ok(objects) => {
                 let first = objects.first().map(|object| object.id().clone());
@@ -357,7 +360,8 @@ fn one(incident: &Value, schema: Option<&Schema>) -> Result<Vec<StixObject>, Pro
     let created = time("/plus/created").unwrap_or(begun);
     let modified = time("/plus/modified").unwrap_or(created).max(created);
     let source = text(incident, "/source_id").unwrap_or_default();
-    let mut making = Making { incident, created, modified, key: format!("{source}/{number}"), made: Vec::new() };
+    let mut making =
+        Making { incident, created, modified, key: format!("{source}/{number}"), made: Vec::new() };
     let id = making.incident_object(number)?;
     let victim = making.victim(&id)?;
     making.actions(&id)?;
@@ -413,7 +417,10 @@ impl Making<'_> {
         Common { modified: self.modified, ..Common::first(uuid, self.created) }
     }
 
-    fn add(&mut self, object: Result<StixObject, noroshi_evidence::object::ParseObject>) -> Result<StixId, Problem> {
+    fn add(
+        &mut self,
+        object: Result<StixObject, noroshi_evidence::object::ParseObject>,
+    ) -> Result<StixId, Problem> {
         let object = object.map_err(|problem| Problem::Object(problem.to_string()))?;
         let id = object.id().clone();
         self.made.push(object);
@@ -433,9 +440,12 @@ impl Making<'_> {
             None => format!("VERIS incident {number}"),
         };
         let mut references = vec![json!({ "source_name": "veris", "external_id": number })];
-        let locators = text(incident, "/reference").unwrap_or_default().split([';', ' ', ',', '\n']);
+        let locators =
+            text(incident, "/reference").unwrap_or_default().split([';', ' ', ',', '\n']);
         let locators = locators.map(str::trim).filter(|one| one.starts_with("http"));
-        references.extend(locators.take(REFERENCES_MAX).map(|url| json!({ "source_name": "veris", "url": url })));
+        references.extend(
+            locators.take(REFERENCES_MAX).map(|url| json!({ "source_name": "veris", "url": url })),
+        );
         let mut object = json!({
             "type": "incident", "spec_version": "2.1",
             "id": StixId::new("incident", uuid("incident", &self.key)).ok(),
@@ -511,7 +521,9 @@ impl Making<'_> {
     }
 
     fn actors(&mut self, incident: &StixId) -> Result<(), Problem> {
-        for name in texts(self.incident, "/actor/external/name").into_iter().filter(|one| !is_unsaid(one)) {
+        for name in
+            texts(self.incident, "/actor/external/name").into_iter().filter(|one| !is_unsaid(one))
+        {
             let common = self.own("threat-actor", name);
             let written = serde_json_canonicalizer::to_string(&json!({
                 "type": "threat-actor", "spec_version": "2.1", "name": name,
@@ -624,7 +636,8 @@ mod tests {
     use std::path::PathBuf;
 
     fn corpus(path: &str) -> Option<PathBuf> {
-        let path = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/corpora")).join(path);
+        let path = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/corpora"))
+            .join(path);
         if !path.exists() {
             println!("corpora absent: skipped {}", path.display());
         }
@@ -633,9 +646,13 @@ mod tests {
 
     fn files(path: &str) -> Vec<(String, Vec<u8>)> {
         let Some(folder) = corpus(path) else { return Vec::new() };
-        let mut files: Vec<PathBuf> = std::fs::read_dir(folder).unwrap().map(|one| one.unwrap().path()).collect();
+        let mut files: Vec<PathBuf> =
+            std::fs::read_dir(folder).unwrap().map(|one| one.unwrap().path()).collect();
         files.sort();
-        files.iter().map(|file| (file.display().to_string(), std::fs::read(file).unwrap())).collect()
+        files
+            .iter()
+            .map(|file| (file.display().to_string(), std::fs::read(file).unwrap()))
+            .collect()
     }
 
     fn incident() -> Value {
@@ -656,14 +673,36 @@ mod tests {
         let made = to_stix(incident().to_string().as_bytes(), None);
         assert_eq!(made.aside, []);
         let types: Vec<&str> = made.objects.iter().map(StixObject::object_type).collect();
-        assert_eq!(types, [
-            "incident", "identity", "relationship", "attack-pattern", "relationship", "threat-actor", "relationship",
-            "indicator", "relationship", "location", "relationship",
-        ]);
+        assert_eq!(
+            types,
+            [
+                "incident",
+                "identity",
+                "relationship",
+                "attack-pattern",
+                "relationship",
+                "threat-actor",
+                "relationship",
+                "indicator",
+                "relationship",
+                "location",
+                "relationship",
+            ]
+        );
         let tree = made.objects[0].to_value();
         assert_eq!(tree["x_noroshi_veris"], incident());
-        assert_eq!((tree["created"].as_str(), tree["confidence"].as_u64()), (Some("2025-01-01T00:00:00.000Z"), Some(85)));
-        assert_eq!(tree["labels"], json!(["veris:actor=external", "veris:victim-size=large", "veris:security-incident=confirmed"]));
+        assert_eq!(
+            (tree["created"].as_str(), tree["confidence"].as_u64()),
+            (Some("2025-01-01T00:00:00.000Z"), Some(85))
+        );
+        assert_eq!(
+            tree["labels"],
+            json!([
+                "veris:actor=external",
+                "veris:victim-size=large",
+                "veris:security-incident=confirmed"
+            ])
+        );
         assert_eq!(made.objects[1].to_value()["sectors"], json!(["healthcare"]));
         // Nothing is concluded from an actor's country.
         assert!(!made.objects.iter().skip(1).any(|object| object.text().contains("ZZ")));
@@ -679,9 +718,15 @@ mod tests {
         let list = json!([nameless, 7, incident(), timeless, incident()]).to_string();
         let made = to_stix(list.as_bytes(), None);
         let codes: Vec<_> = made.aside.iter().map(|one| (one.entry, one.problem.code())).collect();
-        assert_eq!(codes, [
-            (Some(0), "NRS-CODC-0162"), (Some(1), "NRS-CODC-0162"), (Some(3), "NRS-CODC-0162"), (Some(4), "NRS-CODC-0164"),
-        ]);
+        assert_eq!(
+            codes,
+            [
+                (Some(0), "NRS-CODC-0162"),
+                (Some(1), "NRS-CODC-0162"),
+                (Some(3), "NRS-CODC-0162"),
+                (Some(4), "NRS-CODC-0164"),
+            ]
+        );
         assert_eq!(made.objects.len(), 11);
         assert_eq!(to_stix(b"[", None).aside[0].problem.code(), "NRS-CODC-0161");
         assert_eq!(to_stix(&[b'['; 100_000], None).aside[0].problem.code(), "NRS-CODC-0161");
@@ -695,12 +740,21 @@ mod tests {
         assert_eq!(code(r#"{"properties":{"a":{"not":{}}}}"#), "NRS-CODC-0167");
         let schema = Schema::parse(br#"{"type":"object","additionalProperties":false,"required":["a"],
             "properties":{"a":{"type":"array","minItems":1,"uniqueItems":true,"items":{"enum":["x","y"]}}}}"#).unwrap();
-        let told = |value: Value| schema.check(&value).iter().map(ToString::to_string).collect::<Vec<_>>();
+        let told =
+            |value: Value| schema.check(&value).iter().map(ToString::to_string).collect::<Vec<_>>();
         assert_eq!(told(json!({ "a": ["x"] })), Vec::<String>::new());
-        assert_eq!(told(json!({ "b": 1 })), ["`` does not keep `required a`", "`` does not keep `additionalProperties b`"]);
-        assert_eq!(told(json!({ "a": ["z", "z"] })), [
-            "`a` does not keep `uniqueItems`", "`a[0]` does not keep `enum`", "`a[1]` does not keep `enum`",
-        ]);
+        assert_eq!(
+            told(json!({ "b": 1 })),
+            ["`` does not keep `required a`", "`` does not keep `additionalProperties b`"]
+        );
+        assert_eq!(
+            told(json!({ "a": ["z", "z"] })),
+            [
+                "`a` does not keep `uniqueItems`",
+                "`a[0]` does not keep `enum`",
+                "`a[1]` does not keep `enum`",
+            ]
+        );
     }
 
     #[test]
@@ -739,8 +793,15 @@ mod tests {
         }
         let count = |label: &str| counts.get(label).copied().unwrap_or(0);
         assert_eq!(all.len(), 100);
-        assert_eq!(["external", "internal", "partner", "unknown"].map(|side| count(&format!("veris:actor={side}"))), [50, 45, 5, 4]);
-        assert_eq!(["small", "large"].map(|size| count(&format!("veris:victim-size={size}"))), [24, 39]);
+        assert_eq!(
+            ["external", "internal", "partner", "unknown"]
+                .map(|side| count(&format!("veris:actor={side}"))),
+            [50, 45, 5, 4]
+        );
+        assert_eq!(
+            ["small", "large"].map(|size| count(&format!("veris:victim-size={size}"))),
+            [24, 39]
+        );
     }
 
     proptest! {

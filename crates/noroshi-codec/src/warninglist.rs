@@ -133,7 +133,8 @@ mod tests {
 
     #[test]
     fn the_published_lists_are_all_read_and_answer() {
-        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/corpora/misp-warninglists/lists");
+        let path =
+            concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/corpora/misp-warninglists/lists");
         let Ok(folders) = std::fs::read_dir(path) else {
             println!("corpora absent: skipped the published warning lists");
             return;
@@ -151,7 +152,9 @@ mod tests {
         let (mut asked, mut missed) = (0, Vec::new());
         for list in lists.iter().filter(|list| list.kind != Kind::Expression) {
             for entry in list.entries.iter().step_by(50) {
-                let Ok(observable) = Observable::parse(entry.trim_start_matches('.')) else { continue };
+                let Ok(observable) = Observable::parse(entry.trim_start_matches('.')) else {
+                    continue;
+                };
                 let other = match &observable {
                     Observable::Ipv4(_) | Observable::Ipv6(_) => Speaks::ADDRESSES,
                     Observable::Domain(_) => Speaks::NAMES,
@@ -170,6 +173,11 @@ mod tests {
         println!("asked {asked}");
         assert_eq!(missed, Vec::<String>::new());
         assert!(asked > 5_000);
-        assert!(matcher.hits(&"evil-host.example".parse().unwrap()).iter().all(|hit| hit.list.is_empty()));
+        assert!(
+            matcher
+                .hits(&"evil-host.example".parse().unwrap())
+                .iter()
+                .all(|hit| hit.list.is_empty())
+        );
     }
 }

@@ -20,10 +20,14 @@ pub const FILE_BYTES_MAX: usize = 256 * 1024 * 1024;
 fn item(observable: &Observable) -> (&'static str, String) {
     let text = observable.to_string();
     match observable {
-        Observable::Ipv4(_) | Observable::Ipv6(_) if observable.is_single() => ("Intel::ADDR", text),
+        Observable::Ipv4(_) | Observable::Ipv6(_) if observable.is_single() => {
+            ("Intel::ADDR", text)
+        }
         Observable::Ipv4(_) | Observable::Ipv6(_) => ("Intel::SUBNET", text),
         Observable::Domain(_) => ("Intel::DOMAIN", text),
-        Observable::Url(_) => ("Intel::URL", text.split_once("://").map_or("", |(_, rest)| rest).to_owned()),
+        Observable::Url(_) => {
+            ("Intel::URL", text.split_once("://").map_or("", |(_, rest)| rest).to_owned())
+        }
         Observable::FileHash(_) => ("Intel::FILE_HASH", text),
     }
 }
@@ -63,7 +67,10 @@ fn line(entry: &Entry) -> String {
     };
     format!(
         "{}\t{kind}\t{}\tindicator={} valid_until={until} tlp={} scheme={scheme}\t-",
-        escaped(&value), entry.source, entry.indicator, entry.tlp.label(),
+        escaped(&value),
+        entry.source,
+        entry.indicator,
+        entry.tlp.label(),
     )
 }
 

@@ -83,6 +83,16 @@ impl Speaks {
         Self(self.0 | other.0)
     }
 
+    /// As a number: addresses 1, names 2, locators 4, hashes 8.
+    pub const fn bits(self) -> u8 {
+        self.0
+    }
+
+    /// Reads [`Speaks::bits`].
+    pub fn from_bits(bits: u8) -> Option<Self> {
+        (bits <= Self::ALL.0).then_some(Self(bits))
+    }
+
     /// To nothing the house knows (telephone numbers, mail addresses).
     pub const fn is_empty(self) -> bool {
         self.0 == 0
@@ -177,7 +187,8 @@ struct Texts {
 
 impl Texts {
     fn add(&mut self, text: &str, list: u16) -> bool {
-        let (Ok(at), Ok(length)) = (u32::try_from(self.whole.len()), u16::try_from(text.len())) else {
+        let (Ok(at), Ok(length)) = (u32::try_from(self.whole.len()), u16::try_from(text.len()))
+        else {
             return false;
         };
         self.whole.push_str(text);
@@ -265,7 +276,11 @@ impl Matcher {
             made.names.push((list.name.clone(), list.speaks));
             for (entry, text) in list.entries.iter().enumerate() {
                 total += 1;
-                let taken = if total > ENTRIES_MAX { Err(Unused::TooMany) } else { made.add(list, text, index) };
+                let taken = if total > ENTRIES_MAX {
+                    Err(Unused::TooMany)
+                } else {
+                    made.add(list, text, index)
+                };
                 if let Err(why) = taken {
                     blame(entry, why);
                 }
@@ -409,9 +424,11 @@ impl Matcher {
         for (_, length) in self.lengths.range((v6, 0)..=(v6, net.prefix_len())) {
             let low = u32::from(width - length);
             let start = first.checked_shr(low).and_then(|bits| bits.checked_shl(low)).unwrap_or(0);
-            let from = self.nets.partition_point(|row| (row.0, row.1, row.2) < (v6, start, *length));
+            let from =
+                self.nets.partition_point(|row| (row.0, row.1, row.2) < (v6, start, *length));
             let rows = self.nets.get(from..).unwrap_or_default().iter();
-            rows.take_while(|row| (row.0, row.1, row.2) == (v6, start, *length)).for_each(&mut tell);
+            rows.take_while(|row| (row.0, row.1, row.2) == (v6, start, *length))
+                .for_each(&mut tell);
         }
         let from = self.nets.partition_point(|row| (row.0, row.1) < (v6, first));
         let rows = self.nets.get(from..).unwrap_or_default().iter();
@@ -477,9 +494,24 @@ mod tests {
 
     fn matcher() -> Matcher {
         let (matcher, problems) = Matcher::build(&[
-            list("exact", Kind::Text, Speaks::ALL, &["busy.example", "D41D8CD98F00B204E9800998ECF8427E"]),
-            list("below", Kind::Hostname, Speaks::NAMES.and(Speaks::LOCATORS), &[".cdn.example", "test"]),
-            list("nets", Kind::Network, Speaks::ADDRESSES, &["198.51.100.0/24", "192.0.2.53", "2001:db8::/32", "::/0"]),
+            list(
+                "exact",
+                Kind::Text,
+                Speaks::ALL,
+                &["busy.example", "D41D8CD98F00B204E9800998ECF8427E"],
+            ),
+            list(
+                "below",
+                Kind::Hostname,
+                Speaks::NAMES.and(Speaks::LOCATORS),
+                &[".cdn.example", "test"],
+            ),
+            list(
+                "nets",
+                Kind::Network,
+                Speaks::ADDRESSES,
+                &["198.51.100.0/24", "192.0.2.53", "2001:db8::/32", "::/0"],
+            ),
             list("parts", Kind::Substring, Speaks::NAMES, &["sandbox"]),
             list("odd", Kind::Expression, Speaks::NAMES, &["/^(soc|noc)[0-9]+\\..*$/i"]),
             list("phones", Kind::Text, Speaks::default(), &["busy.example"]),
@@ -491,7 +523,8 @@ mod tests {
     fn check(value: &str, expected: &[(&str, &str)]) {
         let matcher = matcher();
         let hits = matcher.hits(&value.parse().unwrap());
-        let found: Vec<(&str, &str)> = hits.iter().map(|hit| (hit.list, hit.entry.as_str())).collect();
+        let found: Vec<(&str, &str)> =
+            hits.iter().map(|hit| (hit.list, hit.entry.as_str())).collect();
         assert_eq!(found, expected, "{value}");
     }
 
@@ -530,10 +563,17 @@ mod tests {
         ];
         let (matcher, problems) = Matcher::build(&lists);
         let codes: Vec<_> = problems.iter().map(|one| (one.entry, one.why.code())).collect();
-        assert_eq!(codes, [
-            (0, "NRS-EVID-0311"), (0, "NRS-EVID-0312"), (1, "NRS-EVID-0312"), (2, "NRS-EVID-0312"),
-            (0, "NRS-EVID-0310"), (1, "NRS-EVID-0310"),
-        ]);
+        assert_eq!(
+            codes,
+            [
+                (0, "NRS-EVID-0311"),
+                (0, "NRS-EVID-0312"),
+                (1, "NRS-EVID-0312"),
+                (2, "NRS-EVID-0312"),
+                (0, "NRS-EVID-0310"),
+                (1, "NRS-EVID-0310"),
+            ]
+        );
         assert_eq!((matcher.lists(), matcher.entries()), (3, 2));
     }
 

@@ -68,3 +68,9 @@ evidence-type-file = File
 # Refusals
 NRS-EVID-0100 = `{ $value }` cannot be used for `{ $what }`.
 NRS-EVID-0100-next = Look at the description of the API for the values it takes; give a cursor back as you got it.
+NRS-EVID-0315 = It is on a warning list of values that much of the country uses:
+NRS-EVID-0315-next = Take the target out, or have an analyst vouch for it with a reason.
+NRS-EVID-0316 = The `{ $what }` cannot be used; a reason has 1 to { $max } characters.
+NRS-EVID-0316-next = Give an address, name, locator or hash, and say why it is to be blocked all the same.
+NRS-EVID-0317 = `{ $value }` is on no warning list.
+NRS-EVID-0317-next = Nothing needs to be vouched for; go on without it.

@@ -3,7 +3,9 @@
 pub mod act;
 pub mod api;
 pub mod cli;
+pub mod lists;
 pub mod pages;
 pub mod read;
 pub mod rows;
+pub mod tongues;
 mod words;
