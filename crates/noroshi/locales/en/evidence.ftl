@@ -68,9 +68,15 @@ evidence-type-file = File
 # Refusals
 NRS-EVID-0100 = `{ $value }` cannot be used for `{ $what }`.
 NRS-EVID-0100-next = Look at the description of the API for the values it takes; give a cursor back as you got it.
+NRS-EVID-0314 = A later version of `{ $name }` is loaded, or the same version with other entries.
+NRS-EVID-0314-next = Look at the loaded lists; take the loaded one out first if the other is the right one.
 NRS-EVID-0315 = It is on a warning list of values that much of the country uses:
 NRS-EVID-0315-next = Take the target out, or have an analyst vouch for it with a reason.
 NRS-EVID-0316 = The `{ $what }` cannot be used; a reason has 1 to { $max } characters.
 NRS-EVID-0316-next = Give an address, name, locator or hash, and say why it is to be blocked all the same.
 NRS-EVID-0317 = `{ $value }` is on no warning list.
 NRS-EVID-0317-next = Nothing needs to be vouched for; go on without it.
+NRS-EVID-0318 = The text is no warning list that can be read ({ $code }: { $message }).
+NRS-EVID-0318-next = Give one list as MISP publishes it: name, version, type and list.
+NRS-EVID-0319 = This command does not bring in files of this kind.
+NRS-EVID-0319-next = Load warning lists with `noroshi stix lists`; turn MISP events into STIX first.

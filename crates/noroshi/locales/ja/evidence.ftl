@@ -67,9 +67,15 @@ evidence-type-file = ファイル
 # Refusals
 NRS-EVID-0100 = 「{ $what }」に「{ $value }」は使えません。
 NRS-EVID-0100-next = 使える値はAPIの説明にあります。cursorは前の答えのまま返してください。
+NRS-EVID-0314 = `{ $name }` はより新しい版、または同じ版で内容の異なるものが読み込まれています。
+NRS-EVID-0314-next = 読み込み済みのリストを確認し、正しいのが新しい方なら先に今のものを外してください。
 NRS-EVID-0315 = 広く使われている値の警告リストに載っています:
 NRS-EVID-0315-next = 対象から外すか、分析担当者に理由を付けて確認してもらってください。
 NRS-EVID-0316 = `{ $what }` は使えません。理由は1文字以上{ $max }文字以内です。
 NRS-EVID-0316-next = アドレス、名前、URL、ハッシュのいずれかと、それでも遮断する理由を書いてください。
 NRS-EVID-0317 = `{ $value }` はどの警告リストにも載っていません。
 NRS-EVID-0317-next = 確認は要りません。そのまま進めてください。
+NRS-EVID-0318 = 警告リストとして読めません ({ $code }: { $message })。
+NRS-EVID-0318-next = MISPが公開している形式(name、version、type、list)のリストを一つ渡してください。
+NRS-EVID-0319 = このコマンドはこの種類のファイルを取り込みません。
+NRS-EVID-0319-next = 警告リストは `noroshi stix lists` で読み込み、MISPイベントは先にSTIXへ変換してください。

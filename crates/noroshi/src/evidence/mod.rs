@@ -3,6 +3,7 @@
 pub mod act;
 pub mod api;
 pub mod cli;
+pub mod doubts;
 pub mod lists;
 pub mod pages;
 pub mod read;

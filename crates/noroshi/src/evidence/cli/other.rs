@@ -53,12 +53,12 @@ pub(super) async fn import(
             tongues::bring_in(house, ctx, spoken, bundle, versioned).await.map_err(failed)
         }
         (Tongue::Misp, _) => Err(Failed::Found {
-            code: "NRS-EVID-0318",
+            code: "NRS-EVID-0319",
             message: "MISP events are not brought in by this command".to_owned(),
         }),
         (Tongue::Warninglist, _) => Err(Failed::Found {
             code: "NRS-EVID-0319",
-            message: "this is a warning list; load it with `noroshi stix lists`".to_owned(),
+            message: "a warning list is loaded with `noroshi stix lists`".to_owned(),
         }),
         _ => act::import(house, ctx, bundle).await.map_err(failed),
     }
