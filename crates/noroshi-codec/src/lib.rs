@@ -20,6 +20,7 @@
 
 pub mod cacao;
 pub mod dsse;
+pub mod misp;
 pub mod nft;
 pub mod openc2;
 pub mod rpz;
