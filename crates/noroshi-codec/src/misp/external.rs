@@ -182,7 +182,7 @@ impl<'a> Making<'a> {
                 self.known(object, value);
             }
         }
-        for (object, value) in &all {
+        for (object, value) in all.iter().filter(|(object, _)| !told.contains(object.id().as_str())) {
             self.about(object, value);
         }
         self.description();
@@ -541,8 +541,8 @@ impl<'a> Making<'a> {
         let mut entry = Map::new();
         put(&mut entry, "uuid", object.id().uuid().to_string());
         put(&mut entry, "authors", texts(value.get("authors")).join(", "));
-        put(&mut entry, "created", observables::time(&text("created")));
-        put(&mut entry, "modified", observables::time(&text("modified")));
+        put(&mut entry, "created", day_and_time(&text("created")));
+        put(&mut entry, "modified", day_and_time(&text("modified")));
         let member = if object.object_type() == "note" {
             put(&mut entry, "note", text("content"));
             let language = if text("lang").is_empty() { text("x_misp_language") } else { text("lang") };
@@ -726,6 +726,11 @@ fn finish_remark(remark: &mut Value, uuid: &str, kind: &str) {
         put(remark, "object_uuid", uuid);
         put(remark, "object_type", kind);
     }
+}
+
+/// A time as MISP writes it where it means UTC without saying so.
+fn day_and_time(text: &str) -> String {
+    text.chars().take("2026-10-01T00:00:00".len()).map(|c| if c == 'T' { ' ' } else { c }).collect()
 }
 
 /// A word of the standard's scale as a number of a hundred.
