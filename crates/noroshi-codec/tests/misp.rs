@@ -17,7 +17,8 @@ use serde_json::{Value, json};
 
 /// The recorded pairs, or `None` where the corpora are not.
 fn records(name: &str) -> Option<Vec<Value>> {
-    let path = format!("{}/../../../shared/corpora/vectors-misp-stix/{name}", env!("CARGO_MANIFEST_DIR"));
+    let path =
+        format!("{}/../../../shared/corpora/vectors-misp-stix/{name}", env!("CARGO_MANIFEST_DIR"));
     let Ok(text) = std::fs::read_to_string(path) else {
         println!("corpora absent: skipped {name}");
         return None;
@@ -35,7 +36,8 @@ fn counts<K: Ord>(keys: impl IntoIterator<Item = K>) -> BTreeMap<K, usize> {
 
 /// Properties that carry a value, of everything but containers and notes.
 fn values_of(objects: &[Value], names: &[&str]) -> BTreeMap<(String, String, String), usize> {
-    let told = |object: &&Value| !matches!(object["type"].as_str(), Some("note" | "grouping" | "report"));
+    let told =
+        |object: &&Value| !matches!(object["type"].as_str(), Some("note" | "grouping" | "report"));
     counts(objects.iter().filter(told).flat_map(|object| {
         names.iter().filter_map(|name| {
             let kind = object["type"].as_str()?.to_owned();
@@ -47,15 +49,23 @@ fn values_of(objects: &[Value], names: &[&str]) -> BTreeMap<(String, String, Str
 /// Why a recorded pair differs; what is not named here must not differ.
 fn cause(test: &str, theirs: &[Value], ours: &[Value]) -> &'static str {
     let pattern = |objects: &[Value], of: &str| {
-        objects.iter().any(|object| object["pattern"].as_str().is_some_and(|text| text.contains(of)))
+        objects
+            .iter()
+            .any(|object| object["pattern"].as_str().is_some_and(|text| text.contains(of)))
     };
     if test.contains("Interoperability") {
         // Recorded with an option that leaves out what a public catalogue holds.
         "an option of the other converter"
-    } else if theirs.iter().any(|object| object["key"].as_str().is_some_and(|key| key.starts_with("HKLM"))) {
+    } else if theirs
+        .iter()
+        .any(|object| object["key"].as_str().is_some_and(|key| key.starts_with("HKLM")))
+    {
         // STIX 2.1 section 6.17: the hive must be written out.
         "a hive written out"
-    } else if theirs.iter().any(|object| object["pattern_type"].as_str().is_some_and(|kind| kind != "stix")) {
+    } else if theirs
+        .iter()
+        .any(|object| object["pattern_type"].as_str().is_some_and(|kind| kind != "stix"))
+    {
         // Brackets around a rule of another language make it no rule of that language.
         "a rule without brackets"
     } else if pattern(theirs, "received_lines") {
@@ -76,7 +86,9 @@ fn cause(test: &str, theirs: &[Value], ours: &[Value]) -> &'static str {
 /// Whether a pattern compares a numeric property with a number in quotes.
 fn quoted_number(objects: &[Value]) -> bool {
     ["number = '", "port = '", "size = '", "pid = '"].iter().any(|path| {
-        objects.iter().any(|object| object["pattern"].as_str().is_some_and(|text| text.contains(path)))
+        objects
+            .iter()
+            .any(|object| object["pattern"].as_str().is_some_and(|text| text.contains(path)))
     })
 }
 
@@ -91,7 +103,8 @@ fn events_become_the_objects_another_converter_makes_of_them() {
         let made = misp::to_stix(record["misp"].to_string().as_bytes());
         let ours: Vec<Value> = made.objects.iter().map(|object| object.to_value()).collect();
         let theirs = record["stix"]["objects"].as_array().unwrap();
-        let kinds = |objects: &[Value]| counts(objects.iter().map(|object| object["type"].to_string()));
+        let kinds =
+            |objects: &[Value]| counts(objects.iter().map(|object| object["type"].to_string()));
         let same_types = kinds(theirs) == kinds(&ours);
         let same_values = same_types && values_of(theirs, &names) == values_of(&ours, &names);
         let same = same_values && values_of(theirs, &["pattern"]) == values_of(&ours, &["pattern"]);
@@ -103,7 +116,9 @@ fn events_become_the_objects_another_converter_makes_of_them() {
         }
     }
     let all = records.len();
-    println!("{all} records: {types} equal types, {values} equal values, {patterns} equal patterns");
+    println!(
+        "{all} records: {types} equal types, {values} equal values, {patterns} equal patterns"
+    );
     for (cause, tests) in &causes {
         println!("{:4} {cause}", tests.len());
     }
@@ -114,7 +129,8 @@ fn events_become_the_objects_another_converter_makes_of_them() {
 }
 
 /// Attributes, names of objects and knowledge of events, without their order.
-type Told = (BTreeMap<(String, String), usize>, BTreeMap<String, usize>, BTreeMap<(String, String), usize>);
+type Told =
+    (BTreeMap<(String, String), usize>, BTreeMap<String, usize>, BTreeMap<(String, String), usize>);
 
 fn told(events: &[Value]) -> Told {
     let (mut attributes, mut objects, mut galaxies) = (Vec::new(), Vec::new(), Vec::new());
@@ -125,7 +141,10 @@ fn told(events: &[Value]) -> Told {
     };
     for event in events {
         let event = event.get("Event").unwrap_or(event);
-        let inner = list(event, "Object").iter().flat_map(|object| list(object, "Attribute")).collect::<Vec<_>>();
+        let inner = list(event, "Object")
+            .iter()
+            .flat_map(|object| list(object, "Attribute"))
+            .collect::<Vec<_>>();
         objects.extend(list(event, "Object").iter().map(|object| plain(&object["name"])));
         let mut carriers = vec![event.clone()];
         for attribute in list(event, "Attribute").into_iter().chain(inner) {
@@ -138,7 +157,8 @@ fn told(events: &[Value]) -> Told {
         }
         for galaxy in carriers.iter().flat_map(|carrier| list(carrier, "Galaxy")) {
             let clusters = list(&galaxy, "GalaxyCluster");
-            galaxies.extend(clusters.iter().map(|one| (plain(&galaxy["name"]), plain(&one["value"]))));
+            galaxies
+                .extend(clusters.iter().map(|one| (plain(&galaxy["name"]), plain(&one["value"]))));
         }
     }
     (counts(attributes), counts(objects), counts(galaxies))
@@ -168,34 +188,59 @@ fn kept(event: &Value) -> Value {
         values.sort_by_key(ToString::to_string);
         values
     };
-    let tags = |value: &Value| sorted(list(value, "Tag").iter().map(|tag| tag["name"].clone()).collect());
+    let tags =
+        |value: &Value| sorted(list(value, "Tag").iter().map(|tag| tag["name"].clone()).collect());
     let galaxies = |value: &Value| {
         let clusters = list(value, "Galaxy");
         let clusters = clusters.iter().flat_map(|galaxy| {
             let kind = galaxy["type"].clone();
-            list(galaxy, "GalaxyCluster").into_iter().map(move |one| json!([kind, one["uuid"], one["value"]]))
+            list(galaxy, "GalaxyCluster")
+                .into_iter()
+                .map(move |one| json!([kind, one["uuid"], one["value"]]))
         });
         sorted(clusters.collect())
     };
     let said = |value: &Value| {
         let notes = list(value, "Note").into_iter().map(|one| json!([one["uuid"], one["note"]]));
-        let opinions = list(value, "Opinion").into_iter().map(|one| json!([one["uuid"], one["opinion"]]));
-        let seen = list(value, "Sighting").into_iter().map(|one| json!([one["uuid"], one["type"], one["date_sighting"]]));
+        let opinions =
+            list(value, "Opinion").into_iter().map(|one| json!([one["uuid"], one["opinion"]]));
+        let seen = list(value, "Sighting")
+            .into_iter()
+            .map(|one| json!([one["uuid"], one["type"], one["date_sighting"]]));
         sorted(notes.chain(opinions).chain(seen).collect())
     };
     let attribute = |one: &Value| {
         json!([
-            one["uuid"], one["type"], one["category"], one["value"], one["to_ids"], one["comment"],
-            one["object_relation"], one["data"], tags(one), galaxies(one), said(one),
+            one["uuid"],
+            one["type"],
+            one["category"],
+            one["value"],
+            one["to_ids"],
+            one["comment"],
+            one["object_relation"],
+            one["data"],
+            tags(one),
+            galaxies(one),
+            said(one),
         ])
     };
     let objects = list(event, "Object").into_iter().map(|object| {
         let attributes: Vec<Value> = list(&object, "Attribute").iter().map(attribute).collect();
         let references = list(&object, "ObjectReference").into_iter();
-        let references = references.map(|one| json!([one["uuid"], one["referenced_uuid"], one["relationship_type"]]));
-        json!([object["uuid"], object["name"], object["meta-category"], attributes, sorted(references.collect()), said(&object)])
+        let references = references
+            .map(|one| json!([one["uuid"], one["referenced_uuid"], one["relationship_type"]]));
+        json!([
+            object["uuid"],
+            object["name"],
+            object["meta-category"],
+            attributes,
+            sorted(references.collect()),
+            said(&object)
+        ])
     });
-    let reports = list(event, "EventReport").into_iter().map(|one| json!([one["uuid"], one["name"], one["content"]]));
+    let reports = list(event, "EventReport")
+        .into_iter()
+        .map(|one| json!([one["uuid"], one["name"], one["content"]]));
     json!({
         "uuid": event["uuid"], "info": event["info"], "date": event["date"], "distribution": event["distribution"],
         "tags": tags(event), "galaxies": galaxies(event), "said": said(event),
@@ -221,14 +266,18 @@ fn filled(mut event: Value) -> Value {
         event = json!({ "Event": event });
     }
     let fill = |attribute: &mut Value| {
-        let made = misp::to_stix(json!({ "info": "x", "Attribute": [attribute.clone()] }).to_string().as_bytes());
+        let made = misp::to_stix(
+            json!({ "info": "x", "Attribute": [attribute.clone()] }).to_string().as_bytes(),
+        );
         let values: Vec<Value> = made.objects.iter().map(|object| object.to_value()).collect();
         let record = values.iter().find_map(|value| value.get("x_misp_attribute")).unwrap();
         attribute["category"] = record["category"].clone();
         attribute["to_ids"] = record["to_ids"].clone();
     };
     let members = event["Event"].as_object_mut().unwrap();
-    for attribute in members.get_mut("Attribute").and_then(Value::as_array_mut).into_iter().flatten() {
+    for attribute in
+        members.get_mut("Attribute").and_then(Value::as_array_mut).into_iter().flatten()
+    {
         fill(attribute);
     }
     for object in members.get_mut("Object").and_then(Value::as_array_mut).into_iter().flatten() {
@@ -269,7 +318,8 @@ fn events_of_other_suites_are_read() {
         let made = misp::to_stix(&bytes);
         println!("{name}: {} objects, {} problems", made.objects.len(), made.problems.len());
         assert!(made.objects.len() > 2, "{name}");
-        let fatal: Vec<_> = made.problems.iter().filter(|problem| problem.reason.is_fatal()).collect();
+        let fatal: Vec<_> =
+            made.problems.iter().filter(|problem| problem.reason.is_fatal()).collect();
         assert!(fatal.is_empty(), "{name}: {fatal:?}");
     }
 }
@@ -289,7 +339,10 @@ fn attribute(n: u64, kind: &str, value: &str) -> Value {
 /// One line for each problem: code and place.
 fn problems(text: &str) -> Vec<String> {
     let made = misp::to_stix(text.as_bytes());
-    made.problems.iter().map(|problem| format!("{} {}", problem.reason.code(), problem.place)).collect()
+    made.problems
+        .iter()
+        .map(|problem| format!("{} {}", problem.reason.code(), problem.place))
+        .collect()
 }
 
 #[test]
@@ -309,12 +362,15 @@ fn a_bad_entry_costs_itself() {
         (r#"{"type":"text","value":"x","Sighting":[{"type":"9"}]}"#, "NRS-CODC-0106"),
     ];
     for (entry, code) in bad {
-        let text = format!(r#"{{"Event":{{"uuid":"{UUID}","info":"Kiln","Attribute":[{entry},{good}]}}}}"#);
+        let text = format!(
+            r#"{{"Event":{{"uuid":"{UUID}","info":"Kiln","Attribute":[{entry},{good}]}}}}"#
+        );
         let found = problems(&text);
         assert!(found[0].starts_with(code), "{entry}: {found:?}");
         assert!(found[0].contains("Attribute/0"), "{entry}: {found:?}");
         let made = misp::to_stix(text.as_bytes());
-        let types: BTreeSet<&str> = made.objects.iter().map(|object| object.object_type()).collect();
+        let types: BTreeSet<&str> =
+            made.objects.iter().map(|object| object.object_type()).collect();
         assert!(types.contains("indicator"), "{entry}: {types:?}");
     }
 }
@@ -366,7 +422,8 @@ fn one_uuid_for_two_things_makes_two_names() {
     assert_eq!(ids.len(), made.objects.len());
     assert!(made.problems.iter().all(|problem| problem.reason.code() == "NRS-CODC-0108"));
     assert!(!made.problems.is_empty());
-    let values: Vec<_> = made.objects.iter().filter_map(|object| object.head().value.as_deref()).collect();
+    let values: Vec<_> =
+        made.objects.iter().filter_map(|object| object.head().value.as_deref()).collect();
     assert_eq!(values, ["a.example", "b.example"]);
 }
 
@@ -380,8 +437,15 @@ fn markings_of_the_event_hold_for_what_has_none_of_its_own() {
     });
     let made = misp::to_stix(event(members).to_string().as_bytes());
     let of = |value: &str| {
-        let object = made.objects.iter().find(|object| object.head().value.as_deref() == Some(value)).unwrap();
-        noroshi_evidence::marking::Marks::read(&object.head().object_marking_refs).tlp.unwrap().label()
+        let object = made
+            .objects
+            .iter()
+            .find(|object| object.head().value.as_deref() == Some(value))
+            .unwrap();
+        noroshi_evidence::marking::Marks::read(&object.head().object_marking_refs)
+            .tlp
+            .unwrap()
+            .label()
     };
     assert_eq!((of("a.example"), of("b.example")), ("TLP:RED", "TLP:CLEAR"));
     for object in &made.objects {
@@ -405,7 +469,8 @@ fn an_empty_sharing_group_is_nobody() {
     check(json!({ "distribution": "0" }), Recipients::Nobody);
     check(json!({ "distribution": "nonsense" }), Recipients::Nobody);
     check(json!({ "distribution": 3 }), Recipients::Community(Distribution::AllCommunities));
-    let member = json!([{ "extend": true, "Organisation": { "uuid": org(1), "name": "Kiln Works" } }]);
+    let member =
+        json!([{ "extend": true, "Organisation": { "uuid": org(1), "name": "Kiln Works" } }]);
     check(group(member), Recipients::Organisations([org(1).parse().unwrap()].into()));
     let maker = json!({ "distribution": "0", "Orgc": { "uuid": org(2), "name": "Kiln Works" } });
     check(maker, Recipients::Organisations([org(2).parse().unwrap()].into()));
@@ -418,7 +483,12 @@ fn withdrawn_entries_are_revoked_and_expired_sightings_told() {
     gone["Sighting"] = json!([{ "uuid": UUID, "type": "2", "date_sighting": "1764000001" }]);
     let text = event(json!({ "Attribute": [gone] }));
     let made = misp::to_stix(text.to_string().as_bytes());
-    let revoked: Vec<_> = made.objects.iter().filter(|object| object.head().revoked).map(|object| object.object_type()).collect();
+    let revoked: Vec<_> = made
+        .objects
+        .iter()
+        .filter(|object| object.head().revoked)
+        .map(|object| object.object_type())
+        .collect();
     assert_eq!(revoked, ["observed-data", "indicator"]);
     assert_eq!(kept(&there_and_back(&text)), kept(&text));
 }
@@ -432,10 +502,14 @@ fn patterns_that_say_more_stay_whole() {
         }]});
         let made = misp::from_stix(&decode_bundle(bundle.to_string().as_bytes()).objects);
         let (attributes, _, _) = told(&made.events);
-        let found: Vec<(&str, &str)> = attributes.keys().map(|(kind, value)| (kind.as_str(), value.as_str())).collect();
+        let found: Vec<(&str, &str)> =
+            attributes.keys().map(|(kind, value)| (kind.as_str(), value.as_str())).collect();
         assert_eq!(found, expected);
     };
-    check("[domain-name:value = 'a.example' OR domain-name:value = 'b.example']", &[("domain", "a.example"), ("domain", "b.example")]);
+    check(
+        "[domain-name:value = 'a.example' OR domain-name:value = 'b.example']",
+        &[("domain", "a.example"), ("domain", "b.example")],
+    );
     for pattern in [
         "[domain-name:value = 'a.example'] FOLLOWEDBY [domain-name:value = 'b.example']",
         "[domain-name:value LIKE '%.example']",
@@ -450,14 +524,41 @@ fn patterns_that_say_more_stay_whole() {
 }
 
 fn text_value() -> impl Strategy<Value = String> {
-    prop_oneof![".{1,24}", "[a-z0-9.|@:/ -]{1,24}"].prop_filter("not empty", |text| !text.is_empty())
+    prop_oneof![".{1,24}", "[a-z0-9.|@:/ -]{1,24}"]
+        .prop_filter("not empty", |text| !text.is_empty())
 }
 
 fn typed() -> impl Strategy<Value = (String, String)> {
     let kinds = [
-        "AS", "attachment", "btc", "domain", "domain|ip", "email-dst", "email-subject", "filename", "filename|md5", "hostname|port",
-        "ip-dst", "ip-src|port", "link", "mac-address", "malware-sample", "md5", "mutex", "port", "regkey", "regkey|value", "sha512/256",
-        "sigma", "text", "url", "user-agent", "vulnerability", "x509-fingerprint-sha1", "yara", "made-up",
+        "AS",
+        "attachment",
+        "btc",
+        "domain",
+        "domain|ip",
+        "email-dst",
+        "email-subject",
+        "filename",
+        "filename|md5",
+        "hostname|port",
+        "ip-dst",
+        "ip-src|port",
+        "link",
+        "mac-address",
+        "malware-sample",
+        "md5",
+        "mutex",
+        "port",
+        "regkey",
+        "regkey|value",
+        "sha512/256",
+        "sigma",
+        "text",
+        "url",
+        "user-agent",
+        "vulnerability",
+        "x509-fingerprint-sha1",
+        "yara",
+        "made-up",
     ];
     let fitting = prop_oneof![
         Just(("ip-dst".to_owned(), "192.0.2.7".to_owned())),
@@ -466,12 +567,14 @@ fn typed() -> impl Strategy<Value = (String, String)> {
         Just(("domain|ip".to_owned(), "evil.example|192.0.2.7".to_owned())),
         Just(("regkey|value".to_owned(), r"HKLM\Software|%DATA%\x".to_owned())),
     ];
-    let any = (prop::sample::select(kinds.to_vec()), text_value()).prop_map(|(kind, value)| (kind.to_owned(), value));
+    let any = (prop::sample::select(kinds.to_vec()), text_value())
+        .prop_map(|(kind, value)| (kind.to_owned(), value));
     prop_oneof![any, fitting]
 }
 
 fn any_attribute(relations: &'static [&'static str]) -> impl Strategy<Value = Value> {
-    let tags = prop::collection::btree_set("(tlp:(white|amber|red|clear)|[a-z]{1,6}:[a-z]{1,6})", 0..3);
+    let tags =
+        prop::collection::btree_set("(tlp:(white|amber|red|clear)|[a-z]{1,6}:[a-z]{1,6})", 0..3);
     (typed(), any::<bool>(), any::<u128>(), tags, prop::option::of(".{1,20}"), prop::sample::select(relations.to_vec()), 0..2_000_000_000_u32).prop_map(
         |((kind, value), to_ids, uuid, tags, comment, relation, at)| {
             let tags: Vec<Value> = tags.into_iter().map(|name| json!({ "name": name })).collect();
@@ -491,16 +594,75 @@ fn any_attribute(relations: &'static [&'static str]) -> impl Strategy<Value = Va
 }
 
 const RELATIONS: &[&str] = &[
-    "md5", "filename", "size-in-bytes", "malware-sample", "path", "ip", "ip-src", "ip-dst", "dst-port", "domain", "hostname", "from", "to",
-    "to-display-name", "subject", "attachment", "pid", "parent-pid", "image", "key", "name", "data", "data-type", "url", "asn", "text",
-    "username", "first-seen", "last-seen", "latitude", "longitude", "countrycode", "id", "references", "rule-name", "Made Up!",
+    "md5",
+    "filename",
+    "size-in-bytes",
+    "malware-sample",
+    "path",
+    "ip",
+    "ip-src",
+    "ip-dst",
+    "dst-port",
+    "domain",
+    "hostname",
+    "from",
+    "to",
+    "to-display-name",
+    "subject",
+    "attachment",
+    "pid",
+    "parent-pid",
+    "image",
+    "key",
+    "name",
+    "data",
+    "data-type",
+    "url",
+    "asn",
+    "text",
+    "username",
+    "first-seen",
+    "last-seen",
+    "latitude",
+    "longitude",
+    "countrycode",
+    "id",
+    "references",
+    "rule-name",
+    "Made Up!",
 ];
 
 fn any_object() -> impl Strategy<Value = Value> {
     let names = [
-        "file", "pe", "domain-ip", "ip-port", "network-connection", "network-socket", "netflow", "http-request", "email", "process",
-        "registry-key", "registry-key-value", "x509", "url", "asn", "user-account", "credential", "vulnerability", "attack-pattern",
-        "course-of-action", "geolocation", "person", "yara", "image", "lnk", "script", "artifact", "annotation", "made-up",
+        "file",
+        "pe",
+        "domain-ip",
+        "ip-port",
+        "network-connection",
+        "network-socket",
+        "netflow",
+        "http-request",
+        "email",
+        "process",
+        "registry-key",
+        "registry-key-value",
+        "x509",
+        "url",
+        "asn",
+        "user-account",
+        "credential",
+        "vulnerability",
+        "attack-pattern",
+        "course-of-action",
+        "geolocation",
+        "person",
+        "yara",
+        "image",
+        "lnk",
+        "script",
+        "artifact",
+        "annotation",
+        "made-up",
     ];
     let attributes = prop::collection::vec(any_attribute(RELATIONS), 0..6);
     (prop::sample::select(names.to_vec()), any::<u128>(), attributes).prop_map(|(name, uuid, attributes)| {
@@ -512,7 +674,15 @@ fn any_object() -> impl Strategy<Value = Value> {
 }
 
 fn any_galaxy() -> impl Strategy<Value = Value> {
-    let kinds = ["mitre-attack-pattern", "country", "region", "sector", "threat-actor", "stix-2.1-malware", "made-up"];
+    let kinds = [
+        "mitre-attack-pattern",
+        "country",
+        "region",
+        "sector",
+        "threat-actor",
+        "stix-2.1-malware",
+        "made-up",
+    ];
     (prop::sample::select(kinds.to_vec()), any::<u128>(), ".{1,12}").prop_map(|(kind, uuid, value)| {
         json!({
             "uuid": UUID, "name": kind, "type": kind, "description": "",

@@ -133,9 +133,8 @@ pub(super) fn hash(kind: &str, value: &str) -> Option<(&'static str, &'static st
 
 /// STIX 2.1 section 10.6: the form of the hashes the standard knows.
 pub(super) fn is_hash(key: &str, value: &str) -> bool {
-    let hex = |digits: usize| {
-        value.len() == digits && value.bytes().all(|byte| byte.is_ascii_hexdigit())
-    };
+    let hex =
+        |digits: usize| value.len() == digits && value.bytes().all(|byte| byte.is_ascii_hexdigit());
     match key {
         "MD5" => hex(32),
         "SHA-1" => hex(40),
@@ -145,7 +144,9 @@ pub(super) fn is_hash(key: &str, value: &str) -> bool {
         "SHA-512" | "SHA3-512" => hex(128),
         "SSDEEP" => {
             let mut parts = value.splitn(3, ':');
-            parts.next().is_some_and(|size| !size.is_empty() && size.bytes().all(|b| b.is_ascii_digit()))
+            parts
+                .next()
+                .is_some_and(|size| !size.is_empty() && size.bytes().all(|b| b.is_ascii_digit()))
                 && parts.clone().count() == 2
                 && value.bytes().all(|byte| byte.is_ascii_graphic())
         }
@@ -418,10 +419,7 @@ fn email_attachment(uuid: Uuid, value: &str) -> Shape {
 }
 
 fn filename(uuid: Uuid, value: &str) -> Shape {
-    seen(
-        vec![observable("file", uuid, json!({ "name": value }))],
-        vec![equals("file:name", value)],
-    )
+    seen(vec![observable("file", uuid, json!({ "name": value }))], vec![equals("file:name", value)])
 }
 
 fn github(uuid: Uuid, value: &str) -> Shape {
@@ -466,7 +464,8 @@ fn mutex(uuid: Uuid, value: &str) -> Shape {
 
 /// STIX 2.1 section 6.17: the hive is written out.
 pub(super) fn hive(key: &str) -> String {
-    let (hive, rest) = key.split_at_checked(key.find('\\').unwrap_or(key.len())).unwrap_or((key, ""));
+    let (hive, rest) =
+        key.split_at_checked(key.find('\\').unwrap_or(key.len())).unwrap_or((key, ""));
     let full = match hive.to_ascii_uppercase().as_str() {
         "HKLM" => "HKEY_LOCAL_MACHINE",
         "HKCC" => "HKEY_CURRENT_CONFIG",
@@ -573,9 +572,19 @@ mod tests {
         assert_eq!(address_type("192.0.2.1"), Some("ipv4-addr"));
         assert_eq!(address_type("2001:db8::/32"), Some("ipv6-addr"));
         assert_eq!(address_type("192.0.2.256"), None);
-        assert!(is_domain("evil.example") && is_domain("狼煙.example") && !is_domain("a b") && !is_domain(""));
+        assert!(
+            is_domain("evil.example")
+                && is_domain("狼煙.example")
+                && !is_domain("a b")
+                && !is_domain("")
+        );
         assert!(is_cve("CVE-2026-0001") && !is_cve("CVE-26-1") && !is_cve("cve"));
-        assert_eq!((as_number("AS64496"), as_number("64496"), as_number("ASX")), (Some(64496), Some(64496), None));
-        assert!(is_hash("MD5", &"a".repeat(32)) && !is_hash("MD5", "a") && !is_hash("SSDEEP", "3:a"));
+        assert_eq!(
+            (as_number("AS64496"), as_number("64496"), as_number("ASX")),
+            (Some(64496), Some(64496), None)
+        );
+        assert!(
+            is_hash("MD5", &"a".repeat(32)) && !is_hash("MD5", "a") && !is_hash("SSDEEP", "3:a")
+        );
     }
 }

@@ -64,12 +64,7 @@ fn seen(
     finish(emit, properties, sighting, attribute);
 }
 
-fn remark_of(
-    sighting: &Sighting,
-    kind: &str,
-    stand: &Stand,
-    seen_by: Option<&str>,
-) -> Properties {
+fn remark_of(sighting: &Sighting, kind: &str, stand: &Stand, seen_by: Option<&str>) -> Properties {
     let at = format_timestamp(sighting.at);
     let mut properties = Map::new();
     put(&mut properties, "type", kind);

@@ -260,8 +260,11 @@ impl<'a> Emit<'a> {
         match shape {
             Shape::Seen { observables, comparisons } => {
                 let observed = self.observed(observables, badge);
-                let mut stand =
-                    Stand { ids: vec![observed.clone()], observed: Some(observed), indicator: None };
+                let mut stand = Stand {
+                    ids: vec![observed.clone()],
+                    observed: Some(observed),
+                    indicator: None,
+                };
                 if to_ids && !comparisons.is_empty() {
                     let indicator = self.indicator(stix_pattern(&comparisons), badge, false);
                     if let Some(observed) = &stand.observed {
@@ -358,9 +361,13 @@ impl<'a> Emit<'a> {
 
     fn indicator(&mut self, mut properties: Properties, badge: &Badge, alone: bool) -> String {
         put(&mut properties, "valid_from", format_timestamp(badge.span.first));
-        put(&mut properties, "kill_chain_phases", json!([
-            { "kill_chain_name": "misp-category", "phase_name": badge.phase }
-        ]));
+        put(
+            &mut properties,
+            "kill_chain_phases",
+            json!([
+                { "kill_chain_name": "misp-category", "phase_name": badge.phase }
+            ]),
+        );
         if let Some(comment) = &badge.comment
             && !properties.contains_key("description")
         {
@@ -691,9 +698,9 @@ pub(super) fn tlp_marking(tag: &str) -> Option<(String, String)> {
 
 /// The confidence that MISP's own words ask for; the least of several.
 fn confidence_of(tags: &[String]) -> Option<u8> {
-    let words = tags.iter().filter_map(|tag| {
-        tag.strip_prefix("misp:confidence-level=\"")?.strip_suffix('"')
-    });
+    let words = tags
+        .iter()
+        .filter_map(|tag| tag.strip_prefix("misp:confidence-level=\"")?.strip_suffix('"'));
     words
         .filter_map(|word| match word {
             "completely-confident" => Some(100),

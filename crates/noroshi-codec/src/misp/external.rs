@@ -157,7 +157,11 @@ impl<'a> Making<'a> {
         for (object, value) in &all {
             if self.restore(object, value, contents) {
                 told.insert(object.id().to_string());
-                told.extend(texts(value.get("object_refs")).into_iter().filter(|_| object.object_type() == "observed-data"));
+                told.extend(
+                    texts(value.get("object_refs"))
+                        .into_iter()
+                        .filter(|_| object.object_type() == "observed-data"),
+                );
             }
         }
         let within = observables::within_others(self.bundle);
@@ -182,7 +186,8 @@ impl<'a> Making<'a> {
                 self.known(object, value);
             }
         }
-        for (object, value) in all.iter().filter(|(object, _)| !told.contains(object.id().as_str())) {
+        for (object, value) in all.iter().filter(|(object, _)| !told.contains(object.id().as_str()))
+        {
             self.about(object, value);
         }
         self.description();
@@ -190,8 +195,12 @@ impl<'a> Making<'a> {
 
     /// What a container says of itself is a report of the event.
     fn description(&mut self) {
-        let Some((object, value)) = self.container.and_then(|at| self.bundle.objects.get(at)) else { return };
-        let words = value.get("description").and_then(Value::as_str).filter(|words| !words.is_empty());
+        let Some((object, value)) = self.container.and_then(|at| self.bundle.objects.get(at))
+        else {
+            return;
+        };
+        let words =
+            value.get("description").and_then(Value::as_str).filter(|words| !words.is_empty());
         if let (Some(words), None) = (words, self.record()) {
             let at = object.head().modified.map(jiff::Timestamp::as_second).unwrap_or_default();
             self.reports.push(json!({
@@ -277,7 +286,10 @@ impl<'a> Making<'a> {
         let mut ids = BTreeSet::new();
         for (object, value) in self.each() {
             let held = value.get("x_misp_cluster").and_then(|cluster| cluster.get("uuid"));
-            if held.and_then(Value::as_str).is_some_and(|held| uuids.iter().any(|uuid| uuid == held)) {
+            if held
+                .and_then(Value::as_str)
+                .is_some_and(|held| uuids.iter().any(|uuid| uuid == held))
+            {
                 self.learn(object, value);
                 ids.insert(object.id().to_string());
             }
@@ -314,7 +326,10 @@ impl<'a> Making<'a> {
     /// When and how often things were seen.
     fn observations(&mut self, all: &[(&StixObject, &Value)]) {
         for (object, value) in all {
-            if object.object_type() != "observed-data" || value.get("x_misp_attribute").is_some() || value.get("x_misp_object").is_some() {
+            if object.object_type() != "observed-data"
+                || value.get("x_misp_attribute").is_some()
+                || value.get("x_misp_object").is_some()
+            {
                 continue;
             }
             let text = |name: &str| value.get(name).and_then(Value::as_str).unwrap_or_default();
@@ -545,7 +560,8 @@ impl<'a> Making<'a> {
         put(&mut entry, "modified", day_and_time(&text("modified")));
         let member = if object.object_type() == "note" {
             put(&mut entry, "note", text("content"));
-            let language = if text("lang").is_empty() { text("x_misp_language") } else { text("lang") };
+            let language =
+                if text("lang").is_empty() { text("x_misp_language") } else { text("lang") };
             put(&mut entry, "language", language);
             "Note"
         } else {
@@ -558,11 +574,18 @@ impl<'a> Making<'a> {
     }
 
     /// Puts a remark where it belongs: to the value it was made about, the entry, a report, or the event.
-    fn say(&mut self, member: &'static str, mut remark: Value, about: &[String], whose: Option<&str>) {
+    fn say(
+        &mut self,
+        member: &'static str,
+        mut remark: Value,
+        about: &[String],
+        whose: Option<&str>,
+    ) {
         let found = about.iter().find_map(|id| self.stands.get(id)?.first().copied());
-        let report = self.reports.iter_mut().find(|report| {
-            whose.is_some() && report.get("uuid").and_then(Value::as_str) == whose
-        });
+        let report = self
+            .reports
+            .iter_mut()
+            .find(|report| whose.is_some() && report.get("uuid").and_then(Value::as_str) == whose);
         if let Some(report) = report.and_then(Value::as_object_mut) {
             finish_remark(&mut remark, whose.unwrap_or_default(), "EventReport");
             let list = report.entry(member).or_insert_with(|| json!([]));
@@ -597,7 +620,8 @@ impl<'a> Making<'a> {
         let held = self.container.and_then(|at| self.bundle.objects.get(at));
         held.map_or_else(
             || {
-                let names: Vec<&str> = self.each().iter().map(|(object, _)| object.id().as_str()).collect();
+                let names: Vec<&str> =
+                    self.each().iter().map(|(object, _)| object.id().as_str()).collect();
                 derived(Uuid::nil(), &names.join(" "))
             },
             |(object, _)| object.id().uuid(),
@@ -659,14 +683,16 @@ impl<'a> Making<'a> {
         let uuid = self.event_uuid();
         let mut members = Map::new();
         put(&mut members, "uuid", uuid.to_string());
-        let Some((object, value)) = self.container.and_then(|at| self.bundle.objects.get(at)) else {
+        let Some((object, value)) = self.container.and_then(|at| self.bundle.objects.get(at))
+        else {
             let latest = self.each().iter().filter_map(|(object, _)| object.head().modified).max();
             let latest = latest.unwrap_or(jiff::Timestamp::UNIX_EPOCH);
             put(&mut members, "info", "STIX 2.1");
             plain_head(&mut members, latest);
             return members;
         };
-        let text = |name: &str| value.get(name).and_then(Value::as_str).filter(|text| !text.is_empty());
+        let text =
+            |name: &str| value.get(name).and_then(Value::as_str).filter(|text| !text.is_empty());
         put(&mut members, "info", text("name").unwrap_or("STIX 2.1"));
         if let Some(record) = self.record() {
             let mut record = record.clone();
@@ -760,8 +786,15 @@ fn tag_of(id: &str, value: Option<&Value>) -> Option<String> {
 /// Labels that say what kind of entry an object stands for.
 fn is_technical(label: &str) -> bool {
     const NAMES: &[&str] = &[
-        "misp:type=", "misp:category=", "misp:name=", "misp:meta-category=", "misp:tool=", "misp:galaxy-",
-        "misp:context-layer=", "misp:data-layer=", "misp:to_ids=",
+        "misp:type=",
+        "misp:category=",
+        "misp:name=",
+        "misp:meta-category=",
+        "misp:tool=",
+        "misp:galaxy-",
+        "misp:context-layer=",
+        "misp:data-layer=",
+        "misp:to_ids=",
     ];
     label == "Threat-Report" || NAMES.iter().any(|name| label.starts_with(name))
 }

@@ -66,11 +66,8 @@ pub fn changed(mut read: impl FnMut(&str) -> Option<Vec<u8>>, since: &Cursor) ->
         changed.cursor.remove(uuid);
     }
     let newer = |uuid: &Uuid, at: &Timestamp| since.get(uuid).is_none_or(|held| at > held);
-    let mut wanted: Vec<(Timestamp, Uuid)> = listed
-        .iter()
-        .filter(|(uuid, at)| newer(uuid, at))
-        .map(|(uuid, at)| (*at, *uuid))
-        .collect();
+    let mut wanted: Vec<(Timestamp, Uuid)> =
+        listed.iter().filter(|(uuid, at)| newer(uuid, at)).map(|(uuid, at)| (*at, *uuid)).collect();
     wanted.sort_unstable();
     for (at, uuid) in wanted {
         let name = format!("{uuid}.json");
@@ -173,7 +170,8 @@ mod tests {
             files.iter().find(|(file, _)| *file == name).map(|(_, bytes)| bytes.clone())
         };
         let changed = changed(read, since);
-        let mut found: Vec<String> = changed.events.iter().map(|(uuid, _)| uuid.to_string()).collect();
+        let mut found: Vec<String> =
+            changed.events.iter().map(|(uuid, _)| uuid.to_string()).collect();
         found.extend(changed.gone.iter().map(|uuid| format!("-{uuid}")));
         found.extend(changed.problems.iter().map(|p| format!("{} {}", p.reason.code(), p.place)));
         assert_eq!(found, expected);
@@ -183,10 +181,13 @@ mod tests {
     #[test]
     fn only_what_changed_is_read_and_what_failed_is_tried_again() {
         let manifest = |first: u64, second: u64| {
-            format!(r#"{{"{FIRST}":{{"timestamp":"{first}"}},"{SECOND}":{{"timestamp":{second}}}}}"#)
+            format!(
+                r#"{{"{FIRST}":{{"timestamp":"{first}"}},"{SECOND}":{{"timestamp":{second}}}}}"#
+            )
         };
         let (a, b) = (format!("{FIRST}.json"), format!("{SECOND}.json"));
-        let both = [(MANIFEST, manifest(20, 10).into_bytes()), (&a, event(FIRST)), (&b, event(SECOND))];
+        let both =
+            [(MANIFEST, manifest(20, 10).into_bytes()), (&a, event(FIRST)), (&b, event(SECOND))];
         let first = check(&both, &Cursor::new(), &[SECOND, FIRST]);
         check(&both, &first.cursor, &[]);
         let later = [(MANIFEST, manifest(20, 11).into_bytes()), (a.as_str(), event(FIRST))];
@@ -207,13 +208,18 @@ mod tests {
             check(&files, &Cursor::new(), &["NRS-CODC-0131 manifest.json"]);
         }
         let odd = format!(r#"{{"../../etc/passwd":{{"timestamp":"1"}},"{FIRST}":{{}}}}"#);
-        let expected = ["NRS-CODC-0106 manifest.json/../../etc/passwd", &format!("NRS-CODC-0106 manifest.json/{FIRST}")];
+        let expected = [
+            "NRS-CODC-0106 manifest.json/../../etc/passwd",
+            &format!("NRS-CODC-0106 manifest.json/{FIRST}"),
+        ];
         check(&[(MANIFEST, odd.into_bytes())], &Cursor::new(), &expected);
     }
 
     #[test]
     fn hashes_name_the_events_a_value_stands_in() {
-        let text = format!("b2a5abfeef9e36964281a31e17b57c97,{FIRST}\nnonsense\nB2A5ABFEEF9E36964281A31E17B57C97,{SECOND}\r\n");
+        let text = format!(
+            "b2a5abfeef9e36964281a31e17b57c97,{FIRST}\nnonsense\nB2A5ABFEEF9E36964281A31E17B57C97,{SECOND}\r\n"
+        );
         let found = hashes(text.as_bytes());
         assert_eq!(found["b2a5abfeef9e36964281a31e17b57c97"].len(), 2);
         assert_eq!(found.len(), 1);

@@ -15,56 +15,69 @@ use super::read::{text_of_value, time_of};
 
 /// Which object a kind of knowledge becomes; the custom kinds `stix-2.0-*` and `stix-2.1-*` say it themselves.
 const KINDS: &[(&str, &[&str])] = &[
-    ("attack-pattern", &[
-        "cmtmf-attack-pattern",
-        "mitre-attack-pattern",
-        "mitre-enterprise-attack-attack-pattern",
-        "mitre-ics-techniques",
-        "mitre-mobile-attack-attack-pattern",
-        "mitre-pre-attack-attack-pattern",
-    ]),
-    ("course-of-action", &[
-        "mitre-course-of-action",
-        "mitre-enterprise-attack-course-of-action",
-        "mitre-mobile-attack-course-of-action",
-    ]),
+    (
+        "attack-pattern",
+        &[
+            "cmtmf-attack-pattern",
+            "mitre-attack-pattern",
+            "mitre-enterprise-attack-attack-pattern",
+            "mitre-ics-techniques",
+            "mitre-mobile-attack-attack-pattern",
+            "mitre-pre-attack-attack-pattern",
+        ],
+    ),
+    (
+        "course-of-action",
+        &[
+            "mitre-course-of-action",
+            "mitre-enterprise-attack-course-of-action",
+            "mitre-mobile-attack-course-of-action",
+        ],
+    ),
     ("identity", &["sector"]),
-    ("intrusion-set", &[
-        "mitre-enterprise-attack-intrusion-set",
-        "mitre-intrusion-set",
-        "mitre-mobile-attack-intrusion-set",
-        "mitre-pre-attack-intrusion-set",
-    ]),
+    (
+        "intrusion-set",
+        &[
+            "mitre-enterprise-attack-intrusion-set",
+            "mitre-intrusion-set",
+            "mitre-mobile-attack-intrusion-set",
+            "mitre-pre-attack-intrusion-set",
+        ],
+    ),
     ("location", &["country", "region"]),
-    ("malware", &[
-        "android",
-        "backdoor",
-        "banker",
-        "cryptominers",
-        "malpedia",
-        "mitre-enterprise-attack-malware",
-        "mitre-ics-software",
-        "mitre-malware",
-        "mitre-mobile-attack-malware",
-        "ransomware",
-        "stealer",
-    ]),
-    ("threat-actor", &[
-        "360net-threat-actor",
-        "microsoft-activity-group",
-        "mitre-ics-groups",
+    (
+        "malware",
+        &[
+            "android",
+            "backdoor",
+            "banker",
+            "cryptominers",
+            "malpedia",
+            "mitre-enterprise-attack-malware",
+            "mitre-ics-software",
+            "mitre-malware",
+            "mitre-mobile-attack-malware",
+            "ransomware",
+            "stealer",
+        ],
+    ),
+    (
         "threat-actor",
-    ]),
-    ("tool", &[
-        "botnet",
-        "exploit-kit",
-        "mitre-enterprise-attack-tool",
-        "mitre-mobile-attack-tool",
-        "mitre-tool",
-        "rat",
-        "tds",
+        &["360net-threat-actor", "microsoft-activity-group", "mitre-ics-groups", "threat-actor"],
+    ),
+    (
         "tool",
-    ]),
+        &[
+            "botnet",
+            "exploit-kit",
+            "mitre-enterprise-attack-tool",
+            "mitre-mobile-attack-tool",
+            "mitre-tool",
+            "rat",
+            "tds",
+            "tool",
+        ],
+    ),
     ("vulnerability", &["branded-vulnerability"]),
 ];
 
@@ -129,7 +142,11 @@ const RELATIONS: &[(&str, &[&str], &str)] = &[
     ("campaign", &["attack-pattern", "malware", "tool"], "uses"),
     ("campaign", &["identity", "location", "vulnerability"], "targets"),
     ("course-of-action", &["attack-pattern", "malware", "tool", "vulnerability"], "mitigates"),
-    ("indicator", &["attack-pattern", "campaign", "intrusion-set", "malware", "threat-actor", "tool"], "indicates"),
+    (
+        "indicator",
+        &["attack-pattern", "campaign", "intrusion-set", "malware", "threat-actor", "tool"],
+        "indicates",
+    ),
     ("intrusion-set", &["threat-actor"], "attributed-to"),
     ("intrusion-set", &["attack-pattern", "malware", "tool"], "uses"),
     ("intrusion-set", &["identity", "location", "vulnerability"], "targets"),
@@ -166,9 +183,9 @@ pub(super) fn tag_names(galaxies: &[Galaxy]) -> BTreeSet<String> {
 pub(super) fn object_type(kind: &str) -> Option<&'static str> {
     let named = kind.strip_prefix("stix-2.1-").or_else(|| kind.strip_prefix("stix-2.0-"));
     let own = ALIASED.iter().chain(&["course-of-action", "location", "vulnerability"]);
-    own.copied()
-        .find(|object| named == Some(object))
-        .or_else(|| KINDS.iter().find(|(_, kinds)| kinds.contains(&kind)).map(|(object, _)| *object))
+    own.copied().find(|object| named == Some(object)).or_else(|| {
+        KINDS.iter().find(|(_, kinds)| kinds.contains(&kind)).map(|(object, _)| *object)
+    })
 }
 
 /// The object of a piece of knowledge.
@@ -212,7 +229,8 @@ fn known(object: &'static str, galaxy: &Galaxy, cluster: &Cluster) -> Option<Pro
     put(&mut properties, "type", object);
     let name = name_of(galaxy, cluster);
     put(&mut properties, "name", name.as_str());
-    let words = if cluster.description.is_empty() { &galaxy.description } else { &cluster.description };
+    let words =
+        if cluster.description.is_empty() { &galaxy.description } else { &cluster.description };
     if !words.is_empty() {
         put(&mut properties, "description", words.as_str());
     }
@@ -277,7 +295,9 @@ fn standard(
                 put(properties, "aliases", aliases);
             }
         }
-        "external_id" => references.splice(0..0, texts.iter().map(|id| numbered(id))).for_each(drop),
+        "external_id" => {
+            references.splice(0..0, texts.iter().map(|id| numbered(id))).for_each(drop)
+        }
         "refs" => {
             let urls = texts.iter().map(|url| json!({ "source_name": "url", "url": url }));
             references.extend(urls);
@@ -312,7 +332,9 @@ fn by_table(object: &str, key: &str, value: &Value, properties: &mut Properties)
             _ => None,
         },
     };
-    let Some(written) = written.filter(|_| !properties.contains_key(*property)) else { return false };
+    let Some(written) = written.filter(|_| !properties.contains_key(*property)) else {
+        return false;
+    };
     put(properties, property, written);
     true
 }

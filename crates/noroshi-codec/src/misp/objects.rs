@@ -40,7 +40,8 @@ pub(super) fn shape(object: &Object, event: &Event) -> (Shape, bool) {
         "script" => script(object),
         _ => None,
     };
-    let made = found.or_else(|| observed(object)).or_else(|| domain(object)).or_else(|| rule(object));
+    let made =
+        found.or_else(|| observed(object)).or_else(|| domain(object)).or_else(|| rule(object));
     let to_ids = object.to_ids() || parts(object, event).iter().any(|part| part.to_ids());
     (made.unwrap_or(Shape::Custom), to_ids)
 }
@@ -134,7 +135,9 @@ impl Filled {
     }
 
     fn compare(&mut self, attribute: &Attribute, property: &str, how: Put, kind: &str) {
-        let hashed = attributes::HASHES.iter().find(|(_, key, _)| property.ends_with(&format!("hashes.{key}")));
+        let hashed = attributes::HASHES
+            .iter()
+            .find(|(_, key, _)| property.ends_with(&format!("hashes.{key}")));
         let property = match (how, hashed) {
             (Put::Hash, Some((_, key, pattern))) => {
                 format!("{}{pattern}", property.strip_suffix(key).unwrap_or(property))
@@ -146,7 +149,9 @@ impl Filled {
         let value = attribute.value.as_str();
         self.comparisons.push(match how {
             Put::Int => equals_number(&path, value.trim().parse().unwrap_or_default()),
-            Put::As => equals_number(&path, attributes::as_number(value).unwrap_or_default().into()),
+            Put::As => {
+                equals_number(&path, attributes::as_number(value).unwrap_or_default().into())
+            }
             Put::Float => format!("{path} = {}", value.trim()),
             Put::Bool => format!("{path} = {}", truth(value).unwrap_or_default()),
             Put::Time => {
@@ -297,9 +302,10 @@ pub(super) fn custom_attributes(object: &Object) -> Value {
 fn observed(object: &Object) -> Option<Shape> {
     let template = OBSERVED.iter().find(|template| template.name == object.name)?;
     let mut filled = Filled::rows(object, template.rows, template.object, "");
-    let fixed = template.fixed.iter().map(|(property, value)| {
-        equals(&path(template.object, property), value)
-    });
+    let fixed = template
+        .fixed
+        .iter()
+        .map(|(property, value)| equals(&path(template.object, property), value));
     let fixed: Vec<String> = fixed.collect();
     filled.rest(object, template.object, "", &[]);
     for (property, value) in template.fixed {

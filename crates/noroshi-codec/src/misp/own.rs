@@ -58,7 +58,8 @@ pub(super) fn object_record(object: &Object, event: &Event) -> Value {
     let mut record = bare_object(object);
     let parts = objects::parts(object, event);
     if !parts.is_empty() {
-        let parts: Vec<Value> = parts.into_iter().map(|part| Value::Object(bare_object(part))).collect();
+        let parts: Vec<Value> =
+            parts.into_iter().map(|part| Value::Object(bare_object(part))).collect();
         put(&mut record, "parts", parts);
     }
     Value::Object(record)

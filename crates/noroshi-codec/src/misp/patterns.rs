@@ -219,7 +219,11 @@ mod tests {
 
     #[test]
     fn comparisons_are_found_with_their_values() {
-        check("[domain-name:value = 'evil.example']", &[("domain-name:value", "evil.example")], true);
+        check(
+            "[domain-name:value = 'evil.example']",
+            &[("domain-name:value", "evil.example")],
+            true,
+        );
         check(
             r"[file:hashes.'SHA-256' = 'ab' AND (file:name = 'o\'b\\c' OR file:size = 35)]",
             &[("file:hashes.SHA-256", "ab"), ("file:name", r"o'b\c"), ("file:size", "35")],

@@ -78,7 +78,9 @@ impl<'a> Fields<'a> {
     /// A member as a tree; nothing if it is absent, null or faulty.
     fn value(&self, name: &str) -> Option<Value> {
         let text = self.raw(name)?;
-        fault_of(text).is_none().then(|| serde_json::from_str::<Value>(text).ok())?
+        fault_of(text)
+            .is_none()
+            .then(|| serde_json::from_str::<Value>(text).ok())?
             .filter(|value| !value.is_null())
     }
 
@@ -186,9 +188,9 @@ impl<'a> Reader<'a> {
         let Some(fields) = Fields::of(text) else { return };
         let loose = ["Attribute", "Object"].iter().any(|name| fields.raw(name).is_some());
         let own = loose || fields.raw("info").is_some();
-        let wrapped = ["Event", "response"].iter().find_map(|name| {
-            fields.raw(name).filter(|_| !own).map(|inner| (*name, inner))
-        });
+        let wrapped = ["Event", "response"]
+            .iter()
+            .find_map(|name| fields.raw(name).filter(|_| !own).map(|inner| (*name, inner)));
         match wrapped {
             Some((name, inner)) => self.unwrap_events(inner, &join(place, name), depth + 1, found),
             None if own => found.extend(self.event(&fields, text, place)),
@@ -228,6 +230,11 @@ impl<'a> Reader<'a> {
     ) -> Vec<T> {
         let Some(text) = fields.raw(name).filter(|text| *text != "null") else { return Vec::new() };
         let place = join(place, name);
+        if name == "Object" && text.starts_with('{') {
+            // Searches for objects answer one by one.
+            let found = Fields::of(text).and_then(|fields| read(self, &fields, text, &place));
+            return found.into_iter().collect();
+        }
         if !text.starts_with('[') {
             self.blame(&place, text, None, Reason::Form { member: name, expected: "a list" });
             return Vec::new();
@@ -274,7 +281,8 @@ impl<'a> Reader<'a> {
         }
         let info = fields.filled("info").unwrap_or_else(|| "MISP".to_owned());
         let date = fields.text("date");
-        let uuid = self.uuid(fields, text, place, Uuid::nil(), &format!("{info} {date:?}"));
+        // An event without a name is named after its content.
+        let uuid = self.uuid(fields, text, place, Uuid::nil(), text);
         let day = date.and_then(|date| time_of(&format!("{date}T00:00:00Z")));
         let timestamp = fields.time("timestamp").or(day).unwrap_or(Timestamp::UNIX_EPOCH);
         let published = fields.flag("published").unwrap_or(false);
@@ -394,9 +402,12 @@ impl<'a> Reader<'a> {
             comment: fields.filled("comment"),
             span,
             attributes: self.attributes(fields, place, inner),
-            references: self.list(fields, "ObjectReference", place, |reader, fields, entry, place| {
-                reader.reference(fields, entry, place, inner)
-            }),
+            references: self.list(
+                fields,
+                "ObjectReference",
+                place,
+                |reader, fields, entry, place| reader.reference(fields, entry, place, inner),
+            ),
             remarks: self.remarks(fields, place, inner),
             head: fields.head(&["uuid", "name", "meta-category", "comment"]),
             name,
@@ -431,9 +442,12 @@ impl<'a> Reader<'a> {
             let name = fields.filled("name").unwrap_or_else(|| kind.clone());
             Some(Galaxy {
                 description: fields.text("description").unwrap_or_default(),
-                clusters: reader.list(fields, "GalaxyCluster", place, |reader, fields, entry, at| {
-                    reader.cluster(fields, entry, at, scope)
-                }),
+                clusters: reader.list(
+                    fields,
+                    "GalaxyCluster",
+                    place,
+                    |reader, fields, entry, at| reader.cluster(fields, entry, at, scope),
+                ),
                 head: fields.head(&["name", "type", "description"]),
                 name,
                 kind,
@@ -535,7 +549,8 @@ impl<'a> Reader<'a> {
             self.blame(place, entry, fields.filled("uuid"), reason);
             return None;
         }
-        let text = if opinion.is_some() { fields.text("comment").unwrap_or_default() } else { said };
+        let text =
+            if opinion.is_some() { fields.text("comment").unwrap_or_default() } else { said };
         let created = fields.time("created").unwrap_or(scope.timestamp);
         Some(Remark {
             uuid: self.uuid(fields, entry, place, scope.uuid, &format!("{member} {text}")),
@@ -550,9 +565,8 @@ impl<'a> Reader<'a> {
 }
 
 /// Members of an attribute that the model holds by name.
-const ATTRIBUTE_MEMBERS: &[&str] = &[
-    "uuid", "type", "category", "value", "data", "to_ids", "object_relation", "comment",
-];
+const ATTRIBUTE_MEMBERS: &[&str] =
+    &["uuid", "type", "category", "value", "data", "to_ids", "object_relation", "comment"];
 
 /// What an entry inherits from where it stands.
 #[derive(Clone, Copy)]

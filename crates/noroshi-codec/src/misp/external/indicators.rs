@@ -21,9 +21,27 @@ pub(super) struct Sought {
 
 /// Types whose values say enough by themselves to stand alone in an event.
 const ALONE: &[&str] = &[
-    "AS", "domain", "email-dst", "email-src", "email-subject", "filename", "hostname", "ip-dst", "ip-src",
-    "mac-address", "mutex", "regkey", "url", "user-agent", "http-method", "email-body", "email-message-id",
-    "email-x-mailer", "email-reply-to", "email-header", "email-attachment",
+    "AS",
+    "domain",
+    "email-dst",
+    "email-src",
+    "email-subject",
+    "filename",
+    "hostname",
+    "ip-dst",
+    "ip-src",
+    "mac-address",
+    "mutex",
+    "regkey",
+    "url",
+    "user-agent",
+    "http-method",
+    "email-body",
+    "email-message-id",
+    "email-x-mailer",
+    "email-reply-to",
+    "email-header",
+    "email-attachment",
 ];
 
 /// Reads an indicator.
@@ -31,7 +49,10 @@ pub(super) fn read(value: &Value, uuid: Uuid) -> Sought {
     let text = |name: &str| value.get(name).and_then(Value::as_str).unwrap_or_default();
     let (pattern, language) = (text("pattern"), text("pattern_type"));
     if language != "stix" {
-        return Sought { units: vec![rule(value, language, pattern, uuid)], types: BTreeSet::new() };
+        return Sought {
+            units: vec![rule(value, language, pattern, uuid)],
+            types: BTreeSet::new(),
+        };
     }
     let taken = take_apart(pattern);
     let types: BTreeSet<String> = taken.comparisons.iter().map(|c| c.object.clone()).collect();
@@ -64,7 +85,10 @@ fn sorted(
 ) -> Option<Vec<Unit>> {
     let names: Vec<&str> = types.iter().map(String::as_str).collect();
     let simple = |name: &&str| {
-        matches!(*name, "domain-name" | "ipv4-addr" | "ipv6-addr" | "email-addr" | "mac-addr" | "mutex" | "url")
+        matches!(
+            *name,
+            "domain-name" | "ipv4-addr" | "ipv6-addr" | "email-addr" | "mac-addr" | "mutex" | "url"
+        )
     };
     if names.iter().all(simple) {
         return Some(values(comparisons, uuid, alternatives));
@@ -79,15 +103,17 @@ fn sorted(
             one.uuid = uuid;
             Some(vec![Unit::new(uuid, object, Body::Attributes(vec![one]))])
         }
-        several if alternatives => several.iter().all(alone).then(|| {
-            vec![Unit::new(uuid, object, Body::Attributes(several.to_vec()))]
-        }),
+        several if alternatives => several
+            .iter()
+            .all(alone)
+            .then(|| vec![Unit::new(uuid, object, Body::Attributes(several.to_vec()))]),
         _ => Some(units),
     }
 }
 
 fn is_hash(kind: &str) -> bool {
-    kind.starts_with("x509-fingerprint-") || super::tables::HASHES.iter().any(|(_, name)| *name == kind)
+    kind.starts_with("x509-fingerprint-")
+        || super::tables::HASHES.iter().any(|(_, name)| *name == kind)
 }
 
 /// Values that are attributes; a name with an address is an object.
@@ -153,7 +179,8 @@ fn objects(comparisons: &[Comparison], object: &str, uuid: Uuid) -> Option<Vec<U
         let value = comparison.value.as_str();
         if let Some(rest) = path.strip_prefix("extensions.windows-pebinary-ext.") {
             inner.executable(uuid, rest, position(&comparison.path), value);
-        } else if let ("windows-registry-key", Some(rest)) = (object, path.strip_prefix("values.")) {
+        } else if let ("windows-registry-key", Some(rest)) = (object, path.strip_prefix("values."))
+        {
             inner.value(uuid, rest, position(&comparison.path), value);
         } else if let Some(key) = path.strip_prefix("hashes.") {
             main.extend(hash(object, key, value, uuid));
@@ -187,14 +214,8 @@ fn by_row(rows: &[Row], path: &str, value: &str, uuid: Uuid) -> Option<Entry> {
 }
 
 /// Connections that are sockets or requests have templates of their own.
-fn kind_of<'a>(
-    comparisons: &[Comparison],
-    rows: &'a [Row],
-    name: &'a str,
-) -> (&'a [Row], &'a str) {
-    let extended = |kind: &str| {
-        comparisons.iter().any(|comparison| comparison.path.contains(kind))
-    };
+fn kind_of<'a>(comparisons: &[Comparison], rows: &'a [Row], name: &'a str) -> (&'a [Row], &'a str) {
+    let extended = |kind: &str| comparisons.iter().any(|comparison| comparison.path.contains(kind));
     if name != "network-traffic" {
         (rows, name)
     } else if extended("socket-ext") {

@@ -61,7 +61,8 @@ pub(super) fn cluster(object: &StixObject, value: &Value, source: Option<&str>) 
     }
     let kind = object.object_type();
     if kind == "identity" {
-        return is_class(value).then(|| written(object, value, "Sector", "sector", "industry", &[], source));
+        return is_class(value)
+            .then(|| written(object, value, "Sector", "sector", "industry", &[], source));
     }
     if kind == "location" && is_place(value) {
         return None;

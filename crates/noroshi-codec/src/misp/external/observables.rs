@@ -83,14 +83,18 @@ pub(super) fn units(id: &str, value: &Value, uuid: Uuid, bundle: &Bundle<'_>) ->
 fn single(object: &str, value: &Value, uuid: Uuid) -> Option<Unit> {
     let (_, property, kind) = SINGLE.iter().find(|(single, _, _)| *single == object)?;
     let text = value.get(property).and_then(text_of_value)?;
-    let entry = |kind: &str, value: String| Entry { relation: String::new(), ..Entry::within(uuid, kind, kind, value) };
+    let entry = |kind: &str, value: String| Entry {
+        relation: String::new(),
+        ..Entry::within(uuid, kind, kind, value)
+    };
     let mut one = match object {
         "domain-name" if value.get("resolves_to_refs").is_some() => return None,
         "autonomous-system" if value.get("name").is_some() => return None,
         "autonomous-system" => entry(kind, format!("AS{text}")),
         _ => entry(kind, text),
     };
-    let shown = value.get("display_name").and_then(Value::as_str).filter(|_| object == "email-addr");
+    let shown =
+        value.get("display_name").and_then(Value::as_str).filter(|_| object == "email-addr");
     if let Some(shown) = shown {
         let name = entry("email-dst-display-name", shown.to_owned());
         return Some(Unit::new(uuid, object, Body::Attributes(vec![one, name])));
@@ -140,7 +144,10 @@ pub(super) fn entry(
 /// A time of the standard as MISP writes it.
 pub(super) fn time(text: &str) -> String {
     let read = super::super::read::time_of(text);
-    read.map_or_else(|| text.to_owned(), |at| format!("{}+00:00", at.to_string().trim_end_matches('Z')))
+    read.map_or_else(
+        || text.to_owned(),
+        |at| format!("{}+00:00", at.to_string().trim_end_matches('Z')),
+    )
 }
 
 /// Everything at a path: lists are gone through, references followed.
@@ -155,7 +162,8 @@ fn texts_at(value: &Value, path: &str, bundle: &Bundle<'_>) -> Vec<String> {
                 Value::Array(entries) => entries.iter().collect(),
                 other => vec![other],
             };
-            let follow = steps.peek().is_some() && (step.ends_with("_ref") || step.ends_with("_refs"));
+            let follow =
+                steps.peek().is_some() && (step.ends_with("_ref") || step.ends_with("_refs"));
             next.extend(all.into_iter().filter_map(|value| {
                 if follow { bundle.value(value.as_str()?) } else { Some(value) }
             }));
@@ -204,9 +212,9 @@ fn by_hand(object: &str, value: &Value, uuid: Uuid) -> Vec<Entry> {
         "process" => {
             let variables = value.get("environment_variables").and_then(Value::as_object);
             if let Some(variables) = variables {
-                let each = variables.iter().filter_map(|(name, value)| {
-                    Some(format!("{name}: {}", text_of_value(value)?))
-                });
+                let each = variables
+                    .iter()
+                    .filter_map(|(name, value)| Some(format!("{name}: {}", text_of_value(value)?)));
                 let all = each.collect::<Vec<_>>().join(" - ");
                 entries.push(Entry::within(uuid, "environment-variables", "text", all));
             }
@@ -240,7 +248,9 @@ fn references(object: &str, value: &Value, uuid: Uuid, bundle: &Bundle<'_>, unit
     for (other, held) in bundle.referring(&format!("{object}--{uuid}")) {
         for (of, path, kind, backwards) in REFERENCES {
             let mine = *backwards && *of == other.object_type();
-            if mine && texts_at(held, path, bundle).iter().any(|id| bundle.uuid_of(id) == Some(uuid)) {
+            if mine
+                && texts_at(held, path, bundle).iter().any(|id| bundle.uuid_of(id) == Some(uuid))
+            {
                 unit.references.push((other.id().uuid(), (*kind).to_owned()));
             }
         }

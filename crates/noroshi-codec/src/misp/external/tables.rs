@@ -92,10 +92,7 @@ pub(super) const TEMPLATES: &[Template] = &[
         object: "autonomous-system",
         name: "asn",
         meta: "network",
-        rows: &[
-            ("number", "asn", "AS", Form::As),
-            plain("name", "description", "text"),
-        ],
+        rows: &[("number", "asn", "AS", Form::As), plain("name", "description", "text")],
     },
     Template {
         object: "directory",

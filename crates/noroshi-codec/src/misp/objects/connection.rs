@@ -23,8 +23,7 @@ const ENDS: &[(&str, &str)] = &[
 /// Numbers of autonomous systems: the relation, the address it belongs to.
 const SYSTEMS: &[(&str, &str)] = &[("src-as", "src"), ("dst-as", "dst"), ("AS", "dst")];
 /// Protocols, from the outermost inwards.
-const PROTOCOLS: &[&str] =
-    &["protocol", "layer3-protocol", "layer4-protocol", "layer7-protocol"];
+const PROTOCOLS: &[&str] = &["protocol", "layer3-protocol", "layer4-protocol", "layer7-protocol"];
 /// Headers of a request: the relation, the header.
 const HEADERS: &[(&str, &str)] = &[
     ("content-type", "Content-Type"),
@@ -35,14 +34,24 @@ const HEADERS: &[(&str, &str)] = &[
 ];
 /// Address families of section 6.12.6.
 const FAMILIES: &[&str] = &[
-    "AF_UNSPEC", "AF_INET", "AF_IPX", "AF_APPLETALK", "AF_NETBIOS", "AF_INET6", "AF_IRDA", "AF_BTH",
+    "AF_UNSPEC",
+    "AF_INET",
+    "AF_IPX",
+    "AF_APPLETALK",
+    "AF_NETBIOS",
+    "AF_INET6",
+    "AF_IRDA",
+    "AF_BTH",
 ];
 /// Kinds of sockets of section 6.12.6.
-const SOCKETS: &[&str] =
-    &["SOCK_STREAM", "SOCK_DGRAM", "SOCK_RAW", "SOCK_RDM", "SOCK_SEQPACKET"];
+const SOCKETS: &[&str] = &["SOCK_STREAM", "SOCK_DGRAM", "SOCK_RAW", "SOCK_RDM", "SOCK_SEQPACKET"];
 
 pub(super) fn shape(object: &Object) -> Option<Shape> {
-    let mut link = Link { object, filled: Filled::rows(object, TRAFFIC, "network-traffic", ""), others: Vec::new() };
+    let mut link = Link {
+        object,
+        filled: Filled::rows(object, TRAFFIC, "network-traffic", ""),
+        others: Vec::new(),
+    };
     link.filled.comparisons.clear();
     link.ends();
     link.systems();
@@ -93,7 +102,8 @@ impl<'a> Link<'a> {
                 }
                 let mut made = json!({ "value": attribute.value });
                 let held = self.filled.properties.get(&property).cloned();
-                if let (false, Some(made), Some(Value::String(held))) = (free, made.as_object_mut(), held)
+                if let (false, Some(made), Some(Value::String(held))) =
+                    (free, made.as_object_mut(), held)
                     && kind == "domain-name"
                 {
                     put(made, "resolves_to_refs", json!([held]));
@@ -114,7 +124,9 @@ impl<'a> Link<'a> {
                 let Some(number) = as_number(&attribute.value) else { continue };
                 let address = self.filled.properties.get(&format!("{end}_ref")).cloned();
                 let mine = |other: &Properties| other.get("id") == address.as_ref();
-                let Some(address) = self.others.iter_mut().find(|other| mine(other)) else { continue };
+                let Some(address) = self.others.iter_mut().find(|other| mine(other)) else {
+                    continue;
+                };
                 let networked = address.get("type").is_some_and(|kind| kind != "domain-name");
                 if !networked || address.contains_key("belongs_to_refs") {
                     continue;
@@ -147,9 +159,9 @@ impl<'a> Link<'a> {
             protocols.push("http".to_owned());
         }
         if protocols.is_empty() {
-            let end = ["dst_ref", "src_ref"].iter().find_map(|name| {
-                self.filled.properties.get(*name).and_then(Value::as_str)
-            });
+            let end = ["dst_ref", "src_ref"]
+                .iter()
+                .find_map(|name| self.filled.properties.get(*name).and_then(Value::as_str));
             let known = match end.unwrap_or_default().split_once("--").map(|(kind, _)| kind) {
                 Some("ipv4-addr") if self.object.name == "ip-port" => "ipv4",
                 Some("ipv6-addr") if self.object.name == "ip-port" => "ipv6",
@@ -201,7 +213,9 @@ impl<'a> Link<'a> {
     /// Section 6.12.6: the family of a socket is required, and both words come from lists.
     fn socket(&mut self) {
         let family = self.every("address-family").first().copied();
-        let Some((family_at, family)) = family.filter(|(_, f)| FAMILIES.contains(&f.value.as_str())) else {
+        let Some((family_at, family)) =
+            family.filter(|(_, f)| FAMILIES.contains(&f.value.as_str()))
+        else {
             return;
         };
         let mut socket = Map::new();
@@ -286,7 +300,10 @@ fn comparisons(object: &Object) -> Vec<String> {
         comparisons.push(match (relation, header) {
             ("src-port" | "dst-port", _) => {
                 let end = relation.split('-').next().unwrap_or_default();
-                format!("network-traffic:{end}_port = {}", value.trim().parse::<u16>().unwrap_or_default())
+                format!(
+                    "network-traffic:{end}_port = {}",
+                    value.trim().parse::<u16>().unwrap_or_default()
+                )
             }
             ("uri" | "url", _) => equals(&format!("{request}.request_value"), value),
             ("method", _) => equals(&format!("{request}.request_method"), value),

@@ -32,9 +32,9 @@ pub(super) fn shape(object: &Object) -> Option<Shape> {
     filled.comparisons.extend(rows.comparisons);
     let placed = message.placed;
     let at = |attribute: &Attribute| placed.contains(&attribute.uuid);
-    filled.used.extend(
-        object.attributes.iter().enumerate().filter(|(_, a)| at(a)).map(|(at, _)| at),
-    );
+    filled
+        .used
+        .extend(object.attributes.iter().enumerate().filter(|(_, a)| at(a)).map(|(at, _)| at));
     filled.rest(object, "email-message", "", &[]);
     let multipart = filled.properties.contains_key("body_multipart");
     put(&mut filled.properties, "is_multipart", multipart);
@@ -109,7 +109,8 @@ impl Message {
                 values.push(json!(attribute.value));
                 self.placed.push(attribute.uuid);
                 if attribute.to_ids {
-                    let quoted = if name.contains('-') { format!("'{name}'") } else { name.to_owned() };
+                    let quoted =
+                        if name.contains('-') { format!("'{name}'") } else { name.to_owned() };
                     let steps = format!("email-message:additional_header_fields.{quoted}");
                     self.comparisons.push(equals(&steps, &attribute.value));
                 }

@@ -186,7 +186,8 @@ fn extension(executable: &Object, event: &Event) -> (Properties, Vec<String>) {
     let mut sections = Vec::new();
     let within = super::parts(executable, event);
     for (at, section) in within.iter().filter(|part| part.name == "pe-section").enumerate() {
-        let mut filled = Filled::rows(section, SECTION, "file", &format!("{prefix}sections[{at}]."));
+        let mut filled =
+            Filled::rows(section, SECTION, "file", &format!("{prefix}sections[{at}]."));
         // The order in which sections are told apart: by name, then by content.
         filled.rest(section, "file", &format!("{prefix}sections[{at}]."), &[]);
         if !filled.properties.contains_key("name") {

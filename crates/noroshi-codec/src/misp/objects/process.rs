@@ -11,7 +11,12 @@ use super::Filled;
 
 /// Relations that become objects of their own.
 const APART: &[&str] = &[
-    "image", "parent-image", "parent-pid", "parent-command-line", "parent-process-name", "child-pid",
+    "image",
+    "parent-image",
+    "parent-pid",
+    "parent-command-line",
+    "parent-process-name",
+    "child-pid",
 ];
 
 pub(super) fn shape(object: &Object) -> Option<Shape> {
@@ -48,11 +53,7 @@ pub(super) fn shape(object: &Object) -> Option<Shape> {
 }
 
 /// The parent, if anything is known of it; it is named after the first thing that is.
-fn parent(
-    object: &Object,
-    filled: &mut Filled,
-    others: &mut Vec<Properties>,
-) -> Option<String> {
+fn parent(object: &Object, filled: &mut Filled, others: &mut Vec<Properties>) -> Option<String> {
     let image = object.first("parent-image");
     let known = ["parent-pid", "parent-command-line", "parent-process-name", "parent-image"];
     let named = known.iter().find_map(|relation| object.first(relation))?;
@@ -73,11 +74,8 @@ fn parent(
     }
     // The id is the parent's own: an image has one already.
     let uuid = if named.relation == "parent-image" { object.uuid } else { named.uuid };
-    let uuid = if uuid == object.uuid {
-        super::super::read::derived(object.uuid, "parent")
-    } else {
-        uuid
-    };
+    let uuid =
+        if uuid == object.uuid { super::super::read::derived(object.uuid, "parent") } else { uuid };
     others.push(observable("process", uuid, Value::Object(properties)));
     Some(id("process", uuid))
 }
