@@ -4,7 +4,6 @@
     clippy::unwrap_used,
     clippy::indexing_slicing,
     clippy::print_stdout,
-    clippy::panic,
     reason = "tests that may fail"
 )]
 
@@ -12,6 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use noroshi_codec::misp::{self, Distribution, Recipients};
 use noroshi_codec::stix::{decode_bundle, encode_bundle};
+use noroshi_evidence::object::StixObject;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
@@ -101,7 +101,7 @@ fn events_become_the_objects_another_converter_makes_of_them() {
     for record in &records {
         let test = record["test"].as_str().unwrap();
         let made = misp::to_stix(record["misp"].to_string().as_bytes());
-        let ours: Vec<Value> = made.objects.iter().map(|object| object.to_value()).collect();
+        let ours: Vec<Value> = made.objects.iter().map(StixObject::to_value).collect();
         let theirs = record["stix"]["objects"].as_array().unwrap();
         let kinds =
             |objects: &[Value]| counts(objects.iter().map(|object| object["type"].to_string()));
@@ -269,7 +269,7 @@ fn filled(mut event: Value) -> Value {
         let made = misp::to_stix(
             json!({ "info": "x", "Attribute": [attribute.clone()] }).to_string().as_bytes(),
         );
-        let values: Vec<Value> = made.objects.iter().map(|object| object.to_value()).collect();
+        let values: Vec<Value> = made.objects.iter().map(StixObject::to_value).collect();
         let record = values.iter().find_map(|value| value.get("x_misp_attribute")).unwrap();
         attribute["category"] = record["category"].clone();
         attribute["to_ids"] = record["to_ids"].clone();
@@ -328,7 +328,9 @@ const UUID: &str = "5d0092c5-5f74-4287-9642-33f4c354e56d";
 
 fn event(members: Value) -> Value {
     let mut event = json!({ "uuid": UUID, "info": "Kiln", "timestamp": "1764000000", "date": "2025-11-24", "distribution": "1" });
-    event.as_object_mut().unwrap().extend(members.as_object().unwrap().clone());
+    if let (Some(event), Value::Object(members)) = (event.as_object_mut(), members) {
+        event.extend(members);
+    }
     json!({ "Event": event })
 }
 
@@ -369,8 +371,7 @@ fn a_bad_entry_costs_itself() {
         assert!(found[0].starts_with(code), "{entry}: {found:?}");
         assert!(found[0].contains("Attribute/0"), "{entry}: {found:?}");
         let made = misp::to_stix(text.as_bytes());
-        let types: BTreeSet<&str> =
-            made.objects.iter().map(|object| object.object_type()).collect();
+        let types: BTreeSet<&str> = made.objects.iter().map(StixObject::object_type).collect();
         assert!(types.contains("indicator"), "{entry}: {types:?}");
     }
 }
@@ -409,7 +410,7 @@ fn values_that_are_none_of_their_kind_become_custom_objects() {
         let text = event(json!({ "Attribute": [attribute(1, kind, value)] }));
         let made = misp::to_stix(text.to_string().as_bytes());
         assert_eq!(made.problems, [], "{kind}");
-        let custom = made.objects.iter().find(|object| object.object_type() == "x-misp-attribute");
+        let custom = made.objects.iter().find(StixObject::object_type == "x-misp-attribute");
         assert_eq!(custom.unwrap().to_value()["x_misp_value"], value, "{kind}");
     }
 }
@@ -418,7 +419,7 @@ fn values_that_are_none_of_their_kind_become_custom_objects() {
 fn one_uuid_for_two_things_makes_two_names() {
     let twice = [attribute(1, "domain", "a.example"), attribute(1, "domain", "b.example")];
     let made = misp::to_stix(event(json!({ "Attribute": twice })).to_string().as_bytes());
-    let ids: BTreeSet<_> = made.objects.iter().map(|object| object.id()).collect();
+    let ids: BTreeSet<_> = made.objects.iter().map(StixObject::id).collect();
     assert_eq!(ids.len(), made.objects.len());
     assert!(made.problems.iter().all(|problem| problem.reason.code() == "NRS-CODC-0108"));
     assert!(!made.problems.is_empty());
@@ -487,7 +488,7 @@ fn withdrawn_entries_are_revoked_and_expired_sightings_told() {
         .objects
         .iter()
         .filter(|object| object.head().revoked)
-        .map(|object| object.object_type())
+        .map(StixObject::object_type)
         .collect();
     assert_eq!(revoked, ["observed-data", "indicator"]);
     assert_eq!(kept(&there_and_back(&text)), kept(&text));

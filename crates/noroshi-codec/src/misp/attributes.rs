@@ -232,13 +232,27 @@ fn valued(object: &'static str, uuid: Uuid, value: &str) -> Option<Shape> {
     let fits = match object {
         "domain-name" => is_domain(value),
         "email-addr" => is_email(value),
-        // RFC 3986: a locator has no spaces.
+        "url" => is_locator(value),
         _ => !value.contains(char::is_whitespace),
     };
-    fits.then(|| {
-        let comparisons = vec![equals(&path(object, "value"), value)];
-        seen(vec![observable(object, uuid, json!({ "value": value }))], comparisons)
-    })
+    let comparisons = vec![equals(&path(object, "value"), value)];
+    if fits {
+        Some(seen(vec![observable(object, uuid, json!({ "value": value }))], comparisons))
+    } else {
+        // A locator without a scheme, or a name with a low line, can be looked for all the same.
+        let looked =
+            matches!(object, "url" | "domain-name") && !value.contains(char::is_whitespace);
+        looked.then_some(Shape::Pattern { comparisons })
+    }
+}
+
+/// RFC 3986 section 3: a scheme and something behind it, without spaces.
+pub(super) fn is_locator(value: &str) -> bool {
+    let Some((scheme, rest)) = value.split_once(':') else { return false };
+    scheme.starts_with(|c: char| c.is_ascii_alphabetic())
+        && scheme.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '+' | '-' | '.'))
+        && !rest.is_empty()
+        && !value.contains(|c: char| c.is_whitespace() || c.is_control())
 }
 
 /// RFC 1034: letters, digits and hyphens, or the same in another script.
@@ -246,7 +260,7 @@ pub(super) fn is_domain(value: &str) -> bool {
     let shaped = |label: &str| {
         !label.is_empty()
             && label.len() <= 63
-            && label.chars().all(|c| c.is_alphanumeric() || c == '-' || c == '_')
+            && label.chars().all(|c| c.is_alphanumeric() || c == '-')
     };
     value.len() <= 253 && value.trim_end_matches('.').split('.').all(shaped)
 }

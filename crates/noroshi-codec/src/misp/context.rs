@@ -120,19 +120,16 @@ pub(super) fn remarks(emit: &mut Emit<'_>, remarks: &[Remark], whose: Uuid, abou
         if let Some(creator) = emit.creator() {
             put(&mut properties, "created_by_ref", creator);
         }
-        match remark.opinion {
-            Some(degree) => {
-                put(&mut properties, "opinion", scale(degree));
-                put(&mut properties, "x_misp_opinion", degree);
-                if !remark.text.is_empty() {
-                    put(&mut properties, "explanation", remark.text.as_str());
-                }
-                put(&mut properties, "labels", json!(["misp:context-layer=\"Analyst Opinion\""]));
+        if let Some(degree) = remark.opinion {
+            put(&mut properties, "opinion", scale(degree));
+            put(&mut properties, "x_misp_opinion", degree);
+            if !remark.text.is_empty() {
+                put(&mut properties, "explanation", remark.text.as_str());
             }
-            None => {
-                put(&mut properties, "content", remark.text.as_str());
-                put(&mut properties, "labels", json!(["misp:context-layer=\"Analyst Note\""]));
-            }
+            put(&mut properties, "labels", json!(["misp:context-layer=\"Analyst Opinion\""]));
+        } else {
+            put(&mut properties, "content", remark.text.as_str());
+            put(&mut properties, "labels", json!(["misp:context-layer=\"Analyst Note\""]));
         }
         emit.add(properties);
     }

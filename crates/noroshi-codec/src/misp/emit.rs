@@ -1,5 +1,6 @@
 //! From an event to STIX objects: one container, its content in order, and what the content refers to.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
@@ -152,8 +153,8 @@ impl<'a> Emit<'a> {
     /// Adds an object that several entries may share: the first one stays.
     fn push_shared(&mut self, properties: Properties) {
         let id = text(&properties, "id").to_owned();
-        if !self.taken.contains_key(&id) {
-            self.taken.insert(id, properties.clone());
+        if let Entry::Vacant(place) = self.taken.entry(id) {
+            place.insert(properties.clone());
             self.made.push(properties);
         }
     }
@@ -335,7 +336,7 @@ impl<'a> Emit<'a> {
                 held == *observable
             };
             if self.taken.get(&id).is_some_and(|held| !same(held)) {
-                let free = self.free(text(observable, "type"), id.clone());
+                let free = self.free(text(observable, "type"), &id);
                 renamed.insert(id, free);
             }
         }
@@ -349,8 +350,8 @@ impl<'a> Emit<'a> {
     }
 
     /// An id of the type that is not taken yet.
-    fn free(&mut self, kind: &str, id: String) -> String {
-        let mut free = id.clone();
+    fn free(&self, kind: &str, id: &str) -> String {
+        let mut free = id.to_owned();
         let mut turn = 1_u32;
         while self.taken.contains_key(&free) {
             free = format!("{kind}--{}", derived(self.event.uuid, &format!("{id} {turn}")));
@@ -385,7 +386,7 @@ impl<'a> Emit<'a> {
         recorded: bool,
     ) -> String {
         let wanted = format!("{kind}--{}", badge.uuid);
-        let id = self.free(kind, wanted.clone());
+        let id = self.free(kind, &wanted);
         if id != wanted {
             let place = format!("{kind}/{}", badge.uuid);
             let uuid = Some(badge.uuid.to_string());
@@ -422,7 +423,7 @@ impl<'a> Emit<'a> {
     /// Adds an object whose properties, id and all, are known.
     pub(super) fn add(&mut self, mut properties: Properties) -> String {
         let kind = text(&properties, "type").to_owned();
-        let id = self.free(&kind, text(&properties, "id").to_owned());
+        let id = self.free(&kind, text(&properties, "id"));
         put(&mut properties, "id", id.as_str());
         put(&mut properties, "spec_version", "2.1");
         if !self.own_markings.is_empty() && !properties.contains_key("object_marking_refs") {
@@ -542,7 +543,8 @@ impl<'a> Emit<'a> {
         ordered.push(container);
         ordered.extend(rest);
         let mut objects = Vec::with_capacity(ordered.len());
-        for properties in ordered {
+        for mut properties in ordered {
+            properties.retain(|_, value| holds(value));
             let canonical = serde_json_canonicalizer::to_string(&Value::Object(properties.clone()));
             match StixObject::parse(&canonical.unwrap_or_default()) {
                 Ok(object) => objects.push(object),
@@ -634,6 +636,23 @@ pub(super) fn put(properties: &mut Properties, name: &str, value: impl Into<Valu
 /// A property that is text; empty if it is not there.
 pub(super) fn text<'a>(properties: &'a Properties, name: &str) -> &'a str {
     properties.get(name).and_then(Value::as_str).unwrap_or_default()
+}
+
+/// Whether a value says something, after taking out what says nothing: section 2 of the standard knows
+/// neither empty lists nor absent values.
+fn holds(value: &mut Value) -> bool {
+    match value {
+        Value::Null => false,
+        Value::Array(entries) => {
+            entries.retain_mut(holds);
+            !entries.is_empty()
+        }
+        Value::Object(members) => {
+            members.retain(|_, member| holds(member));
+            true
+        }
+        _ => true,
+    }
 }
 
 fn rename_in(value: &mut Value, renamed: &BTreeMap<String, String>) {

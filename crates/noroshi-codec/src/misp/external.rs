@@ -235,7 +235,7 @@ impl<'a> Making<'a> {
         let mut record = record.clone();
         let parts = record.remove("parts");
         self.own_object(object, &record, contents);
-        for part in parts.iter().flat_map(|parts| parts.as_array()).flatten() {
+        for part in parts.iter().filter_map(Value::as_array).flatten() {
             if let Some(part) = part.as_object() {
                 self.own_object(object, part, contents);
             }
@@ -250,7 +250,7 @@ impl<'a> Making<'a> {
         let references = members.remove("references");
         let mut written = Vec::new();
         let mut clusters = BTreeSet::new();
-        for entry in attributes.iter().flat_map(|list| list.as_array()).flatten() {
+        for entry in attributes.iter().filter_map(Value::as_array).flatten() {
             let Some(entry) = entry.as_object() else { continue };
             let restored = own::attribute(entry, &uuid.to_string(), contents);
             let mut attribute = restored.members;
@@ -489,7 +489,7 @@ impl<'a> Making<'a> {
 
     /// A relationship between two pieces of knowledge.
     fn related(&mut self, source: &str, target: &str, kind: &str) {
-        let uuid_of = |cluster: &Cluster| cluster.cluster.get("uuid").cloned().unwrap_or_default();
+        let uuid_of = |cluster: &Cluster| cluster.members.get("uuid").cloned().unwrap_or_default();
         let Some(other) = self.clusters.get(target).map(uuid_of) else { return };
         let Some(cluster) = self.clusters.get_mut(source) else { return };
         let mine = uuid_of(cluster);
@@ -497,7 +497,7 @@ impl<'a> Making<'a> {
             "galaxy_cluster_uuid": mine, "referenced_galaxy_cluster_uuid": other,
             "referenced_galaxy_cluster_type": kind, "distribution": "0",
         });
-        let list = cluster.cluster.entry("GalaxyClusterRelation").or_insert_with(|| json!([]));
+        let list = cluster.members.entry("GalaxyClusterRelation").or_insert_with(|| json!([]));
         if let Some(list) = list.as_array_mut() {
             list.push(entry);
         }
@@ -604,15 +604,12 @@ impl<'a> Making<'a> {
         };
         let kind = if unit.is_object() { "Object" } else { "Attribute" };
         let own = unit.uuid.to_string();
-        match whose.filter(|uuid| *uuid != own && unit.is_own()) {
-            Some(uuid) => {
-                finish_remark(&mut remark, uuid, "Attribute");
-                unit.inner.push((uuid.to_owned(), member, remark));
-            }
-            None => {
-                finish_remark(&mut remark, &own, kind);
-                unit.remarks.push((member, remark));
-            }
+        if let Some(uuid) = whose.filter(|uuid| *uuid != own && unit.is_own()) {
+            finish_remark(&mut remark, uuid, "Attribute");
+            unit.inner.push((uuid.to_owned(), member, remark));
+        } else {
+            finish_remark(&mut remark, &own, kind);
+            unit.remarks.push((member, remark));
         }
     }
 
@@ -658,7 +655,7 @@ impl<'a> Making<'a> {
             .flatten()
             .collect();
         let of_event = self.clusters.iter().filter(|(id, cluster)| {
-            let uuid = cluster.cluster.get("uuid").and_then(Value::as_str).unwrap_or_default();
+            let uuid = cluster.members.get("uuid").and_then(Value::as_str).unwrap_or_default();
             own.contains(uuid) || !self.hung.contains(*id)
         });
         let ids: BTreeSet<String> = of_event.map(|(id, _)| id.clone()).collect();
@@ -735,7 +732,7 @@ fn galaxies(clusters: &BTreeMap<String, Cluster>, ids: &BTreeSet<String>) -> Vec
         let galaxy = by_kind.entry(&cluster.kind).or_insert_with(|| cluster.galaxy.clone());
         let list = galaxy.entry("GalaxyCluster").or_insert_with(|| json!([]));
         if let Some(list) = list.as_array_mut() {
-            list.push(Value::Object(cluster.cluster.clone()));
+            list.push(Value::Object(cluster.members.clone()));
         }
     }
     by_kind.into_values().map(Value::Object).collect()

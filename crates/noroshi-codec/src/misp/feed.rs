@@ -126,15 +126,12 @@ fn manifest(bytes: &[u8], changed: &mut Changed) -> Option<BTreeMap<Uuid, Timest
             .filter(|scanned| scanned.fault.is_none())
             .and_then(|scanned| serde_json::from_str::<Value>(scanned.text).ok())
             .and_then(|entry| time_of(&text_of_value(entry.get("timestamp")?)?));
-        match (Uuid::try_parse(name), at) {
-            (Ok(uuid), Some(at)) => {
-                listed.insert(uuid, at);
-            }
-            _ => {
-                let place = format!("{MANIFEST}/{}", shown(name));
-                let reason = Reason::Form { member: "timestamp", expected: "a time of an event" };
-                changed.blame(&place, None, reason);
-            }
+        if let (Ok(uuid), Some(at)) = (Uuid::try_parse(name), at) {
+            listed.insert(uuid, at);
+        } else {
+            let place = format!("{MANIFEST}/{}", shown(name));
+            let reason = Reason::Form { member: "timestamp", expected: "a time of an event" };
+            changed.blame(&place, None, reason);
         }
     }
     Some(listed)

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use noroshi_evidence::object::format_timestamp;
 use serde_json::{Map, Value, json};
 
-use super::attributes::is_cve;
+use super::attributes::{is_cve, is_locator};
 use super::emit::{Properties, put, versioned};
 use super::model::{Cluster, Galaxy};
 use super::objects::custom_name;
@@ -296,11 +296,13 @@ fn standard(
             }
         }
         "external_id" => {
-            references.splice(0..0, texts.iter().map(|id| numbered(id))).for_each(drop)
+            references.splice(0..0, texts.iter().map(|id| numbered(id))).for_each(drop);
         }
         "refs" => {
-            let urls = texts.iter().map(|url| json!({ "source_name": "url", "url": url }));
-            references.extend(urls);
+            let urls = texts.iter().filter(|url| is_locator(url));
+            let all = urls.clone().count() == texts.len();
+            references.extend(urls.map(|url| json!({ "source_name": "url", "url": url })));
+            return all;
         }
         "aliases" if object == "vulnerability" => {
             let known = texts.iter().filter(|alias| is_cve(alias)).map(|alias| numbered(alias));

@@ -19,7 +19,8 @@ use super::model::{Attribute, Event, Object};
 use super::patterns::{equals, equals_number, path};
 use super::read::time_of;
 use super::shapes::{
-    DOMAIN, HARMLESS_SCRIPT, LANGUAGES, MALICIOUS_SCRIPT, OBSERVED, Observed, Put, RULES, Row, Rule,
+    CHARSETS, DOMAIN, HARMLESS_SCRIPT, LANGUAGES, MALICIOUS_SCRIPT, OBSERVED, Observed, Put, RULES,
+    Row, Rule,
 };
 
 /// What the object becomes, and whether any of it is meant for detection.
@@ -30,7 +31,7 @@ pub(super) fn shape(object: &Object, event: &Event) -> (Shape, bool) {
         "lnk" => file::shortcut(object),
         "image" => file::image(object),
         "domain-ip" => domain_ip::shape(object),
-        "email" => email::shape(object),
+        "email" => Some(email::shape(object)),
         "process" => process::shape(object),
         "registry-key" => registry::key(object, event),
         "registry-key-value" => registry::value(object),
@@ -207,6 +208,10 @@ fn written(attribute: &Attribute, property: &str, how: Put) -> Option<Value> {
         Put::As => json!(attributes::as_number(text)?),
         Put::Key => json!(attributes::hive(text)),
         Put::Language => LANGUAGES.contains(&text).then(|| json!(text))?,
+        Put::Charset => {
+            let same = |name: &&&str| name.eq_ignore_ascii_case(text);
+            json!(CHARSETS.iter().find(same)?)
+        }
         Put::Payload => {
             let data = attribute.data.as_deref().filter(|data| is_payload(data))?;
             json!(data)
@@ -340,7 +345,7 @@ fn fits(template: &Observed, properties: &mut Properties) -> bool {
     }
     if template.object == "url" {
         let value = properties.get("value").and_then(Value::as_str).unwrap_or_default();
-        if value.contains(char::is_whitespace) {
+        if !attributes::is_locator(value) {
             return false;
         }
     }
@@ -402,14 +407,16 @@ fn domain_rows(object: &Object, rows: &[Row]) -> Properties {
                 }
                 Put::Link => {
                     let link = json!({ "source_name": "url", "url": value });
-                    push(&mut filled.properties, property, link)
+                    let properties = &mut filled.properties;
+                    attributes::is_locator(value) && push(properties, property, link)
                 }
                 Put::Capec => {
                     let number = value.strip_prefix("CAPEC-").unwrap_or(value);
                     let known = json!({
                         "source_name": "capec", "external_id": format!("CAPEC-{number}"),
                     });
-                    push(&mut filled.properties, property, known)
+                    let numbered = number.parse::<u32>().is_ok();
+                    numbered && push(&mut filled.properties, property, known)
                 }
                 Put::Cve => {
                     let set = place(&mut filled.properties, "name", json!(value));
@@ -458,9 +465,9 @@ fn script(object: &Object) -> Option<Shape> {
 
 fn rule(object: &Object) -> Option<Shape> {
     let template: &Rule = RULES.iter().find(|template| template.name == object.name)?;
-    let rule = object.first(template.rule)?;
+    let rule = object.first(template.relation)?;
     let mut properties = domain_rows(object, template.rows);
-    properties.remove(&custom_name(template.rule));
+    properties.remove(&custom_name(template.relation));
     put(&mut properties, "pattern", rule.value.as_str());
     put(&mut properties, "pattern_type", template.language);
     if !properties.contains_key("pattern_version") {

@@ -193,7 +193,7 @@ impl<'a> Reader<'a> {
             .find_map(|name| fields.raw(name).filter(|_| !own).map(|inner| (*name, inner)));
         match wrapped {
             Some((name, inner)) => self.unwrap_events(inner, &join(place, name), depth + 1, found),
-            None if own => found.extend(self.event(&fields, text, place)),
+            None if own => found.push(self.event(&fields, text, place)),
             None => self.blame(place, text, None, Reason::NotAnEvent),
         }
     }
@@ -242,12 +242,11 @@ impl<'a> Reader<'a> {
         let mut found = Vec::new();
         for (at, entry) in self.entries(text, &place).into_iter().enumerate() {
             let place = join(&place, &at.to_string());
-            match Fields::of(entry) {
-                Some(fields) => found.extend(read(self, &fields, entry, &place)),
-                None => {
-                    let reason = Reason::Form { member: name, expected: "a list of objects" };
-                    self.blame(&place, entry, None, reason);
-                }
+            if let Some(fields) = Fields::of(entry) {
+                found.extend(read(self, &fields, entry, &place));
+            } else {
+                let reason = Reason::Form { member: name, expected: "a list of objects" };
+                self.blame(&place, entry, None, reason);
             }
         }
         found
@@ -274,7 +273,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn event(&mut self, fields: &Fields<'a>, text: &'a str, place: &str) -> Option<Event> {
+    fn event(&mut self, fields: &Fields<'a>, text: &'a str, place: &str) -> Event {
         if let Some(name) = fields.double() {
             let reason = Reason::MemberTwice(shown(name));
             self.blame(place, text, fields.filled("uuid"), reason);
@@ -293,7 +292,7 @@ impl<'a> Reader<'a> {
         for name in ["Org", "Orgc"] {
             head.extend(fields.value(name).map(|org| (name.to_owned(), org)));
         }
-        Some(Event {
+        Event {
             uuid,
             info,
             timestamp,
@@ -310,7 +309,7 @@ impl<'a> Reader<'a> {
                 reader.report(fields, entry, place, scope)
             }),
             remarks: self.remarks(fields, place, scope),
-        })
+        }
     }
 
     fn tags(&mut self, fields: &Fields<'a>, place: &str) -> Vec<String> {

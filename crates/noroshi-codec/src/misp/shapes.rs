@@ -27,6 +27,8 @@ pub(super) enum Put {
     Key,
     /// One of a list of languages.
     Language,
+    /// The name of a character encoding; another stays a custom text.
+    Charset,
     /// The content of an attachment.
     Payload,
     /// A locator among the external references.
@@ -63,6 +65,64 @@ pub(super) struct Domain {
     pub(super) fixed: &'static [(&'static str, &'static str)],
     pub(super) rows: &'static [Row],
 }
+
+/// Names of character encodings in the IANA registry that files and directories are named in.
+pub(super) const CHARSETS: &[&str] = &[
+    "US-ASCII",
+    "UTF-8",
+    "UTF-7",
+    "UTF-16",
+    "UTF-16BE",
+    "UTF-16LE",
+    "UTF-32",
+    "UTF-32BE",
+    "UTF-32LE",
+    "ISO-8859-1",
+    "ISO-8859-2",
+    "ISO-8859-3",
+    "ISO-8859-4",
+    "ISO-8859-5",
+    "ISO-8859-6",
+    "ISO-8859-7",
+    "ISO-8859-8",
+    "ISO-8859-9",
+    "ISO-8859-10",
+    "ISO-8859-13",
+    "ISO-8859-14",
+    "ISO-8859-15",
+    "ISO-8859-16",
+    "windows-874",
+    "windows-1250",
+    "windows-1251",
+    "windows-1252",
+    "windows-1253",
+    "windows-1254",
+    "windows-1255",
+    "windows-1256",
+    "windows-1257",
+    "windows-1258",
+    "Shift_JIS",
+    "EUC-JP",
+    "EUC-KR",
+    "ISO-2022-JP",
+    "ISO-2022-KR",
+    "GB2312",
+    "GBK",
+    "GB18030",
+    "Big5",
+    "Big5-HKSCS",
+    "KOI8-R",
+    "KOI8-U",
+    "TIS-620",
+    "macintosh",
+    "IBM437",
+    "IBM850",
+    "IBM852",
+    "IBM855",
+    "IBM857",
+    "IBM862",
+    "IBM866",
+];
 
 const ACCOUNT: &[Row] =
     &[("account-id", "user_id", Put::Text), ("account-name", "account_login", Put::Text)];
@@ -131,7 +191,7 @@ pub(super) const OBSERVED: &[Observed] = &[
         fixed: &[],
         rows: &[
             ("path", "path", Put::Text),
-            ("path-encoding", "path_enc", Put::Text),
+            ("path-encoding", "path_enc", Put::Charset),
             ("creation-time", "ctime", Put::Time),
             ("modification-time", "mtime", Put::Time),
             ("access-time", "atime", Put::Time),
@@ -299,7 +359,7 @@ pub(super) const FILE: &[Row] = &[
     ("telfhash", "hashes.TELFHASH", Put::Hash),
     ("size-in-bytes", "size", Put::Int),
     ("filename", "name", Put::Text),
-    ("file-encoding", "name_enc", Put::Text),
+    ("file-encoding", "name_enc", Put::Charset),
     ("mimetype", "mime_type", Put::Text),
     ("creation-time", "ctime", Put::Time),
     ("modification-time", "mtime", Put::Time),
@@ -327,7 +387,7 @@ pub(super) const LNK: &[Row] = &[
 
 /// Relations of an image.
 pub(super) const IMAGE: &[Row] =
-    &[("filename", "name", Put::Text), ("file-encoding", "name_enc", Put::Text)];
+    &[("filename", "name", Put::Text), ("file-encoding", "name_enc", Put::Charset)];
 
 /// Relations of a portable executable, within its extension.
 pub(super) const PE: &[Row] = &[
@@ -562,7 +622,7 @@ pub(super) const HARMLESS_SCRIPT: &[Row] =
 pub(super) struct Rule {
     pub(super) name: &'static str,
     /// The relation of the rule itself.
-    pub(super) rule: &'static str,
+    pub(super) relation: &'static str,
     /// `pattern_type`.
     pub(super) language: &'static str,
     pub(super) rows: &'static [Row],
@@ -572,19 +632,19 @@ pub(super) struct Rule {
 pub(super) const RULES: &[Rule] = &[
     Rule {
         name: "nova-rule",
-        rule: "raw-rule",
+        relation: "raw-rule",
         language: "nova",
         rows: &[("rule-name", "name", Put::Text)],
     },
     Rule {
         name: "owasp-crs-rule",
-        rule: "raw-rule",
+        relation: "raw-rule",
         language: "crs",
         rows: &[("rule-id", "name", Put::Text)],
     },
     Rule {
         name: "sigma",
-        rule: "sigma",
+        relation: "sigma",
         language: "sigma",
         rows: &[
             ("sigma-rule-name", "name", Put::Text),
@@ -594,7 +654,7 @@ pub(super) const RULES: &[Rule] = &[
     },
     Rule {
         name: "suricata",
-        rule: "suricata",
+        relation: "suricata",
         language: "suricata",
         rows: &[
             ("comment", "description", Put::Text),
@@ -604,13 +664,13 @@ pub(super) const RULES: &[Rule] = &[
     },
     Rule {
         name: "wazuh-rule",
-        rule: "wazuh-rule",
+        relation: "wazuh-rule",
         language: "wazuh",
         rows: &[("rule-id", "name", Put::Text)],
     },
     Rule {
         name: "yara",
-        rule: "yara",
+        relation: "yara",
         language: "yara",
         rows: &[
             ("yara-rule-name", "name", Put::Text),

@@ -123,8 +123,9 @@ fn values(comparisons: &[Comparison], uuid: Uuid, alternatives: bool) -> Vec<Uni
         let path = plain(&comparison.path);
         let (relation, kind) = match (comparison.object.as_str(), path.as_str()) {
             ("domain-name", "value") => ("domain", "domain"),
-            ("domain-name", "resolves_to_refs.value") => ("ip", "ip-dst"),
-            ("ipv4-addr" | "ipv6-addr", "value") => ("ip", "ip-dst"),
+            ("domain-name", "resolves_to_refs.value") | ("ipv4-addr" | "ipv6-addr", "value") => {
+                ("ip", "ip-dst")
+            }
             ("email-addr", "value") => ("to", "email-dst"),
             ("mac-addr", "value") => ("", "mac-address"),
             ("mutex", "name") => ("", "mutex"),

@@ -17,7 +17,7 @@ pub(super) struct Cluster {
     /// What tells galaxies apart.
     pub(super) kind: String,
     pub(super) galaxy: Properties,
-    pub(super) cluster: Properties,
+    pub(super) members: Properties,
 }
 
 /// A domain object as MISP's template; `None` if it is knowledge or has no template.
@@ -57,7 +57,7 @@ pub(super) fn cluster(object: &StixObject, value: &Value, source: Option<&str>) 
         if !cluster.contains_key("type") {
             put(&mut cluster, "type", kind.as_str());
         }
-        return Some(Cluster { kind, galaxy, cluster });
+        return Some(Cluster { kind, galaxy, members: cluster });
     }
     let kind = object.object_type();
     if kind == "identity" {
@@ -100,7 +100,7 @@ fn written(
     put(&mut cluster, "source", source.unwrap_or("STIX"));
     put(&mut cluster, "collection_uuid", derived(Uuid::nil(), kind).to_string());
     put(&mut cluster, "meta", meta(value, metas));
-    Cluster { kind: kind.to_owned(), galaxy, cluster }
+    Cluster { kind: kind.to_owned(), galaxy, members: cluster }
 }
 
 fn meta(value: &Value, metas: &[&str]) -> Value {

@@ -14,7 +14,7 @@ const LISTS: [(&str, &str); 3] = [("to", "to_refs"), ("cc", "cc_refs"), ("bcc", 
 /// Headers that STIX has no property for.
 const HEADERS: [(&str, &str); 2] = [("reply-to", "Reply-To"), ("x-mailer", "X-Mailer")];
 
-pub(super) fn shape(object: &Object) -> Option<Shape> {
+pub(super) fn shape(object: &Object) -> Shape {
     let mut message = Message::default();
     for (relation, property) in LISTS {
         message.list(object, relation, property);
@@ -41,7 +41,7 @@ pub(super) fn shape(object: &Object) -> Option<Shape> {
     let made = observable("email-message", object.uuid, Value::Object(filled.properties));
     let mut observables = vec![made];
     observables.extend(message.others);
-    Some(Shape::Seen { observables, comparisons: filled.comparisons })
+    Shape::Seen { observables, comparisons: filled.comparisons }
 }
 
 #[derive(Default)]
@@ -69,17 +69,17 @@ impl Message {
     }
 
     fn list(&mut self, object: &Object, relation: &str, property: &str) {
-        let addresses: Vec<&Attribute> = object.all(relation).collect();
+        let sent: Vec<&Attribute> = object.all(relation).collect();
         let names: Vec<&Attribute> = match relation {
             "to" => object.all("to-display-name").collect(),
             "cc" => object.all("cc-display-name").collect(),
             _ => object.all("bcc-display-name").collect(),
         };
-        let named = addresses.len() == names.len() && whose(&addresses, &names);
+        let shown = sent.len() == names.len() && whose(&sent, &names);
         let mut refs = Vec::new();
-        for (at, attribute) in addresses.iter().enumerate() {
-            let shown = names.get(at).copied().filter(|_| named);
-            let Some(address) = self.address(attribute, shown) else { continue };
+        for (at, attribute) in sent.iter().enumerate() {
+            let label = names.get(at).copied().filter(|_| shown);
+            let Some(address) = self.address(attribute, label) else { continue };
             if attribute.to_ids {
                 let steps = format!("email-message:{property}[{}].value", refs.len());
                 self.comparisons.push(equals(&steps, &attribute.value));

@@ -19,7 +19,8 @@ pub(super) fn file(object: &Object, event: &Event) -> Option<Shape> {
     let executables = super::parts(object, event);
     if let Some(executable) = executables.iter().find(|part| part.name == "pe") {
         let (extension, comparisons) = extension(executable, event);
-        place(&mut file.properties, EXTENSION, Value::Object(extension));
+        let home = if is_standard(&extension) { EXTENSION } else { "x_misp_pe" };
+        place(&mut file.properties, home, Value::Object(extension));
         file.comparisons.extend(comparisons);
     }
     file.finish(object)
@@ -31,6 +32,9 @@ pub(super) fn executable(object: &Object, event: &Event) -> Option<Shape> {
     let name = object.first("original-filename").or_else(|| object.first("internal-filename"))?;
     put(&mut properties, "name", name.value.as_str());
     let (extension, comparisons) = extension(object, event);
+    if !is_standard(&extension) {
+        return None;
+    }
     place(&mut properties, EXTENSION, Value::Object(extension));
     let made = observable("file", object.uuid, Value::Object(properties));
     Some(Shape::Seen { observables: vec![made], comparisons })
@@ -172,6 +176,11 @@ fn sampled(sample: &Attribute, filled: &mut Filled, others: &mut Vec<Properties>
     if sample.to_ids {
         filled.comparisons.push(format!("({})", comparisons.join(" AND ")));
     }
+}
+
+/// Section 6.7.6: the extension says at least one thing of its own beside the kind.
+fn is_standard(extension: &Properties) -> bool {
+    extension.keys().any(|name| name != "pe_type" && !name.starts_with("x_misp_"))
 }
 
 /// The extension of an executable (section 6.7.6), its sections within.

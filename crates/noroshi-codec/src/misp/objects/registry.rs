@@ -42,7 +42,7 @@ pub(super) fn key(object: &Object, event: &Event) -> Option<Shape> {
         values.push(Value::Object(one.properties));
         filled.comparisons.extend(one.comparisons);
     }
-    finish(object, filled, values)
+    finish(object, filled, &values)
 }
 
 pub(super) fn value(object: &Object) -> Option<Shape> {
@@ -52,15 +52,15 @@ pub(super) fn value(object: &Object) -> Option<Shape> {
     }
     let values = vec![Value::Object(one.properties)];
     let filled = Filled { comparisons: one.comparisons, used: one.used, ..Filled::default() };
-    finish(object, filled, values)
+    finish(object, filled, &values)
 }
 
-fn finish(object: &Object, mut filled: Filled, values: Vec<Value>) -> Option<Shape> {
+fn finish(object: &Object, mut filled: Filled, values: &[Value]) -> Option<Shape> {
     if !values.is_empty() {
         put(&mut filled.properties, "values", json!(values));
     }
-    // Section 6.17: a key, or at least something about one.
-    if filled.properties.is_empty() {
+    // Section 6.17: a key or values of one; a time or a count alone is about nothing.
+    if !["key", "values"].iter().any(|name| filled.properties.contains_key(*name)) {
         return None;
     }
     filled.rest(object, "windows-registry-key", "", &[]);
