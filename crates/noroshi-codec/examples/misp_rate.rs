@@ -91,7 +91,7 @@ fn compare(python: &str, bytes: &[u8], ours: f64) -> std::io::Result<()> {
     let seconds = text.split_whitespace().next().and_then(|first| first.parse::<f64>().ok());
     match seconds {
         Some(seconds) => {
-            println!("misp-stix: {:.1} ms, factor {:.0}", seconds * 1000.0, seconds / ours)
+            println!("misp-stix: {:.1} ms, factor {:.0}", seconds * 1000.0, seconds / ours);
         }
         None => println!("misp-stix did not answer: {}", String::from_utf8_lossy(&done.stderr)),
     }

@@ -410,7 +410,7 @@ fn values_that_are_none_of_their_kind_become_custom_objects() {
         let text = event(json!({ "Attribute": [attribute(1, kind, value)] }));
         let made = misp::to_stix(text.to_string().as_bytes());
         assert_eq!(made.problems, [], "{kind}");
-        let custom = made.objects.iter().find(StixObject::object_type == "x-misp-attribute");
+        let custom = made.objects.iter().find(|object| object.object_type() == "x-misp-attribute");
         assert_eq!(custom.unwrap().to_value()["x_misp_value"], value, "{kind}");
     }
 }
