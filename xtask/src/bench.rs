@@ -21,6 +21,12 @@ const BENCHES: &[Bench] = &[
         measures: "changes a second through the one door, each durable before it is answered",
     },
     Bench {
+        name: "evidence",
+        package: "noroshi",
+        example: "bench_evidence",
+        measures: "import, edges at a hub, first pages and correlation as the graph grows; --objects N --hub N --python PATH",
+    },
+    Bench {
         name: "sift",
         package: "noroshi-sift",
         example: "sift_rate",
@@ -87,6 +93,6 @@ mod tests {
             assert_eq!(find(bench.name).unwrap().example, bench.example);
         }
         let refusal = find("nothing").err().unwrap().to_string();
-        assert_eq!(refusal, "there is no bench `nothing`; there are office, sift, stix");
+        assert_eq!(refusal, "there is no bench `nothing`; there are office, evidence, sift, stix");
     }
 }

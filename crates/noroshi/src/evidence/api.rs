@@ -11,7 +11,7 @@ use noroshi_evidence::marking::LegalClass;
 use serde::{Deserialize, Serialize};
 use utoipa::{OpenApi, ToSchema};
 
-use super::act::{self, Bundle, Imported};
+use super::act::{self, Bundle, Imported, Terms};
 use super::read::{self, Filter, ObjectRow, Sees};
 use super::rows;
 use crate::house::House;
@@ -26,6 +26,7 @@ use crate::web::visitor::{Caller, too_large};
     paths(import, list, one),
     components(schemas(
         ImportedOut,
+        SpentOut,
         ConflictOut,
         QuarantinedOut,
         ObjectOut,
@@ -73,6 +74,23 @@ struct ImportedOut {
     /// Index of the last leaf; absent when nothing was written.
     #[serde(skip_serializing_if = "Option::is_none")]
     position: Option<u64>,
+    /// Contradictions and quarantined entries kept aside beyond those listed here.
+    unlisted: u64,
+    /// Where the time went.
+    spent: SpentOut,
+}
+
+/// Where the time of an import went, in milliseconds.
+#[derive(Serialize, ToSchema)]
+struct SpentOut {
+    /// Waiting for the next objects: reading and checking them.
+    reading: u64,
+    /// Comparing with what is held.
+    judging: u64,
+    /// Writing, and waiting: what somebody waits for is written first.
+    writing: u64,
+    /// Commits.
+    commits: u64,
 }
 
 /// An object that contradicts what is held.
@@ -122,8 +140,19 @@ pub(super) fn imported_json(done: Imported) -> serde_json::Value {
             .collect(),
         complete: done.complete,
         position: done.position,
+        unlisted: done.unlisted,
+        spent: SpentOut {
+            reading: millis(done.spent.reading),
+            judging: millis(done.spent.judging),
+            writing: millis(done.spent.writing),
+            commits: done.spent.commits,
+        },
     };
     serde_json::to_value(out).unwrap_or_default()
+}
+
+fn millis(time: std::time::Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
 
 /// Reads a legal class by its code.
@@ -155,7 +184,8 @@ async fn import(
     let bytes = axum::body::to_bytes(request.into_body(), limit).await.map_err(|_| too_large())?;
     let originator = asked.originator.filter(|name| !name.trim().is_empty());
     let originator = originator.unwrap_or_else(|| caller.ctx.org.to_string());
-    let done = act::import(&house, &caller.ctx, Bundle { bytes, tlp, class, originator }).await?;
+    let done = act::import(&house, &caller.ctx, Bundle { bytes, terms: Terms { tlp, class, originator } })
+        .await?;
     Ok(Json(imported_json(done)).into_response())
 }
 

@@ -13,7 +13,7 @@ use noroshi_evidence::id::StixId;
 use noroshi_evidence::marking::{LegalClass, Tlp};
 use sha2::{Digest as _, Sha256};
 
-use super::act::{self, Bundle, Imported};
+use super::act::{self, Imported, Spent, Terms};
 use super::read::{self, Sees};
 use crate::cli::{Ended, Failed, Format, print, tell};
 use crate::config::Config;
@@ -86,18 +86,17 @@ async fn bring_in(asked: Import, format: Format) -> Ended {
     let ctx = local(&house).await?;
     let mut clean = true;
     for file in &asked.files {
-        let read = std::fs::read(file);
-        let bytes =
-            read.map_err(|source| Failed::Io { what: file.display().to_string(), source })?;
+        let opened = std::fs::File::open(file);
+        let reader =
+            opened.map_err(|source| Failed::Io { what: file.display().to_string(), source })?;
         let name =
             file.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-        let bundle = Bundle {
-            bytes: bytes.into(),
+        let terms = Terms {
             tlp: asked.tlp,
             class: asked.class,
             originator: asked.originator.clone().unwrap_or(name),
         };
-        let done = act::import(&house, &ctx, bundle).await.map_err(failed)?;
+        let done = act::import_from(&house, &ctx, reader, terms).await.map_err(failed)?;
         clean &= done.complete && done.conflicts.is_empty() && done.quarantined.is_empty();
         say(file, done, format);
     }
@@ -123,6 +122,18 @@ fn say(file: &Path, done: Imported, format: Format) {
         done.unchanged,
         done.conflicts.len(),
         done.quarantined.len(),
+    ));
+    if done.unlisted > 0 {
+        tell(&format!("{}: {} more put aside, not listed here", file.display(), done.unlisted));
+    }
+    let Spent { reading, judging, writing, commits, chunk } = done.spent;
+    tell(&format!(
+        "{}: {:.1} s reading, {:.1} s comparing with what is held, {:.1} s writing {commits} commits of up to {chunk} \
+         objects (whatever somebody waits for is written first)",
+        file.display(),
+        reading.as_secs_f64(),
+        judging.as_secs_f64(),
+        writing.as_secs_f64(),
     ));
 }
 

@@ -4,6 +4,8 @@
 //! applies each change inside its own savepoint, and pays one `fsync` for all of them. A change whose
 //! expectations do not hold is undone alone and its caller told; the others are not touched.
 
+use std::collections::VecDeque;
+
 use jiff::Timestamp;
 use noroshi_ledger::digest::Digest;
 use noroshi_ledger::leaf::{Fact, Leaf, commitment};
@@ -213,7 +215,17 @@ pub enum CommitFailure {
     Stopping,
 }
 
+/// Who goes first when several wait.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Lane {
+    /// What a person or a partner waits for.
+    Prompt,
+    /// Parts of something large: each is written alone, and whatever else waits is written before the next.
+    Bulk,
+}
+
 struct Waiting {
+    lane: Lane,
     actor: Actor,
     change: Change,
     sealed: Sealed,
@@ -305,6 +317,25 @@ impl Door {
 
     /// Makes `change` durable under `ctx`'s hat, or changes nothing.
     pub async fn commit(&self, ctx: &Ctx, change: Change) -> Result<Committed, CommitFailure> {
+        self.enter(Lane::Prompt, ctx, change).await
+    }
+
+    /// [`Door::commit`] for one of many parts of something large (an import of millions): everybody else goes first.
+    /// The caller keeps its parts small, because whoever comes while one is being written waits for that one.
+    pub async fn commit_bulk(
+        &self,
+        ctx: &Ctx,
+        change: Change,
+    ) -> Result<Committed, CommitFailure> {
+        self.enter(Lane::Bulk, ctx, change).await
+    }
+
+    async fn enter(
+        &self,
+        lane: Lane,
+        ctx: &Ctx,
+        change: Change,
+    ) -> Result<Committed, CommitFailure> {
         let actor = Actor {
             person: ctx.person.to_string(),
             org: ctx.org.to_string(),
@@ -313,7 +344,7 @@ impl Door {
         // What does not depend on the place in the log is made and checked here, on the caller's thread.
         let sealed = Sealed::new(&actor, &change, ctx.now)?;
         let (answer, answered) = oneshot::channel();
-        let waiting = Waiting { actor, change, sealed, answer };
+        let waiting = Waiting { lane, actor, change, sealed, answer };
         self.queue.send(waiting).await.map_err(|_| CommitFailure::Stopping)?;
         answered.await.map_err(|_| CommitFailure::Stopping)?
     }
@@ -380,8 +411,28 @@ impl Scribe {
 
     fn run(mut self, mut waiting: mpsc::Receiver<Waiting>) {
         let mut group = Vec::with_capacity(GROUP_MAX);
-        while waiting.blocking_recv_many(&mut group, GROUP_MAX) > 0 {
-            self.write_group(&mut group);
+        let mut bulk = VecDeque::new();
+        loop {
+            if bulk.is_empty() {
+                if waiting.blocking_recv_many(&mut group, GROUP_MAX) == 0 {
+                    return;
+                }
+            } else {
+                while group.len() < GROUP_MAX
+                    && let Ok(one) = waiting.try_recv()
+                {
+                    group.push(one);
+                }
+            }
+            // INVARIANT: whoever waits for an answer waits for one part of something large at most.
+            bulk.extend(group.extract_if(.., |one| one.lane == Lane::Bulk));
+            if !group.is_empty() {
+                self.write_group(&mut group);
+            }
+            if let Some(part) = bulk.pop_front() {
+                group.push(part);
+                self.write_group(&mut group);
+            }
         }
     }
 

@@ -225,6 +225,22 @@ impl Reader<'_> {
         Ok(found)
     }
 
+    /// Every row of `sql`, one after the other, none of them kept.
+    pub fn each(
+        &self,
+        sql: &str,
+        params: &[Value],
+        mut visit: impl FnMut(&Row<'_, '_>) -> Result<(), StoreFailure>,
+    ) -> Result<(), StoreFailure> {
+        let mut statement = self.connection.prepare_cached(sql)?;
+        bind(&mut statement, params, |_| None)?;
+        let mut rows = statement.raw_query();
+        while let Some(row) = rows.next()? {
+            visit(&Row { row })?;
+        }
+        Ok(())
+    }
+
     /// The first row of `sql`, if any.
     pub fn first<T>(
         &self,
@@ -256,6 +272,13 @@ impl Row<'_, '_> {
     /// Text of column `at`.
     pub fn text(&self, at: usize) -> Result<String, StoreFailure> {
         Ok(self.row.get(at)?)
+    }
+    /// Text of column `at`, not copied.
+    pub fn text_here(&self, at: usize) -> Result<&str, StoreFailure> {
+        self.row
+            .get_ref(at)?
+            .as_str()
+            .map_err(|_| StoreFailure::Damaged(format!("column {at} is no text")))
     }
     /// Text of column `at`, or `None` when absent.
     pub fn text_or_none(&self, at: usize) -> Result<Option<String>, StoreFailure> {
