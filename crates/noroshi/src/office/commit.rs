@@ -9,7 +9,7 @@ use std::collections::VecDeque;
 use jiff::Timestamp;
 use noroshi_ledger::digest::Digest;
 use noroshi_ledger::leaf::{Fact, Leaf, commitment};
-use rusqlite::Connection;
+use rusqlite::{CachedStatement, Connection};
 use tokio::sync::{mpsc, oneshot, watch};
 
 use super::claim::Claim;
@@ -574,6 +574,7 @@ fn apply(
 /// The rows of a change, in order.
 fn write_rows(connection: &Connection, change: &Change) -> Result<(), CommitFailure> {
     let mut kept = Registers::default();
+    let mut statements = Statements { connection, prepared: Vec::new() };
     let mut at = 0;
     // What stands after a question for the case that did not happen, as a place and a number of writes.
     let mut passed: Vec<(usize, usize)> = Vec::new();
@@ -581,7 +582,7 @@ fn write_rows(connection: &Connection, change: &Change) -> Result<(), CommitFail
         at += 1;
         match &write.0 {
             Step::Row { sql, params, expect, keep } => {
-                let touched = match run(connection, sql, params, &kept) {
+                let touched = match statements.run(sql, params, &kept) {
                     Ok(touched) => touched,
                     Err(problem) if is_constraint(&problem) => return Err(conflict(change)),
                     Err(problem) => return Err(StoreFailure::from(problem).into()),
@@ -594,7 +595,7 @@ fn write_rows(connection: &Connection, change: &Change) -> Result<(), CommitFail
                 }
             }
             Step::Find { sql, params, keep, found, absent } => {
-                match look(connection, sql, params, &kept).map_err(StoreFailure::from)? {
+                match statements.look(sql, params, &kept).map_err(StoreFailure::from)? {
                     Some(number) => {
                         kept.set(*keep, number);
                         passed.push((at + found, *absent));
@@ -630,27 +631,48 @@ impl Registers {
     }
 }
 
-fn run(
-    connection: &Connection,
-    sql: &str,
-    params: &[Value],
-    kept: &Registers,
-) -> rusqlite::Result<usize> {
-    let mut statement = connection.prepare_cached(sql)?;
-    bind(&mut statement, params, |place| kept.get(place))?;
-    statement.raw_execute()
+/// The statements of one change: many writes share few texts, which are told apart by their place.
+struct Statements<'c> {
+    connection: &'c Connection,
+    prepared: Vec<(&'static str, CachedStatement<'c>)>,
 }
 
-fn look(
-    connection: &Connection,
-    sql: &str,
-    params: &[Value],
-    kept: &Registers,
-) -> rusqlite::Result<Option<i64>> {
-    let mut statement = connection.prepare_cached(sql)?;
-    bind(&mut statement, params, |place| kept.get(place))?;
-    let mut rows = statement.raw_query();
-    rows.next()?.map(|row| row.get(0)).transpose()
+impl<'c> Statements<'c> {
+    fn of(&mut self, sql: &'static str) -> rusqlite::Result<&mut CachedStatement<'c>> {
+        let known = |(text, _): &(&'static str, _)| std::ptr::eq(*text, sql);
+        let place = match self.prepared.iter().position(known) {
+            Some(place) => place,
+            None => {
+                self.prepared.push((sql, self.connection.prepare_cached(sql)?));
+                self.prepared.len() - 1
+            }
+        };
+        let found = self.prepared.get_mut(place).map(|(_, statement)| statement);
+        found.ok_or(rusqlite::Error::StatementChangedRows(place))
+    }
+
+    fn run(
+        &mut self,
+        sql: &'static str,
+        params: &[Value],
+        kept: &Registers,
+    ) -> rusqlite::Result<usize> {
+        let statement = self.of(sql)?;
+        bind(statement, params, |place| kept.get(place))?;
+        statement.raw_execute()
+    }
+
+    fn look(
+        &mut self,
+        sql: &'static str,
+        params: &[Value],
+        kept: &Registers,
+    ) -> rusqlite::Result<Option<i64>> {
+        let statement = self.of(sql)?;
+        bind(statement, params, |place| kept.get(place))?;
+        let mut rows = statement.raw_query();
+        rows.next()?.map(|row| row.get(0)).transpose()
+    }
 }
 
 const INSERT_JOB: &str = "INSERT INTO office_outbox (position, kind, subject, payload, due_at) VALUES ($1, $2, $3, $4, $5)";
@@ -728,7 +750,9 @@ fn claim_key(
 }
 
 fn execute(connection: &Connection, sql: &str, params: &[Value]) -> rusqlite::Result<usize> {
-    run(connection, sql, params, &Registers::default())
+    let mut statement = connection.prepare_cached(sql)?;
+    bind(&mut statement, params, |_| None)?;
+    statement.raw_execute()
 }
 
 fn is_constraint(problem: &rusqlite::Error) -> bool {

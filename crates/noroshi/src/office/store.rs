@@ -17,6 +17,8 @@ use super::keyed::{self, Key};
 const STATEMENTS_MAX: usize = 256;
 /// Idle read connections kept; more are opened under load and dropped afterwards.
 const READERS_IDLE_MAX: usize = 16;
+/// Most memory the writing connection keeps of the database, in KiB; what nobody writes it does not take.
+const WRITER_CACHE_KIB: i64 = 256 * 1024;
 /// How long a reader waits for a lock that only a checkpoint could hold.
 const BUSY_WAIT: Duration = Duration::from_secs(5);
 
@@ -342,10 +344,14 @@ pub(super) fn bind(
             statement.parameter_count(),
         ));
     }
-    for (name, value) in NAMES.iter().zip(params) {
-        let at = statement
-            .parameter_index(name)?
-            .ok_or_else(|| rusqlite::Error::InvalidParameterName((*name).to_owned()))?;
+    for (place, (name, value)) in (1..).zip(NAMES.iter().zip(params)) {
+        // Mostly they stand in their order; only otherwise must they be looked for.
+        let at = if statement.parameter_name(place) == Some(*name) {
+            place
+        } else {
+            let found = statement.parameter_index(name)?;
+            found.ok_or_else(|| rusqlite::Error::InvalidParameterName((*name).to_owned()))?
+        };
         match value {
             Value::Kept(place) => {
                 let number = kept(*place)
@@ -363,8 +369,11 @@ fn open_writer(path: &Path) -> Result<Connection, StoreFailure> {
     connection.pragma_update(None, "journal_mode", "wal")?;
     // Durable means durable: the answer is given only after the disk has the log of the transaction.
     connection.pragma_update(None, "synchronous", "full")?;
-    // Copying the log of the transaction into the database costs a sync of its own; every 40 MB is often enough.
-    connection.pragma_update(None, "wal_autocheckpoint", 10_000)?;
+    // Copying the log of the transaction into the database costs a sync of its own, and a page that many commits change
+    // is copied once: every 100 MB is often enough.
+    connection.pragma_update(None, "wal_autocheckpoint", 25_000)?;
+    // What a bulk of commits touches at random are the indexes of numbers; this many KiB of them are kept at most.
+    connection.pragma_update(None, "cache_size", -WRITER_CACHE_KIB)?;
     tune(&connection)?;
     Ok(connection)
 }

@@ -137,7 +137,8 @@ async fn p5_an_edge_at_a_hub_writes_as_many_pages_as_one_at_a_leaf() {
         at_hub += quiet.pages_of(&relation(5_000 + number, &address(10), &hub)).await;
         at_leaf += quiet.pages_of(&relation(6_000 + number, &address(11), &malware(2))).await;
     }
-    assert!(at_hub <= at_leaf + 10, "{at_hub} pages at the hub, {at_leaf} at a leaf");
+    // Two pages more an edge at most: the way down to another place of the same index.
+    assert!(at_hub <= at_leaf + 20, "{at_hub} pages at the hub, {at_leaf} at a leaf");
     assert_eq!(quiet.number("SELECT COUNT(*) FROM evidence_edge") - ends, 40);
 }
 

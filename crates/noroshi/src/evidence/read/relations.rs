@@ -10,6 +10,9 @@ const SCAN_MAX: usize = 5_000;
 /// Edges beyond a page that are counted; more are "at least so many".
 pub const COUNTED_MAX: u64 = 2_000;
 
+/// Edges of a page when nobody says how many.
+pub const LIMIT_DEFAULT: usize = 50;
+
 /// An edge as seen from one of its ends.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Relation {
