@@ -10,8 +10,8 @@ use std::io::Read;
 use std::sync::Arc;
 use std::time::Duration;
 
-use noroshi_codec::stix;
-use noroshi_codec::stix::stream::{Aside, Limits, Shape};
+use noroshi_codec::stix::stream::{self, Aside, KEPT_BYTES_MAX, Limits, Shape, Stream};
+use noroshi_codec::stix::Problem;
 use noroshi_evidence::id::StixId;
 use noroshi_evidence::marking::{LegalClass, Marks, Tlp};
 use noroshi_evidence::object::StixObject;
@@ -20,6 +20,8 @@ use noroshi_ledger::digest::Digest;
 use noroshi_ledger::leaf::Fact;
 use serde_json::json;
 
+use super::judge::{self as judging, Tolerated};
+use super::lists::Loaded;
 use super::read;
 use super::rows::{self, NewObject};
 use crate::house::House;
@@ -52,8 +54,12 @@ const NAME_CHARS_MAX: usize = 200;
 pub struct Bundle {
     /// Its text.
     pub bytes: axum::body::Bytes,
-    /// Under what terms.
-    pub terms: Terms,
+    /// See [`Terms::tlp`].
+    pub tlp: Option<Tlp>,
+    /// See [`Terms::class`].
+    pub class: LegalClass,
+    /// See [`Terms::originator`].
+    pub originator: String,
 }
 
 /// Under what terms objects come in.
@@ -79,6 +85,8 @@ pub struct Imported {
     pub conflicts: Vec<Contradiction>,
     /// Entries that are no acceptable objects; kept aside.
     pub quarantined: Vec<Quarantined>,
+    /// What was found in the objects that came in nevertheless.
+    pub tolerated: Tolerated,
     /// Whether the text was read to its end.
     pub complete: bool,
     /// Index of the last leaf, when anything was written.
@@ -132,14 +140,15 @@ pub struct Quarantined {
 
 /// Brings a whole bundle in, in few commits.
 pub async fn import(house: &Arc<House>, ctx: &Ctx, bundle: Bundle) -> Answer<Imported> {
-    import_from(house, ctx, std::io::Cursor::new(bundle.bytes), bundle.terms).await
+    let Bundle { bytes, tlp, class, originator } = bundle;
+    import_from(house, ctx, std::io::Cursor::new(bytes), Terms { tlp, class, originator }).await
 }
 
 /// What the reading thread hands over.
 enum Piece {
     Objects(Vec<StixObject>),
     Aside(Vec<Aside>),
-    End { complete: bool },
+    End { complete: bool, tolerated: Tolerated },
 }
 
 /// Brings a bundle of any length in as it is read: the memory taken does not depend on its length.
@@ -169,7 +178,10 @@ pub async fn import_from(
         match piece {
             Some(Piece::Objects(objects)) => import.take(objects).await?,
             Some(Piece::Aside(aside)) => import.quarantine(aside).await?,
-            Some(Piece::End { complete }) => import.done.complete = complete,
+            Some(Piece::End { complete, tolerated }) => {
+                import.done.complete = complete;
+                import.done.tolerated = tolerated;
+            }
             None => break,
         }
     }
@@ -180,11 +192,11 @@ pub async fn import_from(
 
 /// The reading thread: objects and what is put aside, in pieces. It ends early when nobody listens any more.
 fn decode(reader: impl Read, pieces: &tokio::sync::mpsc::Sender<Piece>) {
-    let mut stream = stix::stream::read(reader, Shape::Bundle, Limits::default());
+    let mut stream = stream::read(reader, Shape::Bundle, Limits::default());
     let (mut objects, mut bytes) = (Vec::with_capacity(PIECE), 0);
-    let mut aside = Vec::new();
-    for item in &mut stream {
-        match item {
+    let (mut aside, mut tolerated) = (Vec::new(), Tolerated::default());
+    while let Some(item) = stream.next() {
+        match item.and_then(|object| checked(object, &stream, &mut tolerated)) {
             Ok(object) => {
                 bytes += object.text().len();
                 objects.push(object);
@@ -205,9 +217,36 @@ fn decode(reader: impl Read, pieces: &tokio::sync::mpsc::Sender<Piece>) {
         }
     }
     let complete = stream.list().complete;
-    for piece in [Piece::Aside(aside), Piece::Objects(objects), Piece::End { complete }] {
+    for piece in [Piece::Aside(aside), Piece::Objects(objects), Piece::End { complete, tolerated }] {
         if pieces.blocking_send(piece).is_err() {
             return;
+        }
+    }
+}
+
+/// An object that the standard does not forbid, or why it is put aside.
+fn checked<R: Read>(
+    object: StixObject,
+    stream: &Stream<R>,
+    tolerated: &mut Tolerated,
+) -> Result<StixObject, Aside> {
+    match judging::judge(&object) {
+        Ok(found) => {
+            tolerated.errors += found.errors;
+            tolerated.warnings += found.warnings;
+            Ok(object)
+        }
+        Err(reason) => {
+            let end = stream.place();
+            let text = object.text().as_bytes();
+            let kept = text.get(..KEPT_BYTES_MAX).unwrap_or(text).to_vec();
+            let problem = Problem {
+                entry: stream.list().entries.checked_sub(1),
+                bytes: end.saturating_sub(text.len())..end,
+                id: Some(object.id().to_string()),
+                reason,
+            };
+            Err(Aside { problem, kept })
         }
     }
 }
@@ -260,8 +299,10 @@ impl Import<'_> {
         let chunk = Arc::new(chunk);
         for tried in 1.. {
             let (asked, now) = (Arc::clone(&chunk), self.ctx.now);
+            let lists = self.house.lists.current();
             let started = self.house.clock.now();
-            let judged = self.house.store.read(move |reader| prepare(reader, &asked, now)).await?;
+            let judged =
+                self.house.store.read(move |reader| prepare(reader, &lists, &asked, now)).await?;
             self.done.spent.judging += self.since(started);
             let started = self.house.clock.now();
             if !judged.writes.is_empty() {
@@ -306,11 +347,13 @@ struct Prepared {
 
 fn prepare(
     reader: &Reader<'_>,
+    lists: &Loaded,
     chunk: &[NewObject],
     now: jiff::Timestamp,
 ) -> Result<Prepared, StoreFailure> {
     let judged = judge(reader, chunk)?;
     let mut writes = rows::insert_objects_among(judged.new.iter().copied(), &judged.nodes, now);
+    writes.extend(super::lists::marks(lists, judged.new.iter().copied()));
     writes.extend(judged.contradictions.iter().map(|(what, new)| aside_conflict(what, new, now)));
     Ok(Prepared {
         writes,

@@ -11,7 +11,7 @@ use noroshi_evidence::marking::LegalClass;
 use serde::{Deserialize, Serialize};
 use utoipa::{OpenApi, ToSchema};
 
-use super::act::{self, Bundle, Imported, Terms};
+use super::act::{self, Bundle, Imported};
 use super::read::relations::{self, Place, Relation};
 use super::read::{self, Filter, ObjectRow, Sees};
 use super::rows;
@@ -187,8 +187,7 @@ async fn import(
     let bytes = axum::body::to_bytes(request.into_body(), limit).await.map_err(|_| too_large())?;
     let originator = asked.originator.filter(|name| !name.trim().is_empty());
     let originator = originator.unwrap_or_else(|| caller.ctx.org.to_string());
-    let done = act::import(&house, &caller.ctx, Bundle { bytes, terms: Terms { tlp, class, originator } })
-        .await?;
+    let done = act::import(&house, &caller.ctx, Bundle { bytes, tlp, class, originator }).await?;
     Ok(Json(imported_json(done)).into_response())
 }
 

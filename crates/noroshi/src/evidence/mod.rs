@@ -2,8 +2,14 @@
 
 pub mod act;
 pub mod api;
+pub mod check;
 pub mod cli;
+pub mod judge;
+pub mod doubts;
+pub mod lists;
 pub mod pages;
+pub mod pattern_cli;
 pub mod read;
 pub mod rows;
+pub mod tongues;
 mod words;

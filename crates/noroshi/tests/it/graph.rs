@@ -39,12 +39,13 @@ fn quiet() -> Quiet {
 impl Quiet {
     async fn import(&self, objects: &[Value]) -> Imported {
         let bytes = bundle(objects).to_string().into();
-        let terms = Terms {
+        let bundle = Bundle {
+            bytes,
             tlp: Some(Tlp::Green),
             class: LegalClass::CiaN,
             originator: "allied-cert".to_owned(),
         };
-        let done = act::import(&self.house, &self.ctx, Bundle { bytes, terms }).await;
+        let done = act::import(&self.house, &self.ctx, bundle).await;
         let Ok(done) = done else { panic!("the import was refused") };
         done
     }
