@@ -101,6 +101,52 @@ fn address(number: u32) -> Value {
 }
 
 #[tokio::test]
+async fn p2_a_bundle_is_one_commit_however_many_it_holds() {
+    let quiet = quiet();
+    let leaves = quiet.number("SELECT COUNT(*) FROM office_leaf");
+    let mut objects: Vec<Value> = (1..501).map(address).collect();
+    objects.extend((1..501).map(|number| relation(number, &address(number), &malware(number))));
+    let done = quiet.import(&objects).await;
+    assert_eq!((done.imported, done.spent.commits), (1_000, 1), "{:?}", done.spent);
+    assert_eq!(quiet.number("SELECT COUNT(*) FROM office_leaf"), leaves + 1);
+}
+
+#[tokio::test]
+async fn p4_bad_entries_among_many_cost_themselves_and_no_commit_each() {
+    let quiet = quiet();
+    let leaves = quiet.number("SELECT COUNT(*) FROM office_leaf");
+    let mut objects: Vec<Value> = (1..301).map(address).collect();
+    objects.extend((1..301).map(|number| json!({ "type": "indicator", "id": number })));
+    let done = quiet.import(&objects).await;
+    assert_eq!((done.imported, done.quarantined.len()), (300, 300));
+    assert_eq!(quiet.number("SELECT COUNT(*) FROM office_leaf"), leaves + 2);
+    assert_eq!(quiet.number("SELECT COUNT(*) FROM evidence_aside"), 300);
+}
+
+#[tokio::test]
+async fn p8_who_may_see_is_settled_once_an_object_and_not_for_each_pair() {
+    let quiet = quiet();
+    let value = "[domain-name:value = 'a.lantern.example']";
+    let seen = "a.lantern.example".parse().unwrap();
+    let bring = async |numbers: std::ops::Range<u32>, source: &str| {
+        let objects: Vec<NewObject> =
+            numbers.map(|number| new_object(&indicator(number, value, CREATED), source)).collect();
+        let mut change = Change::new("test", "x", rows::fact("test", &objects));
+        change.writes = rows::insert_objects(&objects, quiet.ctx.now);
+        quiet.house.door.commit(&quiet.ctx, change).await.unwrap();
+    };
+    let names = |sees| {
+        quiet.house.store.read_now(|reader| read::naming(reader, sees, &seen)).unwrap().len()
+    };
+    bring(1..51, "intake:report-x").await;
+    assert_eq!((names(Sees::ALL), names(Sees::WITHOUT_REPORTS)), (50, 0));
+    let postings = quiet.number("SELECT COUNT(*) FROM evidence_posting");
+    bring(1..2, "import:partner").await;
+    assert_eq!((names(Sees::ALL), names(Sees::WITHOUT_REPORTS)), (50, 1));
+    assert_eq!(quiet.number("SELECT COUNT(*) FROM evidence_posting"), postings, "one row changed");
+}
+
+#[tokio::test]
 async fn p3_a_reference_to_nothing_is_a_placeholder_and_is_filled_when_it_arrives() {
     let quiet = quiet();
     let (from, to) = (address(1), malware(1));
