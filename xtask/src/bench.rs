@@ -33,6 +33,12 @@ const BENCHES: &[Bench] = &[
         measures: "telemetry records a second against a list of selectors, and the memory the list takes",
     },
     Bench {
+        name: "misp",
+        package: "noroshi-codec",
+        example: "misp_rate",
+        measures: "attributes of MISP events a second, to STIX and back; `--peer PYTHON` sets misp-stix beside it",
+    },
+    Bench {
         name: "stix",
         package: "noroshi-codec",
         example: "stix_rate",

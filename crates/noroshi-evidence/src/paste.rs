@@ -855,7 +855,7 @@ mod tests {
 
         #[test]
         fn what_is_defanged_is_found_again(name in "[a-z]{3,10}\\.[a-z]{2,8}\\.example", octets: [u8; 4]) {
-            let address = std::net::Ipv4Addr::from(octets).to_string();
+            let address = Ipv4Addr::from(octets).to_string();
             for value in [name, address] {
                 let observable = Observable::parse(&value).unwrap();
                 let text = format!("通信先は{}です", observable.defanged());

@@ -152,12 +152,12 @@ fn read_source(text: &str) -> Result<Source, String> {
     Source::parse(text).ok_or_else(|| "only letters, digits and . _ : / - are taken".to_owned())
 }
 
-fn read_tlp(text: &str) -> Result<Tlp, String> {
+pub(super) fn read_tlp(text: &str) -> Result<Tlp, String> {
     super::rows::tlp_of(text)
         .ok_or_else(|| "not one of clear, green, amber, amber-strict, red".to_owned())
 }
 
-fn read_class(text: &str) -> Result<LegalClass, String> {
+pub(super) fn read_class(text: &str) -> Result<LegalClass, String> {
     super::api::class_of(text).ok_or_else(|| "not one of CIA, CIA-P, CIA-PM, CIA-N".to_owned())
 }
 
@@ -175,7 +175,7 @@ pub async fn run(verb: Verb, format: Format) -> Ended {
     }
 }
 
-fn open(dir: &Path) -> Result<Arc<House>, Failed> {
+pub(super) fn open(dir: &Path) -> Result<Arc<House>, Failed> {
     Ok(House::open(dir, Config::load(dir)?, false)?)
 }
 
@@ -249,7 +249,7 @@ fn say(file: &Path, done: Imported, format: Format) {
     ));
 }
 
-fn failed(failure: Failure) -> Failed {
+pub(super) fn failed(failure: Failure) -> Failed {
     match failure {
         Failure::Refused(refusal) => {
             Failed::Found { code: refusal.code, message: "the import was refused".to_owned() }
@@ -259,7 +259,7 @@ fn failed(failure: Failure) -> Failed {
 }
 
 /// The context of whoever works at the machine itself.
-async fn local(house: &Arc<House>) -> Result<Ctx, Failed> {
+pub(super) async fn local(house: &Arc<House>) -> Result<Ctx, Failed> {
     let orgs =
         house.store.read(people::orgs).await.map_err(|problem| Failed::House(Box::new(problem)))?;
     let office = orgs.into_iter().find(|org| org.kind == "office").map(|org| org.org);

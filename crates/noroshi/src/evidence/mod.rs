@@ -7,6 +7,7 @@ pub mod cli;
 pub mod judge;
 pub mod doubts;
 pub mod lists;
+pub mod misp;
 pub mod pages;
 pub mod pattern_cli;
 pub mod read;
