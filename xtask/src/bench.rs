@@ -21,6 +21,12 @@ const BENCHES: &[Bench] = &[
         measures: "changes a second through the one door, each durable before it is answered",
     },
     Bench {
+        name: "evidence",
+        package: "noroshi",
+        example: "bench_evidence",
+        measures: "import, edges at a hub, first pages and correlation as the graph grows; --objects N --hub N --python PATH",
+    },
+    Bench {
         name: "sift",
         package: "noroshi-sift",
         example: "sift_rate",

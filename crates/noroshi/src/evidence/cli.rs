@@ -17,7 +17,7 @@ use noroshi_evidence::id::StixId;
 use noroshi_evidence::marking::{LegalClass, Tlp};
 use sha2::{Digest as _, Sha256};
 
-use super::act::{Bundle, Imported};
+use super::act::{self, Bundle, Imported, Spent, Terms};
 use super::check;
 use super::read::{self, Sees};
 use super::tongues::{Told, Tongue};
@@ -28,6 +28,9 @@ use crate::office::ctx::{Ctx, Via};
 use crate::office::id::{OrgId, PersonId};
 use crate::office::people;
 use crate::web::refusal::Failure;
+
+/// Longest file whose tongue is looked for; it is held whole for that.
+const WHOLE_BYTES_MAX: u64 = 64 * 1024 * 1024;
 
 /// Verbs.
 #[derive(Debug, clap::Subcommand)]
@@ -183,18 +186,27 @@ async fn bring_in(asked: Import, format: Format) -> Ended {
     let told = Told { mapping: asked.columns.unwrap_or_default(), schema: schema.as_ref() };
     let mut clean = true;
     for file in &asked.files {
-        let read = std::fs::read(file);
-        let bytes =
-            read.map_err(|source| Failed::Io { what: file.display().to_string(), source })?;
         let name =
             file.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-        let bundle = Bundle {
-            bytes: bytes.into(),
+        let terms = Terms {
             tlp: asked.tlp,
             class: asked.class,
             originator: asked.originator.clone().unwrap_or(name),
         };
-        let done = other::import(&house, &ctx, asked.tongue, &told, bundle).await?;
+        let wrong = |source| Failed::Io { what: file.display().to_string(), source };
+        let length = std::fs::metadata(file).map_err(wrong)?.len();
+        // What is that long is a bundle, or no tongue holds it: it is read as it comes.
+        let streams = matches!(asked.tongue, Tongue::Stix)
+            || (matches!(asked.tongue, Tongue::Auto) && length > WHOLE_BYTES_MAX);
+        let done = if streams {
+            let reader = std::fs::File::open(file).map_err(wrong)?;
+            act::import_from(&house, &ctx, reader, terms).await.map_err(failed)?
+        } else {
+            let bytes = std::fs::read(file).map_err(wrong)?.into();
+            let Terms { tlp, class, originator } = terms;
+            let bundle = Bundle { bytes, tlp, class, originator };
+            other::import(&house, &ctx, asked.tongue, &told, bundle).await?
+        };
         clean &= done.complete && done.conflicts.is_empty() && done.quarantined.is_empty();
         say(file, done, format);
     }
@@ -222,6 +234,18 @@ fn say(file: &Path, done: Imported, format: Format) {
         done.quarantined.len(),
         done.tolerated.errors,
         done.tolerated.warnings,
+    ));
+    if done.unlisted > 0 {
+        tell(&format!("{}: {} more put aside, not listed here", file.display(), done.unlisted));
+    }
+    let Spent { reading, judging, writing, commits, chunk } = done.spent;
+    tell(&format!(
+        "{}: {:.1} s reading, {:.1} s comparing with what is held, {:.1} s writing {commits} commits of up to {chunk} \
+         objects (whatever somebody waits for is written first)",
+        file.display(),
+        reading.as_secs_f64(),
+        judging.as_secs_f64(),
+        writing.as_secs_f64(),
     ));
 }
 

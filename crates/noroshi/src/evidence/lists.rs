@@ -160,24 +160,25 @@ pub struct DoubtRow {
 
 /// What speaks against the values that one object names.
 pub fn doubts_of(reader: &Reader<'_>, item: &str) -> Result<Vec<DoubtRow>, StoreFailure> {
-    let sql = "SELECT d.value, d.list, d.entry, v.person, v.reason, v.at FROM evidence_observable o \
-         JOIN evidence_doubt d ON d.kind = o.kind AND d.value = o.value \
+    let sql = "SELECT d.value, d.list, d.entry, v.person, v.reason, v.at FROM evidence_doubt d \
          LEFT JOIN evidence_vouch v ON v.kind = d.kind AND v.value = d.value \
-         WHERE o.item = $1 ORDER BY d.value, d.list";
-    let rows = reader.all(sql, &[Value::from(item)], |row| {
-        let vouched = match (row.text_or_none(3)?, row.text_or_none(4)?, row.time_or_none(5)?) {
-            (Some(person), Some(reason), Some(at)) => Some((person, reason, at)),
-            _ => None,
-        };
-        Ok((row.text(0)?, (row.text(1)?, row.text(2)?), vouched))
-    })?;
+         WHERE d.kind = $1 AND d.value = $2 ORDER BY d.list";
     let mut found: Vec<DoubtRow> = Vec::new();
-    for (value, list, vouched) in rows {
-        match found.last_mut().filter(|last| last.value == value) {
-            Some(last) => last.lists.push(list),
-            None => found.push(DoubtRow { value, lists: vec![list], vouched }),
-        }
+    for observable in super::read::observables_of(reader, item)? {
+        let value = observable.to_string();
+        let asked = [Value::from(observable.stix_type()), Value::from(&value)];
+        let rows = reader.all(sql, &asked, |row| {
+            let vouched = match (row.text_or_none(3)?, row.text_or_none(4)?, row.time_or_none(5)?) {
+                (Some(person), Some(reason), Some(at)) => Some((person, reason, at)),
+                _ => None,
+            };
+            Ok(((row.text(1)?, row.text(2)?), vouched))
+        })?;
+        let Some(vouched) = rows.first().map(|(_, vouched)| vouched.clone()) else { continue };
+        let lists = rows.into_iter().map(|(list, _)| list).collect();
+        found.push(DoubtRow { value, lists, vouched });
     }
+    found.sort_by(|a, b| a.value.cmp(&b.value));
     Ok(found)
 }
 
@@ -192,8 +193,15 @@ const INSERT_DOUBT: &str = "INSERT INTO evidence_doubt (kind, value, list, entry
      ON CONFLICT (kind, value, list) DO UPDATE SET entry = excluded.entry";
 
 /// The marks that objects on their way into the graph bring along.
-pub fn marks(loaded: &Loaded, objects: &[NewObject]) -> Vec<Write> {
-    let named = objects.iter().flat_map(|new| rows::observables(&new.object));
+pub fn marks<'o>(
+    loaded: &Loaded,
+    objects: impl IntoIterator<Item = &'o NewObject>,
+) -> Vec<Write> {
+    // Nothing is asked of every object when there is nothing to ask.
+    if loaded.size().0 == 0 {
+        return Vec::new();
+    }
+    let named = objects.into_iter().flat_map(|new| rows::observables(&new.object));
     named.collect::<BTreeSet<_>>().iter().flat_map(|value| marks_of(loaded, value)).collect()
 }
 
@@ -298,7 +306,7 @@ pub async fn drop_list(house: &Arc<House>, ctx: &Ctx, name: &str) -> Answer<()> 
 async fn mark_anew(house: &Arc<House>, ctx: &Ctx) -> Answer<()> {
     let loaded = house.lists.refresh(&house.store).await?;
     let mut writes = vec![Write::new("DELETE FROM evidence_doubt", Vec::new())];
-    let mut after = (String::new(), String::new());
+    let mut after = (0, String::new());
     loop {
         let (asked, from) = (Arc::clone(&loaded), after.clone());
         let (marks, last) = house.store.read(move |reader| step(reader, &asked, &from)).await?;
@@ -319,8 +327,8 @@ async fn mark_anew(house: &Arc<House>, ctx: &Ctx) -> Answer<()> {
     Ok(())
 }
 
-/// Kind and text of a value of the graph.
-type Named = (String, String);
+/// A version and a value that it names.
+type Named = (u64, String);
 
 /// Marks of the values after `from`, and the last value looked at.
 fn step(
@@ -329,10 +337,9 @@ fn step(
     from: &Named,
 ) -> Result<(Vec<Write>, Option<Named>), StoreFailure> {
     let values = reader.all(
-        "SELECT DISTINCT kind, value FROM evidence_observable WHERE (kind, value) > ($1, $2) \
-         ORDER BY kind, value LIMIT $3",
-        &[Value::from(&from.0), Value::from(&from.1), Value::Int(STEP)],
-        |row| Ok((row.text(0)?, row.text(1)?)),
+        "SELECT seq, value FROM evidence_naming WHERE (seq, value) > ($1, $2) ORDER BY seq, value LIMIT $3",
+        &[Value::from(from.0), Value::from(&from.1), Value::Int(STEP)],
+        |row| Ok((row.count(0)?, row.text(1)?)),
     )?;
     let read = values.iter().filter_map(|(_, value)| Observable::parse(value).ok());
     let marks = read.flat_map(|observable| marks_of(loaded, &observable)).collect();

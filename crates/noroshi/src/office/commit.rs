@@ -4,10 +4,12 @@
 //! applies each change inside its own savepoint, and pays one `fsync` for all of them. A change whose
 //! expectations do not hold is undone alone and its caller told; the others are not touched.
 
+use std::collections::VecDeque;
+
 use jiff::Timestamp;
 use noroshi_ledger::digest::Digest;
 use noroshi_ledger::leaf::{Fact, Leaf, commitment};
-use rusqlite::Connection;
+use rusqlite::{CachedStatement, Connection};
 use tokio::sync::{mpsc, oneshot, watch};
 
 use super::claim::Claim;
@@ -32,23 +34,47 @@ pub enum Expect {
     Rows(usize),
 }
 
+/// A place where one change keeps a number that only the store knows, such as the row of what it has just inserted,
+/// for its later writes ([`Value::Kept`]). It holds until a later write of the same change keeps another there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Kept(pub u32);
+
 /// One row write: SQL text with `$n`, its parameters, and what must be true of it.
 #[derive(Debug, Clone)]
-pub struct Write {
-    sql: &'static str,
-    params: Vec<Value>,
-    expect: Expect,
+pub struct Write(Step);
+
+#[derive(Debug, Clone)]
+enum Step {
+    Row { sql: &'static str, params: Vec<Value>, expect: Expect, keep: Option<Kept> },
+    Find { sql: &'static str, params: Vec<Value>, keep: Kept, found: usize, absent: usize },
 }
 
 impl Write {
     /// A write that may touch any number of rows.
     pub fn new(sql: &'static str, params: Vec<Value>) -> Self {
-        Self { sql, params, expect: Expect::Any }
+        Self(Step::Row { sql, params, expect: Expect::Any, keep: None })
     }
 
     /// A write that must touch exactly one row: an insert, or an update guarded by its version or state.
     pub fn one(sql: &'static str, params: Vec<Value>) -> Self {
-        Self { sql, params, expect: Expect::Rows(1) }
+        Self(Step::Row { sql, params, expect: Expect::Rows(1), keep: None })
+    }
+
+    /// An insert of exactly one row, whose number later writes of the change find in `keep`.
+    pub fn kept(sql: &'static str, params: Vec<Value>, keep: Kept) -> Self {
+        Self(Step::Row { sql, params, expect: Expect::Rows(1), keep: Some(keep) })
+    }
+
+    /// A question inside the transaction, so that nobody comes between it and what follows. With a row, its first
+    /// column is kept and of the writes that follow the first `found` are done; without one, the `absent` after them.
+    pub fn find(
+        sql: &'static str,
+        params: Vec<Value>,
+        keep: Kept,
+        found: usize,
+        absent: usize,
+    ) -> Self {
+        Self(Step::Find { sql, params, keep, found, absent })
     }
 }
 
@@ -189,7 +215,17 @@ pub enum CommitFailure {
     Stopping,
 }
 
+/// Who goes first when several wait.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Lane {
+    /// What a person or a partner waits for.
+    Prompt,
+    /// Parts of something large: each is written alone, and whatever else waits is written before the next.
+    Bulk,
+}
+
 struct Waiting {
+    lane: Lane,
     actor: Actor,
     change: Change,
     sealed: Sealed,
@@ -281,6 +317,25 @@ impl Door {
 
     /// Makes `change` durable under `ctx`'s hat, or changes nothing.
     pub async fn commit(&self, ctx: &Ctx, change: Change) -> Result<Committed, CommitFailure> {
+        self.enter(Lane::Prompt, ctx, change).await
+    }
+
+    /// [`Door::commit`] for one of many parts of something large (an import of millions): everybody else goes first.
+    /// The caller keeps its parts small, because whoever comes while one is being written waits for that one.
+    pub async fn commit_bulk(
+        &self,
+        ctx: &Ctx,
+        change: Change,
+    ) -> Result<Committed, CommitFailure> {
+        self.enter(Lane::Bulk, ctx, change).await
+    }
+
+    async fn enter(
+        &self,
+        lane: Lane,
+        ctx: &Ctx,
+        change: Change,
+    ) -> Result<Committed, CommitFailure> {
         let actor = Actor {
             person: ctx.person.to_string(),
             org: ctx.org.to_string(),
@@ -289,7 +344,7 @@ impl Door {
         // What does not depend on the place in the log is made and checked here, on the caller's thread.
         let sealed = Sealed::new(&actor, &change, ctx.now)?;
         let (answer, answered) = oneshot::channel();
-        let waiting = Waiting { actor, change, sealed, answer };
+        let waiting = Waiting { lane, actor, change, sealed, answer };
         self.queue.send(waiting).await.map_err(|_| CommitFailure::Stopping)?;
         answered.await.map_err(|_| CommitFailure::Stopping)?
     }
@@ -356,8 +411,28 @@ impl Scribe {
 
     fn run(mut self, mut waiting: mpsc::Receiver<Waiting>) {
         let mut group = Vec::with_capacity(GROUP_MAX);
-        while waiting.blocking_recv_many(&mut group, GROUP_MAX) > 0 {
-            self.write_group(&mut group);
+        let mut bulk = VecDeque::new();
+        loop {
+            if bulk.is_empty() {
+                if waiting.blocking_recv_many(&mut group, GROUP_MAX) == 0 {
+                    return;
+                }
+            } else {
+                while group.len() < GROUP_MAX
+                    && let Ok(one) = waiting.try_recv()
+                {
+                    group.push(one);
+                }
+            }
+            // INVARIANT: whoever waits for an answer waits for one part of something large at most.
+            bulk.extend(group.extract_if(.., |one| one.lane == Lane::Bulk));
+            if !group.is_empty() {
+                self.write_group(&mut group);
+            }
+            if let Some(part) = bulk.pop_front() {
+                group.push(part);
+                self.write_group(&mut group);
+            }
         }
     }
 
@@ -481,15 +556,7 @@ fn apply(
     if let Some(key) = &change.idempotency {
         claim_key(connection, key, actor, change, position, now)?;
     }
-    for write in &change.writes {
-        let touched = execute(connection, write.sql, &write.params);
-        match (touched, write.expect) {
-            (Ok(rows), Expect::Rows(wanted)) if rows != wanted => return Err(conflict(change)),
-            (Ok(_), Expect::Rows(_) | Expect::Any) => {}
-            (Err(problem), _) if is_constraint(&problem) => return Err(conflict(change)),
-            (Err(problem), _) => return Err(StoreFailure::from(problem).into()),
-        }
-    }
+    write_rows(connection, change)?;
     let committed = append(connection, chain, now, (actor, change, sealed))?;
     for job in &change.jobs {
         let params = [
@@ -502,6 +569,110 @@ fn apply(
         execute(connection, INSERT_JOB, &params).map_err(StoreFailure::from)?;
     }
     Ok(committed)
+}
+
+/// The rows of a change, in order.
+fn write_rows(connection: &Connection, change: &Change) -> Result<(), CommitFailure> {
+    let mut kept = Registers::default();
+    let mut statements = Statements { connection, prepared: Vec::new() };
+    let mut at = 0;
+    // What stands after a question for the case that did not happen, as a place and a number of writes.
+    let mut passed: Vec<(usize, usize)> = Vec::new();
+    while let Some(write) = change.writes.get(at) {
+        at += 1;
+        match &write.0 {
+            Step::Row { sql, params, expect, keep } => {
+                let touched = match statements.run(sql, params, &kept) {
+                    Ok(touched) => touched,
+                    Err(problem) if is_constraint(&problem) => return Err(conflict(change)),
+                    Err(problem) => return Err(StoreFailure::from(problem).into()),
+                };
+                if matches!(expect, Expect::Rows(wanted) if touched != *wanted) {
+                    return Err(conflict(change));
+                }
+                if let Some(keep) = keep {
+                    kept.set(*keep, connection.last_insert_rowid());
+                }
+            }
+            Step::Find { sql, params, keep, found, absent } => {
+                match statements.look(sql, params, &kept).map_err(StoreFailure::from)? {
+                    Some(number) => {
+                        kept.set(*keep, number);
+                        passed.push((at + found, *absent));
+                    }
+                    None => at += found,
+                }
+            }
+        }
+        while let Some((_, skipped)) = passed.pop_if(|(place, _)| *place == at) {
+            at += skipped;
+        }
+    }
+    Ok(())
+}
+
+/// Numbers kept while one change is written.
+#[derive(Default)]
+struct Registers(Vec<Option<i64>>);
+
+impl Registers {
+    fn set(&mut self, Kept(place): Kept, number: i64) {
+        let place = usize::try_from(place).unwrap_or(usize::MAX);
+        if self.0.len() <= place {
+            self.0.resize(place.saturating_add(1), None);
+        }
+        if let Some(register) = self.0.get_mut(place) {
+            *register = Some(number);
+        }
+    }
+
+    fn get(&self, Kept(place): Kept) -> Option<i64> {
+        self.0.get(usize::try_from(place).ok()?).copied().flatten()
+    }
+}
+
+/// The statements of one change: many writes share few texts, which are told apart by their place.
+struct Statements<'c> {
+    connection: &'c Connection,
+    prepared: Vec<(&'static str, CachedStatement<'c>)>,
+}
+
+impl<'c> Statements<'c> {
+    fn of(&mut self, sql: &'static str) -> rusqlite::Result<&mut CachedStatement<'c>> {
+        let known = |(text, _): &(&'static str, _)| std::ptr::eq(*text, sql);
+        let place = match self.prepared.iter().position(known) {
+            Some(place) => place,
+            None => {
+                self.prepared.push((sql, self.connection.prepare_cached(sql)?));
+                self.prepared.len() - 1
+            }
+        };
+        let found = self.prepared.get_mut(place).map(|(_, statement)| statement);
+        found.ok_or(rusqlite::Error::StatementChangedRows(place))
+    }
+
+    fn run(
+        &mut self,
+        sql: &'static str,
+        params: &[Value],
+        kept: &Registers,
+    ) -> rusqlite::Result<usize> {
+        let statement = self.of(sql)?;
+        bind(statement, params, |place| kept.get(place))?;
+        statement.raw_execute()
+    }
+
+    fn look(
+        &mut self,
+        sql: &'static str,
+        params: &[Value],
+        kept: &Registers,
+    ) -> rusqlite::Result<Option<i64>> {
+        let statement = self.of(sql)?;
+        bind(statement, params, |place| kept.get(place))?;
+        let mut rows = statement.raw_query();
+        rows.next()?.map(|row| row.get(0)).transpose()
+    }
 }
 
 const INSERT_JOB: &str = "INSERT INTO office_outbox (position, kind, subject, payload, due_at) VALUES ($1, $2, $3, $4, $5)";
@@ -580,7 +751,7 @@ fn claim_key(
 
 fn execute(connection: &Connection, sql: &str, params: &[Value]) -> rusqlite::Result<usize> {
     let mut statement = connection.prepare_cached(sql)?;
-    bind(&mut statement, params)?;
+    bind(&mut statement, params, |_| None)?;
     statement.raw_execute()
 }
 

@@ -10,10 +10,15 @@ use std::time::Duration;
 use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{CachedStatement, Connection, OpenFlags, ToSql};
 
+use super::commit::Kept;
+use super::keyed::{self, Key};
+
 /// Prepared statements kept a connection.
 const STATEMENTS_MAX: usize = 256;
 /// Idle read connections kept; more are opened under load and dropped afterwards.
 const READERS_IDLE_MAX: usize = 16;
+/// Most memory the writing connection keeps of the database, in KiB; what nobody writes it does not take.
+const WRITER_CACHE_KIB: i64 = 256 * 1024;
 /// How long a reader waits for a lock that only a checkpoint could hold.
 const BUSY_WAIT: Duration = Duration::from_secs(5);
 
@@ -28,6 +33,8 @@ pub enum Value {
     Text(String),
     /// Bytes.
     Blob(Vec<u8>),
+    /// A number that an earlier write of the same change has kept; in a question it is a mistake.
+    Kept(Kept),
 }
 
 impl From<&str> for Value {
@@ -70,6 +77,11 @@ impl From<jiff::Timestamp> for Value {
         Self::Text(super::clock::stamp(at))
     }
 }
+impl From<Kept> for Value {
+    fn from(place: Kept) -> Self {
+        Self::Kept(place)
+    }
+}
 impl<T: Into<Value>> From<Option<T>> for Value {
     fn from(value: Option<T>) -> Self {
         value.map_or(Self::Null, Into::into)
@@ -83,6 +95,10 @@ impl ToSql for Value {
             Self::Int(number) => ValueRef::Integer(*number),
             Self::Text(text) => ValueRef::Text(text.as_bytes()),
             Self::Blob(bytes) => ValueRef::Blob(bytes),
+            // [`bind`] puts the number in its place.
+            Self::Kept(place) => {
+                return Err(rusqlite::Error::InvalidParameterName(format!("{place:?}")));
+            }
         }))
     }
 }
@@ -115,6 +131,8 @@ pub enum StoreFailure {
 /// The folder's database and its idle read connections.
 pub struct Store {
     path: PathBuf,
+    /// Known to this folder alone; see [`super::keyed`].
+    key: Key,
     /// Owns the idle read connections; held only to push or pop.
     idle: Mutex<Vec<Connection>>,
 }
@@ -125,13 +143,17 @@ impl Store {
         std::fs::create_dir_all(dir)?;
         let path = dir.join("noroshi.db");
         let mut writer = open_writer(&path)?;
+        let key = Key::of(&writer)?;
+        keyed::register(&writer, key)?;
         super::migrate::migrate(&mut writer)?;
-        Ok(Self { path, idle: Mutex::new(Vec::new()) })
+        Ok(Self { path, key, idle: Mutex::new(Vec::new()) })
     }
 
     /// The one connection that may write. Called once, by [`super::commit`].
     pub(super) fn writer(&self) -> Result<Connection, StoreFailure> {
-        open_writer(&self.path)
+        let connection = open_writer(&self.path)?;
+        keyed::register(&connection, self.key)?;
+        Ok(connection)
     }
 
     /// Runs `work` on a read-only connection, off the async threads, and gives its answer.
@@ -146,6 +168,17 @@ impl Store {
             .map_err(|_| StoreFailure::Stopping)?
     }
 
+    fn open_reader(&self) -> Result<Connection, StoreFailure> {
+        let connection = open_reader(&self.path)?;
+        keyed::register(&connection, self.key)?;
+        Ok(connection)
+    }
+
+    /// The number under which the indexes of this folder hold `text`.
+    pub fn keyed(&self, text: &str) -> i64 {
+        self.key.of_text(text)
+    }
+
     /// [`Store::read`] for threads that may block.
     pub fn read_now<T>(
         &self,
@@ -154,7 +187,7 @@ impl Store {
         let taken = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
         let mut connection = match taken {
             Some(connection) => connection,
-            None => open_reader(&self.path)?,
+            None => self.open_reader()?,
         };
         let answer = {
             // One snapshot for the whole read, so that a page never mixes two states.
@@ -185,13 +218,29 @@ impl Reader<'_> {
         mut map: impl FnMut(&Row<'_, '_>) -> Result<T, StoreFailure>,
     ) -> Result<Vec<T>, StoreFailure> {
         let mut statement = self.connection.prepare_cached(sql)?;
-        bind(&mut statement, params)?;
+        bind(&mut statement, params, |_| None)?;
         let mut rows = statement.raw_query();
         let mut found = Vec::new();
         while let Some(row) = rows.next()? {
             found.push(map(&Row { row })?);
         }
         Ok(found)
+    }
+
+    /// Every row of `sql`, one after the other, none of them kept.
+    pub fn each(
+        &self,
+        sql: &str,
+        params: &[Value],
+        mut visit: impl FnMut(&Row<'_, '_>) -> Result<(), StoreFailure>,
+    ) -> Result<(), StoreFailure> {
+        let mut statement = self.connection.prepare_cached(sql)?;
+        bind(&mut statement, params, |_| None)?;
+        let mut rows = statement.raw_query();
+        while let Some(row) = rows.next()? {
+            visit(&Row { row })?;
+        }
+        Ok(())
     }
 
     /// The first row of `sql`, if any.
@@ -202,7 +251,7 @@ impl Reader<'_> {
         map: impl FnOnce(&Row<'_, '_>) -> Result<T, StoreFailure>,
     ) -> Result<Option<T>, StoreFailure> {
         let mut statement = self.connection.prepare_cached(sql)?;
-        bind(&mut statement, params)?;
+        bind(&mut statement, params, |_| None)?;
         let mut rows = statement.raw_query();
         match rows.next()? {
             Some(row) => Ok(Some(map(&Row { row })?)),
@@ -225,6 +274,13 @@ impl Row<'_, '_> {
     /// Text of column `at`.
     pub fn text(&self, at: usize) -> Result<String, StoreFailure> {
         Ok(self.row.get(at)?)
+    }
+    /// Text of column `at`, not copied.
+    pub fn text_here(&self, at: usize) -> Result<&str, StoreFailure> {
+        self.row
+            .get_ref(at)?
+            .as_str()
+            .map_err(|_| StoreFailure::Damaged(format!("column {at} is no text")))
     }
     /// Text of column `at`, or `None` when absent.
     pub fn text_or_none(&self, at: usize) -> Result<Option<String>, StoreFailure> {
@@ -276,19 +332,34 @@ const NAMES: [&str; 24] = [
     "$16", "$17", "$18", "$19", "$20", "$21", "$22", "$23", "$24",
 ];
 
-/// Binds `params` to `$1`, `$2`, … whatever their order in the text.
-pub(super) fn bind(statement: &mut CachedStatement<'_>, params: &[Value]) -> rusqlite::Result<()> {
+/// Binds `params` to `$1`, `$2`, … whatever their order in the text; `kept` knows the numbers that were kept.
+pub(super) fn bind(
+    statement: &mut CachedStatement<'_>,
+    params: &[Value],
+    kept: impl Fn(Kept) -> Option<i64>,
+) -> rusqlite::Result<()> {
     if statement.parameter_count() != params.len() || params.len() > NAMES.len() {
         return Err(rusqlite::Error::InvalidParameterCount(
             params.len(),
             statement.parameter_count(),
         ));
     }
-    for (name, value) in NAMES.iter().zip(params) {
-        let at = statement
-            .parameter_index(name)?
-            .ok_or_else(|| rusqlite::Error::InvalidParameterName((*name).to_owned()))?;
-        statement.raw_bind_parameter(at, value)?;
+    for (place, (name, value)) in (1..).zip(NAMES.iter().zip(params)) {
+        // Mostly they stand in their order; only otherwise must they be looked for.
+        let at = if statement.parameter_name(place) == Some(*name) {
+            place
+        } else {
+            let found = statement.parameter_index(name)?;
+            found.ok_or_else(|| rusqlite::Error::InvalidParameterName((*name).to_owned()))?
+        };
+        match value {
+            Value::Kept(place) => {
+                let number = kept(*place)
+                    .ok_or_else(|| rusqlite::Error::InvalidParameterName(format!("{place:?}")))?;
+                statement.raw_bind_parameter(at, number)?;
+            }
+            value => statement.raw_bind_parameter(at, value)?,
+        }
     }
     Ok(())
 }
@@ -298,8 +369,11 @@ fn open_writer(path: &Path) -> Result<Connection, StoreFailure> {
     connection.pragma_update(None, "journal_mode", "wal")?;
     // Durable means durable: the answer is given only after the disk has the log of the transaction.
     connection.pragma_update(None, "synchronous", "full")?;
-    // Copying the log of the transaction into the database costs a sync of its own; every 40 MB is often enough.
-    connection.pragma_update(None, "wal_autocheckpoint", 10_000)?;
+    // Copying the log of the transaction into the database costs a sync of its own, and a page that many commits change
+    // is copied once: every 100 MB is often enough.
+    connection.pragma_update(None, "wal_autocheckpoint", 25_000)?;
+    // What a bulk of commits touches at random are the indexes of numbers; this many KiB of them are kept at most.
+    connection.pragma_update(None, "cache_size", -WRITER_CACHE_KIB)?;
     tune(&connection)?;
     Ok(connection)
 }

@@ -11,6 +11,7 @@
 mod analyse;
 mod commit;
 mod evidence;
+mod graph;
 mod house;
 mod intake;
 mod kill;
