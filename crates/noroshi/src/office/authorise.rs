@@ -84,6 +84,8 @@ actions! {
     ShareRelease = "share.release",
     /// Read a TAXII collection.
     ShareRead = "share.read",
+    /// Hand something in to a TAXII collection.
+    SharePush = "share.push",
     /// Read the state of the log and its proofs.
     OversightLog = "oversight.log",
     /// Read what the annual report counts.
