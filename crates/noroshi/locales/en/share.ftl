@@ -123,3 +123,7 @@ NRS-SHAR-0202 = { $what } cannot be read
 NRS-SHAR-0202-next = Write it as TAXII 2.1 has it. A next is good only for the query it came from.
 NRS-SHAR-0203 = This collection is for reading only ({ $method })
 NRS-SHAR-0203-next = To hand information in, contact the office.
+NRS-SHAR-0300 = It is above the class this organisation may get at most
+NRS-SHAR-0301 = It is above the TLP colour this organisation may get at most
+NRS-SHAR-0302 = That is no audience
+NRS-SHAR-0302-next = Name one, such as partner:org-…, council, operators, operators:electricity or public.

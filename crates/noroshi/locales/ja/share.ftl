@@ -123,3 +123,7 @@ NRS-SHAR-0202 = { $what } を読めません
 NRS-SHAR-0202-next = TAXII 2.1の形にしてください。next は、それを受け取ったときと同じ条件でだけ使えます。
 NRS-SHAR-0203 = この区画は読み取り専用です（{ $method }）
 NRS-SHAR-0203-next = 情報を渡すときは、担当者に連絡してください。
+NRS-SHAR-0300 = この組織が受け取れる区分の上限を超えている
+NRS-SHAR-0301 = この組織が受け取れるTLPの上限を超えている
+NRS-SHAR-0302 = 提供先として読めません
+NRS-SHAR-0302-next = partner:org-…、council、operators、operators:electricity、public などを指定してください。
