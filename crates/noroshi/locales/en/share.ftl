@@ -161,3 +161,7 @@ NRS-SHAR-0251 = That person does not hold this hat for this organisation
 NRS-SHAR-0251-next = Hand out the hat first.
 NRS-SHAR-0252 = This certificate was entered before
 NRS-SHAR-0252-next = If it was taken back, use a new key pair and a new certificate.
+NRS-SHAR-0300 = It is above the class this organisation may get at most
+NRS-SHAR-0301 = It is above the TLP colour this organisation may get at most
+NRS-SHAR-0302 = That is no audience
+NRS-SHAR-0302-next = Name one, such as partner:org-…, council, operators, operators:electricity or public.

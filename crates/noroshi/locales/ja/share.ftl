@@ -161,3 +161,7 @@ NRS-SHAR-0251 = その人はその組織でこの立場を持っていません
 NRS-SHAR-0251-next = 先に立場を割り当ててください。
 NRS-SHAR-0252 = この証明書はすでに登録されています
 NRS-SHAR-0252-next = 失効させたものであれば、新しい鍵と証明書を使ってください。
+NRS-SHAR-0300 = この組織が受け取れる区分の上限を超えている
+NRS-SHAR-0301 = この組織が受け取れるTLPの上限を超えている
+NRS-SHAR-0302 = 提供先として読めません
+NRS-SHAR-0302-next = partner:org-…、council、operators、operators:electricity、public などを指定してください。
