@@ -96,6 +96,7 @@ impl House {
 /// A house with its doors open: the listener and the job runner.
 pub struct Serving {
     origin: String,
+    address: std::net::SocketAddr,
     stop: watch::Sender<bool>,
     web: JoinHandle<()>,
     jobs: JoinHandle<()>,
@@ -143,12 +144,17 @@ impl Serving {
             }
         });
         let jobs = tokio::spawn(crate::office::jobs::run(house));
-        Ok(Self { origin, stop, web, jobs })
+        Ok(Self { origin, address: bound, stop, web, jobs })
     }
 
     /// The address people type.
     pub fn origin(&self) -> &str {
         &self.origin
+    }
+
+    /// Where it listens: with port 0 in the configuration, the one the machine picked.
+    pub fn address(&self) -> std::net::SocketAddr {
+        self.address
     }
 
     /// Serves until asked to stop, then lets running requests finish.

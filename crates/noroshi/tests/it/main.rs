@@ -20,3 +20,4 @@ mod response;
 mod share;
 mod sift;
 mod story;
+mod taxii;
