@@ -32,6 +32,12 @@ const BENCHES: &[Bench] = &[
         example: "stix_rate",
         measures: "bundles of STIX objects, read and checked; give a file or take the made-up one",
     },
+    Bench {
+        name: "taxii",
+        package: "noroshi",
+        example: "bench_taxii",
+        measures: "a page of a TAXII collection whatever its size (--sizes); beside medallion's with --python PATH",
+    },
 ];
 
 impl Bench {
@@ -87,6 +93,6 @@ mod tests {
             assert_eq!(find(bench.name).unwrap().example, bench.example);
         }
         let refusal = find("nothing").err().unwrap().to_string();
-        assert_eq!(refusal, "there is no bench `nothing`; there are office, sift, stix");
+        assert_eq!(refusal, "there is no bench `nothing`; there are office, sift, stix, taxii");
     }
 }

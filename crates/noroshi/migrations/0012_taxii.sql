@@ -15,7 +15,8 @@ CREATE TABLE share_push (
   at         TEXT NOT NULL,
   digest     TEXT NOT NULL,          -- SHA-256 over the body
   body       BLOB,                   -- as it arrived; absent when everything in it was dealt with
-  state      TEXT NOT NULL DEFAULT 'pending'   -- pending | complete
+  state      TEXT NOT NULL DEFAULT 'pending',  -- pending | complete
+  ended_at   TEXT
 );
 CREATE INDEX share_push_org ON share_push (org, at);
 

@@ -109,6 +109,6 @@ def pytest_runtest_logreport(report):
     if report.failed:
         crash = getattr(report.longrepr, "reprcrash", None)
         why = crash.message.splitlines()[0] if crash else str(report.longrepr)[-200:]
-    line = {"test": report.nodeid.split("::")[-1], "outcome": report.outcome, "why": why}
+    line = {"test": report.nodeid.split("::")[-1].replace("[memory]", ""), "outcome": report.outcome, "why": why}
     with open(os.environ["TAXII_RESULTS"], "a", encoding="utf-8") as results:
         results.write(json.dumps(line) + "\n")

@@ -11,6 +11,8 @@ use crate::web::refusal::{Failure, Refusal};
 const MATCHES_MAX: usize = 200;
 /// Longest query taken, in bytes.
 pub const QUERY_BYTES_MAX: usize = 32 * 1024;
+/// Digits of a microsecond; what is finer is before the next one.
+const MICRO_DIGITS: usize = 6;
 /// The version of STIX that is held here.
 const SPEC_VERSION: &str = "2.1";
 
@@ -154,9 +156,14 @@ fn several(values: &Values, name: &str) -> Result<Vec<String>, Failure> {
 
 /// §3.3: a timestamp in UTC, written with `Z`; fractions as fine as the client likes.
 fn instant(text: &str) -> Result<i64, Failure> {
-    let utc = text.ends_with(['Z', 'z']);
-    let at = text.parse::<Timestamp>().ok().filter(|_| utc).ok_or_else(|| bad("added_after"))?;
+    let plain = text.strip_suffix(['Z', 'z']).ok_or_else(|| bad("added_after"))?;
+    let (whole, fraction) = plain.split_once('.').unwrap_or((plain, "0"));
+    if fraction.is_empty() || !fraction.bytes().all(|byte| byte.is_ascii_digit()) {
+        return Err(bad("added_after"));
+    }
     // Strictly later is meant: what lies between two microseconds is the earlier one.
+    let micros: String = fraction.chars().chain("000000".chars()).take(MICRO_DIGITS).collect();
+    let at: Timestamp = format!("{whole}.{micros}Z").parse().map_err(|_| bad("added_after"))?;
     Ok(at.as_microsecond())
 }
 
@@ -224,6 +231,8 @@ mod tests {
             "limit=1.5",
             "added_after=yesterday",
             "added_after=2026-01-01T00:00:00",
+            "added_after=2026-01-01T00:00:00.Z",
+            "added_after=2026-01-01T00:00:00.1.2Z",
             "added_after=2026-01-01T00:00:00%2B09:00",
             "match[version]=newest",
             "match[owner]=me",
