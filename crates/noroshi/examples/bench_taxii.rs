@@ -112,8 +112,16 @@ async fn one_size(dir: &Path, size: usize) -> Result<Duration, Failed> {
     let questions = [
         ("first page of 100", plain(0, 100), "?limit=100".to_owned()),
         ("first page of 1,000", plain(0, 1_000), "?limit=1000".to_owned()),
-        ("page of 100 in the middle", plain(all / 2, 100), format!("?limit=100&added_after={}", date(all / 2))),
-        ("last page of 100", plain(all - 100, 100), format!("?limit=100&added_after={}", date(all - 100))),
+        (
+            "page of 100 in the middle",
+            plain(all / 2, 100),
+            format!("?limit=100&added_after={}", date(all / 2)),
+        ),
+        (
+            "last page of 100",
+            plain(all - 100, 100),
+            format!("?limit=100&added_after={}", date(all - 100)),
+        ),
         ("one type in a hundred, page of 100", typed, "?limit=100&match[type]=malware".to_owned()),
         ("one object by name", named, format!("?match[id]={}", id(size / 2))),
     ];
@@ -197,7 +205,10 @@ async fn prepare(dir: &Path) -> Result<Scene, Failed> {
     let audience = Audience::Partner(org.org.to_string());
     let collection = "0c7d7e54-5f0d-4a49-8d9a-0d3f2f9f9a01".to_owned();
     let writes = [
-        ("INSERT INTO share_audience (audience, last_added) VALUES ($1, 0)", vec![Value::from(audience.label())]),
+        (
+            "INSERT INTO share_audience (audience, last_added) VALUES ($1, 0)",
+            vec![Value::from(audience.label())],
+        ),
         (
             "INSERT INTO share_collection (collection, audience, title, types, tlp_max, created_at) \
              VALUES ($1, $2, 'Bench', '[]', 'amber', $3)",

@@ -19,7 +19,9 @@ async fn s1_6_media_types_are_negotiated() {
     let with = |accept: &str| {
         Call::get(url.clone()).header("authorization", &bearer).header("accept", accept).send()
     };
-    for good in [TAXII, "application/taxii+json", "*/*", "text/html, application/taxii+json;version=2.1"] {
+    for good in
+        [TAXII, "application/taxii+json", "*/*", "text/html, application/taxii+json;version=2.1"]
+    {
         let got = with(good).await;
         assert_eq!((got.status, got.header("content-type")), (200, Some(TAXII)), "{good}");
     }
@@ -30,7 +32,11 @@ async fn s1_6_media_types_are_negotiated() {
         assert!(got.json["title"].as_str().is_some_and(|title| !title.is_empty()));
     }
     let body = format!(r#"{{"objects":[{}]}}"#, indicator(1));
-    for bad in ["application/json", "application/stix+json;version=2.1", "application/taxii+json;version=2.0"] {
+    for bad in [
+        "application/json",
+        "application/stix+json;version=2.1",
+        "application/taxii+json;version=2.0",
+    ] {
         let call = Call { method: "POST", url: url.clone(), body: body.clone(), ..Call::default() };
         let got = call.of(&stage.ally).header("content-type", bad).send().await;
         assert_eq!((got.status, got.code()), (415, "NRS-SHAR-0207"), "{bad}");
@@ -41,8 +47,13 @@ async fn s1_6_media_types_are_negotiated() {
 async fn s1_6_strangers_are_challenged_and_learn_nothing() {
     let stage = Stage::open().await;
     let shelf = stage.shelf(&stage.ally).await;
-    let places = ["/taxii2/".to_owned(), "/taxii2/nowhere/".to_owned(), format!("/{}/status/1/", stage.root)];
-    for place in places.into_iter().chain([format!("/{}/collections/{shelf}/objects/", stage.root)]) {
+    let places = [
+        "/taxii2/".to_owned(),
+        "/taxii2/nowhere/".to_owned(),
+        format!("/{}/status/1/", stage.root),
+    ];
+    for place in places.into_iter().chain([format!("/{}/collections/{shelf}/objects/", stage.root)])
+    {
         for method in ["GET", "POST", "DELETE"] {
             for authorization in [None, Some("Bearer wrong"), Some("Basic !"), Some("Digest x")] {
                 let mut call = Call { method, url: stage.test.url(&place), ..Call::default() };
@@ -91,13 +102,19 @@ async fn s4_1_discovery_names_every_api_root_and_s4_2_each_describes_itself() {
     let got = stage.get(&stage.ally, stage.test.url("/taxii2/")).await;
     assert_eq!((got.status, got.header("content-type")), (200, Some(TAXII)));
     assert_eq!(got.json["api_roots"], json!(["/trustgroup1/", "/taxii2/inner/"]));
-    assert_eq!((&got.json["default"], &got.json["title"]), (&json!("/trustgroup1/"), &json!("Beacon")));
+    assert_eq!(
+        (&got.json["default"], &got.json["title"]),
+        (&json!("/trustgroup1/"), &json!("Beacon"))
+    );
     assert_eq!(got.json["contact"], "desk@office.example");
     for (path, title) in [("/trustgroup1/", "Trust group"), ("/taxii2/inner/", "Inner")] {
         for path in [path, path.trim_end_matches('/')] {
             let got = stage.get(&stage.ally, stage.test.url(path)).await;
             assert_eq!((got.status, got.header("content-type")), (200, Some(TAXII)), "{path}");
-            assert_eq!((&got.json["title"], &got.json["versions"]), (&json!(title), &json!([TAXII])));
+            assert_eq!(
+                (&got.json["title"], &got.json["versions"]),
+                (&json!(title), &json!([TAXII]))
+            );
             assert!(got.json["max_content_length"].as_u64().is_some_and(|bytes| bytes > 0));
         }
     }
@@ -137,7 +154,12 @@ async fn s4_3_the_status_counts_each_object_and_is_for_its_pusher_only() {
     let status = stage.pushed(&stage.ally, &shelf, &sent).await;
     let count = |name: &str| status[name].as_u64();
     assert_eq!(
-        [count("total_count"), count("success_count"), count("failure_count"), count("pending_count")],
+        [
+            count("total_count"),
+            count("success_count"),
+            count("failure_count"),
+            count("pending_count")
+        ],
         [Some(4), Some(2), Some(2), Some(0)],
         "{status}"
     );
@@ -184,7 +206,9 @@ async fn s5_1_and_s5_2_collections_are_listed_and_found_by_alias() {
     let path = format!("/collections/{other}/taxii");
     let refused = stage.office("PUT", &path, json!({ "alias": "lantern" }), 409).await;
     assert_eq!(refused["code"], "NRS-SHAR-0234");
-    for bad in [json!({ "alias": uuid(1) }), json!({ "root": "nowhere" }), json!({ "push_class": "CIA" })] {
+    for bad in
+        [json!({ "alias": uuid(1) }), json!({ "root": "nowhere" }), json!({ "push_class": "CIA" })]
+    {
         stage.office("PUT", &path, bad, 422).await;
     }
 }
@@ -192,11 +216,18 @@ async fn s5_1_and_s5_2_collections_are_listed_and_found_by_alias() {
 #[tokio::test(flavor = "multi_thread")]
 async fn s5_4_to_s5_8_what_cannot_be_read_or_written_is_said() {
     let stage = Stage::open().await;
-    let closed = stage.collection(&stage.ally, "Drop box", json!({ "can_read": false, "can_write": true })).await;
+    let closed = stage
+        .collection(&stage.ally, "Drop box", json!({ "can_read": false, "can_write": true }))
+        .await;
     let fixed = stage.collection(&stage.ally, "Shelf", json!({})).await;
     let sealed = stage.collection(&stage.ally, "Sealed", json!({ "can_read": false })).await;
     let object = id_of(&indicator(1));
-    for path in ["/objects/", "/manifest/", &format!("/objects/{object}/"), &format!("/objects/{object}/versions/")] {
+    for path in [
+        "/objects/",
+        "/manifest/",
+        &format!("/objects/{object}/"),
+        &format!("/objects/{object}/versions/"),
+    ] {
         let got = stage.get(&stage.ally, stage.below(&closed, path)).await;
         assert_eq!((got.status, got.code()), (403, "NRS-SHAR-0210"), "{path}");
     }
@@ -225,10 +256,15 @@ async fn filled() -> (Stage, String, Vec<String>) {
 async fn s3_3_and_s3_4_filters_and_limits() {
     let (stage, shelf, texts) = filled().await;
     let all = ids_of(&texts);
-    let read = |query: String| stage.get(&stage.ally, stage.below(&shelf, &format!("/objects/{query}")));
+    let read =
+        |query: String| stage.get(&stage.ally, stage.below(&shelf, &format!("/objects/{query}")));
     let manifest = stage.get(&stage.ally, stage.below(&shelf, "/manifest/")).await;
-    let added: Vec<&str> =
-        manifest.json["objects"].as_array().unwrap().iter().map(|one| one["date_added"].as_str().unwrap()).collect();
+    let added: Vec<&str> = manifest.json["objects"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|one| one["date_added"].as_str().unwrap())
+        .collect();
     assert!(added.windows(2).all(|pair| pair[0] < pair[1]), "{added:?}");
     for (query, wanted) in [
         (String::new(), &all[..]),
@@ -259,7 +295,15 @@ async fn s3_3_and_s3_4_filters_and_limits() {
             assert_eq!(got.json["more"], false);
         }
     }
-    for bad in ["limit=0", "limit=-20", "limit=x", "added_after=today", "match[x]=1", "match[version]=new", "next=x"] {
+    for bad in [
+        "limit=0",
+        "limit=-20",
+        "limit=x",
+        "added_after=today",
+        "match[x]=1",
+        "match[version]=new",
+        "next=x",
+    ] {
         let got = read(format!("?{bad}")).await;
         assert_eq!((got.status, got.header("content-type")), (400, Some(TAXII)), "{bad}");
         assert!(got.code().starts_with("NRS-SHAR-020"), "{bad}");
@@ -282,7 +326,9 @@ async fn s5_6_and_s5_8_versions_of_one_object() {
     stage.hold(std::slice::from_ref(&newer), Tlp::Green).await;
     stage.release(&shelf, &[id_of(&newer)]).await;
     let id = id_of(&newer);
-    let of = |query: &str| stage.get(&stage.ally, stage.below(&shelf, &format!("/objects/{id}/{query}")));
+    let of = |query: &str| {
+        stage.get(&stage.ally, stage.below(&shelf, &format!("/objects/{id}/{query}")))
+    };
     let modified = |got: &super::Got| -> Vec<Value> {
         got.objects().iter().map(|one| one["modified"].clone()).collect()
     };
@@ -311,7 +357,9 @@ async fn s5_6_and_s5_8_versions_of_one_object() {
     // A filter that leaves nothing of an object that is there is an empty answer, no error.
     let nothing = of("?added_after=2100-01-01T00:00:00Z").await;
     assert_eq!((nothing.status, nothing.json), (200, json!({})));
-    let absent = stage.get(&stage.ally, stage.below(&shelf, &format!("/objects/{}/", id_of(&malware(77))))).await;
+    let absent = stage
+        .get(&stage.ally, stage.below(&shelf, &format!("/objects/{}/", id_of(&malware(77)))))
+        .await;
     assert_eq!(absent.status, 404);
 }
 
@@ -352,8 +400,12 @@ async fn s5_5_what_is_handed_in_is_read_back_with_its_own_bytes() {
     let status = stage.pushed(&stage.ally, &shelf, &[changed]).await;
     assert_eq!(status["failure_count"], 1, "{status}");
     assert!(status["failures"][0]["message"].as_str().unwrap().starts_with("NRS-SHAR-0221"));
-    assert!(stage.get(&stage.ally, stage.below(&shelf, "/objects/")).await.text.contains(&texts[0]));
-    for bad in ["", "{}", "[]", r#"{"objects":[]}"#, r#"{"objects":"x"}"#, "{\"objects\":[", &indicator(1)] {
+    assert!(
+        stage.get(&stage.ally, stage.below(&shelf, "/objects/")).await.text.contains(&texts[0])
+    );
+    for bad in
+        ["", "{}", "[]", r#"{"objects":[]}"#, r#"{"objects":"x"}"#, "{\"objects\":[", &indicator(1)]
+    {
         let call = Call {
             method: "POST",
             url: stage.below(&shelf, "/objects/"),
@@ -384,7 +436,8 @@ async fn s5_5_the_collection_says_what_it_takes_and_how_it_is_marked() {
         "audience": format!("partner:{}", stage.ally.ctx.org), "title": "Indicators", "types": ["indicator"],
         "tlp_max": "green",
     });
-    let shelf = stage.office("POST", "/collections", body, 201).await["id"].as_str().unwrap().to_owned();
+    let shelf =
+        stage.office("POST", "/collections", body, 201).await["id"].as_str().unwrap().to_owned();
     let wish = json!({ "can_write": true, "push_tlp": "green", "push_class": "CIA-P" });
     stage.office("PUT", &format!("/collections/{shelf}/taxii"), wish, 200).await;
     let red = version(2, "2026-01-02T00:00:00Z").replace(
@@ -403,7 +456,10 @@ async fn s5_5_the_collection_says_what_it_takes_and_how_it_is_marked() {
         .map(|one| one["message"].as_str().unwrap().split(':').next().unwrap())
         .collect();
     assert_eq!(codes, ["NRS-SHAR-0110", "NRS-SHAR-0111"], "{status}");
-    assert_eq!(stage.get(&stage.ally, stage.below(&shelf, "/objects/")).await.ids(), [id_of(&green)]);
+    assert_eq!(
+        stage.get(&stage.ally, stage.below(&shelf, "/objects/")).await.ids(),
+        [id_of(&green)]
+    );
     let id = id_of(&green);
     let kept = stage
         .test
@@ -437,7 +493,14 @@ async fn s5_7_deleting_takes_back_ones_own_and_destroys_nothing() {
         stage.get(&stage.ally, url).await.json["versions"].clone()
     };
     for (query, left) in [
-        ("?match[version]=2026-02-01T00:00:00.000Z", json!(["2026-01-01T00:00:00.000Z", "2026-03-01T00:00:00.000Z", "2026-04-01T00:00:00.000Z"])),
+        (
+            "?match[version]=2026-02-01T00:00:00.000Z",
+            json!([
+                "2026-01-01T00:00:00.000Z",
+                "2026-03-01T00:00:00.000Z",
+                "2026-04-01T00:00:00.000Z"
+            ]),
+        ),
         ("?match[version]=first", json!(["2026-03-01T00:00:00.000Z", "2026-04-01T00:00:00.000Z"])),
         ("", json!(["2026-03-01T00:00:00.000Z"])),
     ] {
@@ -447,9 +510,13 @@ async fn s5_7_deleting_takes_back_ones_own_and_destroys_nothing() {
         assert!(stage.leaves() > before, "taking back is recorded");
         assert_eq!(versions().await, left, "{query}");
     }
-    assert_eq!(stage.delete(&stage.ally, &shelf, &format!("{id}/?match[version]=all")).await.status, 200);
+    assert_eq!(
+        stage.delete(&stage.ally, &shelf, &format!("{id}/?match[version]=all")).await.status,
+        200
+    );
     for path in ["", "versions/"] {
-        let got = stage.get(&stage.ally, stage.below(&shelf, &format!("/objects/{id}/{path}"))).await;
+        let got =
+            stage.get(&stage.ally, stage.below(&shelf, &format!("/objects/{id}/{path}"))).await;
         assert_eq!(got.status, 404, "{path}");
     }
     assert_eq!(stage.delete(&stage.ally, &shelf, &id).await.status, 404);
@@ -508,7 +575,8 @@ async fn s3_5_next_is_good_for_its_own_list_only() {
         let got = read(collection, query.clone()).await;
         assert_eq!((got.status, got.code()), (400, code), "{query}");
     }
-    let manifest = stage.get(&stage.ally, stage.below(&shelf, &format!("/manifest/?next={next}"))).await;
+    let manifest =
+        stage.get(&stage.ally, stage.below(&shelf, &format!("/manifest/?next={next}"))).await;
     assert_eq!((manifest.status, manifest.code()), (400, "NRS-SHAR-0206"));
 }
 

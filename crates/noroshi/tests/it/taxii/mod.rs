@@ -190,7 +190,8 @@ impl Stage {
 
     /// Puts versions into a stream at places of their own, as if they had been released then.
     pub(crate) async fn place(&self, audience: &str, texts: &[(i64, String)]) {
-        let mut change = Change::office("share.release", "release-test")
+        let release = format!("release-test-{audience}-{}", texts[0].0);
+        let mut change = Change::office("share.release", &release)
             .write(Write::new(
                 "INSERT INTO share_audience (audience, last_added) VALUES ($1, 0) ON CONFLICT DO NOTHING",
                 vec![Cell::from(audience)],
@@ -198,7 +199,7 @@ impl Stage {
             .write(Write::one(
                 "INSERT INTO share_release (release, audience, person, at, outcome) VALUES ($1, $2, 'p', $3, $4)",
                 vec![
-                    Cell::from(format!("release-test-{}", texts[0].0)),
+                    Cell::from(&release),
                     Cell::from(audience),
                     Cell::from(self.legal.ctx.now),
                     Cell::from(r#"{"released":[],"already":[],"refused":[]}"#),
@@ -216,7 +217,7 @@ impl Stage {
                     Cell::from(version_key(&object)),
                     Cell::from(object.object_type()),
                     Cell::from(object.digest().to_string()),
-                    Cell::from(format!("release-test-{}", texts[0].0)),
+                    Cell::from(&release),
                 ],
             ));
         }

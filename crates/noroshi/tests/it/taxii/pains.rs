@@ -39,15 +39,17 @@ fn ids(pages: &[Got]) -> Vec<String> {
 async fn p13_nothing_is_lost_between_pages_and_nothing_bleeds_through_a_filter() {
     let stage = Stage::open().await;
     let shelf = stage.shelf(&stage.ally).await;
-    let texts: Vec<String> =
-        (1..=40).map(|number| if number % 2 == 0 { malware(number) } else { indicator(number) }).collect();
+    let texts: Vec<String> = (1..=40)
+        .map(|number| if number % 2 == 0 { malware(number) } else { indicator(number) })
+        .collect();
     // One transaction, one millisecond: the worst case.
     assert_eq!(stage.pushed(&stage.ally, &shelf, &texts).await["success_count"], 40);
     let url = stage.below(&shelf, "/objects/");
     for limit in [1, 3, 7, 39, 40, 41] {
         let pages = walk(&stage, &stage.ally, &url, &format!("limit={limit}")).await;
         assert_eq!(ids(&pages), ids_of(&texts), "limit {limit}");
-        let pages = walk(&stage, &stage.ally, &url, &format!("limit={limit}&match[type]=indicator")).await;
+        let pages =
+            walk(&stage, &stage.ally, &url, &format!("limit={limit}&match[type]=indicator")).await;
         assert!(ids(&pages).iter().all(|id| id.starts_with("indicator--")), "limit {limit}");
         assert_eq!(ids(&pages).len(), 20, "limit {limit}");
     }
@@ -103,7 +105,8 @@ async fn p15_a_next_whose_time_is_over_says_so() {
     let shelf = stage.shelf(&stage.ally).await;
     stage.pushed(&stage.ally, &shelf, &[indicator(1), indicator(2)]).await;
     let first = stage.get(&stage.ally, stage.below(&shelf, "/objects/?limit=1")).await;
-    let url = stage.below(&shelf, &format!("/objects/?limit=1&next={}", first.json["next"].as_str().unwrap()));
+    let url = stage
+        .below(&shelf, &format!("/objects/?limit=1&next={}", first.json["next"].as_str().unwrap()));
     let mut got = stage.get(&stage.ally, url.clone()).await;
     for _ in 0..50 {
         if got.status != 200 {
@@ -150,7 +153,8 @@ async fn p10i_a_page_costs_the_same_whatever_the_collection() {
     let small = stage.collection(&stage.ally, "Small", json!({})).await;
     let large = stage.collection(&stage.other, "Large", json!({})).await;
     let of = |who: &Someone| format!("partner:{}", who.ctx.org);
-    let placed = |texts: &[String]| -> Vec<(i64, String)> { (1i64..).zip(texts.iter().cloned()).collect() };
+    let placed =
+        |texts: &[String]| -> Vec<(i64, String)> { (1i64..).zip(texts.iter().cloned()).collect() };
     stage.place(&of(&stage.ally), &placed(&texts[..100])).await;
     stage.place(&of(&stage.other), &placed(&texts)).await;
     let last = id_of(&texts[99]);
@@ -173,7 +177,10 @@ async fn p10i_a_page_costs_the_same_whatever_the_collection() {
             best
         };
         let (few, many) = (best(&stage.ally, &small).await, best(&stage.other, &large).await);
-        assert!(many < few * 4 + Duration::from_millis(20), "{query}: {few:?} of 100, {many:?} of 10,000");
+        assert!(
+            many < few * 4 + Duration::from_millis(20),
+            "{query}: {few:?} of 100, {many:?} of 10,000"
+        );
     }
 }
 
@@ -262,7 +269,12 @@ async fn what_was_accepted_is_dealt_with_after_a_restart() {
         pause(Duration::from_millis(50)).await;
         got = Call::get(url.clone()).of(&ally).send().await;
     }
-    assert_eq!((&got.json["status"], &got.json["success_count"]), (&json!("complete"), &json!(2)), "{}", got.text);
+    assert_eq!(
+        (&got.json["status"], &got.json["success_count"]),
+        (&json!("complete"), &json!(2)),
+        "{}",
+        got.text
+    );
     let read = again.url(&format!("/{root}/collections/{shelf}/objects/"));
     let ids: BTreeSet<String> = Call::get(read).of(&ally).send().await.ids().into_iter().collect();
     assert_eq!(ids, BTreeSet::from([id_of(&indicator(1)), id_of(&malware(2))]));

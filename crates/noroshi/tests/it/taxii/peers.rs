@@ -23,7 +23,9 @@ fn peers() -> PathBuf {
 #[tokio::test(flavor = "multi_thread")]
 async fn oasis_client_and_stix2_work_unchanged() {
     let Some(venv) = std::env::var_os("NOROSHI_TEST_VENV") else {
-        eprintln!("NOROSHI_TEST_VENV is not set: the check with taxii2-client and stix2 is skipped");
+        eprintln!(
+            "NOROSHI_TEST_VENV is not set: the check with taxii2-client and stix2 is skipped"
+        );
         return;
     };
     let stage = Stage::open().await;
@@ -68,17 +70,20 @@ const NO_MODIFIED: &str = "modified";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn medallions_view_tests_pass_but_for_what_is_listed() {
-    let (Some(checkout), Some(python)) =
-        (std::env::var_os("NOROSHI_TEST_MEDALLION"), std::env::var_os("NOROSHI_TEST_MEDALLION_PYTHON"))
-    else {
+    let (Some(checkout), Some(python)) = (
+        std::env::var_os("NOROSHI_TEST_MEDALLION"),
+        std::env::var_os("NOROSHI_TEST_MEDALLION_PYTHON"),
+    ) else {
         eprintln!(
             "NOROSHI_TEST_MEDALLION and NOROSHI_TEST_MEDALLION_PYTHON are not set: medallion's view tests are skipped"
         );
         return;
     };
     let checkout = PathBuf::from(checkout);
-    let data = std::fs::read_to_string(checkout.join("medallion/test/data/default_data.json")).unwrap();
-    let control = Control { data: Arc::new(serde_json::from_str(&data).unwrap()), open: Arc::default() };
+    let data =
+        std::fs::read_to_string(checkout.join("medallion/test/data/default_data.json")).unwrap();
+    let control =
+        Control { data: Arc::new(serde_json::from_str(&data).unwrap()), open: Arc::default() };
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = format!("http://{}/fresh", listener.local_addr().unwrap());
     let app = Router::new().route("/fresh", post(fresh)).with_state(control);
@@ -87,7 +92,17 @@ async fn medallions_view_tests_pass_but_for_what_is_listed() {
     let mut command = Command::new(python);
     command
         .current_dir(&checkout)
-        .args(["-m", "pytest", "-q", "-p", "remote_taxii", "-p", "no:cacheprovider", "--backends", "memory"])
+        .args([
+            "-m",
+            "pytest",
+            "-q",
+            "-p",
+            "remote_taxii",
+            "-p",
+            "no:cacheprovider",
+            "--backends",
+            "memory",
+        ])
         .arg("medallion/test/test_backends.py")
         .env("PYTHONPATH", peers())
         .env("PYTHONDONTWRITEBYTECODE", "1")
@@ -220,7 +235,9 @@ async fn handed_in(stage: &Stage, status: &Value) {
         vec![Cell::from(id), Cell::from(&who.person), Cell::from(&who.org), Cell::from(at)],
     ));
     let mut entry = 0i64;
-    for (list, state) in [("successes", "success"), ("failures", "failure"), ("pendings", "pending")] {
+    for (list, state) in
+        [("successes", "success"), ("failures", "failure"), ("pendings", "pending")]
+    {
         for one in status[list].as_array().into_iter().flatten() {
             change = change.write(Write::one(
                 "INSERT INTO share_push_entry (push, entry, id, version, state) VALUES ($1, $2, $3, $4, $5)",

@@ -5,7 +5,9 @@ use std::sync::Arc;
 use noroshi::config::Config;
 use noroshi::web::tls::fingerprint;
 use noroshi_charter::hat::Hat;
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, ExtendedKeyUsagePurpose, IsCa, KeyPair};
+use rcgen::{
+    BasicConstraints, CertificateParams, CertifiedIssuer, ExtendedKeyUsagePurpose, IsCa, KeyPair,
+};
 use serde_json::{Value, json};
 
 use super::super::house::TestHouse;
@@ -67,7 +69,11 @@ impl Papers {
             let key = PrivateKey::from_pem(client.key.as_bytes()).unwrap();
             tls = tls.client_cert(Some(ClientCert::new_with_certs(&chain, key)));
         }
-        ureq::Agent::config_builder().http_status_as_error(false).tls_config(tls.build()).build().into()
+        ureq::Agent::config_builder()
+            .http_status_as_error(false)
+            .tls_config(tls.build())
+            .build()
+            .into()
     }
 }
 
@@ -136,7 +142,11 @@ async fn a_certificate_speaks_for_the_hat_it_was_registered_for_and_for_nobody_e
     let mut wrong = wish.clone();
     wrong["hat"] = json!("legal");
     let (status, answer) = send(&nobody, "POST", api.clone(), &admin.token, wrong).await;
-    assert_eq!((status, answer["items"][0]["code"].as_str()), (422, Some("NRS-SHAR-0251")), "{answer}");
+    assert_eq!(
+        (status, answer["items"][0]["code"].as_str()),
+        (422, Some("NRS-SHAR-0251")),
+        "{answer}"
+    );
     let (status, answer) = send(&nobody, "POST", api.clone(), &admin.token, wish.clone()).await;
     assert_eq!((status, answer["fingerprint"].as_str()), (201, Some(print.as_str())), "{answer}");
     assert_eq!(get(&with_known, url(), &[]).await.0, 200);
@@ -171,11 +181,13 @@ async fn certificates_of_another_authority_do_not_get_through_the_handshake() {
     let foreign = strangers.client();
     let agent = papers.agent(Some(&foreign));
     let url = test.url("/healthz");
-    let outcome = tokio::task::spawn_blocking(move || agent.get(&url).call().map(|answer| answer.status()));
+    let outcome =
+        tokio::task::spawn_blocking(move || agent.get(&url).call().map(|answer| answer.status()));
     assert!(outcome.await.unwrap().is_err());
     // And plain HTTP on that port is no HTTP at all.
     let plain = format!("http://localhost:{}/healthz", test.serving.address().port());
-    let outcome = tokio::task::spawn_blocking(move || ureq::get(&plain).call().map(|answer| answer.status()));
+    let outcome =
+        tokio::task::spawn_blocking(move || ureq::get(&plain).call().map(|answer| answer.status()));
     assert!(outcome.await.unwrap().is_err());
     // A caller that says nothing delays nobody.
     let silent = tokio::net::TcpStream::connect(test.serving.address()).await.unwrap();
@@ -200,7 +212,8 @@ async fn half_a_pair_and_broken_files_stop_the_start() {
     assert!(said.contains("NRS-CONF-0023"), "{said}");
     let said = start(&|config| config.tls.key = config.tls.certificate.clone()).await;
     assert!(said.contains("NRS-CONF-0020"), "{said}");
-    let said = start(&|config| config.tls.client_ca = std::path::PathBuf::from("/no/such/file")).await;
+    let said =
+        start(&|config| config.tls.client_ca = std::path::PathBuf::from("/no/such/file")).await;
     assert!(said.contains("NRS-CONF-0020"), "{said}");
     papers.write("other.key", &KeyPair::generate().unwrap().serialize_pem());
     let other = papers.dir.path().join("other.key");

@@ -131,9 +131,12 @@ async fn run(plan: Plan) {
         if first {
             // What was there before the walk began and still may be seen is there.
             let gone = withdrawn.lock().unwrap().clone();
-            let missing: Vec<&String> =
-                all_before.iter().filter(|id| !distinct.contains(id) && !gone.contains(*id)).collect();
-            let may_go: BTreeSet<String> = plan.withdrawn.iter().map(|one| id_of(&before[one - 1])).collect();
+            let missing: Vec<&String> = all_before
+                .iter()
+                .filter(|id| !distinct.contains(id) && !gone.contains(*id))
+                .collect();
+            let may_go: BTreeSet<String> =
+                plan.withdrawn.iter().map(|one| id_of(&before[one - 1])).collect();
             assert!(missing.iter().all(|id| may_go.contains(*id)), "missing: {missing:?}");
             first = false;
         }
@@ -161,9 +164,13 @@ async fn run(plan: Plan) {
 #[test]
 fn the_union_of_pages_is_the_collection_while_others_write() {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
-    let config = Runs { cases: 4, max_shrink_iters: 0, failure_persistence: None, ..Runs::default() };
+    let config =
+        Runs { cases: 4, max_shrink_iters: 0, failure_persistence: None, ..Runs::default() };
     let seed = [0x5a; 32];
-    let rng = proptest::test_runner::TestRng::from_seed(proptest::test_runner::RngAlgorithm::ChaCha, &seed);
+    let rng = proptest::test_runner::TestRng::from_seed(
+        proptest::test_runner::RngAlgorithm::ChaCha,
+        &seed,
+    );
     let mut runner = TestRunner::new_with_rng(config, rng);
     runner
         .run(&plans(), |plan| {
