@@ -308,16 +308,12 @@ data = {"/discovery": {"title": "t", "default": "/r/", "api_roots": ["/r/"]},
               "can_write": True, "media_types": ["application/stix+json;version=2.1"], "objects": objects, "manifest": manifest}]}}
 path = os.path.join(tempfile.mkdtemp(), "data.json")
 json.dump(data, open(path, "w"))
-import medallion
-from medallion import connect_to_backend, register_blueprints, set_config
-from medallion.common import APPLICATION_INSTANCE as app, get_application_instance_config_values as values
+from medallion import application_instance as app, register_blueprints, set_config
 config = {"backend": {"module": "medallion.backends.memory_backend", "module_class": "MemoryBackend", "filename": path},
           "users": {"admin": "x"}, "taxii": {"max_page_size": 1000}}
-for part in ("backend", "users", "taxii"):
+for part in ("users", "taxii", "backend"):
     set_config(app, part, config)
-app.medallion_backend = connect_to_backend(values(app, "backend"))
-if not app.blueprints:
-    register_blueprints(app)
+register_blueprints(app)
 server = make_server("127.0.0.1", 0, app)
 threading.Thread(target=server.serve_forever, daemon=True).start()
 url = "http://127.0.0.1:%d/r/collections/91a7b528-80eb-42ed-a74d-c6fbd5a26116/objects/?limit=100" % server.server_port
@@ -328,7 +324,8 @@ body = json.loads(urllib.request.urlopen(request, timeout=300).read())
 took = time.monotonic() - begun
 assert len(body["objects"]) == 100
 print(took)
-os._exit(0) if sys.stdout.flush() is None else None
+sys.stdout.flush()
+os._exit(0)
 "#;
 
 fn medallion(python: &Path) -> Result<Duration, Failed> {
