@@ -6,5 +6,8 @@ pub mod audience;
 pub mod deltas;
 pub mod gate;
 pub mod pages;
+pub mod preview;
 pub mod read;
+pub mod recall;
+pub mod review;
 pub mod taxii;
