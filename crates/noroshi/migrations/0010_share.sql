@@ -77,10 +77,12 @@ CREATE TABLE share_recall (
   kind        TEXT NOT NULL,         -- recall | correction | remark | revocation
   reason      TEXT NOT NULL,
   replaced_by TEXT,
+  notice      TEXT NOT NULL,         -- the note its recipients read
   person      TEXT NOT NULL,
   at          TEXT NOT NULL
 );
 CREATE INDEX share_recall_id ON share_recall (id, at);
+CREATE INDEX share_recall_notice ON share_recall (notice);
 
 CREATE TABLE share_recall_recipient (
   recall          TEXT NOT NULL REFERENCES share_recall (recall),
@@ -93,6 +95,53 @@ CREATE TABLE share_recall_recipient (
   PRIMARY KEY (recall, org)
 ) WITHOUT ROWID;
 CREATE INDEX share_recall_open ON share_recall_recipient (state, recall);
+CREATE INDEX share_recall_org ON share_recall_recipient (org, state);
+
+CREATE TABLE share_reminder (
+  recall TEXT NOT NULL REFERENCES share_recall (recall),
+  org    TEXT NOT NULL,
+  person TEXT NOT NULL,
+  at     TEXT NOT NULL
+);
+CREATE INDEX share_reminder_recall ON share_reminder (recall, org);
+
+-- A derivation review: it clears exactly one version of one object, with these bytes, and nothing else.
+CREATE TABLE share_review (
+  review   TEXT PRIMARY KEY,
+  id       TEXT NOT NULL,
+  modified TEXT NOT NULL,
+  digest   TEXT NOT NULL,
+  salt     TEXT NOT NULL,            -- with it the log names the version without telling its content
+  state    TEXT NOT NULL,            -- draft | provenance_checked | secret_checked | rights_checked | released | refused
+  at       TEXT NOT NULL
+);
+CREATE INDEX share_review_object ON share_review (id, modified);
+
+CREATE TABLE share_review_step (
+  review TEXT NOT NULL REFERENCES share_review (review),
+  number BIGINT NOT NULL,
+  state  TEXT NOT NULL,
+  person TEXT NOT NULL,
+  hat    TEXT NOT NULL,
+  reason TEXT NOT NULL,
+  at     TEXT NOT NULL,
+  PRIMARY KEY (review, number)
+) WITHOUT ROWID;
+
+-- A release that waits for a second person. It stands on the digest of the preview the first one saw.
+CREATE TABLE share_proposal (
+  proposal   TEXT PRIMARY KEY,
+  audience   TEXT NOT NULL,
+  collection TEXT,
+  objects    TEXT NOT NULL,          -- JSON list
+  digest     TEXT NOT NULL,
+  person     TEXT NOT NULL,
+  at         TEXT NOT NULL,
+  decided_by TEXT,
+  decided_at TEXT,
+  release    TEXT
+);
+CREATE INDEX share_proposal_open ON share_proposal (decided_at, at);
 
 -- Who sits in the council, with its consent (Act art. 45(2)).
 CREATE TABLE share_council (

@@ -21,6 +21,8 @@ pub struct Config {
     pub intake: Intake,
     /// Bounds of measures.
     pub response: Response,
+    /// Who must agree before information leaves.
+    pub share: Share,
     /// Actuators at operators, by the name that consents and playbooks use.
     pub actuators: Vec<Actuator>,
     /// The TAXII server.
@@ -109,6 +111,60 @@ pub struct Response {
 impl Default for Response {
     fn default() -> Self {
         Self { guard: crate::response::gateway::guard() }
+    }
+}
+
+/// Who must agree before information leaves.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Share {
+    /// From which TLP colour on a release to anybody but a national organ needs a second person: `clear`, `green`,
+    /// `amber`, `amber+strict` or `red`. Absent for none.
+    pub second_person_from: Option<Colour>,
+    /// Legal classes of which every release needs a second person: `CIA`, `CIA-PM`, `CIA-N`.
+    pub second_person_classes: Vec<String>,
+    /// Whether a release that stands on a derivation review needs a second person.
+    pub second_person_reviewed: bool,
+}
+
+/// A TLP colour in the configuration.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Colour {
+    /// TLP:CLEAR.
+    Clear,
+    /// TLP:GREEN.
+    Green,
+    /// TLP:AMBER.
+    Amber,
+    /// TLP:AMBER+STRICT.
+    #[serde(rename = "amber+strict")]
+    AmberStrict,
+    /// TLP:RED.
+    Red,
+}
+
+impl Colour {
+    /// The colour.
+    pub const fn tlp(self) -> noroshi_evidence::marking::Tlp {
+        use noroshi_evidence::marking::Tlp;
+        match self {
+            Self::Clear => Tlp::Clear,
+            Self::Green => Tlp::Green,
+            Self::Amber => Tlp::Amber,
+            Self::AmberStrict => Tlp::AmberStrict,
+            Self::Red => Tlp::Red,
+        }
+    }
+}
+
+impl Default for Share {
+    fn default() -> Self {
+        Self {
+            second_person_from: Some(Colour::Amber),
+            second_person_classes: vec!["CIA".to_owned(), "CIA-PM".to_owned()],
+            second_person_reviewed: true,
+        }
     }
 }
 

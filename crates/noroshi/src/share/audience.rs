@@ -98,6 +98,22 @@ fn sits_in_council(reader: &Reader<'_>, org: &OrgId) -> Result<bool, StoreFailur
     Ok(reader.number(sql, &[Value::from(org)])? > 0)
 }
 
+/// Every audience that can be chosen now, with the organisation where it is one; partners come first.
+pub fn all(reader: &Reader<'_>) -> Result<Vec<(Audience, Option<Org>)>, StoreFailure> {
+    let orgs = people::orgs(reader)?;
+    let operators = orgs.iter().filter(|org| org.kind == "operator");
+    let mut sectors: Vec<String> = operators.filter_map(|org| org.sector.clone()).collect();
+    sectors.sort();
+    sectors.dedup();
+    let mut all: Vec<(Audience, Option<Org>)> =
+        orgs.into_iter().filter_map(|org| Some((own(&org)?, Some(org)))).collect();
+    all.sort_by_key(|(audience, _)| audience.capacity() != Capacity::Foreign);
+    all.extend([(Audience::Council, None), (Audience::Operators, None)]);
+    all.extend(sectors.into_iter().map(|sector| (Audience::Sector(sector), None)));
+    all.push((Audience::Public, None));
+    Ok(all)
+}
+
 /// Whether an organisation belongs to an audience now. The work is the same whatever the answer.
 pub fn belongs(
     reader: &Reader<'_>,

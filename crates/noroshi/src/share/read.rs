@@ -6,14 +6,17 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
-use noroshi_charter::release::{Audience, Facts, NOBODY, Recipient};
-use noroshi_evidence::marking::{LegalClass, Tlp};
+use noroshi_charter::outgoing::Held;
+use noroshi_charter::release::{Audience, Facts};
+use noroshi_evidence::marking::{LegalBits, LegalClass, Tlp};
 use noroshi_evidence::object::StixObject;
+use noroshi_evidence::redact::Parts;
 use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
 
+use super::act::Proposal;
 use super::audience;
-use super::gate::{self, Candidate, Filter, Node, StayReason};
+use super::gate::{self, Candidate, Filter, Known, Web};
+use super::preview::Stays;
 use crate::analyse::read as analyse;
 use crate::evidence::rows::tlp_of;
 use crate::office::id::{CaseId, OrgId};
@@ -28,6 +31,8 @@ const LISTED_MAX: i64 = 200;
 pub const COUNTED_MAX: i64 = 100_000;
 /// The source prefix of what a party agreement brought (Act art. 38(3)).
 const FROM_AGREEMENTS: &str = "agreement:";
+/// The source prefix of this office's own messages about an object that was recalled; its identifier follows.
+pub const NOTICES: &str = "recall:";
 
 fn damaged(what: impl std::fmt::Display) -> StoreFailure {
     StoreFailure::Damaged(what.to_string())
@@ -173,10 +178,14 @@ pub fn items(reader: &Reader<'_>, audience: &Audience) -> Result<u64, StoreFailu
 
 // ---- objects with what decides about them ----------------------------------------------------------------------
 
-/// The version `o` and the latest version `l`: what was said of either restricts both.
-const CANDIDATE: &str = "o.modified, o.digest, o.bytes, o.name, o.tlp, o.has_comms, o.has_secret, o.originator, \
-     o.source, o.space, l.tlp, l.has_comms, l.has_secret, l.space, \
-     CASE WHEN l.modified <> o.modified THEN l.bytes END, x.restricted_to, x.consent";
+/// The version `o` and the latest version `l`: what was said of either restricts both, and a legal bit that any version
+/// ever had stays (`v`), unless a review cleared exactly this version (`c`).
+const CANDIDATE: &str = "o.modified, o.digest, o.bytes, o.name, o.tlp, \
+     (SELECT MAX(v.has_comms) FROM evidence_object v WHERE v.id = o.id), \
+     (SELECT MAX(v.has_secret) FROM evidence_object v WHERE v.id = o.id), o.originator, \
+     o.source, o.space, l.tlp, l.space, CASE WHEN l.modified <> o.modified THEN l.bytes END, x.restricted_to, x.consent, \
+     (SELECT c.review FROM share_review c WHERE c.id = o.id AND c.modified = o.modified AND c.digest = o.digest \
+      AND c.state = 'released' LIMIT 1), o.arrived_at";
 const JOINS: &str = "JOIN evidence_head h ON h.id = o.id \
      JOIN evidence_object l ON l.id = h.id AND l.modified = h.modified \
      LEFT JOIN share_handling x ON x.id = o.id";
@@ -185,10 +194,18 @@ fn candidate_at(row: &Row<'_, '_>, at: usize) -> Result<Candidate, StoreFailure>
     let object = parse(&row.text(at + 2)?)?;
     let mut marks = gate::marks_of(&object);
     let mut unknown = marks.others.len();
-    if let Some(latest) = row.text_or_none(at + 14)? {
-        let latest = gate::marks_of(&parse(&latest)?);
-        marks.tlp = marks.tlp.max(latest.tlp);
-        unknown += latest.others.len();
+    let source = row.text(at + 8)?;
+    let about = source.strip_prefix(NOTICES);
+    let mut parts = Parts::read(object);
+    if let Some(latest) = row.text_or_none(at + 12)? {
+        let latest = Parts::read(parse(&latest)?);
+        let said = gate::marks_of(latest.object());
+        marks.tlp = marks.tlp.max(said.tlp);
+        unknown += said.others.len();
+        parts.also(&latest);
+    }
+    if let Some(known) = about {
+        parts = parts.knowing(known);
     }
     for column in [at + 4, at + 10] {
         let code = row.text(column)?;
@@ -196,13 +213,9 @@ fn candidate_at(row: &Row<'_, '_>, at: usize) -> Result<Candidate, StoreFailure>
             .tlp
             .max(Some(tlp_of(&code).ok_or_else(|| damaged(format!("`{code}` is no colour")))?));
     }
-    let source = row.text(at + 8)?;
-    let restricted: Option<String> = row.text_or_none(at + 15)?;
+    let restricted: Option<String> = row.text_or_none(at + 13)?;
     let facts = Facts {
-        bits: gate::join_bits(
-            (row.truth(at + 5)?, row.truth(at + 6)?),
-            (row.truth(at + 11)?, row.truth(at + 12)?),
-        ),
+        bits: LegalBits { has_selected_comms: row.truth(at + 5)?, has_secret: row.truth(at + 6)? },
         tlp: marks.tlp,
         unknown_markings: unknown,
         restricted_to: restricted
@@ -211,19 +224,21 @@ fn candidate_at(row: &Row<'_, '_>, at: usize) -> Result<Candidate, StoreFailure>
             .map_err(damaged)?,
         originator: row.text(at + 7)?,
         from_agreement: source.starts_with(FROM_AGREEMENTS),
-        party_consented: row.text_or_none(at + 16)?.is_some(),
+        party_consented: row.text_or_none(at + 14)?.is_some(),
     };
+    let exercise = row.text(at + 9)? != "production" || row.text(at + 11)? != "production";
     Ok(Candidate {
         modified: row.text(at)?,
         digest: row.text(at + 1)?,
         name: row.text_or_none(at + 3)?.unwrap_or_default(),
-        exercise: row.text(at + 9)? != "production" || row.text(at + 13)? != "production",
-        facts,
-        object,
+        held: Held { facts, exercise, parts },
+        review: row.text_or_none(at + 15)?,
+        arrived_at: row.time(at + 16)?,
+        is_notice: about.is_some(),
     })
 }
 
-fn parse(text: &str) -> Result<StixObject, StoreFailure> {
+pub(super) fn parse(text: &str) -> Result<StixObject, StoreFailure> {
     StixObject::parse(text).map_err(damaged)
 }
 
@@ -250,7 +265,7 @@ pub(super) fn version(
     })
 }
 
-/// The newest version of an object that was released to an audience.
+/// The newest version of an object that was released to an audience and not taken back.
 fn released(
     reader: &Reader<'_>,
     audience: &str,
@@ -272,60 +287,36 @@ fn is_held(reader: &Reader<'_>, id: &str) -> Result<bool, StoreFailure> {
     Ok(found.is_some())
 }
 
-/// The identifiers that may leave to `recipient` now, and why the others stay.
-pub struct Settled {
-    /// Those that leave.
-    pub leaving: BTreeSet<String>,
-    /// Every node looked at.
-    nodes: BTreeMap<String, Node>,
-}
-
-impl Settled {
-    /// The first thing `id` names that stays.
-    pub fn stays_for(&self, id: &str) -> Option<&String> {
-        self.nodes.get(id)?.names.iter().find(|name| !self.leaving.contains(*name))
-    }
-
-    /// Whether everything that an object's text names leaves too.
-    pub(super) fn clears(&self, names: &BTreeSet<String>) -> bool {
-        names.iter().all(|name| !self.nodes.contains_key(name) || self.leaving.contains(name))
-    }
-}
-
-/// Follows from `first` (what is asked for, with its own verdict) through everything named that is held here.
-/// What is not in `first` counts as leaving only when it was released to the audience and passes again.
-pub(super) fn settle(
+/// Follows from `asked` and from `names` through everything named that is held here, however far: what leaves may not
+/// name what stays, and what was made from something carries its bits. What is not asked for counts as offered only
+/// when it was released to the audience.
+pub(super) fn web(
     reader: &Reader<'_>,
     audience: &str,
-    recipient: &Recipient,
-    now: Timestamp,
-    first: BTreeMap<String, (bool, BTreeSet<String>)>,
-) -> Result<Settled, StoreFailure> {
-    let mut nodes: BTreeMap<String, Node> = BTreeMap::new();
-    let mut open: Vec<String> = Vec::new();
-    for (id, (allowed, names)) in first {
-        open.extend(names.iter().cloned());
-        nodes.insert(id, Node { allowed, names });
+    asked: BTreeMap<String, Known>,
+    names: BTreeSet<String>,
+) -> Result<Web, StoreFailure> {
+    let mut open: Vec<String> = names.into_iter().collect();
+    for one in asked.values().filter_map(|one| one.candidate.as_ref()) {
+        open.extend(one.held.parts.names().iter().cloned());
     }
+    let mut known = asked;
     while let Some(id) = open.pop() {
-        if nodes.contains_key(&id) || !is_held(reader, &id)? {
+        if known.contains_key(&id) || !is_held(reader, &id)? {
             continue;
         }
-        let known = if nodes.len() < CLOSURE_MAX { released(reader, audience, &id)? } else { None };
-        let node = known.map_or_else(Node::default, |candidate| Node {
-            allowed: gate::reasons(&candidate, recipient, now).is_empty(),
-            names: gate::mentions(&candidate.object),
-        });
-        open.extend(node.names.iter().cloned());
-        nodes.insert(id, node);
+        let mut one = Known { candidate: None, offered: false, view: Vec::new() };
+        if known.len() < CLOSURE_MAX {
+            one.candidate = released(reader, audience, &id)?;
+            one.offered = one.candidate.is_some();
+            if one.candidate.is_none() {
+                one.candidate = candidate(reader, &id)?;
+            }
+        }
+        open.extend(one.candidate.iter().flat_map(|one| one.held.parts.names().iter().cloned()));
+        known.insert(id, one);
     }
-    // What is not held here betrays nothing about what is.
-    let held: BTreeSet<String> = nodes.keys().cloned().collect();
-    for node in nodes.values_mut() {
-        node.names.retain(|name| held.contains(name));
-    }
-    let leaving = gate::settle(&nodes);
-    Ok(Settled { leaving, nodes })
+    Ok(Web::new(known))
 }
 
 /// The indicators of a joint case; `None` when there is no such case. What a case holds beyond them (incidents,
@@ -337,102 +328,6 @@ pub fn of_case(reader: &Reader<'_>, case: &str) -> Result<Option<Vec<String>>, S
     }
     let objects = analyse::case_objects(reader, &case)?;
     Ok(Some(objects.into_iter().filter(|id| id.starts_with("indicator--")).collect()))
-}
-
-// ---- the preview ----------------------------------------------------------------------------------------------
-
-/// An object that would leave.
-#[derive(Debug, Clone)]
-pub struct Passes {
-    /// The version that leaves.
-    pub candidate: Candidate,
-    /// It was released to the audience already.
-    pub already: bool,
-}
-
-/// An object that stays, with every reason.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct Stays {
-    /// The object asked for.
-    pub id: String,
-    /// Why.
-    pub reasons: Vec<StayReason>,
-}
-
-/// What a release would do.
-#[derive(Debug, Clone)]
-pub struct Preview {
-    /// Where it would go.
-    pub audience: Audience,
-    /// The view it was asked for through.
-    pub collection: Option<Collection>,
-    /// What leaves, in the order asked for.
-    pub passes: Vec<Passes>,
-    /// What stays.
-    pub stays: Vec<Stays>,
-}
-
-/// Judges what was asked for against an audience, and against the view it is asked for through.
-pub fn preview(
-    reader: &Reader<'_>,
-    audience: Audience,
-    collection: Option<Collection>,
-    ids: &[String],
-    now: Timestamp,
-) -> Result<Preview, StoreFailure> {
-    let label = audience.label();
-    let member = audience::members(reader, &audience)?.into_iter().next();
-    let recipient = match &member {
-        Some(org) => Some(audience::recipient(reader, Some(org.org.as_str()), &audience)?),
-        None if audience == Audience::Public => Some(Recipient::public()),
-        None => None,
-    };
-    let mut found = Vec::new();
-    let mut stays = Vec::new();
-    let mut first = BTreeMap::new();
-    let mut seen = BTreeSet::new();
-    for id in ids.iter().filter(|id| seen.insert((*id).clone())) {
-        let Some(candidate) = candidate(reader, id)? else {
-            stays.push(Stays { id: id.clone(), reasons: vec![absent()] });
-            continue;
-        };
-        let mut reasons = match &recipient {
-            Some(to) => gate::reasons(&candidate, to, now),
-            None => vec![StayReason::of(&NOBODY)],
-        };
-        reasons.extend(collection.iter().flat_map(|one| one.filter.reasons(&candidate)));
-        first.insert(id.clone(), (reasons.is_empty(), gate::mentions(&candidate.object)));
-        found.push((candidate, reasons));
-    }
-    let nobody = Recipient::public();
-    let settled = settle(reader, &label, recipient.as_ref().unwrap_or(&nobody), now, first)?;
-    let mut passes = Vec::new();
-    for (candidate, mut reasons) in found {
-        let id = candidate.id().to_owned();
-        if settled.leaving.contains(&id) {
-            let already = is_in(reader, &label, &candidate)?;
-            passes.push(Passes { candidate, already });
-            continue;
-        }
-        reasons.extend(settled.stays_for(&id).map(|other| StayReason::names(other)));
-        stays.push(Stays { id, reasons });
-    }
-    Ok(Preview { audience, collection, passes, stays })
-}
-
-fn absent() -> StayReason {
-    StayReason { code: "NRS-SHAR-0113".to_owned(), clause: String::new(), names: None }
-}
-
-fn is_in(reader: &Reader<'_>, audience: &str, candidate: &Candidate) -> Result<bool, StoreFailure> {
-    let params =
-        [Value::from(audience), Value::from(candidate.id()), Value::from(&candidate.modified)];
-    let found = reader.first(
-        "SELECT 1 FROM share_item WHERE audience = $1 AND id = $2 AND modified = $3",
-        &params,
-        |row| row.int(0),
-    )?;
-    Ok(found.is_some())
 }
 
 // ---- lists for pages -------------------------------------------------------------------------------------------
@@ -461,6 +356,9 @@ pub struct Outcome {
     pub already: Vec<String>,
     /// What stays, and why.
     pub refused: Vec<Stays>,
+    /// Who the recipients were at that moment.
+    #[serde(default)]
+    pub recipients: Vec<String>,
 }
 
 fn release_at(row: &Row<'_, '_>) -> Result<ReleaseRow, StoreFailure> {
@@ -480,6 +378,55 @@ pub fn release(reader: &Reader<'_>, id: &str) -> Result<Option<ReleaseRow>, Stor
         &[Value::from(id)],
         release_at,
     )
+}
+
+/// The last release to an audience in which anything left.
+pub fn last_release(
+    reader: &Reader<'_>,
+    audience: &Audience,
+) -> Result<Option<ReleaseRow>, StoreFailure> {
+    let rows = releases(reader, audience)?;
+    Ok(rows.into_iter().find(|row| !row.outcome.released.is_empty()))
+}
+
+/// Whether this version, or every version, was taken back anywhere.
+pub fn is_recalled(reader: &Reader<'_>, candidate: &Candidate) -> Result<bool, StoreFailure> {
+    let found = reader.number(
+        "SELECT COUNT(*) FROM share_recall WHERE id = $1 AND (modified = $2 OR (modified IS NULL AND at >= $3))",
+        &[
+            Value::from(candidate.id()),
+            Value::from(&candidate.modified),
+            Value::from(candidate.arrived_at),
+        ],
+    )?;
+    Ok(found > 0)
+}
+
+const PROPOSAL: &str =
+    "SELECT proposal, audience, collection, objects, digest, person, at FROM share_proposal";
+
+fn proposal_at(row: &Row<'_, '_>) -> Result<Proposal, StoreFailure> {
+    Ok(Proposal {
+        proposal: row.text(0)?,
+        audience: row.text(1)?,
+        collection: row.text_or_none(2)?,
+        objects: row.json(3)?,
+        digest: row.text(4)?,
+        person: row.text(5)?,
+        at: row.time(6)?,
+    })
+}
+
+/// A release that waits for a second person; those that are decided are not found.
+pub fn proposal(reader: &Reader<'_>, id: &str) -> Result<Option<Proposal>, StoreFailure> {
+    let sql = format!("{PROPOSAL} WHERE proposal = $1 AND decided_at IS NULL");
+    reader.first(&sql, &[Value::from(id)], proposal_at)
+}
+
+/// Every release that waits for a second person, oldest first.
+pub fn proposals(reader: &Reader<'_>) -> Result<Vec<Proposal>, StoreFailure> {
+    let sql = format!("{PROPOSAL} WHERE decided_at IS NULL ORDER BY at, proposal LIMIT $1");
+    reader.all(&sql, &[Value::from(LISTED_MAX)], proposal_at)
 }
 
 /// The newest releases to an audience.
@@ -518,9 +465,4 @@ pub fn readings(reader: &Reader<'_>, collection: &str) -> Result<Vec<ReadRow>, S
             Ok(ReadRow { position: row.count(0)?, at: row.time(1)?, objects: objects as u64 })
         },
     )
-}
-
-/// The colour as text for a leaf.
-pub fn strictest(candidates: impl Iterator<Item = Tlp>) -> Tlp {
-    candidates.max().unwrap_or(Tlp::Clear)
 }

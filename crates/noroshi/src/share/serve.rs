@@ -9,6 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use noroshi_charter::release::{Audience, Recipient};
+use noroshi_evidence::marking::Tlp;
 use noroshi_evidence::object::StixObject;
 
 use super::audience;
@@ -25,6 +26,9 @@ const REFUSED_MAX: usize = 1_000;
 const BATCH: std::ops::RangeInclusive<usize> = 32..=1_000;
 /// Entries of one named object that are sorted in memory; an object with more versions is found by walking.
 const VERSIONS_MAX: usize = 5_000;
+
+/// The type of this office's own messages about an object that was recalled; the view itself tells them from others.
+const NOTICE_TYPE: &str = "note";
 
 /// Which versions of an object.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -77,10 +81,12 @@ pub struct Asked {
 pub struct Served {
     /// When it was added, in microseconds since 1970.
     pub added: i64,
-    /// SHA-256 over its canonical text.
+    /// SHA-256 over the canonical text of what is handed out.
     pub digest: String,
-    /// The object, with the bytes that leave.
+    /// The object, with the bytes that are stored, or what is left of them.
     pub object: StixObject,
+    /// Parts were left out; the object says so itself.
+    pub redacted: bool,
 }
 
 impl Served {
@@ -199,7 +205,10 @@ impl<'a> Walk<'a> {
         } else if !asked.types.is_empty() {
             walk.lanes = Lanes::Types(asked.types.clone());
         } else if !filter.types.is_empty() {
-            walk.lanes = Lanes::Types(filter.types.clone());
+            // Messages about what was recalled are shown by every view.
+            let types: BTreeSet<String> =
+                filter.types.iter().cloned().chain([NOTICE_TYPE.to_owned()]).collect();
+            walk.lanes = Lanes::Types(types.into_iter().collect());
         }
         Ok(walk)
     }
@@ -295,7 +304,7 @@ impl<'a> Walk<'a> {
         if entry.withdrawn
             || !listed(&self.asked.ids, &entry.id)
             || !listed(&self.asked.types, &entry.kind)
-            || !listed(&self.filter.types, &entry.kind)
+            || !(listed(&self.filter.types, &entry.kind) || entry.kind == NOTICE_TYPE)
         {
             return Ok(false);
         }
@@ -364,46 +373,49 @@ impl<'a> Judge<'a> {
 
     /// What of `entries` leaves, in their order.
     fn passing(&self, walk: &Walk<'_>, entries: &[Entry]) -> Result<Vec<Served>, StoreFailure> {
-        let mut rows: Vec<(i64, Candidate, BTreeSet<String>)> = Vec::new();
+        let mut rows: Vec<(&Entry, Candidate)> = Vec::new();
         for entry in entries {
             let found = read::version(self.reader, &entry.id, &entry.modified, &entry.digest)?;
             let Some(candidate) = found else { continue };
-            if !walk.is_named(entry, &candidate.object)?
-                || !self.view.filter.reasons(&candidate).is_empty()
+            if walk.is_named(entry, candidate.object())?
+                && self.view.filter.reasons(&candidate).is_empty()
             {
-                continue;
-            }
-            if self.gives_back(entry, &candidate) {
-                rows.push((entry.added, candidate, BTreeSet::new()));
-            } else if gate::reasons(&candidate, &self.recipient, self.now).is_empty() {
-                let names = gate::mentions(&candidate.object);
-                rows.push((entry.added, candidate, names));
+                rows.push((entry, candidate));
             }
         }
         // What the rows name is judged by its own newest version, so nothing is taken for granted here.
-        let whole: BTreeSet<String> =
-            rows.iter().flat_map(|(_, _, names)| names.iter().cloned()).collect();
-        let first = BTreeMap::from([(String::new(), (true, whole))]);
-        let settled = read::settle(self.reader, &self.audience, &self.recipient, self.now, first)?;
-        let leaving = rows.into_iter().filter(|(_, _, names)| settled.clears(names));
-        Ok(leaving
-            .map(|(added, candidate, _)| Served {
-                added,
-                digest: candidate.digest,
-                object: candidate.object,
-            })
-            .collect())
+        let judged = rows.iter().filter(|(entry, candidate)| !self.gives_back(entry, candidate));
+        let names: BTreeSet<String> =
+            judged.flat_map(|(_, one)| one.held.parts.names().iter().cloned()).collect();
+        let web = read::web(self.reader, &self.audience, BTreeMap::new(), names)?;
+        let outgoing = web.outgoing(&self.recipient, Tlp::Red, self.now);
+        let mut served = Vec::new();
+        for (entry, candidate) in rows {
+            if self.gives_back(entry, &candidate) {
+                let (added, object) = (entry.added, candidate.object().clone());
+                served.push(Served { added, digest: candidate.digest, object, redacted: false });
+                continue;
+            }
+            let tlp_max = self.view.filter.tlp_max;
+            let verdict = web.judge(&candidate, &self.recipient, tlp_max, self.now);
+            let Some(sent) = gate::write(&outgoing, &candidate, &verdict) else { continue };
+            let object = read::parse(&sent.text)?;
+            let digest =
+                if sent.redacted { object.digest().to_string() } else { candidate.digest };
+            served.push(Served { added: entry.added, digest, object, redacted: sent.redacted });
+        }
+        Ok(served)
     }
 
     /// Whether an organisation gets back its own words: it handed in these very bytes and is their originator. Nothing
     /// is released to it by that, and what it names it knows. What became selected or secret since stays all the same.
     fn gives_back(&self, entry: &Entry, candidate: &Candidate) -> bool {
-        let facts = &candidate.facts;
+        let facts = &candidate.held.facts;
         entry.own
             && facts.originator == self.org.as_str()
             && !facts.bits.has_selected_comms
             && !facts.bits.has_secret
-            && !candidate.exercise
+            && !candidate.held.exercise
     }
 }
 

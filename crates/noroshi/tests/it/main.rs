@@ -14,6 +14,7 @@ mod evidence;
 mod house;
 mod intake;
 mod kill;
+mod leak;
 mod office;
 mod oversight;
 mod response;

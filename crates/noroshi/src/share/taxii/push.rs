@@ -414,7 +414,7 @@ enum Standing {
     There,
     /// Its pusher took it back; handing it in again brings it back.
     TakenBack,
-    /// Somebody else took it back; it does not come back this way.
+    /// The office took it back, or somebody else did; it does not come back this way.
     Recalled,
 }
 
@@ -431,6 +431,8 @@ fn places(
         let standing = reader.first(
             "SELECT i.withdrawn_at IS NULL, \
              EXISTS (SELECT 1 FROM share_push p WHERE p.push = i.release AND p.org = $4) \
+             AND NOT EXISTS (SELECT 1 FROM share_recall r WHERE r.id = i.id \
+             AND (r.modified IS NULL OR r.modified = i.modified)) \
              FROM share_item i WHERE i.audience = $1 AND i.id = $2 AND i.modified = $3",
             &[Value::from(audience), Value::from(id), Value::from(modified), Value::from(org)],
             |row| {
@@ -510,9 +512,8 @@ fn fact(push: &str, waiting: &Waiting, added: &[&StixObject]) -> Fact {
         .map(|object| format!("{} {} {}\n", object.id(), version_key(object), object.digest()))
         .collect();
     let least = waiting.shelf.push_tlp.unwrap_or(Tlp::Clear);
-    let tlp = read::strictest(
-        added.iter().map(|object| gate::marks_of(object).tlp.unwrap_or(Tlp::Amber).max(least)),
-    );
+    let marked = added.iter().map(|object| gate::marks_of(object).tlp.unwrap_or(Tlp::Amber));
+    let tlp = marked.max().unwrap_or(Tlp::Clear).max(least);
     let bits = LegalBits {
         has_selected_comms: class == LegalClass::Cia,
         has_secret: class == LegalClass::CiaPm,
