@@ -534,7 +534,7 @@ pub(super) fn envelope(
     let texts: Vec<&str> = group.sent.iter().map(|one| one.text.as_str()).collect();
     let body = format!("{{\"more\":false,\"objects\":[{}]}}", texts.join(","));
     let headers = [
-        (axum::http::header::CONTENT_TYPE, super::taxii::MEDIA_TYPE.to_owned()),
+        (axum::http::header::CONTENT_TYPE, super::taxii::negotiate::MEDIA_TYPE.to_owned()),
         (
             axum::http::header::CONTENT_DISPOSITION,
             "attachment; filename=\"preview.json\"".to_owned(),

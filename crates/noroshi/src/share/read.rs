@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 use noroshi_charter::outgoing::Held;
 use noroshi_charter::release::{Audience, Facts};
-use noroshi_evidence::marking::{LegalBits, LegalClass, Tlp};
+use noroshi_evidence::marking::{LegalBits, LegalClass};
 use noroshi_evidence::object::StixObject;
 use noroshi_evidence::redact::Parts;
 use serde::{Deserialize, Serialize};

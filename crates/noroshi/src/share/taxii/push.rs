@@ -527,6 +527,7 @@ fn fact(push: &str, waiting: &Waiting, added: &[&StixObject]) -> Fact {
         has_selected_comms: bits.has_selected_comms,
         has_secret: bits.has_secret,
         objects: added.len() as u64,
+        reviews: Vec::new(),
         digest: Digest::of(parts.concat().as_bytes()),
     }
 }
