@@ -11,3 +11,4 @@ pub mod read;
 pub mod recall;
 pub mod review;
 pub mod taxii;
+pub mod watch;
