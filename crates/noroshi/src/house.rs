@@ -79,6 +79,8 @@ impl House {
         let log =
             Publisher::open(dir, &config.log.origin, Arc::clone(&store), door.size(), &claim)?;
         let authoriser = Authoriser::new()?;
+        // Made before anybody can ask for it: two who make it at once would each hold another.
+        crate::office::log::load_or_make_seed(&dir.join("keys").join(crate::share::act::KEY))?;
         Ok(Arc::new(Self {
             dir: dir.to_owned(),
             config,
@@ -100,6 +102,7 @@ pub struct Serving {
     stop: watch::Sender<bool>,
     web: JoinHandle<()>,
     jobs: JoinHandle<()>,
+    shares: JoinHandle<()>,
 }
 
 /// What the house listens on.
@@ -143,8 +146,9 @@ impl Serving {
                 tracing::error!(%problem, "the listener ended");
             }
         });
+        let shares = tokio::spawn(crate::share::watch::watch(Arc::clone(&house)));
         let jobs = tokio::spawn(crate::office::jobs::run(house));
-        Ok(Self { origin, address: bound, stop, web, jobs })
+        Ok(Self { origin, address: bound, stop, web, jobs, shares })
     }
 
     /// The address people type.
@@ -167,6 +171,7 @@ impl Serving {
     pub async fn stop(self) {
         self.stop.send_replace(true);
         self.jobs.abort();
+        self.shares.abort();
         if let Err(problem) = self.web.await {
             tracing::error!(%problem, "the listener did not end well");
         }

@@ -41,6 +41,8 @@ pub const FINDING_DAYS_MAX: i64 = 366 * 3;
 const TYPES_MAX: usize = 64;
 /// Reviewed objects one release may stand on.
 const REVIEWS_MAX: usize = 40;
+/// File of the key from which salts of releases are made.
+pub const KEY: &str = "share.key";
 /// How often a release is judged again when another one released the same object meanwhile.
 const TRIES: usize = 8;
 
@@ -432,7 +434,7 @@ pub fn digest_of(house: &House, judged: &Preview) -> Answer<(Digest, String)> {
 }
 
 fn house_salt(house: &House, text: &[u8]) -> Answer<String> {
-    let path = house.dir.join("keys").join("share.key");
+    let path = house.dir.join("keys").join(KEY);
     let key = crate::office::log::load_or_make_seed(&path)
         .map_err(|problem| Failure::Broken(Box::new(problem)))?;
     let mut mac = Hmac::<Sha256>::new_from_slice(&key)

@@ -12,3 +12,4 @@ pub mod recall;
 pub mod review;
 pub mod serve;
 pub mod taxii;
+pub mod watch;

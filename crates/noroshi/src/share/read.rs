@@ -319,6 +319,17 @@ pub(super) fn web(
     Ok(Web::new(known))
 }
 
+/// One object with everything it was made from.
+pub(super) fn web_of(
+    reader: &Reader<'_>,
+    audience: &str,
+    candidate: Candidate,
+) -> Result<Web, StoreFailure> {
+    let id = candidate.id().to_owned();
+    let known = Known { candidate: Some(candidate), offered: true, view: Vec::new() };
+    web(reader, audience, BTreeMap::from([(id, known)]), BTreeSet::new())
+}
+
 /// The indicators of a joint case; `None` when there is no such case. What a case holds beyond them (incidents,
 /// sightings) speaks of victims and is released by name only.
 pub fn of_case(reader: &Reader<'_>, case: &str) -> Result<Option<Vec<String>>, StoreFailure> {
@@ -392,7 +403,7 @@ pub fn last_release(
 /// Whether this version, or every version, was taken back anywhere.
 pub fn is_recalled(reader: &Reader<'_>, candidate: &Candidate) -> Result<bool, StoreFailure> {
     let found = reader.number(
-        "SELECT COUNT(*) FROM share_recall WHERE id = $1 AND (modified = $2 OR (modified IS NULL AND at >= $3))",
+        "SELECT COUNT(*) FROM share_recall WHERE id = $1 AND kind <> 'remark' AND (modified = $2 OR (modified IS NULL AND at >= $3))",
         &[
             Value::from(candidate.id()),
             Value::from(&candidate.modified),

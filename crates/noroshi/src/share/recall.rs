@@ -188,10 +188,15 @@ fn change(
             vec![Value::from(id), Value::from(*org)],
         ));
     }
-    change = change.write(Write::new(
-        "UPDATE share_item SET withdrawn_at = $1 WHERE id = $2 AND ($3 IS NULL OR modified = $3) AND withdrawn_at IS NULL",
-        vec![Value::from(ctx.now), Value::from(&asked.id), Value::from(asked.modified.clone())],
-    ));
+    // What is only marked more strictly stays in the streams: the gate keeps it from those who may not have it now, and
+    // gives it back should the marking be lifted.
+    if kind != Kind::Remark {
+        change = change.write(Write::new(
+            "UPDATE share_item SET withdrawn_at = $1 WHERE id = $2 AND ($3 IS NULL OR modified = $3) \
+             AND withdrawn_at IS NULL",
+            vec![Value::from(ctx.now), Value::from(&asked.id), Value::from(asked.modified.clone())],
+        ));
+    }
     Ok(if recipients.is_empty() { change } else { spread(change, ctx, &notice, handed) })
 }
 
@@ -426,100 +431,100 @@ pub async fn remind(house: &Arc<House>, ctx: &Ctx, recall: &str, org: &str) -> A
 
 /// Objects looked at in one sweep; the next one goes on.
 const SWEPT_MAX: usize = 1_000;
+/// Arrivals looked at in one read.
+const ARRIVALS_MAX: i64 = 5_000;
 
-/// What was handed out and may not be any more: the object, and what sort of message its recipients need.
+/// What was handed out and may not be any more: what sort of message is needed, and who has not had it yet.
 fn fallen(
     reader: &Reader<'_>,
     ids: &[String],
     now: Timestamp,
-) -> Result<Vec<(String, Kind)>, StoreFailure> {
+) -> Result<Vec<(String, Kind, Handed)>, StoreFailure> {
     let mut fallen = Vec::new();
     for id in ids.iter().take(SWEPT_MAX) {
         let Some(candidate) = super::read::candidate(reader, id)? else { continue };
-        let revoked = candidate.object().head().revoked;
-        let asked = BTreeMap::from([(
-            id.clone(),
-            super::gate::Known { candidate: Some(candidate), offered: true, view: Vec::new() },
-        )]);
+        if candidate.is_notice {
+            continue;
+        }
+        let revoked = candidate.object().head().revoked && is_live(reader, id)?;
+        let mut lost = Handed::new();
         for (place, orgs) in handed(reader, id, None)? {
-            let web =
-                super::read::web(reader, &place.label(), clone_known(&asked), BTreeSet::new())?;
-            let mut stays = false;
-            for org in &orgs {
-                let to = audience::recipient(reader, Some(org), &place)?;
-                let candidate = web.known(id).and_then(|one| one.candidate.as_ref());
-                stays |= candidate.is_some_and(|one| !web.judge(one, &to, Tlp::Red, now).allows());
+            let web = super::read::web_of(reader, &place.label(), candidate.clone())?;
+            for org in orgs {
+                let to = audience::recipient(reader, Some(&org), &place)?;
+                let stays = !web.judge(&candidate, &to, Tlp::Red, now).allows();
+                if revoked || (stays && !is_told(reader, id, &org)?) {
+                    lost.entry(place.clone()).or_default().insert(org);
+                }
             }
-            if !orgs.is_empty() && (stays || revoked) {
-                let kind = if revoked { Kind::Revocation } else { Kind::Remark };
-                fallen.push((id.clone(), kind));
-                break;
-            }
+        }
+        if !lost.is_empty() {
+            let kind = if revoked { Kind::Revocation } else { Kind::Remark };
+            fallen.push((id.clone(), kind, lost));
         }
     }
     Ok(fallen)
 }
 
-fn clone_known(
-    known: &BTreeMap<String, super::gate::Known>,
-) -> BTreeMap<String, super::gate::Known> {
-    let copy = |(id, one): (&String, &super::gate::Known)| {
-        let one = super::gate::Known {
-            candidate: one.candidate.clone(),
-            offered: one.offered,
-            view: one.view.clone(),
-        };
-        (id.clone(), one)
-    };
-    known.iter().map(copy).collect()
+/// Whether an organisation has had a message about an object since it was last handed it.
+fn is_told(reader: &Reader<'_>, id: &str, org: &str) -> Result<bool, StoreFailure> {
+    let told = reader.number(
+        "SELECT COUNT(*) FROM share_recall r JOIN share_recall_recipient t ON t.recall = r.recall \
+         WHERE r.id = $1 AND t.org = $2 AND r.at >= (SELECT COALESCE(MAX(d.at), '') FROM share_item i \
+         JOIN share_delivery d ON d.audience = i.audience AND d.first_added <= i.added AND d.last_added >= i.added \
+         WHERE i.audience IN (SELECT audience FROM share_audience) AND i.id = $1 AND d.recipient = $2)",
+        &[Value::from(id), Value::from(org)],
+    )?;
+    Ok(told > 0)
 }
 
 /// Sends a message about each of `ids` that was handed out and may not be any more. Returns how many.
 pub async fn sweep(house: &Arc<House>, ctx: &Ctx, ids: Vec<String>, why: &str) -> Answer<usize> {
     let now = ctx.now;
-    let found = house
-        .store
-        .read(move |reader| {
-            let mut open = Vec::new();
-            for (id, kind) in fallen(reader, &ids, now)? {
-                // What is withdrawn already has its message.
-                let live = reader.number(
-                    "SELECT COUNT(*) FROM share_item WHERE audience IN (SELECT audience FROM share_audience) \
-                     AND id = $1 AND withdrawn_at IS NULL",
-                    &[Value::from(&id)],
-                )?;
-                if live > 0 {
-                    open.push((handed(reader, &id, None)?, id, kind));
-                }
-            }
-            Ok(open)
-        })
-        .await?;
+    let found = house.store.read(move |reader| fallen(reader, &ids, now)).await?;
     let count = found.len();
-    for (handed, id, kind) in found {
+    for (id, kind, handed) in found {
         let recall = format!("recall-{}", fresh_uuid(ctx.now).simple());
-        let asked = Asked {
-            id,
-            modified: None,
-            kind: kind.code().to_owned(),
-            reason: why.to_owned(),
-            replaced_by: None,
-        };
+        let kind_of = kind.code().to_owned();
+        let asked =
+            Asked { id, modified: None, kind: kind_of, reason: why.to_owned(), replaced_by: None };
         let change = change(&recall, ctx, (&asked, kind, why), &handed)?;
         house.door.commit(ctx, change).await?;
     }
     Ok(count)
 }
 
-/// Objects in any stream whose newest version came in after `since`, and those that are in a partner's stream.
-pub fn touched(reader: &Reader<'_>, since: Timestamp) -> Result<Vec<String>, StoreFailure> {
-    reader.all(
-        "SELECT DISTINCT o.id FROM evidence_object o JOIN share_audience a ON TRUE \
-         JOIN share_item i ON i.audience = a.audience AND i.id = o.id AND i.withdrawn_at IS NULL \
-         WHERE o.arrived_at > $1 ORDER BY o.id LIMIT 1000",
-        &[Value::from(since)],
-        |row| row.text(0),
-    )
+/// The last object in order of arrival.
+pub fn last_seq(reader: &Reader<'_>) -> Result<i64, StoreFailure> {
+    reader.number("SELECT MAX(seq) FROM evidence_object", &[])
+}
+
+/// Of the objects that came in after `seq`, those that are in a stream; and up to where was looked.
+pub fn touched(reader: &Reader<'_>, seq: i64) -> Result<(i64, Vec<String>), StoreFailure> {
+    let new = reader.all(
+        "SELECT seq, id FROM evidence_object WHERE seq > $1 ORDER BY seq LIMIT $2",
+        &[Value::from(seq), Value::from(ARRIVALS_MAX)],
+        |row| Ok((row.int(0)?, row.text(1)?)),
+    )?;
+    let last = new.last().map_or(seq, |(seq, _)| *seq);
+    let ids: BTreeSet<String> = new.into_iter().map(|(_, id)| id).collect();
+    let mut touched = Vec::new();
+    for id in ids {
+        if is_live(reader, &id)? {
+            touched.push(id);
+        }
+    }
+    Ok((last, touched))
+}
+
+/// Whether an object stands in any stream and was not taken back.
+fn is_live(reader: &Reader<'_>, id: &str) -> Result<bool, StoreFailure> {
+    let live = reader.number(
+        "SELECT COUNT(*) FROM share_item WHERE audience IN (SELECT audience FROM share_audience) \
+         AND id = $1 AND withdrawn_at IS NULL",
+        &[Value::from(id)],
+    )?;
+    Ok(live > 0)
 }
 
 /// What one organisation was handed and is not withdrawn.

@@ -230,12 +230,13 @@ async fn what_passes_leaves_with_its_own_bytes_and_what_does_not_stays_without_a
     scene
         .post("/handling", json!({ "objects": [all[0]], "restricted_to": ["org-somebody"] }), 201)
         .await;
-    let got = scene.read("").await;
+    let shown = ids_of(&scene.read("").await);
     assert_eq!(
-        ids_of(&got),
+        shown[..2],
         [all[1].clone(), all[7].clone()],
         "nor is the relationship that names it"
     );
+    assert!(shown.len() == 3 && shown[2].starts_with("note--"), "who had it is told: {shown:?}");
     // The finding ends: nothing is served.
     scene.find(SignedDuration::from_secs(0)).await;
     assert_eq!(ids_of(&scene.read("").await), Vec::<String>::new());
@@ -552,7 +553,8 @@ async fn a_recall_reaches_exactly_those_who_got_it_until_they_acknowledge() {
     let made = scene.post("/recalls", asked.clone(), 201).await;
     let recall = made["id"].as_str().unwrap().to_owned();
     let listed = |url: &'static str, who: &Someone| {
-        ask("GET", scene.test.url(url), &who.token.clone(), None)
+        let (url, token) = (scene.test.url(url), who.token.clone());
+        async move { ask("GET", url, &token, None).await }
     };
     let (_, open) = ask("GET", scene.test.url("/api/v1/recalls"), &scene.legal.token, None).await;
     assert_eq!(open["items"][0]["state"], "pending", "{open}");
@@ -693,4 +695,29 @@ async fn what_comes_from_communications_leaves_only_after_two_people_cleared_tha
     let newer = malware(5).replace("\"modified\":\"2026-01-01", "\"modified\":\"2026-02-01");
     scene.hold(&[newer], Tlp::Green, LegalClass::CiaN, "import:test").await;
     assert_eq!(scene.release(&[id]).await["refused"][0]["code"], "NRS-SHAR-0101");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_version_its_originator_withdrew_is_a_message_without_anybody_asking() {
+    let scene = Scene::open().await;
+    scene.hold(&[indicator(1)], Tlp::Green, LegalClass::CiaN, "import:test").await;
+    let id = id_of(&indicator(1));
+    scene.release(std::slice::from_ref(&id)).await;
+    scene.read("").await;
+    let revoked =
+        version(1, "2026-03-01T00:00:00.000Z").replace("\"name\"", "\"revoked\":true,\"name\"");
+    scene.hold(&[revoked], Tlp::Green, LegalClass::CiaN, "import:test").await;
+    let mut open = Value::Null;
+    for _ in 0..200 {
+        open = ask("GET", scene.test.url("/api/v1/recalls"), &scene.legal.token, None).await.1;
+        if open["items"][0]["kind"] == "revocation" {
+            break;
+        }
+        super::house::pause(std::time::Duration::from_millis(50)).await;
+    }
+    assert_eq!(
+        (open["items"][0]["kind"].as_str(), open["items"][0]["object"].as_str()),
+        (Some("revocation"), Some(id.as_str())),
+        "{open}"
+    );
 }
