@@ -345,9 +345,10 @@ impl<'a> Walk<'a> {
     }
 }
 
-const NEWER: &str = "SELECT 1 FROM share_item WHERE audience = $1 AND id = $2 AND modified > $3 AND added <= $4 \
+// The plus keeps the place out of the choice of an index: the object leads to few rows, its place to half the stream.
+const NEWER: &str = "SELECT 1 FROM share_item WHERE audience = $1 AND id = $2 AND modified > $3 AND +added <= $4 \
      AND withdrawn_at IS NULL LIMIT 1";
-const OLDER: &str = "SELECT 1 FROM share_item WHERE audience = $1 AND id = $2 AND modified < $3 AND added <= $4 \
+const OLDER: &str = "SELECT 1 FROM share_item WHERE audience = $1 AND id = $2 AND modified < $3 AND +added <= $4 \
      AND withdrawn_at IS NULL LIMIT 1";
 
 /// Judges objects for one reader at one instant.
@@ -400,8 +401,7 @@ impl<'a> Judge<'a> {
             let verdict = web.judge(&candidate, &self.recipient, tlp_max, self.now);
             let Some(sent) = gate::write(&outgoing, &candidate, &verdict) else { continue };
             let object = read::parse(&sent.text)?;
-            let digest =
-                if sent.redacted { object.digest().to_string() } else { candidate.digest };
+            let digest = if sent.redacted { object.digest().to_string() } else { candidate.digest };
             served.push(Served { added: entry.added, digest, object, redacted: sent.redacted });
         }
         Ok(served)
