@@ -147,6 +147,8 @@ struct Entry {
     own: bool,
 }
 
+/// Without statistics the store would walk the whole stream for a type.
+const OF_TYPE: &str = "INDEXED BY share_item_type WHERE i.type = $6 AND";
 const ENTRY: &str = "SELECT i.added, i.id, i.modified, i.type, i.digest, i.withdrawn_at IS NOT NULL, \
      EXISTS (SELECT 1 FROM share_push p WHERE p.push = i.release AND p.org = $2) FROM share_item i";
 
@@ -238,7 +240,7 @@ impl<'a> Walk<'a> {
     fn batch(&self, after: i64, wanted: usize) -> Result<Batch, StoreFailure> {
         match &self.lanes {
             Lanes::Whole => {
-                let entries = self.stream("", None, after, wanted)?;
+                let entries = self.stream("WHERE", None, after, wanted)?;
                 let ended = entries.len() < wanted;
                 let reached = entries.last().map_or(after, |entry| entry.added);
                 Ok(Batch { entries, reached, ended })
@@ -262,7 +264,7 @@ impl<'a> Walk<'a> {
         let mut entries = Vec::new();
         let mut reached = i64::MAX;
         for kind in types {
-            let found = self.stream("AND i.type = $6", Some(kind), after, each)?;
+            let found = self.stream(OF_TYPE, Some(kind), after, each)?;
             if found.len() == each
                 && let Some(last) = found.last()
             {
@@ -284,7 +286,7 @@ impl<'a> Walk<'a> {
         wanted: usize,
     ) -> Result<Vec<Entry>, StoreFailure> {
         let sql = format!(
-            "{ENTRY} WHERE i.audience = $1 {and} AND i.added > $3 AND i.added <= $4 ORDER BY i.added LIMIT $5"
+            "{ENTRY} {and} i.audience = $1 AND i.added > $3 AND i.added <= $4 ORDER BY i.added LIMIT $5"
         );
         let mut params = vec![
             Value::from(&self.audience),
