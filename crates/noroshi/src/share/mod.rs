@@ -2,7 +2,14 @@
 
 pub mod act;
 pub mod api;
+pub mod audience;
+pub mod deltas;
 pub mod gate;
 pub mod pages;
+pub mod preview;
 pub mod read;
+pub mod recall;
+pub mod review;
+pub mod serve;
 pub mod taxii;
+pub mod watch;
