@@ -182,14 +182,14 @@ impl Parts {
         }
         let hides = |name: &str| !self.own.contains(name) && !is_tlp(name) && hides(name);
         let tree = self.object.to_value();
-        let mut trie = Trie::default();
+        let mut leaving_out = Trie::default();
         for marking in hidden.iter().filter_map(|place| self.markings.get(*place)) {
             for path in marking.selectors.as_ref().ok_or(Stays::Unreadable)? {
                 // A part that another version marks may not be here.
                 if marking.place.is_none() && !resolves(&tree, path) {
                     continue;
                 }
-                trie.add(path);
+                leaving_out.add(path);
             }
         }
         let Value::Object(members) = tree else { return Err(Stays::Invalid) };
@@ -199,7 +199,7 @@ impl Parts {
         if named.any(|marking| hides(marking.as_str())) {
             return Err(Stays::Required("granular_markings".to_owned()));
         }
-        Pruning { object_type: self.object.object_type(), hides: &hides }.top(members, &trie)
+        Pruning { object_type: self.object.object_type(), hides: &hides }.top(members, &leaving_out)
     }
 }
 

@@ -157,5 +157,5 @@ pub(super) fn nested_is_void(
     let lost = |name: &&str| before.contains(*name) && !after.contains_key(*name);
     let void_reference = within == "external_references"
         && after.keys().all(|name| matches!(name.as_str(), "source_name" | "hashes"));
-    void_reference || required.iter().any(|name| lost(name))
+    void_reference || required.iter().any(lost)
 }
