@@ -46,6 +46,9 @@ enum Command {
     /// Bring STIX objects in and out of a data folder.
     #[command(subcommand)]
     Stix(crate::evidence::cli::Verb),
+    /// Read from and hand to a TAXII 2.1 server.
+    #[command(subcommand)]
+    Taxii(crate::share::peer::cli::Verb),
     /// An operator's actuator gateway: carries out approved measures on its own network.
     #[command(subcommand)]
     Gateway(crate::response::gateway::Verb),
@@ -71,6 +74,7 @@ pub fn run() -> ExitCode {
         Command::Demo(arguments) => block_on(crate::demo::run(arguments, format)),
         Command::Sift(verb) => crate::sift::cli::run(verb, format),
         Command::Stix(verb) => block_on(crate::evidence::cli::run(verb, format)),
+        Command::Taxii(verb) => block_on(crate::share::peer::cli::run(verb, format)),
         Command::Gateway(verb) => block_on(crate::response::gateway::run(verb, format)),
         Command::Generate(arguments) => crate::generate::run(&arguments),
     };

@@ -21,6 +21,8 @@ pub struct Config {
     pub response: Response,
     /// Actuators at operators, by the name that consents and playbooks use.
     pub actuators: Vec<Actuator>,
+    /// Other TAXII 2.1 servers that may be read from or handed to.
+    pub peers: Vec<Peer>,
 }
 
 /// Where people and programs reach this office.
@@ -105,6 +107,37 @@ pub struct Actuator {
     pub url: String,
     /// File with the bearer secret for it.
     pub token_file: PathBuf,
+}
+
+/// Another TAXII 2.1 server. That it is read from or handed to is a person's decision, made on the page of peers.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Peer {
+    /// Name used on pages, in the API and in the log.
+    pub name: String,
+    /// Address of its collection; or of its discovery or an API root, with `collection` beside it.
+    pub url: String,
+    /// Identifier, alias or title of the collection, when `url` does not lead to one.
+    #[serde(default)]
+    pub collection: Option<String>,
+    /// STIX types to read; all when empty.
+    #[serde(default)]
+    pub types: Vec<String>,
+    /// User name for Basic; a bearer token is sent when absent.
+    #[serde(default)]
+    pub user: Option<String>,
+    /// File with the password or the bearer token.
+    #[serde(default)]
+    pub secret_file: Option<PathBuf>,
+    /// File with the certificates (PEM) that vouch for it; the public ones when absent.
+    #[serde(default)]
+    pub ca_file: Option<PathBuf>,
+    /// File with this office's certificate (PEM) for mutual TLS.
+    #[serde(default)]
+    pub certificate_file: Option<PathBuf>,
+    /// File with the private key (PEM) of that certificate.
+    #[serde(default)]
+    pub key_file: Option<PathBuf>,
 }
 
 /// Why a configuration cannot be used.

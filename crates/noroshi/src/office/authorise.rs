@@ -84,6 +84,8 @@ actions! {
     ShareRelease = "share.release",
     /// Read a TAXII collection.
     ShareRead = "share.read",
+    /// Switch the reading from and handing to other servers on and off, and see how they fare.
+    SharePeer = "share.peer",
     /// Read the state of the log and its proofs.
     OversightLog = "oversight.log",
     /// Read what the annual report counts.

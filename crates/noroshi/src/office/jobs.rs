@@ -64,8 +64,10 @@ pub type Handler = fn(Arc<House>, Task) -> Working;
 /// Every handler by the kind of job it takes. A kind without one stays open and is reported.
 pub fn handlers() -> BTreeMap<&'static str, Handler> {
     let mut handlers: BTreeMap<&'static str, Handler> = BTreeMap::new();
-    for (kind, handler) in
-        crate::response::jobs::HANDLERS.iter().chain(crate::intake::jobs::HANDLERS)
+    for (kind, handler) in crate::response::jobs::HANDLERS
+        .iter()
+        .chain(crate::intake::jobs::HANDLERS)
+        .chain(crate::share::peer::jobs::HANDLERS)
     {
         handlers.insert(kind, *handler);
     }

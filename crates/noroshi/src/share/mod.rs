@@ -4,5 +4,6 @@ pub mod act;
 pub mod api;
 pub mod gate;
 pub mod pages;
+pub mod peer;
 pub mod read;
 pub mod taxii;

@@ -31,6 +31,7 @@ pub fn routes() -> Router<Arc<House>> {
         .merge(crate::analyse::api::routes())
         .merge(crate::response::api::routes())
         .merge(crate::share::api::routes())
+        .merge(crate::share::peer::api::routes())
         .merge(crate::oversight::api::routes())
         .fallback(no_such_route)
 }
@@ -61,6 +62,7 @@ pub fn description() -> utoipa::openapi::OpenApi {
         crate::analyse::api::Doc::openapi(),
         crate::response::api::Doc::openapi(),
         crate::share::api::Doc::openapi(),
+        crate::share::peer::api::Doc::openapi(),
         crate::oversight::api::Doc::openapi(),
     ] {
         whole.merge(part);
