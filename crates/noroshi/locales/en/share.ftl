@@ -199,3 +199,7 @@ NRS-SHAR-0419 = The server gives no way to go on
 NRS-SHAR-0419-next = Too many of its objects share one date. Ask its operator for a server that gives next.
 NRS-SHAR-0406 = The file holds no place in a walk
 NRS-SHAR-0406-next = Name another file with --state, or remove this one to begin anew.
+NRS-SHAR-0300 = It is above the class this organisation may get at most
+NRS-SHAR-0301 = It is above the TLP colour this organisation may get at most
+NRS-SHAR-0302 = That is no audience
+NRS-SHAR-0302-next = Name one, such as partner:org-…, council, operators, operators:electricity or public.

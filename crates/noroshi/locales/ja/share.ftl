@@ -196,3 +196,7 @@ NRS-SHAR-0419 = サーバーが続きの取り方を示しません
 NRS-SHAR-0419-next = 同じ日時のオブジェクトが多すぎます。nextを返すサーバーを相手の運用者に求めてください。
 NRS-SHAR-0406 = 取り込みの続きを記したファイルではありません
 NRS-SHAR-0406-next = --state に別のファイルを指定するか、消して始めからにしてください。
+NRS-SHAR-0300 = この組織が受け取れる区分の上限を超えている
+NRS-SHAR-0301 = この組織が受け取れるTLPの上限を超えている
+NRS-SHAR-0302 = 提供先として読めません
+NRS-SHAR-0302-next = partner:org-…、council、operators、operators:electricity、public などを指定してください。

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use axum::http::StatusCode;
 use jiff::{SignedDuration, Timestamp};
+use noroshi_charter::release::{Audience, Capacity};
 use noroshi_evidence::id::StixId;
 use noroshi_evidence::marking::{LegalBits, Tlp};
 use noroshi_ledger::digest::Digest;
@@ -82,6 +83,29 @@ async fn partner(house: &Arc<House>, org: &str) -> Answer<OrgId> {
     }
 }
 
+/// Reads an audience; one that names an organisation must name one that can receive in that capacity.
+async fn audience(house: &Arc<House>, label: &str) -> Answer<Audience> {
+    let Some(audience) = Audience::parse(label) else { return Err(refuse("NRS-SHAR-0302")) };
+    if audience.org().is_none() {
+        return Ok(audience);
+    }
+    let asked = audience.clone();
+    let members = house.store.read(move |reader| super::audience::members(reader, &asked)).await?;
+    match (members.is_empty(), audience.capacity()) {
+        (false, _) => Ok(audience),
+        (true, Capacity::Foreign) => Err(refuse("NRS-SHAR-0002")),
+        (true, _) => Err(refuse("NRS-SHAR-0302")),
+    }
+}
+
+/// The stream of an audience begins when it is first needed.
+fn known_audience(audience: &Audience) -> Write {
+    Write::new(
+        "INSERT INTO share_audience (audience, last_added) VALUES ($1, 0) ON CONFLICT (audience) DO NOTHING",
+        vec![Value::from(audience.label())],
+    )
+}
+
 /// Records that a partner protects information equivalently, up to a class and until an instant (Act art. 39). A newer
 /// finding replaces an older one; one that ends at once withdraws it.
 pub async fn find(
@@ -124,8 +148,8 @@ pub async fn find(
 /// A collection to open.
 #[derive(Debug, Clone, Default)]
 pub struct NewCollection {
-    /// The partner who will read it.
-    pub partner: String,
+    /// Who will read it: the label of an audience.
+    pub audience: String,
     /// Its title.
     pub title: String,
     /// STIX types it takes; empty for all.
@@ -134,7 +158,7 @@ pub struct NewCollection {
     pub tlp_max: Option<String>,
 }
 
-/// Opens a collection for one partner.
+/// Opens a collection: a view of what is released to one audience.
 pub async fn open(
     house: &Arc<House>,
     ctx: &Ctx,
@@ -142,7 +166,7 @@ pub async fn open(
     key: Option<Idempotency>,
 ) -> Answer<Made> {
     may_release(house, ctx)?;
-    let org = partner(house, &new.partner).await?;
+    let audience = audience(house, &new.audience).await?;
     let title = new.title.trim();
     let mut items = Vec::new();
     if title.is_empty()
@@ -167,17 +191,17 @@ pub async fn open(
     invalid(items)?;
     let id = random_uuid().to_string();
     let change = Change::office("share.open", &id)
-        .payload(json!({ "partner": org.as_str(), "title": title, "types": new.types, "tlp_max": tlp.map(tlp_code) }))
+        .payload(json!({ "audience": audience.label(), "title": title, "types": new.types, "tlp_max": tlp.map(tlp_code) }))
+        .write(known_audience(&audience))
         .write(Write::one(
-            "INSERT INTO share_collection (collection, partner, title, types, tlp_max, last_added, created_at) \
-             VALUES ($1, $2, $3, $4, $5, $6, $7)",
+            "INSERT INTO share_collection (collection, audience, title, types, tlp_max, created_at) \
+             VALUES ($1, $2, $3, $4, $5, $6)",
             vec![
                 Value::from(&id),
-                Value::from(&org),
+                Value::from(audience.label()),
                 Value::from(title),
                 Value::from(json!(new.types).to_string()),
                 Value::from(tlp_code(tlp.unwrap_or(Tlp::Amber))),
-                Value::from(0i64),
                 Value::from(ctx.now),
             ],
         ))
@@ -251,8 +275,10 @@ fn named(objects: &[String]) -> Result<(), Failure> {
 /// What to release: objects by name, or those of a case.
 #[derive(Debug, Clone, Default)]
 pub struct Wish {
-    /// Where to.
-    pub collection: String,
+    /// To whom: the label of an audience. May be left out where a collection is named.
+    pub audience: Option<String>,
+    /// The view it is released through; what the view does not show stays.
+    pub collection: Option<String>,
     /// Objects by identifier.
     pub objects: Vec<String>,
     /// A joint case whose indicators are meant.
@@ -264,13 +290,29 @@ pub struct Wish {
 /// Judges a wish and changes nothing.
 pub async fn preview(house: &Arc<House>, ctx: &Ctx, wish: &Wish) -> Answer<Preview> {
     may_release(house, ctx)?;
+    let named_audience = match &wish.audience {
+        Some(label) => Some(audience(house, label).await?),
+        None => None,
+    };
     let wish = wish.clone();
     let now = ctx.now;
     let found = house
         .store
         .read(move |reader| {
-            let Some(collection) = read::collection(reader, &wish.collection)? else {
-                return Ok(Err(Missing::Collection));
+            let collection = match &wish.collection {
+                Some(id) => match read::collection(reader, id)? {
+                    Some(collection) => Some(collection),
+                    None => return Ok(Err(Missing::Collection)),
+                },
+                None => None,
+            };
+            let of_view = collection.as_ref().map(|one| one.audience.clone());
+            let audience = match (named_audience, of_view) {
+                (Some(named), Some(of_view)) if named != of_view => {
+                    return Ok(Err(Missing::Collection));
+                }
+                (Some(audience), _) | (None, Some(audience)) => audience,
+                (None, None) => return Ok(Err(Missing::Audience)),
             };
             let mut ids = wish.objects;
             if let Some(case) = &wish.case {
@@ -282,10 +324,11 @@ pub async fn preview(house: &Arc<House>, ctx: &Ctx, wish: &Wish) -> Answer<Previ
             if let Err(refused) = named(&ids) {
                 return Ok(Err(Missing::Named(refused)));
             }
-            read::preview(reader, collection, &ids, now).map(Ok)
+            read::preview(reader, audience, collection, &ids, now).map(Ok)
         })
         .await?;
     found.map_err(|missing| match missing {
+        Missing::Audience => refuse("NRS-SHAR-0302"),
         Missing::Collection => refuse("NRS-SHAR-0012"),
         Missing::Case => refuse("NRS-SHAR-0013"),
         Missing::Named(refused) => refused,
@@ -293,6 +336,7 @@ pub async fn preview(house: &Arc<House>, ctx: &Ctx, wish: &Wish) -> Answer<Previ
 }
 
 enum Missing {
+    Audience,
     Collection,
     Case,
     Named(Failure),
@@ -358,20 +402,24 @@ fn release_change(
     judged: Preview,
     key: Option<Idempotency>,
 ) -> (Change, Outcome) {
-    let Preview { collection, passes, stays } = judged;
+    let Preview { audience, collection, passes, stays } = judged;
     let (already, fresh): (Vec<Passes>, Vec<Passes>) =
         passes.into_iter().partition(|one| one.already);
     let ids =
         |list: &[Passes]| list.iter().map(|one| one.candidate.id().to_owned()).collect::<Vec<_>>();
     let outcome = Outcome { released: ids(&fresh), already: ids(&already), refused: stays };
-    let mut change = Change::new("share.release", id.as_str(), release_fact(id, &collection, &fresh, &outcome))
+    let fact = release_fact(id, &audience, collection.as_ref(), &fresh, &outcome);
+    let mut change = Change::new("share.release", id.as_str(), fact)
         .payload(json!(outcome))
         .once(key)
+        .write(known_audience(&audience))
         .write(Write::one(
-            "INSERT INTO share_release (release, collection, person, at, outcome) VALUES ($1, $2, $3, $4, $5)",
+            "INSERT INTO share_release (release, audience, collection, person, at, outcome) \
+             VALUES ($1, $2, $3, $4, $5, $6)",
             vec![
                 Value::from(id),
-                Value::from(&collection.collection),
+                Value::from(audience.label()),
+                Value::from(collection.map(|one| one.collection)),
                 Value::from(&ctx.person),
                 Value::from(ctx.now),
                 Value::from(json!(outcome).to_string()),
@@ -382,17 +430,18 @@ fn release_change(
     for one in &fresh {
         change = change
             .write(Write::one(
-                "UPDATE share_collection SET last_added = CASE WHEN last_added >= $1 THEN last_added + 1 ELSE $1 END \
-                 WHERE collection = $2",
-                vec![Value::from(ctx.now.as_microsecond()), Value::from(&collection.collection)],
+                "UPDATE share_audience SET last_added = CASE WHEN last_added >= $1 THEN last_added + 1 ELSE $1 END \
+                 WHERE audience = $2",
+                vec![Value::from(ctx.now.as_microsecond()), Value::from(audience.label())],
             ))
             .write(Write::one(
-                "INSERT INTO share_item (collection, added, id, modified, digest, release) \
-                 SELECT collection, last_added, $2, $3, $4, $5 FROM share_collection WHERE collection = $1",
+                "INSERT INTO share_item (audience, added, id, modified, type, digest, release) \
+                 SELECT audience, last_added, $2, $3, $4, $5, $6 FROM share_audience WHERE audience = $1",
                 vec![
-                    Value::from(&collection.collection),
+                    Value::from(audience.label()),
                     Value::from(one.candidate.id()),
                     Value::from(&one.candidate.modified),
+                    Value::from(one.candidate.object.object_type()),
                     Value::from(&one.candidate.digest),
                     Value::from(id),
                 ],
@@ -403,7 +452,8 @@ fn release_change(
 
 fn release_fact(
     id: &ReleaseId,
-    collection: &Collection,
+    audience: &Audience,
+    collection: Option<&Collection>,
     fresh: &[Passes],
     outcome: &Outcome,
 ) -> Fact {
@@ -416,8 +466,8 @@ fn release_fact(
         fresh.iter().fold(LegalBits::default(), |bits, one| bits.join(one.candidate.facts.bits));
     Fact::ShareRelease {
         release: id.to_string(),
-        collection: collection.collection.clone(),
-        audience: audience(&collection.partner),
+        collection: collection.map(|one| one.collection.clone()).unwrap_or_default(),
+        audience: audience.label(),
         class: bits.class().code().to_owned(),
         tlp: read::strictest(fresh.iter().map(|one| one.candidate.tlp())).label().to_owned(),
         has_selected_comms: bits.has_selected_comms,
@@ -425,10 +475,6 @@ fn release_fact(
         objects: fresh.len() as u64,
         digest: digest_of(fresh),
     }
-}
-
-fn audience(org: &str) -> String {
-    noroshi_charter::release::Audience::Foreign { org, protected_until: None }.label()
 }
 
 /// The codes among refusals, each once.
@@ -469,11 +515,41 @@ async fn record_refusals(
     Ok(())
 }
 
-/// Records a partner's reading. It is durable before the first byte goes out.
+/// Through which door something was handed out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Door {
+    /// The TAXII server.
+    Taxii,
+    /// The change stream or a webhook.
+    Stream,
+    /// A ready-made export.
+    Export,
+    /// An advisory.
+    Advisory,
+    /// The recipient's own page.
+    Inbox,
+}
+
+impl Door {
+    /// As it is kept.
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::Taxii => "taxii",
+            Self::Stream => "stream",
+            Self::Export => "export",
+            Self::Advisory => "advisory",
+            Self::Inbox => "inbox",
+        }
+    }
+}
+
+/// Records that the caller's organisation is handed `items` of a collection. It is durable before the first byte goes
+/// out: the leaf, and the exact places in the audience's stream, in one change.
 pub async fn record_read(
     house: &Arc<House>,
     ctx: &Ctx,
-    collection: &str,
+    collection: &Collection,
+    door: Door,
     what: &str,
     items: &[Served],
 ) -> Answer<()> {
@@ -486,13 +562,34 @@ pub async fn record_read(
         items.iter().map(|one| format!("{} {}\n", one.object.head().id, one.digest)).collect();
     let objects: Vec<_> = items.iter().map(|one| one.object.head().id.as_str()).collect();
     let fact = Fact::ShareRead {
-        collection: collection.to_owned(),
-        audience: audience(ctx.org.as_str()),
+        collection: collection.collection.clone(),
+        audience: collection.audience.label(),
         objects: items.len() as u64,
         digest: Digest::of(parts.concat().as_bytes()),
     };
-    let change = Change::new("share.read", collection, fact)
+    let mut change = Change::new("share.read", &collection.collection, fact)
         .payload(json!({ "what": what, "objects": objects }));
+    change.writes.extend(delivery(ctx, &collection.audience, door, items));
     house.door.commit(ctx, change).await?;
     Ok(())
+}
+
+/// The row that says which places of a stream were handed out to whom.
+fn delivery(ctx: &Ctx, audience: &Audience, door: Door, items: &[Served]) -> Option<Write> {
+    let (first, last) = (items.first()?.added, items.last()?.added);
+    let added: Vec<i64> = items.iter().map(|one| one.added).collect();
+    Some(Write::one(
+        // The leaf comes after the rows of its change, so its place is the one after the last.
+        "INSERT INTO share_delivery (recipient, audience, first_added, last_added, added, via, at, position) \
+         SELECT $1, $2, $3, $4, $5, $6, $7, MAX(position) + 1 FROM office_leaf",
+        vec![
+            Value::from(&ctx.org),
+            Value::from(audience.label()),
+            Value::from(first),
+            Value::from(last),
+            Value::from(super::deltas::encode(&added)),
+            Value::from(door.code()),
+            Value::from(ctx.now),
+        ],
+    ))
 }

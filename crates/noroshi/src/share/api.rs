@@ -99,8 +99,13 @@ async fn find(
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct CollectionIn {
-    /// The partner who will read it.
-    partner: String,
+    /// Who will read it: `partner:<org>`, `council`, `operators`, `operators:<sector>`, `operator:<org>`,
+    /// `national:<org>`, `supplier:<org>` or `public`.
+    #[serde(default)]
+    audience: Option<String>,
+    /// Short for the audience `partner:<org>`.
+    #[serde(default)]
+    partner: Option<String>,
     /// Its title.
     title: String,
     /// STIX types it takes; all when empty.
@@ -111,7 +116,7 @@ struct CollectionIn {
     tlp_max: Option<String>,
 }
 
-/// Opens a collection for one partner.
+/// Opens a collection: a view of what is released to an audience.
 #[utoipa::path(post, path = "/collections", tag = "share", request_body = CollectionIn,
     responses((status = 201, body = MadeOut)))]
 async fn open(
@@ -121,8 +126,9 @@ async fn open(
     body: Body<CollectionIn>,
 ) -> Answer {
     let once = form::idempotency(&headers, "POST /collections", &body.bytes);
-    let CollectionIn { partner, title, types, tlp_max } = body.value;
-    let new = NewCollection { partner, title, types, tlp_max };
+    let CollectionIn { audience, partner, title, types, tlp_max } = body.value;
+    let audience = audience.or(partner.map(|org| format!("partner:{org}"))).unwrap_or_default();
+    let new = NewCollection { audience, title, types, tlp_max };
     Ok(created(act::open(&house, &caller.ctx, &new, once).await?))
 }
 
@@ -132,14 +138,14 @@ struct CollectionOut {
     /// Its identifier.
     id: String,
     /// Who reads it.
-    partner: String,
+    audience: String,
     /// Its title.
     title: String,
     /// STIX types it takes; all when empty.
     types: Vec<String>,
     /// The strictest colour it takes.
     tlp_max: String,
-    /// Objects released to it.
+    /// Objects released to its audience, counted up to 100,000.
     objects: u64,
     /// When it was opened.
     created_at: String,
@@ -156,14 +162,14 @@ struct Collections {
 #[utoipa::path(get, path = "/collections", tag = "share", responses((status = 200, body = Collections)))]
 async fn list(State(house): State<Arc<House>>, caller: Caller) -> Answer<Json<Collections>> {
     house.authoriser.check(&caller.ctx, Action::ShareRelease, On::default())?;
-    let found = house.store.read(|reader| read::collections(reader, None)).await?;
-    let items = found.into_iter().map(|one| CollectionOut {
+    let found = house.store.read(read::counted).await?;
+    let items = found.into_iter().map(|(one, objects)| CollectionOut {
         id: one.collection,
-        partner: one.partner,
+        audience: one.audience.label(),
         title: one.title,
         types: one.filter.types,
         tlp_max: tlp_code(one.filter.tlp_max).to_owned(),
-        objects: one.objects,
+        objects,
         created_at: stamp(one.created_at),
     });
     Ok(Json(Collections { items: items.collect() }))
@@ -202,8 +208,12 @@ async fn handle(
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct ReleaseIn {
-    /// Where to.
-    collection: String,
+    /// To whom; may be left out where a collection is named.
+    #[serde(default)]
+    audience: Option<String>,
+    /// The view it is released through; what the view does not show stays.
+    #[serde(default)]
+    collection: Option<String>,
     /// Objects by identifier.
     #[serde(default)]
     objects: Vec<String>,
@@ -218,6 +228,7 @@ struct ReleaseIn {
 impl ReleaseIn {
     fn wish(self) -> Wish {
         Wish {
+            audience: self.audience,
             collection: self.collection,
             objects: self.objects,
             case: self.case,
@@ -284,10 +295,11 @@ pub(super) fn say(words: Words, reason: &super::gate::StayReason) -> String {
 /// What a release would do.
 #[derive(Debug, Serialize, ToSchema)]
 struct PreviewOut {
-    /// The collection.
-    collection: String,
     /// Who would receive.
-    partner: String,
+    audience: String,
+    /// The view it was asked for through.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    collection: Option<String>,
     /// What leaves.
     passes: Vec<Passing>,
     /// What stays.
@@ -328,8 +340,8 @@ async fn preview(
         passes: passes.collect(),
         refused: staying(&judged.stays, words(&headers)),
         digest: act::digest_of(&judged.passes).to_string(),
-        collection: judged.collection.collection,
-        partner: judged.collection.partner,
+        collection: judged.collection.map(|one| one.collection),
+        audience: judged.audience.label(),
     }))
 }
 

@@ -7,9 +7,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
-use noroshi_charter::release::{self, Audience, Facts};
+use noroshi_charter::release::{self, Facts, Recipient};
 use noroshi_evidence::id::StixId;
-use noroshi_evidence::marking::{LegalBits, LegalClass, Marks, Tlp};
+use noroshi_evidence::marking::{LegalBits, Marks, Tlp};
 use noroshi_evidence::object::StixObject;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -52,26 +52,6 @@ pub struct Filter {
     pub tlp_max: Tlp,
 }
 
-/// Who receives, as found now.
-#[derive(Debug, Clone)]
-pub struct Recipient {
-    /// The organisation.
-    pub org: String,
-    /// Until when it protects equivalently; absent without a finding.
-    pub protected_until: Option<Timestamp>,
-    /// Up to which class it was found to.
-    pub scope: Option<LegalClass>,
-    /// What the collection takes.
-    pub filter: Filter,
-}
-
-impl Recipient {
-    /// The audience the charter knows.
-    pub fn audience(&self) -> Audience<'_> {
-        Audience::Foreign { org: &self.org, protected_until: self.protected_until }
-    }
-}
-
 /// The clause of a rule that no law asks for.
 const HOUSE_RULE: &str = "";
 
@@ -92,38 +72,46 @@ impl StayReason {
         Self { code: code.to_owned(), clause: clause.to_owned(), names: None }
     }
 
+    /// What the charter gave as a reason.
+    pub fn of(refusal: &release::Refusal) -> Self {
+        Self::new(refusal.code, refusal.clause)
+    }
+
     /// It names an object that stays.
     pub fn names(other: &str) -> Self {
         Self { names: Some(other.to_owned()), ..Self::new("NRS-SHAR-0109", HOUSE_RULE) }
     }
 }
 
-/// Every reason of its own against the object leaving to `recipient` at `now`; none means it may leave.
-pub fn reasons(candidate: &Candidate, recipient: &Recipient, now: Timestamp) -> Vec<StayReason> {
-    let decided = release::decide(&candidate.facts, &recipient.audience(), now);
-    let mut found: Vec<StayReason> =
-        decided.iter().map(|one| StayReason::new(one.code, one.clause)).collect();
+/// Every reason of its own against the object leaving to `to` at `now`; none means it may leave.
+pub fn reasons(candidate: &Candidate, to: &Recipient, now: Timestamp) -> Vec<StayReason> {
+    let decided = release::decide(&candidate.facts, to, now);
+    let mut found: Vec<StayReason> = decided.iter().map(StayReason::of).collect();
     if candidate.exercise {
         found.push(StayReason::new("NRS-SHAR-0108", HOUSE_RULE));
-    }
-    let filter = &recipient.filter;
-    if !filter.types.is_empty()
-        && !filter.types.iter().any(|one| one == candidate.object.object_type())
-    {
-        found.push(StayReason::new("NRS-SHAR-0110", HOUSE_RULE));
-    }
-    if candidate.tlp() > filter.tlp_max {
-        found.push(StayReason::new("NRS-SHAR-0111", HOUSE_RULE));
     }
     // A designated secret needs a managed channel (Act art. 44); a collection read over the network is none, and
     // `noroshi-verify` calls such a release a lie.
     if candidate.facts.bits.has_secret {
         found.push(StayReason::new("NRS-SHAR-0114", "Act art. 44"));
     }
-    if recipient.scope.is_some_and(|scope| !scope.admits(candidate.facts.bits)) {
-        found.push(StayReason::new("NRS-SHAR-0112", "Act art. 39, 44"));
-    }
     found
+}
+
+impl Filter {
+    /// Every reason why a collection does not show the object, whatever its audience may have.
+    pub fn reasons(&self, candidate: &Candidate) -> Vec<StayReason> {
+        let mut found = Vec::new();
+        if !self.types.is_empty()
+            && !self.types.iter().any(|one| one == candidate.object.object_type())
+        {
+            found.push(StayReason::new("NRS-SHAR-0110", HOUSE_RULE));
+        }
+        if candidate.tlp() > self.tlp_max {
+            found.push(StayReason::new("NRS-SHAR-0111", HOUSE_RULE));
+        }
+        found
+    }
 }
 
 /// The strictest reading of every marking in the text, granular ones included.

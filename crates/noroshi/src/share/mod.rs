@@ -2,6 +2,8 @@
 
 pub mod act;
 pub mod api;
+pub mod audience;
+pub mod deltas;
 pub mod gate;
 pub mod pages;
 pub mod peer;

@@ -12,6 +12,8 @@ use jiff::Timestamp;
 
 use super::act::{self, NewCollection, Wish};
 use super::api::say;
+use noroshi_charter::release::Audience;
+
 use super::read::{self, Collection, Partner, ReadRow, ReleaseRow, Stays};
 use crate::evidence::rows::tlp_code;
 use crate::house::House;
@@ -91,23 +93,31 @@ struct CollectionRow {
 }
 
 impl CollectionRow {
-    fn new(one: &Collection, partners: &[Partner], shell: &Shell) -> Self {
-        let partner = partners.iter().find(|partner| partner.org.org.as_str() == one.partner);
+    fn new((one, objects): (&Collection, u64), partners: &[Partner], shell: &Shell) -> Self {
         Self {
             id: one.collection.clone(),
             title: one.title.clone(),
-            partner: partner
-                .map(|partner| name_of(partner, shell.words.lang()))
-                .unwrap_or_default(),
+            partner: audience_name(&one.audience, partners, shell),
             tlp: tlp_code(one.filter.tlp_max),
             types: if one.filter.types.is_empty() {
                 shell.t("share-all-types")
             } else {
                 one.filter.types.join(", ")
             },
-            objects: one.objects,
+            objects,
         }
     }
+}
+
+/// An audience in words: the partner's name, or what the label says.
+fn audience_name(audience: &Audience, partners: &[Partner], shell: &Shell) -> String {
+    let partner = partner_of(audience, partners);
+    partner.map_or_else(|| audience.label(), |partner| name_of(partner, shell.words.lang()))
+}
+
+fn partner_of<'a>(audience: &Audience, partners: &'a [Partner]) -> Option<&'a Partner> {
+    let Audience::Partner(org) = audience else { return None };
+    partners.iter().find(|partner| partner.org.org.as_str() == org)
 }
 
 #[derive(Template)]
@@ -125,16 +135,14 @@ struct Overview {
 
 async fn overview_page(house: &Arc<House>, visitor: &Visitor, form: FormState) -> Answer {
     let shell = page::shell(house, visitor, "share-title");
-    let (partners, collections) = house
-        .store
-        .read(|reader| Ok((read::partners(reader)?, read::collections(reader, None)?)))
-        .await?;
+    let (partners, collections) =
+        house.store.read(|reader| Ok((read::partners(reader)?, read::counted(reader)?))).await?;
     let choice = |value: &str, label: String| Choice::new(value, label);
     page::html(&Overview {
         partners: partners.iter().map(|partner| PartnerRow::new(partner, &shell)).collect(),
         collections: collections
             .iter()
-            .map(|one| CollectionRow::new(one, &partners, &shell))
+            .map(|(one, objects)| CollectionRow::new((one, *objects), &partners, &shell))
             .collect(),
         choices: partners
             .iter()
@@ -212,7 +220,7 @@ async fn open(State(house): State<Arc<House>>, posted: Posted) -> Answer {
     allowed(&house, &posted.visitor)?;
     let values = &posted.values;
     let new = NewCollection {
-        partner: values.get("partner").to_owned(),
+        audience: format!("partner:{}", values.get("partner")),
         title: values.get("title").to_owned(),
         types: words_of(values.get("types")),
         tlp_max: values.some("tlp_max").map(str::to_owned),
@@ -254,20 +262,20 @@ async fn collection_page(
             let Some(one) = read::collection(reader, &id)? else { return Ok(None) };
             Ok(Some((
                 read::partners(reader)?,
-                read::releases(reader, &id)?,
+                read::releases(reader, &one.audience)?,
                 read::readings(reader, &id)?,
-                one,
+                (read::items(reader, &one.audience)?, one),
             )))
         })
         .await?;
-    let (partners, releases, readings, one) =
+    let (partners, releases, readings, (objects, one)) =
         found.ok_or_else(|| Failure::from(Refusal::absent()))?;
     let mut shell = page::shell(house, visitor, "share-title");
     shell.title.clone_from(&one.title);
-    let partner = partners.iter().find(|partner| partner.org.org.as_str() == one.partner);
+    let partner = partner_of(&one.audience, &partners);
     page::html(&CollectionPage {
         crumbs: vec![Link { href: "/share".to_owned(), label: shell.t("share-title") }],
-        row: CollectionRow::new(&one, &partners, &shell),
+        row: CollectionRow::new((&one, objects), &partners, &shell),
         partner: partner.map(|partner| PartnerRow::new(partner, &shell)),
         releases,
         readings,
@@ -287,7 +295,8 @@ async fn collection(
 
 fn wish_of(id: &str, values: &Values) -> Wish {
     Wish {
-        collection: id.to_owned(),
+        audience: None,
+        collection: Some(id.to_owned()),
         objects: words_of(values.get("objects")),
         case: values.some("case").map(str::to_owned),
         digest: values.some("digest").map(str::to_owned),
@@ -361,10 +370,10 @@ async fn preview(
         }
         Err(failure) => return Err(failure),
     };
+    let Some(collection) = &judged.collection else { return Err(Refusal::absent().into()) };
     let partners = house.store.read(read::partners).await?;
     let shell = page::shell(&house, &posted.visitor, "share-preview-title");
-    let partner =
-        partners.iter().find(|partner| partner.org.org.as_str() == judged.collection.partner);
+    let partner = partner_of(&judged.audience, &partners);
     let passes = judged.passes.iter().take(SHOWN_OBJECTS_MAX).map(|one| {
         let text = one.candidate.object.text();
         let end = text.floor_char_boundary(SHOWN_BYTES_MAX);
@@ -384,14 +393,11 @@ async fn preview(
     let fresh = leaving.clone().count();
     let over = judged.passes.len().saturating_sub(SHOWN_OBJECTS_MAX);
     let bytes: usize = leaving.map(|one| one.candidate.object.text().len()).sum();
-    let row = CollectionRow::new(&judged.collection, &partners, &shell);
+    let row = CollectionRow::new((collection, 0), &partners, &shell);
     page::html(&PreviewPage {
         crumbs: vec![
             Link { href: "/share".to_owned(), label: shell.t("share-title") },
-            Link {
-                href: format!("/share/collections/{id}"),
-                label: judged.collection.title.clone(),
-            },
+            Link { href: format!("/share/collections/{id}"), label: collection.title.clone() },
         ],
         confirm: shell.tv(
             "share-confirm",
@@ -442,13 +448,13 @@ async fn one_release(
     let row = row.ok_or_else(|| Failure::from(Refusal::absent()))?;
     let shell = page::shell(&house, &visitor, "share-release-title");
     page::html(&ReleasePage {
-        crumbs: vec![
-            Link { href: "/share".to_owned(), label: shell.t("share-title") },
-            Link {
-                href: format!("/share/collections/{}", row.collection),
+        crumbs: vec![Link { href: "/share".to_owned(), label: shell.t("share-title") }]
+            .into_iter()
+            .chain(row.collection.as_ref().map(|id| Link {
+                href: format!("/share/collections/{id}"),
                 label: shell.t("share-collection"),
-            },
-        ],
+            }))
+            .collect(),
         stays: stay_rows(&row.outcome.refused, &shell),
         row,
         shell,

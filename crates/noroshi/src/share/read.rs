@@ -6,16 +6,17 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
-use noroshi_charter::release::Facts;
+use noroshi_charter::release::{Audience, Facts, NOBODY, Recipient};
 use noroshi_evidence::marking::{LegalClass, Tlp};
 use noroshi_evidence::object::StixObject;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::gate::{self, Candidate, Filter, Node, Recipient, StayReason};
+use super::audience;
+use super::gate::{self, Candidate, Filter, Node, StayReason};
 use crate::analyse::read as analyse;
 use crate::evidence::rows::tlp_of;
-use crate::office::id::CaseId;
+use crate::office::id::{CaseId, OrgId};
 use crate::office::people::{self, Org};
 use crate::office::store::{Reader, Row, StoreFailure, Value};
 
@@ -27,6 +28,8 @@ const BATCH: i64 = 500;
 const CLOSURE_MAX: usize = 50_000;
 /// Entries of a list on a page.
 const LISTED_MAX: i64 = 200;
+/// How far objects of a stream are counted for a page.
+pub const COUNTED_MAX: i64 = 100_000;
 /// The source prefix of what a party agreement brought (Act art. 38(3)).
 const FROM_AGREEMENTS: &str = "agreement:";
 
@@ -88,78 +91,88 @@ pub fn partners(reader: &Reader<'_>) -> Result<Vec<Partner>, StoreFailure> {
     orgs.map(|org| Ok(Partner { finding: finding(reader, org.org.as_str())?, org })).collect()
 }
 
-/// A collection of one partner.
+/// A view of what was released to an audience: a filter, no copy.
 #[derive(Debug, Clone)]
 pub struct Collection {
     /// Its identifier, a UUID.
     pub collection: String,
-    /// Who reads it.
-    pub partner: String,
+    /// Whose stream it shows.
+    pub audience: Audience,
     /// Its title.
     pub title: String,
-    /// What it takes.
+    /// What it is about.
+    pub description: Option<String>,
+    /// A name that may stand for the identifier.
+    pub alias: Option<String>,
+    /// What it shows.
     pub filter: Filter,
+    /// It can be read.
+    pub can_read: bool,
+    /// It can be written to.
+    pub can_write: bool,
     /// When it was opened.
     pub created_at: Timestamp,
-    /// Objects in it, whatever may be read of them now.
-    pub objects: u64,
 }
 
-const COLLECTION: &str = "SELECT c.collection, c.partner, c.title, c.types, c.tlp_max, c.created_at, \
-     (SELECT COUNT(*) FROM share_item i WHERE i.collection = c.collection) FROM share_collection c";
+const COLLECTION: &str = "SELECT c.collection, c.audience, c.title, c.description, c.alias, c.types, c.tlp_max, \
+     c.can_read, c.can_write, c.created_at FROM share_collection c";
 
 fn collection_at(row: &Row<'_, '_>) -> Result<Collection, StoreFailure> {
-    let tlp = row.text(4)?;
+    let (audience, tlp) = (row.text(1)?, row.text(6)?);
     Ok(Collection {
         collection: row.text(0)?,
-        partner: row.text(1)?,
+        audience: Audience::parse(&audience)
+            .ok_or_else(|| damaged(format!("`{audience}` is no audience")))?,
         title: row.text(2)?,
+        description: row.text_or_none(3)?,
+        alias: row.text_or_none(4)?,
         filter: Filter {
-            types: row.json(3)?,
+            types: row.json(5)?,
             tlp_max: tlp_of(&tlp).ok_or_else(|| damaged(format!("`{tlp}` is no colour")))?,
         },
-        created_at: row.time(5)?,
-        objects: row.count(6)?,
+        can_read: row.truth(7)?,
+        can_write: row.truth(8)?,
+        created_at: row.time(9)?,
     })
 }
 
-/// One collection.
+/// One collection, by its identifier or its alias.
 pub fn collection(reader: &Reader<'_>, id: &str) -> Result<Option<Collection>, StoreFailure> {
-    reader.first(
-        &format!("{COLLECTION} WHERE c.collection = $1"),
-        &[Value::from(id)],
-        collection_at,
-    )
+    let sql = format!("{COLLECTION} WHERE c.collection = $1 OR c.alias = $1");
+    reader.first(&sql, &[Value::from(id)], collection_at)
 }
 
-/// The collections of one partner, or of all.
-pub fn collections(
-    reader: &Reader<'_>,
-    partner: Option<&str>,
-) -> Result<Vec<Collection>, StoreFailure> {
-    match partner {
-        Some(org) => {
-            let sql =
-                format!("{COLLECTION} WHERE c.partner = $1 ORDER BY c.created_at, c.collection");
-            reader.all(&sql, &[Value::from(org)], collection_at)
-        }
-        None => reader.all(
-            &format!("{COLLECTION} ORDER BY c.created_at, c.collection"),
-            &[],
-            collection_at,
-        ),
+/// Every collection, in the order of opening.
+pub fn collections(reader: &Reader<'_>) -> Result<Vec<Collection>, StoreFailure> {
+    let sql = format!("{COLLECTION} ORDER BY c.created_at, c.collection");
+    reader.all(&sql, &[], collection_at)
+}
+
+/// Every collection with the objects of its audience's stream.
+pub fn counted(reader: &Reader<'_>) -> Result<Vec<(Collection, u64)>, StoreFailure> {
+    let with = |one: Collection| Ok((items(reader, &one.audience)?, one));
+    let found: Result<Vec<(u64, Collection)>, StoreFailure> =
+        collections(reader)?.into_iter().map(with).collect();
+    Ok(found?.into_iter().map(|(objects, one)| (one, objects)).collect())
+}
+
+/// The collections whose audience an organisation belongs to now.
+pub fn collections_for(reader: &Reader<'_>, org: &OrgId) -> Result<Vec<Collection>, StoreFailure> {
+    let sql = format!("{COLLECTION} WHERE c.audience = $1 ORDER BY c.created_at, c.collection");
+    let mut found = Vec::new();
+    for audience in audience::audiences_of(reader, org)? {
+        found.extend(reader.all(&sql, &[Value::from(audience.label())], collection_at)?);
     }
+    Ok(found)
 }
 
-/// Who receives through a collection, as found at the moment of reading.
-pub fn recipient(reader: &Reader<'_>, collection: &Collection) -> Result<Recipient, StoreFailure> {
-    let found = finding(reader, &collection.partner)?;
-    Ok(Recipient {
-        org: collection.partner.clone(),
-        protected_until: found.as_ref().map(|finding| finding.valid_until),
-        scope: found.map(|finding| finding.scope),
-        filter: collection.filter.clone(),
-    })
+/// Objects in the stream of an audience, counted up to [`COUNTED_MAX`].
+pub fn items(reader: &Reader<'_>, audience: &Audience) -> Result<u64, StoreFailure> {
+    let counted = reader.number(
+        "SELECT COUNT(*) FROM (SELECT 1 FROM share_item WHERE audience = $1 LIMIT $2) AS some",
+        &[Value::from(audience.label()), Value::from(COUNTED_MAX)],
+    )?;
+    Ok(u64::try_from(counted).unwrap_or(0))
 }
 
 // ---- objects with what decides about them ----------------------------------------------------------------------
@@ -226,18 +239,18 @@ pub fn candidate(reader: &Reader<'_>, id: &str) -> Result<Option<Candidate>, Sto
     reader.first(&sql, &[Value::from(id)], |row| candidate_at(row, 0))
 }
 
-/// The newest version of an object that was released to a collection.
+/// The newest version of an object that was released to an audience.
 fn released(
     reader: &Reader<'_>,
-    collection: &str,
+    audience: &str,
     id: &str,
 ) -> Result<Option<Candidate>, StoreFailure> {
     let sql = format!(
         "SELECT {CANDIDATE} FROM share_item i \
          JOIN evidence_object o ON o.id = i.id AND o.modified = i.modified AND o.digest = i.digest {JOINS} \
-         WHERE i.collection = $1 AND i.id = $2 ORDER BY i.modified DESC LIMIT 1"
+         WHERE i.audience = $1 AND i.id = $2 AND i.withdrawn_at IS NULL ORDER BY i.modified DESC LIMIT 1"
     );
-    reader.first(&sql, &[Value::from(collection), Value::from(id)], |row| candidate_at(row, 0))
+    reader.first(&sql, &[Value::from(audience), Value::from(id)], |row| candidate_at(row, 0))
 }
 
 fn is_held(reader: &Reader<'_>, id: &str) -> Result<bool, StoreFailure> {
@@ -269,10 +282,10 @@ impl Settled {
 }
 
 /// Follows from `first` (what is asked for, with its own verdict) through everything named that is held here.
-/// What is not in `first` counts as leaving only when it was released to the collection and passes again.
+/// What is not in `first` counts as leaving only when it was released to the audience and passes again.
 fn settle(
     reader: &Reader<'_>,
-    collection: &str,
+    audience: &str,
     recipient: &Recipient,
     now: Timestamp,
     first: BTreeMap<String, (bool, BTreeSet<String>)>,
@@ -287,8 +300,7 @@ fn settle(
         if nodes.contains_key(&id) || !is_held(reader, &id)? {
             continue;
         }
-        let known =
-            if nodes.len() < CLOSURE_MAX { released(reader, collection, &id)? } else { None };
+        let known = if nodes.len() < CLOSURE_MAX { released(reader, audience, &id)? } else { None };
         let node = known.map_or_else(Node::default, |candidate| Node {
             allowed: gate::reasons(&candidate, recipient, now).is_empty(),
             names: gate::mentions(&candidate.object),
@@ -323,7 +335,7 @@ pub fn of_case(reader: &Reader<'_>, case: &str) -> Result<Option<Vec<String>>, S
 pub struct Passes {
     /// The version that leaves.
     pub candidate: Candidate,
-    /// It is in the collection already.
+    /// It was released to the audience already.
     pub already: bool,
 }
 
@@ -340,21 +352,30 @@ pub struct Stays {
 #[derive(Debug, Clone)]
 pub struct Preview {
     /// Where it would go.
-    pub collection: Collection,
+    pub audience: Audience,
+    /// The view it was asked for through.
+    pub collection: Option<Collection>,
     /// What leaves, in the order asked for.
     pub passes: Vec<Passes>,
     /// What stays.
     pub stays: Vec<Stays>,
 }
 
-/// Judges what was asked for against the collection's audience.
+/// Judges what was asked for against an audience, and against the view it is asked for through.
 pub fn preview(
     reader: &Reader<'_>,
-    collection: Collection,
+    audience: Audience,
+    collection: Option<Collection>,
     ids: &[String],
     now: Timestamp,
 ) -> Result<Preview, StoreFailure> {
-    let recipient = recipient(reader, &collection)?;
+    let label = audience.label();
+    let member = audience::members(reader, &audience)?.into_iter().next();
+    let recipient = match &member {
+        Some(org) => Some(audience::recipient(reader, Some(org.org.as_str()), &audience)?),
+        None if audience == Audience::Public => Some(Recipient::public()),
+        None => None,
+    };
     let mut found = Vec::new();
     let mut stays = Vec::new();
     let mut first = BTreeMap::new();
@@ -364,38 +385,39 @@ pub fn preview(
             stays.push(Stays { id: id.clone(), reasons: vec![absent()] });
             continue;
         };
-        let reasons = gate::reasons(&candidate, &recipient, now);
+        let mut reasons = match &recipient {
+            Some(to) => gate::reasons(&candidate, to, now),
+            None => vec![StayReason::of(&NOBODY)],
+        };
+        reasons.extend(collection.iter().flat_map(|one| one.filter.reasons(&candidate)));
         first.insert(id.clone(), (reasons.is_empty(), gate::mentions(&candidate.object)));
         found.push((candidate, reasons));
     }
-    let settled = settle(reader, &collection.collection, &recipient, now, first)?;
+    let nobody = Recipient::public();
+    let settled = settle(reader, &label, recipient.as_ref().unwrap_or(&nobody), now, first)?;
     let mut passes = Vec::new();
     for (candidate, mut reasons) in found {
         let id = candidate.id().to_owned();
         if settled.leaving.contains(&id) {
-            let already = is_in(reader, &collection.collection, &candidate)?;
+            let already = is_in(reader, &label, &candidate)?;
             passes.push(Passes { candidate, already });
             continue;
         }
         reasons.extend(settled.stays_for(&id).map(|other| StayReason::names(other)));
         stays.push(Stays { id, reasons });
     }
-    Ok(Preview { collection, passes, stays })
+    Ok(Preview { audience, collection, passes, stays })
 }
 
 fn absent() -> StayReason {
     StayReason { code: "NRS-SHAR-0113".to_owned(), clause: String::new(), names: None }
 }
 
-fn is_in(
-    reader: &Reader<'_>,
-    collection: &str,
-    candidate: &Candidate,
-) -> Result<bool, StoreFailure> {
+fn is_in(reader: &Reader<'_>, audience: &str, candidate: &Candidate) -> Result<bool, StoreFailure> {
     let params =
-        [Value::from(collection), Value::from(candidate.id()), Value::from(&candidate.modified)];
+        [Value::from(audience), Value::from(candidate.id()), Value::from(&candidate.modified)];
     let found = reader.first(
-        "SELECT 1 FROM share_item WHERE collection = $1 AND id = $2 AND modified = $3",
+        "SELECT 1 FROM share_item WHERE audience = $1 AND id = $2 AND modified = $3",
         &params,
         |row| row.int(0),
     )?;
@@ -473,16 +495,16 @@ struct Listed {
 }
 
 const ITEMS: &str = "SELECT i.added, \
-     (SELECT MAX(n.modified) FROM share_item n WHERE n.collection = i.collection AND n.id = i.id) = i.modified, \
-     (SELECT MIN(n.modified) FROM share_item n WHERE n.collection = i.collection AND n.id = i.id) = i.modified, ";
+     (SELECT MAX(n.modified) FROM share_item n WHERE n.audience = i.audience AND n.id = i.id) = i.modified, \
+     (SELECT MIN(n.modified) FROM share_item n WHERE n.audience = i.audience AND n.id = i.id) = i.modified, ";
 
-fn listed(reader: &Reader<'_>, collection: &str, after: i64) -> Result<Vec<Listed>, StoreFailure> {
+fn listed(reader: &Reader<'_>, audience: &str, after: i64) -> Result<Vec<Listed>, StoreFailure> {
     let sql = format!(
         "{ITEMS} {CANDIDATE} FROM share_item i \
          JOIN evidence_object o ON o.id = i.id AND o.modified = i.modified AND o.digest = i.digest {JOINS} \
-         WHERE i.collection = $1 AND i.added > $2 ORDER BY i.added LIMIT $3"
+         WHERE i.audience = $1 AND i.added > $2 AND i.withdrawn_at IS NULL ORDER BY i.added LIMIT $3"
     );
-    reader.all(&sql, &[Value::from(collection), Value::from(after), Value::from(BATCH)], |row| {
+    reader.all(&sql, &[Value::from(audience), Value::from(after), Value::from(BATCH)], |row| {
         Ok(Listed {
             added: row.int(0)?,
             newest: row.truth(1)?,
@@ -510,24 +532,28 @@ impl Asked {
     }
 }
 
-/// What of a collection may be read now. The gate is evaluated on every row, whatever it said at release.
+/// What of a collection `org` may read now. The gate is evaluated on every row, whatever it said at release.
 pub fn serve(
     reader: &Reader<'_>,
     collection: &Collection,
+    org: &OrgId,
     now: Timestamp,
     asked: &Asked,
 ) -> Result<Slice, StoreFailure> {
-    let recipient = recipient(reader, collection)?;
+    let label = collection.audience.label();
+    let recipient = audience::recipient(reader, Some(org.as_str()), &collection.audience)?;
     let mut slice = Slice::default();
     let mut cursor = asked.after;
     let mut scanned = 0usize;
     loop {
-        let batch = listed(reader, &collection.collection, cursor)?;
+        let batch = listed(reader, &label, cursor)?;
         let ended = batch.len() < usize::try_from(BATCH).unwrap_or(usize::MAX);
         scanned += batch.len();
         cursor = batch.last().map_or(cursor, |row| row.added);
-        let wanted: Vec<Listed> = batch.into_iter().filter(|row| asked.takes(row)).collect();
-        for row in passing(reader, collection, &recipient, now, wanted)? {
+        let shown = |row: &Listed| collection.filter.reasons(&row.candidate).is_empty();
+        let wanted: Vec<Listed> =
+            batch.into_iter().filter(|row| asked.takes(row) && shown(row)).collect();
+        for row in passing(reader, &label, &recipient, now, wanted)? {
             if slice.items.len() >= asked.limit {
                 slice.next = slice.items.last().map(|item| item.added);
                 return Ok(slice);
@@ -546,7 +572,7 @@ pub fn serve(
 
 fn passing(
     reader: &Reader<'_>,
-    collection: &Collection,
+    audience: &str,
     recipient: &Recipient,
     now: Timestamp,
     rows: Vec<Listed>,
@@ -563,7 +589,7 @@ fn passing(
     let whole: BTreeSet<String> =
         rows.iter().flat_map(|(_, names)| names.iter().cloned()).collect();
     let first = BTreeMap::from([(String::new(), (true, whole))]);
-    let settled = settle(reader, &collection.collection, recipient, now, first)?;
+    let settled = settle(reader, audience, recipient, now, first)?;
     let leaving = rows.into_iter().filter(|(_, names)| settled.clears(names)).map(|(row, _)| {
         Served { added: row.added, digest: row.candidate.digest, object: row.candidate.object }
     });
@@ -577,8 +603,10 @@ fn passing(
 pub struct ReleaseRow {
     /// Its identifier.
     pub release: String,
-    /// Where it went.
-    pub collection: String,
+    /// To whom it went.
+    pub audience: String,
+    /// The view it was asked for through.
+    pub collection: Option<String>,
     /// When.
     pub at: Timestamp,
     /// What happened.
@@ -590,7 +618,7 @@ pub struct ReleaseRow {
 pub struct Outcome {
     /// Identifiers that left now.
     pub released: Vec<String>,
-    /// Identifiers that were in the collection already.
+    /// Identifiers that were released to the audience already.
     pub already: Vec<String>,
     /// What stays, and why.
     pub refused: Vec<Stays>,
@@ -599,27 +627,28 @@ pub struct Outcome {
 fn release_at(row: &Row<'_, '_>) -> Result<ReleaseRow, StoreFailure> {
     Ok(ReleaseRow {
         release: row.text(0)?,
-        collection: row.text(1)?,
-        at: row.time(2)?,
-        outcome: row.json(3)?,
+        audience: row.text(1)?,
+        collection: row.text_or_none(2)?,
+        at: row.time(3)?,
+        outcome: row.json(4)?,
     })
 }
 
 /// One release.
 pub fn release(reader: &Reader<'_>, id: &str) -> Result<Option<ReleaseRow>, StoreFailure> {
     reader.first(
-        "SELECT release, collection, at, outcome FROM share_release WHERE release = $1",
+        "SELECT release, audience, collection, at, outcome FROM share_release WHERE release = $1",
         &[Value::from(id)],
         release_at,
     )
 }
 
-/// The newest releases of a collection.
-pub fn releases(reader: &Reader<'_>, collection: &str) -> Result<Vec<ReleaseRow>, StoreFailure> {
+/// The newest releases to an audience.
+pub fn releases(reader: &Reader<'_>, audience: &Audience) -> Result<Vec<ReleaseRow>, StoreFailure> {
     reader.all(
-        "SELECT release, collection, at, outcome FROM share_release WHERE collection = $1 \
+        "SELECT release, audience, collection, at, outcome FROM share_release WHERE audience = $1 \
          ORDER BY at DESC, release DESC LIMIT $2",
-        &[Value::from(collection), Value::from(LISTED_MAX)],
+        &[Value::from(audience.label()), Value::from(LISTED_MAX)],
         release_at,
     )
 }

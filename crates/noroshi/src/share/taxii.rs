@@ -18,8 +18,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
 
-use super::act;
 use super::read::{self, Asked, Collection, Served, Slice, Versions};
+use super::{act, audience};
 use crate::house::House;
 use crate::office::authorise::{Action, On};
 use crate::office::ctx::Ctx;
@@ -221,19 +221,25 @@ async fn read_only(
     error(&headers, failure)
 }
 
-/// A collection of the caller's own; anything else is absent.
+/// A collection whose audience the caller belongs to; anything else is absent.
 async fn own(house: &House, ctx: &Ctx, id: &str) -> Result<Collection, Failure> {
-    let id = id.to_owned();
-    let found = house.store.read(move |reader| read::collection(reader, &id)).await?;
-    found.filter(|one| may_read(house, ctx, one)).ok_or_else(|| Refusal::absent().into())
+    let (id, org) = (id.to_owned(), ctx.org.clone());
+    let found = house
+        .store
+        .read(move |reader| {
+            // Looked up whatever the other says, so that the work does not tell which of them failed.
+            let audiences = audience::audiences_of(reader, &org)?;
+            let found = read::collection(reader, &id)?;
+            Ok(found.filter(|one| one.can_read && audiences.contains(&one.audience)))
+        })
+        .await?;
+    found.filter(|_| may_read(house, ctx)).ok_or_else(|| Refusal::absent().into())
 }
 
-fn may_read(house: &House, ctx: &Ctx, collection: &Collection) -> bool {
-    let owner = crate::office::id::OrgId::parse(&collection.partner);
-    house
-        .authoriser
-        .check(ctx, Action::ShareRead, On { owner: owner.as_ref(), ..On::default() })
-        .is_ok()
+/// Whether the caller's hat reads what was released to its own organisation.
+fn may_read(house: &House, ctx: &Ctx) -> bool {
+    let own = On { owner: Some(&ctx.org), ..On::default() };
+    house.authoriser.check(ctx, Action::ShareRead, own).is_ok()
 }
 
 fn shown(collection: &Collection) -> serde_json::Value {
@@ -260,11 +266,9 @@ async fn find(house: &Arc<House>, ctx: &Ctx, place: &Place, query: &str) -> Resu
             "max_content_length": house.config.web.body_bytes_max,
         }))),
         Place::Collections => {
-            let org = ctx.org.to_string();
-            let found =
-                house.store.read(move |reader| read::collections(reader, Some(&org))).await?;
-            let mine: Vec<_> =
-                found.iter().filter(|one| may_read(house, ctx, one)).map(shown).collect();
+            let org = ctx.org.clone();
+            let found = house.store.read(move |reader| read::collections_for(reader, &org)).await?;
+            let mine: Vec<_> = found.iter().filter(|_| may_read(house, ctx)).map(shown).collect();
             Ok(Ready::json(&if mine.is_empty() {
                 json!({})
             } else {
@@ -442,14 +446,15 @@ async fn part(
     if let Some(next) = query.some("next") {
         asked.after = marker.read(next).ok_or_else(|| bad("next"))?;
     }
-    let now = ctx.now;
+    let (now, org) = (ctx.now, ctx.org.clone());
+    let view = collection.clone();
     let slice =
-        house.store.read(move |reader| read::serve(reader, &collection, now, &asked)).await?;
+        house.store.read(move |reader| read::serve(reader, &view, &org, now, &asked)).await?;
     // An object that is not there and one that is not for this reader are alike.
     if object.is_some() && slice.items.is_empty() && slice.next.is_none() {
         return Err(Refusal::absent().into());
     }
-    act::record_read(house, ctx, id, what, &slice.items).await?;
+    act::record_read(house, ctx, &collection, act::Door::Taxii, what, &slice.items).await?;
     let next = slice.next.and_then(|added| marker.write(added));
     Ok(Part { slice, next })
 }
