@@ -16,6 +16,7 @@ mod intake;
 mod kill;
 mod office;
 mod oversight;
+mod peers;
 mod response;
 mod share;
 mod sift;
