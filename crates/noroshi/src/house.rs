@@ -14,6 +14,7 @@ use crate::office::commit::{CommitFailure, Door};
 use crate::office::log::{LogFailure, Publisher};
 use crate::office::passkey::Ceremonies;
 use crate::office::store::{Store, StoreFailure};
+use crate::web::tls::{self, Peer, Secured, TlsFailure};
 
 /// Everything a request or a job can reach.
 pub struct House {
@@ -63,6 +64,9 @@ pub enum OpenFailure {
         /// Why.
         source: std::io::Error,
     },
+    /// TLS.
+    #[error("TLS cannot be offered")]
+    Tls(#[from] TlsFailure),
 }
 
 impl House {
@@ -97,23 +101,44 @@ pub struct Serving {
     jobs: JoinHandle<()>,
 }
 
+/// What the house listens on.
+enum Doors {
+    Plain(tokio::net::TcpListener),
+    Secured(Secured),
+}
+
 impl Serving {
     /// Listens and runs jobs. With port 0 the machine picks a free one.
     pub async fn start(house: Arc<House>) -> Result<Self, OpenFailure> {
         let address = house.config.web.listen;
+        let acceptor = tls::acceptor(&house.config.tls)?;
         let listen = |source| OpenFailure::Listen { address, source };
         let listener = tokio::net::TcpListener::bind(address).await.map_err(listen)?;
         let bound = listener.local_addr().map_err(listen)?;
         let origin = if house.config.web.origin.is_empty() {
-            format!("http://localhost:{}", bound.port())
+            let scheme = if acceptor.is_some() { "https" } else { "http" };
+            format!("{scheme}://localhost:{}", bound.port())
         } else {
             house.config.origin()
         };
         let (stop, mut stopped) = watch::channel(false);
         let app = crate::web::app(Arc::clone(&house));
+        let doors = match acceptor {
+            Some(acceptor) => Doors::Secured(Secured::new(listener, acceptor).map_err(listen)?),
+            None => Doors::Plain(listener),
+        };
         let web = tokio::spawn(async move {
             let ended = async move { drop(stopped.wait_for(|stop| *stop).await) };
-            if let Err(problem) = axum::serve(listener, app).with_graceful_shutdown(ended).await {
+            let served = match doors {
+                Doors::Secured(secured) => {
+                    let app = app.into_make_service_with_connect_info::<Peer>();
+                    axum::serve(secured, app).with_graceful_shutdown(ended).await
+                }
+                Doors::Plain(listener) => {
+                    axum::serve(listener, app).with_graceful_shutdown(ended).await
+                }
+            };
+            if let Err(problem) = served {
                 tracing::error!(%problem, "the listener ended");
             }
         });

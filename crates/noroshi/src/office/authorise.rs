@@ -86,6 +86,8 @@ actions! {
     ShareRead = "share.read",
     /// Switch the reading from and handing to other servers on and off, and see how they fare.
     SharePeer = "share.peer",
+    /// Hand something in to a TAXII collection.
+    SharePush = "share.push",
     /// Read the state of the log and its proofs.
     OversightLog = "oversight.log",
     /// Read what the annual report counts.

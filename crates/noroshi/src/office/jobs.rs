@@ -68,6 +68,7 @@ pub fn handlers() -> BTreeMap<&'static str, Handler> {
         .iter()
         .chain(crate::intake::jobs::HANDLERS)
         .chain(crate::share::peer::jobs::HANDLERS)
+        .chain(crate::share::taxii::push::HANDLERS)
     {
         handlers.insert(kind, *handler);
     }

@@ -16,6 +16,7 @@ const MIGRATIONS: &[(&str, &str)] = &[
     ("0008_oversight", include_str!("../../migrations/0008_oversight.sql")),
     ("0010_share", include_str!("../../migrations/0010_share.sql")),
     ("0011_peer", include_str!("../../migrations/0011_peer.sql")),
+    ("0012_taxii", include_str!("../../migrations/0012_taxii.sql")),
 ];
 
 /// Brings the schema up to date; refuses a folder written by a later program.

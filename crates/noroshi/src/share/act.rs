@@ -12,7 +12,8 @@ use noroshi_ledger::leaf::Fact;
 use serde_json::json;
 
 use super::gate::StayReason;
-use super::read::{self, Collection, Outcome, Passes, Preview, Served, Stays};
+use super::read::{self, Collection, Outcome, Passes, Preview, Stays};
+use super::serve::Served;
 use crate::evidence::rows::tlp_code;
 use crate::house::House;
 use crate::office::authorise::{Action, On};

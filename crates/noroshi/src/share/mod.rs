@@ -8,4 +8,5 @@ pub mod gate;
 pub mod pages;
 pub mod peer;
 pub mod read;
+pub mod serve;
 pub mod taxii;

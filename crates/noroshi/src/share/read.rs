@@ -20,10 +20,6 @@ use crate::office::id::{CaseId, OrgId};
 use crate::office::people::{self, Org};
 use crate::office::store::{Reader, Row, StoreFailure, Value};
 
-/// Rows of a collection looked at for one answer; beyond it the answer ends early and says that more is there.
-const SCAN_MAX: usize = 5_000;
-/// Rows taken from the store at once.
-const BATCH: i64 = 500;
 /// Identifiers followed from what is to leave; beyond it, whatever names further ones stays.
 const CLOSURE_MAX: usize = 50_000;
 /// Entries of a list on a page.
@@ -239,6 +235,21 @@ pub fn candidate(reader: &Reader<'_>, id: &str) -> Result<Option<Candidate>, Sto
     reader.first(&sql, &[Value::from(id)], |row| candidate_at(row, 0))
 }
 
+/// Exactly this version with exactly this content.
+pub(super) fn version(
+    reader: &Reader<'_>,
+    id: &str,
+    modified: &str,
+    digest: &str,
+) -> Result<Option<Candidate>, StoreFailure> {
+    let sql = format!(
+        "SELECT {CANDIDATE} FROM evidence_object o {JOINS} WHERE o.id = $1 AND o.modified = $2 AND o.digest = $3"
+    );
+    reader.first(&sql, &[Value::from(id), Value::from(modified), Value::from(digest)], |row| {
+        candidate_at(row, 0)
+    })
+}
+
 /// The newest version of an object that was released to an audience.
 fn released(
     reader: &Reader<'_>,
@@ -276,14 +287,14 @@ impl Settled {
     }
 
     /// Whether everything that an object's text names leaves too.
-    fn clears(&self, names: &BTreeSet<String>) -> bool {
+    pub(super) fn clears(&self, names: &BTreeSet<String>) -> bool {
         names.iter().all(|name| !self.nodes.contains_key(name) || self.leaving.contains(name))
     }
 }
 
 /// Follows from `first` (what is asked for, with its own verdict) through everything named that is held here.
 /// What is not in `first` counts as leaving only when it was released to the audience and passes again.
-fn settle(
+pub(super) fn settle(
     reader: &Reader<'_>,
     audience: &str,
     recipient: &Recipient,
@@ -422,178 +433,6 @@ fn is_in(reader: &Reader<'_>, audience: &str, candidate: &Candidate) -> Result<b
         |row| row.int(0),
     )?;
     Ok(found.is_some())
-}
-
-// ---- what a partner reads -------------------------------------------------------------------------------------
-
-/// Which versions of an object.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Versions {
-    /// The newest (also when nothing is said).
-    pub last: bool,
-    /// The oldest.
-    pub first: bool,
-    /// All of them.
-    pub all: bool,
-    /// Exactly these.
-    pub at: Vec<Timestamp>,
-}
-
-/// What a partner asks of a collection.
-#[derive(Debug, Clone, Default)]
-pub struct Asked {
-    /// Only what was added after this, in microseconds since 1970; 0 for all.
-    pub after: i64,
-    /// Only these identifiers; empty for all.
-    pub ids: Vec<String>,
-    /// Only these types; empty for all.
-    pub types: Vec<String>,
-    /// Which versions.
-    pub versions: Versions,
-    /// Entries at most.
-    pub limit: usize,
-}
-
-/// One object as it is handed out.
-#[derive(Debug, Clone)]
-pub struct Served {
-    /// When it was added, in microseconds since 1970.
-    pub added: i64,
-    /// SHA-256 over its canonical text.
-    pub digest: String,
-    /// The object, with the bytes that are stored.
-    pub object: StixObject,
-}
-
-impl Served {
-    /// Its version, as TAXII counts them: `modified`, else `created`, else when it was added.
-    pub fn version(&self) -> String {
-        let head = self.object.head();
-        head.modified.or(head.created).map_or_else(|| self.date_added(), |at| format!("{at:.6}"))
-    }
-
-    /// When it was added, RFC 3339 with six fraction digits.
-    pub fn date_added(&self) -> String {
-        format!("{:.6}", Timestamp::from_microsecond(self.added).unwrap_or(Timestamp::UNIX_EPOCH))
-    }
-}
-
-/// A part of a collection.
-#[derive(Debug, Clone, Default)]
-pub struct Slice {
-    /// What may be read, in the order of addition.
-    pub items: Vec<Served>,
-    /// Where to go on: everything up to here was looked at. Absent at the end.
-    pub next: Option<i64>,
-}
-
-struct Listed {
-    added: i64,
-    newest: bool,
-    oldest: bool,
-    candidate: Candidate,
-}
-
-const ITEMS: &str = "SELECT i.added, \
-     (SELECT MAX(n.modified) FROM share_item n WHERE n.audience = i.audience AND n.id = i.id) = i.modified, \
-     (SELECT MIN(n.modified) FROM share_item n WHERE n.audience = i.audience AND n.id = i.id) = i.modified, ";
-
-fn listed(reader: &Reader<'_>, audience: &str, after: i64) -> Result<Vec<Listed>, StoreFailure> {
-    let sql = format!(
-        "{ITEMS} {CANDIDATE} FROM share_item i \
-         JOIN evidence_object o ON o.id = i.id AND o.modified = i.modified AND o.digest = i.digest {JOINS} \
-         WHERE i.audience = $1 AND i.added > $2 AND i.withdrawn_at IS NULL ORDER BY i.added LIMIT $3"
-    );
-    reader.all(&sql, &[Value::from(audience), Value::from(after), Value::from(BATCH)], |row| {
-        Ok(Listed {
-            added: row.int(0)?,
-            newest: row.truth(1)?,
-            oldest: row.truth(2)?,
-            candidate: candidate_at(row, 3)?,
-        })
-    })
-}
-
-impl Asked {
-    fn takes(&self, row: &Listed) -> bool {
-        let versions = &self.versions;
-        let named =
-            row.candidate.object.head().modified.is_some_and(|at| versions.at.contains(&at));
-        let unsaid = !(versions.last || versions.first || versions.all) && versions.at.is_empty();
-        let version = versions.all
-            || named
-            || (row.newest && (versions.last || unsaid))
-            || (row.oldest && versions.first);
-        let one_of =
-            |list: &[String], text: &str| list.is_empty() || list.iter().any(|one| one == text);
-        version
-            && one_of(&self.ids, row.candidate.id())
-            && one_of(&self.types, row.candidate.object.object_type())
-    }
-}
-
-/// What of a collection `org` may read now. The gate is evaluated on every row, whatever it said at release.
-pub fn serve(
-    reader: &Reader<'_>,
-    collection: &Collection,
-    org: &OrgId,
-    now: Timestamp,
-    asked: &Asked,
-) -> Result<Slice, StoreFailure> {
-    let label = collection.audience.label();
-    let recipient = audience::recipient(reader, Some(org.as_str()), &collection.audience)?;
-    let mut slice = Slice::default();
-    let mut cursor = asked.after;
-    let mut scanned = 0usize;
-    loop {
-        let batch = listed(reader, &label, cursor)?;
-        let ended = batch.len() < usize::try_from(BATCH).unwrap_or(usize::MAX);
-        scanned += batch.len();
-        cursor = batch.last().map_or(cursor, |row| row.added);
-        let shown = |row: &Listed| collection.filter.reasons(&row.candidate).is_empty();
-        let wanted: Vec<Listed> =
-            batch.into_iter().filter(|row| asked.takes(row) && shown(row)).collect();
-        for row in passing(reader, &label, &recipient, now, wanted)? {
-            if slice.items.len() >= asked.limit {
-                slice.next = slice.items.last().map(|item| item.added);
-                return Ok(slice);
-            }
-            slice.items.push(row);
-        }
-        if ended {
-            return Ok(slice);
-        }
-        if scanned >= SCAN_MAX {
-            slice.next = Some(cursor);
-            return Ok(slice);
-        }
-    }
-}
-
-fn passing(
-    reader: &Reader<'_>,
-    audience: &str,
-    recipient: &Recipient,
-    now: Timestamp,
-    rows: Vec<Listed>,
-) -> Result<Vec<Served>, StoreFailure> {
-    let rows: Vec<(Listed, BTreeSet<String>)> = rows
-        .into_iter()
-        .filter(|row| gate::reasons(&row.candidate, recipient, now).is_empty())
-        .map(|row| {
-            let names = gate::mentions(&row.candidate.object);
-            (row, names)
-        })
-        .collect();
-    // What the rows name is judged by its own newest version, so nothing is taken for granted here.
-    let whole: BTreeSet<String> =
-        rows.iter().flat_map(|(_, names)| names.iter().cloned()).collect();
-    let first = BTreeMap::from([(String::new(), (true, whole))]);
-    let settled = settle(reader, audience, recipient, now, first)?;
-    let leaving = rows.into_iter().filter(|(_, names)| settled.clears(names)).map(|(row, _)| {
-        Served { added: row.added, digest: row.candidate.digest, object: row.candidate.object }
-    });
-    Ok(leaving.collect())
 }
 
 // ---- lists for pages -------------------------------------------------------------------------------------------

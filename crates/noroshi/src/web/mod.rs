@@ -8,6 +8,7 @@ pub mod layout;
 pub mod locale;
 pub mod page;
 pub mod refusal;
+pub mod tls;
 pub mod visitor;
 
 use std::sync::Arc;
@@ -20,6 +21,13 @@ use axum::response::Response;
 
 use crate::house::House;
 use visitor::RequestId;
+
+/// Words that pages and files of the house begin with: no API root may.
+pub const TAKEN: &[&str] = &[
+    "analyse", "api", "assets", "council", "demo", "evidence", "healthz", "influence", "intake", "invitations", "log",
+    "login", "logout", "office", "operators", "oversight", "preferences", "profile", "readiness", "response", "setup",
+    "share", "sift", "standard", "stream",
+];
 
 /// Every route of the house.
 pub fn app(house: Arc<House>) -> Router {
@@ -38,7 +46,7 @@ pub fn app(house: Arc<House>) -> Router {
         .merge(crate::oversight::pages::routes())
         .merge(crate::demo::routes(&house))
         .nest("/api/v1", api::routes())
-        .fallback(page::no_such_page)
+        .fallback(crate::share::taxii::or_no_such_page)
         .layer(DefaultBodyLimit::max(house.config.web.body_bytes_max))
         .layer(tower_http::catch_panic::CatchPanicLayer::custom(page::panicked))
         .layer(from_fn_with_state(Arc::clone(&house), finish))

@@ -256,10 +256,6 @@ pub(super) fn render_refusal(
     }
 }
 
-pub(super) async fn no_such_page() -> Refusal {
-    Refusal::absent()
-}
-
 /// A panic is a defect: logged without its message (which might hold what a caller sent), answered as a failure.
 #[expect(clippy::needless_pass_by_value, reason = "the layer's signature")]
 pub(super) fn panicked(_panic: Box<dyn Any + Send + 'static>) -> Response {
