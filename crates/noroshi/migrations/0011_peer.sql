@@ -25,3 +25,32 @@ CREATE TABLE share_peer (
   current_at TEXT,                   -- when the last walk reached its end
   due_at     TEXT
 );
+
+-- Objects a peer did not take, with its reason; kept for a person to look at.
+CREATE TABLE share_peer_refused (
+  peer    TEXT NOT NULL REFERENCES share_peer (peer),
+  id      TEXT NOT NULL,
+  version TEXT NOT NULL,
+  message TEXT NOT NULL,
+  at      TEXT NOT NULL,
+  PRIMARY KEY (peer, id, version)
+);
+
+-- Webhooks: the change stream carried to an address. The secret lies in a file beside the house's keys.
+CREATE TABLE share_hook (
+  hook       TEXT PRIMARY KEY,
+  org        TEXT NOT NULL,
+  url        TEXT NOT NULL,
+  types      TEXT NOT NULL,          -- JSON list; empty for all
+  state      TEXT NOT NULL,          -- on | behind | ended
+  cursor     TEXT NOT NULL,          -- how far it got, signed like a reader's
+  version    BIGINT NOT NULL,
+  person     TEXT NOT NULL,
+  hat        TEXT NOT NULL,
+  sent       BIGINT NOT NULL DEFAULT 0,
+  failures   BIGINT NOT NULL DEFAULT 0,
+  error      TEXT,
+  due_at     TEXT,
+  created_at TEXT NOT NULL
+);
+CREATE INDEX share_hook_org ON share_hook (org, hook);

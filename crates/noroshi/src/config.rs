@@ -25,6 +25,8 @@ pub struct Config {
     pub actuators: Vec<Actuator>,
     /// Other TAXII 2.1 servers that may be read from or handed to.
     pub peers: Vec<Peer>,
+    /// The change stream and its webhooks.
+    pub stream: Stream,
     /// The TAXII server.
     pub taxii: Taxii,
     /// API roots of the TAXII server. Without any there is one, `taxii2/root`.
@@ -128,6 +130,22 @@ pub struct Actuator {
     pub token_file: PathBuf,
 }
 
+/// The change stream and its webhooks.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Stream {
+    /// How many days the stream reaches back. A reader further behind is told so and takes the collections in over TAXII.
+    pub days: u32,
+    /// Addresses below which webhooks may be sent. None is allowed when empty.
+    pub hooks: Vec<String>,
+}
+
+impl Default for Stream {
+    fn default() -> Self {
+        Self { days: 30, hooks: Vec::new() }
+    }
+}
+
 /// Another TAXII 2.1 server. That it is read from or handed to is a person's decision, made on the page of peers.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -157,6 +175,8 @@ pub struct Peer {
     /// File with the private key (PEM) of that certificate.
     #[serde(default)]
     pub key_file: Option<PathBuf>,
+}
+
 /// The TAXII server.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]

@@ -34,6 +34,7 @@ pub struct House {
     pub log: Arc<Publisher>,
     /// Passkey ceremonies under way.
     pub passkeys: Ceremonies,
+    stopping: watch::Sender<bool>,
     /// True when this house plays the demonstration: fictional data, and a persona switcher.
     pub demo: bool,
 }
@@ -88,17 +89,24 @@ impl House {
             authoriser,
             log,
             passkeys: Ceremonies::default(),
+            stopping: watch::Sender::new(false),
             demo,
         }))
+    }
+
+    /// Turns true when the house stops: long answers end then.
+    pub fn stopping(&self) -> watch::Receiver<bool> {
+        self.stopping.subscribe()
     }
 }
 
 /// A house with its doors open: the listener and the job runner.
 pub struct Serving {
     origin: String,
-    stop: watch::Sender<bool>,
+    house: Arc<House>,
     web: JoinHandle<()>,
     jobs: JoinHandle<()>,
+    hooks: JoinHandle<()>,
 }
 
 /// What the house listens on.
@@ -121,7 +129,8 @@ impl Serving {
         } else {
             house.config.origin()
         };
-        let (stop, mut stopped) = watch::channel(false);
+        house.stopping.send_replace(false);
+        let mut stopped = house.stopping();
         let app = crate::web::app(Arc::clone(&house));
         let doors = match acceptor {
             Some(acceptor) => Doors::Secured(Secured::new(listener, acceptor).map_err(listen)?),
@@ -142,8 +151,9 @@ impl Serving {
                 tracing::error!(%problem, "the listener ended");
             }
         });
-        let jobs = tokio::spawn(crate::office::jobs::run(house));
-        Ok(Self { origin, stop, web, jobs })
+        let jobs = tokio::spawn(crate::office::jobs::run(Arc::clone(&house)));
+        let hooks = tokio::spawn(crate::share::stream::hooks::run(Arc::clone(&house)));
+        Ok(Self { origin, house, web, jobs, hooks })
     }
 
     /// The address people type.
@@ -159,8 +169,9 @@ impl Serving {
 
     /// Stops listening, lets running requests finish, ends the job runner.
     pub async fn stop(self) {
-        self.stop.send_replace(true);
+        self.house.stopping.send_replace(true);
         self.jobs.abort();
+        self.hooks.abort();
         if let Err(problem) = self.web.await {
             tracing::error!(%problem, "the listener did not end well");
         }

@@ -241,3 +241,13 @@ NRS-SHAR-0300 = It is above the class this organisation may get at most
 NRS-SHAR-0301 = It is above the TLP colour this organisation may get at most
 NRS-SHAR-0302 = That is no audience
 NRS-SHAR-0302-next = Name one, such as partner:org-…, council, operators, operators:electricity or public.
+NRS-SHAR-0430 = What came since { $since } is not kept ready any more
+NRS-SHAR-0430-next = Take the collections in over TAXII, then go on with from=now.
+NRS-SHAR-0431 = { $what } cannot be read
+NRS-SHAR-0431-next = Give the cursor of the last line, or from=start or from=now, and not both.
+NRS-SHAR-0432 = Not an address to send to
+NRS-SHAR-0432-next = Use an address that begins with https:// and has at most 500 characters.
+NRS-SHAR-0433 = This office does not send there
+NRS-SHAR-0433-next = Ask the office's operator to allow the address (stream.hooks).
+NRS-SHAR-0434 = Eight webhooks at most
+NRS-SHAR-0434-next = End one that is not needed any more.

@@ -238,3 +238,13 @@ NRS-SHAR-0300 = この組織が受け取れる区分の上限を超えている
 NRS-SHAR-0301 = この組織が受け取れるTLPの上限を超えている
 NRS-SHAR-0302 = 提供先として読めません
 NRS-SHAR-0302-next = partner:org-…、council、operators、operators:electricity、public などを指定してください。
+NRS-SHAR-0430 = { $since } 以降の分はもう用意されていません
+NRS-SHAR-0430-next = TAXIIでコレクションを取り込み直し、from=now から続けてください。
+NRS-SHAR-0431 = { $what } が読めません
+NRS-SHAR-0431-next = 最後の行のcursor、またはfrom=start、from=nowのどちらか一つを指定してください。
+NRS-SHAR-0432 = 送り先のアドレスではありません
+NRS-SHAR-0432-next = https:// で始まる500文字以内のアドレスにしてください。
+NRS-SHAR-0433 = 当庁はそこへは送りません
+NRS-SHAR-0433-next = 運用者にアドレスの許可(stream.hooks)を求めてください。
+NRS-SHAR-0434 = ウェブフックは8件までです
+NRS-SHAR-0434-next = 不要になったものを終了してください。

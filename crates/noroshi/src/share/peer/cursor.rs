@@ -22,6 +22,23 @@ pub struct Cursor {
     /// The walk under way.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub walk: Option<Walk>,
+    /// When handing over: everything of the audience's stream up to here was handed over.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pushed: Option<i64>,
+    /// When handing over: a batch of which the peer has not yet said what became of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub awaited: Option<Awaited>,
+}
+
+/// A batch that the peer looks at still.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Awaited {
+    /// Under which name it is asked for.
+    pub status: String,
+    /// Where it ends in the audience's stream.
+    pub upto: i64,
+    /// There was more to hand over after it.
+    pub more: bool,
 }
 
 /// A walk under way.
@@ -84,7 +101,7 @@ impl From<Option<&str>> for Cursor {
             high: None,
             limit: LIMIT_FIRST,
         });
-        Self { watermark: None, walk }
+        Self { walk, ..Self::default() }
     }
 }
 

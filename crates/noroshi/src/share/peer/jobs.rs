@@ -23,8 +23,10 @@ use crate::office::store::{StoreFailure, Value};
 use crate::web::refusal::{Failure, chain};
 
 /// What this part does later.
-pub const HANDLERS: &[(&str, Handler)] =
-    &[("share.peer.pull", |house, task| -> Working { Box::pin(pull(house, task)) })];
+pub const HANDLERS: &[(&str, Handler)] = &[
+    ("share.peer.pull", |house, task| -> Working { Box::pin(pull(house, task)) }),
+    ("share.peer.push", |house, task| -> Working { Box::pin(super::push::push(house, task)) }),
+];
 
 /// First and longest wait after a failure.
 const BACKOFF: (SignedDuration, SignedDuration) =
@@ -33,7 +35,7 @@ const BACKOFF: (SignedDuration, SignedDuration) =
 const ERROR_CHARS_MAX: usize = 500;
 
 /// The authority under which a peer was switched on.
-fn ctx_of(house: &House, standing: &Standing) -> Option<Ctx> {
+pub(super) fn ctx_of(house: &House, standing: &Standing) -> Option<Ctx> {
     let (person, org, hat) = &standing.by;
     Some(Ctx {
         person: PersonId::parse(person)?,
@@ -83,17 +85,21 @@ async fn pull(house: Arc<House>, task: Task) -> Result<Outcome, StoreFailure> {
     Ok(Outcome::Done(ctx, Box::new(change)))
 }
 
-/// What went wrong with one page.
-struct Problem {
-    code: &'static str,
-    words: String,
-    retry_seconds: Option<u64>,
+/// What went wrong with one page or one batch.
+pub(super) struct Problem {
+    /// Stable code.
+    pub code: &'static str,
+    /// What happened.
+    pub words: String,
+    /// How long the server asks to wait.
+    pub retry_seconds: Option<u64>,
     /// The cursor to go on with.
-    cursor: Cursor,
+    pub cursor: Cursor,
 }
 
 impl Problem {
-    fn of(trouble: &Trouble, cursor: Cursor) -> Self {
+    /// What a peer's trouble means.
+    pub(super) fn of(trouble: &Trouble, cursor: Cursor) -> Self {
         Self {
             code: trouble.code(),
             words: trouble.to_string(),
@@ -159,7 +165,7 @@ async fn take(
     }
 }
 
-fn cursor_text(cursor: &Cursor) -> String {
+pub(super) fn cursor_text(cursor: &Cursor) -> String {
     serde_json::to_string(cursor).unwrap_or_else(|_| "{}".to_owned())
 }
 
@@ -196,7 +202,7 @@ fn took(
         .job(next(&standing.peer, standing.direction, standing.generation, due))
 }
 
-fn failed(standing: &Standing, problem: Problem, now: Timestamp) -> Change {
+pub(super) fn failed(standing: &Standing, problem: Problem, now: Timestamp) -> Change {
     let failures = standing.failures.saturating_add(1);
     let due = now + backoff(failures, problem.retry_seconds);
     let words: String = problem.words.chars().take(ERROR_CHARS_MAX).collect();

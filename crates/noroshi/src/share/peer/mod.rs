@@ -11,4 +11,5 @@ pub mod client;
 pub mod cursor;
 pub mod jobs;
 pub mod pages;
+pub mod push;
 pub mod read;
