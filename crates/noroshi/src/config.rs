@@ -233,7 +233,9 @@ impl ApiRoot {
         let word = |part: &str| {
             !part.is_empty()
                 && part.len() <= 64
-                && part.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
+                && part
+                    .bytes()
+                    .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
         };
         let mut parts = self.path.split('/');
         let first = parts.clone().next().unwrap_or_default();
@@ -356,7 +358,10 @@ mod tests {
         for good in ["trustgroup1", "taxii2/root", "taxii2/other", "a/b-c"] {
             assert!(with(&[good]).is_ok(), "{good}");
         }
-        for bad in ["", "/x", "x/", "api", "api/x", "assets", "evidence", "taxii2", "A", "{x}", "x//y", "..", "a b"] {
+        for bad in [
+            "", "/x", "x/", "api", "api/x", "assets", "evidence", "taxii2", "A", "{x}", "x//y",
+            "..", "a b",
+        ] {
             assert!(with(&[bad]).unwrap_err().to_string().contains("NRS-CONF-0024"), "{bad}");
         }
         assert!(with(&["x", "x"]).is_err());

@@ -132,9 +132,13 @@ pub struct Wish {
 
 /// As the store has it; `None` when it cannot be one.
 fn plain(fingerprint: &str) -> Option<String> {
-    let plain: String =
-        fingerprint.chars().filter(|letter| !matches!(letter, ':' | ' ')).collect::<String>().to_ascii_lowercase();
-    let shaped = plain.len() == FINGERPRINT_CHARS && plain.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let plain: String = fingerprint
+        .chars()
+        .filter(|letter| !matches!(letter, ':' | ' '))
+        .collect::<String>()
+        .to_ascii_lowercase();
+    let shaped =
+        plain.len() == FINGERPRINT_CHARS && plain.bytes().all(|byte| byte.is_ascii_hexdigit());
     shaped.then_some(plain)
 }
 
@@ -143,7 +147,11 @@ fn manage(house: &House, ctx: &Ctx) -> Result<(), Failure> {
 }
 
 fn fault(pointer: &str, code: &str, max: u64) -> Item {
-    Item { pointer: pointer.to_owned(), code: code.to_owned(), args: vec![("max", max.to_string())] }
+    Item {
+        pointer: pointer.to_owned(),
+        code: code.to_owned(),
+        args: vec![("max", max.to_string())],
+    }
 }
 
 /// Enters a certificate for a hat that its person holds. Gives the fingerprint and the place in the log.
@@ -160,7 +168,10 @@ pub async fn register(
     if fingerprint.is_none() {
         items.push(fault("/fingerprint", "NRS-SHAR-0250", FINGERPRINT_CHARS as u64));
     }
-    if label.is_empty() || label.chars().count() > LABEL_CHARS_MAX || label.chars().any(char::is_control) {
+    if label.is_empty()
+        || label.chars().count() > LABEL_CHARS_MAX
+        || label.chars().any(char::is_control)
+    {
         items.push(fault("/label", "NRS-OFFC-0017", LABEL_CHARS_MAX as u64));
     }
     if !(1..=DAYS_MAX).contains(&wish.days) {
@@ -179,8 +190,11 @@ pub async fn register(
     if held.is_none() {
         items.push(fault("/hat", "NRS-SHAR-0251", 0));
     }
-    let (Some(fingerprint), Some((person, held)), true) = (fingerprint, held, items.is_empty()) else {
-        return Err(Refusal::new("NRS-OFFC-0001", StatusCode::UNPROCESSABLE_ENTITY).items(items).into());
+    let (Some(fingerprint), Some((person, held)), true) = (fingerprint, held, items.is_empty())
+    else {
+        return Err(Refusal::new("NRS-OFFC-0001", StatusCode::UNPROCESSABLE_ENTITY)
+            .items(items)
+            .into());
     };
     let expires = ctx.now + SignedDuration::from_hours(24 * i64::from(wish.days));
     let change = Change::office("certificate.register", &fingerprint)
@@ -201,7 +215,9 @@ pub async fn register(
         .once(once);
     match house.door.commit(ctx, change).await {
         Ok(committed) => Ok((fingerprint, committed.position)),
-        Err(CommitFailure::Repeated { subject, position, same_request: true }) => Ok((subject, position)),
+        Err(CommitFailure::Repeated { subject, position, same_request: true }) => {
+            Ok((subject, position))
+        }
         // It stands there already, perhaps taken back: the same key pair never comes back.
         Err(CommitFailure::Conflict { .. }) => {
             Err(Refusal::new("NRS-SHAR-0252", StatusCode::CONFLICT).into())

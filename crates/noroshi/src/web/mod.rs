@@ -24,9 +24,31 @@ use visitor::RequestId;
 
 /// Words that pages and files of the house begin with: no API root may.
 pub const TAKEN: &[&str] = &[
-    "analyse", "api", "assets", "council", "demo", "evidence", "healthz", "influence", "intake", "invitations", "log",
-    "login", "logout", "office", "operators", "oversight", "preferences", "profile", "readiness", "response", "setup",
-    "share", "sift", "standard", "stream",
+    "analyse",
+    "api",
+    "assets",
+    "council",
+    "demo",
+    "evidence",
+    "healthz",
+    "influence",
+    "intake",
+    "invitations",
+    "log",
+    "login",
+    "logout",
+    "office",
+    "operators",
+    "oversight",
+    "preferences",
+    "profile",
+    "readiness",
+    "response",
+    "setup",
+    "share",
+    "sift",
+    "standard",
+    "stream",
 ];
 
 /// Every route of the house.

@@ -83,8 +83,8 @@ pub fn acceptor(tls: &Tls) -> Result<Option<TlsAcceptor>, TlsFailure> {
     let key = PrivateKeyDer::from_pem_file(&tls.key)
         .map_err(|source| unusable(&tls.key, "private key", Some(source.into())))?;
     let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let builder =
-        ServerConfig::builder_with_provider(Arc::clone(&provider)).with_safe_default_protocol_versions()?;
+    let builder = ServerConfig::builder_with_provider(Arc::clone(&provider))
+        .with_safe_default_protocol_versions()?;
     let builder = if set(&tls.client_ca) {
         let mut roots = RootCertStore::empty();
         for root in certificates(&tls.client_ca)? {
@@ -105,9 +105,8 @@ pub fn acceptor(tls: &Tls) -> Result<Option<TlsAcceptor>, TlsFailure> {
 }
 
 fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsFailure> {
-    let failed = |source: rustls::pki_types::pem::Error| {
-        unusable(path, "certificate", Some(source.into()))
-    };
+    let failed =
+        |source: rustls::pki_types::pem::Error| unusable(path, "certificate", Some(source.into()));
     let all: Vec<_> = CertificateDer::pem_file_iter(path)
         .map_err(failed)?
         .collect::<Result<_, _>>()

@@ -15,14 +15,14 @@ use serde_json::{Value, json};
 use super::house::{Someone, TestHouse, ask, pause};
 
 /// Looks at a state that a job must bring about.
-const LOOKS: usize = 600;
+const LOOKS: usize = 2_400;
 
 /// A house that gives: a partner with a collection, and objects released to it.
-struct Giver {
-    test: TestHouse,
-    legal: Someone,
-    ally: Someone,
-    collection: String,
+pub(crate) struct Giver {
+    pub(crate) test: TestHouse,
+    pub(crate) legal: Someone,
+    pub(crate) ally: Someone,
+    pub(crate) collection: String,
 }
 
 fn malware(number: usize) -> String {
@@ -31,13 +31,17 @@ fn malware(number: usize) -> String {
     )
 }
 
-fn id_of(number: usize) -> String {
+pub(crate) fn id_of(number: usize) -> String {
     format!("malware--1b6ea7d9-2b0f-4f55-8f0a-{number:012x}")
 }
 
 impl Giver {
-    async fn open() -> Self {
-        let test = TestHouse::open().await;
+    pub(crate) async fn open() -> Self {
+        Self::open_with(tempfile::tempdir().unwrap(), TestHouse::config()).await
+    }
+
+    pub(crate) async fn open_with(dir: tempfile::TempDir, config: Config) -> Self {
+        let test = TestHouse::open_with(dir, config).await;
         let office = test.org("Office (fictional)", "office", None).await;
         let legal = test.person("legal", &office, Hat::Legal).await;
         let org = test.org("Allied CERT (fictional)", "partner", None).await;
@@ -52,7 +56,7 @@ impl Giver {
         giver
     }
 
-    async fn post(&self, path: &str, body: Value) -> Value {
+    pub(crate) async fn post(&self, path: &str, body: Value) -> Value {
         let url = self.test.url(&format!("/api/v1{path}"));
         let (status, answer) = ask("POST", url, &self.legal.token, Some(body)).await;
         assert_eq!(status, 201, "{path}: {answer}");
@@ -60,7 +64,7 @@ impl Giver {
     }
 
     /// Holds and releases `malware` objects of these numbers.
-    async fn release(&self, numbers: std::ops::Range<usize>) {
+    pub(crate) async fn release(&self, numbers: std::ops::Range<usize>) {
         let objects: Vec<NewObject> = numbers
             .clone()
             .map(|number| NewObject {
@@ -231,4 +235,58 @@ async fn whoever_may_not_take_in_switches_nothing_on() {
     let (status, answer) = taker.call("POST", "/peers/lantern/start", Some(wish)).await;
     assert_eq!(status, 422, "{answer}");
     assert_eq!(answer["items"].as_array().unwrap().len(), 4, "{answer}");
+}
+
+/// A house that lets its neighbour write into a collection.
+async fn writable() -> (Giver, String) {
+    let giver = Giver::open().await;
+    let url = giver.test.url(&format!("/api/v1/collections/{}/taxii", giver.collection));
+    let (status, answer) =
+        ask("PUT", url, &giver.legal.token, Some(json!({ "can_write": true }))).await;
+    assert!(matches!(status, 200..=204), "{answer}");
+    let url = giver.test.url(&format!("/taxii2/root/collections/{}/", giver.collection));
+    (giver, url)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_released_to_a_neighbour_is_handed_to_its_server() {
+    let (receiving, url) = writable().await;
+    let mut peer = peer(url);
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("peer.secret");
+    std::fs::write(&file, &receiving.ally.token).unwrap();
+    peer.secret_file = Some(file);
+    let config = Config { peers: vec![peer], ..TestHouse::config() };
+    let giver = Giver::open_with(dir, config).await;
+    giver.release(0..700).await;
+    let wish = json!({ "direction": "push", "org": giver.ally.ctx.org });
+    let url = giver.test.url("/api/v1/peers/lantern/start");
+    let (status, answer) = ask("POST", url, &giver.legal.token, Some(wish)).await;
+    assert_eq!(status, 200, "{answer}");
+    let mut last = Value::Null;
+    for _ in 0..LOOKS {
+        let (_, answer) =
+            ask("GET", giver.test.url("/api/v1/peers"), &giver.legal.token, None).await;
+        last = answer["items"][0].clone();
+        if last["taken"] == 700 {
+            break;
+        }
+        pause(Duration::from_millis(50)).await;
+    }
+    assert_eq!(last["taken"], 700, "{last}");
+    assert_eq!(last["aside"], 0, "{last}");
+    // What was handed over is recorded as handed over, so that a recall finds it.
+    let recorded = giver
+        .test
+        .house
+        .store
+        .read(|reader| {
+            reader.number(
+                "SELECT count(*) FROM share_delivery WHERE via = $1",
+                &[noroshi::office::store::Value::from("stream")],
+            )
+        })
+        .await
+        .unwrap();
+    assert!(recorded >= 2, "{recorded}");
 }

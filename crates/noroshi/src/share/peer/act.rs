@@ -100,9 +100,9 @@ async fn check(house: &Arc<House>, wish: &Wish) -> Answer<Checked> {
         (Some(direction), Some(org), Some(class), true) => {
             Ok(Checked { direction, org, tlp: tlp.flatten().map(tlp_code), class, minutes })
         }
-        _ => Err(Refusal::new("NRS-SHAR-0001", StatusCode::UNPROCESSABLE_ENTITY)
-            .items(wrong)
-            .into()),
+        _ => {
+            Err(Refusal::new("NRS-SHAR-0001", StatusCode::UNPROCESSABLE_ENTITY).items(wrong).into())
+        }
     }
 }
 

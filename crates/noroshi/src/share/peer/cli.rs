@@ -183,8 +183,8 @@ impl Pull {
     fn keep(&self, cursor: &Cursor) -> Result<(), Failed> {
         let Some(path) = &self.state else { return Ok(()) };
         let io = |source| Failed::Io { what: path.display().to_string(), source };
-        let text = serde_json::to_string(cursor)
-            .map_err(|problem| Failed::House(Box::new(problem)))?;
+        let text =
+            serde_json::to_string(cursor).map_err(|problem| Failed::House(Box::new(problem)))?;
         let beside = path.with_extension("new");
         std::fs::write(&beside, text).map_err(io)?;
         std::fs::rename(&beside, path).map_err(io)
@@ -295,9 +295,7 @@ pub fn batches<'a>(objects: impl IntoIterator<Item = &'a StixObject>) -> Vec<Str
     let mut batches = Vec::new();
     let (mut text, mut count) = (String::new(), 0);
     for object in objects {
-        if count > 0
-            && (count >= BATCH_OBJECTS || text.len() + object.text().len() > BATCH_BYTES)
-        {
+        if count > 0 && (count >= BATCH_OBJECTS || text.len() + object.text().len() > BATCH_BYTES) {
             batches.push(format!("[{text}]"));
             (text, count) = (String::new(), 0);
         }
@@ -354,9 +352,9 @@ fn hand_over(push: &Push, format: Format) -> Ended {
     }
     let failed = failures.len();
     match format {
-        Format::Json => print(
-            &json!({ "taken": taken, "not_taken": failed, "left_out": left_out }).to_string(),
-        ),
+        Format::Json => {
+            print(&json!({ "taken": taken, "not_taken": failed, "left_out": left_out }).to_string())
+        }
         Format::Human | Format::Plain => {
             print(&format!("{taken} taken, {failed} not taken, {left_out} left out"));
         }

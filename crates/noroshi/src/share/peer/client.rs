@@ -230,7 +230,9 @@ impl Connection {
             let listed = self.look(&format!("{root}collections/"))?.collections;
             let named = |one: &&Listed| match wanted {
                 None => listed.len() == 1,
-                Some(name) => one.id == name || one.title == name || one.alias.as_deref() == Some(name),
+                Some(name) => {
+                    one.id == name || one.title == name || one.alias.as_deref() == Some(name)
+                }
             };
             if let Some(one) = listed.iter().find(named) {
                 return Ok(format!("{root}collections/{}/", one.id));
@@ -297,8 +299,7 @@ impl Connection {
         for (name, value) in query {
             request = request.query(*name, value);
         }
-        let answer =
-            request.call().map_err(|problem| Trouble::Unreachable(problem.to_string()))?;
+        let answer = request.call().map_err(|problem| Trouble::Unreachable(problem.to_string()))?;
         read(answer)
     }
 }
@@ -314,8 +315,7 @@ fn read(mut answer: ureq::http::Response<ureq::Body>) -> Result<(String, Option<
     let header = |name: &str| {
         answer.headers().get(name).and_then(|value| value.to_str().ok()).map(str::to_owned)
     };
-    let last = header("x-taxii-date-added-last")
-        .filter(|text| text.parse::<Timestamp>().is_ok());
+    let last = header("x-taxii-date-added-last").filter(|text| text.parse::<Timestamp>().is_ok());
     let retry_seconds = header("retry-after")
         .and_then(|text| text.trim().parse::<u64>().ok())
         .map(|seconds| seconds.min(RETRY_SECONDS_MAX));
@@ -371,8 +371,7 @@ fn tls(access: &Access) -> Result<TlsConfig, Trouble> {
     }
     if let (Some(certificate), Some(key)) = (&access.certificate_file, &access.key_file) {
         let chain = certificates(certificate)?;
-        let key =
-            PrivateKey::from_pem(&file(key)?).map_err(|problem| bad(key, &problem))?;
+        let key = PrivateKey::from_pem(&file(key)?).map_err(|problem| bad(key, &problem))?;
         config = config.client_cert(Some(ClientCert::new_with_certs(&chain, key)));
     }
     Ok(config.build())
@@ -399,7 +398,10 @@ mod tests {
     #[test]
     fn roots_may_be_relative() {
         assert_eq!(absolute("https://a.example/taxii2/", "/root/"), "https://a.example/root/");
-        assert_eq!(absolute("https://a.example/taxii2/", "https://b.example/x"), "https://b.example/x");
+        assert_eq!(
+            absolute("https://a.example/taxii2/", "https://b.example/x"),
+            "https://b.example/x"
+        );
         assert_eq!(with_slash("https://a.example/x//"), "https://a.example/x/");
     }
 

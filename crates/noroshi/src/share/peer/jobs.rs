@@ -76,7 +76,10 @@ async fn pull(house: Arc<House>, task: Task) -> Result<Outcome, StoreFailure> {
     let generation = task.payload.get("generation").and_then(serde_json::Value::as_i64);
     if !found.on || generation != Some(found.generation) {
         // Another job walks in its place, or none shall.
-        return Ok(Outcome::Done(ctx, Box::new(Change::office("share.peer.passed", &task.subject))));
+        return Ok(Outcome::Done(
+            ctx,
+            Box::new(Change::office("share.peer.passed", &task.subject)),
+        ));
     }
     let change = match take(&house, &ctx, &found).await {
         Ok((cursor, step, imported)) => took(&found, &cursor, step, &imported, ctx.now),

@@ -29,7 +29,7 @@ use crate::share::serve::{self, Asked, Served, Versions, View};
 /// Objects of one batch.
 const BATCH: usize = 500;
 /// When to ask again what became of a batch.
-const STATUS_WAIT: SignedDuration = SignedDuration::from_secs(5);
+const STATUS_WAIT: SignedDuration = SignedDuration::from_secs(1);
 
 /// The handler of `share.peer.push`.
 pub async fn push(house: Arc<House>, task: Task) -> Result<Outcome, StoreFailure> {
@@ -40,7 +40,10 @@ pub async fn push(house: Arc<House>, task: Task) -> Result<Outcome, StoreFailure
         .ok_or_else(|| StoreFailure::Damaged("a peer's authority cannot be read".to_owned()))?;
     let generation = task.payload.get("generation").and_then(serde_json::Value::as_i64);
     if !found.on || generation != Some(found.generation) {
-        return Ok(Outcome::Done(ctx, Box::new(Change::office("share.peer.passed", &task.subject))));
+        return Ok(Outcome::Done(
+            ctx,
+            Box::new(Change::office("share.peer.passed", &task.subject)),
+        ));
     }
     let done = match &found.cursor.awaited {
         Some(awaited) => follow(&house, &found, awaited.clone()).await,
@@ -95,7 +98,8 @@ fn onward(standing: &Standing, now: Timestamp, upto: i64, more: bool, status: St
     }
     cursor.awaited = None;
     cursor.pushed = Some(upto);
-    let wait = if more { SignedDuration::ZERO } else { SignedDuration::from_mins(standing.minutes) };
+    let wait =
+        if more { SignedDuration::ZERO } else { SignedDuration::from_mins(standing.minutes) };
     Step { cursor, status, due: now + wait }
 }
 

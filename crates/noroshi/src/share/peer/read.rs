@@ -147,7 +147,7 @@ impl Health {
             Some(one) if !one.on => Self::Paused,
             Some(one) if one.failures > 0 => Self::Failing,
             Some(one) if one.tried_at.is_none() => Self::Waiting,
-            Some(one) if one.cursor.walk.is_some() => Self::Walking,
+            Some(one) if one.cursor.walk.is_some() || one.cursor.awaited.is_some() => Self::Walking,
             Some(_) => Self::Current,
         }
     }

@@ -147,9 +147,7 @@ async fn begin(house: &Arc<House>, ctx: &Ctx, asked: &Asked) -> Answer<Place> {
             let marker = Marker { key: key(house)?, org: ctx.org.as_str() };
             marker.read(text).ok_or_else(|| bad("cursor"))
         }
-        (None, Some("now")) => {
-            Ok(house.store.read(move |reader| read::now(reader, &org)).await?)
-        }
+        (None, Some("now")) => Ok(house.store.read(move |reader| read::now(reader, &org)).await?),
         (None, Some("start") | None) => {
             Ok(house.store.read(move |reader| read::earliest(reader, &org, now, reach)).await?)
         }
@@ -161,10 +159,8 @@ async fn begin(house: &Arc<House>, ctx: &Ctx, asked: &Asked) -> Answer<Place> {
 async fn part(house: &Arc<House>, ctx: &Ctx, place: &Place, wish: &Wish) -> Answer<Part> {
     let (org, from, wish, reach) = (ctx.org.clone(), place.clone(), wish.clone(), reach(house));
     let now = house.clock.now();
-    let found = house
-        .store
-        .read(move |reader| read::next(reader, &org, &from, &wish, now, reach))
-        .await?;
+    let found =
+        house.store.read(move |reader| read::next(reader, &org, &from, &wish, now, reach)).await?;
     let part = match found {
         Found::Part(part) => *part,
         Found::TooFarBehind { since } => return Err(too_far(since).into()),
@@ -189,7 +185,8 @@ pub(super) fn lines(marker: &Marker<'_>, from: &Place, part: &Part) -> String {
     for (index, item) in part.items.iter().enumerate() {
         place.set(&label, item.added);
         let after = if index + 1 == part.items.len() { &part.place } else { &place };
-        let head = json!({ "type": "object", "audience": label, "date_added": date_added(item.added) });
+        let head =
+            json!({ "type": "object", "audience": label, "date_added": date_added(item.added) });
         let cursor = json!(marker.write(after));
         // The object keeps its bytes but for line ends, which JSON allows only between its parts.
         let object = item.object.text().replace(['\n', '\r'], " ");

@@ -68,7 +68,8 @@ pub struct Hook {
     pub due_at: Option<Timestamp>,
 }
 
-const COLUMNS: &str = "hook, org, url, types, state, cursor, version, person, hat, sent, failures, error, due_at";
+const COLUMNS: &str =
+    "hook, org, url, types, state, cursor, version, person, hat, sent, failures, error, due_at";
 
 fn hook_at(row: &Row<'_, '_>) -> Result<Hook, StoreFailure> {
     let org = row.text(1)?;
@@ -142,10 +143,8 @@ pub async fn add(
         return Err(refuse("NRS-SHAR-0006"));
     }
     let org = ctx.org.clone();
-    let (held, place) = house
-        .store
-        .read(move |reader| Ok((of(reader, &org)?, read::now(reader, &org)?)))
-        .await?;
+    let (held, place) =
+        house.store.read(move |reader| Ok((of(reader, &org)?, read::now(reader, &org)?))).await?;
     if held.iter().filter(|one| one.state != "ended").count() >= HOOKS_MAX {
         return Err(refuse("NRS-SHAR-0434"));
     }
@@ -245,10 +244,8 @@ async fn step(house: &Arc<House>, hook: &Hook) -> Answer<Option<Hook>> {
     let place = marker.read(&hook.cursor).ok_or_else(|| broken("a webhook's place"))?;
     let (org, from, reach) = (hook.org.clone(), place.clone(), reach(house));
     let (wish, now) = (Wish { types: hook.types.clone() }, house.clock.now());
-    let found = house
-        .store
-        .read(move |reader| read::next(reader, &org, &from, &wish, now, reach))
-        .await?;
+    let found =
+        house.store.read(move |reader| read::next(reader, &org, &from, &wish, now, reach)).await?;
     let part = match found {
         Found::Part(part) => *part,
         Found::TooFarBehind { since } => {

@@ -33,10 +33,7 @@ pub struct Shelf {
 impl Shelf {
     /// The view of the audience's stream.
     pub fn view(&self) -> View {
-        View {
-            audience: self.collection.audience.clone(),
-            filter: self.collection.filter.clone(),
-        }
+        View { audience: self.collection.audience.clone(), filter: self.collection.filter.clone() }
     }
 
     fn is_below(&self, root: &Root) -> bool {
@@ -83,12 +80,7 @@ pub async fn visible(house: &Arc<House>, ctx: &Ctx, root: &Root) -> Result<Vec<S
 }
 
 /// One collection by identifier or alias. What is not for the caller is absent, and the same work is done for both.
-pub async fn find(
-    house: &Arc<House>,
-    ctx: &Ctx,
-    root: &Root,
-    id: &str,
-) -> Result<Shelf, Failure> {
+pub async fn find(house: &Arc<House>, ctx: &Ctx, root: &Root, id: &str) -> Result<Shelf, Failure> {
     let allowed = may(house, ctx, Action::ShareRead);
     let (org, root, id) = (ctx.org.clone(), root.clone(), id.to_owned());
     let found = house
@@ -122,8 +114,7 @@ pub fn shown(house: &House, ctx: &Ctx, shelf: &Shelf) -> serde_json::Value {
         "media_types": [STIX],
     });
     if let Some(members) = body.as_object_mut() {
-        for (name, text) in
-            [("description", &collection.description), ("alias", &collection.alias)]
+        for (name, text) in [("description", &collection.description), ("alias", &collection.alias)]
         {
             if let Some(text) = text {
                 members.insert(name.to_owned(), json!(text));

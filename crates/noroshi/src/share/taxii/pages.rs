@@ -151,9 +151,11 @@ fn render(list: List, slice: &Slice, next: Option<&str>) -> Ready {
             };
             listed("objects", &items.iter().map(entry).collect::<Vec<_>>(), next)
         }
-        List::Versions => {
-            listed("versions", &items.iter().map(|one| json!(one.version())).collect::<Vec<_>>(), next)
-        }
+        List::Versions => listed(
+            "versions",
+            &items.iter().map(|one| json!(one.version())).collect::<Vec<_>>(),
+            next,
+        ),
     };
     Ready { status: StatusCode::OK, body, added }
 }

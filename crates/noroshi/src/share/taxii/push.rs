@@ -64,9 +64,8 @@ pub async fn answer(
     let bytes_max = house.config.taxii.content_bytes_max;
     negotiate::is_taxii(headers)?;
     negotiate::fits(headers, bytes_max)?;
-    let bytes = axum::body::to_bytes(body, bytes_max)
-        .await
-        .map_err(|_| negotiate::too_large(bytes_max))?;
+    let bytes =
+        axum::body::to_bytes(body, bytes_max).await.map_err(|_| negotiate::too_large(bytes_max))?;
     let entries = entries_of(&bytes)?;
     let push = random_uuid().to_string();
     let change = acceptance(ctx, root, &shelf, &push, &bytes, &entries);
@@ -172,11 +171,19 @@ fn acceptance(
         });
     for (number, entry) in (0u64..).zip(entries) {
         // An observable has no version of its own until it stands in the collection.
-        let version =
-            if entry.version.is_empty() { format!("{:.6}", ctx.now) } else { entry.version.clone() };
+        let version = if entry.version.is_empty() {
+            format!("{:.6}", ctx.now)
+        } else {
+            entry.version.clone()
+        };
         change = change.write(Write::one(
             "INSERT INTO share_push_entry (push, entry, id, version) VALUES ($1, $2, $3, $4)",
-            vec![Value::from(push), Value::from(number), Value::from(&entry.id), Value::from(version)],
+            vec![
+                Value::from(push),
+                Value::from(number),
+                Value::from(&entry.id),
+                Value::from(version),
+            ],
         ));
     }
     change
@@ -272,8 +279,8 @@ fn waiting(
 
 /// Deals with everything that is still pending, step by step; the last step's change is given back.
 async fn deal(house: &Arc<House>, push: &str, waiting: &Waiting) -> Result<Change, Failure> {
-    let envelope: Envelope<'_> =
-        serde_json::from_slice(&waiting.body).map_err(|problem| Failure::Broken(Box::new(problem)))?;
+    let envelope: Envelope<'_> = serde_json::from_slice(&waiting.body)
+        .map_err(|problem| Failure::Broken(Box::new(problem)))?;
     let pending: Vec<(usize, &str)> = envelope
         .objects
         .iter()

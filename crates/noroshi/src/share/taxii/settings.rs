@@ -109,7 +109,11 @@ fn faults(house: &House, wish: &TaxiiIn) -> Vec<Item> {
     fault(tlp.is_some_and(|text| tlp_of(text).is_none()), "/push_tlp", "NRS-SHAR-0007");
     // What holds selected communications information or a secret is never taken in over the network.
     let open = |text: &str| matches!(class_of(text), Some(LegalClass::CiaN | LegalClass::CiaP));
-    fault(wish.push_class.as_deref().is_some_and(|text| !open(text)), "/push_class", "NRS-SHAR-0233");
+    fault(
+        wish.push_class.as_deref().is_some_and(|text| !open(text)),
+        "/push_class",
+        "NRS-SHAR-0233",
+    );
     items
 }
 

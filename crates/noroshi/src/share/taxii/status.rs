@@ -137,7 +137,10 @@ mod tests {
         ];
         let push = Push { at: jiff::Timestamp::UNIX_EPOCH, complete: true, entries };
         let body = resource("x", &push);
-        assert_eq!((body["total_count"].as_u64(), body["success_count"].as_u64()), (Some(3), Some(2)));
+        assert_eq!(
+            (body["total_count"].as_u64(), body["success_count"].as_u64()),
+            (Some(3), Some(2))
+        );
         assert_eq!(body["successes"].as_array().unwrap().len(), 2);
         assert!(body.get("pendings").is_none(), "{body}");
         assert_eq!(body["request_timestamp"], "1970-01-01T00:00:00.000000Z");
