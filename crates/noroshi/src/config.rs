@@ -25,6 +25,10 @@ pub struct Config {
     pub share: Share,
     /// Actuators at operators, by the name that consents and playbooks use.
     pub actuators: Vec<Actuator>,
+    /// Other TAXII 2.1 servers that may be read from or handed to.
+    pub peers: Vec<Peer>,
+    /// The change stream and its webhooks.
+    pub stream: Stream,
     /// The TAXII server.
     pub taxii: Taxii,
     /// API roots of the TAXII server. Without any there is one, `taxii2/root`.
@@ -180,6 +184,53 @@ pub struct Actuator {
     pub url: String,
     /// File with the bearer secret for it.
     pub token_file: PathBuf,
+}
+
+/// The change stream and its webhooks.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Stream {
+    /// How many days the stream reaches back. A reader further behind is told so and takes the collections in over TAXII.
+    pub days: u32,
+    /// Addresses below which webhooks may be sent. None is allowed when empty.
+    pub hooks: Vec<String>,
+}
+
+impl Default for Stream {
+    fn default() -> Self {
+        Self { days: 30, hooks: Vec::new() }
+    }
+}
+
+/// Another TAXII 2.1 server. That it is read from or handed to is a person's decision, made on the page of peers.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Peer {
+    /// Name used on pages, in the API and in the log.
+    pub name: String,
+    /// Address of its collection; or of its discovery or an API root, with `collection` beside it.
+    pub url: String,
+    /// Identifier, alias or title of the collection, when `url` does not lead to one.
+    #[serde(default)]
+    pub collection: Option<String>,
+    /// STIX types to read; all when empty.
+    #[serde(default)]
+    pub types: Vec<String>,
+    /// User name for Basic; a bearer token is sent when absent.
+    #[serde(default)]
+    pub user: Option<String>,
+    /// File with the password or the bearer token.
+    #[serde(default)]
+    pub secret_file: Option<PathBuf>,
+    /// File with the certificates (PEM) that vouch for it; the public ones when absent.
+    #[serde(default)]
+    pub ca_file: Option<PathBuf>,
+    /// File with this office's certificate (PEM) for mutual TLS.
+    #[serde(default)]
+    pub certificate_file: Option<PathBuf>,
+    /// File with the private key (PEM) of that certificate.
+    #[serde(default)]
+    pub key_file: Option<PathBuf>,
 }
 
 /// The TAXII server.

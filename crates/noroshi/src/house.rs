@@ -36,6 +36,7 @@ pub struct House {
     pub lists: crate::evidence::lists::Held,
     /// Passkey ceremonies under way.
     pub passkeys: Ceremonies,
+    stopping: watch::Sender<bool>,
     /// True when this house plays the demonstration: fictional data, and a persona switcher.
     pub demo: bool,
 }
@@ -94,8 +95,14 @@ impl House {
             log,
             lists,
             passkeys: Ceremonies::default(),
+            stopping: watch::Sender::new(false),
             demo,
         }))
+    }
+
+    /// Turns true when the house stops: long answers end then.
+    pub fn stopping(&self) -> watch::Receiver<bool> {
+        self.stopping.subscribe()
     }
 }
 
@@ -103,10 +110,11 @@ impl House {
 pub struct Serving {
     origin: String,
     address: std::net::SocketAddr,
-    stop: watch::Sender<bool>,
+    house: Arc<House>,
     web: JoinHandle<()>,
     jobs: JoinHandle<()>,
     shares: JoinHandle<()>,
+    hooks: JoinHandle<()>,
 }
 
 /// What the house listens on.
@@ -129,7 +137,8 @@ impl Serving {
         } else {
             house.config.origin()
         };
-        let (stop, mut stopped) = watch::channel(false);
+        house.stopping.send_replace(false);
+        let mut stopped = house.stopping();
         let app = crate::web::app(Arc::clone(&house));
         let doors = match acceptor {
             Some(acceptor) => Doors::Secured(Secured::new(listener, acceptor).map_err(listen)?),
@@ -151,8 +160,9 @@ impl Serving {
             }
         });
         let shares = tokio::spawn(crate::share::watch::watch(Arc::clone(&house)));
-        let jobs = tokio::spawn(crate::office::jobs::run(house));
-        Ok(Self { origin, address: bound, stop, web, jobs, shares })
+        let jobs = tokio::spawn(crate::office::jobs::run(Arc::clone(&house)));
+        let hooks = tokio::spawn(crate::share::stream::hooks::run(Arc::clone(&house)));
+        Ok(Self { origin, address: bound, house, web, jobs, shares, hooks })
     }
 
     /// The address people type.
@@ -173,9 +183,10 @@ impl Serving {
 
     /// Stops listening, lets running requests finish, ends the job runner.
     pub async fn stop(self) {
-        self.stop.send_replace(true);
+        self.house.stopping.send_replace(true);
         self.jobs.abort();
         self.shares.abort();
+        self.hooks.abort();
         if let Err(problem) = self.web.await {
             tracing::error!(%problem, "the listener did not end well");
         }

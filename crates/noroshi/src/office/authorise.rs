@@ -84,6 +84,8 @@ actions! {
     ShareRelease = "share.release",
     /// Read what was released to one's own organisation.
     ShareRead = "share.read",
+    /// Switch the reading from and handing to other servers on and off, and see how they fare.
+    SharePeer = "share.peer",
     /// Hand something in to a TAXII collection.
     SharePush = "share.push",
     /// Take part in a derivation review.

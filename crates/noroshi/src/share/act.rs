@@ -16,6 +16,7 @@ use noroshi_ledger::leaf::Fact;
 use serde_json::json;
 
 use super::gate::StayReason;
+use super::handed::Handing;
 use super::preview::{self, Passes, Preview, Stays};
 use super::read::{self, Collection, Outcome};
 use super::recall;
@@ -823,48 +824,12 @@ pub async fn record_read(
         Action::ShareRead,
         On { owner: Some(&ctx.org), ..On::default() },
     )?;
-    let parts: Vec<String> =
-        items.iter().map(|one| format!("{} {}\n", one.object.head().id, one.digest)).collect();
-    let objects: Vec<_> = items.iter().map(|one| one.object.head().id.as_str()).collect();
-    // Fresh salt: who may see a part of an object must not find the rest by trying.
-    let mut salt = [0u8; 32];
-    fill_random(&mut salt);
-    let salt = hex(&salt);
-    let fact = Fact::ShareRead {
-        collection: collection.collection.clone(),
-        audience: collection.audience.label(),
-        objects: items.len() as u64,
-        digest: Digest::of(format!("{salt}\n{}", parts.concat()).as_bytes()),
+    let handing = Handing {
+        recipient: &ctx.org,
+        audience: &collection.audience,
+        through: &collection.collection,
+        door,
     };
-    let mut change = Change::new("share.read", &collection.collection, fact).payload(
-        json!({ "what": what, "objects": objects, "salt": salt, "lines": parts.concat() }),
-    );
-    change.writes.extend(delivery(ctx, &collection.audience, door, items));
-    // Whoever is handed a message about a recall has it.
-    let notes = items.iter().filter(|one| one.object.object_type() == "note");
-    change
-        .writes
-        .extend(notes.map(|one| recall::delivered("notice", one.object.head().id.as_str(), ctx)));
-    house.door.commit(ctx, change).await?;
+    house.door.commit(ctx, handing.change(what, items, ctx.now)).await?;
     Ok(())
-}
-
-/// The row that says which places of a stream were handed out to whom.
-fn delivery(ctx: &Ctx, audience: &Audience, door: Door, items: &[Served]) -> Option<Write> {
-    let (first, last) = (items.first()?.added, items.last()?.added);
-    let added: Vec<i64> = items.iter().map(|one| one.added).collect();
-    Some(Write::one(
-        // The leaf comes after the rows of its change, so its place is the one after the last.
-        "INSERT INTO share_delivery (recipient, audience, first_added, last_added, added, via, at, position) \
-         SELECT $1, $2, $3, $4, $5, $6, $7, MAX(position) + 1 FROM office_leaf",
-        vec![
-            Value::from(&ctx.org),
-            Value::from(audience.label()),
-            Value::from(first),
-            Value::from(last),
-            Value::from(super::deltas::encode(&added)),
-            Value::from(door.code()),
-            Value::from(ctx.now),
-        ],
-    ))
 }

@@ -354,15 +354,15 @@ pub async fn read_inbox(house: &Arc<House>, ctx: &Ctx) -> Answer<Vec<Message>> {
             json!({ "recalls": pending.iter().map(|row| &row.recall).collect::<Vec<_>>() }),
         );
         for row in pending {
-            change = change.write(delivered("recall", &row.recall, ctx));
+            change = change.write(delivered("recall", &row.recall, &ctx.org, ctx.now));
         }
         house.door.commit(ctx, change).await?;
     }
     Ok(rows)
 }
 
-/// The write that says that the caller's organisation has been shown a message, found by itself or by its note.
-pub(super) fn delivered(by: &str, value: &str, ctx: &Ctx) -> Write {
+/// The write that says that an organisation has been shown a message, found by itself or by its note.
+pub(super) fn delivered(by: &str, value: &str, org: &OrgId, at: Timestamp) -> Write {
     let sql = if by == "notice" {
         "UPDATE share_recall_recipient SET state = 'delivered', delivered_at = $1 WHERE org = $2 AND state = 'pending' \
          AND recall IN (SELECT recall FROM share_recall WHERE notice = $3)"
@@ -370,7 +370,7 @@ pub(super) fn delivered(by: &str, value: &str, ctx: &Ctx) -> Write {
         "UPDATE share_recall_recipient SET state = 'delivered', delivered_at = $1 WHERE org = $2 AND state = 'pending' \
          AND recall = $3"
     };
-    Write::new(sql, vec![Value::from(ctx.now), Value::from(&ctx.org), Value::from(value)])
+    Write::new(sql, vec![Value::from(at), Value::from(org), Value::from(value)])
 }
 
 /// The recipient says that it has acted.

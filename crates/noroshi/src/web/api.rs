@@ -33,6 +33,8 @@ pub fn routes() -> Router<Arc<House>> {
         .merge(crate::analyse::api::routes())
         .merge(crate::response::api::routes())
         .merge(crate::share::api::routes())
+        .merge(crate::share::peer::api::routes())
+        .merge(crate::share::stream::api::routes())
         .merge(crate::share::taxii::settings::routes())
         .merge(crate::oversight::api::routes())
         .fallback(no_such_route)
@@ -66,6 +68,8 @@ pub fn description() -> utoipa::openapi::OpenApi {
         crate::analyse::api::Doc::openapi(),
         crate::response::api::Doc::openapi(),
         crate::share::api::Doc::openapi(),
+        crate::share::peer::api::Doc::openapi(),
+        crate::share::stream::api::Doc::openapi(),
         crate::share::taxii::settings::Doc::openapi(),
         crate::oversight::api::Doc::openapi(),
     ] {
