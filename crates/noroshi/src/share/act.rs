@@ -26,7 +26,7 @@ use crate::house::House;
 use crate::office::authorise::{Action, On};
 use crate::office::commit::{Change, CommitFailure, Committed, Idempotency, Write};
 use crate::office::ctx::Ctx;
-use crate::office::id::{OrgId, ReleaseId, fill_random, fresh_uuid, random_uuid};
+use crate::office::id::{OrgId, ReleaseId, fresh_uuid, random_uuid};
 use crate::office::people;
 use crate::office::secret::hex;
 use crate::office::store::Value;

@@ -23,7 +23,7 @@ use crate::house::House;
 use crate::office::authorise::{Action, On};
 use crate::office::commit::{Change, Idempotency, Write};
 use crate::office::ctx::Ctx;
-use crate::office::id::{ReleaseId, fresh_uuid, random_uuid};
+use crate::office::id::{OrgId, ReleaseId, fresh_uuid, random_uuid};
 use crate::office::store::{Reader, Row, StoreFailure, Value};
 use crate::web::refusal::{Answer, Failure, Refusal};
 
