@@ -3,6 +3,7 @@
 pub mod act;
 pub mod api;
 pub mod cli;
+pub mod near;
 pub mod pages;
 pub mod read;
 pub mod rows;

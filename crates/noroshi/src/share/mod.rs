@@ -5,4 +5,5 @@ pub mod api;
 pub mod gate;
 pub mod pages;
 pub mod read;
+pub mod sent;
 pub mod taxii;

@@ -1,0 +1,198 @@
+//! What stands next to one object: its edges in bounded pages, and what became of it over time.
+//!
+//! A hub with a million edges costs the same as a leaf: an answer looks at a page of rows and says where it stopped.
+
+use jiff::Timestamp;
+
+use super::read::{self, ObjectRow, Sees};
+use crate::office::store::{Reader, StoreFailure, Value};
+
+/// One edge as seen from the object asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Edge {
+    /// Its place in the order in which edges arrived; the cursor of a page.
+    pub place: u64,
+    /// The relationship, sighting, or the object that names the other itself.
+    pub via: String,
+    /// `relationship_type`, or the property that names the other.
+    pub kind: String,
+    /// True when it leads away from the object asked for.
+    pub outgoing: bool,
+    /// The other end.
+    pub other: ObjectRow,
+    /// When it was said: the version of what makes the edge, else its arrival.
+    pub said_at: Timestamp,
+    /// When it arrived.
+    pub arrived_at: Timestamp,
+}
+
+/// Edges in the order of arrival.
+#[derive(Debug, Clone, Default)]
+pub struct Edges {
+    /// Those whose maker and other end are held and for this reader.
+    pub edges: Vec<Edge>,
+    /// Edges of the same page whose maker or other end was revoked or deprecated.
+    pub revoked: u64,
+    /// Edges of the same page whose other end is not held, or not for this reader: one number for both.
+    pub absent: u64,
+    /// Where the next page begins; none at the end.
+    pub next: Option<u64>,
+}
+
+/// At most `limit` edges of `id` that arrived after the place `after`.
+pub fn edges(
+    reader: &Reader<'_>,
+    sees: Sees,
+    id: &str,
+    after: u64,
+    limit: usize,
+) -> Result<Edges, StoreFailure> {
+    let one = |end: &str, other: &str, outgoing: bool| {
+        let sql = format!(
+            "SELECT rowid, via, kind, {other} FROM evidence_edge WHERE {end} = $1 AND rowid > $2 ORDER BY rowid LIMIT $3"
+        );
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX).saturating_add(1);
+        reader.all(&sql, &[Value::from(id), Value::from(after), Value::Int(limit)], |row| {
+            Ok((row.count(0)?, row.text(1)?, row.text(2)?, row.text(3)?, outgoing))
+        })
+    };
+    let mut found = one("from_id", "to_id", true)?;
+    found.extend(one("to_id", "from_id", false)?);
+    found.sort_by_key(|(place, .., outgoing)| (*place, !*outgoing));
+    let mut page = Edges::default();
+    if found.len() > limit {
+        found.truncate(limit);
+        page.next = found.last().map(|(place, ..)| *place);
+    }
+    for (place, via, kind, other, outgoing) in found {
+        if other == id {
+            continue;
+        }
+        // INVARIANT: an edge is shown only when the object that makes it may be seen; whoever may not see it is not
+        // told that it is there.
+        let Some(maker) = read::brief(reader, sees, &via)? else { continue };
+        match read::brief(reader, sees, &other)? {
+            None => page.absent += 1,
+            Some(end) if end.hidden || maker.hidden => page.revoked += 1,
+            Some(end) => page.edges.push(Edge {
+                place,
+                said_at: maker.modified.unwrap_or(maker.arrived_at),
+                arrived_at: maker.arrived_at,
+                via,
+                kind,
+                outgoing,
+                other: end,
+            }),
+        }
+    }
+    Ok(page)
+}
+
+/// The last `limit` edges of `id` that arrived after `since`, newest first.
+pub fn newest_edges(
+    reader: &Reader<'_>,
+    sees: Sees,
+    id: &str,
+    since: Timestamp,
+    limit: usize,
+) -> Result<Vec<Edge>, StoreFailure> {
+    let mut found = Vec::new();
+    for (end, other, outgoing) in [("from_id", "to_id", true), ("to_id", "from_id", false)] {
+        let sql = format!(
+            "SELECT rowid, via, kind, {other} FROM evidence_edge WHERE {end} = $1 ORDER BY rowid DESC LIMIT $2"
+        );
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        found.extend(reader.all(&sql, &[Value::from(id), Value::Int(limit)], |row| {
+            Ok((row.count(0)?, row.text(1)?, row.text(2)?, row.text(3)?, outgoing))
+        })?);
+    }
+    found.sort_by_key(|(place, .., outgoing)| (std::cmp::Reverse(*place), *outgoing));
+    let mut edges = Vec::new();
+    for (place, via, kind, other, outgoing) in found.into_iter().take(limit) {
+        let Some(maker) = read::brief(reader, sees, &via)? else { continue };
+        if maker.arrived_at <= since || via == id || other == id {
+            continue;
+        }
+        let Some(end) = read::brief(reader, sees, &other)? else { continue };
+        edges.push(Edge {
+            place,
+            said_at: maker.modified.unwrap_or(maker.arrived_at),
+            arrived_at: maker.arrived_at,
+            via,
+            kind,
+            outgoing,
+            other: end,
+        });
+    }
+    Ok(edges)
+}
+
+/// One version of an object, as far as its standing goes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stage {
+    /// When it arrived.
+    pub arrived_at: Timestamp,
+    /// Its marking.
+    pub tlp: String,
+    /// Its legal class.
+    pub class: String,
+    /// Revoked or deprecated.
+    pub hidden: bool,
+}
+
+/// The last `limit` versions of `id` that the reader sees, newest first.
+pub fn history(
+    reader: &Reader<'_>,
+    sees: Sees,
+    id: &str,
+    limit: usize,
+) -> Result<Vec<Stage>, StoreFailure> {
+    reader.all(
+        "SELECT arrived_at, tlp, class, hidden FROM evidence_object WHERE id = $1 AND ($2 = 1 OR from_report = 0) \
+         ORDER BY modified DESC LIMIT $3",
+        &[
+            Value::from(id),
+            Value::from(sees.reports()),
+            Value::Int(i64::try_from(limit).unwrap_or(i64::MAX)),
+        ],
+        |row| {
+            Ok(Stage {
+                arrived_at: row.time(0)?,
+                tlp: row.text(1)?,
+                class: row.text(2)?,
+                hidden: row.truth(3)?,
+            })
+        },
+    )
+}
+
+/// Who names or uses `id`: the types and identifiers of what a `uses` relation leads from, or what lists it among its
+/// objects, at most `limit`. With a span only what was said in it counts.
+pub fn users(
+    reader: &Reader<'_>,
+    sees: Sees,
+    id: &str,
+    span: (Option<Timestamp>, Option<Timestamp>),
+    limit: usize,
+) -> Result<Vec<(String, String)>, StoreFailure> {
+    let (from, to) = span;
+    let key = |at: Option<Timestamp>| Value::from(at.map(|at| format!("{at:.9}")));
+    reader.all(
+        "SELECT DISTINCT s.type, s.id FROM evidence_edge e \
+         JOIN evidence_head vh ON vh.id = e.via \
+         JOIN evidence_object v ON v.id = vh.id AND v.modified = vh.modified \
+         JOIN evidence_head sh ON sh.id = e.from_id \
+         JOIN evidence_object s ON s.id = sh.id AND s.modified = sh.modified \
+         WHERE e.to_id = $1 AND e.kind IN ('uses', 'object_refs') AND v.hidden = 0 AND s.hidden = 0 \
+         AND ($2 = 1 OR (v.from_report = 0 AND s.from_report = 0)) \
+         AND ($3 IS NULL OR v.modified >= $3) AND ($4 IS NULL OR v.modified < $4) LIMIT $5",
+        &[
+            Value::from(id),
+            Value::from(sees.reports()),
+            key(from),
+            key(to),
+            Value::Int(i64::try_from(limit).unwrap_or(i64::MAX)),
+        ],
+        |row| Ok((row.text(0)?, row.text(1)?)),
+    )
+}
