@@ -10,8 +10,6 @@ use crate::office::store::{Reader, StoreFailure, Value};
 /// One edge as seen from the object asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Edge {
-    /// Its place in the order in which edges arrived; the cursor of a page.
-    pub place: u64,
     /// The relationship, sighting, or the object that names the other itself.
     pub via: String,
     /// `relationship_type`, or the property that names the other.
@@ -26,7 +24,7 @@ pub struct Edge {
     pub arrived_at: Timestamp,
 }
 
-/// Edges in the order of arrival.
+/// Edges, newest arrivals first.
 #[derive(Debug, Clone, Default)]
 pub struct Edges {
     /// Those whose maker and other end are held and for this reader.
@@ -36,35 +34,37 @@ pub struct Edges {
     /// Edges of the same page whose other end is not held, or not for this reader: one number for both.
     pub absent: u64,
     /// Where the next page begins; none at the end.
-    pub next: Option<u64>,
+    pub next: Option<String>,
 }
 
-/// At most `limit` edges of `id` that arrived after the place `after`.
+/// At most `limit` edges of `id` after the place `from`, newest first; a place that is none begins anew.
 pub fn edges(
     reader: &Reader<'_>,
     sees: Sees,
     id: &str,
-    after: u64,
+    from: Option<&str>,
     limit: usize,
 ) -> Result<Edges, StoreFailure> {
+    let before = from.and_then(|from| from.parse().ok()).unwrap_or(i64::MAX);
     let one = |end: &str, other: &str, outgoing: bool| {
         let sql = format!(
-            "SELECT rowid, via, kind, {other} FROM evidence_edge WHERE {end} = $1 AND rowid > $2 ORDER BY rowid LIMIT $3"
+            "SELECT rowid, via, kind, {other} FROM evidence_edge WHERE {end} = $1 AND rowid < $2 \
+             ORDER BY rowid DESC LIMIT $3"
         );
         let limit = i64::try_from(limit).unwrap_or(i64::MAX).saturating_add(1);
-        reader.all(&sql, &[Value::from(id), Value::from(after), Value::Int(limit)], |row| {
-            Ok((row.count(0)?, row.text(1)?, row.text(2)?, row.text(3)?, outgoing))
+        reader.all(&sql, &[Value::from(id), Value::Int(before), Value::Int(limit)], |row| {
+            Ok((row.int(0)?, row.text(1)?, row.text(2)?, row.text(3)?, outgoing))
         })
     };
     let mut found = one("from_id", "to_id", true)?;
     found.extend(one("to_id", "from_id", false)?);
-    found.sort_by_key(|(place, .., outgoing)| (*place, !*outgoing));
+    found.sort_by_key(|(place, .., outgoing)| (std::cmp::Reverse(*place), !*outgoing));
     let mut page = Edges::default();
     if found.len() > limit {
         found.truncate(limit);
-        page.next = found.last().map(|(place, ..)| *place);
+        page.next = found.last().map(|(place, ..)| place.to_string());
     }
-    for (place, via, kind, other, outgoing) in found {
+    for (_, via, kind, other, outgoing) in found {
         if other == id {
             continue;
         }
@@ -75,7 +75,6 @@ pub fn edges(
             None => page.absent += 1,
             Some(end) if end.hidden || maker.hidden => page.revoked += 1,
             Some(end) => page.edges.push(Edge {
-                place,
                 said_at: maker.modified.unwrap_or(maker.arrived_at),
                 arrived_at: maker.arrived_at,
                 via,
@@ -86,45 +85,6 @@ pub fn edges(
         }
     }
     Ok(page)
-}
-
-/// The last `limit` edges of `id` that arrived after `since`, newest first.
-pub fn newest_edges(
-    reader: &Reader<'_>,
-    sees: Sees,
-    id: &str,
-    since: Timestamp,
-    limit: usize,
-) -> Result<Vec<Edge>, StoreFailure> {
-    let mut found = Vec::new();
-    for (end, other, outgoing) in [("from_id", "to_id", true), ("to_id", "from_id", false)] {
-        let sql = format!(
-            "SELECT rowid, via, kind, {other} FROM evidence_edge WHERE {end} = $1 ORDER BY rowid DESC LIMIT $2"
-        );
-        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-        found.extend(reader.all(&sql, &[Value::from(id), Value::Int(limit)], |row| {
-            Ok((row.count(0)?, row.text(1)?, row.text(2)?, row.text(3)?, outgoing))
-        })?);
-    }
-    found.sort_by_key(|(place, .., outgoing)| (std::cmp::Reverse(*place), *outgoing));
-    let mut edges = Vec::new();
-    for (place, via, kind, other, outgoing) in found.into_iter().take(limit) {
-        let Some(maker) = read::brief(reader, sees, &via)? else { continue };
-        if maker.arrived_at <= since || via == id || other == id {
-            continue;
-        }
-        let Some(end) = read::brief(reader, sees, &other)? else { continue };
-        edges.push(Edge {
-            place,
-            said_at: maker.modified.unwrap_or(maker.arrived_at),
-            arrived_at: maker.arrived_at,
-            via,
-            kind,
-            outgoing,
-            other: end,
-        });
-    }
-    Ok(edges)
 }
 
 /// One version of an object, as far as its standing goes.

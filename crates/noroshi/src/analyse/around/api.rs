@@ -191,11 +191,11 @@ pub(in crate::analyse) struct EdgesOut {
 #[serde(deny_unknown_fields)]
 pub(in crate::analyse) struct EdgesAsked {
     of: String,
-    cursor: Option<u64>,
+    cursor: Option<String>,
     limit: Option<u32>,
 }
 
-/// Every edge of an object, page by page, in the order of arrival.
+/// Every edge of an object, page by page, newest arrivals first.
 #[utoipa::path(get, path = "/analyse/graph/edges", tag = "analyse",
     params(("of" = String, Query), ("cursor" = Option<String>, Query), ("limit" = Option<u32>, Query)),
     responses((status = 200, body = EdgesOut), (status = 404)))]
@@ -213,7 +213,7 @@ pub(in crate::analyse) async fn edges(
             if evidence::brief(reader, sees, &asked.of)?.is_none() {
                 return Ok(None);
             }
-            near::edges(reader, sees, &asked.of, asked.cursor.unwrap_or(0), limit).map(Some)
+            near::edges(reader, sees, &asked.of, asked.cursor.as_deref(), limit).map(Some)
         })
         .await?
         .ok_or_else(Refusal::absent)?;
@@ -227,7 +227,7 @@ pub(in crate::analyse) async fn edges(
         tlp: edge.other.tlp,
         said_at: stamp(edge.said_at),
     });
-    let page = Page { items: items.collect(), cursor: found.next.map(|next| next.to_string()) };
+    let page = Page { items: items.collect(), cursor: found.next };
     let out = EdgesOut { page, revoked: found.revoked, absent: found.absent };
     Ok(Json(out).into_response())
 }

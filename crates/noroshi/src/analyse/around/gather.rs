@@ -264,7 +264,7 @@ impl Gather<'_, '_> {
         let mut next = Vec::new();
         for id in merge::siblings(self.reader, self.sees, &from.id)? {
             let Edges { edges, revoked, absent, next: more } =
-                near::edges(self.reader, self.sees, &id, 0, limit)?;
+                near::edges(self.reader, self.sees, &id, None, limit)?;
             self.answer.hidden.revoked += revoked;
             self.answer.hidden.absent += absent;
             if more.is_some() {
@@ -396,7 +396,7 @@ impl Gather<'_, '_> {
             self.answer.marks.iter().filter(|mark| mark.hop > 0).cloned().collect();
         for mark in ring {
             // A page of each is enough here: what is missed is a line, never a mark, and the table has it.
-            let page = near::edges(self.reader, self.sees, &mark.id, 0, EDGES_OF_OTHERS)?;
+            let page = near::edges(self.reader, self.sees, &mark.id, None, EDGES_OF_OTHERS)?;
             for edge in page.edges {
                 let other = merge::canonical(self.reader, self.sees, &edge.other.id)?;
                 if other != mark.id

@@ -470,12 +470,12 @@ async fn table(
 ) -> Answer {
     let values = Values::parse(query.unwrap_or_default().as_bytes());
     let of = values.get("of").to_owned();
-    let after = values.get("after").parse().unwrap_or(0);
+    let after = values.some("after").map(ToOwned::to_owned);
     may(&house, &visitor.ctx, &of)?;
     let scope = Scope::of(&house, &visitor.ctx);
     let words = visitor.words();
     let (subject, rows, page) = if of.contains("--") {
-        edge_table(&house, scope, words, &of, after).await?
+        edge_table(&house, scope, words, &of, after.clone()).await?
     } else {
         member_table(&house, scope, words, &of).await?
     };
@@ -491,7 +491,7 @@ async fn table(
         crumbs,
         rows,
         pager: Pager {
-            previous: if after > 0 { here.clone() } else { String::new() },
+            previous: if after.is_some() { here.clone() } else { String::new() },
             next: page.next.map(|next| format!("{here}&after={next}")).unwrap_or_default(),
             total: None,
         },
@@ -509,14 +509,14 @@ async fn edge_table(
     scope: Scope,
     words: Words,
     of: &str,
-    after: u64,
+    after: Option<String>,
 ) -> Answer<Tabled> {
     let id = of.to_owned();
     let found = house
         .store
         .read(move |reader| {
             let Some(row) = evidence::brief(reader, scope.sees(), &id)? else { return Ok(None) };
-            Ok(Some((row, near::edges(reader, scope.sees(), &id, after, PAGE)?)))
+            Ok(Some((row, near::edges(reader, scope.sees(), &id, after.as_deref(), PAGE)?)))
         })
         .await?;
     let (row, mut page) = found.ok_or_else(Refusal::absent)?;

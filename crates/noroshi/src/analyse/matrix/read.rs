@@ -252,7 +252,7 @@ fn only(
             analyse::case_objects(reader, &case)?.into_iter().take(FOLLOWED_MAX).collect();
         // What an object of the case points at counts as well: an indicator names a malware, which uses techniques.
         for id in users.clone() {
-            let near = near::edges(reader, sees, &id, 0, 50)?;
+            let near = near::edges(reader, sees, &id, None, 50)?;
             let pointed = near.edges.into_iter().filter(|edge| edge.outgoing);
             users.extend(pointed.map(|edge| edge.other.id));
         }

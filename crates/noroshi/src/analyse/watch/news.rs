@@ -293,7 +293,8 @@ fn of_object(
             };
             found.push(entry(watch, stage.arrived_at, trigger, &id, ""));
         }
-        for edge in near::newest_edges(reader, sees, &id, after, NEWS_MAX)? {
+        let edges = near::edges(reader, sees, &id, None, NEWS_MAX)?.edges;
+        for edge in edges.into_iter().filter(|edge| edge.arrived_at > after) {
             let seen = edge.via.starts_with("sighting--") || edge.other.kind == "sighting";
             let trigger = if seen { Trigger::Sighting } else { Trigger::Relation };
             found.push(entry(watch, edge.arrived_at, trigger, &id, &edge.other.id));
