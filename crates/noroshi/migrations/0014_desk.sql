@@ -14,8 +14,7 @@ CREATE TABLE analyse_alias (
   ended_org  TEXT,
   ended_hat  TEXT
 );
--- An object is part of one other at a time; what it is part of is no part itself (kept by the insert), so that no
--- circle can be stated.
+-- An object is part of one other at a time, and nothing is part of its own part (kept by the insert).
 CREATE UNIQUE INDEX analyse_alias_one ON analyse_alias (one) WHERE ended_at IS NULL;
 CREATE INDEX analyse_alias_into ON analyse_alias (into_id) WHERE ended_at IS NULL;
 

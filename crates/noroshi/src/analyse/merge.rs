@@ -192,7 +192,8 @@ pub fn candidates(
     let asked: BTreeSet<&str> = std::iter::once(row.name.as_str()).chain(words).take(16).collect();
     let mut ids = BTreeSet::new();
     for word in asked.into_iter().filter(|word| !word.is_empty()) {
-        let filter = Filter { q: word.to_owned(), kind: row.kind.clone(), ..Filter::default() };
+        let word = crate::web::locale::fold_width(word);
+        let filter = Filter { q: word, kind: row.kind.clone(), ..Filter::default() };
         let listed = evidence::list(reader, sees, &filter, None, LIKE_MAX)?;
         ids.extend(listed.rows.into_iter().map(|row| row.id).filter(|id| !together.contains(id)));
     }
@@ -233,8 +234,7 @@ pub(super) fn change(command: &'static str, subject: &str) -> Change {
     Change::new(command, subject, fact)
 }
 
-/// States that `one` is counted as part of `into` from now on. Both are of the same type and for the caller, and
-/// `into` is no part of another.
+/// States that `one` is counted as part of `into` from now on. Both are of the same type and for the caller.
 pub async fn merge(
     house: &Arc<House>,
     ctx: &Ctx,
@@ -267,15 +267,19 @@ pub async fn merge(
     }
     let alias = format!("alias-{}", fresh_uuid(ctx.now).as_simple());
     let change = change("object.merge", &alias)
-        .payload(json!({ "one": one, "into": root, "why": why }))
+        .payload(json!({ "one": one, "into": into, "why": why }))
         .write(Write::one(
+            // What is counted as one stays a tree, whoever states what at the same time: no object is part of two, and
+            // nothing is part of its own part.
             "INSERT INTO analyse_alias (alias, one, into_id, reason, org, hat, stated_at) \
              SELECT $1, $2, $3, $4, $5, $6, $7 WHERE NOT EXISTS \
-             (SELECT 1 FROM analyse_alias WHERE ended_at IS NULL AND (one = $3 OR one = $2))",
+             (SELECT 1 FROM analyse_alias WHERE ended_at IS NULL AND one = $2) AND NOT EXISTS \
+             (WITH RECURSIVE up (id) AS (SELECT CAST($3 AS TEXT) UNION SELECT a.into_id FROM analyse_alias a \
+             JOIN up ON a.one = up.id WHERE a.ended_at IS NULL) SELECT 1 FROM up WHERE up.id = $2)",
             vec![
                 Value::from(&alias),
                 Value::from(&one),
-                Value::from(&root),
+                Value::from(&into),
                 Value::from(&why),
                 Value::from(&ctx.org),
                 Value::from(ctx.hat.id()),

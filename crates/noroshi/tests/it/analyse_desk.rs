@@ -94,14 +94,18 @@ impl Desk {
 
     /// Objects that stem from a statutory report: not for the other office.
     async fn hold_from_report(&self, objects: &[Value]) {
+        self.hold_as(objects, Tlp::Amber, "intake:report-0").await;
+    }
+
+    async fn hold_as(&self, objects: &[Value], tlp: Tlp, source: &str) {
         let objects: Vec<NewObject> = objects
             .iter()
             .map(|object| NewObject {
                 object: StixObject::parse(&object.to_string()).unwrap(),
-                tlp: Tlp::Amber,
+                tlp,
                 class: LegalClass::CiaN,
                 originator: "operator".to_owned(),
-                source: "intake:report-0".to_owned(),
+                source: source.to_owned(),
             })
             .collect();
         let mut change = Change::new("evidence.import", "test", rows::fact("test", &objects));
@@ -178,7 +182,7 @@ async fn a_hub_is_drawn_in_few_marks_and_says_exactly_what_is_not_shown() {
     for (bad, code) in [
         ("&tlp=purple", "NRS-ANAL-0106"),
         ("&from=yesterday", "NRS-ANAL-0107"),
-        ("&budget=many", "NRS-ANAL-0108"),
+        ("&hops=many", "NRS-ANAL-0108"),
     ] {
         let (status, said) = get(&desk.test, &desk.analyst, &format!("{path}{bad}")).await;
         assert_eq!((status, said["code"].as_str()), (422, Some(code)), "{bad}");
@@ -498,8 +502,8 @@ async fn a_release_carries_what_was_released_and_no_sibling() {
     let ally_org = test.org("Allied CERT (fictional)", "partner", None).await;
     let ally = test.person("ally", &ally_org, Hat::PartnerForeign).await;
     let (a, b) = (id("intrusion-set", 1), id("intrusion-set", 2));
-    desk.hold(&[thing("intrusion-set", 1, "灯籠")]).await;
-    desk.hold_from_report(&[thing("intrusion-set", 2, "秘の灯籠")]).await;
+    desk.hold_as(&[thing("intrusion-set", 1, "灯籠")], Tlp::Green, "import:test").await;
+    desk.hold_as(&[thing("intrusion-set", 2, "秘の灯籠")], Tlp::Green, "import:test").await;
     let body = json!({ "one": b, "into": a, "reason": "同じ" });
     made(test, &desk.analyst, "/analyse/merges", body).await;
     let until = test.house.clock.now() + SignedDuration::from_hours(24);

@@ -10,6 +10,8 @@ const WIDE: usize = 208;
 const HIGH: usize = 36;
 const ROW: usize = 48;
 const GAP: usize = 120;
+/// How far a line within a column goes to the right.
+const BOW: usize = 40;
 /// Space at the edges.
 const EDGE: usize = 16;
 /// Marks of one column; more stand in a second one, half a row lower, so that lines pass between.
@@ -111,14 +113,14 @@ pub(super) fn draw(
     for one in marks.chain(around.bundles.iter().map(One::Bundle)) {
         columns.entry(one.hop()).or_default().push(one);
     }
-    let rows = columns.values().map(|column| column.len().min(ROWS_MAX)).max().unwrap_or(1).max(1);
+    let rows = columns.values().map(|column| height_of(column.len())).max().unwrap_or(1);
     let mut drawing = Drawing { width: 0, height: 0, marks: Vec::new(), ways: Vec::new() };
     let (mut left, mut lowest) = (EDGE, 0);
     for column in columns.values_mut() {
         column.sort_by_cached_key(|one| one.order(&parents));
-        let parts = column.len().div_ceil(ROWS_MAX).max(1);
-        let each = column.len().div_ceil(parts);
-        for (part, some) in column.chunks(each.max(1)).enumerate() {
+        let each = height_of(column.len());
+        let parts = column.len().div_ceil(each);
+        for (part, some) in column.chunks(each).enumerate() {
             let lower = part % 2 * (ROW / 2);
             let top = EDGE + (rows - some.len().min(rows)) * ROW / 2 + lower;
             for (row, one) in some.iter().enumerate() {
@@ -129,10 +131,16 @@ pub(super) fn draw(
             left += WIDE + if part + 1 == parts { GAP } else { GAP / 3 };
         }
     }
-    drawing.width = left - GAP + EDGE;
+    // Lines within the last column bow to the right of it.
+    drawing.width = left - GAP + BOW + EDGE;
     drawing.height = lowest + EDGE;
     drawing.ways = ways(around, &drawing.marks);
     drawing
+}
+
+/// Rows of a column with so many marks, when it is cut into as few parts as may be.
+fn height_of(marks: usize) -> usize {
+    marks.div_ceil(marks.div_ceil(ROWS_MAX).max(1)).max(1)
 }
 
 fn placed(
@@ -172,7 +180,7 @@ fn ways(around: &Around, marks: &[Placed]) -> Vec<Way> {
         let path = if a.0 == b.0 {
             // Within a column: a bow at the right.
             let x = a.0 + WIDE;
-            format!("M{x} {} C{} {} {} {} {x} {}", a.1, x + 40, a.1, x + 40, b.1, b.1)
+            format!("M{x} {} C{} {} {} {} {x} {}", a.1, x + BOW, a.1, x + BOW, b.1, b.1)
         } else {
             let (from, to) = if a.0 < b.0 { (a, b) } else { (b, a) };
             let (start, middle) = (from.0 + WIDE, to.0.saturating_sub(GAP / 3));

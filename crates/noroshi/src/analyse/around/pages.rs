@@ -216,6 +216,12 @@ fn class(kind: &str) -> &'static str {
 fn mark_name(words: Words, mark: &Mark) -> String {
     match mark.kind.as_str() {
         "group" => words.t("analyse-around-group"),
+        // What has no name is told by what it is and the begin of its number.
+        kind if mark.name.is_empty() => {
+            let number = mark.id.split_once("--").map_or("", |(_, number)| number);
+            let number: String = number.chars().take(8).collect();
+            format!("{} {number}", kind_words(words, kind))
+        }
         kind => shown_name(kind, &mark.name, &mark.id),
     }
 }
@@ -376,7 +382,7 @@ fn rows(words: Words, around: &Around, address: &Address<'_>) -> Vec<Row> {
             merged: mark.merged,
             href: format!("/evidence/{}", mark.id),
             centre: address.centred(&mark.id),
-            relations: relations.into_iter().collect::<Vec<_>>().join("、"),
+            relations: relations.into_iter().collect::<Vec<_>>().join(" / "),
         }
     };
     around.marks.iter().filter(|mark| mark.hop > 0).map(row).collect()

@@ -10,6 +10,7 @@ use axum::routing::{get, post};
 use jiff::{SignedDuration, Timestamp};
 
 use super::act;
+use super::jobs;
 use super::news::{self, Digest, Entry, Eyes, Kind, Trigger, Watch, Whose};
 use crate::analyse::desk::shown_name;
 use crate::analyse::pages::pairs;
@@ -138,6 +139,8 @@ struct Line {
     kind: String,
     href: String,
     unread: bool,
+    /// How often it happened in a row on that day.
+    times: usize,
 }
 
 struct WatchLine {
@@ -199,7 +202,29 @@ fn line(words: Words, told: &Told, unread: bool) -> Line {
         kind,
         href: href_of(&told.entry.subject),
         unread,
+        times: 1,
     }
+}
+
+/// Lines for entries; what happened several times in a row on one day stands there once, with the number.
+fn lines(words: Words, entries: &[Told], is_unread: impl Fn(&Entry) -> bool) -> Vec<Line> {
+    let mut lines: Vec<Line> = Vec::new();
+    let mut before: Option<(&Entry, bool)> = None;
+    for one in entries {
+        let unread = is_unread(&one.entry);
+        let same = before.is_some_and(|(entry, was_unread)| {
+            was_unread == unread
+                && (entry.trigger, &entry.subject, &entry.other)
+                    == (one.entry.trigger, &one.entry.subject, &one.entry.other)
+                && jobs::japan_day(entry.at) == jobs::japan_day(one.entry.at)
+        });
+        match lines.last_mut() {
+            Some(last) if same => last.times += 1,
+            Some(_) | None => lines.push(line(words, one, unread)),
+        }
+        before = Some((&one.entry, unread));
+    }
+    lines
 }
 
 /// What is watched, in words and as an address.
@@ -270,11 +295,9 @@ async fn show(house: &Arc<House>, visitor: &Visitor, form: FormState) -> Answer 
     let page = InboxPage {
         unread: unread(None),
         beyond: entries.len().saturating_sub(SHOWN_MAX),
-        lines: entries
-            .iter()
-            .take(SHOWN_MAX)
-            .map(|one| line(words, one, is_unread(&watches, &one.entry)))
-            .collect(),
+        lines: lines(words, entries.get(..SHOWN_MAX).unwrap_or(&entries), |entry| {
+            is_unread(&watches, entry)
+        }),
         watches: watch_lines.collect(),
         digests: digests.iter().map(|digest| digest_line(words, digest)).collect(),
         until: now.to_string(),
@@ -333,7 +356,7 @@ async fn day(State(house): State<Arc<House>>, visitor: Visitor, Path(day): Path<
             href: "/analyse/inbox".to_owned(),
             label: words.t("analyse-inbox-title"),
         }],
-        lines: entries.iter().map(|one| line(words, one, false)).collect(),
+        lines: lines(words, &entries, |_| false),
         more: digest.more,
         made_at: digest.made_at,
         shell,
