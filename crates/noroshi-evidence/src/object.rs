@@ -64,9 +64,6 @@ pub enum ParseObject {
     /// `spec_version` is not `2.1`.
     #[error("the object follows version `{0}` of the standard, not 2.1")]
     SpecVersion(String),
-    /// `modified` lies before `created` (STIX 2.1 section 3.2).
-    #[error("the object was modified before it was created")]
-    ModifiedBeforeCreated,
     /// A bundle stands where an object is expected; bundles do not nest.
     #[error("a bundle stands where an object is expected")]
     Bundle,
@@ -87,7 +84,6 @@ impl ParseObject {
             Self::Id { .. } => "NRS-EVID-0028",
             Self::TypeOfId { .. } => "NRS-EVID-0029",
             Self::SpecVersion(_) => "NRS-EVID-0030",
-            Self::ModifiedBeforeCreated => "NRS-EVID-0031",
             Self::Bundle => "NRS-EVID-0032",
         }
     }
@@ -401,12 +397,7 @@ impl<'a> Properties<'a> {
         if versioned && modified.is_none() {
             return Err(ParseObject::Missing("modified"));
         }
-        match (created, modified) {
-            (Some(created), Some(modified)) if modified < created => {
-                Err(ParseObject::ModifiedBeforeCreated)
-            }
-            times => Ok(times),
-        }
+        Ok((created, modified))
     }
 
     fn markings(&self) -> Result<Vec<StixId>, ParseObject> {
@@ -592,7 +583,6 @@ mod tests {
         check(&[("object_marking_refs", Some(json!([ID])))], "NRS-EVID-0027");
         check(&[("type", Some(json!("incident")))], "NRS-EVID-0029");
         check(&[("type", Some(json!("bundle")))], "NRS-EVID-0032");
-        check(&[("modified", Some(json!("2026-09-30T23:59:59.999Z")))], "NRS-EVID-0031");
         for time in [
             "2026-10-02",
             "2026-10-02T00:00:00",

@@ -743,6 +743,8 @@ struct CandidateOut {
     originator: String,
     /// The names and outside identifiers both have, folded.
     common: Vec<String>,
+    /// How alike they are as a whole, 0 to 100; 0 for types that are not compared so.
+    percent: u8,
 }
 
 /// Objects of the same type that share a name, an alias or an outside identifier.
@@ -772,6 +774,7 @@ async fn candidates(
             name: one.row.name,
             originator: one.row.originator,
             common: one.common,
+            percent: one.percent,
         })
         .collect();
     Ok(Json(out).into_response())

@@ -127,6 +127,7 @@ struct LikeLine {
     originator: String,
     tlp: String,
     common: String,
+    percent: u8,
 }
 
 #[derive(Template)]
@@ -221,6 +222,7 @@ async fn show(house: &Arc<House>, visitor: &Visitor, id: &str, form: FormState) 
         originator: one.row.originator.clone(),
         tlp: one.row.tlp.clone(),
         common: one.common.join(" / "),
+        percent: one.percent,
     });
     let mut shell = page::shell(house, visitor, "analyse-desk-title");
     shell.title = words.tv("analyse-desk-of", &[("name", name.clone().into())]);

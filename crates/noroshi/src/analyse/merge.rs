@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use axum::http::StatusCode;
 use jiff::Timestamp;
+use noroshi_evidence::similarity::{CANDIDATE_PERCENT_MIN, similarity};
 use noroshi_ledger::leaf::Fact;
 use serde_json::json;
 
@@ -153,11 +154,11 @@ pub struct Candidate {
     pub row: ObjectRow,
     /// The names and outside identifiers both have.
     pub common: Vec<String>,
+    /// How alike they are as a whole, 0 to 100; 0 for types that are not compared so.
+    pub percent: u8,
 }
 
 /// The names of an object by which it is recognised: its name, aliases and outside identifiers, folded.
-///
-/// This is the one place that decides what counts as alike.
 fn likeness(tree: &serde_json::Value) -> BTreeSet<String> {
     let text = |name: &str| tree.get(name).and_then(serde_json::Value::as_str);
     let list =
@@ -174,7 +175,7 @@ fn folded(name: &str) -> String {
     narrow.chars().filter(|letter| letter.is_alphanumeric()).collect()
 }
 
-/// Objects of the same type that share a name, an alias or an outside identifier with `id`.
+/// Objects of the same type that share a name, an alias or an outside identifier with `id`, or are alike as a whole.
 pub fn candidates(
     reader: &Reader<'_>,
     sees: Sees,
@@ -200,13 +201,17 @@ pub fn candidates(
     let ids: Vec<String> = ids.into_iter().collect();
     let mut found = Vec::new();
     for (row, object) in evidence::latest(reader, sees, &ids)? {
-        let common: Vec<String> =
-            own.intersection(&likeness(&object.to_value())).cloned().collect();
-        if !common.is_empty() && found.len() < CANDIDATES_MAX {
-            found.push(Candidate { row, common });
+        let other = object.to_value();
+        let common: Vec<String> = own.intersection(&likeness(&other)).cloned().collect();
+        let percent = similarity(&tree, &other).map_or(0, |alike| alike.percent);
+        let alike = !common.is_empty() || percent >= CANDIDATE_PERCENT_MIN;
+        if alike && found.len() < CANDIDATES_MAX {
+            found.push(Candidate { row, common, percent });
         }
     }
-    found.sort_by_key(|one| (std::cmp::Reverse(one.common.len()), one.row.id.clone()));
+    found.sort_by_key(|one| {
+        (std::cmp::Reverse((one.common.len(), one.percent)), one.row.id.clone())
+    });
     Ok(found)
 }
 

@@ -15,6 +15,7 @@ use noroshi_ledger::digest::Digest;
 use noroshi_ledger::leaf::Fact;
 use serde_json::json;
 
+use super::judge::{self, Tolerated};
 use super::read;
 use super::rows::{self, NewObject};
 use crate::house::House;
@@ -58,6 +59,8 @@ pub struct Imported {
     pub conflicts: Vec<Contradiction>,
     /// Entries that are no acceptable objects; kept aside.
     pub quarantined: Vec<Quarantined>,
+    /// What was found in the objects that came in nevertheless.
+    pub tolerated: Tolerated,
     /// Whether the text was read to its end.
     pub complete: bool,
     /// Index of the last leaf, when anything was written.
@@ -94,13 +97,14 @@ pub struct Quarantined {
 pub async fn import(house: &Arc<House>, ctx: &Ctx, bundle: Bundle) -> Answer<Imported> {
     house.authoriser.check(ctx, Action::EvidenceImport, On::default())?;
     let bytes = bundle.bytes.clone();
-    let decoded = tokio::task::spawn_blocking(move || stix::decode_bundle(&bytes))
+    let sieve = move || judge::sieve(stix::decode_bundle(&bytes));
+    let (decoded, tolerated) = tokio::task::spawn_blocking(sieve)
         .await
         .map_err(|problem| Failure::Broken(Box::new(problem)))?;
     let Decoded { objects, problems, complete, .. } = decoded;
     let originator: String = bundle.originator.trim().chars().take(NAME_CHARS_MAX).collect();
     let source = format!("import:{originator}");
-    let mut done = Imported { complete, ..Imported::default() };
+    let mut done = Imported { complete, tolerated, ..Imported::default() };
     quarantine(house, ctx, &problems, &bundle, &source, &mut done).await?;
     let mut rest = objects.into_iter().peekable();
     while rest.peek().is_some() {
@@ -145,7 +149,7 @@ async fn import_chunk(
 ) -> Answer<()> {
     let chunk = Arc::new(chunk);
     for tried in 1.. {
-        let asked = Arc::clone(&chunk);
+        let (asked, lists) = (Arc::clone(&chunk), house.lists.current());
         let (judged, writes) = house
             .store
             .read({
@@ -153,6 +157,7 @@ async fn import_chunk(
                 move |reader| {
                     let judged = judge(reader, &asked)?;
                     let mut writes = rows::insert_objects(&judged.new, now);
+                    writes.extend(super::lists::marks(&lists, &judged.new));
                     let aside =
                         |(what, new): &(Contradiction, NewObject)| aside_conflict(what, new, now);
                     writes.extend(judged.contradictions.iter().map(aside));

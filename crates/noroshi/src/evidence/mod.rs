@@ -2,9 +2,15 @@
 
 pub mod act;
 pub mod api;
+pub mod check;
 pub mod cli;
+pub mod doubts;
+pub mod judge;
+pub mod lists;
 pub mod near;
 pub mod pages;
+pub mod pattern_cli;
 pub mod read;
 pub mod rows;
+pub mod tongues;
 mod words;

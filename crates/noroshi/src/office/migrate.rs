@@ -14,6 +14,7 @@ const MIGRATIONS: &[(&str, &str)] = &[
     ("0006_response", include_str!("../../migrations/0006_response.sql")),
     ("0007_share", include_str!("../../migrations/0007_share.sql")),
     ("0008_oversight", include_str!("../../migrations/0008_oversight.sql")),
+    ("0013_tongues", include_str!("../../migrations/0013_tongues.sql")),
     ("0014_desk", include_str!("../../migrations/0014_desk.sql")),
 ];
 

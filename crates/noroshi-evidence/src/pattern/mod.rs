@@ -4,6 +4,22 @@
 //! [`read`] answers [`Reading::Any`] only if that is all the pattern says; otherwise it names what it did
 //! not read, so that nobody takes a condition for an unconditional match.
 
+mod dialect;
+pub mod fault;
+mod hash;
+#[cfg(test)]
+#[path = "tests.rs"]
+mod language_tests;
+mod lex;
+pub mod matcher;
+mod network;
+pub mod normal;
+pub mod observed;
+pub mod parse;
+mod solve;
+pub mod syntax;
+pub mod value;
+
 use crate::observable::{FileHash, HashAlgorithm, Observable};
 
 /// Longest pattern looked at, in bytes.
