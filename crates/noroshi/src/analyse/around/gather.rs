@@ -149,6 +149,8 @@ struct Gather<'a, 'r> {
     reader: &'a Reader<'r>,
     sees: Sees,
     asked: &'a Asked,
+    /// What is part of something, by a statement in force.
+    parts: BTreeMap<String, String>,
     known: BTreeSet<String>,
     met: BTreeMap<String, BTreeSet<String>>,
     answer: Around,
@@ -164,6 +166,7 @@ pub fn around(
         reader,
         sees: scope.sees(),
         asked,
+        parts: merge::in_force(reader)?,
         known: BTreeSet::new(),
         met: BTreeMap::new(),
         answer: Around::default(),
@@ -250,8 +253,16 @@ impl Gather<'_, '_> {
         Ok(rows.into_iter().filter(|row| row.kind != "relationship").collect())
     }
 
+    /// What an object counts as, without asking the store about the many that nobody said anything of.
+    fn root_of(&self, id: &str) -> Result<String, StoreFailure> {
+        if self.parts.contains_key(id) {
+            return merge::canonical(self.reader, self.sees, id);
+        }
+        Ok(id.to_owned())
+    }
+
     fn mark_of(&self, id: &str, hop: u8) -> Result<Option<Mark>, StoreFailure> {
-        let root = merge::canonical(self.reader, self.sees, id)?;
+        let root = self.root_of(id)?;
         let Some(row) = evidence::brief(self.reader, self.sees, &root)? else { return Ok(None) };
         let merged = merge::siblings(self.reader, self.sees, &root)?.len().saturating_sub(1);
         Ok(Some(Mark { hop, merged, ..mark(row) }))
@@ -271,7 +282,7 @@ impl Gather<'_, '_> {
                 self.answer.hidden.unlooked.push(id);
             }
             for edge in edges {
-                let root = merge::canonical(self.reader, self.sees, &edge.other.id)?;
+                let root = self.root_of(&edge.other.id)?;
                 let row = if root == edge.other.id {
                     Some(edge.other)
                 } else {
@@ -398,7 +409,7 @@ impl Gather<'_, '_> {
             // A page of each is enough here: what is missed is a line, never a mark, and the table has it.
             let page = near::edges(self.reader, self.sees, &mark.id, None, EDGES_OF_OTHERS)?;
             for edge in page.edges {
-                let other = merge::canonical(self.reader, self.sees, &edge.other.id)?;
+                let other = self.root_of(&edge.other.id)?;
                 if other != mark.id
                     && ids.contains(&other)
                     && drawn.insert(ordered(&mark.id, &other))

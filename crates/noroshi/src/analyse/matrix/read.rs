@@ -156,7 +156,8 @@ pub fn matrix(
     let (techniques, hidden) = all(reader, sees, "attack-pattern")?;
     seen.hidden = hidden;
     let held = holders(reader, cases)?;
-    let count = |technique: &Read| uses(reader, sees, technique, asked, &only, &held);
+    let parts = merge::in_force(reader)?;
+    let count = |technique: &Read| uses(reader, sees, technique, asked, &only, (&held, &parts));
     let by_id: BTreeMap<&str, &Read> = tactics.iter().map(|one| (one.id.as_str(), one)).collect();
     let mut placed = BTreeSet::new();
     for tactic in list(&chosen.tree, "tactic_refs").filter_map(Json::as_str) {
@@ -272,7 +273,7 @@ fn uses(
     technique: &Read,
     asked: &Asked,
     only: &Option<BTreeSet<String>>,
-    held: &BTreeMap<String, BTreeSet<String>>,
+    (held, parts): (&BTreeMap<String, BTreeSet<String>>, &BTreeMap<String, String>),
 ) -> Result<Uses, StoreFailure> {
     let found = near::users(reader, sees, &technique.id, asked.span, USERS_MAX)?;
     let mut uses = Uses { more: found.len() == USERS_MAX, ..Uses::default() };
@@ -284,7 +285,8 @@ fn uses(
         }
         cases.extend(held.get(&id).into_iter().flatten());
         // What is stated to be one thing uses a technique once.
-        if counted.insert(merge::canonical(reader, sees, &id)?) {
+        let root = if parts.contains_key(&id) { merge::canonical(reader, sees, &id)? } else { id };
+        if counted.insert(root) {
             *uses.kinds.entry(kind).or_default() += 1;
         }
     }
