@@ -109,7 +109,7 @@ pub(in crate::analyse) struct MatrixOut {
     hidden: u64,
 }
 
-fn out(as_of: String, matrix: Matrix) -> MatrixOut {
+fn out(as_of: String, matrix: &Matrix) -> MatrixOut {
     let end = |ended: &Option<(jiff::Timestamp, String)>| {
         ended.as_ref().map(|(at, reason)| EndOut { at: stamp(*at), reason: reason.clone() })
     };
@@ -174,7 +174,7 @@ pub(in crate::analyse) async fn list(
     let case = existing(&house, &id).await?;
     let scope = Scope::of(&house, &caller.ctx);
     let found = house.store.read(move |reader| read::matrix(reader, scope, &case)).await?;
-    Ok(Json(out(stamp(caller.ctx.now), found)).into_response())
+    Ok(Json(out(stamp(caller.ctx.now), &found)).into_response())
 }
 
 /// A hypothesis to put up.

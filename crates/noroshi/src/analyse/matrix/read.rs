@@ -157,7 +157,8 @@ pub fn matrix(
     seen.hidden = hidden;
     let held = holders(reader, cases)?;
     let parts = merge::in_force(reader)?;
-    let count = |technique: &Read| uses(reader, sees, technique, asked, &only, (&held, &parts));
+    let count =
+        |technique: &Read| uses(reader, sees, technique, asked, only.as_ref(), (&held, &parts));
     let by_id: BTreeMap<&str, &Read> = tactics.iter().map(|one| (one.id.as_str(), one)).collect();
     let mut placed = BTreeSet::new();
     for tactic in list(&chosen.tree, "tactic_refs").filter_map(Json::as_str) {
@@ -272,7 +273,7 @@ fn uses(
     sees: Sees,
     technique: &Read,
     asked: &Asked,
-    only: &Option<BTreeSet<String>>,
+    only: Option<&BTreeSet<String>>,
     (held, parts): (&BTreeMap<String, BTreeSet<String>>, &BTreeMap<String, String>),
 ) -> Result<Uses, StoreFailure> {
     let found = near::users(reader, sees, &technique.id, asked.span, USERS_MAX)?;
@@ -280,7 +281,7 @@ fn uses(
     let mut cases: BTreeSet<&String> = held.get(&technique.id).into_iter().flatten().collect();
     let mut counted = BTreeSet::new();
     for (kind, id) in found {
-        if only.as_ref().is_some_and(|only| !only.contains(&id)) {
+        if only.is_some_and(|only| !only.contains(&id)) {
             continue;
         }
         cases.extend(held.get(&id).into_iter().flatten());
@@ -292,7 +293,7 @@ fn uses(
     }
     if only.is_none() {
         uses.cases = cases.len() as u64;
-    } else if only.as_ref().is_some_and(|only| only.contains(&technique.id)) {
+    } else if only.is_some_and(|only| only.contains(&technique.id)) {
         uses.cases = 1;
     }
     Ok(uses)

@@ -211,13 +211,10 @@ pub(in crate::analyse) async fn atom(State(house): State<Arc<House>>, caller: Ca
         escaped(&words.t("shell-product")),
     );
     for issue in &issues {
-        let items: String = issue
-            .lines
-            .iter()
-            .map(|(line, href)| {
-                format!("<li><a href=\"{origin}{href}\">{}</a></li>", escaped(line))
-            })
-            .collect();
+        let mut items = String::new();
+        for (line, href) in &issue.lines {
+            items.push_str(&format!("<li><a href=\"{origin}{href}\">{}</a></li>", escaped(line)));
+        }
         text.push_str(&format!(
             "<entry><id>urn:noroshi:{}</id><title>{}</title><updated>{}</updated>\
              <link href=\"{origin}/analyse/inbox/{}\"/><content type=\"html\">{}</content></entry>",

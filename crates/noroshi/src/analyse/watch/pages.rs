@@ -77,7 +77,7 @@ fn name_of(reader: &Reader<'_>, eyes: &Eyes, id: &str) -> Result<(String, String
         return Ok(("case".to_owned(), title.unwrap_or_default()));
     }
     if id.is_empty() {
-        return Ok(Default::default());
+        return Ok((String::new(), String::new()));
     }
     let row = evidence::brief(reader, eyes.scope.sees(), id)?;
     Ok(row
