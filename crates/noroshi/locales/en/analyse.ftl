@@ -330,6 +330,7 @@ analyse-hyp-no-person = I confirm that no natural person is meant
 analyse-hyp-reason-help = Why you judge so. Earlier judgements stay on record.
 analyse-hyp-hidden = { $count } pieces of evidence are not for you; their judgements are not counted.
 analyse-hyp-source = Judgements of the offices
+analyse-hyp-forms-of-address = mr mrs ms dr prof
 analyse-hyp-history = History
 analyse-hyp-history-put-up = Put up “{ $name }”
 analyse-hyp-history-ended = Gave up “{ $name }”

@@ -324,6 +324,7 @@ analyse-hyp-no-person = 個人を指すものではないことを確認しま�
 analyse-hyp-reason-help = なぜそう評価するのかを書きます。前の評価も記録に残ります。
 analyse-hyp-hidden = 現在の立場では見られない証拠が{ $count }件あります。その評価は数えていません。
 analyse-hyp-source = 各機関の評価
+analyse-hyp-forms-of-address = 氏 さん 様 容疑者 被告 殿 くん ちゃん 先生
 analyse-hyp-history = 経緯
 analyse-hyp-history-put-up = 仮説「{ $name }」を立てた
 analyse-hyp-history-ended = 仮説「{ $name }」を取り下げた

@@ -175,7 +175,7 @@ fn line(words: Words, matrix: &Matrix, one: &Exhibit) -> Line {
             .into_iter()
             .map(|said| {
                 let verdict = words.t(format!("analyse-hyp-verdict-{}", said.verdict.code()));
-                let why = format!("{}：{}", who_words(words, &said.who), said.reason);
+                let why = format!("{}: {}", who_words(words, &said.who), said.reason);
                 (verdict_tone(said.verdict), verdict, why)
             })
             .collect(),

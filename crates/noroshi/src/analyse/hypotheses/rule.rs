@@ -6,6 +6,8 @@
 
 use serde_json::Value;
 
+use crate::web::locale::{Lang, Words};
+
 /// Types of object a hypothesis may name.
 pub const TYPES: &[&str] = &["intrusion-set", "threat-actor", "campaign"];
 /// Letters of a category.
@@ -38,14 +40,17 @@ pub fn object(kind: &str, tree: &Value) -> Result<(), Refused> {
 pub fn words(text: &str) -> Result<(), Refused> {
     let narrow = crate::web::locale::fold_width(text);
     let lower = narrow.to_lowercase();
-    let japanese = ["氏", "さん", "様", "容疑者", "被告", "殿", "くん", "ちゃん", "先生"];
-    let ends = |part: &str| japanese.iter().any(|title| part.ends_with(title) && part != *title);
-    let words: Vec<&str> = lower
-        .split(|letter: char| letter.is_whitespace() || ",、。・()（）".contains(letter))
-        .collect();
-    let titles = ["mr", "mr.", "mrs", "mrs.", "ms", "ms.", "dr", "dr.", "prof", "prof."];
+    // Endings in Japanese, words of their own in English: what people put beside a name.
+    let forms = |lang| Words::new(lang).t("analyse-hyp-forms-of-address");
+    let (endings, titles) = (forms(Lang::Ja), forms(Lang::En));
+    let ends = |part: &str| endings.split(' ').any(|title| part != title && part.ends_with(title));
+    let words: Vec<&str> =
+        lower.split(|letter: char| !letter.is_alphanumeric() && !"@+-".contains(letter)).collect();
     let person = words.iter().any(|word| {
-        ends(word) || titles.contains(word) || word.contains('@') || is_telephone(word)
+        ends(word)
+            || titles.split(' ').any(|title| title == *word)
+            || word.contains('@')
+            || is_telephone(word)
     });
     if person { Err(Refused::Person) } else { Ok(()) }
 }
