@@ -121,7 +121,9 @@ impl Address<'_> {
         add("tlp", self.asked.tlp.map_or("", tlp_code));
         add("from", &self.from);
         add("to", &self.to);
-        open.iter().for_each(|key| add("open", key));
+        for key in open {
+            add("open", key);
+        }
         text
     }
 

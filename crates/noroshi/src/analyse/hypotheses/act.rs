@@ -116,7 +116,7 @@ fn against_rule(why: Refused) -> Failure {
 async fn held(house: &Arc<House>, ctx: &Ctx, id: &str) -> Answer<StixObject> {
     let (sees, id) = (Scope::of(house, ctx).sees(), id.to_owned());
     let found = house.store.read(move |reader| evidence::latest(reader, sees, &[id])).await?;
-    Ok(found.into_iter().next().map(|(_, object)| object).ok_or_else(|| refuse("NRS-ANAL-0101"))?)
+    found.into_iter().next().map(|(_, object)| object).ok_or_else(|| refuse("NRS-ANAL-0101"))
 }
 
 /// Gives a hypothesis up, or takes a piece of evidence out. Both stay on record with the reason.

@@ -95,7 +95,7 @@ pub type Cell = Vec<Verdict>;
 /// How far a row tells its hypotheses apart: 0 when it says the same of all, 2 when it fits one and not another, as
 /// hundredths. Cells without a judgement do not count.
 pub fn diagnosticity<'a>(cells: impl Iterator<Item = &'a Cell>) -> u32 {
-    let means: Vec<i32> = cells.filter(|cell| !cell.is_empty()).map(|cell| mean(cell)).collect();
+    let means: Vec<i32> = cells.filter(|cell| !cell.is_empty()).map(mean).collect();
     match (means.iter().max(), means.iter().min()) {
         (Some(most), Some(least)) if means.len() > 1 => most.abs_diff(*least),
         _ => 0,

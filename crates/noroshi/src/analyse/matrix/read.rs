@@ -149,12 +149,12 @@ pub fn matrix(
     matrices.sort_by(|a, b| (&a.name, &a.id).cmp(&(&b.name, &b.id)));
     let chosen = matrices.iter().find(|one| one.id == asked.matrix).or_else(|| matrices.first());
     let names = matrices.iter().map(|one| (one.id.clone(), one.name.clone())).collect();
-    let mut seen = Seen { matrices: names, filter, ..Seen::default() };
-    let Some(chosen) = chosen else { return Ok(Some(seen)) };
-    seen.chosen.clone_from(&chosen.id);
+    let mut shown = Seen { matrices: names, filter, ..Seen::default() };
+    let Some(chosen) = chosen else { return Ok(Some(shown)) };
+    shown.chosen.clone_from(&chosen.id);
     let (tactics, _) = all(reader, sees, "x-mitre-tactic")?;
     let (techniques, hidden) = all(reader, sees, "attack-pattern")?;
-    seen.hidden = hidden;
+    shown.hidden = hidden;
     let held = holders(reader, cases)?;
     let parts = merge::in_force(reader)?;
     let count =
@@ -167,14 +167,14 @@ pub fn matrix(
         let own: Vec<&Read> =
             techniques.iter().filter(|one| belongs(one, short, chosen, tactic)).collect();
         placed.extend(own.iter().map(|one| one.id.clone()));
-        seen.tactics.push(Tactic {
+        shown.tactics.push(Tactic {
             name: tactic.name.clone(),
             number: number(&tactic.tree),
             techniques: tree_of(own, &count)?,
         });
     }
-    seen.elsewhere = techniques.iter().filter(|one| !placed.contains(&one.id)).count() as u64;
-    Ok(Some(seen))
+    shown.elsewhere = techniques.iter().filter(|one| !placed.contains(&one.id)).count() as u64;
+    Ok(Some(shown))
 }
 
 /// Whether a technique stands under a tactic: it names the phase, and its domain or its maker is the matrix's.

@@ -3,6 +3,7 @@
 //! A feed reader signs in like any program, with an API token as bearer or as the password of Basic authentication:
 //! there is no secret in an address that could end up in a log.
 
+use std::fmt::Write as _;
 use std::sync::Arc;
 
 use axum::Json;
@@ -213,9 +214,10 @@ pub(in crate::analyse) async fn atom(State(house): State<Arc<House>>, caller: Ca
     for issue in &issues {
         let mut items = String::new();
         for (line, href) in &issue.lines {
-            items.push_str(&format!("<li><a href=\"{origin}{href}\">{}</a></li>", escaped(line)));
+            let _ok = write!(items, "<li><a href=\"{origin}{href}\">{}</a></li>", escaped(line));
         }
-        text.push_str(&format!(
+        let _ok = write!(
+            text,
             "<entry><id>urn:noroshi:{}</id><title>{}</title><updated>{}</updated>\
              <link href=\"{origin}/analyse/inbox/{}\"/><content type=\"html\">{}</content></entry>",
             escaped(&issue.digest.digest),
@@ -223,7 +225,7 @@ pub(in crate::analyse) async fn atom(State(house): State<Arc<House>>, caller: Ca
             stamp(issue.digest.made_at),
             escaped(&issue.digest.day),
             escaped(&format!("<ul>{items}</ul>")),
-        ));
+        );
     }
     text.push_str("</feed>\n");
     Ok(([(CONTENT_TYPE, "application/atom+xml; charset=utf-8")], text).into_response())

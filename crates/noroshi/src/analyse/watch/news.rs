@@ -295,8 +295,8 @@ fn of_object(
         }
         let edges = near::edges(reader, sees, &id, None, NEWS_MAX)?.edges;
         for edge in edges.into_iter().filter(|edge| edge.arrived_at > after) {
-            let seen = edge.via.starts_with("sighting--") || edge.other.kind == "sighting";
-            let trigger = if seen { Trigger::Sighting } else { Trigger::Relation };
+            let sighted = edge.via.starts_with("sighting--") || edge.other.kind == "sighting";
+            let trigger = if sighted { Trigger::Sighting } else { Trigger::Relation };
             found.push(entry(watch, edge.arrived_at, trigger, &id, &edge.other.id));
         }
         let floor = evidence::brief(reader, sees, &id)?.and_then(|row| tlp_of(&row.tlp));
