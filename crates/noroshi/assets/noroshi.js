@@ -80,6 +80,59 @@
     setTimeout(() => delete button.dataset.said, 1500);
   });
 
+  // Command palette: Ctrl+K. Its entries are the links and headings of the page; it is the search form, with more.
+  const palette = $("#palette");
+  if (palette?.showModal) {
+    const box = $("input", palette), list = $("ul", palette), say = palette.dataset;
+    const plain = (text) => text.normalize("NFKC").toLowerCase();
+    let entries = [], shown = [], at = 0;
+    const choose = (next) => {
+      at = shown.length ? (next + shown.length) % shown.length : 0;
+      [...list.children].forEach((el, i) => el.setAttribute("aria-selected", i === at));
+      const el = list.children[at];
+      el?.scrollIntoView({ block: "nearest" });
+      el ? box.setAttribute("aria-activedescendant", el.id) : box.removeAttribute("aria-activedescendant");
+    };
+    const draw = () => {
+      const typed = box.value.trim(), parts = plain(typed).split(/\s+/);
+      shown = entries.filter((one) => parts.every((part) => plain(one.text).includes(part))).slice(0, 30);
+      const to = (text, href) => shown.unshift({ text: text.replace("@", () => typed), href });
+      if (typed && say.action) to(say.search, say.action + "?q=" + encodeURIComponent(typed));
+      if (/^case-[0-9a-f]{32}$/.test(typed)) to(say.open, "/analyse/cases/" + typed);
+      if (/^[a-z0-9-]+--[0-9a-f-]{36}$/.test(typed)) to(say.open, "/evidence/" + typed);
+      list.replaceChildren(...shown.map((one, i) => {
+        const el = doc.createElement("li");
+        Object.assign(el, { id: "palette-" + i, textContent: one.text, onclick: () => run(one) });
+        el.setAttribute("role", "option");
+        return el;
+      }));
+      $("[role=status]", palette).textContent = say.count.replace("@", shown.length);
+      choose(0);
+    };
+    const run = (one) => {
+      palette.close();
+      if (one?.href) location.assign(one.href);
+      else one?.el.scrollIntoView();
+    };
+    box.addEventListener("input", draw);
+    palette.addEventListener("keydown", (event) => {
+      if (event.isComposing) return;
+      const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
+      if (step) { event.preventDefault(); choose(at + step); }
+      else if (event.key === "Enter" && event.target === box) { event.preventDefault(); run(shown[at]); }
+    });
+    const open = () => {
+      entries = $$(".rail a, .page-head a.btn, .crumbs a, main h2").map((el) => ({ text: el.textContent.trim(), href: el.href, el }));
+      box.value = "";
+      draw();
+      palette.showModal();
+    };
+    doc.addEventListener("keydown", (event) => {
+      if ((event.ctrlKey || event.metaKey) && event.key === "k" && !$("dialog[open]")) { event.preventDefault(); open(); }
+    });
+    for (const button of $$("[data-palette]")) button.addEventListener("click", open);
+  }
+
   // Keyboard: / search, ? help, g and a digit for the menu.
   const keys = $("#keys");
   const help = () => { if (keys?.showModal && !keys.open) keys.showModal(); };

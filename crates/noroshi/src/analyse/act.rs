@@ -7,12 +7,13 @@ use axum::http::StatusCode;
 use noroshi_ledger::leaf::Fact;
 use serde_json::json;
 
+use super::notes;
 use super::read::{self, Member, Scope, kind_code};
 use crate::house::House;
 use crate::office::authorise::{Action, On};
 use crate::office::commit::{Change, CommitFailure, Committed, Idempotency, Write};
 use crate::office::ctx::Ctx;
-use crate::office::id::{CaseId, fresh_uuid};
+use crate::office::id::CaseId;
 use crate::office::store::Value;
 use crate::web::refusal::{Answer, Failure, Item, Refusal};
 
@@ -103,7 +104,7 @@ pub async fn open(
 }
 
 /// What was made and its leaf; a request sent twice with the same key gives what the first one made.
-fn made(done: Result<Committed, CommitFailure>, subject: &str) -> Answer<(String, u64)> {
+pub(super) fn made(done: Result<Committed, CommitFailure>, subject: &str) -> Answer<(String, u64)> {
     match done {
         Ok(done) => Ok((subject.to_owned(), done.position)),
         Err(CommitFailure::Repeated { subject, position, same_request: true }) => {
@@ -149,7 +150,7 @@ fn add_write(ctx: &Ctx, case: &CaseId, member: &Member, why: &str) -> Write {
     )
 }
 
-async fn existing(house: &Arc<House>, case: &str) -> Answer<CaseId> {
+pub(super) async fn existing(house: &Arc<House>, case: &str) -> Answer<CaseId> {
     let id = CaseId::parse(case).ok_or_else(Refusal::absent)?;
     let asked = id.clone();
     let found = house.store.read(move |reader| read::case_head(reader, &asked)).await?;
@@ -163,6 +164,7 @@ pub async fn note(
     ctx: &Ctx,
     case: &str,
     text: &str,
+    tlp: &str,
     once: Option<Idempotency>,
 ) -> Answer<u64> {
     house.authoriser.check(ctx, Action::AnalyseCase, On::default())?;
@@ -171,17 +173,12 @@ pub async fn note(
     if let Some(item) = text_fault("/text", text, TEXT_CHARS_MAX) {
         return Err(faults(vec![item]));
     }
-    let change = case_change("case.note", &case).payload(json!({ "text": text })).once(once).write(Write::one(
-        "INSERT INTO analyse_note (note, case_id, at, org, hat, text) VALUES ($1, $2, $3, $4, $5, $6)",
-        vec![
-            Value::from(format!("note-{}", fresh_uuid(ctx.now).as_simple())),
-            Value::from(&case),
-            Value::from(ctx.now),
-            Value::from(&ctx.org),
-            Value::from(ctx.hat.id()),
-            Value::from(text),
-        ],
-    ));
+    let own = notes::asked_tlp(tlp)?;
+    let asked = case.clone();
+    let floor = house.store.read(move |reader| notes::case_floor(reader, &asked)).await?;
+    let (_, insert) = notes::insert(ctx, case.as_str(), text, own, floor);
+    let change =
+        case_change("case.note", &case).payload(json!({ "text": text })).once(once).write(insert);
     made(house.door.commit(ctx, change).await, case.as_str()).map(|(_, position)| position)
 }
 

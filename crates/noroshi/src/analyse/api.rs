@@ -14,7 +14,14 @@ use serde_json::json;
 use utoipa::{OpenApi, ToSchema};
 
 use super::act::{self, NewCase};
+use super::around::api as around;
+use super::hypotheses::api as hypotheses;
+use super::matrix::api as matrix;
+use super::merge;
+use super::notes::{self, Note, Reading};
 use super::read::{self, CaseRow, Member, Scope, Why, kind_code};
+use super::watch::api as watch;
+use crate::evidence::read as evidence;
 use crate::house::House;
 use crate::office::authorise::{Action, On};
 use crate::office::clock::stamp;
@@ -28,7 +35,38 @@ use crate::web::visitor::Caller;
 /// This pillar's part of the API description.
 #[derive(OpenApi)]
 #[openapi(
-    paths(picture, correlations, open_case, list_cases, one_case, add_note, add_item, remove_item),
+    paths(
+        picture,
+        correlations,
+        open_case,
+        list_cases,
+        one_case,
+        add_note,
+        add_item,
+        remove_item,
+        super::around::api::graph,
+        super::around::api::edges,
+        super::matrix::api::matrix,
+        super::matrix::api::csv,
+        super::hypotheses::api::list,
+        super::hypotheses::api::put_up,
+        super::hypotheses::api::exhibit,
+        super::hypotheses::api::judge,
+        super::hypotheses::api::conclude,
+        super::hypotheses::api::end,
+        super::watch::api::inbox,
+        super::watch::api::watch,
+        super::watch::api::end,
+        super::watch::api::read,
+        super::watch::api::atom,
+        super::watch::api::feed,
+        object_notes,
+        add_object_note,
+        merge_objects,
+        undo_merge,
+        merges,
+        candidates
+    ),
     components(schemas(
         PictureOut,
         CellOut,
@@ -45,7 +83,13 @@ use crate::web::visitor::Caller;
         CaseFull,
         NoteOut,
         EventOut,
-        ObservableOut
+        ObservableOut,
+        ObjectNotesOut,
+        MergeIn,
+        UndoIn,
+        MergeOut,
+        MergesOut,
+        CandidateOut
     ))
 )]
 pub struct Doc;
@@ -60,6 +104,26 @@ pub fn routes() -> Router<Arc<House>> {
         .route("/cases/{id}/notes", post(add_note))
         .route("/cases/{id}/items", post(add_item))
         .route("/cases/{id}/items/remove", post(remove_item))
+        .route("/cases/{id}/hypotheses", get(hypotheses::list).post(hypotheses::put_up))
+        .route("/cases/{id}/hypotheses/end", post(hypotheses::end))
+        .route("/cases/{id}/evidence", post(hypotheses::exhibit))
+        .route("/cases/{id}/judgements", post(hypotheses::judge))
+        .route("/cases/{id}/conclusions", post(hypotheses::conclude))
+        .route("/analyse/graph", get(around::graph))
+        .route("/analyse/graph/edges", get(around::edges))
+        .route("/analyse/matrix", get(matrix::matrix))
+        .route("/analyse/matrix.csv", get(matrix::csv))
+        .route("/analyse/objects/{id}/notes", get(object_notes).post(add_object_note))
+        .route("/analyse/objects/{id}/merges", get(merges))
+        .route("/analyse/objects/{id}/candidates", get(candidates))
+        .route("/analyse/merges", post(merge_objects))
+        .route("/analyse/merges/{id}/undo", post(undo_merge))
+        .route("/inbox", get(watch::inbox))
+        .route("/inbox/read", post(watch::read))
+        .route("/inbox/watches", post(watch::watch))
+        .route("/inbox/watches/{id}/end", post(watch::end))
+        .route("/inbox/feed.atom", get(watch::atom))
+        .route("/inbox/feed.json", get(watch::feed))
 }
 
 /// What a cell or a total says.
@@ -336,11 +400,28 @@ async fn list_cases(
 
 /// A note.
 #[derive(Serialize, ToSchema)]
-struct NoteOut {
+pub(super) struct NoteOut {
+    id: String,
+    /// What it was written on.
+    subject: String,
     at: String,
     org: String,
     hat: String,
+    /// Its marking: its own or that of what it is about, whichever is stricter.
+    tlp: String,
     text: String,
+}
+
+pub(super) fn note_out(note: Note) -> NoteOut {
+    NoteOut {
+        id: note.note,
+        subject: note.subject,
+        at: stamp(note.at),
+        org: note.org.0,
+        hat: note.hat,
+        tlp: note.tlp,
+        text: note.text,
+    }
 }
 
 /// Something that happened.
@@ -393,7 +474,8 @@ async fn one_case(
     house.authoriser.check(&caller.ctx, Action::AnalyseRead, On::default())?;
     let case = CaseId::parse(&id).ok_or_else(Refusal::absent)?;
     let scope = Scope::of(&house, &caller.ctx);
-    let found = house.store.read(move |reader| read::case(reader, scope, &case)).await?;
+    let who = Reading::of(&caller.ctx);
+    let found = house.store.read(move |reader| read::case(reader, scope, &who, &case)).await?;
     let found = found.ok_or_else(Refusal::absent)?;
     let out = CaseFull {
         id: found.row.id,
@@ -404,16 +486,7 @@ async fn one_case(
         opened_at: stamp(found.row.opened_at),
         members: found.members.iter().map(member).collect(),
         hidden: found.hidden,
-        notes: found
-            .notes
-            .into_iter()
-            .map(|note| NoteOut {
-                at: stamp(note.at),
-                org: note.org.0,
-                hat: note.hat,
-                text: note.text,
-            })
-            .collect(),
+        notes: found.notes.into_iter().map(note_out).collect(),
         timeline: found
             .timeline
             .into_iter()
@@ -441,11 +514,15 @@ async fn one_case(
 /// A note to write.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-struct NoteIn {
-    text: String,
+pub(super) struct NoteIn {
+    pub(super) text: String,
+    /// Its marking, at least that of its subject, which it gets when this is absent. A note marked stricter than its
+    /// subject is for fewer: `amber-strict` for the writer's organisation, `red` for the writer.
+    #[serde(default)]
+    pub(super) tlp: String,
 }
 
-fn done(done: &Committed) -> axum::response::Response {
+pub(super) fn done(done: &Committed) -> axum::response::Response {
     (StatusCode::CREATED, Json(json!({ "position": done.position }))).into_response()
 }
 
@@ -460,7 +537,8 @@ async fn add_note(
     body: Body<NoteIn>,
 ) -> Answer {
     let once = form::idempotency(&headers, &format!("POST /cases/{id}/notes"), &body.bytes);
-    let position = act::note(&house, &caller.ctx, &id, &body.value.text, once).await?;
+    let position =
+        act::note(&house, &caller.ctx, &id, &body.value.text, &body.value.tlp, once).await?;
     Ok((StatusCode::CREATED, Json(json!({ "position": position }))).into_response())
 }
 
@@ -498,4 +576,206 @@ async fn remove_item(
 ) -> Answer {
     let ItemIn { id: item, reason } = body.value;
     Ok(done(&act::remove(&house, &caller.ctx, &id, &item, &reason).await?))
+}
+
+/// The notes of an object and of what counts as one with it.
+#[derive(Serialize, ToSchema)]
+struct ObjectNotesOut {
+    notes: Vec<NoteOut>,
+    /// Older notes that are not among them.
+    older: u64,
+}
+
+/// The notes on an object, oldest first.
+#[utoipa::path(get, path = "/analyse/objects/{id}/notes", tag = "analyse", params(("id" = String, Path)),
+    responses((status = 200, body = ObjectNotesOut), (status = 404)))]
+async fn object_notes(
+    State(house): State<Arc<House>>,
+    caller: Caller,
+    Path(id): Path<String>,
+) -> Answer {
+    house.authoriser.check(&caller.ctx, Action::EvidenceRead, On::default())?;
+    let (sees, who) = (Scope::of(&house, &caller.ctx).sees(), Reading::of(&caller.ctx));
+    let found = house
+        .store
+        .read(move |reader| {
+            if evidence::brief(reader, sees, &id)?.is_none() {
+                return Ok(None);
+            }
+            notes::of_object(reader, sees, &who, &id).map(Some)
+        })
+        .await?;
+    let (notes, older) = found.ok_or_else(Refusal::absent)?;
+    let notes = notes.into_iter().map(note_out).collect();
+    Ok(Json(ObjectNotesOut { notes, older }).into_response())
+}
+
+/// Writes a note on an object; notes are never changed.
+#[utoipa::path(post, path = "/analyse/objects/{id}/notes", tag = "analyse", params(("id" = String, Path)),
+    request_body = NoteIn,
+    responses((status = 201, description = "`id` and `position`"), (status = 404), (status = 422)))]
+async fn add_object_note(
+    State(house): State<Arc<House>>,
+    caller: Caller,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+    body: Body<NoteIn>,
+) -> Answer {
+    let operation = format!("POST /analyse/objects/{id}/notes");
+    let once = form::idempotency(&headers, &operation, &body.bytes);
+    let NoteIn { text, tlp } = body.value;
+    let (note, position) = notes::write(&house, &caller.ctx, &id, &text, &tlp, once).await?;
+    Ok((StatusCode::CREATED, Json(json!({ "id": note, "position": position }))).into_response())
+}
+
+/// Two objects that are one.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct MergeIn {
+    /// The object that is counted as part of the other.
+    one: String,
+    into: String,
+    reason: String,
+}
+
+/// States that two objects are one. No byte of either changes; it can be taken back.
+#[utoipa::path(post, path = "/analyse/merges", tag = "analyse", request_body = MergeIn,
+    responses((status = 201, description = "`id` and `position`"), (status = 409), (status = 422)))]
+async fn merge_objects(
+    State(house): State<Arc<House>>,
+    caller: Caller,
+    body: Body<MergeIn>,
+) -> Answer {
+    let MergeIn { one, into, reason } = body.value;
+    let (id, position) = merge::merge(&house, &caller.ctx, &one, &into, &reason).await?;
+    Ok((StatusCode::CREATED, Json(json!({ "id": id, "position": position }))).into_response())
+}
+
+/// Why a statement is taken back.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct UndoIn {
+    reason: String,
+}
+
+/// Takes a statement back: the two objects stand for themselves again.
+#[utoipa::path(post, path = "/analyse/merges/{id}/undo", tag = "analyse", params(("id" = String, Path)),
+    request_body = UndoIn,
+    responses((status = 201, description = "`position`"), (status = 404), (status = 409), (status = 422)))]
+async fn undo_merge(
+    State(house): State<Arc<House>>,
+    caller: Caller,
+    Path(id): Path<String>,
+    body: Body<UndoIn>,
+) -> Answer {
+    Ok(done(&merge::undo(&house, &caller.ctx, &id, &body.value.reason).await?))
+}
+
+/// A statement that two objects are one.
+#[derive(Serialize, ToSchema)]
+struct MergeOut {
+    id: String,
+    one: String,
+    into: String,
+    reason: String,
+    org: String,
+    at: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ended_at: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ended_reason: Option<String>,
+}
+
+/// What counts as one with an object.
+#[derive(Serialize, ToSchema)]
+struct MergesOut {
+    /// The object it counts as; itself when nobody stated otherwise.
+    canonical: String,
+    /// Everything that counts as one with it.
+    siblings: Vec<String>,
+    /// Every statement about it, also those taken back.
+    statements: Vec<MergeOut>,
+}
+
+/// What counts as one with an object, and who stated it. Statements about what this hat may not see are not there.
+#[utoipa::path(get, path = "/analyse/objects/{id}/merges", tag = "analyse", params(("id" = String, Path)),
+    responses((status = 200, body = MergesOut), (status = 404)))]
+async fn merges(State(house): State<Arc<House>>, caller: Caller, Path(id): Path<String>) -> Answer {
+    house.authoriser.check(&caller.ctx, Action::EvidenceRead, On::default())?;
+    let sees = Scope::of(&house, &caller.ctx).sees();
+    let found = house
+        .store
+        .read(move |reader| {
+            if evidence::brief(reader, sees, &id)?.is_none() {
+                return Ok(None);
+            }
+            let siblings = merge::siblings(reader, sees, &id)?;
+            Ok(Some((siblings, merge::statements(reader, sees, &id)?)))
+        })
+        .await?;
+    let (siblings, statements) = found.ok_or_else(Refusal::absent)?;
+    let statements = statements.into_iter().map(|one| {
+        let (ended_at, ended_reason) = one.ended.map(|(at, why)| (stamp(at), why)).unzip();
+        MergeOut {
+            id: one.alias,
+            one: one.one,
+            into: one.into,
+            reason: one.reason,
+            org: one.org.0,
+            at: stamp(one.stated_at),
+            ended_at,
+            ended_reason,
+        }
+    });
+    let out = MergesOut {
+        canonical: siblings.first().cloned().unwrap_or_default(),
+        siblings,
+        statements: statements.collect(),
+    };
+    Ok(Json(out).into_response())
+}
+
+/// An object that may be the same thing.
+#[derive(Serialize, ToSchema)]
+struct CandidateOut {
+    id: String,
+    name: String,
+    originator: String,
+    /// The names and outside identifiers both have, folded.
+    common: Vec<String>,
+    /// How alike they are as a whole, 0 to 100; 0 for types that are not compared so.
+    percent: u8,
+}
+
+/// Objects of the same type that share a name, an alias or an outside identifier.
+#[utoipa::path(get, path = "/analyse/objects/{id}/candidates", tag = "analyse", params(("id" = String, Path)),
+    responses((status = 200, body = Vec<CandidateOut>), (status = 404)))]
+async fn candidates(
+    State(house): State<Arc<House>>,
+    caller: Caller,
+    Path(id): Path<String>,
+) -> Answer {
+    house.authoriser.check(&caller.ctx, Action::EvidenceRead, On::default())?;
+    let sees = Scope::of(&house, &caller.ctx).sees();
+    let found = house
+        .store
+        .read(move |reader| {
+            if evidence::brief(reader, sees, &id)?.is_none() {
+                return Ok(None);
+            }
+            merge::candidates(reader, sees, &id).map(Some)
+        })
+        .await?
+        .ok_or_else(Refusal::absent)?;
+    let out: Vec<CandidateOut> = found
+        .into_iter()
+        .map(|one| CandidateOut {
+            id: one.row.id,
+            name: one.row.name,
+            originator: one.row.originator,
+            common: one.common,
+            percent: one.percent,
+        })
+        .collect();
+    Ok(Json(out).into_response())
 }

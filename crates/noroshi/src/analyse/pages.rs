@@ -8,17 +8,22 @@ use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Redirect};
 use axum::routing::{get, post};
+use noroshi_evidence::marking::Tlp;
 use noroshi_insight::campaign::{Component, SCORE_MAX};
 use noroshi_insight::correlate::ItemKind;
 use serde::Deserialize;
 
 use super::act::{self, NewCase, TEXT_CHARS_MAX, TITLE_CHARS_MAX};
+use super::desk::Bell;
 use super::graph::{self, Graph, Told};
+use super::notes::{self, Piece, Reading};
 use super::read::{self, Case, CaseRow, Correlated, Member, Related, Scope, Seen, Why, kind_code};
+use super::watch::news::Kind;
+use crate::evidence::rows::tlp_code;
 use crate::house::House;
 use crate::office::authorise::{Action, On};
 use crate::office::id::CaseId;
-use crate::web::forms::FormState;
+use crate::web::forms::{Choice, FormState};
 use crate::web::layout::{Link, Pager, Series, Shell, Tone};
 use crate::web::locale::{Lang, Words};
 use crate::web::page::{self, html};
@@ -41,6 +46,11 @@ pub fn routes() -> Router<Arc<House>> {
         .route("/analyse/cases/{id}/notes", post(note))
         .route("/analyse/cases/{id}/items", post(add))
         .route("/analyse/cases/{id}/remove", post(remove))
+        .merge(super::around::pages::routes())
+        .merge(super::matrix::pages::routes())
+        .merge(super::hypotheses::pages::routes())
+        .merge(super::watch::pages::routes())
+        .merge(super::desk::routes())
 }
 
 /// A sector in words; its code where there are none.
@@ -58,7 +68,7 @@ fn known(words: Words, key: &str, code: &str) -> String {
     if text.starts_with('\u{27e6}') { code.to_owned() } else { text }
 }
 
-fn name_in(words: Words, names: &(String, String)) -> String {
+pub(super) fn name_in(words: Words, names: &(String, String)) -> String {
     match words.lang() {
         Lang::Ja => names.0.clone(),
         Lang::En => names.1.clone(),
@@ -220,6 +230,7 @@ struct GroupCard {
     parts: Vec<(String, u32, u32)>,
     case: Option<String>,
     open_href: String,
+    graph_href: String,
 }
 
 fn card(words: Words, group: &Related, reports: bool) -> GroupCard {
@@ -241,6 +252,7 @@ fn card(words: Words, group: &Related, reports: bool) -> GroupCard {
         parts: parts.collect(),
         case: group.case.clone(),
         open_href: format!("/analyse/cases/new?group={}", percent(&group.key)),
+        graph_href: format!("/analyse/graph?of={}", percent(&group.key)),
     }
 }
 
@@ -278,7 +290,7 @@ async fn correlations(State(house): State<Arc<House>>, visitor: Visitor) -> Answ
     html(&page)
 }
 
-fn may_change(house: &House, visitor: &Visitor) -> bool {
+pub(super) fn may_change(house: &House, visitor: &Visitor) -> bool {
     house.authoriser.check(&visitor.ctx, Action::AnalyseCase, On::default()).is_ok()
 }
 
@@ -376,11 +388,11 @@ fn show_new(
     html(&page)
 }
 
-fn with_status(answer: Answer) -> Answer {
+pub(super) fn with_status(answer: Answer) -> Answer {
     answer.map(|page| (StatusCode::UNPROCESSABLE_ENTITY, page).into_response())
 }
 
-fn pairs(posted: &Posted) -> FormState {
+pub(super) fn pairs(posted: &Posted) -> FormState {
     FormState::posted(posted.values.flat()).labelled("analyse-field")
 }
 
@@ -405,6 +417,50 @@ async fn open_case(State(house): State<Arc<House>>, posted: Posted) -> Answer {
     Ok(Redirect::to(&format!("/analyse/cases/{case}")).into_response())
 }
 
+/// A note as it stands on a page.
+pub(super) struct NoteLine {
+    pub(super) at: jiff::Timestamp,
+    pub(super) who: String,
+    pub(super) tlp: String,
+    pub(super) subject: String,
+    pub(super) pieces: Vec<Piece>,
+}
+
+/// Notes as they stand on a page.
+pub(super) fn note_lines(words: Words, notes: &[notes::Note]) -> Vec<NoteLine> {
+    let line = |note: &notes::Note| NoteLine {
+        at: note.at,
+        who: format!("{} / {}", name_in(words, &note.org), hat_words(words, &note.hat)),
+        tlp: note.tlp.clone(),
+        subject: note.subject.clone(),
+        pieces: notes::pieces(&note.text),
+    };
+    notes.iter().map(line).collect()
+}
+
+/// A hat in words.
+pub(super) fn hat_words(words: Words, hat: &str) -> String {
+    noroshi_charter::hat::Hat::parse(hat).map(|hat| words.t(page::hat_key(hat))).unwrap_or_default()
+}
+
+/// The markings a note on something marked `floor` may have.
+pub(super) fn marking_choices(words: Words, floor: Tlp) -> Vec<Choice> {
+    Tlp::ALL
+        .into_iter()
+        .filter(|tlp| *tlp >= floor)
+        .map(|tlp| {
+            let for_whom = match tlp {
+                _ if tlp == floor => words.t("analyse-note-for-all"),
+                Tlp::AmberStrict => words.t("analyse-note-for-org"),
+                Tlp::Red => words.t("analyse-note-for-me"),
+                Tlp::Clear | Tlp::Green | Tlp::Amber => String::new(),
+            };
+            let label = [tlp.label().to_owned(), for_whom].join(" ");
+            Choice::new(tlp_code(tlp), label.trim())
+        })
+        .collect()
+}
+
 /// One entry of the timeline.
 struct EventLine {
     at: jiff::Timestamp,
@@ -425,10 +481,13 @@ struct CasePage {
     observables: Vec<(String, String, usize)>,
     reasons: Vec<ReasonLine>,
     events: Vec<EventLine>,
-    notes: Vec<(jiff::Timestamp, String, String)>,
+    notes: Vec<NoteLine>,
+    markings: Vec<Choice>,
     form: FormState,
     may_change: bool,
     reports: bool,
+    bell: Bell,
+    may_explore: bool,
 }
 
 async fn one(State(house): State<Arc<House>>, visitor: Visitor, Path(id): Path<String>) -> Answer {
@@ -441,7 +500,10 @@ async fn show_case(house: &Arc<House>, visitor: &Visitor, id: &str, form: FormSt
     let scope = Scope::of(house, &visitor.ctx);
     let case = house
         .store
-        .read(move |reader| read::case(reader, scope, &id))
+        .read({
+            let who = Reading::of(&visitor.ctx);
+            move |reader| read::case(reader, scope, &who, &id)
+        })
         .await?
         .ok_or_else(Refusal::absent)?;
     let words = visitor.words();
@@ -462,11 +524,6 @@ async fn show_case(house: &Arc<House>, visitor: &Visitor, id: &str, form: FormSt
             leaf: event.position,
         }
     });
-    let notes = case.notes.iter().map(|note| {
-        let hat =
-            noroshi_charter::hat::Hat::parse(&note.hat).map(page::hat_key).unwrap_or_default();
-        (note.at, format!("{} / {}", name_in(words, &note.org), words.t(hat)), note.text.clone())
-    });
     let mut shell = page::shell(house, visitor, "analyse-case-title");
     shell.title.clone_from(&case.row.title);
     let page = CasePage {
@@ -482,8 +539,14 @@ async fn show_case(house: &Arc<House>, visitor: &Visitor, id: &str, form: FormSt
             .collect(),
         reasons: case.reasons.iter().map(|why| reason_line(words, why)).collect(),
         events: events.collect(),
-        notes: notes.collect(),
+        notes: note_lines(words, &case.notes),
+        markings: marking_choices(words, case.floor),
         may_change: may_change(house, visitor),
+        may_explore: house
+            .authoriser
+            .check(&visitor.ctx, Action::EvidenceRead, On::default())
+            .is_ok(),
+        bell: Bell::of(house, visitor, Kind::Case, &case.row.id).await?,
         form,
         case,
         reports,
@@ -515,7 +578,7 @@ async fn note(State(house): State<Arc<House>>, Path(id): Path<String>, posted: P
     let Some(text) = form.text("text", TEXT_CHARS_MAX) else {
         return with_status(show_case(&house, &posted.visitor, &id, form).await);
     };
-    act::note(&house, &posted.visitor.ctx, &id, &text, None).await?;
+    act::note(&house, &posted.visitor.ctx, &id, &text, form.value("tlp"), None).await?;
     Ok(back_to(&id))
 }
 

@@ -6,6 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
+use noroshi_evidence::marking::Tlp;
 use noroshi_evidence::observable::Observable;
 use noroshi_insight::campaign::{self, Suggestion};
 use noroshi_insight::correlate::{
@@ -14,6 +15,8 @@ use noroshi_insight::correlate::{
 };
 use noroshi_insight::picture::{Bucket, Damage, ORGANISATIONS_MIN_DEFAULT, Picture};
 
+use super::merge;
+use super::notes::{self, Note, Reading};
 use crate::evidence;
 use crate::evidence::read::names::Naming;
 use crate::evidence::read::{Sees, sees_small_cells};
@@ -21,7 +24,7 @@ use crate::house::House;
 use crate::intake;
 use crate::intake::read::CorrelationItem;
 use crate::office::ctx::Ctx;
-use crate::office::id::CaseId;
+use crate::office::id::{CaseId, ReportId};
 use crate::office::people::{self, Org};
 use crate::office::store::{Reader, Row, StoreFailure, Value};
 
@@ -44,6 +47,11 @@ impl Scope {
     /// True when statutory reports and operators' names are among what is seen.
     pub const fn reports(self) -> bool {
         self.sees.reports()
+    }
+
+    /// How far the reader sees in the evidence graph.
+    pub const fn sees(self) -> Sees {
+        self.sees
     }
 
     /// True when cells of few organisations are shown.
@@ -131,6 +139,20 @@ pub fn meeting(reader: &Reader<'_>, scope: Scope) -> Result<Items, StoreFailure>
     let reports = (REPORTS_FROM..).zip(reports).filter(|(place, _)| own.contains(place));
     let reports = reports.map(|(_, report)| report).collect();
     found.fill(reader, reports, namings)?;
+    let whole = merge::in_force(reader)?;
+    // A part that meets something brings its whole along, also when nothing meets the whole by its own names.
+    let roots: BTreeSet<&str> = whole
+        .iter()
+        .filter(|(part, root)| {
+            found.members.contains_key(*part) && !found.members.contains_key(*root)
+        })
+        .map(|(_, root)| root.as_str())
+        .collect();
+    let roots: Vec<&str> = roots.into_iter().collect();
+    let mut roots = evidence::read::names::of(reader, &roots)?;
+    roots.retain(|naming| !naming.observables.is_empty());
+    found.fill(reader, Vec::new(), roots)?;
+    found.join(&whole);
     Ok(found)
 }
 
@@ -143,13 +165,24 @@ pub fn items(
     let mut found = Items::default();
     let mut reports = reports(reader, scope, &mut found)?;
     reports.retain(|report| ids.contains(report.report.as_str()));
-    let objects: Vec<&str> =
-        ids.iter().map(String::as_str).filter(|id| id.contains("--")).collect();
+    let whole = merge::in_force(reader)?;
+    let roots: BTreeSet<&str> =
+        ids.iter().map(|id| whole.get(id).unwrap_or(id).as_str()).collect();
+    let parts = whole.iter().filter(|(_, root)| roots.contains(root.as_str()));
+    let objects: BTreeSet<&str> = ids
+        .iter()
+        .map(String::as_str)
+        .chain(roots.iter().copied())
+        .chain(parts.map(|(part, _)| part.as_str()))
+        .filter(|id| id.contains("--"))
+        .collect();
+    let objects: Vec<&str> = objects.into_iter().collect();
     let mut namings = evidence::read::names::of(reader, &objects)?;
     namings.retain(|naming| !naming.observables.is_empty());
     namings.sort_by_key(|naming| naming.row.seq);
     found.looked = reports.len() + namings.len();
     found.fill(reader, reports, namings)?;
+    found.join(&whole);
     Ok(found)
 }
 
@@ -218,6 +251,32 @@ impl Items {
             self.add(member(naming, org), org.map(|org| org.org.as_str()));
         }
         Ok(())
+    }
+
+    /// What somebody stated to be one thing is one item: the whole names what its parts name, and a part's identifier
+    /// leads to the whole. Everything joined here is for every reader of the items.
+    fn join(&mut self, whole: &BTreeMap<String, String>) {
+        for (part, root) in whole {
+            let (Some(gone), true) = (self.members.get(part), self.members.contains_key(root))
+            else {
+                continue;
+            };
+            let named = gone.observables.clone();
+            self.items.retain(|item| item.id.as_str() != part);
+            for item in self.items.iter_mut().filter(|item| item.id.as_str() == root) {
+                item.observables.extend(named.iter().cloned());
+            }
+            if let Some(member) = self.members.get_mut(root) {
+                member.observables.extend(named);
+            }
+        }
+        for (part, root) in whole {
+            if let (true, Some(member)) =
+                (self.members.contains_key(part), self.members.get(root).cloned())
+            {
+                self.members.insert(part.clone(), member);
+            }
+        }
     }
 
     fn add(&mut self, member: Member, org: Option<&str>) {
@@ -411,7 +470,7 @@ pub struct CaseRow {
 
 const CASE: &str = "SELECT c.case_id, c.title, c.summary, c.state, c.group_key, c.opened_at, \
      (SELECT COUNT(*) FROM analyse_member m WHERE m.case_id = c.case_id AND m.removed_at IS NULL), \
-     (SELECT COUNT(*) FROM analyse_note n WHERE n.case_id = c.case_id) FROM analyse_case c";
+     (SELECT COUNT(*) FROM analyse_remark n WHERE n.subject = c.case_id AND n.audience = 'subject') FROM analyse_case c";
 
 fn case_row(row: &Row<'_, '_>) -> Result<CaseRow, StoreFailure> {
     Ok(CaseRow {
@@ -435,19 +494,6 @@ pub fn cases(reader: &Reader<'_>, before: &str, limit: u32) -> Result<Vec<CaseRo
 /// One case without what is in it.
 pub fn case_head(reader: &Reader<'_>, case: &CaseId) -> Result<Option<CaseRow>, StoreFailure> {
     reader.first(&format!("{CASE} WHERE c.case_id = $1"), &[Value::from(case)], case_row)
-}
-
-/// A note in a case.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Note {
-    /// When it was written.
-    pub at: Timestamp,
-    /// The organisation of the writer, in Japanese and English.
-    pub org: (String, String),
-    /// The hat of the writer.
-    pub hat: String,
-    /// What it says.
-    pub text: String,
 }
 
 /// Something that happened to a case or in what it is about.
@@ -474,14 +520,47 @@ pub struct Case {
     pub hidden: u64,
     /// Members taken out, with the reason.
     pub removed: Vec<(String, String)>,
-    /// Notes, oldest first.
+    /// The strictest marking among what the case holds: the least that a note gets.
+    pub floor: Tlp,
+    /// Notes for this reader, oldest first.
     pub notes: Vec<Note>,
+    /// Older notes that are not among them.
+    pub older_notes: u64,
     /// What happened, newest first.
     pub timeline: Vec<Event>,
     /// What members name, with how many of them do; most first.
     pub observables: Vec<(Observable, usize)>,
     /// Why members hang together.
     pub reasons: Vec<Why>,
+}
+
+/// When a case changed after `since`, newest first; notes are asked for by who may read them.
+pub fn changes_of_case(
+    reader: &Reader<'_>,
+    case: &CaseId,
+    since: Timestamp,
+) -> Result<Vec<Timestamp>, StoreFailure> {
+    reader.all(
+        "SELECT at FROM office_audit WHERE subject = $1 AND command LIKE 'case.%' AND command <> 'case.note' \
+         AND at > $2 ORDER BY position DESC LIMIT 50",
+        &[Value::from(case), Value::from(since)],
+        |row| row.time(0),
+    )
+}
+
+/// Which objects of the evidence graph are members of which cases now.
+pub fn memberships(reader: &Reader<'_>) -> Result<Vec<(String, String)>, StoreFailure> {
+    reader.all(
+        "SELECT item, case_id FROM analyse_member WHERE removed_at IS NULL AND kind <> 'report' ORDER BY item, case_id",
+        &[],
+        |row| Ok((row.text(0)?, row.text(1)?)),
+    )
+}
+
+/// Whether there is such a report of an operator; the caller has made sure that the reader may read reports.
+pub fn is_report(reader: &Reader<'_>, id: &str) -> Result<bool, StoreFailure> {
+    let Some(report) = ReportId::parse(id) else { return Ok(false) };
+    Ok(!intake::read::stages(reader, &report)?.is_empty())
 }
 
 /// The identifiers of the members of a case now.
@@ -515,15 +594,21 @@ pub fn case_objects(reader: &Reader<'_>, case: &CaseId) -> Result<Vec<String>, S
 pub fn case(
     reader: &Reader<'_>,
     scope: Scope,
+    who: &Reading,
     case: &CaseId,
 ) -> Result<Option<Case>, StoreFailure> {
     let Some(row) = case_head(reader, case)? else { return Ok(None) };
     let ids = member_ids(reader, case)?;
     let wanted = ids.iter().cloned().collect();
     let all = items(reader, Scope { sees: Sees::ALL, small_cells: true }, &wanted)?;
-    let mut members: Vec<Member> =
-        ids.iter().filter_map(|id| all.members.get(id)).cloned().collect();
-    let hidden = ids.len().saturating_sub(members.len()) as u64;
+    let hidden = ids.iter().filter(|id| !all.members.contains_key(*id)).count() as u64;
+    // Two members that are one thing stand there once.
+    let held: BTreeMap<&str, &Member> = ids
+        .iter()
+        .filter_map(|id| all.members.get(id))
+        .map(|member| (member.id.as_str(), member))
+        .collect();
+    let mut members: Vec<Member> = held.into_values().cloned().collect();
     if !scope.reports() {
         for member in members.iter_mut().filter(|member| member.kind != ItemKind::Partner) {
             member.org = (String::new(), String::new());
@@ -546,30 +631,32 @@ pub fn case(
         &[Value::from(case)],
         |row| Ok((row.text(0)?, row.text_or_none(1)?.unwrap_or_default())),
     )?;
-    let notes = notes(reader, case)?;
-    let timeline = timeline(reader, case, &members)?;
-    Ok(Some(Case { row, members, hidden, removed, notes, timeline, observables, reasons }))
-}
-
-fn notes(reader: &Reader<'_>, case: &CaseId) -> Result<Vec<Note>, StoreFailure> {
-    reader.all(
-        "SELECT n.at, COALESCE(o.name_ja, n.org), COALESCE(o.name_en, n.org), n.hat, n.text FROM analyse_note n \
-         LEFT JOIN office_org o ON o.org = n.org WHERE n.case_id = $1 ORDER BY n.at, n.note",
-        &[Value::from(case)],
-        |row| {
-            Ok(Note { at: row.time(0)?, org: (row.text(1)?, row.text(2)?), hat: row.text(3)?, text: row.text(4)? })
-        },
-    )
+    let floor = notes::case_floor(reader, case)?;
+    let (notes, older_notes) = notes::of_subject(reader, who, case.as_str(), floor)?;
+    let timeline = timeline(reader, case, &members, &notes)?;
+    Ok(Some(Case {
+        row,
+        members,
+        hidden,
+        removed,
+        floor,
+        notes,
+        older_notes,
+        timeline,
+        observables,
+        reasons,
+    }))
 }
 
 fn timeline(
     reader: &Reader<'_>,
     case: &CaseId,
     members: &[Member],
+    notes: &[Note],
 ) -> Result<Vec<Event>, StoreFailure> {
     let mut events = reader.all(
         "SELECT at, command, payload, position FROM office_audit WHERE subject = $1 AND command LIKE 'case.%' \
-         ORDER BY position",
+         AND command <> 'case.note' ORDER BY position",
         &[Value::from(case)],
         |row| {
             let payload: serde_json::Value = row.json(2)?;
@@ -582,6 +669,13 @@ fn timeline(
             })
         },
     )?;
+    // Only the notes this reader may read: that there are others is not told.
+    events.extend(notes.iter().map(|note| Event {
+        at: note.at,
+        kind: "case.note".to_owned(),
+        text: String::new(),
+        position: None,
+    }));
     events.extend(members.iter().filter_map(|member| {
         let kind = kind_code(member.kind).to_owned();
         Some(Event { at: member.time?, kind, text: member.label(), position: None })

@@ -62,6 +62,14 @@ actions! {
     AnalyseCase = "analyse.case",
     /// Read a joint case.
     AnalyseRead = "analyse.read",
+    /// Write a note on an object of the evidence graph.
+    AnalyseNote = "analyse.note",
+    /// Judge evidence for and against a hypothesis.
+    AnalyseJudge = "analyse.judge",
+    /// State that two objects are one, and take it back.
+    AnalyseMerge = "analyse.merge",
+    /// Be told what becomes of an object, a case, a search or an observable.
+    AnalyseWatch = "analyse.watch",
     /// Ask for a measure.
     ResponseRequest = "response.request",
     /// Answer the commission's question on one's own request.

@@ -64,11 +64,15 @@ pub type Handler = fn(Arc<House>, Task) -> Working;
 /// Every handler by the kind of job it takes. A kind without one stays open and is reported.
 pub fn handlers() -> BTreeMap<&'static str, Handler> {
     let mut handlers: BTreeMap<&'static str, Handler> = BTreeMap::new();
-    for (kind, handler) in crate::response::jobs::HANDLERS
-        .iter()
-        .chain(crate::intake::jobs::HANDLERS)
-        .chain(crate::share::peer::jobs::HANDLERS)
-        .chain(crate::share::taxii::push::HANDLERS)
+    for (kind, handler) in [
+        crate::response::jobs::HANDLERS,
+        crate::intake::jobs::HANDLERS,
+        crate::analyse::watch::jobs::HANDLERS,
+        crate::share::peer::jobs::HANDLERS,
+        crate::share::taxii::push::HANDLERS,
+    ]
+    .into_iter()
+    .flatten()
     {
         handlers.insert(kind, *handler);
     }

@@ -12,6 +12,7 @@ pub mod preview;
 pub mod read;
 pub mod recall;
 pub mod review;
+pub mod sent;
 pub mod serve;
 pub mod stream;
 pub mod taxii;

@@ -101,6 +101,8 @@ const PLACES: &[(&str, &str, &str, Action)] = &[
     ("/analyse", "nav-picture", "chart", Action::AnalysePicture),
     ("/analyse/cases", "nav-cases", "case", Action::AnalyseRead),
     ("/evidence", "nav-evidence", "graph", Action::EvidenceRead),
+    ("/analyse/matrix", "nav-techniques", "grid", Action::EvidenceRead),
+    ("/analyse/inbox", "nav-inbox", "bell", Action::AnalyseWatch),
     ("/sift", "nav-sift", "filter", Action::SiftRead),
     ("/response", "nav-measures", "shield", Action::ResponseRead),
     ("/share", "nav-share", "share", Action::ShareRelease),

@@ -9,6 +9,7 @@
 )]
 
 mod analyse;
+mod analyse_desk;
 mod commit;
 mod evidence;
 mod graph;
