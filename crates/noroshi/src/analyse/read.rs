@@ -166,8 +166,7 @@ pub fn items(
     let mut reports = reports(reader, scope, &mut found)?;
     reports.retain(|report| ids.contains(report.report.as_str()));
     let whole = merge::in_force(reader)?;
-    let roots: BTreeSet<&str> =
-        ids.iter().map(|id| whole.get(id).unwrap_or(id).as_str()).collect();
+    let roots: BTreeSet<&str> = ids.iter().map(|id| whole.get(id).unwrap_or(id).as_str()).collect();
     let parts = whole.iter().filter(|(_, root)| roots.contains(root.as_str()));
     let objects: BTreeSet<&str> = ids
         .iter()
