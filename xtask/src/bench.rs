@@ -56,6 +56,12 @@ const BENCHES: &[Bench] = &[
         example: "validate_rate",
         measures: "objects held against the rules of STIX 2.1; give a file or take the made-up ones",
     },
+    Bench {
+        name: "taxii",
+        package: "noroshi",
+        example: "bench_taxii",
+        measures: "a page of a TAXII collection whatever its size (--sizes); beside medallion's with --python PATH",
+    },
 ];
 
 impl Bench {
@@ -118,6 +124,8 @@ mod tests {
             assert_eq!(find(bench.name).unwrap().example, bench.example);
         }
         let refusal = find("nothing").err().unwrap().to_string();
+        let names: Vec<&str> = BENCHES.iter().map(|bench| bench.name).collect();
+        assert_eq!(refusal, format!("there is no bench `nothing`; there are {}", names.join(", ")));
         let names: Vec<&str> = BENCHES.iter().map(|bench| bench.name).collect();
         assert_eq!(refusal, format!("there is no bench `nothing`; there are {}", names.join(", ")));
     }

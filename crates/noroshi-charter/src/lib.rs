@@ -21,10 +21,12 @@
 pub mod approval;
 pub mod calendar;
 pub mod clock;
+pub mod derivation;
 pub mod execution;
 pub mod finding;
 pub mod guard;
 pub mod hat;
+pub mod outgoing;
 pub mod playbook;
 pub mod release;
 pub mod report;

@@ -185,6 +185,11 @@ fn contributing_properties(object_type: &str) -> &'static [&'static str] {
     }
 }
 
+/// Whether the identifier of an observable of this type is computed from the member.
+pub(crate) fn contributes(object_type: &str, member: &str) -> bool {
+    contributing_properties(object_type).contains(&member)
+}
+
 /// STIX 2.1 section 2.9: only one hash contributes, the first present of MD5, SHA-1, SHA-256 and
 /// SHA-512, otherwise the first in the order of names.
 fn preferred_hash(hashes: &Value) -> Option<Value> {

@@ -35,5 +35,6 @@ pub mod paste;
 pub mod pattern;
 pub mod similarity;
 pub mod validate;
+pub mod redact;
 pub mod version;
 pub mod warning;

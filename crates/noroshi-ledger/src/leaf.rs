@@ -337,8 +337,11 @@ facts! {
         has_secret: bool,
         /// Objects released.
         objects: u64,
-        /// Digest over what was released.
+        /// Salted digest over recipients, versions and the exact bytes each recipient gets.
         digest: Digest,
+        /// Derivation reviews it stands on: what they cleared counts as free of what it was made from.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        reviews: Vec<String>,
     }
     /// An audience read a collection.
     "share.read" ShareRead {
@@ -348,8 +351,33 @@ facts! {
         audience: String,
         /// Objects handed out.
         objects: u64,
-        /// Digest over them.
+        /// Salted digest over them.
         digest: Digest,
+    }
+    /// A step of a derivation review was taken.
+    "share.review" ShareReview {
+        /// Review id.
+        review: String,
+        /// Salted digest of the one version it is about.
+        object: Digest,
+        /// The state it led to.
+        step: String,
+        /// Opaque identifier of the person.
+        reviewer: String,
+    }
+    /// Something that was handed out was taken back, corrected or marked more strictly.
+    "share.recall" ShareRecall {
+        /// Recall id.
+        recall: String,
+        /// What sort of message.
+        recall_kind: String,
+        /// Organisations that had it.
+        recipients: u64,
+    }
+    /// A recipient of a recall has acted on it.
+    "share.acknowledge" ShareAcknowledge {
+        /// Recall id.
+        recall: String,
     }
     /// A release was refused by rule.
     "share.refused" ShareRefused {

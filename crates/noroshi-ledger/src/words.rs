@@ -205,6 +205,9 @@ const KIND_TEXTS: &[(&str, Text)] = &[
     ("measure.report", Text { ja: "措置の事後の報告", en: "reports after a measure" }),
     ("share.release", Text { ja: "情報の提供", en: "releases of information" }),
     ("share.read", Text { ja: "提供先の読み出し", en: "reads by an audience" }),
+    ("share.review", Text { ja: "由来の審査の手続", en: "steps of derivation reviews" }),
+    ("share.recall", Text { ja: "提供した情報の回収・訂正", en: "recalls and corrections" }),
+    ("share.acknowledge", Text { ja: "回収・訂正の確認", en: "acknowledgements of recalls" }),
     ("share.refused", Text { ja: "規則により断った提供", en: "releases refused by rule" }),
     ("access.view", Text { ja: "閲覧", en: "views" }),
 ];
@@ -244,7 +247,9 @@ pub fn rule(rule: Rule) -> RuleText {
         | Rule::Balance
         | Rule::SensorSequence
         | Rule::SensorChain
-        | Rule::Release => order_rule(rule),
+        | Rule::Release
+        | Rule::Review
+        | Rule::Recall => order_rule(rule),
         Rule::Request
         | Rule::RequesterVoted
         | Rule::Quorum
@@ -380,9 +385,21 @@ fn order_rule(rule: Rule) -> Pair {
             "証明書が差し替えられています。",
             "A certificate was exchanged.",
         ),
+        Rule::Review => pair(
+            "由来の審査が、二人による決められた手順を経ていないのに、提供の根拠になっています。",
+            "A release stands on a derivation review that two people did not carry through, step by step.",
+            "通信情報に由来するかもしれない情報が、確かめられないまま提供されています。",
+            "Information that may derive from communications left without having been checked.",
+        ),
+        Rule::Recall => pair(
+            "記録のない回収について、確認が記録されています。",
+            "A recall that is not recorded was acknowledged.",
+            "回収の記録が欠けているか、差し替えられています。",
+            "The record of a recall is missing or was exchanged.",
+        ),
         Rule::Release => pair(
-            "通信情報に由来する情報または秘密が、外国の相手または公衆に提供されています。",
-            "Information derived from communications, or a secret, was released to a foreign partner or the public.",
+            "通信情報に由来する情報または秘密が、保有できる機関の外に提供されています。",
+            "Information derived from communications, or a secret, was released outside the organs that may hold it.",
             "この情報は、その相手に渡してはならないものです。",
             "This information must not leave towards that audience.",
         ),

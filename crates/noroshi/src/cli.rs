@@ -49,6 +49,9 @@ enum Command {
     /// Convert MISP events to STIX and back, and follow MISP feeds.
     #[command(subcommand)]
     Misp(crate::evidence::misp::Verb),
+    /// Read from and hand to a TAXII 2.1 server.
+    #[command(subcommand)]
+    Taxii(crate::share::peer::cli::Verb),
     /// An operator's actuator gateway: carries out approved measures on its own network.
     #[command(subcommand)]
     Gateway(crate::response::gateway::Verb),
@@ -75,6 +78,7 @@ pub fn run() -> ExitCode {
         Command::Sift(verb) => crate::sift::cli::run(verb, format),
         Command::Stix(verb) => block_on(crate::evidence::cli::run(verb, format)),
         Command::Misp(verb) => block_on(crate::evidence::misp::run(verb, format)),
+        Command::Taxii(verb) => block_on(crate::share::peer::cli::run(verb, format)),
         Command::Gateway(verb) => block_on(crate::response::gateway::run(verb, format)),
         Command::Generate(arguments) => crate::generate::run(&arguments),
     };

@@ -14,6 +14,7 @@ use crate::office::commit::{CommitFailure, Door};
 use crate::office::log::{LogFailure, Publisher};
 use crate::office::passkey::Ceremonies;
 use crate::office::store::{Store, StoreFailure};
+use crate::web::tls::{self, Peer, Secured, TlsFailure};
 
 /// Everything a request or a job can reach.
 pub struct House {
@@ -35,6 +36,7 @@ pub struct House {
     pub lists: crate::evidence::lists::Held,
     /// Passkey ceremonies under way.
     pub passkeys: Ceremonies,
+    stopping: watch::Sender<bool>,
     /// True when this house plays the demonstration: fictional data, and a persona switcher.
     pub demo: bool,
 }
@@ -65,6 +67,9 @@ pub enum OpenFailure {
         /// Why.
         source: std::io::Error,
     },
+    /// TLS.
+    #[error("TLS cannot be offered")]
+    Tls(#[from] TlsFailure),
 }
 
 impl House {
@@ -78,6 +83,8 @@ impl House {
             Publisher::open(dir, &config.log.origin, Arc::clone(&store), door.size(), &claim)?;
         let authoriser = Authoriser::new()?;
         let lists = crate::evidence::lists::Held::open(&store)?;
+        // Made before anybody can ask for it: two who make it at once would each hold another.
+        crate::office::log::load_or_make_seed(&dir.join("keys").join(crate::share::act::KEY))?;
         Ok(Arc::new(Self {
             dir: dir.to_owned(),
             config,
@@ -88,46 +95,84 @@ impl House {
             log,
             lists,
             passkeys: Ceremonies::default(),
+            stopping: watch::Sender::new(false),
             demo,
         }))
+    }
+
+    /// Turns true when the house stops: long answers end then.
+    pub fn stopping(&self) -> watch::Receiver<bool> {
+        self.stopping.subscribe()
     }
 }
 
 /// A house with its doors open: the listener and the job runner.
 pub struct Serving {
     origin: String,
-    stop: watch::Sender<bool>,
+    address: std::net::SocketAddr,
+    house: Arc<House>,
     web: JoinHandle<()>,
     jobs: JoinHandle<()>,
+    shares: JoinHandle<()>,
+    hooks: JoinHandle<()>,
+}
+
+/// What the house listens on.
+enum Doors {
+    Plain(tokio::net::TcpListener),
+    Secured(Secured),
 }
 
 impl Serving {
     /// Listens and runs jobs. With port 0 the machine picks a free one.
     pub async fn start(house: Arc<House>) -> Result<Self, OpenFailure> {
         let address = house.config.web.listen;
+        let acceptor = tls::acceptor(&house.config.tls)?;
         let listen = |source| OpenFailure::Listen { address, source };
         let listener = tokio::net::TcpListener::bind(address).await.map_err(listen)?;
         let bound = listener.local_addr().map_err(listen)?;
         let origin = if house.config.web.origin.is_empty() {
-            format!("http://localhost:{}", bound.port())
+            let scheme = if acceptor.is_some() { "https" } else { "http" };
+            format!("{scheme}://localhost:{}", bound.port())
         } else {
             house.config.origin()
         };
-        let (stop, mut stopped) = watch::channel(false);
+        house.stopping.send_replace(false);
+        let mut stopped = house.stopping();
         let app = crate::web::app(Arc::clone(&house));
+        let doors = match acceptor {
+            Some(acceptor) => Doors::Secured(Secured::new(listener, acceptor).map_err(listen)?),
+            None => Doors::Plain(listener),
+        };
         let web = tokio::spawn(async move {
             let ended = async move { drop(stopped.wait_for(|stop| *stop).await) };
-            if let Err(problem) = axum::serve(listener, app).with_graceful_shutdown(ended).await {
+            let served = match doors {
+                Doors::Secured(secured) => {
+                    let app = app.into_make_service_with_connect_info::<Peer>();
+                    axum::serve(secured, app).with_graceful_shutdown(ended).await
+                }
+                Doors::Plain(listener) => {
+                    axum::serve(listener, app).with_graceful_shutdown(ended).await
+                }
+            };
+            if let Err(problem) = served {
                 tracing::error!(%problem, "the listener ended");
             }
         });
-        let jobs = tokio::spawn(crate::office::jobs::run(house));
-        Ok(Self { origin, stop, web, jobs })
+        let shares = tokio::spawn(crate::share::watch::watch(Arc::clone(&house)));
+        let jobs = tokio::spawn(crate::office::jobs::run(Arc::clone(&house)));
+        let hooks = tokio::spawn(crate::share::stream::hooks::run(Arc::clone(&house)));
+        Ok(Self { origin, address: bound, house, web, jobs, shares, hooks })
     }
 
     /// The address people type.
     pub fn origin(&self) -> &str {
         &self.origin
+    }
+
+    /// Where it listens: with port 0 in the configuration, the one the machine picked.
+    pub fn address(&self) -> std::net::SocketAddr {
+        self.address
     }
 
     /// Serves until asked to stop, then lets running requests finish.
@@ -138,8 +183,10 @@ impl Serving {
 
     /// Stops listening, lets running requests finish, ends the job runner.
     pub async fn stop(self) {
-        self.stop.send_replace(true);
+        self.house.stopping.send_replace(true);
         self.jobs.abort();
+        self.shares.abort();
+        self.hooks.abort();
         if let Err(problem) = self.web.await {
             tracing::error!(%problem, "the listener did not end well");
         }

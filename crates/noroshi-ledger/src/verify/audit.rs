@@ -138,6 +138,9 @@ pub(super) struct Audit {
     not_understood: u64,
     times: Option<(String, String)>,
     emitters: BTreeMap<String, (u64, Digest)>,
+    /// Derivation reviews and recalls, by their identifiers.
+    reviews: BTreeMap<String, Steps>,
+    recalls: BTreeSet<String>,
     sensors: BTreeMap<String, (u64, Digest)>,
     measures: BTreeMap<String, Measure>,
     items: u64,
@@ -151,6 +154,8 @@ impl Audit {
             not_understood: 0,
             times: None,
             emitters: BTreeMap::new(),
+            reviews: BTreeMap::new(),
+            recalls: BTreeSet::new(),
             sensors: BTreeMap::new(),
             measures: BTreeMap::new(),
             items: 0,
@@ -208,7 +213,27 @@ impl Audit {
                 Err(lie.with(Named::Found, origin))
             }
             Fact::SiftBatch { .. } => self.certificate(&leaf.fact),
-            Fact::ShareRelease { .. } => release(&leaf.fact),
+            Fact::ShareRelease { release: name, reviews, .. } => {
+                release(&leaf.fact)?;
+                let holds = |review: &String| self.reviews.get(review).is_some_and(Steps::hold);
+                match reviews.iter().find(|review| !holds(review)) {
+                    None => Ok(()),
+                    Some(review) => Err(Lie::new(Rule::Review)
+                        .with(Named::Release, name)
+                        .with(Named::Expected, review)),
+                }
+            }
+            Fact::ShareReview { review, object, step, reviewer } => {
+                self.review(review, object, step, reviewer)
+            }
+            Fact::ShareRecall { recall, .. } => {
+                self.items += 1;
+                self.recalls.insert(recall.clone());
+                Ok(())
+            }
+            Fact::ShareAcknowledge { recall } if !self.recalls.contains(recall) => {
+                Err(Lie::new(Rule::Recall).with(Named::Expected, recall))
+            }
             Fact::MeasureRequested { measure, request, requester } => {
                 self.requested(index, measure, request, requester)
             }
@@ -245,9 +270,36 @@ impl Audit {
             | Fact::AnalyseChange { .. }
             | Fact::ShareRead { .. }
             | Fact::ShareRefused { .. }
+            | Fact::ShareAcknowledge { .. }
             | Fact::AccessView { .. }
             | Fact::Other(_) => Ok(()),
         }
+    }
+
+    /// A step follows the one before it, about the same version.
+    fn review(
+        &mut self,
+        review: &str,
+        object: &Digest,
+        step: &str,
+        reviewer: &str,
+    ) -> Result<(), Lie> {
+        self.items += 1;
+        let steps = self
+            .reviews
+            .entry(review.to_owned())
+            .or_insert_with(|| Steps { object: *object, taken: Vec::new() });
+        let follows = match STEPS.get(steps.taken.len()) {
+            _ if steps.taken.iter().any(|(taken, _)| taken == REFUSED) => false,
+            Some(_) if step == REFUSED => !steps.taken.is_empty(),
+            Some(next) => *next == step,
+            None => false,
+        };
+        if !follows || steps.object != *object {
+            return Err(Lie::new(Rule::Review).with(Named::Expected, review));
+        }
+        steps.taken.push((step.to_owned(), reviewer.to_owned()));
+        Ok(())
     }
 
     fn measure(&mut self, measure: &str) -> &mut Measure {
@@ -515,15 +567,42 @@ fn in_force(request: &Request, authorisation: &Digest) -> Result<Decision, Rule>
     Ok(approval.clone())
 }
 
-/// Act on cyber response capability, art. 39 and 41: what derives from communications information goes neither
-/// abroad nor to the public; a designated secret goes nowhere outside.
+/// The steps of a derivation review, in their only order.
+const STEPS: [&str; 5] =
+    ["draft", "provenance_checked", "secret_checked", "rights_checked", "released"];
+/// The end of a review that cleared nothing.
+const REFUSED: &str = "refused";
+
+/// A derivation review as far as it is recorded.
+struct Steps {
+    object: Digest,
+    taken: Vec<(String, String)>,
+}
+
+impl Steps {
+    /// Every step was taken, and neither the check of secrets nor the release by the person who checked the provenance.
+    fn hold(&self) -> bool {
+        let by = |step: &str| {
+            let found = self.taken.iter().find(|(taken, _)| taken == step);
+            found.map(|(_, person)| person.as_str())
+        };
+        let [provenance, secret, released] =
+            [by("provenance_checked"), by("secret_checked"), by("released")];
+        released.is_some() && provenance != secret && provenance != released
+    }
+}
+
+/// Act on cyber response capability, art. 37 to 42: what derives from communications information goes neither abroad
+/// nor to the council, operators, suppliers or the public; a designated secret goes nowhere outside.
 fn release(fact: &Fact) -> Result<(), Lie> {
     let Fact::ShareRelease { release, audience, has_selected_comms, has_secret, .. } = fact else {
         return Ok(());
     };
     let plain = audience.trim().to_lowercase();
-    let outside = plain.starts_with("partner:") || plain.starts_with("public");
-    if outside && (*has_selected_comms || *has_secret) {
+    let outside =
+        ["partner:", "public", "operator", "supplier:"].iter().any(|kind| plain.starts_with(kind));
+    let council = plain.starts_with("council");
+    if (outside && (*has_selected_comms || *has_secret)) || (council && *has_selected_comms) {
         let lie = Lie::new(Rule::Release).with(Named::Release, release);
         return Err(lie.with(Named::Audience, audience));
     }

@@ -67,11 +67,15 @@ pub enum Rule {
     SensorChain,
     /// Communications information and secrets stay inside.
     Release,
+    /// What a review cleared was checked by two people, step by step.
+    Review,
+    /// What is acknowledged was recalled.
+    Recall,
 }
 
 impl Rule {
     /// Every rule, in the order of the codes.
-    pub const ALL: [Self; 30] = [
+    pub const ALL: [Self; 32] = [
         Self::Signature,
         Self::CheckpointText,
         Self::Origin,
@@ -102,6 +106,8 @@ impl Rule {
         Self::SensorSequence,
         Self::SensorChain,
         Self::Release,
+        Self::Review,
+        Self::Recall,
     ];
 
     /// The stable code.
@@ -137,6 +143,8 @@ impl Rule {
             Self::SensorSequence => "NRS-VRFY-0051",
             Self::SensorChain => "NRS-VRFY-0052",
             Self::Release => "NRS-VRFY-0060",
+            Self::Review => "NRS-VRFY-0061",
+            Self::Recall => "NRS-VRFY-0062",
         }
     }
 }

@@ -227,6 +227,7 @@ pub(crate) fn release(audience: &str, has_selected_comms: bool, has_secret: bool
         has_secret,
         objects: 3,
         digest: digest("objects"),
+        reviews: Vec::new(),
     }
 }
 

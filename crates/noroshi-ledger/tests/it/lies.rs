@@ -554,6 +554,13 @@ fn selected_information_stays_inside() {
         ("public", false, false, true),
         ("partner:ally.example", false, false, true),
         ("organ:police.example", true, true, true),
+        ("national:org-1", true, false, true),
+        ("council", true, false, false),
+        ("council", false, true, true),
+        ("operators", true, false, false),
+        ("operators:water", false, true, false),
+        ("operator:org-1", true, false, false),
+        ("supplier:org-1", true, false, false),
     ] {
         let mut log = Log::opened();
         log.push(release(audience, selected, secret));
@@ -563,4 +570,79 @@ fn selected_information_stays_inside() {
             last_lies(&log, Rule::Release);
         }
     }
+}
+
+fn review(step: &str, reviewer: &str) -> Fact {
+    Fact::ShareReview {
+        review: "review-1".to_owned(),
+        object: noroshi_ledger::digest::Digest::of(b"version"),
+        step: step.to_owned(),
+        reviewer: reviewer.to_owned(),
+    }
+}
+
+fn reviewed() -> Fact {
+    let mut fact = release("partner:ally.example", false, false);
+    if let Fact::ShareRelease { reviews, .. } = &mut fact {
+        reviews.push("review-1".to_owned());
+    }
+    fact
+}
+
+const STEPS: [(&str, &str); 5] = [
+    ("draft", "a"),
+    ("provenance_checked", "a"),
+    ("secret_checked", "b"),
+    ("rights_checked", "c"),
+    ("released", "c"),
+];
+
+#[test]
+fn what_a_review_cleared_was_checked_by_two_people_step_by_step() {
+    let with = |steps: &[(&str, &str)]| {
+        let mut log = Log::opened();
+        for (step, person) in steps {
+            log.push(review(step, person));
+        }
+        log
+    };
+    let mut good = with(&STEPS);
+    good.push(reviewed());
+    check(&good).unwrap();
+    // A release before the last step, or without any.
+    for end in 0..STEPS.len() {
+        let mut log = with(&STEPS[..end]);
+        log.push(reviewed());
+        last_lies(&log, Rule::Review);
+    }
+    // A step left out, taken twice, or after the end.
+    for wrong in [vec![0, 2], vec![0, 1, 1], vec![1], vec![0, 1, 2, 3, 4, 4]] {
+        let steps: Vec<(&str, &str)> = wrong.iter().map(|at| STEPS[*at]).collect();
+        last_lies(&with(&steps), Rule::Review);
+    }
+    // One person cannot be both.
+    for (at, person) in [(2, "a"), (4, "a")] {
+        let mut steps = STEPS;
+        steps[at].1 = person;
+        let mut log = with(&steps);
+        log.push(reviewed());
+        last_lies(&log, Rule::Review);
+    }
+    let mut refused = with(&[STEPS[0], STEPS[1], ("refused", "b")]);
+    refused.push(review("secret_checked", "b"));
+    last_lies(&refused, Rule::Review);
+}
+
+#[test]
+fn only_what_was_recalled_is_acknowledged() {
+    let mut log = Log::opened();
+    log.push(Fact::ShareRecall {
+        recall: "recall-1".to_owned(),
+        recall_kind: "recall".to_owned(),
+        recipients: 2,
+    });
+    log.push(Fact::ShareAcknowledge { recall: "recall-1".to_owned() });
+    check(&log).unwrap();
+    log.push(Fact::ShareAcknowledge { recall: "recall-2".to_owned() });
+    last_lies(&log, Rule::Recall);
 }

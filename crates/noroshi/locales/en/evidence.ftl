@@ -127,4 +127,4 @@ NRS-EVID-0317-next = Nothing needs to be vouched for; go on without it.
 NRS-EVID-0318 = The text is no warning list that can be read ({ $code }: { $message }).
 NRS-EVID-0318-next = Give one list as MISP publishes it: name, version, type and list.
 NRS-EVID-0319 = This command does not bring in files of this kind.
-NRS-EVID-0319-next = Load warning lists with `noroshi stix lists`; turn MISP events into STIX first.
+NRS-EVID-0319-next = Load warning lists with `noroshi stix lists`.

@@ -7,6 +7,7 @@ nav-evidence = Evidence graph
 nav-sift = Certificates of selection
 nav-measures = Measures
 nav-share = Sharing
+nav-inbox = Messages
 nav-office = People and organisations
 nav-log = Verify the log
 error-back = Back to the form

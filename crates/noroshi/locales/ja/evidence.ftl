@@ -126,4 +126,4 @@ NRS-EVID-0317-next = 確認は要りません。そのまま進めてくださ�
 NRS-EVID-0318 = 警告リストとして読めません ({ $code }: { $message })。
 NRS-EVID-0318-next = MISPが公開している形式(name、version、type、list)のリストを一つ渡してください。
 NRS-EVID-0319 = このコマンドはこの種類のファイルを取り込みません。
-NRS-EVID-0319-next = 警告リストは `noroshi stix lists` で読み込み、MISPイベントは先にSTIXへ変換してください。
+NRS-EVID-0319-next = 警告リストは `noroshi stix lists` で読み込んでください。

@@ -7,6 +7,7 @@ nav-evidence = 証拠グラフ
 nav-sift = 選別証明
 nav-measures = 措置
 nav-share = 共有
+nav-inbox = お知らせ
 nav-office = 組織と人
 nav-log = 記録の検証
 error-back = 入力画面に戻る

@@ -159,6 +159,24 @@ pub async fn import_from(
     terms: Terms,
 ) -> Answer<Imported> {
     house.authoriser.check(ctx, Action::EvidenceImport, On::default())?;
+    bring(house, ctx, reader, terms).await
+}
+
+/// Brings in what the caller's own organisation handed in, as its own.
+pub async fn take(house: &Arc<House>, ctx: &Ctx, bundle: Bundle) -> Answer<Imported> {
+    let own = On { owner: Some(&ctx.org), ..On::default() };
+    house.authoriser.check(ctx, Action::SharePush, own)?;
+    let Bundle { bytes, tlp, class, .. } = bundle;
+    let terms = Terms { tlp, class, originator: ctx.org.to_string() };
+    bring(house, ctx, std::io::Cursor::new(bytes), terms).await
+}
+
+async fn bring(
+    house: &Arc<House>,
+    ctx: &Ctx,
+    reader: impl Read + Send + 'static,
+    terms: Terms,
+) -> Answer<Imported> {
     let originator: String = terms.originator.trim().chars().take(NAME_CHARS_MAX).collect();
     let source = format!("import:{originator}");
     let mut import = Import {

@@ -152,12 +152,14 @@ fn read_source(text: &str) -> Result<Source, String> {
     Source::parse(text).ok_or_else(|| "only letters, digits and . _ : / - are taken".to_owned())
 }
 
-pub(super) fn read_tlp(text: &str) -> Result<Tlp, String> {
+/// Reads a TLP colour from the command line.
+pub fn read_tlp(text: &str) -> Result<Tlp, String> {
     super::rows::tlp_of(text)
         .ok_or_else(|| "not one of clear, green, amber, amber-strict, red".to_owned())
 }
 
-pub(super) fn read_class(text: &str) -> Result<LegalClass, String> {
+/// Reads a legal class from the command line.
+pub fn read_class(text: &str) -> Result<LegalClass, String> {
     super::api::class_of(text).ok_or_else(|| "not one of CIA, CIA-P, CIA-PM, CIA-N".to_owned())
 }
 
@@ -255,6 +257,33 @@ pub(super) fn failed(failure: Failure) -> Failed {
             Failed::Found { code: refusal.code, message: "the import was refused".to_owned() }
         }
         Failure::Broken(source) => Failed::House(source),
+    }
+}
+
+/// A data folder that commands at the machine itself bring objects into.
+pub struct Target {
+    house: Arc<House>,
+    ctx: Ctx,
+}
+
+impl Target {
+    /// Opens the folder; made when it does not exist.
+    pub async fn open(dir: &Path) -> Result<Self, Failed> {
+        let house = open(dir)?;
+        let ctx = local(&house).await?;
+        Ok(Self { house, ctx })
+    }
+
+    /// Brings one bundle in.
+    pub async fn import(
+        &self,
+        bytes: axum::body::Bytes,
+        tlp: Option<Tlp>,
+        class: LegalClass,
+        originator: String,
+    ) -> Result<Imported, Failed> {
+        let bundle = Bundle { bytes, tlp, class, originator };
+        act::import(&self.house, &self.ctx, bundle).await.map_err(failed)
     }
 }
 

@@ -82,8 +82,14 @@ actions! {
     ResponseConsent = "response.consent",
     /// Release objects to an audience.
     ShareRelease = "share.release",
-    /// Read a TAXII collection.
+    /// Read what was released to one's own organisation.
     ShareRead = "share.read",
+    /// Switch the reading from and handing to other servers on and off, and see how they fare.
+    SharePeer = "share.peer",
+    /// Hand something in to a TAXII collection.
+    SharePush = "share.push",
+    /// Take part in a derivation review.
+    ShareReview = "share.review",
     /// Read the state of the log and its proofs.
     OversightLog = "oversight.log",
     /// Read what the annual report counts.

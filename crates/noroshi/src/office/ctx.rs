@@ -12,6 +12,8 @@ pub enum Via {
     Session,
     /// An API token.
     Token,
+    /// A client certificate, proved in the handshake.
+    Certificate,
     /// The house itself, finishing what somebody with authority started.
     Job,
 }

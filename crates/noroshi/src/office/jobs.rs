@@ -1,6 +1,10 @@
 //! Jobs: what a commit promised would happen later. Level-triggered: the outbox table is the queue, a wake-up
 //! only makes it be looked at sooner.
 //!
+//! Kinds are sorted into lanes (`share.peer.pull` runs in the lane `share.peer`), and each lane has a loop of its own: a
+//! foreign server that does not answer must never delay the end of a block. Inside a lane, jobs of different subjects run
+//! side by side; those of one subject run one after the other, in the order in which they were due.
+//!
 //! A handler may be run again after a kill, so it does its outside work idempotently and gives back a [`Change`];
 //! that change and the job's end stand in one transaction, so its effect on the record happens once.
 
@@ -17,8 +21,10 @@ use super::ctx::{Ctx, Via};
 use super::store::{StoreFailure, Value};
 use crate::house::House;
 
-/// Jobs looked at in one round.
+/// Jobs looked at in one round of a lane.
 const ROUND_MAX: i64 = 64;
+/// Subjects of one lane that are worked on side by side.
+const ABREAST_MAX: usize = 8;
 /// The table is looked at this often even when nothing wakes the runner.
 const LOOK_AGAIN: Duration = Duration::from_secs(5);
 /// First and longest wait after a failed attempt.
@@ -58,8 +64,11 @@ pub type Handler = fn(Arc<House>, Task) -> Working;
 /// Every handler by the kind of job it takes. A kind without one stays open and is reported.
 pub fn handlers() -> BTreeMap<&'static str, Handler> {
     let mut handlers: BTreeMap<&'static str, Handler> = BTreeMap::new();
-    for (kind, handler) in
-        crate::response::jobs::HANDLERS.iter().chain(crate::intake::jobs::HANDLERS)
+    for (kind, handler) in crate::response::jobs::HANDLERS
+        .iter()
+        .chain(crate::intake::jobs::HANDLERS)
+        .chain(crate::share::peer::jobs::HANDLERS)
+        .chain(crate::share::taxii::push::HANDLERS)
     {
         handlers.insert(kind, *handler);
     }
@@ -71,16 +80,56 @@ pub fn house_ctx(house: &House, on_behalf: &Ctx) -> Ctx {
     Ctx { via: Via::Job, now: house.clock.now(), ..on_behalf.clone() }
 }
 
+/// The lane of a kind: all of its name but the last word.
+fn lane(kind: &str) -> &str {
+    kind.rsplit_once('.').map_or(kind, |(lane, _)| lane)
+}
+
+type Handlers = BTreeMap<&'static str, Handler>;
+
 /// Runs jobs until the house stops.
 pub async fn run(house: Arc<House>) {
-    let handlers = handlers();
+    let mut lanes: BTreeMap<&'static str, Handlers> = BTreeMap::new();
+    for (kind, handler) in handlers() {
+        lanes.entry(lane(kind)).or_default().insert(kind, handler);
+    }
+    report_orphans(&house, &lanes).await;
+    // Dropped with this future, and the loops with it.
+    let mut loops = tokio::task::JoinSet::new();
+    for (lane, handlers) in lanes {
+        loops.spawn(run_lane(Arc::clone(&house), lane, handlers));
+    }
+    while let Some(ended) = loops.join_next().await {
+        if let Err(problem) = ended {
+            tracing::error!(%problem, "a lane of jobs ended");
+        }
+    }
+}
+
+/// Says which open jobs no lane will take.
+async fn report_orphans(house: &Arc<House>, lanes: &BTreeMap<&'static str, Handlers>) {
+    let kinds = house.store.read(|reader| {
+        reader.all(
+            "SELECT DISTINCT kind FROM office_outbox WHERE state = 'open' ORDER BY kind",
+            &[],
+            |row| row.text(0),
+        )
+    });
+    for kind in kinds.await.unwrap_or_default() {
+        if !lanes.contains_key(lane(&kind)) {
+            tracing::error!(kind, "no handler for this kind of job");
+        }
+    }
+}
+
+async fn run_lane(house: Arc<House>, lane: &'static str, handlers: Handlers) {
     let mut grown = house.door.size();
     let mut patience: BTreeMap<i64, Patience> = BTreeMap::new();
     loop {
-        let wait = match round(&house, &handlers, &mut patience).await {
+        let wait = match round(&house, lane, &handlers, &mut patience).await {
             Ok(wait) => wait,
             Err(problem) => {
-                tracing::error!(%problem, "the outbox could not be read");
+                tracing::error!(%problem, lane, "the outbox could not be read");
                 LOOK_AGAIN
             }
         };
@@ -98,23 +147,26 @@ struct Patience {
 
 async fn round(
     house: &Arc<House>,
-    handlers: &BTreeMap<&'static str, Handler>,
+    lane: &'static str,
+    handlers: &Handlers,
     patience: &mut BTreeMap<i64, Patience>,
 ) -> Result<Duration, StoreFailure> {
     let now = house.clock.now();
-    let open = house.store.read(move |reader| due(reader, now)).await?;
+    let open = house.store.read(move |reader| due(reader, lane, now)).await?;
     let still_open: BTreeSet<i64> = open.iter().map(|task| task.job).collect();
     patience.retain(|job, _| still_open.contains(job));
+    let mut subjects: BTreeMap<String, Vec<(Handler, Task)>> = BTreeMap::new();
     for task in open {
         let Some(handler) = handlers.get(task.kind.as_str()) else {
             tracing::error!(kind = task.kind, job = task.job, "no handler for this kind of job");
             continue;
         };
-        if patience.get(&task.job).is_some_and(|patience| patience.next > now) {
-            continue;
+        if patience.get(&task.job).is_none_or(|patience| patience.next <= now) {
+            subjects.entry(task.subject.clone()).or_default().push((*handler, task));
         }
-        let job = task.job;
-        match attempt(house, *handler, task).await {
+    }
+    for (job, outcome) in work(house, subjects).await {
+        match outcome {
             Ok(()) => drop(patience.remove(&job)),
             Err(note) => {
                 let wait = patience
@@ -125,9 +177,38 @@ async fn round(
             }
         }
     }
-    let next_due = house.store.read(next_due).await?;
+    let next_due = house.store.read(move |reader| next_due(reader, lane)).await?;
     let soonest = patience.values().map(|patience| patience.next).chain(next_due).min();
     Ok(until(house.clock.now(), soonest))
+}
+
+/// Works on every subject, a few side by side, and says how each job ended.
+async fn work(
+    house: &Arc<House>,
+    subjects: BTreeMap<String, Vec<(Handler, Task)>>,
+) -> Vec<(i64, Result<(), String>)> {
+    let mut waiting = subjects.into_values();
+    let mut abreast = tokio::task::JoinSet::new();
+    let mut ended = Vec::new();
+    loop {
+        while abreast.len() < ABREAST_MAX
+            && let Some(tasks) = waiting.next()
+        {
+            let house = Arc::clone(house);
+            abreast.spawn(async move {
+                let mut ended = Vec::with_capacity(tasks.len());
+                for (handler, task) in tasks {
+                    ended.push((task.job, attempt(&house, handler, task).await));
+                }
+                ended
+            });
+        }
+        match abreast.join_next().await {
+            Some(Ok(some)) => ended.extend(some),
+            Some(Err(problem)) => tracing::error!(%problem, "a handler fell over"),
+            None => return ended,
+        }
+    }
 }
 
 fn until(now: Timestamp, soonest: Option<Timestamp>) -> Duration {
@@ -165,11 +246,21 @@ async fn attempt(house: &Arc<House>, handler: Handler, task: Task) -> Result<(),
     }
 }
 
-fn due(reader: &super::store::Reader<'_>, now: Timestamp) -> Result<Vec<Task>, StoreFailure> {
+/// A kind belongs to a lane when it is the lane's name, a full stop and one more word.
+const OF_LANE: &str = "state = 'open' AND substr(kind, 1, length($1) + 1) = $1 || '.' \
+     AND substr(kind, length($1) + 2) NOT LIKE '%.%'";
+
+fn due(
+    reader: &super::store::Reader<'_>,
+    lane: &str,
+    now: Timestamp,
+) -> Result<Vec<Task>, StoreFailure> {
     reader.all(
-        "SELECT job, position, kind, subject, payload, due_at FROM office_outbox \
-         WHERE state = 'open' AND due_at <= $1 ORDER BY due_at, job LIMIT $2",
-        &[Value::from(now), Value::Int(ROUND_MAX)],
+        &format!(
+            "SELECT job, position, kind, subject, payload, due_at FROM office_outbox \
+             WHERE {OF_LANE} AND due_at <= $2 ORDER BY due_at, job LIMIT $3"
+        ),
+        &[Value::from(lane), Value::from(now), Value::Int(ROUND_MAX)],
         |row| {
             Ok(Task {
                 job: row.int(0)?,
@@ -183,11 +274,15 @@ fn due(reader: &super::store::Reader<'_>, now: Timestamp) -> Result<Vec<Task>, S
     )
 }
 
-fn next_due(reader: &super::store::Reader<'_>) -> Result<Option<Timestamp>, StoreFailure> {
-    let found =
-        reader.first("SELECT min(due_at) FROM office_outbox WHERE state = 'open'", &[], |row| {
-            row.time_or_none(0)
-        })?;
+fn next_due(
+    reader: &super::store::Reader<'_>,
+    lane: &str,
+) -> Result<Option<Timestamp>, StoreFailure> {
+    let found = reader.first(
+        &format!("SELECT min(due_at) FROM office_outbox WHERE {OF_LANE}"),
+        &[Value::from(lane)],
+        |row| row.time_or_none(0),
+    )?;
     Ok(found.flatten())
 }
 

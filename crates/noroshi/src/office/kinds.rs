@@ -6,8 +6,17 @@
 use noroshi_charter::hat::Hat;
 
 /// Kinds of organisation, in the order in which they are offered.
-pub const KINDS: &[&str] =
-    &["office", "ministry", "operator", "police", "defence", "commission", "diet", "partner"];
+pub const KINDS: &[&str] = &[
+    "office",
+    "ministry",
+    "operator",
+    "police",
+    "defence",
+    "commission",
+    "diet",
+    "partner",
+    "supplier",
+];
 
 /// Whether an organisation of `kind` can have somebody with this hat.
 pub fn fits(kind: &str, hat: Hat) -> bool {

@@ -15,6 +15,9 @@ const MIGRATIONS: &[(&str, &str)] = &[
     ("0007_share", include_str!("../../migrations/0007_share.sql")),
     ("0008_oversight", include_str!("../../migrations/0008_oversight.sql")),
     ("0009_evidence", include_str!("../../migrations/0009_evidence.sql")),
+    ("0010_share", include_str!("../../migrations/0010_share.sql")),
+    ("0011_peer", include_str!("../../migrations/0011_peer.sql")),
+    ("0012_taxii", include_str!("../../migrations/0012_taxii.sql")),
     ("0013_tongues", include_str!("../../migrations/0013_tongues.sql")),
 ];
 

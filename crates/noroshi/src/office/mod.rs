@@ -4,6 +4,7 @@ pub mod act;
 pub mod admin;
 pub mod api;
 pub mod authorise;
+pub mod certificates;
 pub mod claim;
 pub mod clock;
 pub mod commit;

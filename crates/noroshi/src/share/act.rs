@@ -3,15 +3,24 @@
 use std::sync::Arc;
 
 use axum::http::StatusCode;
+use hmac::{Hmac, Mac as _};
 use jiff::{SignedDuration, Timestamp};
+use noroshi_charter::release::{Audience, Capacity};
 use noroshi_evidence::id::StixId;
+use noroshi_evidence::object::StixObject;
+use sha2::Sha256;
+
 use noroshi_evidence::marking::{LegalBits, Tlp};
 use noroshi_ledger::digest::Digest;
 use noroshi_ledger::leaf::Fact;
 use serde_json::json;
 
 use super::gate::StayReason;
-use super::read::{self, Collection, Outcome, Passes, Preview, Served, Stays};
+use super::handed::Handing;
+use super::preview::{self, Passes, Preview, Stays};
+use super::read::{self, Collection, Outcome};
+use super::recall;
+use super::serve::Served;
 use crate::evidence::rows::tlp_code;
 use crate::house::House;
 use crate::office::authorise::{Action, On};
@@ -19,6 +28,7 @@ use crate::office::commit::{Change, CommitFailure, Committed, Idempotency, Write
 use crate::office::ctx::Ctx;
 use crate::office::id::{OrgId, ReleaseId, fresh_uuid, random_uuid};
 use crate::office::people;
+use crate::office::secret::hex;
 use crate::office::store::Value;
 use crate::web::refusal::{Answer, Failure, Item, Refusal};
 
@@ -30,10 +40,14 @@ pub const TITLE_CHARS_MAX: usize = 120;
 pub const FINDING_DAYS_MAX: i64 = 366 * 3;
 /// Types one collection may name.
 const TYPES_MAX: usize = 64;
+/// Reviewed objects one release may stand on.
+const REVIEWS_MAX: usize = 40;
+/// File of the key from which salts of releases are made.
+pub const KEY: &str = "share.key";
 /// How often a release is judged again when another one released the same object meanwhile.
 const TRIES: usize = 8;
 
-fn refuse(code: &'static str) -> Failure {
+pub(super) fn refuse(code: &'static str) -> Failure {
     Refusal::new(code, StatusCode::UNPROCESSABLE_ENTITY).into()
 }
 
@@ -48,7 +62,7 @@ fn invalid(items: Vec<Item>) -> Result<(), Failure> {
     Err(Refusal::new("NRS-SHAR-0001", StatusCode::UNPROCESSABLE_ENTITY).items(items).into())
 }
 
-fn may_release(house: &House, ctx: &Ctx) -> Result<(), Failure> {
+pub(super) fn may_release(house: &House, ctx: &Ctx) -> Result<(), Failure> {
     Ok(house.authoriser.check(ctx, Action::ShareRelease, On::default())?)
 }
 
@@ -62,7 +76,7 @@ pub struct Made {
 }
 
 /// The answer to a repeated request: what the first one made.
-fn once(outcome: Result<Committed, CommitFailure>, id: String) -> Answer<Made> {
+pub(super) fn once(outcome: Result<Committed, CommitFailure>, id: String) -> Answer<Made> {
     match outcome {
         Ok(committed) => Ok(Made { id, position: committed.position }),
         Err(CommitFailure::Repeated { subject, position, same_request: true }) => {
@@ -80,6 +94,29 @@ async fn partner(house: &Arc<House>, org: &str) -> Answer<OrgId> {
         Some(found) if found.kind == "partner" => Ok(org),
         Some(_) | None => Err(refuse("NRS-SHAR-0002")),
     }
+}
+
+/// Reads an audience; one that names an organisation must name one that can receive in that capacity.
+async fn audience(house: &Arc<House>, label: &str) -> Answer<Audience> {
+    let Some(audience) = Audience::parse(label) else { return Err(refuse("NRS-SHAR-0302")) };
+    if audience.org().is_none() {
+        return Ok(audience);
+    }
+    let asked = audience.clone();
+    let members = house.store.read(move |reader| super::audience::members(reader, &asked)).await?;
+    match (members.is_empty(), audience.capacity()) {
+        (false, _) => Ok(audience),
+        (true, Capacity::Foreign) => Err(refuse("NRS-SHAR-0002")),
+        (true, _) => Err(refuse("NRS-SHAR-0302")),
+    }
+}
+
+/// The stream of an audience begins when it is first needed.
+fn known_audience(audience: &Audience) -> Write {
+    Write::new(
+        "INSERT INTO share_audience (audience, last_added) VALUES ($1, 0) ON CONFLICT (audience) DO NOTHING",
+        vec![Value::from(audience.label())],
+    )
 }
 
 /// Records that a partner protects information equivalently, up to a class and until an instant (Act art. 39). A newer
@@ -118,14 +155,82 @@ pub async fn find(
             ],
         ))
         .once(key);
-    once(house.door.commit(ctx, change).await, id)
+    let made = once(house.door.commit(ctx, change).await, id)?;
+    // What the partner was given under a finding that no longer reaches so far is taken back.
+    let wanted = org.clone();
+    let given = house.store.read(move |reader| recall::given_to(reader, wanted.as_str())).await?;
+    recall::sweep(house, ctx, given, "the protection finding changed").await?;
+    Ok(made)
+}
+
+/// Sets what an organisation never gets more than, whatever a release says.
+pub async fn set_ceiling(
+    house: &Arc<House>,
+    ctx: &Ctx,
+    org: &str,
+    class: &str,
+    tlp: &str,
+) -> Answer<Made> {
+    may_release(house, ctx)?;
+    let org = known_org(house, org).await?;
+    let mut items = Vec::new();
+    if read::class_of(class).is_none() {
+        items.push(at("/class", "NRS-SHAR-0003"));
+    }
+    let colour = crate::evidence::rows::tlp_of(tlp);
+    if colour.is_none() {
+        items.push(at("/tlp", "NRS-SHAR-0007"));
+    }
+    invalid(items)?;
+    let change = Change::office("share.ceiling", org.as_str())
+        .payload(json!({ "class": class, "tlp": tlp }))
+        .write(Write::one(
+            "INSERT INTO share_ceiling (org, class, tlp, set_at) VALUES ($1, $2, $3, $4) \
+             ON CONFLICT (org) DO UPDATE SET class = excluded.class, tlp = excluded.tlp, set_at = excluded.set_at",
+            vec![
+                Value::from(&org),
+                Value::from(class),
+                Value::from(tlp_code(colour.unwrap_or(Tlp::Clear))),
+                Value::from(ctx.now),
+            ],
+        ));
+    once(house.door.commit(ctx, change).await, org.to_string())
+}
+
+/// Records that an organisation sits in the council, with its consent (Act art. 45(2)), or has left it.
+pub async fn seat(house: &Arc<House>, ctx: &Ctx, org: &str, consent: Option<&str>) -> Answer<Made> {
+    may_release(house, ctx)?;
+    let org = known_org(house, org).await?;
+    let change = Change::office("share.seat", org.as_str()).payload(json!({ "consent": consent }));
+    let change = match consent.map(str::trim) {
+        Some(consent) if consent.is_empty() || consent.chars().count() > TITLE_CHARS_MAX => {
+            return Err(refuse("NRS-SHAR-0005"));
+        }
+        Some(consent) => change.write(Write::one(
+            "INSERT INTO share_council (org, consent, joined_at) VALUES ($1, $2, $3) \
+             ON CONFLICT (org) DO UPDATE SET consent = excluded.consent, joined_at = excluded.joined_at, left_at = NULL",
+            vec![Value::from(&org), Value::from(consent), Value::from(ctx.now)],
+        )),
+        None => change.write(Write::one(
+            "UPDATE share_council SET left_at = $1 WHERE org = $2 AND left_at IS NULL",
+            vec![Value::from(ctx.now), Value::from(&org)],
+        )),
+    };
+    once(house.door.commit(ctx, change).await, org.to_string())
+}
+
+async fn known_org(house: &Arc<House>, org: &str) -> Answer<OrgId> {
+    let Some(org) = OrgId::parse(org) else { return Err(refuse("NRS-SHAR-0008")) };
+    let wanted = org.clone();
+    let found = house.store.read(move |reader| people::find_org(reader, &wanted)).await?;
+    found.map(|_| org).ok_or_else(|| refuse("NRS-SHAR-0008"))
 }
 
 /// A collection to open.
 #[derive(Debug, Clone, Default)]
 pub struct NewCollection {
-    /// The partner who will read it.
-    pub partner: String,
+    /// Who will read it: the label of an audience.
+    pub audience: String,
     /// Its title.
     pub title: String,
     /// STIX types it takes; empty for all.
@@ -134,7 +239,7 @@ pub struct NewCollection {
     pub tlp_max: Option<String>,
 }
 
-/// Opens a collection for one partner.
+/// Opens a collection: a view of what is released to one audience.
 pub async fn open(
     house: &Arc<House>,
     ctx: &Ctx,
@@ -142,7 +247,7 @@ pub async fn open(
     key: Option<Idempotency>,
 ) -> Answer<Made> {
     may_release(house, ctx)?;
-    let org = partner(house, &new.partner).await?;
+    let audience = audience(house, &new.audience).await?;
     let title = new.title.trim();
     let mut items = Vec::new();
     if title.is_empty()
@@ -167,17 +272,17 @@ pub async fn open(
     invalid(items)?;
     let id = random_uuid().to_string();
     let change = Change::office("share.open", &id)
-        .payload(json!({ "partner": org.as_str(), "title": title, "types": new.types, "tlp_max": tlp.map(tlp_code) }))
+        .payload(json!({ "audience": audience.label(), "title": title, "types": new.types, "tlp_max": tlp.map(tlp_code) }))
+        .write(known_audience(&audience))
         .write(Write::one(
-            "INSERT INTO share_collection (collection, partner, title, types, tlp_max, last_added, created_at) \
-             VALUES ($1, $2, $3, $4, $5, $6, $7)",
+            "INSERT INTO share_collection (collection, audience, title, types, tlp_max, created_at) \
+             VALUES ($1, $2, $3, $4, $5, $6)",
             vec![
                 Value::from(&id),
-                Value::from(&org),
+                Value::from(audience.label()),
                 Value::from(title),
                 Value::from(json!(new.types).to_string()),
                 Value::from(tlp_code(tlp.unwrap_or(Tlp::Amber))),
-                Value::from(0i64),
                 Value::from(ctx.now),
             ],
         ))
@@ -233,7 +338,9 @@ pub async fn handle(
             ],
         ));
     }
-    once(house.door.commit(ctx, change).await, id)
+    let made = once(house.door.commit(ctx, change).await, id)?;
+    recall::sweep(house, ctx, said.objects.clone(), "the handling was restricted").await?;
+    Ok(made)
 }
 
 fn named(objects: &[String]) -> Result<(), Failure> {
@@ -251,8 +358,10 @@ fn named(objects: &[String]) -> Result<(), Failure> {
 /// What to release: objects by name, or those of a case.
 #[derive(Debug, Clone, Default)]
 pub struct Wish {
-    /// Where to.
-    pub collection: String,
+    /// To whom: the label of an audience. May be left out where a collection is named.
+    pub audience: Option<String>,
+    /// The view it is released through; what the view does not show stays.
+    pub collection: Option<String>,
     /// Objects by identifier.
     pub objects: Vec<String>,
     /// A joint case whose indicators are meant.
@@ -264,13 +373,29 @@ pub struct Wish {
 /// Judges a wish and changes nothing.
 pub async fn preview(house: &Arc<House>, ctx: &Ctx, wish: &Wish) -> Answer<Preview> {
     may_release(house, ctx)?;
+    let named_audience = match &wish.audience {
+        Some(label) => Some(audience(house, label).await?),
+        None => None,
+    };
     let wish = wish.clone();
     let now = ctx.now;
     let found = house
         .store
         .read(move |reader| {
-            let Some(collection) = read::collection(reader, &wish.collection)? else {
-                return Ok(Err(Missing::Collection));
+            let collection = match &wish.collection {
+                Some(id) => match read::collection(reader, id)? {
+                    Some(collection) => Some(collection),
+                    None => return Ok(Err(Missing::Collection)),
+                },
+                None => None,
+            };
+            let of_view = collection.as_ref().map(|one| one.audience.clone());
+            let audience = match (named_audience, of_view) {
+                (Some(named), Some(of_view)) if named != of_view => {
+                    return Ok(Err(Missing::Collection));
+                }
+                (Some(audience), _) | (None, Some(audience)) => audience,
+                (None, None) => return Ok(Err(Missing::Audience)),
             };
             let mut ids = wish.objects;
             if let Some(case) = &wish.case {
@@ -282,10 +407,11 @@ pub async fn preview(house: &Arc<House>, ctx: &Ctx, wish: &Wish) -> Answer<Previ
             if let Err(refused) = named(&ids) {
                 return Ok(Err(Missing::Named(refused)));
             }
-            read::preview(reader, collection, &ids, now).map(Ok)
+            preview::preview(reader, audience, collection, &ids, now).map(Ok)
         })
         .await?;
     found.map_err(|missing| match missing {
+        Missing::Audience => refuse("NRS-SHAR-0302"),
         Missing::Collection => refuse("NRS-SHAR-0012"),
         Missing::Case => refuse("NRS-SHAR-0013"),
         Missing::Named(refused) => refused,
@@ -293,20 +419,30 @@ pub async fn preview(house: &Arc<House>, ctx: &Ctx, wish: &Wish) -> Answer<Previ
 }
 
 enum Missing {
+    Audience,
     Collection,
     Case,
     Named(Failure),
 }
 
-/// One digest over what would leave: identifiers, versions and contents.
-pub fn digest_of(passes: &[Passes]) -> Digest {
-    let parts: Vec<String> = passes
-        .iter()
-        .map(|one| {
-            format!("{} {} {}\n", one.candidate.id(), one.candidate.modified, one.candidate.digest)
-        })
-        .collect();
-    Digest::of(parts.concat().as_bytes())
+/// One digest over everything a release stands on: recipients, versions, and the exact bytes each recipient gets. It is
+/// salted with what only this office can compute, so that nobody who may see a part guesses the rest from it; the salt
+/// stands in the sealed payload of the release, for those who may open it.
+pub fn digest_of(house: &House, judged: &Preview) -> Answer<(Digest, String)> {
+    let lines = judged.lines();
+    let salt = house_salt(house, lines.as_bytes())?;
+    Ok((Digest::of(format!("{salt}\n{lines}").as_bytes()), salt))
+}
+
+fn house_salt(house: &House, text: &[u8]) -> Answer<String> {
+    let path = house.dir.join("keys").join(KEY);
+    let key = crate::office::log::load_or_make_seed(&path)
+        .map_err(|problem| Failure::Broken(Box::new(problem)))?;
+    let mut mac = Hmac::<Sha256>::new_from_slice(&key)
+        .map_err(|problem| Failure::Broken(Box::new(problem)))?;
+    mac.update(b"noroshi/share/salt/v1");
+    mac.update(text);
+    Ok(hex(&mac.finalize().into_bytes()))
 }
 
 /// What a release did.
@@ -320,21 +456,67 @@ pub struct Released {
     pub outcome: Outcome,
 }
 
-/// Releases what passes; records what does not. Judged anew, whatever a preview said.
+/// What came of asking for a release.
+#[derive(Debug, Clone)]
+pub enum Done {
+    /// It was released, or refused by rule.
+    Released(Released),
+    /// It waits for a second person.
+    Proposed(Made),
+}
+
+/// Releases what passes; records what does not. Judged anew, whatever a preview said. What needs a second person is
+/// proposed instead.
 pub async fn release(
     house: &Arc<House>,
     ctx: &Ctx,
     wish: &Wish,
     key: Option<Idempotency>,
+) -> Answer<Done> {
+    let judged = preview(house, ctx, wish).await?;
+    let (digest, _) = digest_of(house, &judged)?;
+    if wish.digest.as_ref().is_some_and(|seen| *seen != digest.to_string()) {
+        return Err(Refusal::new("NRS-SHAR-0014", StatusCode::CONFLICT).into());
+    }
+    if needs_second(house, &judged) {
+        return propose(house, ctx, &judged, &digest, key).await.map(Done::Proposed);
+    }
+    release_now(house, ctx, wish, None, key).await.map(Done::Released)
+}
+
+/// Whether a release waits for a second person: to outside, at a colour or in a class the configuration names, or
+/// standing on a derivation review.
+pub fn needs_second(house: &House, judged: &Preview) -> bool {
+    let rule = &house.config.share;
+    let outside = judged.audience.capacity() != Capacity::NationalOrgan;
+    let leaves = judged.passes.iter().any(|one| !one.already);
+    let colour = rule.second_person_from.is_some_and(|from| judged.tlp() >= from.tlp());
+    let class =
+        rule.second_person_classes.iter().any(|class| class == judged.bits().class().code());
+    let reviewed = rule.second_person_reviewed && !judged.reviews().is_empty();
+    leaves && outside && (colour || class || reviewed)
+}
+
+async fn release_now(
+    house: &Arc<House>,
+    ctx: &Ctx,
+    wish: &Wish,
+    proposal: Option<&Proposal>,
+    key: Option<Idempotency>,
 ) -> Answer<Released> {
     let mut tries = TRIES;
     loop {
         let judged = preview(house, ctx, wish).await?;
-        if wish.digest.as_ref().is_some_and(|seen| *seen != digest_of(&judged.passes).to_string()) {
+        let (digest, salt) = digest_of(house, &judged)?;
+        if wish.digest.as_ref().is_some_and(|seen| *seen != digest.to_string()) {
             return Err(Refusal::new("NRS-SHAR-0014", StatusCode::CONFLICT).into());
         }
+        if judged.reviews().len() > REVIEWS_MAX {
+            return Err(refuse("NRS-SHAR-0315"));
+        }
         let id = ReleaseId::fresh(ctx.now);
-        let (change, outcome) = release_change(&id, ctx, judged, key.clone());
+        let (mut change, outcome) = release_change(&id, ctx, judged, (digest, salt), key.clone());
+        change.writes.extend(proposal.map(|one| decided(one, ctx, &id)));
         match house.door.commit(ctx, change).await {
             Ok(committed) => {
                 record_refusals(house, ctx, &id, &outcome).await?;
@@ -352,83 +534,213 @@ pub async fn release(
     }
 }
 
+/// A release that waits for a second person.
+#[derive(Debug, Clone)]
+pub struct Proposal {
+    /// Its identifier.
+    pub proposal: String,
+    /// To whom.
+    pub audience: String,
+    /// Through which view.
+    pub collection: Option<String>,
+    /// Which objects.
+    pub objects: Vec<String>,
+    /// The digest the first person saw.
+    pub digest: String,
+    /// The first person.
+    pub person: String,
+    /// When.
+    pub at: Timestamp,
+}
+
+impl Proposal {
+    /// What it asks for, bound to what the first person saw.
+    pub fn wish(&self) -> Wish {
+        Wish {
+            audience: Some(self.audience.clone()),
+            collection: self.collection.clone(),
+            objects: self.objects.clone(),
+            case: None,
+            digest: Some(self.digest.clone()),
+        }
+    }
+}
+
+async fn propose(
+    house: &Arc<House>,
+    ctx: &Ctx,
+    judged: &Preview,
+    digest: &Digest,
+    key: Option<Idempotency>,
+) -> Answer<Made> {
+    let id = format!("proposal-{}", fresh_uuid(ctx.now).simple());
+    let passing = judged.passes.iter().map(|one| one.candidate.id().to_owned());
+    let staying = judged.stays.iter().map(|one| one.id.clone());
+    let objects: Vec<String> = passing.chain(staying).collect();
+    let change = Change::office("share.propose", &id)
+        .payload(json!({ "audience": judged.audience.label(), "objects": objects, "digest": digest.to_string() }))
+        .once(key)
+        .write(Write::one(
+            "INSERT INTO share_proposal (proposal, audience, collection, objects, digest, person, at) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7)",
+            vec![
+                Value::from(&id),
+                Value::from(judged.audience.label()),
+                Value::from(judged.collection.as_ref().map(|one| one.collection.clone())),
+                Value::from(json!(objects).to_string()),
+                Value::from(digest.to_string()),
+                Value::from(&ctx.person),
+                Value::from(ctx.now),
+            ],
+        ));
+    once(house.door.commit(ctx, change).await, id)
+}
+
+fn decided(proposal: &Proposal, ctx: &Ctx, release: &ReleaseId) -> Write {
+    Write::one(
+        "UPDATE share_proposal SET decided_by = $1, decided_at = $2, release = $3 \
+         WHERE proposal = $4 AND decided_at IS NULL AND person <> $1",
+        vec![
+            Value::from(&ctx.person),
+            Value::from(ctx.now),
+            Value::from(release),
+            Value::from(&proposal.proposal),
+        ],
+    )
+}
+
+/// The second person's word: releases exactly what the first one saw, or says that it has changed.
+pub async fn second(
+    house: &Arc<House>,
+    ctx: &Ctx,
+    proposal: &str,
+    digest: &str,
+) -> Answer<Released> {
+    may_release(house, ctx)?;
+    let wanted = proposal.to_owned();
+    let found = house.store.read(move |reader| read::proposal(reader, &wanted)).await?;
+    let found = found.ok_or_else(|| Failure::from(Refusal::absent()))?;
+    if found.person == ctx.person.as_str() {
+        return Err(Refusal::new("NRS-SHAR-0316", StatusCode::FORBIDDEN).into());
+    }
+    if found.digest != digest {
+        return Err(Refusal::new("NRS-SHAR-0014", StatusCode::CONFLICT).into());
+    }
+    release_now(house, ctx, &found.wish(), Some(&found), None).await
+}
+
 fn release_change(
     id: &ReleaseId,
     ctx: &Ctx,
     judged: Preview,
+    (digest, salt): (Digest, String),
     key: Option<Idempotency>,
 ) -> (Change, Outcome) {
-    let Preview { collection, passes, stays } = judged;
+    let recipients = judged.recipients().into_iter().collect();
+    let lines = judged.lines();
+    let Preview { audience, collection, passes, stays, .. } = judged;
     let (already, fresh): (Vec<Passes>, Vec<Passes>) =
         passes.into_iter().partition(|one| one.already);
     let ids =
         |list: &[Passes]| list.iter().map(|one| one.candidate.id().to_owned()).collect::<Vec<_>>();
-    let outcome = Outcome { released: ids(&fresh), already: ids(&already), refused: stays };
-    let mut change = Change::new("share.release", id.as_str(), release_fact(id, &collection, &fresh, &outcome))
-        .payload(json!(outcome))
+    let outcome =
+        Outcome { released: ids(&fresh), already: ids(&already), refused: stays, recipients };
+    let fact = release_fact(id, (&audience, collection.as_ref()), &fresh, &outcome, digest);
+    let mut change = Change::new("share.release", id.as_str(), fact)
+        .payload(json!({ "outcome": outcome, "salt": salt, "lines": lines }))
         .once(key)
+        .write(known_audience(&audience))
         .write(Write::one(
-            "INSERT INTO share_release (release, collection, person, at, outcome) VALUES ($1, $2, $3, $4, $5)",
+            "INSERT INTO share_release (release, audience, collection, person, at, outcome) \
+             VALUES ($1, $2, $3, $4, $5, $6)",
             vec![
                 Value::from(id),
-                Value::from(&collection.collection),
+                Value::from(audience.label()),
+                Value::from(collection.map(|one| one.collection)),
                 Value::from(&ctx.person),
                 Value::from(ctx.now),
                 Value::from(json!(outcome).to_string()),
             ],
         ));
-    // INVARIANT: `date_added` is the present, or one microsecond after the one before. It is given inside the writing
-    // transaction, so what is committed later is also added later, and a reader's cursor never passes over it.
     for one in &fresh {
-        change = change
-            .write(Write::one(
-                "UPDATE share_collection SET last_added = CASE WHEN last_added >= $1 THEN last_added + 1 ELSE $1 END \
-                 WHERE collection = $2",
-                vec![Value::from(ctx.now.as_microsecond()), Value::from(&collection.collection)],
-            ))
-            .write(Write::one(
-                "INSERT INTO share_item (collection, added, id, modified, digest, release) \
-                 SELECT collection, last_added, $2, $3, $4, $5 FROM share_collection WHERE collection = $1",
-                vec![
-                    Value::from(&collection.collection),
-                    Value::from(one.candidate.id()),
-                    Value::from(&one.candidate.modified),
-                    Value::from(&one.candidate.digest),
-                    Value::from(id),
-                ],
-            ));
+        change = change.write(next_place(&audience.label(), ctx.now)).write(placed_version(
+            &audience.label(),
+            (one.candidate.id(), &one.candidate.modified, one.candidate.object().object_type()),
+            &one.candidate.digest,
+            id.as_str(),
+        ));
     }
     (change, outcome)
 }
 
+/// The write that takes the next place in the stream of an audience.
+// INVARIANT: `date_added` is the present, or one microsecond after the one before. It is given inside the writing
+// transaction, so what is committed later is also added later, and a reader's cursor never passes over it.
+pub(super) fn next_place(audience: &str, now: Timestamp) -> Write {
+    Write::one(
+        "UPDATE share_audience SET last_added = CASE WHEN last_added >= $1 THEN last_added + 1 ELSE $1 END \
+         WHERE audience = $2",
+        vec![Value::from(now.as_microsecond()), Value::from(audience)],
+    )
+}
+
+/// The write that puts an object of this office at the place that was taken.
+pub(super) fn placed(audience: &str, object: &StixObject, release: &str) -> Write {
+    let modified = crate::evidence::rows::version_key(object);
+    let what = (object.head().id.as_str(), modified.as_str(), object.object_type());
+    placed_version(audience, what, &object.digest().to_string(), release)
+}
+
+fn placed_version(
+    audience: &str,
+    (id, modified, kind): (&str, &str, &str),
+    digest: &str,
+    release: &str,
+) -> Write {
+    Write::one(
+        "INSERT INTO share_item (audience, added, id, modified, type, digest, release) \
+         SELECT audience, last_added, $2, $3, $4, $5, $6 FROM share_audience WHERE audience = $1",
+        vec![
+            Value::from(audience),
+            Value::from(id),
+            Value::from(modified),
+            Value::from(kind),
+            Value::from(digest),
+            Value::from(release),
+        ],
+    )
+}
+
 fn release_fact(
     id: &ReleaseId,
-    collection: &Collection,
+    (audience, collection): (&Audience, Option<&Collection>),
     fresh: &[Passes],
     outcome: &Outcome,
+    digest: Digest,
 ) -> Fact {
     if fresh.is_empty()
         && let Some(code) = codes(&outcome.refused).first()
     {
         return Fact::ShareRefused { release: id.to_string(), code: code.clone() };
     }
-    let bits =
-        fresh.iter().fold(LegalBits::default(), |bits, one| bits.join(one.candidate.facts.bits));
+    let bits = fresh.iter().fold(LegalBits::default(), |bits, one| bits.join(one.bits));
+    let tlp = fresh.iter().map(|one| one.candidate.tlp()).max().unwrap_or(Tlp::Clear);
+    let mut reviews: Vec<String> =
+        fresh.iter().filter_map(|one| one.candidate.review.clone()).collect();
+    reviews.sort();
+    reviews.dedup();
     Fact::ShareRelease {
         release: id.to_string(),
-        collection: collection.collection.clone(),
-        audience: audience(&collection.partner),
+        collection: collection.map(|one| one.collection.clone()).unwrap_or_default(),
+        audience: audience.label(),
         class: bits.class().code().to_owned(),
-        tlp: read::strictest(fresh.iter().map(|one| one.candidate.tlp())).label().to_owned(),
+        tlp: tlp.label().to_owned(),
         has_selected_comms: bits.has_selected_comms,
         has_secret: bits.has_secret,
         objects: fresh.len() as u64,
-        digest: digest_of(fresh),
+        digest,
+        reviews,
     }
-}
-
-fn audience(org: &str) -> String {
-    noroshi_charter::release::Audience::Foreign { org, protected_until: None }.label()
 }
 
 /// The codes among refusals, each once.
@@ -469,11 +781,41 @@ async fn record_refusals(
     Ok(())
 }
 
-/// Records a partner's reading. It is durable before the first byte goes out.
+/// Through which door something was handed out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Door {
+    /// The TAXII server.
+    Taxii,
+    /// The change stream or a webhook.
+    Stream,
+    /// A ready-made export.
+    Export,
+    /// An advisory.
+    Advisory,
+    /// The recipient's own page.
+    Inbox,
+}
+
+impl Door {
+    /// As it is kept.
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::Taxii => "taxii",
+            Self::Stream => "stream",
+            Self::Export => "export",
+            Self::Advisory => "advisory",
+            Self::Inbox => "inbox",
+        }
+    }
+}
+
+/// Records that the caller's organisation is handed `items` of a collection. It is durable before the first byte goes
+/// out: the leaf, and the exact places in the audience's stream, in one change.
 pub async fn record_read(
     house: &Arc<House>,
     ctx: &Ctx,
-    collection: &str,
+    collection: &Collection,
+    door: Door,
     what: &str,
     items: &[Served],
 ) -> Answer<()> {
@@ -482,17 +824,12 @@ pub async fn record_read(
         Action::ShareRead,
         On { owner: Some(&ctx.org), ..On::default() },
     )?;
-    let parts: Vec<String> =
-        items.iter().map(|one| format!("{} {}\n", one.object.head().id, one.digest)).collect();
-    let objects: Vec<_> = items.iter().map(|one| one.object.head().id.as_str()).collect();
-    let fact = Fact::ShareRead {
-        collection: collection.to_owned(),
-        audience: audience(ctx.org.as_str()),
-        objects: items.len() as u64,
-        digest: Digest::of(parts.concat().as_bytes()),
+    let handing = Handing {
+        recipient: &ctx.org,
+        audience: &collection.audience,
+        through: &collection.collection,
+        door,
     };
-    let change = Change::new("share.read", collection, fact)
-        .payload(json!({ "what": what, "objects": objects }));
-    house.door.commit(ctx, change).await?;
+    house.door.commit(ctx, handing.change(what, items, ctx.now)).await?;
     Ok(())
 }

@@ -12,7 +12,9 @@ use serde::{Deserialize, Serialize};
 use utoipa::{OpenApi, ToSchema};
 
 use super::act::{self, Handling, Made, NewCollection, Wish};
-use super::read::{self, Stays};
+use super::preview::{Preview, Stays};
+use super::read;
+use super::{recall, review as reviews};
 use crate::evidence::rows::tlp_code;
 use crate::house::House;
 use crate::office::authorise::{Action, On};
@@ -26,7 +28,30 @@ use crate::web::visitor::Caller;
 /// This pillar's part of the API description.
 #[derive(OpenApi)]
 #[openapi(
-    paths(find, open, list, handle, preview, release, one_release),
+    paths(
+        find,
+        open,
+        list,
+        handle,
+        preview,
+        bytes_for,
+        release,
+        one_release,
+        proposals,
+        second,
+        ceiling,
+        seat,
+        leave,
+        recall_one,
+        open_recalls,
+        one_recall,
+        remind,
+        inbox,
+        acknowledge,
+        draft_review,
+        step_review,
+        one_review
+    ),
     components(schemas(
         FindingIn,
         CollectionIn,
@@ -39,6 +64,24 @@ use crate::web::visitor::Caller;
         PreviewOut,
         ReleaseOut,
         MadeOut,
+        ReceivingOut,
+        SendingOut,
+        GroupOut,
+        WarningOut,
+        ProposalOut,
+        Proposals,
+        SecondIn,
+        CeilingIn,
+        SeatIn,
+        RecallIn,
+        RecallOut,
+        Recalls,
+        RemindIn,
+        AcknowledgeIn,
+        ReviewIn,
+        StepIn,
+        StepOut,
+        ReviewOut,
         super::gate::StayReason,
         Stays
     ))
@@ -53,7 +96,20 @@ pub fn routes() -> Router<Arc<House>> {
         .route("/handling", post(handle))
         .route("/releases/preview", post(preview))
         .route("/releases", post(release))
+        .route("/releases/preview/{org}", post(bytes_for))
         .route("/releases/{id}", get(one_release))
+        .route("/proposals", get(proposals))
+        .route("/proposals/{id}/release", post(second))
+        .route("/organisations/{org}/ceiling", post(ceiling))
+        .route("/council/{org}", post(seat).delete(leave))
+        .route("/recalls", post(recall_one).get(open_recalls))
+        .route("/recalls/{id}", get(one_recall))
+        .route("/recalls/{id}/reminders", post(remind))
+        .route("/inbox", get(inbox))
+        .route("/inbox/{id}/acknowledge", post(acknowledge))
+        .route("/reviews", post(draft_review))
+        .route("/reviews/{id}", get(one_review))
+        .route("/reviews/{id}/steps", post(step_review))
 }
 
 /// What was made and where the log has it.
@@ -99,8 +155,13 @@ async fn find(
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct CollectionIn {
-    /// The partner who will read it.
-    partner: String,
+    /// Who will read it: `partner:<org>`, `council`, `operators`, `operators:<sector>`, `operator:<org>`,
+    /// `national:<org>`, `supplier:<org>` or `public`.
+    #[serde(default)]
+    audience: Option<String>,
+    /// Short for the audience `partner:<org>`.
+    #[serde(default)]
+    partner: Option<String>,
     /// Its title.
     title: String,
     /// STIX types it takes; all when empty.
@@ -111,7 +172,7 @@ struct CollectionIn {
     tlp_max: Option<String>,
 }
 
-/// Opens a collection for one partner.
+/// Opens a collection: a view of what is released to an audience.
 #[utoipa::path(post, path = "/collections", tag = "share", request_body = CollectionIn,
     responses((status = 201, body = MadeOut)))]
 async fn open(
@@ -121,8 +182,9 @@ async fn open(
     body: Body<CollectionIn>,
 ) -> Answer {
     let once = form::idempotency(&headers, "POST /collections", &body.bytes);
-    let CollectionIn { partner, title, types, tlp_max } = body.value;
-    let new = NewCollection { partner, title, types, tlp_max };
+    let CollectionIn { audience, partner, title, types, tlp_max } = body.value;
+    let audience = audience.or(partner.map(|org| format!("partner:{org}"))).unwrap_or_default();
+    let new = NewCollection { audience, title, types, tlp_max };
     Ok(created(act::open(&house, &caller.ctx, &new, once).await?))
 }
 
@@ -132,14 +194,14 @@ struct CollectionOut {
     /// Its identifier.
     id: String,
     /// Who reads it.
-    partner: String,
+    audience: String,
     /// Its title.
     title: String,
     /// STIX types it takes; all when empty.
     types: Vec<String>,
     /// The strictest colour it takes.
     tlp_max: String,
-    /// Objects released to it.
+    /// Objects released to its audience, counted up to 100,000.
     objects: u64,
     /// When it was opened.
     created_at: String,
@@ -156,14 +218,14 @@ struct Collections {
 #[utoipa::path(get, path = "/collections", tag = "share", responses((status = 200, body = Collections)))]
 async fn list(State(house): State<Arc<House>>, caller: Caller) -> Answer<Json<Collections>> {
     house.authoriser.check(&caller.ctx, Action::ShareRelease, On::default())?;
-    let found = house.store.read(|reader| read::collections(reader, None)).await?;
-    let items = found.into_iter().map(|one| CollectionOut {
+    let found = house.store.read(read::counted).await?;
+    let items = found.into_iter().map(|(one, objects)| CollectionOut {
         id: one.collection,
-        partner: one.partner,
+        audience: one.audience.label(),
         title: one.title,
         types: one.filter.types,
         tlp_max: tlp_code(one.filter.tlp_max).to_owned(),
-        objects: one.objects,
+        objects,
         created_at: stamp(one.created_at),
     });
     Ok(Json(Collections { items: items.collect() }))
@@ -202,8 +264,12 @@ async fn handle(
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct ReleaseIn {
-    /// Where to.
-    collection: String,
+    /// To whom; may be left out where a collection is named.
+    #[serde(default)]
+    audience: Option<String>,
+    /// The view it is released through; what the view does not show stays.
+    #[serde(default)]
+    collection: Option<String>,
     /// Objects by identifier.
     #[serde(default)]
     objects: Vec<String>,
@@ -218,6 +284,7 @@ struct ReleaseIn {
 impl ReleaseIn {
     fn wish(self) -> Wish {
         Wish {
+            audience: self.audience,
             collection: self.collection,
             objects: self.objects,
             case: self.case,
@@ -284,16 +351,69 @@ pub(super) fn say(words: Words, reason: &super::gate::StayReason) -> String {
 /// What a release would do.
 #[derive(Debug, Serialize, ToSchema)]
 struct PreviewOut {
-    /// The collection.
-    collection: String,
     /// Who would receive.
-    partner: String,
+    audience: String,
+    /// The view it was asked for through.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    collection: Option<String>,
     /// What leaves.
     passes: Vec<Passing>,
     /// What stays.
     refused: Vec<Staying>,
-    /// Digest over what leaves; give it back with the release.
+    /// Everybody who would receive, and which group of them gets the same.
+    recipients: Vec<ReceivingOut>,
+    /// What each group gets, byte for byte, and what stays for it.
+    groups: Vec<GroupOut>,
+    /// What a careful person would look at twice.
+    warnings: Vec<WarningOut>,
+    /// A second person must agree before it leaves.
+    needs_second: bool,
+    /// Digest over recipients, versions and bytes; give it back with the release.
     digest: String,
+}
+
+/// One recipient.
+#[derive(Debug, Serialize, ToSchema)]
+struct ReceivingOut {
+    /// The organisation; absent for the public.
+    org: Option<String>,
+    /// Its name.
+    name: String,
+    /// Why it is a recipient: the audience it belongs to.
+    why: String,
+    /// Place in `groups`.
+    group: usize,
+}
+
+/// One object as it is sent.
+#[derive(Debug, Serialize, ToSchema)]
+struct SendingOut {
+    /// Its identifier.
+    id: String,
+    /// SHA-256 over the bytes.
+    sha256: String,
+    /// How many bytes.
+    bytes: usize,
+    /// Parts are left out, and the object says so.
+    redacted: bool,
+}
+
+/// Recipients who get the same bytes.
+#[derive(Debug, Serialize, ToSchema)]
+struct GroupOut {
+    /// What each of them gets.
+    sent: Vec<SendingOut>,
+    /// What stays for them.
+    refused: Vec<Staying>,
+}
+
+/// Something unusual.
+#[derive(Debug, Serialize, ToSchema)]
+struct WarningOut {
+    /// Stable code.
+    code: String,
+    /// In words.
+    text: String,
 }
 
 fn words(headers: &HeaderMap) -> Words {
@@ -312,25 +432,115 @@ async fn preview(
     body: Body<ReleaseIn>,
 ) -> Answer<Json<PreviewOut>> {
     let judged = act::preview(&house, &caller.ctx, &body.value.wish()).await?;
+    let (digest, _) = act::digest_of(&house, &judged)?;
+    let needs_second = act::needs_second(&house, &judged);
+    Ok(Json(preview_out(judged, digest.to_string(), needs_second, words(&headers))))
+}
+
+fn preview_out(judged: Preview, digest: String, needs_second: bool, words: Words) -> PreviewOut {
+    let text_of = |id: &str| {
+        let sent = judged.groups.iter().flat_map(|group| &group.sent);
+        sent.clone().find(|one| one.id == id).map(|one| one.text.clone()).unwrap_or_default()
+    };
     let passes = judged.passes.iter().map(|one| {
-        let object = &one.candidate.object;
+        let text = text_of(one.candidate.id());
         Passing {
             id: one.candidate.id().to_owned(),
-            r#type: object.object_type().to_owned(),
+            r#type: one.candidate.object().object_type().to_owned(),
             name: one.candidate.name.clone(),
             tlp: tlp_code(one.candidate.tlp()).to_owned(),
-            bytes: object.text().len(),
-            text: object.text().to_owned(),
+            bytes: text.len(),
+            text,
             already: one.already,
         }
     });
-    Ok(Json(PreviewOut {
+    let groups = judged.groups.iter().map(|group| GroupOut {
+        sent: group
+            .sent
+            .iter()
+            .map(|one| SendingOut {
+                id: one.id.clone(),
+                sha256: one.digest.to_string(),
+                bytes: one.text.len(),
+                redacted: one.redacted,
+            })
+            .collect(),
+        refused: staying(&group.stays, words),
+    });
+    let warnings = judged.warnings.iter().map(|code| WarningOut {
+        code: (*code).to_owned(),
+        text: crate::web::refusal::say(words, code, &[]),
+    });
+    PreviewOut {
         passes: passes.collect(),
-        refused: staying(&judged.stays, words(&headers)),
-        digest: act::digest_of(&judged.passes).to_string(),
-        collection: judged.collection.collection,
-        partner: judged.collection.partner,
-    }))
+        refused: staying(&judged.stays, words),
+        recipients: receiving(&judged, words),
+        groups: groups.collect(),
+        warnings: warnings.collect(),
+        needs_second,
+        digest,
+        collection: judged.collection.as_ref().map(|one| one.collection.clone()),
+        audience: judged.audience.label(),
+    }
+}
+
+fn receiving(judged: &Preview, words: Words) -> Vec<ReceivingOut> {
+    let why = judged.audience.label();
+    let mut all = Vec::new();
+    for (group, one) in judged.groups.iter().enumerate() {
+        if one.orgs.is_empty() {
+            let name = words.t("share-everybody");
+            all.push(ReceivingOut { org: None, name, why: why.clone(), group });
+        }
+        for org in &one.orgs {
+            let name = match words.lang() {
+                Lang::Ja => org.name_ja.clone(),
+                Lang::En => org.name_en.clone(),
+            };
+            all.push(ReceivingOut {
+                org: Some(org.org.to_string()),
+                name,
+                why: why.clone(),
+                group,
+            });
+        }
+    }
+    all
+}
+
+/// Exactly what one recipient would get, as the envelope it would be sent in. Changes nothing.
+#[utoipa::path(post, path = "/releases/preview/{org}", tag = "share", params(("org" = String, Path)),
+    request_body = ReleaseIn, responses((status = 200, content_type = "application/taxii+json;version=2.1", body = String)))]
+async fn bytes_for(
+    State(house): State<Arc<House>>,
+    caller: Caller,
+    Path(org): Path<String>,
+    body: Body<ReleaseIn>,
+) -> Answer {
+    let judged = act::preview(&house, &caller.ctx, &body.value.wish()).await?;
+    Ok(envelope(&judged, &org).ok_or_else(|| Failure::from(Refusal::absent()))?.into_response())
+}
+
+/// The envelope of one recipient of a preview; `public` stands for everybody.
+pub(super) fn envelope(
+    judged: &Preview,
+    org: &str,
+) -> Option<([(axum::http::HeaderName, String); 2], String)> {
+    let of = |group: &&super::preview::Group| {
+        group.orgs.iter().any(|one| one.org.as_str() == org)
+            || (org == "public" && group.orgs.is_empty())
+    };
+    let group = judged.groups.iter().find(of)?;
+    let texts: Vec<&str> = group.sent.iter().map(|one| one.text.as_str()).collect();
+    let body = format!("{{\"more\":false,\"objects\":[{}]}}", texts.join(","));
+    let headers = [
+        (axum::http::header::CONTENT_TYPE, super::taxii::negotiate::MEDIA_TYPE.to_owned()),
+        (
+            axum::http::header::CONTENT_DISPOSITION,
+            "attachment; filename=\"preview.json\"".to_owned(),
+        ),
+    ];
+    Some((headers, body))
 }
 
 /// What a release did.
@@ -353,7 +563,7 @@ struct ReleaseOut {
 
 /// Releases what passes, and records what does not.
 #[utoipa::path(post, path = "/releases", tag = "share", request_body = ReleaseIn,
-    responses((status = 201, body = ReleaseOut)))]
+    responses((status = 201, body = ReleaseOut), (status = 202, body = MadeOut)))]
 async fn release(
     State(house): State<Arc<House>>,
     caller: Caller,
@@ -361,16 +571,26 @@ async fn release(
     body: Body<ReleaseIn>,
 ) -> Answer {
     let once = form::idempotency(&headers, "POST /releases", &body.bytes);
-    let done = act::release(&house, &caller.ctx, &body.value.wish(), once).await?;
-    let out = ReleaseOut {
+    match act::release(&house, &caller.ctx, &body.value.wish(), once).await? {
+        act::Done::Released(done) => {
+            Ok((StatusCode::CREATED, Json(release_out(done, words(&headers)))).into_response())
+        }
+        act::Done::Proposed(made) => {
+            let out = MadeOut { id: made.id, position: made.position };
+            Ok((StatusCode::ACCEPTED, Json(out)).into_response())
+        }
+    }
+}
+
+fn release_out(done: act::Released, words: Words) -> ReleaseOut {
+    ReleaseOut {
         id: done.id,
         position: Some(done.position),
         released: done.outcome.released.len(),
         objects: done.outcome.released,
         already: done.outcome.already,
-        refused: staying(&done.outcome.refused, words(&headers)),
-    };
-    Ok((StatusCode::CREATED, Json(out)).into_response())
+        refused: staying(&done.outcome.refused, words),
+    }
 }
 
 /// One release.
@@ -392,5 +612,368 @@ async fn one_release(
         objects: row.outcome.released,
         already: row.outcome.already,
         refused: staying(&row.outcome.refused, words(&headers)),
+    }))
+}
+
+/// A release that waits for a second person.
+#[derive(Debug, Serialize, ToSchema)]
+struct ProposalOut {
+    /// Its identifier.
+    id: String,
+    /// To whom.
+    audience: String,
+    /// Which objects.
+    objects: Vec<String>,
+    /// The digest the first person saw.
+    digest: String,
+    /// When it was proposed.
+    at: String,
+}
+
+/// What waits for a second person.
+#[derive(Debug, Serialize, ToSchema)]
+struct Proposals {
+    /// Oldest first.
+    items: Vec<ProposalOut>,
+}
+
+/// Lists the releases that wait for a second person.
+#[utoipa::path(get, path = "/proposals", tag = "share", responses((status = 200, body = Proposals)))]
+async fn proposals(State(house): State<Arc<House>>, caller: Caller) -> Answer<Json<Proposals>> {
+    house.authoriser.check(&caller.ctx, Action::ShareRelease, On::default())?;
+    let found = house.store.read(read::proposals).await?;
+    let items = found.into_iter().map(|one| ProposalOut {
+        id: one.proposal,
+        audience: one.audience,
+        objects: one.objects,
+        digest: one.digest,
+        at: stamp(one.at),
+    });
+    Ok(Json(Proposals { items: items.collect() }))
+}
+
+/// The second person's word.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct SecondIn {
+    /// The digest of what this person looked at; it must be the one that was proposed.
+    digest: String,
+}
+
+/// Releases what another person proposed.
+#[utoipa::path(post, path = "/proposals/{id}/release", tag = "share", params(("id" = String, Path)),
+    request_body = SecondIn, responses((status = 201, body = ReleaseOut)))]
+async fn second(
+    State(house): State<Arc<House>>,
+    caller: Caller,
+    headers: HeaderMap,
+    Path(id): Path<String>,
+    body: Body<SecondIn>,
+) -> Answer {
+    let done = act::second(&house, &caller.ctx, &id, &body.value.digest).await?;
+    Ok((StatusCode::CREATED, Json(release_out(done, words(&headers)))).into_response())
+}
+
+/// What an organisation never gets more than.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct CeilingIn {
+    /// The widest class.
+    class: String,
+    /// The strictest colour.
+    tlp: String,
+}
+
+/// Sets the ceiling of an organisation.
+#[utoipa::path(post, path = "/organisations/{org}/ceiling", tag = "share", params(("org" = String, Path)),
+    request_body = CeilingIn, responses((status = 201, body = MadeOut)))]
+async fn ceiling(
+    State(house): State<Arc<House>>,
+    caller: Caller,
+    Path(org): Path<String>,
+    body: Body<CeilingIn>,
+) -> Answer {
+    let CeilingIn { class, tlp } = body.value;
+    Ok(created(act::set_ceiling(&house, &caller.ctx, &org, &class, &tlp).await?))
+}
+
+/// An organisation's consent to sit in the council.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct SeatIn {
+    /// Reference of the consent (Act art. 45(2)).
+    consent: String,
+}
+
+/// Records that an organisation sits in the council.
+#[utoipa::path(post, path = "/council/{org}", tag = "share", params(("org" = String, Path)),
+    request_body = SeatIn, responses((status = 201, body = MadeOut)))]
+async fn seat(
+    State(house): State<Arc<House>>,
+    caller: Caller,
+    Path(org): Path<String>,
+    body: Body<SeatIn>,
+) -> Answer {
+    Ok(created(act::seat(&house, &caller.ctx, &org, Some(&body.value.consent)).await?))
+}
+
+/// Records that an organisation has left the council.
+#[utoipa::path(delete, path = "/council/{org}", tag = "share", params(("org" = String, Path)),
+    responses((status = 201, body = MadeOut)))]
+async fn leave(State(house): State<Arc<House>>, caller: Caller, Path(org): Path<String>) -> Answer {
+    Ok(created(act::seat(&house, &caller.ctx, &org, None).await?))
+}
+
+/// What is to be taken back.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct RecallIn {
+    /// The object.
+    object: String,
+    /// The version's `modified`; every version when absent.
+    #[serde(default)]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    modified: Option<Timestamp>,
+    /// `recall`, `correction`, `remark` or `revocation`.
+    kind: String,
+    /// Why, for the record. Recipients do not see it.
+    reason: String,
+    /// For a correction: what replaces it.
+    #[serde(default)]
+    replaced_by: Option<String>,
+}
+
+/// Takes an object back, or corrects it, at everybody who got it.
+#[utoipa::path(post, path = "/recalls", tag = "share", request_body = RecallIn,
+    responses((status = 201, body = MadeOut)))]
+async fn recall_one(
+    State(house): State<Arc<House>>,
+    caller: Caller,
+    headers: HeaderMap,
+    body: Body<RecallIn>,
+) -> Answer {
+    let once = form::idempotency(&headers, "POST /recalls", &body.bytes);
+    let RecallIn { object, modified, kind, reason, replaced_by } = body.value;
+    let modified = modified.map(|at| format!("{at:.9}"));
+    let asked = recall::Asked { id: object, modified, kind, reason, replaced_by };
+    Ok(created(recall::recall(&house, &caller.ctx, &asked, once).await?))
+}
+
+/// One message as one recipient has it.
+#[derive(Debug, Serialize, ToSchema)]
+struct RecallOut {
+    /// The message.
+    recall: String,
+    /// The object it is about.
+    object: String,
+    /// What sort of message.
+    kind: String,
+    /// What replaces the object.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    replaced_by: Option<String>,
+    /// When it was sent.
+    at: String,
+    /// The recipient.
+    org: String,
+    /// `pending`, `delivered` or `acknowledged`.
+    state: String,
+    /// How often the recipient was reminded.
+    reminders: u64,
+}
+
+/// Messages.
+#[derive(Debug, Serialize, ToSchema)]
+struct Recalls {
+    /// In the order of the question.
+    items: Vec<RecallOut>,
+}
+
+fn recalls(found: Vec<recall::Message>) -> Json<Recalls> {
+    let items = found.into_iter().map(|one| RecallOut {
+        recall: one.recall,
+        object: one.id,
+        kind: one.kind,
+        replaced_by: one.replaced_by,
+        at: stamp(one.at),
+        org: one.org,
+        state: one.state,
+        reminders: one.reminders,
+    });
+    Json(Recalls { items: items.collect() })
+}
+
+/// Lists what nobody has acknowledged yet, oldest first.
+#[utoipa::path(get, path = "/recalls", tag = "share", responses((status = 200, body = Recalls)))]
+async fn open_recalls(State(house): State<Arc<House>>, caller: Caller) -> Answer<Json<Recalls>> {
+    house.authoriser.check(&caller.ctx, Action::ShareRelease, On::default())?;
+    Ok(recalls(house.store.read(recall::open).await?))
+}
+
+/// The recipients of one message.
+#[utoipa::path(get, path = "/recalls/{id}", tag = "share", params(("id" = String, Path)),
+    responses((status = 200, body = Recalls)))]
+async fn one_recall(
+    State(house): State<Arc<House>>,
+    caller: Caller,
+    Path(id): Path<String>,
+) -> Answer<Json<Recalls>> {
+    house.authoriser.check(&caller.ctx, Action::ShareRelease, On::default())?;
+    Ok(recalls(house.store.read(move |reader| recall::of(reader, &id)).await?))
+}
+
+/// Whom to remind.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct RemindIn {
+    /// The recipient.
+    org: String,
+}
+
+/// Records that a recipient was reminded.
+#[utoipa::path(post, path = "/recalls/{id}/reminders", tag = "share", params(("id" = String, Path)),
+    request_body = RemindIn, responses((status = 201, body = MadeOut)))]
+async fn remind(
+    State(house): State<Arc<House>>,
+    caller: Caller,
+    Path(id): Path<String>,
+    body: Body<RemindIn>,
+) -> Answer {
+    Ok(created(recall::remind(&house, &caller.ctx, &id, &body.value.org).await?))
+}
+
+/// The messages about recalls that one's own organisation was sent.
+#[utoipa::path(get, path = "/inbox", tag = "share", responses((status = 200, body = Recalls)))]
+async fn inbox(State(house): State<Arc<House>>, caller: Caller) -> Answer<Json<Recalls>> {
+    Ok(recalls(recall::read_inbox(&house, &caller.ctx).await?))
+}
+
+/// What the recipient says.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct AcknowledgeIn {
+    /// A word to the office.
+    #[serde(default)]
+    note: String,
+}
+
+/// Says that one's own organisation has acted on a message.
+#[utoipa::path(post, path = "/inbox/{id}/acknowledge", tag = "share", params(("id" = String, Path)),
+    request_body = AcknowledgeIn, responses((status = 201, body = MadeOut)))]
+async fn acknowledge(
+    State(house): State<Arc<House>>,
+    caller: Caller,
+    Path(id): Path<String>,
+    body: Body<AcknowledgeIn>,
+) -> Answer {
+    Ok(created(recall::acknowledge(&house, &caller.ctx, &id, &body.value.note).await?))
+}
+
+/// A derivation review to open.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct ReviewIn {
+    /// The object; its newest version is reviewed.
+    object: String,
+    /// Why.
+    reason: String,
+}
+
+/// Opens a derivation review.
+#[utoipa::path(post, path = "/reviews", tag = "share", request_body = ReviewIn,
+    responses((status = 201, body = MadeOut)))]
+async fn draft_review(
+    State(house): State<Arc<House>>,
+    caller: Caller,
+    headers: HeaderMap,
+    body: Body<ReviewIn>,
+) -> Answer {
+    let once = form::idempotency(&headers, "POST /reviews", &body.bytes);
+    let ReviewIn { object, reason } = body.value;
+    Ok(created(reviews::draft(&house, &caller.ctx, &object, &reason, once).await?))
+}
+
+/// The next step of a derivation review.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct StepIn {
+    /// The state it leads to: `provenance_checked`, `secret_checked`, `rights_checked`, `released` or `refused`.
+    to: String,
+    /// Why.
+    reason: String,
+    /// Digest of the object in front of this person.
+    digest: String,
+}
+
+/// Takes the next step of a derivation review.
+#[utoipa::path(post, path = "/reviews/{id}/steps", tag = "share", params(("id" = String, Path)),
+    request_body = StepIn, responses((status = 201, body = MadeOut)))]
+async fn step_review(
+    State(house): State<Arc<House>>,
+    caller: Caller,
+    Path(id): Path<String>,
+    body: Body<StepIn>,
+) -> Answer {
+    let StepIn { to, reason, digest } = body.value;
+    let to = noroshi_charter::derivation::State::parse(&to)
+        .ok_or_else(|| Refusal::new("NRS-SHAR-0310", StatusCode::UNPROCESSABLE_ENTITY))?;
+    let asked = reviews::Asked { to, reason: &reason, digest: &digest };
+    Ok(created(reviews::step(&house, &caller.ctx, &id, asked).await?))
+}
+
+/// A step that was taken.
+#[derive(Debug, Serialize, ToSchema)]
+struct StepOut {
+    /// The state it led to.
+    state: String,
+    /// Opaque identifier of the person.
+    person: String,
+    /// The hat.
+    hat: String,
+    /// Why.
+    reason: String,
+}
+
+/// A derivation review.
+#[derive(Debug, Serialize, ToSchema)]
+struct ReviewOut {
+    /// Its identifier.
+    id: String,
+    /// The object.
+    object: String,
+    /// The version's key.
+    modified: String,
+    /// SHA-256 over its canonical text.
+    digest: String,
+    /// How far it has come.
+    state: String,
+    /// The steps, in order.
+    steps: Vec<StepOut>,
+}
+
+/// One derivation review.
+#[utoipa::path(get, path = "/reviews/{id}", tag = "share", params(("id" = String, Path)),
+    responses((status = 200, body = ReviewOut)))]
+async fn one_review(
+    State(house): State<Arc<House>>,
+    caller: Caller,
+    Path(id): Path<String>,
+) -> Answer<Json<ReviewOut>> {
+    house.authoriser.check(&caller.ctx, Action::ShareReview, On::default())?;
+    let found = house.store.read(move |reader| reviews::review(reader, &id)).await?;
+    let found = found.ok_or_else(|| Failure::from(Refusal::absent()))?;
+    let state = found.state().code().to_owned();
+    let steps = found.steps.into_iter().map(|step| StepOut {
+        state: step.state.code().to_owned(),
+        person: step.person,
+        hat: step.hat,
+        reason: step.reason,
+    });
+    Ok(Json(ReviewOut {
+        id: found.review,
+        object: found.id,
+        modified: found.modified,
+        digest: found.digest,
+        state,
+        steps: steps.collect(),
     }))
 }

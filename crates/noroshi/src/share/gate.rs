@@ -1,16 +1,18 @@
-//! What may leave: the charter's rules on one object, and what follows when objects name each other.
+//! What may leave: the charter's rules on objects that are held, and what follows when they name each other.
 //!
-//! An object leaves with exactly the bytes that are stored, or not at all. So an object whose *serialised text* names
-//! another object that is held here and does not leave to the same audience stays too: the relationship is omitted,
-//! never a member of it, and no identifier betrays what is held. What was never held here can be named freely.
+//! An object leaves with exactly the bytes that are stored, or, where parts of it may not leave, without those parts
+//! and with a note that says so, or not at all. Whatever is written names nothing that is held and does not leave.
+//! The decisions are the charter's ([`noroshi_charter::outgoing`]); here they meet what the store knows.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
-use noroshi_charter::release::{self, Audience, Facts};
-use noroshi_evidence::id::StixId;
-use noroshi_evidence::marking::{LegalBits, LegalClass, Marks, Tlp};
+use noroshi_charter::derivation::{Source, inherit};
+use noroshi_charter::outgoing::{Held, Outgoing, Sent, Verdict, judge};
+use noroshi_charter::release::{Recipient, Refusal};
+use noroshi_evidence::marking::{LegalBits, Marks, Tlp};
 use noroshi_evidence::object::StixObject;
+use noroshi_evidence::redact::Node;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -21,54 +23,58 @@ pub struct Candidate {
     pub modified: String,
     /// SHA-256 over the canonical text.
     pub digest: String,
-    /// The object, its bytes untouched.
-    pub object: StixObject,
     /// Name or value; empty when it has none.
     pub name: String,
-    /// What the charter decides on.
-    pub facts: Facts,
-    /// It belongs to an exercise.
-    pub exercise: bool,
+    /// The object and what decides about it; its bits are its own, without what it was made from.
+    pub held: Held,
+    /// The review that cleared exactly this version, where there was one.
+    pub review: Option<String>,
+    /// When this version came in.
+    pub arrived_at: Timestamp,
+    /// It is a message of this office about an object its recipients have.
+    pub is_notice: bool,
 }
 
 impl Candidate {
+    /// The object, its bytes untouched.
+    pub const fn object(&self) -> &StixObject {
+        self.held.parts.object()
+    }
+
     /// Its identifier.
     pub fn id(&self) -> &str {
-        self.object.head().id.as_str()
+        self.object().head().id.as_str()
     }
 
     /// The colour it leaves under.
     pub fn tlp(&self) -> Tlp {
-        self.facts.tlp.unwrap_or(Tlp::Amber)
+        self.held.facts.tlp.unwrap_or(Tlp::Amber)
     }
 }
 
-/// What a collection takes, whatever a single object allows.
+/// What a collection shows, whatever a single object allows.
 #[derive(Debug, Clone)]
 pub struct Filter {
     /// STIX types; empty for all.
     pub types: Vec<String>,
-    /// The strictest colour taken.
+    /// The strictest colour shown, of objects and of their parts.
     pub tlp_max: Tlp,
 }
 
-/// Who receives, as found now.
-#[derive(Debug, Clone)]
-pub struct Recipient {
-    /// The organisation.
-    pub org: String,
-    /// Until when it protects equivalently; absent without a finding.
-    pub protected_until: Option<Timestamp>,
-    /// Up to which class it was found to.
-    pub scope: Option<LegalClass>,
-    /// What the collection takes.
-    pub filter: Filter,
-}
-
-impl Recipient {
-    /// The audience the charter knows.
-    pub fn audience(&self) -> Audience<'_> {
-        Audience::Foreign { org: &self.org, protected_until: self.protected_until }
+impl Filter {
+    /// Every reason why a collection does not show the object, whatever its audience may have. Messages about what was
+    /// recalled are shown by all.
+    pub fn reasons(&self, candidate: &Candidate) -> Vec<StayReason> {
+        let mut found = Vec::new();
+        let kind = candidate.object().object_type();
+        let takes = self.types.is_empty() || self.types.iter().any(|one| one == kind);
+        if !takes && !candidate.is_notice {
+            found.push(StayReason::new("NRS-SHAR-0110", HOUSE_RULE));
+        }
+        if candidate.tlp() > self.tlp_max && !candidate.is_notice {
+            found.push(StayReason::new("NRS-SHAR-0111", HOUSE_RULE));
+        }
+        found
     }
 }
 
@@ -76,7 +82,7 @@ impl Recipient {
 const HOUSE_RULE: &str = "";
 
 /// Why an object stays.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
 pub struct StayReason {
     /// Stable code.
     pub code: String,
@@ -92,182 +98,125 @@ impl StayReason {
         Self { code: code.to_owned(), clause: clause.to_owned(), names: None }
     }
 
+    /// What the charter gave as a reason.
+    pub fn of(refusal: &Refusal) -> Self {
+        Self::new(refusal.code, refusal.clause)
+    }
+
+    /// A rule of the house.
+    pub fn house(code: &str) -> Self {
+        Self::new(code, HOUSE_RULE)
+    }
+
     /// It names an object that stays.
     pub fn names(other: &str) -> Self {
         Self { names: Some(other.to_owned()), ..Self::new("NRS-SHAR-0109", HOUSE_RULE) }
     }
 }
 
-/// Every reason of its own against the object leaving to `recipient` at `now`; none means it may leave.
-pub fn reasons(candidate: &Candidate, recipient: &Recipient, now: Timestamp) -> Vec<StayReason> {
-    let decided = release::decide(&candidate.facts, &recipient.audience(), now);
-    let mut found: Vec<StayReason> =
-        decided.iter().map(|one| StayReason::new(one.code, one.clause)).collect();
-    if candidate.exercise {
-        found.push(StayReason::new("NRS-SHAR-0108", HOUSE_RULE));
-    }
-    let filter = &recipient.filter;
-    if !filter.types.is_empty()
-        && !filter.types.iter().any(|one| one == candidate.object.object_type())
-    {
-        found.push(StayReason::new("NRS-SHAR-0110", HOUSE_RULE));
-    }
-    if candidate.tlp() > filter.tlp_max {
-        found.push(StayReason::new("NRS-SHAR-0111", HOUSE_RULE));
-    }
-    // A designated secret needs a managed channel (Act art. 44); a collection read over the network is none, and
-    // `noroshi-verify` calls such a release a lie.
-    if candidate.facts.bits.has_secret {
-        found.push(StayReason::new("NRS-SHAR-0114", "Act art. 44"));
-    }
-    if recipient.scope.is_some_and(|scope| !scope.admits(candidate.facts.bits)) {
-        found.push(StayReason::new("NRS-SHAR-0112", "Act art. 39, 44"));
-    }
-    found
-}
-
-/// The strictest reading of every marking in the text, granular ones included.
+/// What the markings of the whole object say.
 pub fn marks_of(object: &StixObject) -> Marks {
-    let mut refs = object.head().object_marking_refs.clone();
-    if object.text().contains("granular_markings") {
-        let tree = object.to_value();
-        let granular = tree.get("granular_markings").and_then(serde_json::Value::as_array);
-        for one in granular.into_iter().flatten() {
-            let named = one.get("marking_ref").and_then(serde_json::Value::as_str);
-            refs.extend(named.and_then(|id| id.parse::<StixId>().ok()));
+    Marks::read(&object.head().object_marking_refs)
+}
+
+/// Objects that were looked at together, with everything held that they name, however far.
+#[derive(Debug, Default)]
+pub struct Web {
+    /// By identifier. What is not offered to the audience is there because of what was made from it.
+    known: BTreeMap<String, Known>,
+    /// The bits of each, those of its sources included.
+    bits: BTreeMap<String, LegalBits>,
+}
+
+/// One object of a [`Web`].
+#[derive(Debug)]
+pub struct Known {
+    /// The object; absent for what is held but was too much to look at, which then never leaves.
+    pub candidate: Option<Candidate>,
+    /// It is in the audience's stream, or asked to be.
+    pub offered: bool,
+    /// Why a view does not take it.
+    pub view: Vec<StayReason>,
+}
+
+impl Web {
+    /// Puts the objects together and finds what each was made from.
+    pub fn new(known: BTreeMap<String, Known>) -> Self {
+        let sources: BTreeMap<String, Source> =
+            known.iter().map(|(id, one)| (id.clone(), source_of(one.candidate.as_ref()))).collect();
+        let bits = inherit(&sources);
+        Self { known, bits }
+    }
+
+    /// An object with the bits of its sources; a version that is not in the web takes those of what it names.
+    fn held(&self, candidate: &Candidate) -> Held {
+        let mut held = candidate.held.clone();
+        if candidate.review.is_some() {
+            held.facts.bits = LegalBits::default();
+            return held;
         }
+        let names = held.parts.names().iter().filter_map(|name| self.bits.get(name));
+        held.facts.bits = names.fold(held.facts.bits, |bits, one| bits.join(*one));
+        held
     }
-    Marks::read(&refs)
+
+    /// Judges one version for one recipient.
+    pub fn judge(
+        &self,
+        candidate: &Candidate,
+        to: &Recipient,
+        tlp_max: Tlp,
+        now: Timestamp,
+    ) -> Verdict {
+        judge(&self.held(candidate), to, tlp_max, now)
+    }
+
+    /// The bits an object leaves under.
+    pub fn bits(&self, candidate: &Candidate) -> LegalBits {
+        self.held(candidate).facts.bits
+    }
+
+    /// Everything that leaves to one recipient, settled together.
+    pub fn outgoing(&self, to: &Recipient, tlp_max: Tlp, now: Timestamp) -> Outgoing {
+        let node = |(id, one): (&String, &Known)| {
+            let Some(candidate) = &one.candidate else { return (id.clone(), Node::default()) };
+            let verdict = self.judge(candidate, to, tlp_max, now);
+            let allowed = one.offered && one.view.is_empty() && verdict.allows();
+            (
+                id.clone(),
+                Node { allowed, body: Some((candidate.held.parts.clone(), verdict.hidden)) },
+            )
+        };
+        Outgoing::settle(self.known.iter().map(node).collect())
+    }
+
+    /// Whether an organisation's name decides about anything here: as an originator or in an opinion.
+    pub fn speaks_of(&self, org: &str) -> bool {
+        self.known.values().filter_map(|one| one.candidate.as_ref()).any(|candidate| {
+            let facts = &candidate.held.facts;
+            facts.originator == org || facts.restricted_to.iter().flatten().any(|one| one == org)
+        })
+    }
+
+    /// One of the objects.
+    pub fn known(&self, id: &str) -> Option<&Known> {
+        self.known.get(id)
+    }
 }
 
-/// Both facts of both.
-pub fn join_bits(one: (bool, bool), other: (bool, bool)) -> LegalBits {
-    LegalBits { has_selected_comms: one.0 || other.0, has_secret: one.1 || other.1 }
+fn source_of(candidate: Option<&Candidate>) -> Source {
+    let Some(candidate) = candidate else { return Source::default() };
+    let cleared = candidate.review.is_some();
+    let bits = if cleared { LegalBits::default() } else { candidate.held.facts.bits };
+    // A message about an object says nothing of what the object says.
+    let names =
+        if candidate.is_notice { BTreeSet::new() } else { candidate.held.parts.names().clone() };
+    Source { bits, cleared, names }
 }
 
-/// Every identifier in the serialised text except the object's own and the standard TLP markings. Found in the text
-/// and not in known members, so that an extension cannot smuggle one out.
-pub fn mentions(object: &StixObject) -> BTreeSet<String> {
-    let text = object.text();
-    let own = object.head().id.as_str();
-    let found = text.match_indices("--").filter_map(|(at, _)| {
-        let (before, after) = text.split_at_checked(at)?;
-        let kind = before
-            .bytes()
-            .rev()
-            .take_while(|byte| byte.is_ascii_alphanumeric() || *byte == b'-')
-            .count();
-        let uuid = after.get(2..38)?;
-        let start = before.len().checked_sub(kind)?;
-        format!("{}--{uuid}", text.get(start..at)?).parse::<StixId>().ok()
-    });
-    let foreign = found.filter(|id| id.as_str() != own && Tlp::from_marking_id(id).is_none());
-    foreign.map(|id| id.as_str().to_owned()).collect()
-}
-
-/// One identifier among those that would leave together.
-#[derive(Debug, Clone, Default)]
-pub struct Node {
-    /// It may leave as far as it is concerned itself.
-    pub allowed: bool,
-    /// Identifiers held here that its text names.
-    pub names: BTreeSet<String>,
-}
-
-/// Which of `nodes` leave: the largest set in which every node is allowed and names only members of the set.
-/// Names of anything that is no node count as staying.
-pub fn settle(nodes: &BTreeMap<String, Node>) -> BTreeSet<String> {
-    let mut leaving: BTreeSet<String> =
-        nodes.iter().filter(|(_, node)| node.allowed).map(|(id, _)| id.clone()).collect();
-    let mut named_by: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
-    for (id, node) in nodes {
-        for name in &node.names {
-            named_by.entry(name).or_default().push(id);
-        }
-    }
-    let mut staying: Vec<&str> =
-        named_by.keys().copied().filter(|name| !leaving.contains(*name)).collect();
-    while let Some(stays) = staying.pop() {
-        for naming in named_by.get(stays).into_iter().flatten() {
-            if leaving.remove(*naming) {
-                staying.push(naming);
-            }
-        }
-    }
-    leaving
-}
-
-#[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    fn object(text: &str) -> StixObject {
-        StixObject::parse(text).unwrap()
-    }
-
-    #[test]
-    fn identifiers_are_found_wherever_they_stand_in_the_text() {
-        let note = object(
-            r#"{"type":"note","spec_version":"2.1","id":"note--57b56a43-b8b0-4cba-9deb-34e3e1faed9e",
-            "created":"2026-01-01T00:00:00Z","modified":"2026-01-01T00:00:00Z",
-            "content":"see indicator--1b6ea7d9-2b0f-4f55-8f0a-5ac0b2f0c101.","x_deep":[{"a":"x-odd--1b6ea7d9-2b0f-4f55-8f0a-5ac0b2f0c102"}],
-            "object_marking_refs":["marking-definition--94868c89-83c2-464b-929b-a1a8aa3c8487"],
-            "object_refs":["note--57b56a43-b8b0-4cba-9deb-34e3e1faed9e","malware--1b6ea7d9-2b0f-4f55-8f0a-5ac0b2f0c103"]}"#,
-        );
-        let found: Vec<String> = mentions(&note).into_iter().collect();
-        assert_eq!(
-            found,
-            [
-                "indicator--1b6ea7d9-2b0f-4f55-8f0a-5ac0b2f0c101",
-                "malware--1b6ea7d9-2b0f-4f55-8f0a-5ac0b2f0c103",
-                "x-odd--1b6ea7d9-2b0f-4f55-8f0a-5ac0b2f0c102"
-            ]
-        );
-    }
-
-    #[test]
-    fn granular_markings_count_like_those_of_the_whole_object() {
-        let red = object(
-            r#"{"type":"note","spec_version":"2.1","id":"note--57b56a43-b8b0-4cba-9deb-34e3e1faed9e",
-            "created":"2026-01-01T00:00:00Z","modified":"2026-01-01T00:00:00Z","content":"x","object_refs":[],
-            "granular_markings":[{"marking_ref":"marking-definition--e828b379-4e03-4974-9ac4-e53a884c97c1","selectors":["content"]},
-            {"marking_ref":"marking-definition--1b6ea7d9-2b0f-4f55-8f0a-5ac0b2f0c103","selectors":["content"]}]}"#,
-        );
-        let marks = marks_of(&red);
-        assert_eq!((marks.tlp, marks.others.len()), (Some(Tlp::Red), 1));
-    }
-
-    proptest! {
-        #[test]
-        fn what_leaves_names_only_what_leaves_and_no_more_could(
-            spec in prop::collection::vec((any::<bool>(), prop::collection::btree_set(0usize..14, 0..4)), 1..12)
-        ) {
-            let nodes: BTreeMap<String, Node> = spec
-                .iter()
-                .enumerate()
-                .map(|(at, (allowed, names))| {
-                    let names = names.iter().map(|name| format!("n{name:02}")).collect();
-                    (format!("n{at:02}"), Node { allowed: *allowed, names })
-                })
-                .collect();
-            let leaving = settle(&nodes);
-            for id in &leaving {
-                let node = &nodes[id];
-                prop_assert!(node.allowed && node.names.iter().all(|name| leaving.contains(name)));
-            }
-            // The largest such set, by brute force over all subsets: every closed subset lies inside it.
-            let ids: Vec<&String> = nodes.keys().collect();
-            for mask in 0u32..(1 << ids.len()) {
-                let subset: BTreeSet<&String> =
-                    ids.iter().enumerate().filter(|(at, _)| mask & (1 << at) != 0).map(|(_, id)| *id).collect();
-                let closed = subset.iter().all(|id| {
-                    let node = &nodes[*id];
-                    node.allowed && node.names.iter().all(|name| subset.contains(name))
-                });
-                prop_assert!(!closed || subset.iter().all(|id| leaving.contains(*id)));
-            }
-        }
-    }
+/// The bytes of one version beside what was settled; none when it stays.
+pub fn write(outgoing: &Outgoing, candidate: &Candidate, verdict: &Verdict) -> Option<Sent> {
+    let parts = &candidate.held.parts;
+    let goes = verdict.allows() && !outgoing.is_stopped_translation(parts);
+    goes.then(|| outgoing.write(parts, &verdict.hidden)).flatten()
 }

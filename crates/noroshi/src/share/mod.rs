@@ -2,7 +2,17 @@
 
 pub mod act;
 pub mod api;
+pub mod audience;
+pub mod deltas;
 pub mod gate;
+pub mod handed;
 pub mod pages;
+pub mod peer;
+pub mod preview;
 pub mod read;
+pub mod recall;
+pub mod review;
+pub mod serve;
+pub mod stream;
 pub mod taxii;
+pub mod watch;

@@ -25,6 +25,7 @@ pub fn routes() -> Router<Arc<House>> {
     Router::new()
         .route("/openapi.json", get(openapi))
         .merge(crate::office::api::routes())
+        .merge(crate::office::certificates::routes())
         .merge(crate::intake::api::routes())
         .merge(crate::evidence::api::routes())
         .merge(crate::evidence::doubts::routes())
@@ -32,6 +33,9 @@ pub fn routes() -> Router<Arc<House>> {
         .merge(crate::analyse::api::routes())
         .merge(crate::response::api::routes())
         .merge(crate::share::api::routes())
+        .merge(crate::share::peer::api::routes())
+        .merge(crate::share::stream::api::routes())
+        .merge(crate::share::taxii::settings::routes())
         .merge(crate::oversight::api::routes())
         .fallback(no_such_route)
 }
@@ -56,6 +60,7 @@ pub fn description() -> utoipa::openapi::OpenApi {
     let mut whole = Frame::openapi();
     for part in [
         crate::office::api::Doc::openapi(),
+        crate::office::certificates::Doc::openapi(),
         crate::intake::api::Doc::openapi(),
         crate::evidence::api::Doc::openapi(),
         crate::evidence::doubts::Doc::openapi(),
@@ -63,6 +68,9 @@ pub fn description() -> utoipa::openapi::OpenApi {
         crate::analyse::api::Doc::openapi(),
         crate::response::api::Doc::openapi(),
         crate::share::api::Doc::openapi(),
+        crate::share::peer::api::Doc::openapi(),
+        crate::share::stream::api::Doc::openapi(),
+        crate::share::taxii::settings::Doc::openapi(),
         crate::oversight::api::Doc::openapi(),
     ] {
         whole.merge(part);

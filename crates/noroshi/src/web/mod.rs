@@ -8,6 +8,7 @@ pub mod layout;
 pub mod locale;
 pub mod page;
 pub mod refusal;
+pub mod tls;
 pub mod visitor;
 
 use std::sync::Arc;
@@ -21,6 +22,35 @@ use axum::response::Response;
 use crate::house::House;
 use visitor::RequestId;
 
+/// Words that pages and files of the house begin with: no API root may.
+pub const TAKEN: &[&str] = &[
+    "analyse",
+    "api",
+    "assets",
+    "council",
+    "demo",
+    "evidence",
+    "healthz",
+    "influence",
+    "intake",
+    "invitations",
+    "log",
+    "login",
+    "logout",
+    "office",
+    "operators",
+    "oversight",
+    "preferences",
+    "profile",
+    "readiness",
+    "response",
+    "setup",
+    "share",
+    "sift",
+    "standard",
+    "stream",
+];
+
 /// Every route of the house.
 pub fn app(house: Arc<House>) -> Router {
     Router::new()
@@ -33,11 +63,12 @@ pub fn app(house: Arc<House>) -> Router {
         .merge(crate::analyse::pages::routes())
         .merge(crate::response::pages::routes())
         .merge(crate::share::pages::routes())
+        .merge(crate::share::peer::pages::routes())
         .merge(crate::share::taxii::routes())
         .merge(crate::oversight::pages::routes())
         .merge(crate::demo::routes(&house))
         .nest("/api/v1", api::routes())
-        .fallback(page::no_such_page)
+        .fallback(crate::share::taxii::or_no_such_page)
         .layer(DefaultBodyLimit::max(house.config.web.body_bytes_max))
         .layer(tower_http::catch_panic::CatchPanicLayer::custom(page::panicked))
         .layer(from_fn_with_state(Arc::clone(&house), finish))

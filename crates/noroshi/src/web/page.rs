@@ -104,6 +104,7 @@ const PLACES: &[(&str, &str, &str, Action)] = &[
     ("/sift", "nav-sift", "filter", Action::SiftRead),
     ("/response", "nav-measures", "shield", Action::ResponseRead),
     ("/share", "nav-share", "share", Action::ShareRelease),
+    ("/inbox", "nav-inbox", "flag", Action::ShareRead),
     ("/office", "nav-office", "people", Action::OfficeManage),
     ("/oversight", "nav-log", "log", Action::OversightLog),
 ];
@@ -254,10 +255,6 @@ pub(super) fn render_refusal(
         Ok(text) => (refusal.status, Html(text)).into_response(),
         Err(_) => (refusal.status, format!("{} {}\n", refusal.code, id.0)).into_response(),
     }
-}
-
-pub(super) async fn no_such_page() -> Refusal {
-    Refusal::absent()
 }
 
 /// A panic is a defect: logged without its message (which might hold what a caller sent), answered as a failure.

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use axum::extract::{FromRequest, FromRequestParts, OptionalFromRequestParts, Request};
+use axum::extract::{
+    ConnectInfo, FromRequest, FromRequestParts, OptionalFromRequestParts, Request,
+};
 use axum::http::header::{ACCEPT_LANGUAGE, AUTHORIZATION, CONTENT_TYPE, COOKIE, ORIGIN};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode};
@@ -12,7 +14,9 @@ use base64::Engine as _;
 use super::form::Values;
 use super::locale::{Lang, Words};
 use super::refusal::{Failure, Refusal};
+use super::tls::Peer;
 use crate::house::House;
+use crate::office::certificates;
 use crate::office::ctx::Ctx;
 use crate::office::people::{self, HeldHat, Session};
 use crate::office::secret;
@@ -297,12 +301,31 @@ impl FromRequestParts<Arc<House>> for Caller {
                 .map(|ctx| Self { ctx })
                 .ok_or_else(|| Refusal::new("NRS-AUTH-0002", StatusCode::UNAUTHORIZED).into());
         }
+        if let Some(caller) = certified(parts, house).await? {
+            return Ok(caller);
+        }
         let reading = parts.method.is_safe();
         let visitor = if reading { find_visitor(parts, house, "").await? } else { None };
         visitor
             .map(|visitor| Self { ctx: visitor.ctx })
             .ok_or_else(|| Refusal::new("NRS-AUTH-0001", StatusCode::UNAUTHORIZED).into())
     }
+}
+
+/// The caller whose certificate was proved in the handshake, if it stands in the register. A browser sends a
+/// certificate by itself, so a request that another site made it send does not count.
+async fn certified(parts: &Parts, house: &Arc<House>) -> Result<Option<Caller>, Failure> {
+    let peer = parts.extensions.get::<ConnectInfo<Peer>>();
+    let Some(fingerprint) = peer.and_then(|peer| peer.0.certificate.clone()) else {
+        return Ok(None);
+    };
+    same_origin(&parts.headers)?;
+    let (now, request) = (house.clock.now(), request_id(parts));
+    let found = house
+        .store
+        .read(move |reader| certificates::find(reader, &fingerprint, now, request))
+        .await?;
+    Ok(found.map(|ctx| Caller { ctx }))
 }
 
 /// The secret of `Authorization: Bearer …`, or the password of `Basic …` (what TAXII clients can send).

@@ -43,7 +43,9 @@ impl TestHouse {
     }
 
     pub(crate) fn url(&self, path: &str) -> String {
-        format!("{}{path}", self.serving.origin())
+        let plain = self.house.config.tls.certificate.as_os_str().is_empty();
+        let scheme = if plain { "http" } else { "https" };
+        format!("{scheme}://localhost:{}{path}", self.serving.address().port())
     }
 
     /// Adds an organisation.

@@ -199,8 +199,9 @@ async fn what_passes_leaves_with_its_own_bytes_and_what_does_not_stays_without_a
         refused.iter().find(|one| one["id"] == **id).unwrap()["code"].as_str().unwrap().to_owned()
     };
     let codes: Vec<String> = all[3..].iter().map(code).collect();
+    // The relationship was made from what it names, and carries its bit.
     let wanted =
-        ["NRS-SHAR-0109", "NRS-SHAR-0101", "NRS-SHAR-0114", "NRS-SHAR-0103", "NRS-SHAR-0105"];
+        ["NRS-SHAR-0101", "NRS-SHAR-0101", "NRS-SHAR-0114", "NRS-SHAR-0103", "NRS-SHAR-0105"];
     assert_eq!(codes, wanted, "{seen}");
     let done = scene.release(&all).await;
     assert_eq!(
@@ -229,12 +230,13 @@ async fn what_passes_leaves_with_its_own_bytes_and_what_does_not_stays_without_a
     scene
         .post("/handling", json!({ "objects": [all[0]], "restricted_to": ["org-somebody"] }), 201)
         .await;
-    let got = scene.read("").await;
+    let shown = ids_of(&scene.read("").await);
     assert_eq!(
-        ids_of(&got),
+        shown[..2],
         [all[1].clone(), all[7].clone()],
         "nor is the relationship that names it"
     );
+    assert!(shown.len() == 3 && shown[2].starts_with("note--"), "who had it is told: {shown:?}");
     // The finding ends: nothing is served.
     scene.find(SignedDuration::from_secs(0)).await;
     assert_eq!(ids_of(&scene.read("").await), Vec::<String>::new());
@@ -506,4 +508,216 @@ async fn a_standard_client_reads_it() {
     let said = String::from_utf8_lossy(&ran.stdout);
     assert!(ran.status.success(), "{}", String::from_utf8_lossy(&ran.stderr));
     assert_eq!(said.lines().collect::<Vec<_>>(), all_ids(&texts));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn parts_stay_and_the_rest_leaves_and_says_so() {
+    let scene = Scene::open().await;
+    let marked = format!(
+        r#"{{"type":"tool","spec_version":"2.1","id":"tool--{}","created":"2026-01-01T00:00:00Z","modified":"2026-01-01T00:00:00Z","name":"t","description":"for few","granular_markings":[{{"marking_ref":"{}","selectors":["description"]}}]}}"#,
+        uuid(40),
+        Tlp::Red.marking_id()
+    );
+    scene.hold(std::slice::from_ref(&marked), Tlp::Green, LegalClass::CiaN, "import:test").await;
+    let id = id_of(&marked);
+    let wish = json!({ "collection": scene.collection, "objects": [id] });
+    let seen = scene.post("/releases/preview", wish.clone(), 200).await;
+    assert_eq!(seen["recipients"][0]["org"], scene.ally.ctx.org.as_str(), "{seen}");
+    assert_eq!(seen["groups"][0]["sent"][0]["redacted"], true);
+    let codes: Vec<&str> = seen["warnings"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|one| one["code"].as_str().unwrap())
+        .collect();
+    assert_eq!(codes, ["NRS-SHAR-0320", "NRS-SHAR-0324"]);
+    let shown = seen["passes"][0]["text"].as_str().unwrap().to_owned();
+    assert!(!shown.contains("for few") && shown.contains("redacted"));
+    let exact = scene.post(&format!("/releases/preview/{}", scene.ally.ctx.org), wish, 200).await;
+    assert_eq!(exact["objects"][0]["id"], id.as_str());
+    scene.release(std::slice::from_ref(&id)).await;
+    let got = scene.read("").await;
+    assert!(got.text.contains(&shown), "exactly the bytes of the preview: {}", got.text);
+    assert!(!got.text.contains("for few"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_recall_reaches_exactly_those_who_got_it_until_they_acknowledge() {
+    let scene = Scene::open().await;
+    let objects = [indicator(1), indicator(2), malware(3)];
+    scene.hold(&objects, Tlp::Green, LegalClass::CiaN, "import:test").await;
+    let ids = all_ids(&objects);
+    scene.release(&ids).await;
+    assert_eq!(ids_of(&scene.read("").await), ids);
+    let asked = json!({ "object": ids[0], "kind": "recall", "reason": "it was wrong" });
+    let made = scene.post("/recalls", asked.clone(), 201).await;
+    let recall = made["id"].as_str().unwrap().to_owned();
+    let listed = |url: &'static str, who: &Someone| {
+        let (url, token) = (scene.test.url(url), who.token.clone());
+        async move { ask("GET", url, &token, None).await }
+    };
+    let (_, open) = ask("GET", scene.test.url("/api/v1/recalls"), &scene.legal.token, None).await;
+    assert_eq!(open["items"][0]["state"], "pending", "{open}");
+    // The stream shows a note in its place, which names the object and says nothing of why.
+    let got = scene.read("").await;
+    let shown = ids_of(&got);
+    assert_eq!(shown[..2], ids[1..]);
+    assert!(
+        shown[2].starts_with("note--")
+            && got.text.contains(&ids[0])
+            && !got.text.contains("it was wrong"),
+        "{}",
+        got.text
+    );
+    let (_, open) = ask("GET", scene.test.url("/api/v1/recalls"), &scene.legal.token, None).await;
+    assert_eq!(open["items"][0]["state"], "delivered");
+    // Another partner, who never got it, is told nothing.
+    let (_, theirs) = listed("/api/v1/inbox", &scene.other).await;
+    assert_eq!(theirs["items"], json!([]));
+    let reminded = scene
+        .post(&format!("/recalls/{recall}/reminders"), json!({ "org": scene.ally.ctx.org }), 201)
+        .await;
+    assert_eq!(reminded["id"], recall.as_str());
+    let (_, mine) = listed("/api/v1/inbox", &scene.ally).await;
+    assert_eq!(
+        (mine["items"][0]["object"].as_str(), mine["items"][0]["reminders"].as_u64()),
+        (Some(ids[0].as_str()), Some(1))
+    );
+    let url = scene.test.url(&format!("/api/v1/inbox/{recall}/acknowledge"));
+    let (foreign, _) = ask("POST", url.clone(), &scene.other.token, Some(json!({}))).await;
+    assert_eq!(foreign, 404);
+    assert_eq!(ask("POST", url.clone(), &scene.ally.token, Some(json!({}))).await.0, 201);
+    assert_eq!(ask("POST", url, &scene.ally.token, Some(json!({}))).await.0, 409);
+    let (_, open) = ask("GET", scene.test.url("/api/v1/recalls"), &scene.legal.token, None).await;
+    assert_eq!(open["items"], json!([]));
+    // What was recalled does not leave again, and what nobody was given cannot be recalled.
+    assert_eq!(scene.release(&ids[..1]).await["refused"][0]["code"], "NRS-SHAR-0333");
+    let never = json!({ "object": id_of(&malware(99)), "kind": "recall", "reason": "x" });
+    scene.post("/recalls", never, 404).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_changed_opinion_is_a_message_to_everybody_who_got_it() {
+    let scene = Scene::open().await;
+    scene.hold(&[indicator(1)], Tlp::Green, LegalClass::CiaN, "import:test").await;
+    let id = id_of(&indicator(1));
+    scene.release(std::slice::from_ref(&id)).await;
+    scene.read("").await;
+    scene
+        .post("/handling", json!({ "objects": [id], "restricted_to": ["org-somebody"] }), 201)
+        .await;
+    let (_, open) = ask("GET", scene.test.url("/api/v1/recalls"), &scene.legal.token, None).await;
+    assert_eq!(
+        (open["items"][0]["kind"].as_str(), open["items"][0]["org"].as_str()),
+        (Some("remark"), Some(scene.ally.ctx.org.as_str())),
+        "{open}"
+    );
+    let shown = ids_of(&scene.read("").await);
+    assert!(shown.len() == 1 && shown[0].starts_with("note--"), "{shown:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn amber_leaves_only_when_a_second_person_has_seen_the_same() {
+    let scene = Scene::open().await;
+    scene.hold(&[indicator(1)], Tlp::Amber, LegalClass::CiaN, "import:test").await;
+    let id = id_of(&indicator(1));
+    scene
+        .post("/handling", json!({ "objects": [id], "restricted_to": [scene.ally.ctx.org] }), 201)
+        .await;
+    let made = scene
+        .post("/releases", json!({ "collection": scene.collection, "objects": [id] }), 202)
+        .await;
+    assert_eq!(ids_of(&scene.read("").await), Vec::<String>::new());
+    let (_, waiting) =
+        ask("GET", scene.test.url("/api/v1/proposals"), &scene.legal.token, None).await;
+    let digest = waiting["items"][0]["digest"].clone();
+    let url =
+        scene.test.url(&format!("/api/v1/proposals/{}/release", made["id"].as_str().unwrap()));
+    let body = || Some(json!({ "digest": digest }));
+    assert_eq!(
+        ask("POST", url.clone(), &scene.legal.token, body()).await.0,
+        403,
+        "not the first person"
+    );
+    let office = scene.test.org("Office two (fictional)", "office", None).await;
+    let second = scene.test.person("second", &office, Hat::Legal).await;
+    let (status, done) = ask("POST", url, &second.token, body()).await;
+    assert_eq!((status, done["released"].as_u64()), (201, Some(1)), "{done}");
+    assert_eq!(ids_of(&scene.read("").await), [id]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_comes_from_communications_leaves_only_after_two_people_cleared_that_version() {
+    let scene = Scene::open().await;
+    let cabinet = scene.test.org("Cabinet Office (fictional)", "office", None).await;
+    let first = scene.test.person("first", &cabinet, Hat::CaoAnalyst).await;
+    let second = scene.test.person("second", &cabinet, Hat::PmDesk).await;
+    scene.hold(&[malware(5)], Tlp::Green, LegalClass::Cia, "import:test").await;
+    let id = id_of(&malware(5));
+    assert_eq!(
+        scene.release(std::slice::from_ref(&id)).await["refused"][0]["code"],
+        "NRS-SHAR-0101"
+    );
+    let (status, made) = ask(
+        "POST",
+        scene.test.url("/api/v1/reviews"),
+        &first.token,
+        Some(json!({ "object": id, "reason": "for the ally" })),
+    )
+    .await;
+    assert_eq!(status, 201, "{made}");
+    let review = format!("/api/v1/reviews/{}", made["id"].as_str().unwrap());
+    let (_, seen) = ask("GET", scene.test.url(&review), &first.token, None).await;
+    let step = |who: &Someone, to: &str| {
+        let body = json!({ "to": to, "reason": "checked", "digest": seen["digest"] });
+        let (url, token) = (scene.test.url(&format!("{review}/steps")), who.token.clone());
+        async move { ask("POST", url, &token, Some(body)).await.0 }
+    };
+    assert_eq!(step(&first, "released").await, 422);
+    assert_eq!(step(&first, "provenance_checked").await, 201);
+    assert_eq!(step(&first, "secret_checked").await, 422, "not the same person");
+    assert_eq!(step(&second, "secret_checked").await, 201);
+    assert_eq!(step(&scene.legal, "rights_checked").await, 201);
+    assert_eq!(step(&scene.legal, "released").await, 201);
+    // It stands on a review, so a second person releases it.
+    let made = scene
+        .post("/releases", json!({ "collection": scene.collection, "objects": [id] }), 202)
+        .await;
+    let (_, waiting) =
+        ask("GET", scene.test.url("/api/v1/proposals"), &scene.legal.token, None).await;
+    let other = scene.test.person("other-legal", &cabinet, Hat::Legal).await;
+    let url =
+        scene.test.url(&format!("/api/v1/proposals/{}/release", made["id"].as_str().unwrap()));
+    let body = json!({ "digest": waiting["items"][0]["digest"] });
+    assert_eq!(ask("POST", url, &other.token, Some(body)).await.0, 201);
+    assert_eq!(ids_of(&scene.read("").await), [id.clone()]);
+    // A newer version is not cleared, and the old one goes with it.
+    let newer = malware(5).replace("\"modified\":\"2026-01-01", "\"modified\":\"2026-02-01");
+    scene.hold(&[newer], Tlp::Green, LegalClass::CiaN, "import:test").await;
+    assert_eq!(scene.release(&[id]).await["refused"][0]["code"], "NRS-SHAR-0101");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_version_its_originator_withdrew_is_a_message_without_anybody_asking() {
+    let scene = Scene::open().await;
+    scene.hold(&[indicator(1)], Tlp::Green, LegalClass::CiaN, "import:test").await;
+    let id = id_of(&indicator(1));
+    scene.release(std::slice::from_ref(&id)).await;
+    scene.read("").await;
+    let revoked =
+        version(1, "2026-03-01T00:00:00.000Z").replace("\"name\"", "\"revoked\":true,\"name\"");
+    scene.hold(&[revoked], Tlp::Green, LegalClass::CiaN, "import:test").await;
+    let mut open = Value::Null;
+    for _ in 0..200 {
+        open = ask("GET", scene.test.url("/api/v1/recalls"), &scene.legal.token, None).await.1;
+        if open["items"][0]["kind"] == "revocation" {
+            break;
+        }
+        super::house::pause(std::time::Duration::from_millis(50)).await;
+    }
+    assert_eq!(
+        (open["items"][0]["kind"].as_str(), open["items"][0]["object"].as_str()),
+        (Some("revocation"), Some(id.as_str())),
+        "{open}"
+    );
 }

@@ -49,13 +49,9 @@ pub(super) async fn import(
     let spoken = tongues::speak(tongue, &bundle.bytes, told, &bundle.originator, ctx.now);
     match (tongue, spoken) {
         (_, Some(spoken)) => {
-            let versioned = tongue == Tongue::Veris;
+            let versioned = matches!(tongue, Tongue::Veris | Tongue::Misp);
             tongues::bring_in(house, ctx, spoken, bundle, versioned).await.map_err(failed)
         }
-        (Tongue::Misp, _) => Err(Failed::Found {
-            code: "NRS-EVID-0319",
-            message: "MISP events are not brought in by this command".to_owned(),
-        }),
         (Tongue::Warninglist, _) => Err(Failed::Found {
             code: "NRS-EVID-0319",
             message: "a warning list is loaded with `noroshi stix lists`".to_owned(),

@@ -1,0 +1,238 @@
+//! Handing to a peer what was released to its organisation: through the gate, recorded before it goes, and followed
+//! until the peer has said of each object what became of it.
+
+use std::sync::Arc;
+
+use jiff::{SignedDuration, Timestamp};
+use noroshi_evidence::marking::Tlp;
+use serde_json::json;
+
+use super::act::next;
+use super::cli::batches;
+use super::client::{Connection, Status, Trouble};
+use super::cursor::{Awaited, Cursor};
+use super::jobs::{Problem, access, ctx_of, cursor_text, failed};
+use super::read::{self, Standing};
+use crate::config::Peer;
+use crate::house::House;
+use crate::office::commit::{Change, Write};
+use crate::office::id::OrgId;
+use crate::office::jobs::{Outcome, Task};
+use crate::office::people;
+use crate::office::store::{StoreFailure, Value};
+use crate::share::act::Door;
+use crate::share::audience;
+use crate::share::gate::Filter;
+use crate::share::handed::Handing;
+use crate::share::serve::{self, Asked, Served, Versions, View};
+
+/// Objects of one batch.
+const BATCH: usize = 500;
+/// When to ask again what became of a batch.
+const STATUS_WAIT: SignedDuration = SignedDuration::from_secs(1);
+
+/// The handler of `share.peer.push`.
+pub async fn push(house: Arc<House>, task: Task) -> Result<Outcome, StoreFailure> {
+    let asked = task.subject.clone();
+    let found = house.store.read(move |reader| read::standing(reader, &asked)).await?;
+    let found = found.ok_or_else(|| StoreFailure::Damaged("a peer is gone".to_owned()))?;
+    let ctx = ctx_of(&house, &found)
+        .ok_or_else(|| StoreFailure::Damaged("a peer's authority cannot be read".to_owned()))?;
+    let generation = task.payload.get("generation").and_then(serde_json::Value::as_i64);
+    if !found.on || generation != Some(found.generation) {
+        return Ok(Outcome::Done(
+            ctx,
+            Box::new(Change::office("share.peer.passed", &task.subject)),
+        ));
+    }
+    let done = match &found.cursor.awaited {
+        Some(awaited) => follow(&house, &found, awaited.clone()).await,
+        None => hand(&house, &ctx, &found).await?,
+    };
+    let change = match done {
+        Ok(Step { cursor, status, due }) => took(&found, &cursor, &status, due, ctx.now),
+        Err(problem) => failed(&found, problem, ctx.now),
+    };
+    Ok(Outcome::Done(ctx, Box::new(change)))
+}
+
+/// What one job did.
+struct Step {
+    cursor: Cursor,
+    status: Status,
+    /// When to go on.
+    due: Timestamp,
+}
+
+fn configured(house: &House, standing: &Standing) -> Result<Peer, Problem> {
+    let peer = house.config.peers.iter().find(|one| one.name == standing.peer).cloned();
+    peer.ok_or_else(|| Problem {
+        code: "NRS-SHAR-0417",
+        words: "it is no longer in the configuration".to_owned(),
+        retry_seconds: None,
+        cursor: standing.cursor.clone(),
+    })
+}
+
+/// Speaks with the peer off the async threads.
+async fn speak<T: Send + 'static>(
+    peer: Peer,
+    standing: &Standing,
+    words: impl FnOnce(&Connection, &str) -> Result<T, Trouble> + Send + 'static,
+) -> Result<T, Problem> {
+    let spoken = tokio::task::spawn_blocking(move || {
+        let connection = Connection::open(&access(&peer))?;
+        let url = connection.collection(&peer.url, peer.collection.as_deref())?;
+        words(&connection, &url)
+    });
+    let answered = spoken.await.unwrap_or_else(|_| Err(Trouble::Unreachable("stopped".to_owned())));
+    answered.map_err(|trouble| Problem::of(&trouble, standing.cursor.clone()))
+}
+
+/// Where the house goes on after an answer: further, or asking again what became of it.
+fn onward(standing: &Standing, now: Timestamp, upto: i64, more: bool, status: Status) -> Step {
+    let mut cursor = standing.cursor.clone();
+    if status.status == "pending" {
+        cursor.awaited = Some(Awaited { status: status.id, upto, more });
+        return Step { cursor, status: Status::default(), due: now + STATUS_WAIT };
+    }
+    cursor.awaited = None;
+    cursor.pushed = Some(upto);
+    let wait =
+        if more { SignedDuration::ZERO } else { SignedDuration::from_mins(standing.minutes) };
+    Step { cursor, status, due: now + wait }
+}
+
+async fn follow(house: &House, standing: &Standing, awaited: Awaited) -> Result<Step, Problem> {
+    let peer = configured(house, standing)?;
+    let id = awaited.status.clone();
+    let status = speak(peer, standing, move |connection, url| connection.status(url, &id)).await?;
+    Ok(onward(standing, house.clock.now(), awaited.upto, awaited.more, status))
+}
+
+/// The next batch as the gate lets it out now, and where it ends.
+async fn batch(
+    house: &Arc<House>,
+    standing: &Standing,
+    types: Vec<String>,
+    now: Timestamp,
+) -> Result<Option<(View, Vec<Served>, i64, bool)>, StoreFailure> {
+    let Some(org) = OrgId::parse(&standing.org) else { return Ok(None) };
+    let after = standing.cursor.pushed.unwrap_or(0);
+    house
+        .store
+        .read(move |reader| {
+            let Some(found) = people::find_org(reader, &org)? else { return Ok(None) };
+            let Some(audience) = audience::own(&found) else { return Ok(None) };
+            let until = serve::end(reader, &audience)?;
+            let filter = Filter { types, tlp_max: Tlp::Red };
+            let view = View { audience, filter };
+            let versions = Versions { all: true, ..Versions::default() };
+            let asked = Asked { after, until, versions, limit: BATCH, ..Asked::default() };
+            let slice = serve::page(reader, &view, &org, now, &asked)?;
+            let upto = slice.next.unwrap_or(until);
+            Ok(Some((view, slice.items, upto, slice.next.is_some())))
+        })
+        .await
+}
+
+async fn hand(
+    house: &Arc<House>,
+    ctx: &crate::office::ctx::Ctx,
+    standing: &Standing,
+) -> Result<Result<Step, Problem>, StoreFailure> {
+    let peer = match configured(house, standing) {
+        Ok(peer) => peer,
+        Err(problem) => return Ok(Err(problem)),
+    };
+    let now = ctx.now;
+    let found = batch(house, standing, peer.types.clone(), now).await?;
+    let Some((view, mut items, mut upto, mut more)) = found else {
+        return Ok(Ok(onward(standing, now, 0, false, Status::default())));
+    };
+    if items.is_empty() {
+        return Ok(Ok(onward(standing, now, upto, more, Status::default())));
+    }
+    let first = batches(items.iter().map(|one| &one.object)).into_iter().next();
+    let text = first.unwrap_or_else(|| "[]".to_owned());
+    // What did not fit into one request goes with the next.
+    let fits = count_that_fit(&items, &text);
+    if fits < items.len() {
+        items.truncate(fits);
+        upto = items.last().map_or(upto, |one| one.added);
+        more = true;
+    }
+    let org = OrgId::parse(&standing.org)
+        .ok_or_else(|| StoreFailure::Damaged("a peer's organisation".to_owned()))?;
+    let handing = Handing {
+        recipient: &org,
+        audience: &view.audience,
+        through: &standing.peer,
+        door: Door::Stream,
+    };
+    if let Err(problem) = house.door.commit(ctx, handing.change("push", &items, now)).await {
+        return Ok(Err(Problem {
+            code: "NRS-SHAR-0418",
+            words: problem.to_string(),
+            retry_seconds: None,
+            cursor: standing.cursor.clone(),
+        }));
+    }
+    let said = speak(peer, standing, move |connection, url| connection.add(url, &text)).await;
+    Ok(said.map(|status| onward(standing, now, upto, more, status)))
+}
+
+/// How many of `items` stand in the first batch: its text is theirs, joined.
+fn count_that_fit(items: &[Served], text: &str) -> usize {
+    let mut length = 2;
+    items
+        .iter()
+        .take_while(|one| {
+            length += one.object.text().len() + usize::from(length > 2);
+            length <= text.len()
+        })
+        .count()
+}
+
+fn took(
+    standing: &Standing,
+    cursor: &Cursor,
+    status: &Status,
+    due: Timestamp,
+    now: Timestamp,
+) -> Change {
+    let current = cursor.awaited.is_none() && due > now;
+    let mut change = Change::office("share.peer.push", &standing.peer)
+        .payload(json!({
+            "taken": status.success_count, "refused": status.failures.len(), "cursor": cursor,
+        }))
+        .write(Write::one(
+            "UPDATE share_peer SET version = version + 1, cursor = $3, taken = taken + $4, aside = aside + $5, \
+             failures = 0, error_code = NULL, error = NULL, tried_at = $6, ok_at = $6, \
+             current_at = CASE WHEN $7 = 1 THEN $6 ELSE current_at END, due_at = $8 WHERE peer = $1 AND version = $2",
+            vec![
+                Value::from(&standing.peer),
+                Value::from(standing.version),
+                Value::from(cursor_text(cursor)),
+                Value::from(status.success_count),
+                Value::from(status.failures.len() as u64),
+                Value::from(now),
+                Value::from(current),
+                Value::from(due),
+            ],
+        ));
+    for one in &status.failures {
+        change = change.write(Write::new(
+            "INSERT INTO share_peer_refused (peer, id, version, message, at) VALUES ($1, $2, $3, $4, $5) \
+             ON CONFLICT (peer, id, version) DO UPDATE SET message = excluded.message, at = excluded.at",
+            vec![
+                Value::from(&standing.peer),
+                Value::from(&one.id),
+                Value::from(&one.version),
+                Value::from(one.message.chars().take(500).collect::<String>()),
+                Value::from(now),
+            ],
+        ));
+    }
+    change.job(next(&standing.peer, standing.direction, standing.generation, due))
+}

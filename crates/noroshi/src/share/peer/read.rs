@@ -1,0 +1,181 @@
+//! Peers, as configured and as they fare.
+
+use jiff::Timestamp;
+
+use super::cursor::Cursor;
+use crate::config::{Config, Peer};
+use crate::office::store::{Reader, Row, StoreFailure, Value};
+
+/// Which way objects go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Direction {
+    /// This office reads from the peer.
+    Pull,
+    /// This office hands to the peer.
+    Push,
+}
+
+impl Direction {
+    /// As stored and in the API.
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::Pull => "pull",
+            Self::Push => "push",
+        }
+    }
+
+    /// Reads [`Direction::code`].
+    pub fn parse(code: &str) -> Option<Self> {
+        [Self::Pull, Self::Push].into_iter().find(|one| one.code() == code)
+    }
+}
+
+/// A peer that was switched on once.
+#[derive(Debug, Clone)]
+pub struct Standing {
+    /// Its name.
+    pub peer: String,
+    /// Which way objects go.
+    pub direction: Direction,
+    /// Whose objects they are, or who receives.
+    pub org: String,
+    /// It is not paused.
+    pub on: bool,
+    /// Grows with each start, pause and wake.
+    pub generation: i64,
+    /// Grows with each page.
+    pub version: i64,
+    /// Least marking of what comes in.
+    pub tlp: Option<String>,
+    /// Legal class of what comes in.
+    pub class: String,
+    /// Minutes between two walks.
+    pub minutes: i64,
+    /// Where the walk stands.
+    pub cursor: Cursor,
+    /// Who switched it on: person, organisation, hat.
+    pub by: (String, String, String),
+    /// Objects that were new, held already, put aside.
+    pub counts: (u64, u64, u64),
+    /// Failures in a row.
+    pub failures: i64,
+    /// The last failure: code and words.
+    pub error: Option<(String, String)>,
+    /// When it was tried last.
+    pub tried_at: Option<Timestamp>,
+    /// When it went well last.
+    pub ok_at: Option<Timestamp>,
+    /// When everything there was had been taken.
+    pub current_at: Option<Timestamp>,
+    /// When it is tried next.
+    pub due_at: Option<Timestamp>,
+}
+
+const COLUMNS: &str = "peer, direction, org, state, generation, version, tlp, class, minutes, cursor, person, acting_org, \
+     hat, taken, known, aside, failures, error_code, error, tried_at, ok_at, current_at, due_at";
+
+fn standing_at(row: &Row<'_, '_>) -> Result<Standing, StoreFailure> {
+    let direction = row.text(1)?;
+    Ok(Standing {
+        peer: row.text(0)?,
+        direction: Direction::parse(&direction)
+            .ok_or_else(|| StoreFailure::Damaged(format!("`{direction}` is no direction")))?,
+        org: row.text(2)?,
+        on: row.text(3)? == "on",
+        generation: row.int(4)?,
+        version: row.int(5)?,
+        tlp: row.text_or_none(6)?,
+        class: row.text(7)?,
+        minutes: row.int(8)?,
+        cursor: row.json(9)?,
+        by: (row.text(10)?, row.text(11)?, row.text(12)?),
+        counts: (row.count(13)?, row.count(14)?, row.count(15)?),
+        failures: row.int(16)?,
+        error: row.text_or_none(17)?.zip(row.text_or_none(18)?),
+        tried_at: row.time_or_none(19)?,
+        ok_at: row.time_or_none(20)?,
+        current_at: row.time_or_none(21)?,
+        due_at: row.time_or_none(22)?,
+    })
+}
+
+/// One peer that was switched on once.
+pub fn standing(reader: &Reader<'_>, peer: &str) -> Result<Option<Standing>, StoreFailure> {
+    let sql = format!("SELECT {COLUMNS} FROM share_peer WHERE peer = $1");
+    reader.first(&sql, &[Value::from(peer)], standing_at)
+}
+
+/// Every peer that was switched on once.
+pub fn standings(reader: &Reader<'_>) -> Result<Vec<Standing>, StoreFailure> {
+    reader.all(&format!("SELECT {COLUMNS} FROM share_peer ORDER BY peer"), &[], standing_at)
+}
+
+/// How a peer fares, in one word for a badge.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Health {
+    /// Configured and never switched on.
+    Off,
+    /// Switched off by a person.
+    Paused,
+    /// Not tried yet.
+    Waiting,
+    /// Objects are still to come.
+    Walking,
+    /// Everything there was has been taken.
+    Current,
+    /// The last attempt failed; it is tried again.
+    Failing,
+}
+
+impl Health {
+    /// As in the API and the locales.
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::Off => "off",
+            Self::Paused => "paused",
+            Self::Waiting => "waiting",
+            Self::Walking => "walking",
+            Self::Current => "current",
+            Self::Failing => "failing",
+        }
+    }
+
+    /// How it fares.
+    pub fn of(standing: Option<&Standing>) -> Self {
+        match standing {
+            None => Self::Off,
+            Some(one) if !one.on => Self::Paused,
+            Some(one) if one.failures > 0 => Self::Failing,
+            Some(one) if one.tried_at.is_none() => Self::Waiting,
+            Some(one) if one.cursor.walk.is_some() || one.cursor.awaited.is_some() => Self::Walking,
+            Some(_) => Self::Current,
+        }
+    }
+}
+
+/// A peer of the configuration, with how it fares. One that is no longer configured keeps its record.
+#[derive(Debug, Clone)]
+pub struct Known {
+    /// Its name.
+    pub name: String,
+    /// As configured; absent when it is no longer.
+    pub configured: Option<Peer>,
+    /// As it fares; absent when it was never switched on.
+    pub standing: Option<Standing>,
+}
+
+/// Every peer, by name.
+pub fn known(reader: &Reader<'_>, config: &Config) -> Result<Vec<Known>, StoreFailure> {
+    let mut all: std::collections::BTreeMap<String, Known> = std::collections::BTreeMap::new();
+    for peer in &config.peers {
+        let known =
+            Known { name: peer.name.clone(), configured: Some(peer.clone()), standing: None };
+        all.insert(peer.name.clone(), known);
+    }
+    for standing in standings(reader)? {
+        let name = standing.peer.clone();
+        let known = Known { name: name.clone(), configured: None, standing: None };
+        all.entry(name).or_insert(known).standing = Some(standing);
+    }
+    Ok(all.into_values().collect())
+}

@@ -1,0 +1,539 @@
+//! Taking back and correcting what was handed out: a new message to everybody who got it, never a deletion.
+//!
+//! The stream stops showing the object, a message about it (a STIX `note`) goes into every stream it was handed out
+//! through, to exactly those who got it, and a row for each of them stays open until they acknowledge.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use axum::http::StatusCode;
+use jiff::Timestamp;
+use noroshi_charter::release::Audience;
+use noroshi_evidence::id::StixId;
+use noroshi_evidence::marking::{LegalClass, Tlp};
+use noroshi_evidence::object::StixObject;
+use noroshi_ledger::leaf::Fact;
+use serde_json::json;
+
+use super::act::{Made, may_release, once, refuse};
+use super::read::NOTICES;
+use super::{audience, deltas};
+use crate::evidence::rows::{self, NewObject};
+use crate::house::House;
+use crate::office::authorise::{Action, On};
+use crate::office::commit::{Change, Idempotency, Write};
+use crate::office::ctx::Ctx;
+use crate::office::id::{OrgId, ReleaseId, fresh_uuid, random_uuid};
+use crate::office::store::{Reader, Row, StoreFailure, Value};
+use crate::web::refusal::{Answer, Failure, Refusal};
+
+/// Longest reason, in characters.
+pub const REASON_CHARS_MAX: usize = 1_000;
+/// Longest note of a recipient, in characters.
+pub const NOTE_CHARS_MAX: usize = 1_000;
+/// Rows of a list.
+const LISTED_MAX: i64 = 500;
+
+/// What sort of message it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// It is taken back.
+    Recall,
+    /// Something else replaces it.
+    Correction,
+    /// It is marked more strictly than when it was handed out.
+    Remark,
+    /// Its originator withdrew it.
+    Revocation,
+}
+
+impl Kind {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Recall, Self::Correction, Self::Remark, Self::Revocation];
+
+    /// As records name it.
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::Recall => "recall",
+            Self::Correction => "correction",
+            Self::Remark => "remark",
+            Self::Revocation => "revocation",
+        }
+    }
+
+    /// Reads [`Kind::code`].
+    pub fn parse(code: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.code() == code)
+    }
+}
+
+/// What is to be taken back.
+#[derive(Debug, Clone)]
+pub struct Asked {
+    /// The object.
+    pub id: String,
+    /// The version's key; every version when absent.
+    pub modified: Option<String>,
+    /// What sort of message.
+    pub kind: String,
+    /// Why, for the record; recipients do not see it.
+    pub reason: String,
+    /// What replaces it, for a correction.
+    pub replaced_by: Option<String>,
+}
+
+/// Where an object was handed out: each audience with the organisations that got it through it.
+type Handed = BTreeMap<Audience, BTreeSet<String>>;
+
+/// Everybody who was handed the object, from the record of deliveries: the exact places, not the span of a page.
+fn handed(reader: &Reader<'_>, id: &str, modified: Option<&str>) -> Result<Handed, StoreFailure> {
+    let rows = reader.all(
+        "SELECT i.audience, i.added, i.modified, d.recipient, d.first_added, d.added \
+         FROM share_item i LEFT JOIN share_delivery d \
+         ON d.audience = i.audience AND d.first_added <= i.added AND d.last_added >= i.added \
+         WHERE i.audience IN (SELECT audience FROM share_audience) AND i.id = $1",
+        &[Value::from(id)],
+        |row| {
+            let recipient = row.text_or_none(3)?;
+            let got = match &recipient {
+                None => false,
+                Some(_) => {
+                    let damaged = || StoreFailure::Damaged("the places of a delivery".to_owned());
+                    let places = deltas::decode(row.int(4)?, &row.blob(5)?).ok_or_else(damaged)?;
+                    places.contains(&row.int(1)?)
+                }
+            };
+            Ok((row.text(0)?, row.text(2)?, recipient.filter(|_| got)))
+        },
+    )?;
+    let mut handed = Handed::new();
+    for (label, version, recipient) in rows {
+        let Some(audience) = Audience::parse(&label) else { continue };
+        if modified.is_none_or(|modified| modified == version) {
+            handed.entry(audience).or_default().extend(recipient);
+        }
+    }
+    Ok(handed)
+}
+
+/// Takes an object back, or corrects it, at everybody who got it.
+pub async fn recall(
+    house: &Arc<House>,
+    ctx: &Ctx,
+    asked: &Asked,
+    key: Option<Idempotency>,
+) -> Answer<Made> {
+    may_release(house, ctx)?;
+    let kind = Kind::parse(&asked.kind).ok_or_else(|| refuse("NRS-SHAR-0330"))?;
+    let reason = asked.reason.trim();
+    if reason.is_empty() || reason.chars().count() > REASON_CHARS_MAX {
+        return Err(refuse("NRS-SHAR-0331"));
+    }
+    let replaced_by = asked.replaced_by.as_deref().filter(|id| !id.is_empty());
+    let named = [Some(asked.id.as_str()), replaced_by];
+    if named.into_iter().flatten().any(|id| id.parse::<StixId>().is_err()) {
+        return Err(refuse("NRS-SHAR-0011"));
+    }
+    if (kind == Kind::Correction) != replaced_by.is_some() {
+        return Err(refuse("NRS-SHAR-0332"));
+    }
+    let wanted = asked.clone();
+    let handed = house
+        .store
+        .read(move |reader| handed(reader, &wanted.id, wanted.modified.as_deref()))
+        .await?;
+    if handed.is_empty() {
+        return Err(Refusal::new("NRS-SHAR-0334", StatusCode::NOT_FOUND).into());
+    }
+    let id = format!("recall-{}", fresh_uuid(ctx.now).simple());
+    let change = change(&id, ctx, (asked, kind, reason), &handed)?.once(key);
+    once(house.door.commit(ctx, change).await, id)
+}
+
+fn change(
+    id: &str,
+    ctx: &Ctx,
+    (asked, kind, reason): (&Asked, Kind, &str),
+    handed: &Handed,
+) -> Answer<Change> {
+    let recipients: BTreeSet<&String> = handed.values().flatten().collect();
+    let notice = notice(ctx, asked, kind, handed.contains_key(&Audience::Public))?;
+    let fact = Fact::ShareRecall {
+        recall: id.to_owned(),
+        recall_kind: kind.code().to_owned(),
+        recipients: recipients.len() as u64,
+    };
+    let mut change = Change::new("share.recall", id, fact).payload(json!({
+        "id": asked.id, "modified": asked.modified, "kind": kind.code(), "reason": reason,
+        "replaced_by": asked.replaced_by, "recipients": recipients,
+    }));
+    change = change.write(Write::one(
+        "INSERT INTO share_recall (recall, id, modified, kind, reason, replaced_by, notice, person, at) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+        vec![
+            Value::from(id),
+            Value::from(&asked.id),
+            Value::from(asked.modified.clone()),
+            Value::from(kind.code()),
+            Value::from(reason),
+            Value::from(asked.replaced_by.clone()),
+            Value::from(notice.object.head().id.as_str()),
+            Value::from(&ctx.person),
+            Value::from(ctx.now),
+        ],
+    ));
+    for org in &recipients {
+        change = change.write(Write::one(
+            "INSERT INTO share_recall_recipient (recall, org) VALUES ($1, $2)",
+            vec![Value::from(id), Value::from(*org)],
+        ));
+    }
+    // What is only marked more strictly stays in the streams: the gate keeps it from those who may not have it now, and
+    // gives it back should the marking be lifted.
+    if kind != Kind::Remark {
+        change = change.write(Write::new(
+            "UPDATE share_item SET withdrawn_at = $1 WHERE id = $2 AND ($3 IS NULL OR modified = $3) \
+             AND withdrawn_at IS NULL",
+            vec![Value::from(ctx.now), Value::from(&asked.id), Value::from(asked.modified.clone())],
+        ));
+    }
+    Ok(if recipients.is_empty() { change } else { spread(change, ctx, &notice, handed) })
+}
+
+/// Puts the message into every stream the object was handed out through, for exactly those who got it there.
+fn spread(mut change: Change, ctx: &Ctx, notice: &NewObject, handed: &Handed) -> Change {
+    let release = ReleaseId::fresh(ctx.now);
+    let recipients: BTreeSet<&String> = handed.values().flatten().collect();
+    change.writes.extend(rows::insert_objects(std::slice::from_ref(notice), ctx.now));
+    if !handed.contains_key(&Audience::Public) {
+        change = change.write(Write::one(
+            "INSERT INTO share_handling (id, restricted_to, said_at) VALUES ($1, $2, $3)",
+            vec![
+                Value::from(notice.object.head().id.as_str()),
+                Value::from(json!(recipients).to_string()),
+                Value::from(ctx.now),
+            ],
+        ));
+    }
+    for (number, audience) in
+        handed.iter().filter(|(_, got)| !got.is_empty()).map(|(one, _)| one).enumerate()
+    {
+        let release = format!("{release}-{number}");
+        let label = audience.label();
+        change = change
+            .write(Write::one(
+                "INSERT INTO share_release (release, audience, person, at, outcome) VALUES ($1, $2, $3, $4, $5)",
+                vec![
+                    Value::from(&release),
+                    Value::from(&label),
+                    Value::from(&ctx.person),
+                    Value::from(ctx.now),
+                    Value::from(json!({ "released": [notice.object.head().id.as_str()], "already": [], "refused": [], "recipients": recipients }).to_string()),
+                ],
+            ))
+            .write(super::act::next_place(&label, ctx.now))
+            .write(super::act::placed(&label, &notice.object, &release));
+    }
+    change
+}
+
+/// The message: a note that names the object its readers have, and for a correction what replaces it. It says no more:
+/// the reason stays in the record.
+fn notice(ctx: &Ctx, asked: &Asked, kind: Kind, public: bool) -> Answer<NewObject> {
+    let tlp = if public { Tlp::Clear } else { Tlp::Green };
+    let at = format!("{:.3}", ctx.now);
+    let mut refs = vec![asked.id.clone()];
+    refs.extend(asked.replaced_by.clone().filter(|id| !id.is_empty()));
+    let content = match kind {
+        Kind::Recall => {
+            "This object was recalled. Stop using it and acknowledge. / この情報は回収されました。利用を止め、確認したことをお知らせください。"
+        }
+        Kind::Correction => {
+            "This object was corrected. Use the one that replaces it and acknowledge. / この情報は訂正されました。置き換わる情報を使い、確認したことをお知らせください。"
+        }
+        Kind::Remark => {
+            "This object is handled more strictly now. Do not pass it on and acknowledge. / この情報の取扱いは厳しくなりました。他に渡さず、確認したことをお知らせください。"
+        }
+        Kind::Revocation => {
+            "This object was withdrawn by its originator. Stop using it and acknowledge. / この情報は提供元が取り下げました。利用を止め、確認したことをお知らせください。"
+        }
+    };
+    let text = json!({
+        "type": "note", "spec_version": "2.1", "id": format!("note--{}", random_uuid()),
+        "created": at, "modified": at, "content": content, "object_refs": refs,
+        "labels": ["noroshi-notice", format!("noroshi-{}", kind.code())],
+        "object_marking_refs": [tlp.marking_id().as_str()],
+    });
+    let object = StixObject::parse(&text.to_string())
+        .map_err(|problem| Failure::Broken(Box::new(problem)))?;
+    let source = format!("{NOTICES}{}", asked.id);
+    Ok(NewObject { object, tlp, class: LegalClass::CiaN, originator: ctx.org.to_string(), source })
+}
+
+// ---- who has answered ----------------------------------------------------------------------------------------------
+
+/// One message as one recipient has it.
+#[derive(Debug, Clone)]
+pub struct Message {
+    /// The message.
+    pub recall: String,
+    /// The object it is about.
+    pub id: String,
+    /// What sort of message.
+    pub kind: String,
+    /// What replaces the object.
+    pub replaced_by: Option<String>,
+    /// When it was sent.
+    pub at: Timestamp,
+    /// The recipient.
+    pub org: String,
+    /// The recipient's names, Japanese and English.
+    pub names: (String, String),
+    /// `pending`, `delivered` or `acknowledged`.
+    pub state: String,
+    /// When it was acknowledged.
+    pub acknowledged_at: Option<Timestamp>,
+    /// How often the recipient was reminded.
+    pub reminders: u64,
+}
+
+const ROW: &str = "SELECT r.recall, r.id, r.kind, r.replaced_by, r.at, t.org, \
+     COALESCE(o.name_ja, t.org), COALESCE(o.name_en, t.org), t.state, t.acknowledged_at, \
+     (SELECT COUNT(*) FROM share_reminder m WHERE m.recall = t.recall AND m.org = t.org) \
+     FROM share_recall_recipient t JOIN share_recall r ON r.recall = t.recall LEFT JOIN office_org o ON o.org = t.org";
+
+fn row_at(row: &Row<'_, '_>) -> Result<Message, StoreFailure> {
+    Ok(Message {
+        recall: row.text(0)?,
+        id: row.text(1)?,
+        kind: row.text(2)?,
+        replaced_by: row.text_or_none(3)?,
+        at: row.time(4)?,
+        org: row.text(5)?,
+        names: (row.text(6)?, row.text(7)?),
+        state: row.text(8)?,
+        acknowledged_at: row.time_or_none(9)?,
+        reminders: row.count(10)?,
+    })
+}
+
+/// What nobody has acknowledged yet, oldest first.
+pub fn open(reader: &Reader<'_>) -> Result<Vec<Message>, StoreFailure> {
+    let sql =
+        format!("{ROW} WHERE t.state <> 'acknowledged' ORDER BY r.at, r.recall, t.org LIMIT $1");
+    reader.all(&sql, &[Value::from(LISTED_MAX)], row_at)
+}
+
+/// The recipients of one message.
+pub fn of(reader: &Reader<'_>, recall: &str) -> Result<Vec<Message>, StoreFailure> {
+    let sql = format!("{ROW} WHERE t.recall = $1 ORDER BY t.org");
+    reader.all(&sql, &[Value::from(recall)], row_at)
+}
+
+/// What one organisation was sent, newest first; what is open comes before what is done.
+pub fn inbox(reader: &Reader<'_>, org: &str) -> Result<Vec<Message>, StoreFailure> {
+    let sql = format!(
+        "{ROW} WHERE t.org = $1 ORDER BY t.state = 'acknowledged', r.at DESC, r.recall LIMIT $2"
+    );
+    reader.all(&sql, &[Value::from(org), Value::from(LISTED_MAX)], row_at)
+}
+
+fn may_read(house: &House, ctx: &Ctx) -> Result<(), Failure> {
+    let own = On { owner: Some(&ctx.org), ..On::default() };
+    Ok(house.authoriser.check(ctx, Action::ShareRead, own)?)
+}
+
+/// The caller's own messages; that they were shown is recorded for those that were not delivered yet.
+pub async fn read_inbox(house: &Arc<House>, ctx: &Ctx) -> Answer<Vec<Message>> {
+    may_read(house, ctx)?;
+    let org = ctx.org.to_string();
+    let rows = house.store.read(move |reader| inbox(reader, &org)).await?;
+    let pending: Vec<&Message> = rows.iter().filter(|row| row.state == "pending").collect();
+    if !pending.is_empty() {
+        let mut change = Change::office("share.inbox", ctx.org.as_str()).payload(
+            json!({ "recalls": pending.iter().map(|row| &row.recall).collect::<Vec<_>>() }),
+        );
+        for row in pending {
+            change = change.write(delivered("recall", &row.recall, &ctx.org, ctx.now));
+        }
+        house.door.commit(ctx, change).await?;
+    }
+    Ok(rows)
+}
+
+/// The write that says that an organisation has been shown a message, found by itself or by its note.
+pub(super) fn delivered(by: &str, value: &str, org: &OrgId, at: Timestamp) -> Write {
+    let sql = if by == "notice" {
+        "UPDATE share_recall_recipient SET state = 'delivered', delivered_at = $1 WHERE org = $2 AND state = 'pending' \
+         AND recall IN (SELECT recall FROM share_recall WHERE notice = $3)"
+    } else {
+        "UPDATE share_recall_recipient SET state = 'delivered', delivered_at = $1 WHERE org = $2 AND state = 'pending' \
+         AND recall = $3"
+    };
+    Write::new(sql, vec![Value::from(at), Value::from(org), Value::from(value)])
+}
+
+/// The recipient says that it has acted.
+pub async fn acknowledge(house: &Arc<House>, ctx: &Ctx, recall: &str, note: &str) -> Answer<Made> {
+    may_read(house, ctx)?;
+    let note = note.trim();
+    if note.chars().count() > NOTE_CHARS_MAX {
+        return Err(refuse("NRS-SHAR-0331"));
+    }
+    let (wanted, org) = (recall.to_owned(), ctx.org.to_string());
+    let rows = house.store.read(move |reader| of(reader, &wanted)).await?;
+    let Some(row) = rows.into_iter().find(|row| row.org == org) else {
+        return Err(Refusal::absent().into());
+    };
+    if row.state == "acknowledged" {
+        return Err(Refusal::new("NRS-SHAR-0335", StatusCode::CONFLICT).into());
+    }
+    let fact = Fact::ShareAcknowledge { recall: recall.to_owned() };
+    let change = Change::new("share.acknowledge", recall, fact)
+        .payload(json!({ "org": ctx.org.as_str(), "note": note }))
+        .write(Write::one(
+            "UPDATE share_recall_recipient SET state = 'acknowledged', acknowledged_at = $1, \
+             delivered_at = COALESCE(delivered_at, $1), by = $2, note = $3 \
+             WHERE recall = $4 AND org = $5 AND state <> 'acknowledged'",
+            vec![
+                Value::from(ctx.now),
+                Value::from(&ctx.person),
+                Value::from(note),
+                Value::from(recall),
+                Value::from(&ctx.org),
+            ],
+        ));
+    once(house.door.commit(ctx, change).await, recall.to_owned())
+}
+
+/// Records that a recipient was reminded; the reminder stands in its inbox.
+pub async fn remind(house: &Arc<House>, ctx: &Ctx, recall: &str, org: &str) -> Answer<Made> {
+    may_release(house, ctx)?;
+    let wanted = recall.to_owned();
+    let rows = house.store.read(move |reader| of(reader, &wanted)).await?;
+    if !rows.iter().any(|row| row.org == org && row.state != "acknowledged") {
+        return Err(Refusal::absent().into());
+    }
+    let change =
+        Change::office("share.remind", recall).payload(json!({ "org": org })).write(Write::one(
+            "INSERT INTO share_reminder (recall, org, person, at) VALUES ($1, $2, $3, $4)",
+            vec![
+                Value::from(recall),
+                Value::from(org),
+                Value::from(&ctx.person),
+                Value::from(ctx.now),
+            ],
+        ));
+    once(house.door.commit(ctx, change).await, recall.to_owned())
+}
+
+// ---- what must be taken back without anybody asking ------------------------------------------------------------------
+
+/// Objects looked at in one sweep; the next one goes on.
+const SWEPT_MAX: usize = 1_000;
+/// Arrivals looked at in one read.
+const ARRIVALS_MAX: i64 = 5_000;
+
+/// What was handed out and may not be any more: what sort of message is needed, and who has not had it yet.
+fn fallen(
+    reader: &Reader<'_>,
+    ids: &[String],
+    now: Timestamp,
+) -> Result<Vec<(String, Kind, Handed)>, StoreFailure> {
+    let mut fallen = Vec::new();
+    for id in ids.iter().take(SWEPT_MAX) {
+        let Some(candidate) = super::read::candidate(reader, id)? else { continue };
+        if candidate.is_notice {
+            continue;
+        }
+        let revoked = candidate.object().head().revoked && is_live(reader, id)?;
+        let mut lost = Handed::new();
+        for (place, orgs) in handed(reader, id, None)? {
+            let web = super::read::web_of(reader, &place.label(), candidate.clone())?;
+            for org in orgs {
+                let to = audience::recipient(reader, Some(&org), &place)?;
+                let stays = !web.judge(&candidate, &to, Tlp::Red, now).allows();
+                if revoked || (stays && !is_told(reader, id, &org)?) {
+                    lost.entry(place.clone()).or_default().insert(org);
+                }
+            }
+        }
+        if !lost.is_empty() {
+            let kind = if revoked { Kind::Revocation } else { Kind::Remark };
+            fallen.push((id.clone(), kind, lost));
+        }
+    }
+    Ok(fallen)
+}
+
+/// Whether an organisation has had a message about an object since it was last handed it.
+fn is_told(reader: &Reader<'_>, id: &str, org: &str) -> Result<bool, StoreFailure> {
+    let told = reader.number(
+        "SELECT COUNT(*) FROM share_recall r JOIN share_recall_recipient t ON t.recall = r.recall \
+         WHERE r.id = $1 AND t.org = $2 AND r.at >= (SELECT COALESCE(MAX(d.at), '') FROM share_item i \
+         JOIN share_delivery d ON d.audience = i.audience AND d.first_added <= i.added AND d.last_added >= i.added \
+         WHERE i.audience IN (SELECT audience FROM share_audience) AND i.id = $1 AND d.recipient = $2)",
+        &[Value::from(id), Value::from(org)],
+    )?;
+    Ok(told > 0)
+}
+
+/// Sends a message about each of `ids` that was handed out and may not be any more. Returns how many.
+pub async fn sweep(house: &Arc<House>, ctx: &Ctx, ids: Vec<String>, why: &str) -> Answer<usize> {
+    let now = ctx.now;
+    let found = house.store.read(move |reader| fallen(reader, &ids, now)).await?;
+    let count = found.len();
+    for (id, kind, handed) in found {
+        let recall = format!("recall-{}", fresh_uuid(ctx.now).simple());
+        let kind_of = kind.code().to_owned();
+        let asked =
+            Asked { id, modified: None, kind: kind_of, reason: why.to_owned(), replaced_by: None };
+        let change = change(&recall, ctx, (&asked, kind, why), &handed)?;
+        house.door.commit(ctx, change).await?;
+    }
+    Ok(count)
+}
+
+/// The last object in order of arrival.
+pub fn last_seq(reader: &Reader<'_>) -> Result<i64, StoreFailure> {
+    reader.number("SELECT MAX(seq) FROM evidence_object", &[])
+}
+
+/// Of the objects that came in after `seq`, those that are in a stream; and up to where was looked.
+pub fn touched(reader: &Reader<'_>, seq: i64) -> Result<(i64, Vec<String>), StoreFailure> {
+    let new = reader.all(
+        "SELECT seq, id FROM evidence_object WHERE seq > $1 ORDER BY seq LIMIT $2",
+        &[Value::from(seq), Value::from(ARRIVALS_MAX)],
+        |row| Ok((row.int(0)?, row.text(1)?)),
+    )?;
+    let last = new.last().map_or(seq, |(seq, _)| *seq);
+    let ids: BTreeSet<String> = new.into_iter().map(|(_, id)| id).collect();
+    let mut touched = Vec::new();
+    for id in ids {
+        if is_live(reader, &id)? {
+            touched.push(id);
+        }
+    }
+    Ok((last, touched))
+}
+
+/// Whether an object stands in any stream and was not taken back.
+fn is_live(reader: &Reader<'_>, id: &str) -> Result<bool, StoreFailure> {
+    let live = reader.number(
+        "SELECT COUNT(*) FROM share_item WHERE audience IN (SELECT audience FROM share_audience) \
+         AND id = $1 AND withdrawn_at IS NULL",
+        &[Value::from(id)],
+    )?;
+    Ok(live > 0)
+}
+
+/// What one organisation was handed and is not withdrawn.
+pub fn given_to(reader: &Reader<'_>, org: &str) -> Result<Vec<String>, StoreFailure> {
+    reader.all(
+        "SELECT DISTINCT i.id FROM share_delivery d JOIN share_item i ON i.audience = d.audience \
+         AND i.added BETWEEN d.first_added AND d.last_added AND i.withdrawn_at IS NULL \
+         WHERE d.recipient = $1 ORDER BY i.id LIMIT 1000",
+        &[Value::from(org)],
+        |row| row.text(0),
+    )
+}

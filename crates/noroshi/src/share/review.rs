@@ -1,0 +1,214 @@
+//! Derivation reviews: how one version of one object is cleared of what it was made from.
+
+use std::sync::Arc;
+
+use axum::http::StatusCode;
+use noroshi_charter::derivation::{State, Step, Taken, may_take};
+use noroshi_ledger::digest::Digest;
+use noroshi_ledger::leaf::Fact;
+use serde_json::json;
+
+use super::act::{Made, once, refuse};
+use super::read;
+use super::recall::REASON_CHARS_MAX;
+use crate::house::House;
+use crate::office::authorise::{Action, On};
+use crate::office::commit::{Change, Idempotency, Write};
+use crate::office::ctx::Ctx;
+use crate::office::id::{fill_random, fresh_uuid};
+use crate::office::secret::hex;
+use crate::office::store::{Reader, StoreFailure, Value};
+use crate::web::refusal::{Answer, Failure, Refusal};
+
+/// A review with the steps that were taken.
+#[derive(Debug, Clone)]
+pub struct Review {
+    /// Its identifier.
+    pub review: String,
+    /// The object.
+    pub id: String,
+    /// The version.
+    pub modified: String,
+    /// SHA-256 over its canonical text.
+    pub digest: String,
+    /// What hides the version in the log.
+    pub salt: String,
+    /// The steps, in order.
+    pub steps: Vec<TakenStep>,
+}
+
+/// A step that was taken.
+#[derive(Debug, Clone)]
+pub struct TakenStep {
+    /// The state it led to.
+    pub state: State,
+    /// Who took it.
+    pub person: String,
+    /// Under which hat.
+    pub hat: String,
+    /// Why.
+    pub reason: String,
+}
+
+impl Review {
+    /// How far it has come.
+    pub fn state(&self) -> State {
+        self.steps.last().map_or(State::Draft, |step| step.state)
+    }
+
+    fn taken(&self) -> Vec<Taken> {
+        let one = |step: &TakenStep| Taken { state: step.state, person: step.person.clone() };
+        self.steps.iter().map(one).collect()
+    }
+}
+
+/// One review.
+pub fn review(reader: &Reader<'_>, id: &str) -> Result<Option<Review>, StoreFailure> {
+    let found = reader.first(
+        "SELECT review, id, modified, digest, salt FROM share_review WHERE review = $1",
+        &[Value::from(id)],
+        |row| Ok((row.text(0)?, row.text(1)?, row.text(2)?, row.text(3)?, row.text(4)?)),
+    )?;
+    let Some((review, id, modified, digest, salt)) = found else { return Ok(None) };
+    let steps = reader.all(
+        "SELECT state, person, hat, reason FROM share_review_step WHERE review = $1 ORDER BY number",
+        &[Value::from(&review)],
+        |row| {
+            let code = row.text(0)?;
+            let state = State::parse(&code)
+                .ok_or_else(|| StoreFailure::Damaged(format!("`{code}` is no state of a review")))?;
+            Ok(TakenStep { state, person: row.text(1)?, hat: row.text(2)?, reason: row.text(3)? })
+        },
+    )?;
+    Ok(Some(Review { review, id, modified, digest, salt, steps }))
+}
+
+/// Every review that has not ended, oldest first.
+pub fn open_reviews(reader: &Reader<'_>) -> Result<Vec<String>, StoreFailure> {
+    reader.all(
+        "SELECT review FROM share_review WHERE state NOT IN ('released', 'refused') ORDER BY at, review LIMIT 200",
+        &[],
+        |row| row.text(0),
+    )
+}
+
+fn may_review(house: &House, ctx: &Ctx) -> Result<(), Failure> {
+    Ok(house.authoriser.check(ctx, Action::ShareReview, On::default())?)
+}
+
+/// Opens a review of the newest version of an object.
+pub async fn draft(
+    house: &Arc<House>,
+    ctx: &Ctx,
+    object: &str,
+    reason: &str,
+    key: Option<Idempotency>,
+) -> Answer<Made> {
+    may_review(house, ctx)?;
+    let wanted = object.to_owned();
+    let found = house.store.read(move |reader| read::candidate(reader, &wanted)).await?;
+    let candidate = found.ok_or_else(|| Failure::from(Refusal::absent()))?;
+    let id = format!("review-{}", fresh_uuid(ctx.now).simple());
+    let mut salt = [0u8; 32];
+    fill_random(&mut salt);
+    let review = Review {
+        review: id.clone(),
+        id: object.to_owned(),
+        modified: candidate.modified,
+        digest: candidate.digest,
+        salt: hex(&salt),
+        steps: Vec::new(),
+    };
+    let opened = Write::one(
+        "INSERT INTO share_review (review, id, modified, digest, salt, state, at) VALUES ($1, $2, $3, $4, $5, 'draft', $6)",
+        vec![
+            Value::from(&id),
+            Value::from(&review.id),
+            Value::from(&review.modified),
+            Value::from(&review.digest),
+            Value::from(&review.salt),
+            Value::from(ctx.now),
+        ],
+    );
+    let digest = review.digest.clone();
+    let step = Asked { to: State::Draft, reason, digest: &digest };
+    let change = change(&review, ctx, step, vec![opened])?.once(key);
+    once(house.door.commit(ctx, change).await, id)
+}
+
+/// A step somebody asks for.
+#[derive(Debug, Clone, Copy)]
+pub struct Asked<'a> {
+    /// The state it leads to.
+    pub to: State,
+    /// Why.
+    pub reason: &'a str,
+    /// Digest of the object in front of that person.
+    pub digest: &'a str,
+}
+
+/// Takes the next step of a review, or refuses it.
+pub async fn step(
+    house: &Arc<House>,
+    ctx: &Ctx,
+    review_id: &str,
+    asked: Asked<'_>,
+) -> Answer<Made> {
+    may_review(house, ctx)?;
+    let wanted = review_id.to_owned();
+    let found = house.store.read(move |reader| review(reader, &wanted)).await?;
+    let found = found.ok_or_else(|| Failure::from(Refusal::absent()))?;
+    let moved = Write::one(
+        "UPDATE share_review SET state = $1 WHERE review = $2 AND state = $3",
+        vec![
+            Value::from(asked.to.code()),
+            Value::from(&found.review),
+            Value::from(found.state().code()),
+        ],
+    );
+    let change = change(&found, ctx, asked, vec![moved])?;
+    once(house.door.commit(ctx, change).await, found.review)
+}
+
+fn change(review: &Review, ctx: &Ctx, asked: Asked<'_>, mut writes: Vec<Write>) -> Answer<Change> {
+    if asked.reason.chars().count() > REASON_CHARS_MAX {
+        return Err(refuse("NRS-SHAR-0331"));
+    }
+    let step = Step {
+        to: asked.to,
+        person: ctx.person.as_str(),
+        hat: ctx.hat,
+        reason: asked.reason,
+        digest: asked.digest,
+    };
+    if let Some(first) = may_take(&review.taken(), &review.digest, step).first() {
+        return Err(Refusal::new(first.code, StatusCode::UNPROCESSABLE_ENTITY).into());
+    }
+    writes.push(Write::one(
+        "INSERT INTO share_review_step (review, number, state, person, hat, reason, at) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7)",
+        vec![
+            Value::from(&review.review),
+            Value::from(review.steps.len() as u64),
+            Value::from(asked.to.code()),
+            Value::from(&ctx.person),
+            Value::from(ctx.hat.id()),
+            Value::from(asked.reason),
+            Value::from(ctx.now),
+        ],
+    ));
+    // Salted: the log binds the version, and nobody finds its content by trying.
+    let bound = format!("{}\n{}\n{}\n{}", review.salt, review.id, review.modified, review.digest);
+    let fact = Fact::ShareReview {
+        review: review.review.clone(),
+        object: Digest::of(bound.as_bytes()),
+        step: asked.to.code().to_owned(),
+        reviewer: ctx.person.to_string(),
+    };
+    let mut change = Change::new("share.review", &review.review, fact).payload(json!({
+        "id": review.id, "modified": review.modified, "digest": review.digest, "salt": review.salt,
+        "reason": asked.reason,
+    }));
+    change.writes = writes;
+    Ok(change)
+}

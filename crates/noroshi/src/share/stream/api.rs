@@ -1,0 +1,356 @@
+//! `GET /changes`: the change stream as lines of JSON.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::body::{Body, Bytes};
+use axum::extract::{Path, Query, State};
+use axum::http::header::CONTENT_TYPE;
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use axum::{Json, Router};
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use tokio::sync::mpsc;
+use utoipa::{OpenApi, ToSchema};
+
+use super::cursor::{Marker, Place};
+use super::hooks;
+use super::read::{self, Found, Part, Wish};
+use crate::house::House;
+use crate::office::authorise::{Action, On};
+use crate::office::clock::stamp;
+use crate::office::ctx::Ctx;
+use crate::share::act::Door;
+use crate::share::handed::Handing;
+use crate::share::serve::date_added;
+use crate::web::api::Body as Json_;
+use crate::web::refusal::{Answer, Failure, Refusal};
+use crate::web::visitor::Caller;
+
+/// The media type of lines of JSON.
+const NDJSON: &str = "application/x-ndjson";
+/// How long a followed stream stays open; a reader goes on from its last line, with its token looked at again.
+const FOLLOW_MAX: Duration = Duration::from_secs(600);
+/// A followed stream says at least this often that it is alive.
+const HEARTBEAT: Duration = Duration::from_secs(15);
+/// Parts that wait for a slow reader.
+const PARTS_WAITING: usize = 2;
+/// Types one wish may name.
+const TYPES_MAX: usize = 64;
+
+/// This part of the API description.
+#[derive(OpenApi)]
+#[openapi(
+    paths(changes, hooks_list, hook_add, hook_end),
+    components(schemas(HookIn, HookMade, HookOut, Hooks))
+)]
+pub struct Doc;
+
+/// Routes below `/api/v1`.
+pub fn routes() -> Router<Arc<House>> {
+    Router::new()
+        .route("/changes", get(changes))
+        .route("/hooks", get(hooks_list).post(hook_add))
+        .route("/hooks/{hook}/end", post(hook_end))
+}
+
+/// What of the stream.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Asked {
+    /// The `cursor` of the last line that was taken in; absent for the first call.
+    cursor: Option<String>,
+    /// Without a cursor: `start` (also when absent) for everything the stream reaches back to, `now` for nothing of it.
+    from: Option<String>,
+    /// STIX types, parted by commas; all when absent.
+    types: Option<String>,
+    /// `true` keeps the answer open and sends what comes, for ten minutes at most.
+    #[serde(default)]
+    follow: bool,
+}
+
+/// The key that signs places.
+pub(super) fn key(house: &House) -> Result<[u8; 32], Failure> {
+    crate::office::log::load_or_make_seed(&house.dir.join("keys").join("stream.key"))
+        .map_err(|problem| Failure::Broken(Box::new(problem)))
+}
+
+/// How far the stream reaches back.
+pub(super) fn reach(house: &House) -> SignedDuration {
+    SignedDuration::from_hours(24 * i64::from(house.config.stream.days))
+}
+
+fn bad(what: &str) -> Failure {
+    Refusal::new("NRS-SHAR-0431", StatusCode::BAD_REQUEST).arg("what", what).into()
+}
+
+fn too_far(since: Timestamp) -> Refusal {
+    Refusal::new("NRS-SHAR-0430", StatusCode::GONE).arg("since", stamp(since))
+}
+
+/// What was released to the caller's organisation, in order, one JSON object a line: `{"type":"object","audience",
+/// "date_added","object","cursor"}`, and `{"type":"alive","cursor"}` while nothing comes. Give the last line's `cursor`
+/// back to go on. 410 when the place lies further back than the stream reaches: take the collections in over TAXII, then
+/// go on with `from=now`.
+#[utoipa::path(get, path = "/changes", tag = "share",
+    params(("cursor" = Option<String>, Query), ("from" = Option<String>, Query), ("types" = Option<String>, Query),
+        ("follow" = Option<bool>, Query)),
+    responses((status = 200, content_type = "application/x-ndjson"), (status = 410, body = crate::web::api::Problem)))]
+async fn changes(
+    State(house): State<Arc<House>>,
+    caller: Caller,
+    Query(asked): Query<Asked>,
+) -> Answer {
+    let ctx = caller.ctx;
+    may_read(&house, &ctx)?;
+    let types: Vec<String> = asked
+        .types
+        .as_deref()
+        .unwrap_or_default()
+        .split(',')
+        .filter(|one| !one.is_empty())
+        .map(str::to_owned)
+        .collect();
+    if types.len() > TYPES_MAX {
+        return Err(bad("types"));
+    }
+    let wish = Wish { types };
+    let place = begin(&house, &ctx, &asked).await?;
+    // The first part is looked for before anything is said, so that a refusal is an ordinary answer.
+    let first = part(&house, &ctx, &place, &wish).await?;
+    let (lines, taken) = mpsc::channel(PARTS_WAITING);
+    let follow = asked.follow;
+    tokio::spawn(async move {
+        let stream = Stream { house, ctx, wish, lines };
+        if let Err(Failure::Broken(problem)) = stream.run(first, follow).await {
+            tracing::error!(problem = problem.to_string(), "a change stream ended");
+        }
+    });
+    let body = Body::from_stream(futures_util::stream::unfold(taken, |mut taken| async move {
+        taken.recv().await.map(|line| (Ok::<_, std::convert::Infallible>(line), taken))
+    }));
+    Ok(([(CONTENT_TYPE, NDJSON)], body).into_response())
+}
+
+fn may_read(house: &House, ctx: &Ctx) -> Result<(), Failure> {
+    let on = On { owner: Some(&ctx.org), ..On::default() };
+    Ok(house.authoriser.check(ctx, Action::ShareRead, on)?)
+}
+
+async fn begin(house: &Arc<House>, ctx: &Ctx, asked: &Asked) -> Answer<Place> {
+    let (org, now, reach) = (ctx.org.clone(), ctx.now, reach(house));
+    match (asked.cursor.as_deref(), asked.from.as_deref()) {
+        (Some(text), None) => {
+            let marker = Marker { key: key(house)?, org: ctx.org.as_str() };
+            marker.read(text).ok_or_else(|| bad("cursor"))
+        }
+        (None, Some("now")) => Ok(house.store.read(move |reader| read::now(reader, &org)).await?),
+        (None, Some("start") | None) => {
+            Ok(house.store.read(move |reader| read::earliest(reader, &org, now, reach)).await?)
+        }
+        _ => Err(bad("from")),
+    }
+}
+
+/// Looks for the next part and records that it is handed out, before a byte of it goes.
+async fn part(house: &Arc<House>, ctx: &Ctx, place: &Place, wish: &Wish) -> Answer<Part> {
+    let (org, from, wish, reach) = (ctx.org.clone(), place.clone(), wish.clone(), reach(house));
+    let now = house.clock.now();
+    let found =
+        house.store.read(move |reader| read::next(reader, &org, &from, &wish, now, reach)).await?;
+    let part = match found {
+        Found::Part(part) => *part,
+        Found::TooFarBehind { since } => return Err(too_far(since).into()),
+    };
+    if !part.items.is_empty() {
+        let handing = Handing {
+            recipient: &ctx.org,
+            audience: &part.audience,
+            through: "changes",
+            door: Door::Stream,
+        };
+        house.door.commit(ctx, handing.change("changes", &part.items, now)).await?;
+    }
+    Ok(part)
+}
+
+/// The lines of a part; each carries the place after it.
+pub(super) fn lines(marker: &Marker<'_>, from: &Place, part: &Part) -> String {
+    let label = part.audience.label();
+    let mut place = from.clone();
+    let mut text = String::new();
+    for (index, item) in part.items.iter().enumerate() {
+        place.set(&label, item.added);
+        let after = if index + 1 == part.items.len() { &part.place } else { &place };
+        let head =
+            json!({ "type": "object", "audience": label, "date_added": date_added(item.added) });
+        let cursor = json!(marker.write(after));
+        // The object keeps its bytes but for line ends, which JSON allows only between its parts.
+        let object = item.object.text().replace(['\n', '\r'], " ");
+        let head = head.to_string();
+        let head = head.strip_suffix('}').unwrap_or(&head);
+        text.push_str(&format!("{head},\"cursor\":{cursor},\"object\":{object}}}\n"));
+    }
+    text
+}
+
+struct Stream {
+    house: Arc<House>,
+    ctx: Ctx,
+    wish: Wish,
+    lines: mpsc::Sender<Bytes>,
+}
+
+impl Stream {
+    async fn run(self, first: Part, follow: bool) -> Answer<()> {
+        let marker = Marker { key: key(&self.house)?, org: self.ctx.org.as_str() };
+        let until = tokio::time::Instant::now() + FOLLOW_MAX;
+        let mut grown = self.house.door.size();
+        let mut stopping = self.house.stopping();
+        let mut part = first;
+        let mut from = part.place.clone();
+        loop {
+            let text = lines(&marker, &from, &part);
+            if !self.send(text).await {
+                return Ok(());
+            }
+            from = part.place.clone();
+            if part.ended {
+                // Also the last line of an answer that is not followed: a reader always has a place to go on from.
+                let alive = json!({ "type": "alive", "cursor": marker.write(&from) });
+                if !self.send(format!("{alive}\n")).await || !follow {
+                    return Ok(());
+                }
+                grown.mark_unchanged();
+                tokio::select! {
+                    changed = grown.changed() => if changed.is_err() { return Ok(()) },
+                    () = tokio::time::sleep(HEARTBEAT) => {}
+                    () = tokio::time::sleep_until(until) => return Ok(()),
+                    _ = stopping.wait_for(|stop| *stop) => return Ok(()),
+                    () = self.lines.closed() => return Ok(()),
+                }
+            }
+            part = match part_or_end(&self, &from).await? {
+                Some(part) => part,
+                None => return Ok(()),
+            };
+        }
+    }
+
+    async fn send(&self, text: String) -> bool {
+        text.is_empty() || self.lines.send(Bytes::from(text)).await.is_ok()
+    }
+}
+
+/// A refusal in the middle ends the stream with a line that says why.
+async fn part_or_end(stream: &Stream, from: &Place) -> Answer<Option<Part>> {
+    match part(&stream.house, &stream.ctx, from, &stream.wish).await {
+        Ok(part) => Ok(Some(part)),
+        Err(Failure::Refused(refusal)) => {
+            let line = json!({ "type": "end", "code": refusal.code });
+            stream.send(format!("{line}\n")).await;
+            Ok(None)
+        }
+        Err(failure) => Err(failure),
+    }
+}
+
+// ---- webhooks --------------------------------------------------------------------------------------------------
+
+/// Where to send.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct HookIn {
+    /// An address below one that the office's operator allows (`stream.hooks`).
+    url: String,
+    /// STIX types; all when empty.
+    #[serde(default)]
+    types: Vec<String>,
+}
+
+/// What was made.
+#[derive(Debug, Serialize, ToSchema)]
+struct HookMade {
+    /// Its identifier.
+    id: String,
+    /// The secret that signs; shown only here.
+    secret: String,
+    /// Index of the leaf.
+    position: u64,
+}
+
+/// A webhook and how it fares.
+#[derive(Debug, Serialize, ToSchema)]
+struct HookOut {
+    /// Its identifier.
+    id: String,
+    /// Where it sends.
+    url: String,
+    /// `on`, `behind` (too far; see the code) or `ended`.
+    state: String,
+    /// Objects sent.
+    sent: u64,
+    /// Failures in a row.
+    failures: i64,
+    /// The last failure.
+    error: Option<String>,
+    /// When it is tried next.
+    due_at: Option<String>,
+}
+
+/// The webhooks of the caller's organisation.
+#[derive(Debug, Serialize, ToSchema)]
+struct Hooks {
+    /// Newest first.
+    items: Vec<HookOut>,
+}
+
+/// The webhooks of the caller's organisation.
+#[utoipa::path(get, path = "/hooks", tag = "share", responses((status = 200, body = Hooks)))]
+async fn hooks_list(State(house): State<Arc<House>>, caller: Caller) -> Answer<Json<Hooks>> {
+    may_read(&house, &caller.ctx)?;
+    let org = caller.ctx.org.clone();
+    let found = house.store.read(move |reader| hooks::of(reader, &org)).await?;
+    let out = |one: hooks::Hook| HookOut {
+        id: one.hook,
+        url: one.url,
+        state: one.state,
+        sent: one.sent,
+        failures: one.failures,
+        error: one.error,
+        due_at: one.due_at.map(stamp),
+    };
+    Ok(Json(Hooks { items: found.into_iter().map(out).collect() }))
+}
+
+/// Sends the change stream to an address: batches of the same lines, signed as Standard Webhooks prescribes
+/// (`webhook-id`, `webhook-timestamp`, `webhook-signature`). Sent again until it is answered with 2xx.
+#[utoipa::path(post, path = "/hooks", tag = "share", request_body = HookIn, responses((status = 201, body = HookMade)))]
+async fn hook_add(
+    State(house): State<Arc<House>>,
+    caller: Caller,
+    _headers: HeaderMap,
+    body: Json_<HookIn>,
+) -> Answer<Response> {
+    may_read(&house, &caller.ctx)?;
+    let HookIn { url, types } = body.value;
+    let (made, secret) = hooks::add(&house, &caller.ctx, &url, &types).await?;
+    let made = HookMade { id: made.id, secret, position: made.position };
+    Ok((StatusCode::CREATED, Json(made)).into_response())
+}
+
+/// Ends a webhook.
+#[utoipa::path(post, path = "/hooks/{hook}/end", tag = "share", params(("hook" = String, Path)),
+    responses((status = 204)))]
+async fn hook_end(
+    State(house): State<Arc<House>>,
+    caller: Caller,
+    Path(hook): Path<String>,
+) -> Answer<StatusCode> {
+    may_read(&house, &caller.ctx)?;
+    hooks::end(&house, &caller.ctx, &hook).await?;
+    Ok(StatusCode::NO_CONTENT)
+}

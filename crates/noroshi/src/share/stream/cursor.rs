@@ -1,0 +1,128 @@
+//! A place in an organisation's change stream: how far it got in each of its audiences' streams. Signed, so that
+//! nobody can make one up, and bound to the organisation.
+
+use std::collections::BTreeMap;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use hmac::{Hmac, Mac as _};
+use sha2::{Digest as _, Sha256};
+
+/// The form of the text.
+const FORM: u8 = 1;
+/// Bytes of an audience's name that a place carries.
+const NAME_BYTES: usize = 8;
+/// Bytes of the signature that are carried.
+const MAC_BYTES: usize = 16;
+/// Audiences one organisation can stand in.
+const AUDIENCES_MAX: usize = 32;
+/// What the signature is for.
+const PURPOSE: &[u8] = b"noroshi/stream/cursor/v1";
+
+/// How far a reader got in each stream, by the head of the digest of the audience's label; microseconds since 1970.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Place(BTreeMap<[u8; NAME_BYTES], i64>);
+
+fn name(audience: &str) -> [u8; NAME_BYTES] {
+    let mut name = [0; NAME_BYTES];
+    for (byte, from) in name.iter_mut().zip(Sha256::digest(audience)) {
+        *byte = from;
+    }
+    name
+}
+
+impl Place {
+    /// How far it got in the stream of `audience`; absent when it has not seen that stream.
+    pub fn get(&self, audience: &str) -> Option<i64> {
+        self.0.get(&name(audience)).copied()
+    }
+
+    /// Everything of `audience` up to `added` was seen.
+    pub fn set(&mut self, audience: &str, added: i64) {
+        self.0.insert(name(audience), added);
+    }
+}
+
+/// Makes and reads the places of one organisation.
+pub struct Marker<'a> {
+    /// The house's key.
+    pub key: [u8; 32],
+    /// The organisation.
+    pub org: &'a str,
+}
+
+impl Marker<'_> {
+    fn mac(&self, bytes: &[u8]) -> Option<Hmac<Sha256>> {
+        let mut mac = Hmac::<Sha256>::new_from_slice(&self.key).ok()?;
+        mac.update(PURPOSE);
+        mac.update(&(self.org.len() as u64).to_be_bytes());
+        mac.update(self.org.as_bytes());
+        mac.update(bytes);
+        Some(mac)
+    }
+
+    /// The text of a place.
+    pub fn write(&self, place: &Place) -> String {
+        let mut bytes = vec![FORM];
+        for (name, added) in place.0.iter().take(AUDIENCES_MAX) {
+            bytes.extend_from_slice(name);
+            bytes.extend_from_slice(&added.to_be_bytes());
+        }
+        let mac = self.mac(&bytes).map(|mac| mac.finalize().into_bytes()).unwrap_or_default();
+        bytes.extend_from_slice(mac.get(..MAC_BYTES).unwrap_or_default());
+        URL_SAFE_NO_PAD.encode(bytes)
+    }
+
+    /// Reads a place that was made here for this organisation.
+    pub fn read(&self, text: &str) -> Option<Place> {
+        let bytes = URL_SAFE_NO_PAD.decode(text).ok()?;
+        let (place, mac) = bytes.split_at_checked(bytes.len().checked_sub(MAC_BYTES)?)?;
+        self.mac(place)?.verify_truncated_left(mac).ok()?;
+        let (form, rest) = place.split_first()?;
+        if *form != FORM || rest.len() % (NAME_BYTES + 8) != 0 {
+            return None;
+        }
+        let mut found = Place::default();
+        for one in rest.chunks_exact(NAME_BYTES + 8) {
+            let (name, added) = one.split_first_chunk::<NAME_BYTES>()?;
+            found.0.insert(*name, i64::from_be_bytes(added.try_into().ok()?));
+        }
+        Some(found)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn a_place_is_good_only_as_it_was_made_and_for_whom(
+            streams in prop::collection::btree_map("[a-z:]{1,12}", any::<i64>(), 0..9), flip in any::<prop::sample::Index>(),
+        ) {
+            let mut place = Place::default();
+            for (audience, added) in &streams {
+                place.set(audience, *added);
+            }
+            let marker = Marker { key: [7; 32], org: "org-a" };
+            let text = marker.write(&place);
+            prop_assert_eq!(marker.read(&text), Some(place.clone()));
+            prop_assert_eq!(Marker { key: [7; 32], org: "org-b" }.read(&text), None);
+            prop_assert_eq!(Marker { key: [8; 32], org: "org-a" }.read(&text), None);
+            let mut bytes = URL_SAFE_NO_PAD.decode(&text).unwrap();
+            let at = flip.index(bytes.len());
+            bytes[at] ^= 1;
+            prop_assert_eq!(marker.read(&URL_SAFE_NO_PAD.encode(bytes)), None);
+        }
+    }
+
+    #[test]
+    fn noise_is_no_place() {
+        let marker = Marker { key: [7; 32], org: "org-a" };
+        for noise in ["", "AA", "!!", "AQAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"] {
+            assert_eq!(marker.read(noise), None, "{noise}");
+        }
+    }
+}

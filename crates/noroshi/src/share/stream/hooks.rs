@@ -1,0 +1,384 @@
+//! Webhooks: the change stream, carried to an address and signed. Level-triggered: a loop looks at what each hook has
+//! not been sent yet, and a batch is sent again until it is answered with 2xx.
+//!
+//! The secret that signs lies in a file of its own beside the house's keys; the row only says that there is one.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::http::StatusCode;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use hmac::{Hmac, Mac as _};
+use jiff::{SignedDuration, Timestamp};
+use noroshi_charter::hat::Hat;
+use serde_json::json;
+use sha2::Sha256;
+
+use super::api::{key, lines, reach};
+use super::cursor::{Marker, Place};
+use super::read::{self, Found, Part, Wish};
+use crate::house::House;
+use crate::office::commit::{Change, Write};
+use crate::office::ctx::{Ctx, Via};
+use crate::office::id::{OrgId, PersonId, fresh_uuid};
+use crate::office::store::{Reader, Row, StoreFailure, Value};
+use crate::share::act::{Door, Made};
+use crate::share::handed::Handing;
+use crate::share::peer::jobs::backoff;
+use crate::web::refusal::{Answer, Failure, Refusal};
+
+/// Longest address, in bytes.
+const URL_BYTES_MAX: usize = 500;
+/// Webhooks one organisation may have.
+const HOOKS_MAX: usize = 8;
+/// Types one webhook may name.
+const TYPES_MAX: usize = 64;
+/// How long an address may take to answer.
+const ANSWER_WAIT: Duration = Duration::from_secs(20);
+/// The table is looked at this often even when nothing changed.
+const LOOK_AGAIN: Duration = Duration::from_secs(15);
+
+/// A webhook.
+#[derive(Debug, Clone)]
+pub struct Hook {
+    /// Its identifier.
+    pub hook: String,
+    /// Whose it is.
+    pub org: OrgId,
+    /// Where it sends.
+    pub url: String,
+    /// STIX types; all when empty.
+    pub types: Vec<String>,
+    /// `on`, `behind` or `ended`.
+    pub state: String,
+    /// How far it got.
+    cursor: String,
+    /// Grows with each change.
+    version: i64,
+    /// Who made it: person and hat.
+    by: (String, String),
+    /// Objects sent.
+    pub sent: u64,
+    /// Failures in a row.
+    pub failures: i64,
+    /// The last failure.
+    pub error: Option<String>,
+    /// When it is tried next.
+    pub due_at: Option<Timestamp>,
+}
+
+const COLUMNS: &str =
+    "hook, org, url, types, state, cursor, version, person, hat, sent, failures, error, due_at";
+
+fn hook_at(row: &Row<'_, '_>) -> Result<Hook, StoreFailure> {
+    let org = row.text(1)?;
+    Ok(Hook {
+        hook: row.text(0)?,
+        org: OrgId::parse(&org)
+            .ok_or_else(|| StoreFailure::Damaged(format!("`{org}` is no organisation")))?,
+        url: row.text(2)?,
+        types: row.json(3)?,
+        state: row.text(4)?,
+        cursor: row.text(5)?,
+        version: row.int(6)?,
+        by: (row.text(7)?, row.text(8)?),
+        sent: row.count(9)?,
+        failures: row.int(10)?,
+        error: row.text_or_none(11)?,
+        due_at: row.time_or_none(12)?,
+    })
+}
+
+/// The webhooks of an organisation, newest first.
+pub fn of(reader: &Reader<'_>, org: &OrgId) -> Result<Vec<Hook>, StoreFailure> {
+    let sql = format!("SELECT {COLUMNS} FROM share_hook WHERE org = $1 ORDER BY hook DESC");
+    reader.all(&sql, &[Value::from(org)], hook_at)
+}
+
+fn due(reader: &Reader<'_>, now: Timestamp) -> Result<Vec<Hook>, StoreFailure> {
+    let sql = format!(
+        "SELECT {COLUMNS} FROM share_hook WHERE state = 'on' AND (due_at IS NULL OR due_at <= $1) ORDER BY hook"
+    );
+    reader.all(&sql, &[Value::from(now)], hook_at)
+}
+
+fn refuse(code: &'static str) -> Failure {
+    Refusal::new(code, StatusCode::UNPROCESSABLE_ENTITY).into()
+}
+
+/// Whether the operator of this office allows sending there. A prefix ends at a part of the address, so that
+/// `https://a.example` does not allow `https://a.example.evil.example`.
+fn allowed(house: &House, url: &str) -> bool {
+    house.config.stream.hooks.iter().any(|prefix| {
+        let prefix = prefix.trim_end_matches('/');
+        url.strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    })
+}
+
+fn secret_path(house: &House, hook: &str) -> std::path::PathBuf {
+    house.dir.join("keys").join("hooks").join(format!("{hook}.key"))
+}
+
+fn secret(house: &House, hook: &str) -> Result<[u8; 32], Failure> {
+    crate::office::log::load_or_make_seed(&secret_path(house, hook))
+        .map_err(|problem| Failure::Broken(Box::new(problem)))
+}
+
+/// Makes a webhook of the caller's organisation, from now on. The secret is given once.
+pub async fn add(
+    house: &Arc<House>,
+    ctx: &Ctx,
+    url: &str,
+    types: &[String],
+) -> Answer<(Made, String)> {
+    let http = url.starts_with("https://") || url.starts_with("http://");
+    if !http || url.len() > URL_BYTES_MAX || url.chars().any(|one| one.is_control() || one == ' ') {
+        return Err(refuse("NRS-SHAR-0432"));
+    }
+    if !allowed(house, url) {
+        return Err(refuse("NRS-SHAR-0433"));
+    }
+    if types.len() > TYPES_MAX {
+        return Err(refuse("NRS-SHAR-0006"));
+    }
+    let org = ctx.org.clone();
+    let (held, place) =
+        house.store.read(move |reader| Ok((of(reader, &org)?, read::now(reader, &org)?))).await?;
+    if held.iter().filter(|one| one.state != "ended").count() >= HOOKS_MAX {
+        return Err(refuse("NRS-SHAR-0434"));
+    }
+    let id = format!("hook-{}", fresh_uuid(ctx.now).simple());
+    let marker = Marker { key: key(house)?, org: ctx.org.as_str() };
+    let shown = format!("whsec_{}", STANDARD.encode(secret(house, &id)?));
+    let types = serde_json::to_string(types).map_err(|problem| Failure::Broken(problem.into()))?;
+    let change = Change::office("share.hook.add", &id)
+        .payload(json!({ "org": ctx.org.as_str(), "url": url }))
+        .write(Write::one(
+            "INSERT INTO share_hook (hook, org, url, types, state, cursor, version, person, hat, created_at) \
+             VALUES ($1, $2, $3, $4, 'on', $5, 1, $6, $7, $8)",
+            vec![
+                Value::from(&id),
+                Value::from(&ctx.org),
+                Value::from(url),
+                Value::from(types),
+                Value::from(marker.write(&place)),
+                Value::from(ctx.person.to_string()),
+                Value::from(ctx.hat.id()),
+                Value::from(ctx.now),
+            ],
+        ));
+    let position = house.door.commit(ctx, change).await?.position;
+    Ok((Made { id, position }, shown))
+}
+
+/// Ends a webhook of the caller's organisation.
+pub async fn end(house: &Arc<House>, ctx: &Ctx, hook: &str) -> Answer<()> {
+    let (org, wanted) = (ctx.org.clone(), hook.to_owned());
+    let held = house.store.read(move |reader| of(reader, &org)).await?;
+    if !held.iter().any(|one| one.hook == wanted && one.state != "ended") {
+        return Err(Refusal::absent().into());
+    }
+    let change = Change::office("share.hook.end", hook).write(Write::one(
+        "UPDATE share_hook SET state = 'ended', version = version + 1 WHERE hook = $1 AND org = $2 AND state <> 'ended'",
+        vec![Value::from(hook), Value::from(&ctx.org)],
+    ));
+    house.door.commit(ctx, change).await?;
+    Ok(())
+}
+
+/// Sends what there is to send, until the house stops.
+pub async fn run(house: Arc<House>) {
+    let mut grown = house.door.size();
+    loop {
+        let now = house.clock.now();
+        match house.store.read(move |reader| due(reader, now)).await {
+            Ok(hooks) => {
+                let mut abreast = tokio::task::JoinSet::new();
+                for hook in hooks {
+                    let house = Arc::clone(&house);
+                    abreast.spawn(async move {
+                        if let Err(problem) = carry(&house, &hook).await {
+                            tracing::warn!(hook = hook.hook, %problem, "a webhook could not be carried");
+                        }
+                    });
+                }
+                while abreast.join_next().await.is_some() {}
+            }
+            Err(problem) => tracing::error!(%problem, "the webhooks could not be read"),
+        }
+        tokio::select! {
+            changed = grown.changed() => if changed.is_err() { return },
+            () = tokio::time::sleep(LOOK_AGAIN) => {}
+        }
+    }
+}
+
+fn ctx_of(house: &House, hook: &Hook) -> Option<Ctx> {
+    let (person, hat) = &hook.by;
+    Some(Ctx {
+        person: PersonId::parse(person)?,
+        org: hook.org.clone(),
+        hat: Hat::parse(hat)?,
+        sector: None,
+        via: Via::Job,
+        now: house.clock.now(),
+        request: String::new(),
+    })
+}
+
+/// Sends one hook everything it has not been sent, batch by batch, until there is nothing or it fails.
+async fn carry(house: &Arc<House>, hook: &Hook) -> Answer<()> {
+    let mut hook = hook.clone();
+    while let Some(next) = step(house, &hook).await? {
+        hook = next;
+    }
+    Ok(())
+}
+
+/// One batch. Gives the hook to go on with, or nothing when there is nothing more to do now.
+async fn step(house: &Arc<House>, hook: &Hook) -> Answer<Option<Hook>> {
+    let broken = |what: &str| Failure::Broken(what.to_owned().into());
+    let ctx = ctx_of(house, hook).ok_or_else(|| broken("a webhook's authority"))?;
+    let marker = Marker { key: key(house)?, org: hook.org.as_str() };
+    let place = marker.read(&hook.cursor).ok_or_else(|| broken("a webhook's place"))?;
+    let (org, from, reach) = (hook.org.clone(), place.clone(), reach(house));
+    let (wish, now) = (Wish { types: hook.types.clone() }, house.clock.now());
+    let found =
+        house.store.read(move |reader| read::next(reader, &org, &from, &wish, now, reach)).await?;
+    let part = match found {
+        Found::Part(part) => *part,
+        Found::TooFarBehind { since } => {
+            behind(house, &ctx, hook, since).await?;
+            return Ok(None);
+        }
+    };
+    if part.items.is_empty() && part.ended {
+        return Ok(None);
+    }
+    let next = marker.write(&part.place);
+    if !part.items.is_empty() {
+        let handing = Handing {
+            recipient: &hook.org,
+            audience: &part.audience,
+            through: &hook.hook,
+            door: Door::Stream,
+        };
+        house.door.commit(&ctx, handing.change("hook", &part.items, now)).await?;
+        if let Err(why) = send(house, hook, &marker, &place, &part, now).await {
+            failed(house, &ctx, hook, &why).await?;
+            return Ok(None);
+        }
+    }
+    let sent = hook.sent + part.items.len() as u64;
+    let change = Change::office("share.hook.sent", &hook.hook)
+        .payload(json!({ "objects": part.items.len() }))
+        .write(Write::one(
+            "UPDATE share_hook SET cursor = $3, sent = $4, failures = 0, error = NULL, due_at = NULL, \
+             version = version + 1 WHERE hook = $1 AND version = $2 AND state = 'on'",
+            vec![
+                Value::from(&hook.hook),
+                Value::from(hook.version),
+                Value::from(&next),
+                Value::from(sent),
+            ],
+        ));
+    house.door.commit(&ctx, change).await?;
+    Ok(Some(Hook { cursor: next, sent, version: hook.version + 1, failures: 0, ..hook.clone() }))
+}
+
+/// Standard Webhooks: the signature is HMAC-SHA-256 over `id.timestamp.body`.
+fn signature(secret: &[u8; 32], id: &str, seconds: i64, body: &str) -> String {
+    let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(secret) else { return String::new() };
+    mac.update(format!("{id}.{seconds}.{body}").as_bytes());
+    format!("v1,{}", STANDARD.encode(mac.finalize().into_bytes()))
+}
+
+async fn send(
+    house: &Arc<House>,
+    hook: &Hook,
+    marker: &Marker<'_>,
+    place: &Place,
+    part: &Part,
+    now: Timestamp,
+) -> Result<(), String> {
+    let secret = secret(house, &hook.hook).map_err(|problem| problem.to_string())?;
+    let body = lines(marker, place, part);
+    // The same batch has the same name however often it is sent, so that a receiver takes it in once.
+    let id = format!("{}.{}", hook.hook, marker.write(&part.place));
+    let seconds = now.as_second();
+    let signed = signature(&secret, &id, seconds, &body);
+    let url = hook.url.clone();
+    let sent = tokio::task::spawn_blocking(move || -> Result<u16, String> {
+        let agent: ureq::Agent = ureq::Agent::config_builder()
+            .http_status_as_error(false)
+            .timeout_global(Some(ANSWER_WAIT))
+            .max_redirects(0)
+            .build()
+            .into();
+        let answer = agent
+            .post(&url)
+            .header("content-type", "application/x-ndjson")
+            .header("webhook-id", &id)
+            .header("webhook-timestamp", seconds.to_string())
+            .header("webhook-signature", &signed)
+            .send(body)
+            .map_err(|problem| problem.to_string())?;
+        Ok(answer.status().as_u16())
+    });
+    match sent.await {
+        Ok(Ok(200..=299)) => Ok(()),
+        Ok(Ok(status)) => Err(format!("answered {status}")),
+        Ok(Err(problem)) => Err(problem),
+        Err(_) => Err("stopped".to_owned()),
+    }
+}
+
+async fn failed(house: &Arc<House>, ctx: &Ctx, hook: &Hook, why: &str) -> Answer<()> {
+    let failures = hook.failures.saturating_add(1);
+    let due: SignedDuration = backoff(failures, None);
+    let why: String = why.chars().take(300).collect();
+    let change = Change::office("share.hook.fail", &hook.hook)
+        .payload(json!({ "failures": failures, "why": why }))
+        .write(Write::one(
+            "UPDATE share_hook SET failures = $3, error = $4, due_at = $5, version = version + 1 \
+             WHERE hook = $1 AND version = $2",
+            vec![
+                Value::from(&hook.hook),
+                Value::from(hook.version),
+                Value::from(failures),
+                Value::from(&why),
+                Value::from(ctx.now + due),
+            ],
+        ));
+    house.door.commit(ctx, change).await?;
+    Ok(())
+}
+
+/// What was missed is older than the stream reaches: said, instead of going on with a hole.
+async fn behind(house: &Arc<House>, ctx: &Ctx, hook: &Hook, since: Timestamp) -> Answer<()> {
+    let change = Change::office("share.hook.behind", &hook.hook)
+        .payload(json!({ "since": since.to_string() }))
+        .write(Write::one(
+            "UPDATE share_hook SET state = 'behind', error = 'NRS-SHAR-0430', version = version + 1 \
+             WHERE hook = $1 AND version = $2",
+            vec![Value::from(&hook.hook), Value::from(hook.version)],
+        ));
+    house.door.commit(ctx, change).await?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn signatures_follow_standard_webhooks() {
+        // Checked with an implementation of its own: HMAC-SHA-256, base64.
+        let secret = *b"0123456789abcdef0123456789abcdef";
+        let signed = signature(&secret, "msg_1", 1_700_000_000, "{}\n");
+        assert!(signed.starts_with("v1,") && signed.len() == 3 + 44, "{signed}");
+        assert_ne!(signed, signature(&secret, "msg_2", 1_700_000_000, "{}\n"));
+        assert_ne!(signed, signature(&secret, "msg_1", 1_700_000_001, "{}\n"));
+    }
+}

@@ -1,0 +1,140 @@
+//! The next part of an organisation's change stream.
+
+use jiff::{SignedDuration, Timestamp};
+use noroshi_charter::release::Audience;
+use noroshi_evidence::marking::Tlp;
+
+use super::cursor::Place;
+use crate::office::id::OrgId;
+use crate::office::store::{Reader, StoreFailure, Value};
+use crate::share::audience;
+use crate::share::gate::Filter;
+use crate::share::serve::{self, Asked, Served, Versions, View};
+
+/// Objects of one part.
+pub const PART_MAX: usize = 500;
+
+/// A part of the stream: what one audience brought.
+#[derive(Debug)]
+pub struct Part {
+    /// Whose stream.
+    pub audience: Audience,
+    /// What of it may be had now, in the order of addition.
+    pub items: Vec<Served>,
+    /// The place after it.
+    pub place: Place,
+    /// Nothing more is there now, in any stream.
+    pub ended: bool,
+}
+
+/// What the stream says.
+#[derive(Debug)]
+pub enum Found {
+    /// A part, perhaps without objects.
+    Part(Box<Part>),
+    /// The place lies so far back that what came between is not kept ready any more.
+    TooFarBehind {
+        /// The oldest thing that was missed.
+        since: Timestamp,
+    },
+}
+
+/// What of the streams somebody wants.
+#[derive(Debug, Clone, Default)]
+pub struct Wish {
+    /// STIX types; all when empty.
+    pub types: Vec<String>,
+}
+
+/// The audiences whose streams an organisation gets: its own and those it belongs to, but not what is public anyway.
+pub fn audiences(reader: &Reader<'_>, org: &OrgId) -> Result<Vec<Audience>, StoreFailure> {
+    let all = audience::audiences_of(reader, org)?;
+    Ok(all.into_iter().filter(|one| *one != Audience::Public).collect())
+}
+
+/// The place where everything up to now counts as seen.
+pub fn now(reader: &Reader<'_>, org: &OrgId) -> Result<Place, StoreFailure> {
+    let mut place = Place::default();
+    for audience in audiences(reader, org)? {
+        place.set(&audience.label(), serve::end(reader, &audience)?);
+    }
+    Ok(place)
+}
+
+/// The place `reach` before `now`; what is older is had over TAXII.
+pub fn earliest(
+    reader: &Reader<'_>,
+    org: &OrgId,
+    now: Timestamp,
+    reach: SignedDuration,
+) -> Result<Place, StoreFailure> {
+    let mut place = Place::default();
+    for audience in audiences(reader, org)? {
+        place.set(&audience.label(), (now - reach).as_microsecond());
+    }
+    Ok(place)
+}
+
+/// The first thing added to a stream after a place.
+fn first_after(
+    reader: &Reader<'_>,
+    audience: &str,
+    after: i64,
+) -> Result<Option<i64>, StoreFailure> {
+    reader.first(
+        "SELECT added FROM share_item WHERE audience = $1 AND added > $2 ORDER BY added LIMIT 1",
+        &[Value::from(audience), Value::from(after)],
+        |row| row.int(0),
+    )
+}
+
+/// The part after `place`. An audience the organisation has come into since gives its stream from `reach` ago.
+pub fn next(
+    reader: &Reader<'_>,
+    org: &OrgId,
+    place: &Place,
+    wish: &Wish,
+    now: Timestamp,
+    reach: SignedDuration,
+) -> Result<Found, StoreFailure> {
+    let horizon = (now - reach).as_microsecond();
+    let mut place = place.clone();
+    let audiences = audiences(reader, org)?;
+    let mut oldest: Option<(i64, &Audience)> = None;
+    for audience in &audiences {
+        let label = audience.label();
+        let after = place.get(&label).unwrap_or(horizon);
+        place.set(&label, after);
+        let Some(first) = first_after(reader, &label, after)? else { continue };
+        if first < horizon {
+            let since = Timestamp::from_microsecond(first).unwrap_or(Timestamp::UNIX_EPOCH);
+            return Ok(Found::TooFarBehind { since });
+        }
+        if oldest.is_none_or(|(added, _)| first < added) {
+            oldest = Some((first, audience));
+        }
+    }
+    let Some((_, audience)) = oldest else {
+        let audience = audiences.into_iter().next().unwrap_or(Audience::Public);
+        return Ok(Found::Part(Box::new(Part { audience, items: Vec::new(), place, ended: true })));
+    };
+    let label = audience.label();
+    let asked = Asked {
+        after: place.get(&label).unwrap_or(horizon),
+        until: serve::end(reader, audience)?,
+        types: wish.types.clone(),
+        versions: Versions { all: true, ..Versions::default() },
+        limit: PART_MAX,
+        ..Asked::default()
+    };
+    let filter = Filter { types: Vec::new(), tlp_max: Tlp::Red };
+    let view = View { audience: audience.clone(), filter };
+    let slice = serve::page(reader, &view, org, now, &asked)?;
+    place.set(&label, slice.next.unwrap_or(asked.until));
+    Ok(Found::Part(Box::new(Part {
+        audience: audience.clone(),
+        items: slice.items,
+        place,
+        ended: false,
+    })))
+}

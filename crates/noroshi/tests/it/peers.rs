@@ -1,0 +1,292 @@
+//! Reading from and handing to other TAXII servers: our own, and foreign ones where they are installed.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::SignedDuration;
+use noroshi::config::{Config, Peer};
+use noroshi::evidence::rows::{self, NewObject};
+use noroshi::office::commit::Change;
+use noroshi_charter::hat::Hat;
+use noroshi_evidence::marking::{LegalClass, Tlp};
+use noroshi_evidence::object::StixObject;
+use serde_json::{Value, json};
+
+use super::house::{Someone, TestHouse, ask, pause};
+
+/// Looks at a state that a job must bring about.
+const LOOKS: usize = 2_400;
+
+/// A house that gives: a partner with a collection, and objects released to it.
+pub(crate) struct Giver {
+    pub(crate) test: TestHouse,
+    pub(crate) legal: Someone,
+    pub(crate) ally: Someone,
+    pub(crate) collection: String,
+}
+
+fn malware(number: usize) -> String {
+    format!(
+        r#"{{"type":"malware","spec_version":"2.1","id":"malware--1b6ea7d9-2b0f-4f55-8f0a-{number:012x}","created":"2026-01-01T00:00:00.000Z","modified":"2026-01-01T00:00:00.000Z","name":"m{number}","is_family":true, "x_kept":1.0}}"#
+    )
+}
+
+pub(crate) fn id_of(number: usize) -> String {
+    format!("malware--1b6ea7d9-2b0f-4f55-8f0a-{number:012x}")
+}
+
+impl Giver {
+    pub(crate) async fn open() -> Self {
+        Self::open_with(tempfile::tempdir().unwrap(), TestHouse::config()).await
+    }
+
+    pub(crate) async fn open_with(dir: tempfile::TempDir, config: Config) -> Self {
+        let test = TestHouse::open_with(dir, config).await;
+        let office = test.org("Office (fictional)", "office", None).await;
+        let legal = test.person("legal", &office, Hat::Legal).await;
+        let org = test.org("Allied CERT (fictional)", "partner", None).await;
+        let ally = test.person("ally", &org, Hat::PartnerForeign).await;
+        let mut giver = Self { test, legal, ally, collection: String::new() };
+        let until = giver.test.house.clock.now() + SignedDuration::from_hours(24);
+        let finding = json!({ "scope": "CIA-P", "valid_until": until.to_string() });
+        giver.post(&format!("/partners/{}/findings", org.org), finding).await;
+        let opened =
+            giver.post("/collections", json!({ "partner": org.org, "title": "Lantern" })).await;
+        opened["id"].as_str().unwrap().clone_into(&mut giver.collection);
+        giver
+    }
+
+    pub(crate) async fn post(&self, path: &str, body: Value) -> Value {
+        let url = self.test.url(&format!("/api/v1{path}"));
+        let (status, answer) = ask("POST", url, &self.legal.token, Some(body)).await;
+        assert_eq!(status, 201, "{path}: {answer}");
+        answer
+    }
+
+    /// Holds and releases `malware` objects of these numbers.
+    pub(crate) async fn release(&self, numbers: std::ops::Range<usize>) {
+        let objects: Vec<NewObject> = numbers
+            .clone()
+            .map(|number| NewObject {
+                object: StixObject::parse(&malware(number)).unwrap(),
+                tlp: Tlp::Green,
+                class: LegalClass::CiaN,
+                originator: "allied-cert".to_owned(),
+                source: "import:test".to_owned(),
+            })
+            .collect();
+        let mut change = Change::new("evidence.import", "test", rows::fact("test", &objects));
+        change.writes = rows::insert_objects(&objects, self.legal.ctx.now);
+        self.test.house.door.commit(&self.legal.ctx, change).await.unwrap();
+        let ids: Vec<String> = numbers.map(id_of).collect();
+        self.post("/releases", json!({ "collection": self.collection, "objects": ids })).await;
+    }
+}
+
+/// A house that takes.
+struct Taker {
+    test: TestHouse,
+    analyst: Someone,
+    org: String,
+}
+
+impl Taker {
+    async fn open(mut peer: Peer, secret: &str) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("peer.secret");
+        std::fs::write(&file, secret).unwrap();
+        peer.secret_file = Some(file);
+        let config = Config { peers: vec![peer], ..TestHouse::config() };
+        let test = TestHouse::open_with(dir, config).await;
+        let office = test.org("Office (fictional)", "office", None).await;
+        let analyst = test.person("analyst", &office, Hat::CaoAnalyst).await;
+        let org = test.org("Neighbour (fictional)", "partner", None).await.org.to_string();
+        Self { test, analyst, org }
+    }
+
+    async fn call(&self, method: &'static str, path: &str, body: Option<Value>) -> (u16, Value) {
+        let url = self.test.url(&format!("/api/v1{path}"));
+        ask(method, url, &self.analyst.token, body).await
+    }
+
+    async fn start(&self) {
+        let wish = json!({ "direction": "pull", "org": self.org, "tlp": "green" });
+        let (status, answer) = self.call("POST", "/peers/lantern/start", Some(wish)).await;
+        assert_eq!(status, 200, "{answer}");
+    }
+
+    /// Waits for what a job must bring about.
+    async fn until(&self, what: &str, reached: impl Fn(&Value) -> bool) -> Value {
+        for _ in 0..LOOKS {
+            let (status, answer) = self.call("GET", "/peers", None).await;
+            assert_eq!(status, 200, "{answer}");
+            let peer = answer["items"][0].clone();
+            if reached(&peer) {
+                return peer;
+            }
+            pause(Duration::from_millis(50)).await;
+        }
+        panic!("never {what}: {}", self.call("GET", "/peers", None).await.1);
+    }
+
+    async fn holds(&self, number: usize) -> bool {
+        let (status, answer) =
+            self.call("GET", &format!("/evidence/objects/{}", id_of(number)), None).await;
+        assert!(status == 200 || status == 404, "{answer}");
+        status == 200
+    }
+}
+
+fn peer(url: String) -> Peer {
+    Peer {
+        name: "lantern".to_owned(),
+        url,
+        collection: None,
+        types: Vec::new(),
+        user: None,
+        secret_file: None,
+        ca_file: None,
+        certificate_file: None,
+        key_file: None,
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn everything_a_peer_has_comes_once_and_what_comes_later_too() {
+    let giver = Giver::open().await;
+    giver.release(0..2_300).await;
+    let url = giver.test.url(&format!("/taxii2/root/collections/{}/", giver.collection));
+    let taker = Taker::open(peer(url), &giver.ally.token).await;
+    taker.start().await;
+    let current = taker.until("current", |peer| peer["health"] == "current").await;
+    assert_eq!(current["taken"], 2_300, "{current}");
+    assert_eq!(current["aside"], 0, "{current}");
+    assert!(taker.holds(0).await && taker.holds(2_299).await);
+    giver.release(2_300..2_310).await;
+    let (status, _) = taker.call("POST", "/peers/lantern/wake", None).await;
+    assert_eq!(status, 200);
+    let more = taker.until("more", |peer| peer["taken"] == 2_310).await;
+    // What was asked for again was recognised, not brought in twice.
+    assert!(more["known"].as_u64().unwrap() <= 2, "{more}");
+    assert!(taker.holds(2_309).await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_kill_in_the_middle_of_a_walk_loses_nothing() {
+    let giver = Giver::open().await;
+    giver.release(0..3_500).await;
+    let url = giver.test.url("/taxii2/");
+    let taker = Taker::open(peer(url), &giver.ally.token).await;
+    taker.start().await;
+    taker.until("a first page", |peer| peer["taken"].as_u64() >= Some(1)).await;
+    let Taker { test, analyst, org } = taker;
+    let TestHouse { house, serving, dir } = test;
+    let config = house.config.clone();
+    serving.stop().await;
+    drop(house);
+    // The writer lets go of the folder a moment after the house is dropped.
+    let test = loop {
+        match noroshi::house::House::open(dir.path(), config.clone(), false) {
+            Ok(house) => {
+                let serving = noroshi::house::Serving::start(Arc::clone(&house)).await.unwrap();
+                break TestHouse { house, serving, dir };
+            }
+            Err(_) => pause(Duration::from_millis(20)).await,
+        }
+    };
+    let taker = Taker { test, analyst, org };
+    let current = taker.until("current", |peer| peer["health"] == "current").await;
+    assert_eq!(current["taken"].as_u64().unwrap(), 3_500, "{current}");
+    for number in (0..3_500).step_by(499) {
+        assert!(taker.holds(number).await, "{number}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_peer_that_refuses_is_shown_with_its_reason_and_asked_less_often() {
+    let giver = Giver::open().await;
+    let url = giver.test.url("/taxii2/");
+    let taker = Taker::open(peer(url), "not-the-secret").await;
+    taker.start().await;
+    let failing = taker.until("failing", |peer| peer["health"] == "failing").await;
+    assert_eq!(failing["error_code"], "NRS-SHAR-0402", "{failing}");
+    assert_eq!(failing["failures"], 1);
+    assert!(failing["due_at"].as_str().unwrap() > failing["tried_at"].as_str().unwrap());
+    let (status, _) = taker.call("POST", "/peers/lantern/pause", None).await;
+    assert_eq!(status, 200);
+    let (status, answer) = taker.call("POST", "/peers/lantern/wake", None).await;
+    assert_eq!((status, answer["code"].as_str()), (409, Some("NRS-SHAR-0416")));
+    let (status, answer) = taker.call("POST", "/peers/nobody/pause", None).await;
+    assert_eq!((status, answer["code"].as_str()), (404, Some("NRS-SHAR-0415")));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_may_not_take_in_switches_nothing_on() {
+    let taker = Taker::open(peer("http://127.0.0.1:9/".to_owned()), "x").await;
+    let office = taker.test.org("Second office (fictional)", "office", None).await;
+    for hat in [Hat::NcoAnalyst, Hat::PartnerForeign, Hat::Administrator, Hat::Legal] {
+        let other = taker.test.person(hat.id(), &office, hat).await;
+        let wish = json!({ "direction": "pull", "org": taker.org });
+        let url = taker.test.url("/api/v1/peers/lantern/start");
+        let (status, answer) = ask("POST", url, &other.token, Some(wish)).await;
+        assert_eq!(status, 403, "{hat}: {answer}");
+    }
+    let wish = json!({ "direction": "sideways", "org": "org-x", "class": "CIA", "minutes": 0 });
+    let (status, answer) = taker.call("POST", "/peers/lantern/start", Some(wish)).await;
+    assert_eq!(status, 422, "{answer}");
+    assert_eq!(answer["items"].as_array().unwrap().len(), 4, "{answer}");
+}
+
+/// A house that lets its neighbour write into a collection.
+async fn writable() -> (Giver, String) {
+    let giver = Giver::open().await;
+    let url = giver.test.url(&format!("/api/v1/collections/{}/taxii", giver.collection));
+    let (status, answer) =
+        ask("PUT", url, &giver.legal.token, Some(json!({ "can_write": true }))).await;
+    assert!(matches!(status, 200..=204), "{answer}");
+    let url = giver.test.url(&format!("/taxii2/root/collections/{}/", giver.collection));
+    (giver, url)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_released_to_a_neighbour_is_handed_to_its_server() {
+    let (receiving, url) = writable().await;
+    let mut peer = peer(url);
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("peer.secret");
+    std::fs::write(&file, &receiving.ally.token).unwrap();
+    peer.secret_file = Some(file);
+    let config = Config { peers: vec![peer], ..TestHouse::config() };
+    let giver = Giver::open_with(dir, config).await;
+    giver.release(0..700).await;
+    let wish = json!({ "direction": "push", "org": giver.ally.ctx.org });
+    let url = giver.test.url("/api/v1/peers/lantern/start");
+    let (status, answer) = ask("POST", url, &giver.legal.token, Some(wish)).await;
+    assert_eq!(status, 200, "{answer}");
+    let mut last = Value::Null;
+    for _ in 0..LOOKS {
+        let (_, answer) =
+            ask("GET", giver.test.url("/api/v1/peers"), &giver.legal.token, None).await;
+        last = answer["items"][0].clone();
+        if last["taken"] == 700 {
+            break;
+        }
+        pause(Duration::from_millis(50)).await;
+    }
+    assert_eq!(last["taken"], 700, "{last}");
+    assert_eq!(last["aside"], 0, "{last}");
+    // What was handed over is recorded as handed over, so that a recall finds it.
+    let recorded = giver
+        .test
+        .house
+        .store
+        .read(|reader| {
+            reader.number(
+                "SELECT count(*) FROM share_delivery WHERE via = $1",
+                &[noroshi::office::store::Value::from("stream")],
+            )
+        })
+        .await
+        .unwrap();
+    assert!(recorded >= 2, "{recorded}");
+}

@@ -1,0 +1,239 @@
+//! The change stream and its webhooks, as a peer's program sees them.
+
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::TcpListener;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use hmac::{Hmac, Mac as _};
+use noroshi_charter::hat::Hat;
+use serde_json::{Value, json};
+use sha2::Sha256;
+
+use super::house::{TestHouse, ask, pause};
+use super::peers::{Giver, id_of};
+
+fn lines(answer: &Value) -> Vec<Value> {
+    match answer {
+        Value::String(text) => {
+            text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+        }
+        one => vec![one.clone()],
+    }
+}
+
+fn ids(lines: &[Value]) -> Vec<String> {
+    let objects = lines.iter().filter(|line| line["type"] == "object");
+    objects.map(|line| line["object"]["id"].as_str().unwrap().to_owned()).collect()
+}
+
+async fn changes(giver: &Giver, query: &str) -> (u16, Vec<Value>) {
+    let url = giver.test.url(&format!("/api/v1/changes{query}"));
+    let (status, answer) = ask("GET", url, &giver.ally.token, None).await;
+    (status, lines(&answer))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reader_goes_on_from_any_line_and_sees_everything_once() {
+    let giver = Giver::open().await;
+    giver.release(0..1_203).await;
+    let (status, all) = changes(&giver, "").await;
+    assert_eq!(status, 200);
+    let wanted: Vec<String> = (0..1_203).map(id_of).collect();
+    assert_eq!(ids(&all), wanted);
+    // Cut off after any line: the rest follows, no object twice, none lost.
+    for cut in [0, 1, 499, 500, 777, 1_202] {
+        let cursor = all[cut]["cursor"].as_str().unwrap();
+        let (_, rest) = changes(&giver, &format!("?cursor={cursor}")).await;
+        assert_eq!(ids(&rest), wanted[cut + 1..], "cut after line {cut}");
+    }
+    let last = all.last().unwrap();
+    assert_eq!(last["type"], "alive");
+    giver.release(1_203..1_205).await;
+    let cursor = last["cursor"].as_str().unwrap();
+    let (_, rest) = changes(&giver, &format!("?cursor={cursor}")).await;
+    assert_eq!(ids(&rest), [id_of(1_203), id_of(1_204)]);
+    let (_, none) = changes(&giver, "?from=now").await;
+    assert!(ids(&none).is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_place_of_another_reader_or_a_made_up_one_is_refused() {
+    let giver = Giver::open().await;
+    giver.release(0..2).await;
+    let (_, all) = changes(&giver, "").await;
+    let cursor = all[0]["cursor"].as_str().unwrap().to_owned();
+    let other = giver.test.org("Other CERT (fictional)", "partner", None).await;
+    let other = giver.test.person("other", &other, Hat::PartnerForeign).await;
+    let url = giver.test.url(&format!("/api/v1/changes?cursor={cursor}"));
+    let (status, answer) = ask("GET", url, &other.token, None).await;
+    assert_eq!((status, answer["code"].as_str()), (400, Some("NRS-SHAR-0431")));
+    let (status, _) = changes(&giver, &format!("?cursor={}x", &cursor[..cursor.len() - 1])).await;
+    assert_eq!(status, 400);
+    let (status, _) = changes(&giver, &format!("?cursor={cursor}&from=now")).await;
+    assert_eq!(status, 400);
+    // Whoever receives nothing gets nothing of it; so does whoever may not read at all.
+    let (_, none) = {
+        let url = giver.test.url("/api/v1/changes");
+        let (status, answer) = ask("GET", url, &other.token, None).await;
+        (status, lines(&answer))
+    };
+    assert!(ids(&none).is_empty());
+    let url = giver.test.url("/api/v1/changes");
+    let (status, _) = ask("GET", url, &giver.legal.token, None).await;
+    assert_eq!(status, 403);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reader_too_far_behind_is_told_so() {
+    let mut config = TestHouse::config();
+    config.stream.days = 0;
+    let giver = Giver::open_with(tempfile::tempdir().unwrap(), config).await;
+    let (_, begin) = changes(&giver, "?from=now").await;
+    let cursor = begin[0]["cursor"].as_str().unwrap().to_owned();
+    giver.release(0..1).await;
+    pause(Duration::from_millis(5)).await;
+    let (status, answer) = changes(&giver, &format!("?cursor={cursor}")).await;
+    assert_eq!((status, answer[0]["code"].as_str()), (410, Some("NRS-SHAR-0430")), "{answer:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_followed_stream_brings_what_is_released_later() {
+    let giver = Giver::open().await;
+    giver.release(0..1).await;
+    let url = giver.test.url("/api/v1/changes?follow=true");
+    let bearer = format!("Bearer {}", giver.ally.token);
+    let (sender, mut seen) = tokio::sync::mpsc::unbounded_channel::<String>();
+    let reading = tokio::task::spawn_blocking(move || {
+        let agent: ureq::Agent = ureq::Agent::config_builder().build().into();
+        let answer = agent.get(&url).header("authorization", &bearer).call().unwrap();
+        let reader = BufReader::new(answer.into_body().into_reader());
+        for line in reader.lines().map_while(Result::ok) {
+            let line: Value = serde_json::from_str(&line).unwrap();
+            if line["type"] == "object" {
+                let id = line["object"]["id"].as_str().unwrap().to_owned();
+                if sender.send(id).is_err() {
+                    return;
+                }
+            }
+        }
+    });
+    assert_eq!(seen.recv().await, Some(id_of(0)));
+    giver.release(1..3).await;
+    assert_eq!(seen.recv().await, Some(id_of(1)));
+    assert_eq!(seen.recv().await, Some(id_of(2)));
+    // A house that stops ends the answer instead of waiting for its reader.
+    giver.test.serving.stop().await;
+    reading.await.unwrap();
+}
+
+/// An address that takes what is sent to it; the first requests are answered with 503.
+struct Receiver {
+    url: String,
+    got: Arc<Mutex<Vec<(String, String, String, String)>>>,
+}
+
+fn receive(refusals: usize) -> Receiver {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://127.0.0.1:{}", listener.local_addr().unwrap().port());
+    let got = Arc::new(Mutex::new(Vec::new()));
+    let kept = Arc::clone(&got);
+    std::thread::spawn(move || {
+        for (number, stream) in listener.incoming().enumerate() {
+            let Ok(mut stream) = stream else { return };
+            let mut reader = BufReader::new(stream.try_clone().unwrap());
+            let (mut length, mut head) = (0_usize, [String::new(), String::new(), String::new()]);
+            loop {
+                let mut line = String::new();
+                reader.read_line(&mut line).unwrap();
+                let line = line.trim_end();
+                if line.is_empty() {
+                    break;
+                }
+                let Some((name, value)) = line.split_once(": ") else { continue };
+                match name.to_ascii_lowercase().as_str() {
+                    "content-length" => length = value.parse().unwrap(),
+                    "webhook-id" => value.clone_into(&mut head[0]),
+                    "webhook-timestamp" => value.clone_into(&mut head[1]),
+                    "webhook-signature" => value.clone_into(&mut head[2]),
+                    _ => {}
+                }
+            }
+            let mut body = vec![0; length];
+            reader.read_exact(&mut body).unwrap();
+            let answer = if number < refusals { "503 Busy" } else { "204 No Content" };
+            let end = "Content-Length: 0\r\nConnection: close\r\n\r\n";
+            write!(stream, "HTTP/1.1 {answer}\r\n{end}").unwrap();
+            if number >= refusals {
+                let [id, at, signature] = head;
+                kept.lock().unwrap().push((id, at, signature, String::from_utf8(body).unwrap()));
+            }
+        }
+    });
+    Receiver { url, got }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_webhook_carries_the_stream_signed_and_only_where_it_may() {
+    let receiver = receive(0);
+    let mut config = TestHouse::config();
+    config.stream.hooks = vec![receiver.url.clone()];
+    let giver = Giver::open_with(tempfile::tempdir().unwrap(), config).await;
+    let hook = |url: String| {
+        let (target, token) = (giver.test.url("/api/v1/hooks"), giver.ally.token.clone());
+        async move { ask("POST", target, &token, Some(json!({ "url": url }))).await }
+    };
+    let (status, answer) = hook("https://elsewhere.example/".to_owned()).await;
+    assert_eq!((status, answer["code"].as_str()), (422, Some("NRS-SHAR-0433")));
+    let (status, answer) = hook(format!("{}.evil.example/", receiver.url)).await;
+    assert_eq!((status, answer["code"].as_str()), (422, Some("NRS-SHAR-0433")));
+    let (status, made) = hook(format!("{}/in", receiver.url)).await;
+    assert_eq!(status, 201, "{made}");
+    giver.release(0..3).await;
+    let mut got = Vec::new();
+    for _ in 0..400 {
+        got = receiver.got.lock().unwrap().clone();
+        if !got.is_empty() {
+            break;
+        }
+        pause(Duration::from_millis(50)).await;
+    }
+    let (id, at, signature, body) = got.first().expect("something was sent").clone();
+    let sent: Vec<Value> = body.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(ids(&sent), [id_of(0), id_of(1), id_of(2)]);
+    let secret = made["secret"].as_str().unwrap().strip_prefix("whsec_").unwrap();
+    let mut mac = Hmac::<Sha256>::new_from_slice(&STANDARD.decode(secret).unwrap()).unwrap();
+    mac.update(format!("{id}.{at}.{body}").as_bytes());
+    assert_eq!(signature, format!("v1,{}", STANDARD.encode(mac.finalize().into_bytes())));
+    let (_, listed) = ask("GET", giver.test.url("/api/v1/hooks"), &giver.ally.token, None).await;
+    assert_eq!(listed["items"][0]["url"], format!("{}/in", receiver.url));
+    assert!(!listed.to_string().contains(secret), "the secret is shown once");
+    let end = giver.test.url(&format!("/api/v1/hooks/{}/end", made["id"].as_str().unwrap()));
+    assert_eq!(ask("POST", end.clone(), &giver.ally.token, None).await.0, 204);
+    assert_eq!(ask("POST", end, &giver.ally.token, None).await.0, 404);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_webhook_that_fails_is_tried_again_with_the_same_batch() {
+    let receiver = receive(1);
+    let mut config = TestHouse::config();
+    config.stream.hooks = vec![receiver.url.clone()];
+    let giver = Giver::open_with(tempfile::tempdir().unwrap(), config).await;
+    let url = giver.test.url("/api/v1/hooks");
+    let body = json!({ "url": receiver.url });
+    assert_eq!(ask("POST", url.clone(), &giver.ally.token, Some(body)).await.0, 201);
+    giver.release(0..2).await;
+    let mut hook = Value::Null;
+    for _ in 0..400 {
+        hook = ask("GET", url.clone(), &giver.ally.token, None).await.1["items"][0].clone();
+        if hook["failures"] == 1 {
+            break;
+        }
+        pause(Duration::from_millis(50)).await;
+    }
+    assert_eq!((hook["failures"].as_i64(), hook["sent"].as_i64()), (Some(1), Some(0)), "{hook}");
+    assert_eq!(hook["error"], "answered 503");
+    assert!(hook["due_at"].is_string(), "{hook}");
+}
