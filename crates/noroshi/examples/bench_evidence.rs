@@ -46,8 +46,7 @@ struct Asked {
 }
 
 fn asked() -> Done<Asked> {
-    let mut asked =
-        Asked { objects: 100_000, hub: 0, dir: PathBuf::from("."), python: None };
+    let mut asked = Asked { objects: 100_000, hub: 0, dir: PathBuf::from("."), python: None };
     let mut arguments = std::env::args().skip(1);
     while let Some(name) = arguments.next() {
         let value = arguments.next().ok_or("each argument has a value")?;
@@ -110,7 +109,15 @@ fn ctx(house: &House) -> Ctx {
     let (person, org) = (PersonId::parse("person-bench"), OrgId::parse("org-bench"));
     let (Some(person), Some(org)) = (person, org) else { std::process::abort() };
     let now = house.clock.now();
-    Ctx { person, org, hat: Hat::CaoAnalyst, sector: None, via: Via::Job, now, request: String::new() }
+    Ctx {
+        person,
+        org,
+        hat: Hat::CaoAnalyst,
+        sector: None,
+        via: Via::Job,
+        now,
+        request: String::new(),
+    }
 }
 
 fn failed(failure: Failure) -> Box<dyn std::error::Error> {
@@ -147,7 +154,12 @@ fn import(
         let first = *first.get_or_insert(rate);
         println!(
             "import, {to:>10} held{:>33.0} /CPU s   {:.2} x the first, {:.0} /s wall, {} commits of {}, {:.1} us CPU each",
-            rate, rate / first, exact(to - from) / wall, done.spent.commits, done.spent.chunk, 1e6 / rate
+            rate,
+            rate / first,
+            exact(to - from) / wall,
+            done.spent.commits,
+            done.spent.chunk,
+            1e6 / rate
         );
         from = to;
     }
@@ -179,9 +191,8 @@ fn resident_mb() -> f64 {
 fn hub(runtime: &tokio::runtime::Runtime, house: &Arc<House>, degree: u64) -> Done<()> {
     let before = cpu();
     let reader = Text::new(spokes(0, degree));
-    let done = runtime
-        .block_on(act::import_from(house, &ctx(house), reader, terms()))
-        .map_err(failed)?;
+    let done =
+        runtime.block_on(act::import_from(house, &ctx(house), reader, terms())).map_err(failed)?;
     println!(
         "a hub of {:>9} edges{:>30.0} /CPU s",
         done.imported,
@@ -257,7 +268,8 @@ fn pages(house: &Arc<House>) -> Done<()> {
         for _ in 0..TIMES {
             let filter = Filter { q: q.to_owned(), kind: kind.to_owned(), hidden: false };
             let started = Instant::now();
-            let page = house.store.read_now(|reader| read::list(reader, sees, &filter, None, 100))?;
+            let page =
+                house.store.read_now(|reader| read::list(reader, sees, &filter, None, 100))?;
             times.push(started.elapsed());
             total = (page.total, page.counted_all);
         }
@@ -282,7 +294,8 @@ fn correlation(house: &Arc<House>) -> Done<()> {
     let data = number("SELECT SUM(LENGTH(bytes)) FROM evidence_object")?;
     let mb = |bytes: i64| exact(u64::try_from(bytes).unwrap_or(0)) / 1e6;
     let size = |table: &str| {
-        let sql = format!("SELECT SUM(pgsize) FROM dbstat WHERE name = '{table}' AND aggregate = TRUE");
+        let sql =
+            format!("SELECT SUM(pgsize) FROM dbstat WHERE name = '{table}' AND aggregate = TRUE");
         house.store.read_now(|reader| reader.number(&sql, &[]))
     };
     println!("{:<52}{:>12.1} MB", "texts of the objects", mb(data));
@@ -352,13 +365,19 @@ fn beside(python: &Path, dir: &Path) -> Done<()> {
                 println!("{:<52}{rate:>12.0} /CPU s   we: {:.0} x", "stix2, parse", own / rate);
             }
             ["medallion", status, used] => {
-                println!("{:<52}{used:>12} s CPU   status {status}", "medallion, page of 100 from 1,000");
+                println!(
+                    "{:<52}{used:>12} s CPU   status {status}",
+                    "medallion, page of 100 from 1,000"
+                );
             }
             _ => {}
         }
     }
     if !output.status.success() {
-        println!("the interpreter said: {}", String::from_utf8_lossy(&output.stderr).lines().last().unwrap_or_default());
+        println!(
+            "the interpreter said: {}",
+            String::from_utf8_lossy(&output.stderr).lines().last().unwrap_or_default()
+        );
     }
     Ok(())
 }
@@ -381,7 +400,8 @@ fn uuid(at: u64) -> String {
     format!("{}-{}-4{}-8{}-{}", part(0, 8), part(8, 12), part(13, 16), part(17, 20), part(20, 32))
 }
 
-const TIMES_OF_ALL: &str = r#""created":"2026-03-01T08:00:00.000Z","modified":"2026-03-01T08:00:00.000Z""#;
+const TIMES_OF_ALL: &str =
+    r#""created":"2026-03-01T08:00:00.000Z","modified":"2026-03-01T08:00:00.000Z""#;
 
 /// Of ten objects four are indicators, three observables, two relationships between them and one a relationship to one
 /// of a thousand pieces of malware; every thousandth is such a malware.
@@ -398,7 +418,8 @@ fn object(at: u64, text: &mut String) {
     let value = scattered(at.wrapping_add(77));
     // One address in a thousand objects is named twice.
     let seen = if at % 1_000 == 4 { base } else { at };
-    let address = format!("2{}.{}.{}.{}", seen >> 24 & 7, seen >> 16 & 255, seen >> 8 & 255, seen & 255);
+    let address =
+        format!("2{}.{}.{}.{}", seen >> 24 & 7, seen >> 16 & 255, seen >> 8 & 255, seen & 255);
     // Writing to a string cannot fail.
     let _ok = match at % 10 {
         _ if at.is_multiple_of(10_000) => write!(
@@ -411,7 +432,10 @@ fn object(at: u64, text: &mut String) {
                 0 => format!("[ipv4-addr:value = '{address}']"),
                 1 => format!("[domain-name:value = 'h{:x}.lantern.example']", value >> 20),
                 2 => format!("[url:value = 'http://h{:x}.example/x{at}']", value >> 24),
-                _ => format!("[file:hashes.'SHA-256' = '{value:016x}{:016x}{value:016x}{at:016x}']", scattered(value)),
+                _ => format!(
+                    "[file:hashes.'SHA-256' = '{value:016x}{:016x}{value:016x}{at:016x}']",
+                    scattered(value)
+                ),
             };
             write!(
                 text,
@@ -420,15 +444,27 @@ fn object(at: u64, text: &mut String) {
                 value % 100
             )
         }
-        4 | 5 => write!(text, r#"{{"type":"ipv4-addr","spec_version":"2.1","id":"ipv4-addr--{}","value":"{address}"}}"#, uuid(at)),
+        4 | 5 => write!(
+            text,
+            r#"{{"type":"ipv4-addr","spec_version":"2.1","id":"ipv4-addr--{}","value":"{address}"}}"#,
+            uuid(at)
+        ),
         6 => write!(
             text,
             r#"{{"type":"domain-name","spec_version":"2.1","id":"domain-name--{}","value":"h{:x}.kiln.example"}}"#,
             uuid(at),
             value >> 20
         ),
-        7 => text.write_str(&relationship("based-on", &indicator(1), &format!("ipv4-addr--{}", uuid(base + 4)))),
-        8 => text.write_str(&relationship("based-on", &indicator(2), &format!("domain-name--{}", uuid(base + 6)))),
+        7 => text.write_str(&relationship(
+            "based-on",
+            &indicator(1),
+            &format!("ipv4-addr--{}", uuid(base + 4)),
+        )),
+        8 => text.write_str(&relationship(
+            "based-on",
+            &indicator(2),
+            &format!("domain-name--{}", uuid(base + 6)),
+        )),
         _ => text.write_str(&relationship("indicates", &indicator(3), &malware(at))),
     };
 }
@@ -442,7 +478,9 @@ fn edge(at: u64, end: &str) -> String {
 }
 
 fn spokes(from: u64, to: u64) -> impl Iterator<Item = String> + Send {
-    let hub = format!(r#"{{"type":"malware","spec_version":"2.1","id":"{HUB}",{TIMES_OF_ALL},"name":"Hub","is_family":true}}"#);
+    let hub = format!(
+        r#"{{"type":"malware","spec_version":"2.1","id":"{HUB}",{TIMES_OF_ALL},"name":"Hub","is_family":true}}"#
+    );
     std::iter::once(hub).chain((from..to).map(|at| edge(at * 2, HUB)))
 }
 
@@ -456,7 +494,9 @@ struct Text<I> {
 
 impl<I: Iterator<Item = String>> Text<I> {
     fn new(objects: I) -> Self {
-        let ready = br#"{"type":"bundle","id":"bundle--5d0092c5-5f74-4287-9642-33f4c354e56d","objects":["#.to_vec();
+        let ready =
+            br#"{"type":"bundle","id":"bundle--5d0092c5-5f74-4287-9642-33f4c354e56d","objects":["#
+                .to_vec();
         Self { objects, ready, at: 0, state: 0 }
     }
 

@@ -193,10 +193,7 @@ const INSERT_DOUBT: &str = "INSERT INTO evidence_doubt (kind, value, list, entry
      ON CONFLICT (kind, value, list) DO UPDATE SET entry = excluded.entry";
 
 /// The marks that objects on their way into the graph bring along.
-pub fn marks<'o>(
-    loaded: &Loaded,
-    objects: impl IntoIterator<Item = &'o NewObject>,
-) -> Vec<Write> {
+pub fn marks<'o>(loaded: &Loaded, objects: impl IntoIterator<Item = &'o NewObject>) -> Vec<Write> {
     // Nothing is asked of every object when there is nothing to ask.
     if loaded.size().0 == 0 {
         return Vec::new();

@@ -6,8 +6,8 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use jiff::Timestamp;
-use noroshi_evidence::marking::{LegalClass, Tlp};
 use noroshi_evidence::json::Member;
+use noroshi_evidence::marking::{LegalClass, Tlp};
 use noroshi_evidence::object::{Family, StixObject, references};
 use noroshi_evidence::observable::{FileHash, HashAlgorithm, Observable};
 use noroshi_evidence::pattern;
@@ -261,8 +261,7 @@ fn columns(
     members: &[Member<'_>],
 ) -> Vec<Value> {
     let (object, head) = (&new.object, new.object.head());
-    let hidden =
-        head.revoked || flag(members, "x_mitre_deprecated") || flag(members, "deprecated");
+    let hidden = head.revoked || flag(members, "x_mitre_deprecated") || flag(members, "deprecated");
     let name = head.name.as_deref().or(head.value.as_deref()).map(ToOwned::to_owned);
     let edge = || head.edge.as_ref().map(|edge| edge.relationship_type.to_string());
     vec![
@@ -375,7 +374,8 @@ fn search_text(object: &StixObject, members: &[Member<'_>], names_values: bool) 
         head.value.iter().for_each(|part| add(part));
     }
     for name in ["aliases", "x_mitre_aliases"] {
-        let list = value(members, name).and_then(|list| serde_json::from_str::<Vec<Json>>(list).ok());
+        let list =
+            value(members, name).and_then(|list| serde_json::from_str::<Vec<Json>>(list).ok());
         list.iter().flatten().filter_map(Json::as_str).for_each(&mut add);
     }
     let outside = value(members, "external_references");
@@ -383,7 +383,9 @@ fn search_text(object: &StixObject, members: &[Member<'_>], names_values: bool) 
     let ids = outside.iter().flatten().filter_map(|one| one.get("external_id")?.as_str());
     ids.for_each(&mut add);
     let description = value(members, "description");
-    if let Some(description) = description.and_then(|text| serde_json::from_str::<String>(text).ok()) {
+    if let Some(description) =
+        description.and_then(|text| serde_json::from_str::<String>(text).ok())
+    {
         add(&description);
     }
     match text.char_indices().nth(SEARCH_CHARS_MAX) {
@@ -406,13 +408,23 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let store = crate::office::store::Store::open(dir.path()).unwrap();
         for sql in [
-            FIND_NODE, FIND_KIND, FIND_VERSION, FIND_OLDER, DEMOTE, OPEN_TO_ALL, INSERT_OBJECT, OFF_SHELF, ON_SHELF,
-            COUNT_SHELVES, FIND_NAMER,
+            FIND_NODE,
+            FIND_KIND,
+            FIND_VERSION,
+            FIND_OLDER,
+            DEMOTE,
+            OPEN_TO_ALL,
+            INSERT_OBJECT,
+            OFF_SHELF,
+            ON_SHELF,
+            COUNT_SHELVES,
+            FIND_NAMER,
         ] {
             let plan = store
                 .read_now(|reader| {
                     let params = vec![Value::Null; sql.matches('$').count()];
-                    let count = (1..=24).rev().find(|n| sql.contains(&format!("${n}"))).unwrap_or(0);
+                    let count =
+                        (1..=24).rev().find(|n| sql.contains(&format!("${n}"))).unwrap_or(0);
                     let asked = params.get(..count).unwrap_or_default();
                     reader.all(&format!("EXPLAIN QUERY PLAN {sql}"), asked, |row| row.text(3))
                 })

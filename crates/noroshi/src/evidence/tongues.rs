@@ -8,8 +8,8 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use noroshi_codec::csv::{self, Mapping};
-use noroshi_codec::tongue::{Converted, Put};
 use noroshi_codec::misp::{self, Audience, Distribution, Recipients};
+use noroshi_codec::tongue::{Converted, Put};
 use noroshi_codec::{kev, stix, veris, warninglist};
 use noroshi_evidence::id::StixId;
 use noroshi_evidence::marking::Tlp;

@@ -322,11 +322,7 @@ impl Door {
 
     /// [`Door::commit`] for one of many parts of something large (an import of millions): everybody else goes first.
     /// The caller keeps its parts small, because whoever comes while one is being written waits for that one.
-    pub async fn commit_bulk(
-        &self,
-        ctx: &Ctx,
-        change: Change,
-    ) -> Result<Committed, CommitFailure> {
+    pub async fn commit_bulk(&self, ctx: &Ctx, change: Change) -> Result<Committed, CommitFailure> {
         self.enter(Lane::Bulk, ctx, change).await
     }
 

@@ -97,7 +97,11 @@ fn relation(number: u32, from: &Value, to: &Value) -> Value {
 }
 
 fn address(number: u32) -> Value {
-    indicator(number, &format!("[ipv4-addr:value = '203.0.{}.{}']", number / 250, number % 250), CREATED)
+    indicator(
+        number,
+        &format!("[ipv4-addr:value = '203.0.{}.{}']", number / 250, number % 250),
+        CREATED,
+    )
 }
 
 #[tokio::test]
@@ -165,7 +169,11 @@ async fn p3_a_reference_to_nothing_is_a_placeholder_and_is_filled_when_it_arrive
     assert!(!ends(&id)[0].held);
     quiet.import(&[to, from]).await;
     assert!(held(&id) && ends(&id)[0].held);
-    assert_eq!(quiet.number("SELECT COUNT(*) FROM evidence_node"), 3, "no second node for one name");
+    assert_eq!(
+        quiet.number("SELECT COUNT(*) FROM evidence_node"),
+        3,
+        "no second node for one name"
+    );
 }
 
 #[tokio::test]
@@ -307,11 +315,14 @@ async fn p10a_counts_are_read_and_never_wrong() {
     quiet.import(&[version(5, true)]).await;
     check("a revocation");
     // A report brings two objects in; a partner says one of them too, then in the same change both.
-    let reported = [new_object(&address(50), "intake:report-x"), new_object(&malware(50), "intake:report-x")];
-    for objects in [&reported[..], &[new_object(&address(50), "import:x")], &reported[..], &[
-        new_object(&address(60), "intake:report-y"),
-        new_object(&address(60), "import:y"),
-    ]] {
+    let reported =
+        [new_object(&address(50), "intake:report-x"), new_object(&malware(50), "intake:report-x")];
+    for objects in [
+        &reported[..],
+        &[new_object(&address(50), "import:x")],
+        &reported[..],
+        &[new_object(&address(60), "intake:report-y"), new_object(&address(60), "import:y")],
+    ] {
         let mut change = Change::new("test", "x", rows::fact("test", objects));
         change.writes = rows::insert_objects(objects, quiet.ctx.now);
         quiet.house.door.commit(&quiet.ctx, change).await.unwrap();
@@ -376,8 +387,13 @@ async fn p1_a_long_bundle_comes_in_as_it_is_read() {
             }
             self.at += 1;
             let end = if self.at == 3_000 { "]}" } else { "," };
-            let start = if self.at == 1 { r#"{"type":"bundle","id":"bundle--6d0c1f4e-0a6c-4f0e-8f2b-2c3d0a7b1e11","objects":["# } else { "" };
-            self.ready = std::io::Cursor::new(format!("{start}{}{end}", malware(self.at)).into_bytes());
+            let start = if self.at == 1 {
+                r#"{"type":"bundle","id":"bundle--6d0c1f4e-0a6c-4f0e-8f2b-2c3d0a7b1e11","objects":["#
+            } else {
+                ""
+            };
+            self.ready =
+                std::io::Cursor::new(format!("{start}{}{end}", malware(self.at)).into_bytes());
             self.ready.read(into)
         }
     }

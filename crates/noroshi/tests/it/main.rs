@@ -24,6 +24,6 @@ mod response;
 mod share;
 mod sift;
 mod story;
-mod tongues;
-mod taxii;
 mod stream;
+mod taxii;
+mod tongues;

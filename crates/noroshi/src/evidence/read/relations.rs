@@ -249,8 +249,7 @@ pub fn sightings(
         "{EDGE} WHERE e.node = {NODE_OF_FIRST} AND e.way = 1 AND e.kind = $3 ORDER BY e.via DESC LIMIT $4"
     );
     let limit = i64::try_from(limit.min(SCAN_MAX)).unwrap_or(i64::MAX);
-    let params =
-        [Value::from(id), Value::from(sees.reports), Value::Int(kind), Value::Int(limit)];
+    let params = [Value::from(id), Value::from(sees.reports), Value::Int(kind), Value::Int(limit)];
     let lines = reader.all(&sql, &params, line)?;
     Ok(lines.into_iter().filter_map(|line| line.relation).collect())
 }

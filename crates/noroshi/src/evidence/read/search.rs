@@ -25,12 +25,7 @@ enum Question {
 const WORDS: &str = "SELECT rowid FROM evidence_search WHERE evidence_search MATCH $1 AND rowid < $2 \
      ORDER BY rowid DESC LIMIT $3";
 
-fn ask(
-    reader: &Reader<'_>,
-    sql: &str,
-    text: &str,
-    before: i64,
-) -> Result<Vec<i64>, StoreFailure> {
+fn ask(reader: &Reader<'_>, sql: &str, text: &str, before: i64) -> Result<Vec<i64>, StoreFailure> {
     let params = [Value::from(text), Value::Int(before), Value::Int(BATCH)];
     reader.all(sql, &params, |row| row.int(0))
 }
@@ -134,7 +129,9 @@ fn takes(filter: &Filter, row: &ObjectRow) -> bool {
 
 /// A latest version and its shelf, that of edges and markings as if they did not stand apart.
 fn at(reader: &Reader<'_>, seq: i64) -> Result<Option<(ObjectRow, i64)>, StoreFailure> {
-    let sql = format!("SELECT {COLUMNS}, o.shelf FROM evidence_object o WHERE o.seq = $1 AND o.latest = 1");
+    let sql = format!(
+        "SELECT {COLUMNS}, o.shelf FROM evidence_object o WHERE o.seq = $1 AND o.latest = 1"
+    );
     reader.first(&sql, &[Value::Int(seq)], |row| {
         let found = object_row(row)?;
         let apart = if stands_apart(&found.kind) { super::EDGE_SHELVES } else { 0 };
