@@ -263,10 +263,11 @@ fn fill(dir: &Path, scene: &Scene, size: usize) -> Result<(), Failed> {
     {
         let mut evidence = step.prepare(
             "INSERT INTO evidence_object (id, modified, type, name, created, revoked, hidden, digest, bytes, tlp, class, \
-             has_comms, has_secret, originator, source, from_report, arrived_at) \
-             VALUES (?1, ?2, ?3, '', ?2, 0, 0, ?4, ?5, 'green', 'CIA-N', 0, 0, 'bench', 'import:bench', 0, ?2)",
+             has_comms, has_secret, originator, source, from_report, arrived_at, node, latest) \
+             VALUES (?1, ?2, ?3, '', ?2, 0, 0, ?4, ?5, 'green', 'CIA-N', 0, 0, 'bench', 'import:bench', 0, ?2, ?6, 1)",
         )?;
-        let mut head = step.prepare("INSERT INTO evidence_head (id, modified) VALUES (?1, ?2)")?;
+        let mut node =
+            step.prepare("INSERT INTO evidence_node (node, slot, id) VALUES (?1, ?2, ?3)")?;
         let mut item = step.prepare(
             "INSERT INTO share_item (audience, added, id, modified, type, digest, release) \
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, 'release-bench')",
@@ -276,8 +277,9 @@ fn fill(dir: &Path, scene: &Scene, size: usize) -> Result<(), Failed> {
             let parsed = StixObject::parse(&text)?;
             let modified = noroshi::evidence::rows::version_key(&parsed);
             let (id, kind, digest) = (id(number), kind(number), parsed.digest().to_string());
-            evidence.execute((&id, &modified, kind, &digest, &text))?;
-            head.execute((&id, &modified))?;
+            let place = i64::try_from(number)?;
+            node.execute((place, scene.house.store.keyed(&id), &id))?;
+            evidence.execute((&id, &modified, kind, &digest, &text, place))?;
             item.execute((&audience, i64::try_from(number)?, &id, &modified, kind, &digest))?;
         }
         step.execute("UPDATE share_audience SET last_added = ?1", [i64::try_from(size)?])?;
