@@ -1,14 +1,18 @@
 //! STIX 2.1 bundles (section 8) and TAXII 2.1 envelopes (section 3.7): lists of objects.
 //!
-//! The text is walked once. Each object is judged on its own: a bad one costs itself and is named with its
+//! [`stream`] reads lists of any length piece by piece; the functions here hold a whole one. Each object is judged on its own: a bad one costs itself and is named with its
 //! place and reason, so that whoever holds the bytes can put it aside; the good ones keep their bytes.
 //! Where the text stops being JSON the walk ends, and what was read before stands.
 
 use core::ops::Range;
 
 use noroshi_evidence::id::StixId;
-use noroshi_evidence::json::{Member, Scanned, Scanner, Syntax};
+use noroshi_evidence::json::Syntax;
 use noroshi_evidence::object::{ParseObject, StixObject};
+
+use self::stream::{Limits, List, Shape};
+
+pub mod stream;
 
 /// Largest list accepted, in bytes.
 pub const LIST_BYTES_MAX: usize = 256 * 1024 * 1024;
@@ -41,9 +45,12 @@ pub enum Reason {
     /// A member of the list occurs twice; the first one counts.
     #[error("the member `{0}` of the list occurs twice")]
     Duplicate(&'static str),
-    /// More than [`ENTRIES_MAX`] entries; the rest was not read.
-    #[error("the list has more than {ENTRIES_MAX} entries")]
+    /// More entries than the limits allow ([`ENTRIES_MAX`] here); the rest was not read.
+    #[error("the list has more entries than are read")]
     TooManyEntries,
+    /// The reader failed; what was read before stands.
+    #[error("the input could not be read: {0}")]
+    Reading(std::io::ErrorKind),
 }
 
 impl Reason {
@@ -58,6 +65,7 @@ impl Reason {
             Self::Member(_) => "NRS-CODC-0005",
             Self::Duplicate(_) => "NRS-CODC-0006",
             Self::TooManyEntries => "NRS-CODC-0007",
+            Self::Reading(_) => "NRS-CODC-0020",
         }
     }
 }
@@ -104,12 +112,12 @@ pub struct Decoded {
 /// assert_eq!(decoded.problems[0].reason.code(), "NRS-EVID-0026");
 /// ```
 pub fn decode_bundle(bytes: &[u8]) -> Decoded {
-    decode(bytes, Container::Bundle)
+    decode(bytes, Shape::Bundle)
 }
 
 /// Decodes a TAXII 2.1 envelope.
 pub fn decode_envelope(bytes: &[u8]) -> Decoded {
-    decode(bytes, Container::Envelope)
+    decode(bytes, Shape::Envelope)
 }
 
 /// Writes a bundle: the objects in the given order, each with its own bytes.
@@ -175,206 +183,33 @@ fn write_objects<'a>(text: &mut String, objects: impl IntoIterator<Item = &'a St
     }
 }
 
-/// The two lists and the members each one knows.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Container {
-    Bundle,
-    Envelope,
-}
-
-impl Container {
-    /// Members other than these are passed over; the standards allow them.
-    const fn members(self) -> &'static [&'static str] {
-        match self {
-            Self::Bundle => &["type", "id", "objects"],
-            Self::Envelope => &["more", "next", "objects"],
-        }
-    }
-}
-
-fn decode(bytes: &[u8], container: Container) -> Decoded {
+fn decode(bytes: &[u8], shape: Shape) -> Decoded {
     let mut decoded = Decoded::default();
     if bytes.len() > LIST_BYTES_MAX {
         decoded.blame(0..bytes.len(), Reason::TooLong);
         return decoded;
     }
-    // RFC 8259 §8.1: a byte order mark may be ignored.
-    let mark = if bytes.starts_with(b"\xef\xbb\xbf") { 3 } else { 0 };
-    let body = bytes.get(mark..).unwrap_or_default();
-    let valid = match core::str::from_utf8(body) {
-        Ok(text) => text,
-        Err(problem) => {
-            let prefix = body.get(..problem.valid_up_to()).unwrap_or_default();
-            core::str::from_utf8(prefix).unwrap_or_default()
+    // What was put aside is found in the input again, so nothing of it is kept twice.
+    let limits = Limits { entries_max: ENTRIES_MAX, kept_bytes_max: 0, ..Limits::default() };
+    let mut stream = stream::read(bytes, shape, limits);
+    for item in &mut stream {
+        match item {
+            Ok(object) => decoded.objects.push(object),
+            Err(aside) => decoded.problems.push(aside.problem),
         }
-    };
-    let whole = valid.len() == body.len();
-    let mut walk =
-        Walk { scanner: Scanner::new(valid), base: mark, container, members: Vec::new() };
-    let ended = walk.list(&mut decoded);
-    let end = bytes.len();
-    match ended {
-        _ if !whole => decoded.blame(mark + valid.len()..end, Reason::NotUtf8),
-        Err(Stop::Syntax(at)) => {
-            let offset = mark + at.offset;
-            decoded.blame(offset.min(end)..end, Reason::Syntax(Syntax { offset, ..at }));
-        }
-        Err(Stop::TooMany) => decoded.blame(walk.place()..end, Reason::TooManyEntries),
-        Ok(kind) => {
-            decoded.complete = true;
-            if container == Container::Bundle && kind.as_deref() != Some("bundle") {
-                decoded.objects.clear();
-                decoded.problems.clear();
-                decoded.blame(0..end, Reason::NotABundle);
-            }
-        }
+    }
+    let List { id, more, next, complete, .. } = stream.list().clone();
+    decoded = Decoded { id, more, next, complete, ..decoded };
+    if decoded.problems.last().is_some_and(|problem| problem.reason == Reason::NotABundle) {
+        decoded.objects.clear();
+        decoded.problems.clear();
+        decoded.blame(0..bytes.len(), Reason::NotABundle);
+    } else if !decoded.complete
+        && let Some(last) = decoded.problems.last_mut()
+    {
+        last.bytes.end = bytes.len();
     }
     decoded
-}
-
-/// Why a walk ended before the end of the text.
-enum Stop {
-    Syntax(Syntax),
-    TooMany,
-}
-
-impl From<Syntax> for Stop {
-    fn from(at: Syntax) -> Self {
-        Self::Syntax(at)
-    }
-}
-
-struct Walk<'a> {
-    scanner: Scanner<'a>,
-    /// Bytes of the input before the text that is walked.
-    base: usize,
-    container: Container,
-    /// Kept between entries so that memory is taken once.
-    members: Vec<Member<'a>>,
-}
-
-impl Walk<'_> {
-    fn place(&self) -> usize {
-        self.base + self.scanner.offset()
-    }
-
-    /// Walks the whole text; answers the `type` of the list.
-    fn list(&mut self, decoded: &mut Decoded) -> Result<Option<String>, Stop> {
-        let mut kind = None;
-        let mut seen: Vec<&'static str> = Vec::new();
-        self.scanner.require(b'{', "an object")?;
-        let mut first = true;
-        while !(first && self.scanner.take(b'}')) {
-            first = false;
-            let name = self.scanner.member_name()?;
-            let known = self.container.members().iter().find(|known| **known == name);
-            self.scanner.peek();
-            let start = self.place();
-            match known {
-                None => {
-                    self.scanner.value(&mut self.members)?;
-                }
-                Some(known) if seen.contains(known) => {
-                    self.scanner.value(&mut self.members)?;
-                    decoded.blame(start..self.place(), Reason::Duplicate(known));
-                }
-                Some(known) => {
-                    seen.push(known);
-                    self.member(known, start, decoded, &mut kind)?;
-                }
-            }
-            if self.scanner.take(b'}') {
-                break;
-            }
-            self.scanner.require(b',', "a comma or the end of the list")?;
-        }
-        if self.scanner.at_end() {
-            Ok(kind)
-        } else {
-            let offset = self.scanner.offset();
-            Err(Syntax { offset, expected: "the end of the text" }.into())
-        }
-    }
-
-    fn member(
-        &mut self,
-        name: &'static str,
-        start: usize,
-        decoded: &mut Decoded,
-        kind: &mut Option<String>,
-    ) -> Result<(), Stop> {
-        if name == "objects" && self.scanner.take(b'[') {
-            return self.entries(decoded);
-        }
-        let text = self.scanner.value(&mut self.members)?.text;
-        let string = serde_json::from_str::<String>(text).ok();
-        let understood = match (name, string) {
-            ("type", Some(value)) => {
-                *kind = Some(value);
-                true
-            }
-            ("id", Some(value)) => {
-                let bundle = |id: &StixId| id.object_type() == "bundle";
-                decoded.id = value.parse().ok().filter(bundle);
-                decoded.id.is_some()
-            }
-            ("next", Some(value)) => {
-                decoded.next = Some(value);
-                true
-            }
-            ("more", None) => {
-                decoded.more = text == "true";
-                matches!(text, "true" | "false")
-            }
-            _ => false,
-        };
-        if !understood {
-            decoded.blame(start..self.place(), Reason::Member(name));
-        }
-        Ok(())
-    }
-
-    /// The opening bracket has been consumed.
-    fn entries(&mut self, decoded: &mut Decoded) -> Result<(), Stop> {
-        if self.scanner.take(b']') {
-            return Ok(());
-        }
-        for entry in 0..ENTRIES_MAX {
-            let scanned = self.scanner.value(&mut self.members)?;
-            let start = self.base + scanned.offset;
-            self.entry(entry, start..self.place(), scanned, decoded);
-            if self.scanner.take(b']') {
-                return Ok(());
-            }
-            self.scanner.require(b',', "a comma or the end of an array")?;
-        }
-        Err(Stop::TooMany)
-    }
-
-    fn entry(
-        &self,
-        entry: usize,
-        bytes: Range<usize>,
-        scanned: Scanned<'_>,
-        decoded: &mut Decoded,
-    ) {
-        match StixObject::from_scanned(scanned, &self.members) {
-            Ok(object) => decoded.objects.push(object),
-            Err(reason) => {
-                let member = self.members.iter().find(|member| member.name == "id");
-                let id =
-                    member.and_then(|member| serde_json::from_str::<String>(member.value).ok());
-                let id = id
-                    .map(|id| id.chars().filter(|c| !c.is_control()).take(ID_CHARS_MAX).collect());
-                decoded.problems.push(Problem {
-                    entry: Some(entry),
-                    bytes,
-                    id,
-                    reason: reason.into(),
-                });
-            }
-        }
-    }
 }
 
 impl Decoded {

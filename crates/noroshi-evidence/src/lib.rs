@@ -32,4 +32,5 @@ pub mod mechanical;
 pub mod object;
 pub mod observable;
 pub mod pattern;
+pub mod validate;
 pub mod version;

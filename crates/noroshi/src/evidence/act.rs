@@ -4,10 +4,12 @@
 //! and reported, everything else goes in as it arrived. Importing the same bundle again changes nothing, so a broken
 //! import is simply repeated.
 
-use std::collections::BTreeMap;
+use std::collections::hash_map::Entry;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use noroshi_codec::stix::{self, Decoded, Problem};
+use noroshi_evidence::id::StixId;
 use noroshi_evidence::marking::{LegalClass, Marks, Tlp};
 use noroshi_evidence::object::StixObject;
 use noroshi_evidence::version::{Relation, Version, relate};
@@ -131,7 +133,10 @@ fn marking(object: &StixObject, least: Option<Tlp>) -> Tlp {
 }
 
 /// What judging a chunk gave.
+#[derive(Default)]
 struct Judged {
+    /// Nodes that are there already, by identifier.
+    nodes: BTreeMap<String, i64>,
     new: Vec<NewObject>,
     unchanged: u64,
     contradictions: Vec<(Contradiction, NewObject)>,
@@ -152,7 +157,7 @@ async fn import_chunk(
                 let now = ctx.now;
                 move |reader| {
                     let judged = judge(reader, &asked)?;
-                    let mut writes = rows::insert_objects(&judged.new, now);
+                    let mut writes = rows::insert_objects_among(&judged.new, &judged.nodes, now);
                     let aside =
                         |(what, new): &(Contradiction, NewObject)| aside_conflict(what, new, now);
                     writes.extend(judged.contradictions.iter().map(aside));
@@ -194,20 +199,26 @@ fn judge(
     reader: &crate::office::store::Reader<'_>,
     chunk: &[NewObject],
 ) -> Result<Judged, crate::office::store::StoreFailure> {
-    let mut held: BTreeMap<String, Vec<Version>> = BTreeMap::new();
-    let mut judged = Judged { new: Vec::new(), unchanged: 0, contradictions: Vec::new() };
+    let mut held: HashMap<&StixId, Vec<Version>> = HashMap::with_capacity(chunk.len());
+    let mut judged = Judged::default();
     for new in chunk {
-        let id = new.object.id().as_str();
-        if !held.contains_key(id) {
-            held.insert(id.to_owned(), read::held(reader, &[id.to_owned()])?);
-        }
+        let id = new.object.id();
+        let versions = match held.entry(id) {
+            Entry::Occupied(entry) => entry.into_mut(),
+            Entry::Vacant(entry) => {
+                let known = read::known(reader, id)?;
+                if let Some(node) = known.node {
+                    judged.nodes.insert(id.as_str().to_owned(), node);
+                }
+                entry.insert(known.versions)
+            }
+        };
         let arriving = Version::of(&new.object);
-        let versions = held.entry(id.to_owned()).or_default();
         match relate(&arriving, versions) {
             Relation::Same => judged.unchanged += 1,
             Relation::Conflict(conflict) => {
                 let what = Contradiction {
-                    id: id.to_owned(),
+                    id: id.to_string(),
                     modified: rows::version_key(&new.object),
                     code: conflict.code(),
                     reason: conflict.to_string(),

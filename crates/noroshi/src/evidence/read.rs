@@ -4,17 +4,23 @@ use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 use noroshi_charter::hat::Hat;
+use noroshi_evidence::id::StixId;
 use noroshi_evidence::object::{ObjectDigest, StixObject};
 use noroshi_evidence::observable::Observable;
 use noroshi_evidence::version::Version;
 
-use super::words;
+pub mod relations;
+mod search;
+
+use self::relations::Relation;
 use crate::office::authorise::{Action, Standing};
 use crate::office::ctx::Ctx;
 use crate::office::store::{Reader, Row, StoreFailure, Value};
 
 /// Edges shown of one object; the rest is counted.
 pub const RELATIONS_MAX: usize = 200;
+/// Versions shown of one object; [`history`] gives the others.
+pub const VERSIONS_MAX: usize = 200;
 /// Observables that indicators, sightings and partners' objects are asked for at once.
 const ROWS_MAX: i64 = 1_000_000;
 
@@ -81,8 +87,26 @@ pub struct ObjectRow {
 
 const COLUMNS: &str = "o.seq, o.id, o.type, o.name, o.modified, o.tlp, o.class, o.has_comms, o.has_secret, \
      o.originator, o.source, o.hidden, o.arrived_at";
-const LATEST: &str =
-    "evidence_object o JOIN evidence_head h ON h.id = o.id AND h.modified = o.modified";
+/// How many columns these are: what a question adds follows them.
+const COLUMNS_COUNT: usize = 13;
+
+/// SQL for the node of the identifier in `$1`. For the SQL of other pillars: `o.node = (…)` with `o.latest = 1` is the
+/// latest version, without it every version; a text beside a table is joined as
+/// `JOIN evidence_node n ON n.slot = keyed(i.id) AND n.id = i.id JOIN evidence_object o ON o.node = n.node`. There is
+/// no index on the text of identifiers.
+pub const NODE_OF_FIRST: &str = "(SELECT node FROM evidence_node WHERE slot = keyed($1) AND id = $1)";
+
+/// The node of what is called `id`, held or only named.
+pub fn node(reader: &Reader<'_>, id: &str) -> Result<Option<i64>, StoreFailure> {
+    let sql = "SELECT node FROM evidence_node WHERE slot = keyed($1) AND id = $1";
+    reader.first(sql, &[Value::from(id)], |row| row.int(0))
+}
+
+/// Whether a version of `id` is held, whoever may see it.
+pub fn is_held(reader: &Reader<'_>, id: &str) -> Result<bool, StoreFailure> {
+    let sql = format!("SELECT 1 FROM evidence_object WHERE node = {NODE_OF_FIRST} AND latest = 1");
+    Ok(reader.first(&sql, &[Value::from(id)], |row| row.int(0))?.is_some())
+}
 
 fn object_row(row: &Row<'_, '_>) -> Result<ObjectRow, StoreFailure> {
     Ok(ObjectRow {
@@ -122,6 +146,21 @@ pub struct Listed {
     pub hidden: u64,
     /// How many match and are shown on this and other pages.
     pub total: u64,
+    /// Whether these are all; otherwise the counting ended early and there are at least so many.
+    pub counted_all: bool,
+}
+
+/// The shelves a reader looks at (`evidence_object.shelf`).
+fn shelves(sees: Sees, shown: bool, hidden: bool) -> Vec<i64> {
+    let own = [(shown, 1), (shown && sees.reports, 2), (hidden, 3), (hidden && sees.reports, 4)];
+    own.into_iter().filter(|(wanted, _)| *wanted).map(|(_, shelf)| shelf).collect()
+}
+
+/// How far the shelves of edges and markings stand from those of everything else.
+const EDGE_SHELVES: i64 = 4;
+
+fn stands_apart(kind: &str) -> bool {
+    matches!(kind, "relationship" | "marking-definition")
 }
 
 /// Objects that match, after `before` (an order of arrival; none for the first page), at most `limit`.
@@ -132,66 +171,66 @@ pub fn list(
     before: Option<u64>,
     limit: u32,
 ) -> Result<Listed, StoreFailure> {
-    let question = match (filter.q.trim(), words::question(&filter.q)) {
-        ("", _) => None,
-        (_, None) => return Ok(Listed::default()),
-        (_, some) => some,
-    };
-    let found = match question {
-        Some(_) => "o.seq IN (SELECT rowid FROM evidence_search WHERE evidence_search MATCH $3)",
-        None => "$3 IS NULL AND o.type NOT IN ('relationship', 'marking-definition')",
-    };
-    let wanted = format!(
-        "FROM {LATEST} WHERE ($1 = 1 OR o.from_report = 0) AND ($2 = '' OR o.type = $2) AND {found}"
-    );
-    let by_kind = if filter.kind.is_empty() {
-        wanted
-    } else {
-        wanted.replace(" AND o.type NOT IN ('relationship', 'marking-definition')", "")
-    };
-    let base = [Value::from(sees.reports), Value::from(&filter.kind), Value::from(question)];
-    let count = |hidden: &str| {
-        reader.number(&format!("SELECT COUNT(*) {by_kind} AND o.hidden IN ({hidden})"), &base)
-    };
-    let shown = if filter.hidden { "0, 1" } else { "0" };
-    let total = u64::try_from(count(shown)?).unwrap_or(0);
-    let hidden = if filter.hidden { 0 } else { u64::try_from(count("1")?).unwrap_or(0) };
+    let before = before.map_or(i64::MAX, |seq| i64::try_from(seq).unwrap_or(i64::MAX));
+    if !filter.q.trim().is_empty() {
+        return search::found(reader, sees, filter, before, limit);
+    }
+    let shown = shelves(sees, true, filter.hidden);
+    let mut rows = Vec::new();
+    for shelf in &shown {
+        rows.extend(on_shelf(reader, &filter.kind, *shelf, before, limit)?);
+    }
+    rows.sort_unstable_by_key(|row: &ObjectRow| std::cmp::Reverse(row.seq));
+    rows.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
+    let total = standing(reader, &filter.kind, &shown)?;
+    let hidden = if filter.hidden { Vec::new() } else { shelves(sees, false, true) };
+    Ok(Listed { rows, hidden: standing(reader, &filter.kind, &hidden)?, total, counted_all: true })
+}
+
+/// Part of one shelf, newest arrivals first.
+fn on_shelf(
+    reader: &Reader<'_>,
+    kind: &str,
+    shelf: i64,
+    before: i64,
+    limit: u32,
+) -> Result<Vec<ObjectRow>, StoreFailure> {
+    let tail = "o.seq < $2 ORDER BY o.seq DESC LIMIT $3";
+    let shelf = if stands_apart(kind) { shelf + EDGE_SHELVES } else { shelf };
+    let mut params = vec![Value::Int(shelf), Value::Int(before), Value::Int(i64::from(limit))];
+    if kind.is_empty() {
+        let sql = format!("SELECT {COLUMNS} FROM evidence_object o WHERE o.shelf = $1 AND {tail}");
+        return reader.all(&sql, &params, object_row);
+    }
+    params.push(Value::from(kind));
     let sql = format!(
-        "SELECT {COLUMNS} {by_kind} AND o.hidden IN ({shown}) AND o.seq < $4 ORDER BY o.seq DESC LIMIT $5"
+        "SELECT {COLUMNS} FROM evidence_object o WHERE o.type = $4 AND o.shelf = $1 AND {tail}"
     );
-    let mut params = base.to_vec();
-    params.push(before.map_or(Value::Int(i64::MAX), Value::from));
-    params.push(Value::Int(i64::from(limit)));
-    Ok(Listed { rows: reader.all(&sql, &params, object_row)?, hidden, total })
+    reader.all(&sql, &params, object_row)
+}
+
+/// How many stand on these shelves: counted when they were put there, so the answer costs the same for millions.
+fn standing(reader: &Reader<'_>, kind: &str, shelves: &[i64]) -> Result<u64, StoreFailure> {
+    let apart = stands_apart(kind);
+    let mut sum = 0;
+    for shelf in shelves {
+        let shelf = if apart { shelf + EDGE_SHELVES } else { *shelf };
+        sum += reader.number(
+            "SELECT SUM(objects) FROM evidence_shelf WHERE shelf = $1 AND ($2 = '' OR type = $2)",
+            &[Value::Int(shelf), Value::from(kind)],
+        )?;
+    }
+    Ok(u64::try_from(sum).unwrap_or(0))
 }
 
 /// STIX types held and how many latest versions of each the reader sees, most first.
 pub fn kinds(reader: &Reader<'_>, sees: Sees) -> Result<Vec<(String, u64)>, StoreFailure> {
     reader.all(
-        "SELECT o.type, COUNT(*) FROM evidence_object o JOIN evidence_head h ON h.id = o.id AND h.modified = o.modified \
-         WHERE ($1 = 1 OR o.from_report = 0) AND o.hidden = 0 GROUP BY o.type ORDER BY COUNT(*) DESC, o.type",
+        "SELECT type, SUM(objects) FROM evidence_shelf WHERE shelf IN (1, 5) OR ($1 = 1 AND shelf IN (2, 6)) \
+         GROUP BY type HAVING SUM(objects) > 0 ORDER BY SUM(objects) DESC, type",
         &[Value::from(sees.reports)],
         |row| Ok((row.text(0)?, row.count(1)?)),
     )
-}
-
-/// An edge as seen from one of its ends.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Relation {
-    /// The relationship, sighting, or the object that names the other itself.
-    pub via: String,
-    /// `relationship_type`, or the property that names the other.
-    pub kind: String,
-    /// True when it leads away from the object asked for.
-    pub outgoing: bool,
-    /// The other end.
-    pub other: String,
-    /// Type of the other end.
-    pub other_kind: String,
-    /// Name of the other end; empty when it is not held or not for this reader.
-    pub other_name: String,
-    /// Whether the other end can be opened.
-    pub held: bool,
 }
 
 /// One version of an object.
@@ -228,73 +267,68 @@ pub struct Object {
 
 /// One object, as far as the reader sees it.
 pub fn object(reader: &Reader<'_>, sees: Sees, id: &str) -> Result<Option<Object>, StoreFailure> {
-    let sql = format!(
-        "SELECT {COLUMNS}, o.bytes FROM {LATEST} WHERE o.id = $1 AND ($2 = 1 OR o.from_report = 0)"
-    );
-    let found = reader.first(&sql, &[Value::from(id), Value::from(sees.reports)], |row| {
-        Ok((object_row(row)?, row.text(13)?))
+    let found = reader.first(&latest_sql(), &[Value::from(id), Value::from(sees.reports)], |row| {
+        Ok((object_row(row)?, row.text(COLUMNS_COUNT)?))
     })?;
     let Some((row, text)) = found else { return Ok(None) };
-    let versions = reader.all(
-        "SELECT modified, digest, arrived_at, source FROM evidence_object \
-         WHERE id = $1 AND ($2 = 1 OR from_report = 0) ORDER BY modified DESC",
-        &[Value::from(id), Value::from(sees.reports)],
-        |row| {
-            Ok(VersionRow {
-                modified: row.text(0)?.parse().ok(),
-                digest: row.text(1)?,
-                arrived_at: row.time(2)?,
-                source: row.text(3)?,
-            })
-        },
-    )?;
-    let (relations, relations_hidden) = relations(reader, sees, id)?;
+    let versions = history(reader, sees, id, None, VERSIONS_MAX)?;
+    let ends = relations::page(reader, sees, id, None, RELATIONS_MAX)?;
     let conflicts = reader.all(
         "SELECT code, reason FROM evidence_aside WHERE id = $1 AND kind = 'conflict' ORDER BY aside LIMIT 50",
         &[Value::from(id)],
         |row| Ok((row.text(0)?, row.text(1)?)),
     )?;
     let observables = observables_of(reader, id)?;
-    Ok(Some(Object { row, text, versions, relations, relations_hidden, observables, conflicts }))
+    let relations_hidden = ends.beyond;
+    Ok(Some(Object {
+        row,
+        text,
+        versions,
+        relations: ends.relations,
+        relations_hidden,
+        observables,
+        conflicts,
+    }))
 }
 
-fn relations(
+/// The latest version of `$1` with its text, for a reader `$2`.
+fn latest_sql() -> String {
+    format!(
+        "SELECT {COLUMNS}, o.bytes FROM evidence_object o \
+         WHERE o.node = {NODE_OF_FIRST} AND o.latest = 1 AND ($2 = 1 OR o.from_report = 0)"
+    )
+}
+
+/// The versions of one object before `before` (a version key; none for the newest), newest first.
+pub fn history(
     reader: &Reader<'_>,
     sees: Sees,
     id: &str,
-) -> Result<(Vec<Relation>, u64), StoreFailure> {
-    // INVARIANT: an edge is shown only when the object that makes it may be seen; its other end is named likewise.
-    let sql = "SELECT e.via, e.kind, 1, e.to_id FROM evidence_edge e JOIN evidence_object v ON v.id = e.via \
-         WHERE e.from_id = $1 AND ($2 = 1 OR v.from_report = 0) \
-         UNION SELECT e.via, e.kind, 0, e.from_id FROM evidence_edge e JOIN evidence_object v ON v.id = e.via \
-         WHERE e.to_id = $1 AND ($2 = 1 OR v.from_report = 0)";
-    let params = [Value::from(id), Value::from(sees.reports)];
-    let count = reader.number(&format!("SELECT COUNT(*) FROM ({sql}) AS edges"), &params)?;
-    let found = reader.all(&format!("{sql} ORDER BY 2, 4 LIMIT 200"), &params, |row| {
-        Ok((row.text(0)?, row.text(1)?, row.truth(2)?, row.text(3)?))
-    })?;
-    let mut relations = Vec::with_capacity(found.len());
-    for (via, kind, outgoing, other) in found {
-        let end = brief(reader, sees, &other)?;
-        let other_kind = other.split_once("--").map_or("", |(kind, _)| kind).to_owned();
-        relations.push(Relation {
-            via,
-            kind,
-            outgoing,
-            other_kind,
-            other_name: end.as_ref().map(|row| row.name.clone()).unwrap_or_default(),
-            held: end.is_some(),
-            other,
-        });
-    }
-    let hidden = u64::try_from(count).unwrap_or(0).saturating_sub(relations.len() as u64);
-    Ok((relations, hidden))
+    before: Option<&str>,
+    limit: usize,
+) -> Result<Vec<VersionRow>, StoreFailure> {
+    let sql = format!(
+        "SELECT modified, digest, arrived_at, source FROM evidence_object WHERE node = {NODE_OF_FIRST} \
+         AND ($2 = 1 OR from_report = 0) AND ($3 IS NULL OR modified < $3) ORDER BY modified DESC LIMIT $4"
+    );
+    let limit = Value::Int(i64::try_from(limit).unwrap_or(i64::MAX));
+    let params = [Value::from(id), Value::from(sees.reports), Value::from(before), limit];
+    reader.all(&sql, &params, |row| {
+        Ok(VersionRow {
+            modified: row.text(0)?.parse().ok(),
+            digest: row.text(1)?,
+            arrived_at: row.time(2)?,
+            source: row.text(3)?,
+        })
+    })
 }
 
 /// The head of one object, without its text.
 pub fn brief(reader: &Reader<'_>, sees: Sees, id: &str) -> Result<Option<ObjectRow>, StoreFailure> {
-    let sql =
-        format!("SELECT {COLUMNS} FROM {LATEST} WHERE o.id = $1 AND ($2 = 1 OR o.from_report = 0)");
+    let sql = format!(
+        "SELECT {COLUMNS} FROM evidence_object o \
+         WHERE o.node = {NODE_OF_FIRST} AND o.latest = 1 AND ($2 = 1 OR o.from_report = 0)"
+    );
     reader.first(&sql, &[Value::from(id), Value::from(sees.reports)], object_row)
 }
 
@@ -304,17 +338,31 @@ pub fn latest(
     sees: Sees,
     ids: &[String],
 ) -> Result<Vec<(ObjectRow, StixObject)>, StoreFailure> {
-    let sql = format!(
-        "SELECT {COLUMNS}, o.bytes FROM {LATEST} WHERE o.id = $1 AND ($2 = 1 OR o.from_report = 0)"
-    );
+    let sql = latest_sql();
     let mut found = Vec::new();
     for id in ids {
         let one = reader.first(&sql, &[Value::from(id), Value::from(sees.reports)], |row| {
-            Ok((object_row(row)?, parsed(&row.text(13)?)?))
+            Ok((object_row(row)?, parsed(&row.text(COLUMNS_COUNT)?)?))
         })?;
         found.extend(one);
     }
     Ok(found)
+}
+
+/// Latest versions in the order of arrival after `after` (0 for the first), at most `limit`: for whoever walks
+/// everything in pieces of bounded size.
+pub fn after(
+    reader: &Reader<'_>,
+    sees: Sees,
+    after: u64,
+    limit: u32,
+) -> Result<Vec<(ObjectRow, StixObject)>, StoreFailure> {
+    let sql = format!(
+        "SELECT {COLUMNS}, o.bytes FROM evidence_object o NOT INDEXED \
+         WHERE o.seq > $1 AND o.latest = 1 AND ($2 = 1 OR o.from_report = 0) ORDER BY o.seq LIMIT $3"
+    );
+    let params = [Value::from(after), Value::from(sees.reports), Value::Int(i64::from(limit))];
+    reader.all(&sql, &params, |row| Ok((object_row(row)?, parsed(&row.text(COLUMNS_COUNT)?)?)))
 }
 
 /// The identifiers of what came by `source` (such as `intake:report-…`), in the order of arrival.
@@ -324,7 +372,8 @@ pub fn by_source(
     source: &str,
 ) -> Result<Vec<ObjectRow>, StoreFailure> {
     let sql = format!(
-        "SELECT {COLUMNS} FROM {LATEST} WHERE o.source = $1 AND ($2 = 1 OR o.from_report = 0) ORDER BY o.seq"
+        "SELECT {COLUMNS} FROM evidence_object o \
+         WHERE o.source = $1 AND o.latest = 1 AND ($2 = 1 OR o.from_report = 0) ORDER BY o.seq"
     );
     reader.all(&sql, &[Value::from(source), Value::from(sees.reports)], object_row)
 }
@@ -334,14 +383,15 @@ fn parsed(text: &str) -> Result<StixObject, StoreFailure> {
         .map_err(|problem| StoreFailure::Damaged(format!("an object of the graph: {problem}")))
 }
 
-/// What one object names.
+/// What one object names in its latest version.
 pub fn observables_of(reader: &Reader<'_>, id: &str) -> Result<Vec<Observable>, StoreFailure> {
-    let found = reader.all(
-        "SELECT value FROM evidence_observable WHERE item = $1 ORDER BY kind, value",
-        &[Value::from(id)],
-        |row| row.text(0),
-    )?;
-    Ok(found.iter().filter_map(|value| read_value(value)).collect())
+    let sql = format!(
+        "SELECT n.value FROM evidence_object o JOIN evidence_naming n ON n.seq = o.seq \
+         WHERE o.node = {NODE_OF_FIRST} AND o.latest = 1"
+    );
+    let found = reader.all(&sql, &[Value::from(id)], |row| row.text(0))?;
+    let named: BTreeSet<Observable> = found.iter().filter_map(|value| read_value(value)).collect();
+    Ok(named.into_iter().collect())
 }
 
 fn read_value(value: &str) -> Option<Observable> {
@@ -355,42 +405,43 @@ pub fn naming(
     observable: &Observable,
 ) -> Result<Vec<ObjectRow>, StoreFailure> {
     let sql = format!(
-        "SELECT {COLUMNS} FROM evidence_observable n JOIN {LATEST} ON o.id = n.item \
-         WHERE n.kind = $1 AND n.value = $2 AND ($3 = 1 OR o.from_report = 0) ORDER BY o.seq LIMIT 500"
-    )
-    .replace("n JOIN evidence_object o JOIN evidence_head h ON h.id = o.id AND h.modified = o.modified ON o.id = n.item",
-        "n JOIN evidence_object o ON o.id = n.item JOIN evidence_head h ON h.id = o.id AND h.modified = o.modified");
-    let params = [
-        Value::from(observable.stix_type()),
-        Value::from(observable.to_string()),
-        Value::from(sees.reports),
-    ];
+        "SELECT {COLUMNS} FROM evidence_posting p JOIN evidence_object o ON o.seq = p.seq \
+         JOIN evidence_naming n ON n.seq = p.seq AND n.value = $1 \
+         WHERE p.slot = keyed($1) AND o.latest = 1 AND ($2 = 1 OR o.from_report = 0) ORDER BY p.seq LIMIT 500"
+    );
+    let params = [Value::from(observable.to_string()), Value::from(sees.reports)];
     reader.all(&sql, &params, object_row)
 }
 
-/// Every version held of these identifiers, for judging what arrives.
-pub fn held(reader: &Reader<'_>, ids: &[String]) -> Result<Vec<Version>, StoreFailure> {
-    let mut found = Vec::new();
-    for id in ids {
-        let versions = reader.all(
-            "SELECT id, created, modified, created_by, revoked, digest FROM evidence_object WHERE id = $1",
-            &[Value::from(id)],
-            |row| {
-                let damaged = || StoreFailure::Damaged(format!("a version of `{id}`"));
-                let by = row.text_or_none(3)?.map(|by| by.parse()).transpose().map_err(|_| damaged())?;
-                Ok(Version {
-                    id: row.text(0)?.parse().map_err(|_| damaged())?,
-                    created: row.text_or_none(1)?.and_then(|at| at.parse().ok()),
-                    modified: row.text(2)?.parse().ok(),
-                    created_by_ref: by,
-                    revoked: row.truth(4)?,
-                    digest: ObjectDigest(bytes_of_hex(&row.text(5)?).ok_or_else(damaged)?),
-                })
-            },
-        )?;
-        found.extend(versions);
-    }
-    Ok(found)
+/// What is known of an identifier before something arrives under it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Known {
+    /// Its node, when it is held or named.
+    pub node: Option<i64>,
+    /// Every version held.
+    pub versions: Vec<Version>,
+}
+
+/// What is known of `id`, for judging what arrives.
+pub fn known(reader: &Reader<'_>, id: &StixId) -> Result<Known, StoreFailure> {
+    let Some(node) = node(reader, id.as_str())? else { return Ok(Known::default()) };
+    let versions = reader.all(
+        "SELECT created, modified, created_by, revoked, digest FROM evidence_object WHERE node = $1",
+        &[Value::Int(node)],
+        |row| {
+            let damaged = || StoreFailure::Damaged(format!("a version of `{id}`"));
+            let by = row.text_or_none(2)?.map(|by| by.parse()).transpose().map_err(|_| damaged())?;
+            Ok(Version {
+                id: id.clone(),
+                created: row.text_or_none(0)?.and_then(|at| at.parse().ok()),
+                modified: row.text(1)?.parse().ok(),
+                created_by_ref: by,
+                revoked: row.truth(3)?,
+                digest: ObjectDigest(bytes_of_hex(&row.text(4)?).ok_or_else(damaged)?),
+            })
+        },
+    )?;
+    Ok(Known { node: Some(node), versions })
 }
 
 fn bytes_of_hex(text: &str) -> Option<[u8; 32]> {
@@ -419,17 +470,18 @@ pub struct Wanted {
 pub fn wanted(reader: &Reader<'_>, now: Timestamp) -> Result<Vec<Wanted>, StoreFailure> {
     let found = reader.all(
         "SELECT o.id, n.value, o.valid_until FROM evidence_object o \
-         JOIN evidence_head h ON h.id = o.id AND h.modified = o.modified \
-         JOIN evidence_observable n ON n.item = o.id \
-         WHERE o.type = 'indicator' AND o.hidden = 0 AND o.valid_from <= $1 \
-         AND (o.valid_until IS NULL OR o.valid_until > $1) ORDER BY n.kind, n.value, o.id LIMIT $2",
+         JOIN evidence_naming n ON n.seq = o.seq \
+         WHERE o.type = 'indicator' AND o.shelf IN (1, 2) AND o.valid_from <= $1 \
+         AND (o.valid_until IS NULL OR o.valid_until > $1) LIMIT $2",
         &[Value::from(now), Value::Int(ROWS_MAX)],
         |row| Ok((row.text(0)?, row.text(1)?, row.time_or_none(2)?)),
     )?;
     let read = |(indicator, value, until): (String, String, _)| {
         read_value(&value).map(|observable| Wanted { indicator, observable, until })
     };
-    Ok(found.into_iter().filter_map(read).collect())
+    let mut wanted: Vec<Wanted> = found.into_iter().filter_map(read).collect();
+    wanted.sort_by(|a, b| (&a.observable, &a.indicator).cmp(&(&b.observable, &b.indicator)));
+    Ok(wanted)
 }
 
 /// An object that names observables, as correlation needs it.
@@ -448,9 +500,8 @@ pub struct Naming {
 pub fn namings(reader: &Reader<'_>) -> Result<Vec<Naming>, StoreFailure> {
     let sql = format!(
         "SELECT {COLUMNS}, n.value, o.created, CASE WHEN o.type = 'sighting' THEN o.bytes ELSE '' END \
-         FROM evidence_observable n JOIN evidence_object o ON o.id = n.item \
-         JOIN evidence_head h ON h.id = o.id AND h.modified = o.modified \
-         WHERE o.from_report = 0 AND o.hidden = 0 ORDER BY o.seq LIMIT $1"
+         FROM evidence_naming n JOIN evidence_object o ON o.seq = n.seq \
+         WHERE o.latest = 1 AND o.from_report = 0 AND o.hidden = 0 ORDER BY n.seq LIMIT $1"
     );
     let mut found: Vec<Naming> = Vec::new();
     let rows = reader.all(&sql, &[Value::Int(ROWS_MAX)], |row| {

@@ -3,7 +3,7 @@
 //! Other pillars call [`insert_objects`] inside their own change, so that a report and what it names stand or fall
 //! together.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use jiff::Timestamp;
 use noroshi_evidence::marking::{LegalClass, Tlp};
@@ -16,7 +16,7 @@ use serde_json::Value as Json;
 use sha2::{Digest as _, Sha256};
 
 use super::words;
-use crate::office::commit::Write;
+use crate::office::commit::{Kept, Write};
 use crate::office::store::Value;
 
 /// Letters of one object that are indexed for search; longer descriptions are found by their beginning.
@@ -49,11 +49,21 @@ pub fn version_key(object: &StixObject) -> String {
 /// version held with *other* content undoes the whole change as a conflict (judge with `evidence::read::held`
 /// before); unversioned observables held with other content stay as they are.
 pub fn insert_objects(objects: &[NewObject], now: Timestamp) -> Vec<Write> {
-    let mut writes = Vec::with_capacity(objects.len() * 5);
+    insert_objects_among(objects, &BTreeMap::new(), now)
+}
+
+/// [`insert_objects`] for a caller who has found some nodes before, by identifier: a node keeps its number for ever,
+/// so these are not looked up again.
+pub fn insert_objects_among(
+    objects: &[NewObject],
+    known: &BTreeMap<String, i64>,
+    now: Timestamp,
+) -> Vec<Write> {
+    let mut batch = Batch::new(known, objects.len());
     for new in objects {
-        insert_object(new, now, &mut writes);
+        batch.object(new, now);
     }
-    writes
+    batch.finish()
 }
 
 /// What the log says of a change of the graph: how many objects, and one digest over them all.
@@ -68,55 +78,203 @@ pub fn fact(command: &str, objects: &[NewObject]) -> Fact {
     }
 }
 
-const INSERT_OBJECT: &str = "INSERT INTO evidence_object (id, modified, type, name, created, created_by, revoked, \
-     hidden, valid_from, valid_until, digest, bytes, tlp, class, has_comms, has_secret, originator, source, from_report, arrived_at) \
-     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20) \
-     ON CONFLICT (id, modified) DO UPDATE SET from_report = \
-     CASE WHEN excluded.from_report = 0 THEN 0 ELSE evidence_object.from_report END \
-     WHERE evidence_object.digest = excluded.digest";
-const INSERT_HEAD: &str = "INSERT INTO evidence_head (id, modified) VALUES ($1, $2) \
-     ON CONFLICT (id) DO UPDATE SET modified = excluded.modified WHERE excluded.modified > evidence_head.modified";
-const INSERT_EDGE: &str = "INSERT INTO evidence_edge (via, kind, from_id, to_id) VALUES ($1, $2, $3, $4) \
-     ON CONFLICT (via, kind, from_id, to_id) DO NOTHING";
-const INSERT_OBSERVABLE: &str = "INSERT INTO evidence_observable (kind, value, item) VALUES ($1, $2, $3) \
-     ON CONFLICT (kind, value, item) DO NOTHING";
-const INSERT_WORDS: &str = "INSERT OR REPLACE INTO evidence_search (rowid, words) \
-     SELECT seq, $3 FROM evidence_object WHERE id = $1 AND modified = $2";
+const FIND_NODE: &str = "SELECT node FROM evidence_node WHERE slot = keyed($1) AND id = $1";
+const INSERT_NODE: &str = "INSERT INTO evidence_node (slot, id) VALUES (keyed($1), $1)";
+const FIND_KIND: &str = "SELECT kind FROM evidence_kind WHERE name = $1";
+const INSERT_KIND: &str = "INSERT INTO evidence_kind (name) VALUES ($1)";
+const FIND_LAST: &str = "SELECT COALESCE(MAX(seq), 0) FROM evidence_object";
+const FIND_VERSION: &str = "SELECT seq FROM evidence_object WHERE node = $1 AND modified = $2";
+const FIND_OLDER: &str =
+    "SELECT seq FROM evidence_object WHERE node = $1 AND latest = 1 AND modified < $2";
+const DEMOTE: &str = "UPDATE evidence_object SET latest = 0 WHERE seq = $1";
+const OPEN_TO_ALL: &str = "UPDATE evidence_object SET from_report = \
+     CASE WHEN $3 = 0 THEN 0 ELSE from_report END WHERE seq = $1 AND digest = $2";
+const INSERT_OBJECT: &str = "INSERT INTO evidence_object (node, latest, id, modified, type, name, created, \
+     created_by, revoked, hidden, valid_from, valid_until, digest, tlp, class, has_comms, has_secret, originator, \
+     source, from_report, arrived_at, bytes) \
+     SELECT $1, COUNT(*) = 0, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21 \
+     FROM evidence_object WHERE node = $1 AND latest = 1";
+const INSERT_EDGE: &str =
+    "INSERT INTO evidence_edge (node, via, way, kind, other) VALUES ($1, $2, $3, $4, $5)";
+const INSERT_NAMING: &str =
+    "INSERT INTO evidence_naming (seq, value) VALUES ($1, $2) ON CONFLICT (seq, value) DO NOTHING";
+const INSERT_POSTING: &str = "INSERT INTO evidence_posting (slot, seq) VALUES (keyed($2), $1) \
+     ON CONFLICT (slot, seq) DO NOTHING";
+const INSERT_WORDS: &str = "INSERT INTO evidence_search (rowid, words) VALUES ($1, $2)";
+/// One off the shelf on which a version stands; what came with this change is counted at its end only.
+const OFF_SHELF: &str = "UPDATE evidence_shelf SET objects = objects - 1 WHERE (type, shelf) = \
+     (SELECT type, shelf FROM evidence_object WHERE seq = $1 AND seq <= $2)";
+const ON_SHELF: &str = "INSERT INTO evidence_shelf (type, shelf, objects) \
+     SELECT type, shelf, 1 FROM evidence_object WHERE seq = $1 AND seq <= $2 AND shelf <> 0 \
+     ON CONFLICT (type, shelf) DO UPDATE SET objects = evidence_shelf.objects + 1";
+const COUNT_SHELVES: &str = "INSERT INTO evidence_shelf (type, shelf, objects) \
+     SELECT type, shelf, COUNT(*) FROM evidence_object NOT INDEXED WHERE seq > $1 AND shelf <> 0 GROUP BY type, shelf \
+     ON CONFLICT (type, shelf) DO UPDATE SET objects = evidence_shelf.objects + excluded.objects";
+const FIND_NAMER: &str = "SELECT o.seq FROM evidence_node n \
+     JOIN evidence_object o ON o.node = n.node AND o.latest = 1 WHERE n.slot = keyed($1) AND n.id = $1";
 
-/// The write that says that `item` names `observable`, where its own text does not (a sighting of one of several
-/// values of an indicator).
-pub fn insert_naming(item: &str, observable: &Observable) -> Write {
-    let params = vec![
-        Value::from(observable.stix_type()),
-        Value::from(observable.to_string()),
-        Value::from(item),
-    ];
-    Write::new(INSERT_OBSERVABLE, params)
+/// The last version held before the change.
+const LAST: Kept = Kept(0);
+/// The version that is being written.
+const SEQ: Kept = Kept(1);
+/// The version that it follows.
+const OLDER: Kept = Kept(2);
+/// The first place for nodes and kinds.
+const FIRST_FREE: u32 = 3;
+
+/// The writes that say that `item` names `observable`, where its own text does not (a sighting of one of several
+/// values of an indicator). When `item` is not held they change nothing.
+pub fn insert_naming(item: &str, observable: &Observable) -> [Write; 3] {
+    let value = observable.to_string();
+    [
+        Write::find(FIND_NAMER, vec![Value::from(item)], SEQ, 2, 0),
+        Write::new(INSERT_NAMING, vec![Value::from(SEQ), Value::from(&value)]),
+        Write::new(INSERT_POSTING, vec![Value::from(SEQ), Value::from(value)]),
+    ]
 }
 
-fn insert_object(new: &NewObject, now: Timestamp, writes: &mut Vec<Write>) {
-    let (object, head) = (&new.object, new.object.head());
-    let (id, modified) = (head.id.as_str(), version_key(object));
+/// The writes of one change, and where it keeps the numbers of the nodes and kinds it needs.
+struct Batch<'k> {
+    known: &'k BTreeMap<String, i64>,
+    nodes: HashMap<String, Kept>,
+    kinds: HashMap<String, Kept>,
+    next: u32,
+    writes: Vec<Write>,
+}
+
+impl<'k> Batch<'k> {
+    fn new(known: &'k BTreeMap<String, i64>, objects: usize) -> Self {
+        let mut writes = Vec::with_capacity(objects * 10 + 2);
+        writes.push(Write::find(FIND_LAST, Vec::new(), LAST, 0, 0));
+        let (nodes, kinds) = (HashMap::with_capacity(objects * 2), HashMap::new());
+        Self { known, nodes, kinds, next: FIRST_FREE, writes }
+    }
+
+    fn finish(mut self) -> Vec<Write> {
+        self.writes.push(Write::new(COUNT_SHELVES, vec![Value::from(LAST)]));
+        self.writes
+    }
+
+    fn fresh(&mut self) -> Kept {
+        let place = Kept(self.next);
+        self.next += 1;
+        place
+    }
+
+    /// The number of what is called `id`; a placeholder is made when nothing is.
+    fn node(&mut self, id: &str) -> Value {
+        if let Some(node) = self.known.get(id) {
+            return Value::Int(*node);
+        }
+        if let Some(place) = self.nodes.get(id) {
+            return Value::Kept(*place);
+        }
+        let place = self.fresh();
+        self.nodes.insert(id.to_owned(), place);
+        self.writes.push(Write::find(FIND_NODE, vec![Value::from(id)], place, 0, 1));
+        self.writes.push(Write::kept(INSERT_NODE, vec![Value::from(id)], place));
+        Value::Kept(place)
+    }
+
+    fn kind(&mut self, name: &str) -> Value {
+        if let Some(place) = self.kinds.get(name) {
+            return Value::Kept(*place);
+        }
+        let place = self.fresh();
+        self.kinds.insert(name.to_owned(), place);
+        self.writes.push(Write::find(FIND_KIND, vec![Value::from(name)], place, 0, 1));
+        self.writes.push(Write::kept(INSERT_KIND, vec![Value::from(name)], place));
+        Value::Kept(place)
+    }
+
+    fn object(&mut self, new: &NewObject, now: Timestamp) {
+        let (object, head) = (&new.object, new.object.head());
+        let modified = version_key(object);
+        let node = self.node(head.id.as_str());
+        // Nodes and kinds first: what is left out below must not leave out what later objects count on.
+        let ends: BTreeSet<_> = edges(object).into_iter().collect();
+        let ends: Vec<[Value; 3]> = ends
+            .into_iter()
+            .map(|(kind, from, to)| [self.kind(&kind), self.node(&from), self.node(&to)])
+            .collect();
+        let (digest, from_report) =
+            (object.digest().to_string(), new.source.starts_with(FROM_REPORTS));
+        let rows = new_version(new, now, &node, &modified, &digest, ends);
+        let asked = vec![node, Value::from(&modified)];
+        self.writes.push(Write::find(FIND_VERSION, asked, SEQ, 3, rows.len()));
+        let counted = || vec![Value::from(SEQ), Value::from(LAST)];
+        self.writes.push(Write::new(OFF_SHELF, counted()));
+        let open = vec![Value::from(SEQ), Value::from(digest), Value::from(from_report)];
+        // An observable says the same whatever else stands beside its value; a version does not.
+        let guarded = if head.modified.is_some() { Write::one } else { Write::new };
+        self.writes.push(guarded(OPEN_TO_ALL, open));
+        self.writes.push(Write::new(ON_SHELF, counted()));
+        self.writes.extend(rows);
+    }
+}
+
+/// The writes for a version that is not held.
+fn new_version(
+    new: &NewObject,
+    now: Timestamp,
+    node: &Value,
+    modified: &str,
+    digest: &str,
+    ends: Vec<[Value; 3]>,
+) -> Vec<Write> {
+    let object = &new.object;
     let tree = needs_tree(object).then(|| object.to_value());
-    let hidden = head.revoked
-        || flag(tree.as_ref(), "x_mitre_deprecated")
-        || flag(tree.as_ref(), "deprecated");
+    let mut rows = Vec::with_capacity(8 + ends.len() * 2);
+    let older = vec![node.clone(), Value::from(modified)];
+    rows.push(Write::find(FIND_OLDER, older, OLDER, 2, 0));
+    rows.push(Write::new(OFF_SHELF, vec![Value::from(OLDER), Value::from(LAST)]));
+    rows.push(Write::one(DEMOTE, vec![Value::from(OLDER)]));
+    let columns = columns(new, now, node, modified, digest, tree.as_ref());
+    rows.push(Write::kept(INSERT_OBJECT, columns, SEQ));
+    for [kind, from, to] in ends {
+        let end = |this: &Value, way, other: Value| {
+            vec![this.clone(), Value::from(SEQ), Value::Int(way), kind.clone(), other]
+        };
+        rows.push(Write::new(INSERT_EDGE, end(&from, 0, to.clone())));
+        rows.push(Write::new(INSERT_EDGE, end(&to, 1, from)));
+    }
+    for observable in observables(object) {
+        let value = observable.to_string();
+        rows.push(Write::new(INSERT_NAMING, vec![Value::from(SEQ), Value::from(&value)]));
+        rows.push(Write::new(INSERT_POSTING, vec![Value::from(SEQ), Value::from(value)]));
+    }
+    let words = words::index(&search_text(object, tree.as_ref()));
+    if !words.is_empty() {
+        rows.push(Write::new(INSERT_WORDS, vec![Value::from(SEQ), Value::from(words)]));
+    }
+    rows
+}
+
+fn columns(
+    new: &NewObject,
+    now: Timestamp,
+    node: &Value,
+    modified: &str,
+    digest: &str,
+    tree: Option<&Json>,
+) -> Vec<Value> {
+    let (object, head) = (&new.object, new.object.head());
+    let hidden = head.revoked || flag(tree, "x_mitre_deprecated") || flag(tree, "deprecated");
     let name = head.name.as_deref().or(head.value.as_deref()).map(ToOwned::to_owned);
-    let params = vec![
-        Value::from(id),
-        Value::from(&modified),
+    let edge = || head.edge.as_ref().map(|edge| edge.relationship_type.to_string());
+    vec![
+        node.clone(),
+        Value::from(head.id.as_str()),
+        Value::from(modified),
         Value::from(object.object_type()),
-        Value::from(
-            name.or_else(|| head.edge.as_ref().map(|edge| edge.relationship_type.to_string())),
-        ),
+        Value::from(name.or_else(edge)),
         Value::from(head.created.map(|at| format!("{at:.9}"))),
         Value::from(head.created_by_ref.as_ref().map(|id| id.as_str().to_owned())),
         Value::from(head.revoked),
         Value::from(hidden),
         Value::from(head.indicator.as_ref().map(|indicator| indicator.valid_from)),
         Value::from(head.indicator.as_ref().and_then(|indicator| indicator.valid_until)),
-        Value::from(object.digest().to_string()),
-        Value::from(object.text()),
+        Value::from(digest),
         Value::from(tlp_code(new.tlp)),
         Value::from(new.class.code()),
         Value::from(new.class == LegalClass::Cia),
@@ -125,26 +283,8 @@ fn insert_object(new: &NewObject, now: Timestamp, writes: &mut Vec<Write>) {
         Value::from(&new.source),
         Value::from(new.source.starts_with(FROM_REPORTS)),
         Value::from(now),
-    ];
-    // An observable says the same whatever else stands beside its value; a version does not.
-    let insert = if head.modified.is_some() { Write::one } else { Write::new };
-    writes.push(insert(INSERT_OBJECT, params));
-    writes.push(Write::new(INSERT_HEAD, vec![Value::from(id), Value::from(&modified)]));
-    for (kind, from, to) in edges(object) {
-        let params = vec![Value::from(id), Value::from(kind), Value::from(from), Value::from(to)];
-        writes.push(Write::new(INSERT_EDGE, params));
-    }
-    for observable in observables(object) {
-        writes.push(insert_naming(id, &observable));
-    }
-    // Edges are found from their ends; indexing their words would only bury the ends.
-    if head.family != Family::Relationship {
-        let words = words::index(&search_text(object, tree.as_ref()));
-        writes.push(Write::new(
-            INSERT_WORDS,
-            vec![Value::from(id), Value::from(&modified), Value::from(words)],
-        ));
-    }
+        Value::from(object.text()),
+    ]
 }
 
 /// The short code of a TLP level as stored and as in the API: `clear`, `green`, `amber`, `amber-strict`, `red`.
@@ -215,16 +355,21 @@ fn hashes(file: &Json) -> BTreeSet<Observable> {
     members.filter_map(read).collect()
 }
 
+/// What people wrote in words. Values are found by the index of what is named, identifiers by that of nodes, and
+/// edges from their ends.
 fn search_text(object: &StixObject, tree: Option<&Json>) -> String {
     let head = object.head();
-    let mut text = format!("{} {} ", head.id, object.object_type());
+    let mut text = String::new();
+    if head.family == Family::Relationship {
+        return text;
+    }
     let mut add = |part: &str| {
         text.push_str(part);
         text.push(' ');
     };
-    head.name.iter().chain(&head.value).chain(&head.labels).for_each(|part| add(part));
-    for observable in observables(object) {
-        add(&observable.to_string());
+    head.name.iter().chain(&head.labels).for_each(|part| add(part));
+    if observables(object).is_empty() {
+        head.value.iter().for_each(|part| add(part));
     }
     if let Some(tree) = tree {
         let list = |name: &str| tree.get(name).and_then(Json::as_array).into_iter().flatten();

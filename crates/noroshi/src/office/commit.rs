@@ -32,23 +32,47 @@ pub enum Expect {
     Rows(usize),
 }
 
+/// A place where one change keeps a number that only the store knows, such as the row of what it has just inserted,
+/// for its later writes ([`Value::Kept`]). It holds until a later write of the same change keeps another there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Kept(pub u32);
+
 /// One row write: SQL text with `$n`, its parameters, and what must be true of it.
 #[derive(Debug, Clone)]
-pub struct Write {
-    sql: &'static str,
-    params: Vec<Value>,
-    expect: Expect,
+pub struct Write(Step);
+
+#[derive(Debug, Clone)]
+enum Step {
+    Row { sql: &'static str, params: Vec<Value>, expect: Expect, keep: Option<Kept> },
+    Find { sql: &'static str, params: Vec<Value>, keep: Kept, found: usize, absent: usize },
 }
 
 impl Write {
     /// A write that may touch any number of rows.
     pub fn new(sql: &'static str, params: Vec<Value>) -> Self {
-        Self { sql, params, expect: Expect::Any }
+        Self(Step::Row { sql, params, expect: Expect::Any, keep: None })
     }
 
     /// A write that must touch exactly one row: an insert, or an update guarded by its version or state.
     pub fn one(sql: &'static str, params: Vec<Value>) -> Self {
-        Self { sql, params, expect: Expect::Rows(1) }
+        Self(Step::Row { sql, params, expect: Expect::Rows(1), keep: None })
+    }
+
+    /// An insert of exactly one row, whose number later writes of the change find in `keep`.
+    pub fn kept(sql: &'static str, params: Vec<Value>, keep: Kept) -> Self {
+        Self(Step::Row { sql, params, expect: Expect::Rows(1), keep: Some(keep) })
+    }
+
+    /// A question inside the transaction, so that nobody comes between it and what follows. With a row, its first
+    /// column is kept and of the writes that follow the first `found` are done; without one, the `absent` after them.
+    pub fn find(
+        sql: &'static str,
+        params: Vec<Value>,
+        keep: Kept,
+        found: usize,
+        absent: usize,
+    ) -> Self {
+        Self(Step::Find { sql, params, keep, found, absent })
     }
 }
 
@@ -481,15 +505,7 @@ fn apply(
     if let Some(key) = &change.idempotency {
         claim_key(connection, key, actor, change, position, now)?;
     }
-    for write in &change.writes {
-        let touched = execute(connection, write.sql, &write.params);
-        match (touched, write.expect) {
-            (Ok(rows), Expect::Rows(wanted)) if rows != wanted => return Err(conflict(change)),
-            (Ok(_), Expect::Rows(_) | Expect::Any) => {}
-            (Err(problem), _) if is_constraint(&problem) => return Err(conflict(change)),
-            (Err(problem), _) => return Err(StoreFailure::from(problem).into()),
-        }
-    }
+    write_rows(connection, change)?;
     let committed = append(connection, chain, now, (actor, change, sealed))?;
     for job in &change.jobs {
         let params = [
@@ -502,6 +518,88 @@ fn apply(
         execute(connection, INSERT_JOB, &params).map_err(StoreFailure::from)?;
     }
     Ok(committed)
+}
+
+/// The rows of a change, in order.
+fn write_rows(connection: &Connection, change: &Change) -> Result<(), CommitFailure> {
+    let mut kept = Registers::default();
+    let mut at = 0;
+    // What stands after a question for the case that did not happen, as a place and a number of writes.
+    let mut passed: Vec<(usize, usize)> = Vec::new();
+    while let Some(write) = change.writes.get(at) {
+        at += 1;
+        match &write.0 {
+            Step::Row { sql, params, expect, keep } => {
+                let touched = match run(connection, sql, params, &kept) {
+                    Ok(touched) => touched,
+                    Err(problem) if is_constraint(&problem) => return Err(conflict(change)),
+                    Err(problem) => return Err(StoreFailure::from(problem).into()),
+                };
+                if matches!(expect, Expect::Rows(wanted) if touched != *wanted) {
+                    return Err(conflict(change));
+                }
+                if let Some(keep) = keep {
+                    kept.set(*keep, connection.last_insert_rowid());
+                }
+            }
+            Step::Find { sql, params, keep, found, absent } => {
+                match look(connection, sql, params, &kept).map_err(StoreFailure::from)? {
+                    Some(number) => {
+                        kept.set(*keep, number);
+                        passed.push((at + found, *absent));
+                    }
+                    None => at += found,
+                }
+            }
+        }
+        while let Some((_, skipped)) = passed.pop_if(|(place, _)| *place == at) {
+            at += skipped;
+        }
+    }
+    Ok(())
+}
+
+/// Numbers kept while one change is written.
+#[derive(Default)]
+struct Registers(Vec<Option<i64>>);
+
+impl Registers {
+    fn set(&mut self, Kept(place): Kept, number: i64) {
+        let place = usize::try_from(place).unwrap_or(usize::MAX);
+        if self.0.len() <= place {
+            self.0.resize(place.saturating_add(1), None);
+        }
+        if let Some(register) = self.0.get_mut(place) {
+            *register = Some(number);
+        }
+    }
+
+    fn get(&self, Kept(place): Kept) -> Option<i64> {
+        self.0.get(usize::try_from(place).ok()?).copied().flatten()
+    }
+}
+
+fn run(
+    connection: &Connection,
+    sql: &str,
+    params: &[Value],
+    kept: &Registers,
+) -> rusqlite::Result<usize> {
+    let mut statement = connection.prepare_cached(sql)?;
+    bind(&mut statement, params, |place| kept.get(place))?;
+    statement.raw_execute()
+}
+
+fn look(
+    connection: &Connection,
+    sql: &str,
+    params: &[Value],
+    kept: &Registers,
+) -> rusqlite::Result<Option<i64>> {
+    let mut statement = connection.prepare_cached(sql)?;
+    bind(&mut statement, params, |place| kept.get(place))?;
+    let mut rows = statement.raw_query();
+    rows.next()?.map(|row| row.get(0)).transpose()
 }
 
 const INSERT_JOB: &str = "INSERT INTO office_outbox (position, kind, subject, payload, due_at) VALUES ($1, $2, $3, $4, $5)";
@@ -579,9 +677,7 @@ fn claim_key(
 }
 
 fn execute(connection: &Connection, sql: &str, params: &[Value]) -> rusqlite::Result<usize> {
-    let mut statement = connection.prepare_cached(sql)?;
-    bind(&mut statement, params)?;
-    statement.raw_execute()
+    run(connection, sql, params, &Registers::default())
 }
 
 fn is_constraint(problem: &rusqlite::Error) -> bool {

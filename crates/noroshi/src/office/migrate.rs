@@ -14,6 +14,7 @@ const MIGRATIONS: &[(&str, &str)] = &[
     ("0006_response", include_str!("../../migrations/0006_response.sql")),
     ("0007_share", include_str!("../../migrations/0007_share.sql")),
     ("0008_oversight", include_str!("../../migrations/0008_oversight.sql")),
+    ("0009_evidence", include_str!("../../migrations/0009_evidence.sql")),
 ];
 
 /// Brings the schema up to date; refuses a folder written by a later program.

@@ -11,6 +11,7 @@ pub mod ctx;
 pub mod entry;
 pub mod id;
 pub mod jobs;
+pub mod keyed;
 pub mod kinds;
 pub mod log;
 mod migrate;

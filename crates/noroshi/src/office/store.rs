@@ -10,6 +10,9 @@ use std::time::Duration;
 use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{CachedStatement, Connection, OpenFlags, ToSql};
 
+use super::commit::Kept;
+use super::keyed::{self, Key};
+
 /// Prepared statements kept a connection.
 const STATEMENTS_MAX: usize = 256;
 /// Idle read connections kept; more are opened under load and dropped afterwards.
@@ -28,6 +31,8 @@ pub enum Value {
     Text(String),
     /// Bytes.
     Blob(Vec<u8>),
+    /// A number that an earlier write of the same change has kept; in a question it is a mistake.
+    Kept(Kept),
 }
 
 impl From<&str> for Value {
@@ -70,6 +75,11 @@ impl From<jiff::Timestamp> for Value {
         Self::Text(super::clock::stamp(at))
     }
 }
+impl From<Kept> for Value {
+    fn from(place: Kept) -> Self {
+        Self::Kept(place)
+    }
+}
 impl<T: Into<Value>> From<Option<T>> for Value {
     fn from(value: Option<T>) -> Self {
         value.map_or(Self::Null, Into::into)
@@ -83,6 +93,10 @@ impl ToSql for Value {
             Self::Int(number) => ValueRef::Integer(*number),
             Self::Text(text) => ValueRef::Text(text.as_bytes()),
             Self::Blob(bytes) => ValueRef::Blob(bytes),
+            // [`bind`] puts the number in its place.
+            Self::Kept(place) => {
+                return Err(rusqlite::Error::InvalidParameterName(format!("{place:?}")));
+            }
         }))
     }
 }
@@ -115,6 +129,8 @@ pub enum StoreFailure {
 /// The folder's database and its idle read connections.
 pub struct Store {
     path: PathBuf,
+    /// Known to this folder alone; see [`super::keyed`].
+    key: Key,
     /// Owns the idle read connections; held only to push or pop.
     idle: Mutex<Vec<Connection>>,
 }
@@ -125,13 +141,17 @@ impl Store {
         std::fs::create_dir_all(dir)?;
         let path = dir.join("noroshi.db");
         let mut writer = open_writer(&path)?;
+        let key = Key::of(&writer)?;
+        keyed::register(&writer, key)?;
         super::migrate::migrate(&mut writer)?;
-        Ok(Self { path, idle: Mutex::new(Vec::new()) })
+        Ok(Self { path, key, idle: Mutex::new(Vec::new()) })
     }
 
     /// The one connection that may write. Called once, by [`super::commit`].
     pub(super) fn writer(&self) -> Result<Connection, StoreFailure> {
-        open_writer(&self.path)
+        let connection = open_writer(&self.path)?;
+        keyed::register(&connection, self.key)?;
+        Ok(connection)
     }
 
     /// Runs `work` on a read-only connection, off the async threads, and gives its answer.
@@ -146,6 +166,17 @@ impl Store {
             .map_err(|_| StoreFailure::Stopping)?
     }
 
+    fn open_reader(&self) -> Result<Connection, StoreFailure> {
+        let connection = open_reader(&self.path)?;
+        keyed::register(&connection, self.key)?;
+        Ok(connection)
+    }
+
+    /// The number under which the indexes of this folder hold `text`.
+    pub fn keyed(&self, text: &str) -> i64 {
+        self.key.of_text(text)
+    }
+
     /// [`Store::read`] for threads that may block.
     pub fn read_now<T>(
         &self,
@@ -154,7 +185,7 @@ impl Store {
         let taken = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
         let mut connection = match taken {
             Some(connection) => connection,
-            None => open_reader(&self.path)?,
+            None => self.open_reader()?,
         };
         let answer = {
             // One snapshot for the whole read, so that a page never mixes two states.
@@ -185,7 +216,7 @@ impl Reader<'_> {
         mut map: impl FnMut(&Row<'_, '_>) -> Result<T, StoreFailure>,
     ) -> Result<Vec<T>, StoreFailure> {
         let mut statement = self.connection.prepare_cached(sql)?;
-        bind(&mut statement, params)?;
+        bind(&mut statement, params, |_| None)?;
         let mut rows = statement.raw_query();
         let mut found = Vec::new();
         while let Some(row) = rows.next()? {
@@ -202,7 +233,7 @@ impl Reader<'_> {
         map: impl FnOnce(&Row<'_, '_>) -> Result<T, StoreFailure>,
     ) -> Result<Option<T>, StoreFailure> {
         let mut statement = self.connection.prepare_cached(sql)?;
-        bind(&mut statement, params)?;
+        bind(&mut statement, params, |_| None)?;
         let mut rows = statement.raw_query();
         match rows.next()? {
             Some(row) => Ok(Some(map(&Row { row })?)),
@@ -276,8 +307,12 @@ const NAMES: [&str; 24] = [
     "$16", "$17", "$18", "$19", "$20", "$21", "$22", "$23", "$24",
 ];
 
-/// Binds `params` to `$1`, `$2`, … whatever their order in the text.
-pub(super) fn bind(statement: &mut CachedStatement<'_>, params: &[Value]) -> rusqlite::Result<()> {
+/// Binds `params` to `$1`, `$2`, … whatever their order in the text; `kept` knows the numbers that were kept.
+pub(super) fn bind(
+    statement: &mut CachedStatement<'_>,
+    params: &[Value],
+    kept: impl Fn(Kept) -> Option<i64>,
+) -> rusqlite::Result<()> {
     if statement.parameter_count() != params.len() || params.len() > NAMES.len() {
         return Err(rusqlite::Error::InvalidParameterCount(
             params.len(),
@@ -288,7 +323,14 @@ pub(super) fn bind(statement: &mut CachedStatement<'_>, params: &[Value]) -> rus
         let at = statement
             .parameter_index(name)?
             .ok_or_else(|| rusqlite::Error::InvalidParameterName((*name).to_owned()))?;
-        statement.raw_bind_parameter(at, value)?;
+        match value {
+            Value::Kept(place) => {
+                let number = kept(*place)
+                    .ok_or_else(|| rusqlite::Error::InvalidParameterName(format!("{place:?}")))?;
+                statement.raw_bind_parameter(at, number)?;
+            }
+            value => statement.raw_bind_parameter(at, value)?,
+        }
     }
     Ok(())
 }

@@ -14,6 +14,7 @@ use utoipa::ToSchema;
 
 use super::gate::{self, Candidate, Filter, Node, Recipient, StayReason};
 use crate::analyse::read as analyse;
+use crate::evidence::read::{NODE_OF_FIRST, is_held};
 use crate::evidence::rows::tlp_of;
 use crate::office::id::CaseId;
 use crate::office::people::{self, Org};
@@ -168,8 +169,7 @@ pub fn recipient(reader: &Reader<'_>, collection: &Collection) -> Result<Recipie
 const CANDIDATE: &str = "o.modified, o.digest, o.bytes, o.name, o.tlp, o.has_comms, o.has_secret, o.originator, \
      o.source, o.space, l.tlp, l.has_comms, l.has_secret, l.space, \
      CASE WHEN l.modified <> o.modified THEN l.bytes END, x.restricted_to, x.consent";
-const JOINS: &str = "JOIN evidence_head h ON h.id = o.id \
-     JOIN evidence_object l ON l.id = h.id AND l.modified = h.modified \
+const JOINS: &str = "JOIN evidence_object l ON l.node = o.node AND l.latest = 1 \
      LEFT JOIN share_handling x ON x.id = o.id";
 
 fn candidate_at(row: &Row<'_, '_>, at: usize) -> Result<Candidate, StoreFailure> {
@@ -221,7 +221,7 @@ fn parse(text: &str) -> Result<StixObject, StoreFailure> {
 /// The latest version of an object that is held.
 pub fn candidate(reader: &Reader<'_>, id: &str) -> Result<Option<Candidate>, StoreFailure> {
     let sql = format!(
-        "SELECT {CANDIDATE} FROM evidence_object o {JOINS} WHERE o.id = $1 AND o.modified = h.modified"
+        "SELECT {CANDIDATE} FROM evidence_object o {JOINS} WHERE o.node = {NODE_OF_FIRST} AND o.latest = 1"
     );
     reader.first(&sql, &[Value::from(id)], |row| candidate_at(row, 0))
 }
@@ -234,18 +234,11 @@ fn released(
 ) -> Result<Option<Candidate>, StoreFailure> {
     let sql = format!(
         "SELECT {CANDIDATE} FROM share_item i \
-         JOIN evidence_object o ON o.id = i.id AND o.modified = i.modified AND o.digest = i.digest {JOINS} \
+         JOIN evidence_node n ON n.slot = keyed(i.id) AND n.id = i.id \
+         JOIN evidence_object o ON o.node = n.node AND o.modified = i.modified AND o.digest = i.digest {JOINS} \
          WHERE i.collection = $1 AND i.id = $2 ORDER BY i.modified DESC LIMIT 1"
     );
     reader.first(&sql, &[Value::from(collection), Value::from(id)], |row| candidate_at(row, 0))
-}
-
-fn is_held(reader: &Reader<'_>, id: &str) -> Result<bool, StoreFailure> {
-    let found =
-        reader.first("SELECT 1 FROM evidence_head WHERE id = $1", &[Value::from(id)], |row| {
-            row.int(0)
-        })?;
-    Ok(found.is_some())
 }
 
 /// The identifiers that may leave to `recipient` now, and why the others stay.
@@ -479,7 +472,8 @@ const ITEMS: &str = "SELECT i.added, \
 fn listed(reader: &Reader<'_>, collection: &str, after: i64) -> Result<Vec<Listed>, StoreFailure> {
     let sql = format!(
         "{ITEMS} {CANDIDATE} FROM share_item i \
-         JOIN evidence_object o ON o.id = i.id AND o.modified = i.modified AND o.digest = i.digest {JOINS} \
+         JOIN evidence_node n ON n.slot = keyed(i.id) AND n.id = i.id \
+         JOIN evidence_object o ON o.node = n.node AND o.modified = i.modified AND o.digest = i.digest {JOINS} \
          WHERE i.collection = $1 AND i.added > $2 ORDER BY i.added LIMIT $3"
     );
     reader.all(&sql, &[Value::from(collection), Value::from(after), Value::from(BATCH)], |row| {

@@ -355,7 +355,9 @@ fn change(
         ],
     ));
     change.writes.extend(rows::insert_objects(&added.objects, ctx.now));
-    change.writes.extend(added.saw.iter().map(|(id, what)| rows::insert_naming(id.as_str(), what)));
+    change
+        .writes
+        .extend(added.saw.iter().flat_map(|(id, what)| rows::insert_naming(id.as_str(), what)));
     Ok(change)
 }
 

@@ -1,0 +1,180 @@
+//! The edges of an object, a page at a time: who names it and whom it names, the members of a container, its
+//! sightings. The newest come first; a page is a range of one index, whatever the number of edges.
+
+use crate::office::store::{Reader, Row, StoreFailure, Value};
+
+use super::{NODE_OF_FIRST, Sees};
+
+/// Edges looked at for one page: those that are not for the reader count too, so that a page has an end.
+const SCAN_MAX: usize = 5_000;
+/// Edges beyond a page that are counted; more are "at least so many".
+pub const COUNTED_MAX: u64 = 2_000;
+
+/// An edge as seen from one of its ends.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Relation {
+    /// The relationship, sighting, or the object that names the other itself.
+    pub via: String,
+    /// `relationship_type`, or the property that names the other.
+    pub kind: String,
+    /// True when it leads away from the object asked for.
+    pub outgoing: bool,
+    /// The other end.
+    pub other: String,
+    /// Type of the other end.
+    pub other_kind: String,
+    /// Name of the other end; empty when it is not held or not for this reader.
+    pub other_name: String,
+    /// Whether the other end can be opened.
+    pub held: bool,
+}
+
+/// A place between two edges. It stays where it is whatever arrives: new edges stand before the first page.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Place {
+    via: i64,
+    way: i64,
+    kind: i64,
+    other: i64,
+}
+
+impl Place {
+    const START: Self = Self { via: i64::MAX, way: 0, kind: 0, other: 0 };
+
+    /// Reads what [`Place`] was written as; `None` for anything else.
+    pub fn parse(text: &str) -> Option<Self> {
+        let mut parts = text.split('.').map(|part| part.parse::<i64>().ok().filter(|n| *n >= 0));
+        let mut next = || parts.next().flatten();
+        let place = Self { via: next()?, way: next()?, kind: next()?, other: next()? };
+        parts.next().is_none().then_some(place)
+    }
+}
+
+impl core::fmt::Display for Place {
+    fn fmt(&self, out: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        write!(out, "{}.{}.{}.{}", self.via, self.way, self.kind, self.other)
+    }
+}
+
+/// Part of the edges of an object.
+#[derive(Debug, Clone, Default)]
+pub struct Ends {
+    /// The edges, newest first.
+    pub relations: Vec<Relation>,
+    /// Where to go on; none at the end.
+    pub next: Option<Place>,
+    /// Edges passed over on this page: of older versions, revoked, or not for this reader.
+    pub passed: u64,
+    /// Edges beyond this page, not all of them for this reader; at most [`COUNTED_MAX`] are counted.
+    pub beyond: u64,
+}
+
+/// What makes an edge and its other end, for a reader `$2`. One row an edge; nothing is sorted.
+const EDGE: &str = "SELECT e.via, e.way, e.kind, e.other, k.name, v.id, \
+     v.latest = 1 AND v.hidden = 0 AND ($2 = 1 OR v.from_report = 0), n.id, t.type, t.name \
+     FROM evidence_edge e CROSS JOIN evidence_object v ON v.seq = e.via \
+     CROSS JOIN evidence_kind k ON k.kind = e.kind CROSS JOIN evidence_node n ON n.node = e.other \
+     LEFT JOIN evidence_object t ON t.node = e.other AND t.latest = 1 AND ($2 = 1 OR t.from_report = 0)";
+
+struct Line {
+    place: Place,
+    /// None when the edge is passed over.
+    relation: Option<Relation>,
+}
+
+fn line(row: &Row<'_, '_>) -> Result<Line, StoreFailure> {
+    let place = Place { via: row.int(0)?, way: row.int(1)?, kind: row.int(2)?, other: row.int(3)? };
+    // INVARIANT: an edge is shown only when the version that makes it may be seen; its other end is named likewise.
+    if !row.truth(6)? {
+        return Ok(Line { place, relation: None });
+    }
+    let other = row.text(7)?;
+    let held = row.text_or_none(8)?;
+    let relation = Relation {
+        via: row.text(5)?,
+        kind: row.text(4)?,
+        outgoing: place.way == 0,
+        other_kind: other.split_once("--").map_or("", |(kind, _)| kind).to_owned(),
+        other_name: row.text_or_none(9)?.unwrap_or_default(),
+        held: held.is_some(),
+        other,
+    };
+    Ok(Line { place, relation: Some(relation) })
+}
+
+/// The edges of `id` after `from` (none for the first page), at most `limit`.
+pub fn page(
+    reader: &Reader<'_>,
+    sees: Sees,
+    id: &str,
+    from: Option<Place>,
+    limit: usize,
+) -> Result<Ends, StoreFailure> {
+    let sql = format!(
+        "{EDGE} WHERE e.node = {NODE_OF_FIRST} AND (e.via, e.way, e.kind, e.other) < ($3, $4, $5, $6) \
+         ORDER BY e.via DESC, e.way DESC, e.kind DESC, e.other DESC LIMIT $7"
+    );
+    walk(reader, sees, id, from.unwrap_or(Place::START), limit, &sql)
+}
+
+fn walk(
+    reader: &Reader<'_>,
+    sees: Sees,
+    id: &str,
+    from: Place,
+    limit: usize,
+    sql: &str,
+) -> Result<Ends, StoreFailure> {
+    let mut ends = Ends::default();
+    let mut place = from;
+    let mut looked = 0;
+    loop {
+        let wanted = (limit - ends.relations.len()).min(SCAN_MAX - looked);
+        let lines = reader.all(sql, &asked(sees, id, place, wanted + 1), line)?;
+        let more = lines.len() > wanted;
+        for line in lines.into_iter().take(wanted) {
+            place = line.place;
+            looked += 1;
+            match line.relation {
+                Some(relation) => ends.relations.push(relation),
+                None => ends.passed += 1,
+            }
+        }
+        if !more {
+            return Ok(ends);
+        }
+        if ends.relations.len() >= limit || looked >= SCAN_MAX {
+            ends.next = Some(place);
+            ends.beyond = beyond(reader, id, place)?;
+            return Ok(ends);
+        }
+    }
+}
+
+fn asked(sees: Sees, id: &str, place: Place, rows: usize) -> [Value; 7] {
+    [
+        Value::from(id),
+        Value::from(sees.reports),
+        Value::Int(place.via),
+        Value::Int(place.way),
+        Value::Int(place.kind),
+        Value::Int(place.other),
+        Value::Int(i64::try_from(rows).unwrap_or(i64::MAX)),
+    ]
+}
+
+fn beyond(reader: &Reader<'_>, id: &str, place: Place) -> Result<u64, StoreFailure> {
+    let sql = format!(
+        "SELECT COUNT(*) FROM (SELECT 1 FROM evidence_edge e WHERE e.node = {NODE_OF_FIRST} \
+         AND (e.via, e.way, e.kind, e.other) < ($2, $3, $4, $5) LIMIT $6) AS rest"
+    );
+    let params = [
+        Value::from(id),
+        Value::Int(place.via),
+        Value::Int(place.way),
+        Value::Int(place.kind),
+        Value::Int(place.other),
+        Value::from(COUNTED_MAX),
+    ];
+    Ok(u64::try_from(reader.number(&sql, &params)?).unwrap_or(0))
+}

@@ -1,0 +1,126 @@
+//! Search: words by the full-text index, values by what is named, identifiers by their node. Each gives orders of
+//! arrival, newest first; a page takes as many as it needs and no list is ever built.
+
+use noroshi_evidence::observable::Observable;
+
+use super::{COLUMNS, Filter, Listed, ObjectRow, Sees, object_row, shelves, stands_apart};
+use crate::evidence::words;
+use crate::office::store::{Reader, StoreFailure, Value};
+
+/// Candidates taken at once.
+const BATCH: i64 = 500;
+/// Matches counted; beyond it there are "at least so many".
+const COUNTED_MAX: u64 = 2_000;
+/// Candidates looked at for one page.
+const SCAN_MAX: u64 = 20_000;
+
+/// How the candidates are found: `$1` is what is looked for, `$2` the order of arrival before which.
+enum Question {
+    /// An identifier, a value, and words that are one of them written out.
+    Exact { text: String, words: Option<String> },
+    /// Words.
+    Words(String),
+}
+
+impl Question {
+    fn of(typed: &str) -> Option<Self> {
+        let typed = typed.trim();
+        let words = words::question(typed);
+        if !typed.contains(char::is_whitespace) {
+            if typed.contains("--") {
+                return Some(Self::Exact { text: typed.to_lowercase(), words: None });
+            }
+            if let Ok(observable) = Observable::parse(typed) {
+                return Some(Self::Exact { text: observable.to_string(), words });
+            }
+        }
+        words.map(Self::Words)
+    }
+
+    fn candidates(&self, reader: &Reader<'_>, before: i64) -> Result<Vec<i64>, StoreFailure> {
+        let words = "SELECT rowid FROM evidence_search WHERE evidence_search MATCH $1 AND rowid < $2 \
+             ORDER BY rowid DESC LIMIT $3";
+        let ask = |sql: &str, text: &str| {
+            let params = [Value::from(text), Value::Int(before), Value::Int(BATCH)];
+            reader.all(sql, &params, |row| row.int(0))
+        };
+        match self {
+            Self::Words(text) => ask(words, text),
+            Self::Exact { text, words: written } => {
+                let mut found = ask(
+                    "SELECT o.seq FROM evidence_node n JOIN evidence_object o ON o.node = n.node AND o.latest = 1 \
+                     WHERE n.slot = keyed($1) AND n.id = $1 AND o.seq < $2 LIMIT $3",
+                    text,
+                )?;
+                found.extend(ask(
+                    "SELECT p.seq FROM evidence_posting p JOIN evidence_naming n ON n.seq = p.seq AND n.value = $1 \
+                     WHERE p.slot = keyed($1) AND p.seq < $2 ORDER BY p.seq DESC LIMIT $3",
+                    text,
+                )?);
+                if let Some(written) = written {
+                    found.extend(ask(words, written)?);
+                }
+                found.sort_unstable_by_key(|seq| std::cmp::Reverse(*seq));
+                found.dedup();
+                found.truncate(usize::try_from(BATCH).unwrap_or(usize::MAX));
+                Ok(found)
+            }
+        }
+    }
+}
+
+/// What matches before `before`, newest arrivals first, at most `limit`.
+pub(super) fn found(
+    reader: &Reader<'_>,
+    sees: Sees,
+    filter: &Filter,
+    before: i64,
+    limit: u32,
+) -> Result<Listed, StoreFailure> {
+    let mut listed = Listed { counted_all: true, ..Listed::default() };
+    let Some(question) = Question::of(&filter.q) else { return Ok(listed) };
+    let shown = shelves(sees, true, filter.hidden);
+    let hidden = shelves(sees, false, true);
+    let (mut before, mut looked) = (before, 0);
+    loop {
+        let batch = question.candidates(reader, before)?;
+        let ended = batch.len() < usize::try_from(BATCH).unwrap_or(usize::MAX);
+        for seq in batch {
+            (before, looked) = (seq, looked + 1);
+            let Some((row, shelf)) = at(reader, seq)? else { continue };
+            if !takes(filter, &row) {
+                continue;
+            }
+            if shown.contains(&shelf) {
+                listed.total += 1;
+                if listed.rows.len() < usize::try_from(limit).unwrap_or(usize::MAX) {
+                    listed.rows.push(row);
+                }
+            } else if hidden.contains(&shelf) {
+                listed.hidden += 1;
+            }
+        }
+        let full = listed.rows.len() >= usize::try_from(limit).unwrap_or(usize::MAX);
+        if ended {
+            return Ok(listed);
+        }
+        if (full && listed.total + listed.hidden >= COUNTED_MAX) || looked >= SCAN_MAX {
+            listed.counted_all = false;
+            return Ok(listed);
+        }
+    }
+}
+
+fn takes(filter: &Filter, row: &ObjectRow) -> bool {
+    filter.kind.is_empty() || filter.kind == row.kind
+}
+
+/// A latest version and its shelf, that of edges and markings as if they did not stand apart.
+fn at(reader: &Reader<'_>, seq: i64) -> Result<Option<(ObjectRow, i64)>, StoreFailure> {
+    let sql = format!("SELECT {COLUMNS}, o.shelf FROM evidence_object o WHERE o.seq = $1 AND o.latest = 1");
+    reader.first(&sql, &[Value::Int(seq)], |row| {
+        let found = object_row(row)?;
+        let apart = if stands_apart(&found.kind) { super::EDGE_SHELVES } else { 0 };
+        Ok((found, row.int(super::COLUMNS_COUNT)? - apart))
+    })
+}
