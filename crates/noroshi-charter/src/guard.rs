@@ -10,7 +10,8 @@
 //! wildcards of the root, host bits, number forms that programs read in different ways, IPv4 inside IPv6.
 //!
 //! # Refuses when
-//! Any of these applies; all reasons are given (`NRS-RESP-0101` to `NRS-RESP-0115`).
+//! Any of these applies; all reasons are given (`NRS-RESP-0101` to `NRS-RESP-0115`). A target on a warning list of values
+//! that half the country uses is refused as well (`NRS-EVID-0315`), unless a person vouched for it with a recorded reason.
 //!
 //! # Example
 //! ```
@@ -293,6 +294,21 @@ impl Guard {
         }
         if findings.is_empty() { Ok(name) } else { Err(findings) }
     }
+}
+
+/// Judges a target by the warning lists that hold it (`lists`, their names). One that is on a list is blocked only when a
+/// person vouched for exactly it; the lists themselves are asked by whoever holds them.
+///
+/// ```
+/// use noroshi_charter::guard::{Guard, doubt};
+/// let target = Guard::default().check("busy.example").unwrap();
+/// assert!(doubt(&target, "", false).is_none());
+/// assert_eq!(doubt(&target, "List of busy names", false).unwrap().code, "NRS-EVID-0315");
+/// assert!(doubt(&target, "List of busy names", true).is_none());
+/// ```
+pub fn doubt(target: &Target, lists: &str, vouched: bool) -> Option<Finding> {
+    (!lists.is_empty() && !vouched)
+        .then(|| refuses("NRS-EVID-0315", format!("`{target}` is on a warning list: {lists}")))
 }
 
 fn too_long() -> Finding {

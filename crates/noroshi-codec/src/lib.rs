@@ -18,9 +18,18 @@
 //! - Lists are judged entry by entry; a bad entry is named with its place and costs only itself.
 //! - Encoding is deterministic: same input, same bytes.
 
+pub mod attack;
 pub mod cacao;
+pub mod csv;
 pub mod dsse;
+pub mod feed;
+pub mod kev;
 pub mod nft;
 pub mod openc2;
 pub mod rpz;
 pub mod stix;
+pub mod suricata;
+pub mod tongue;
+pub mod veris;
+pub mod warninglist;
+pub mod zeek_intel;

@@ -31,6 +31,8 @@ pub mod marking;
 pub mod mechanical;
 pub mod object;
 pub mod observable;
+pub mod paste;
 pub mod pattern;
 pub mod validate;
 pub mod version;
+pub mod warning;

@@ -594,7 +594,7 @@ const DEFANGED: [(&str, &str); 13] = [
 ];
 
 /// Full-width forms, the ideographic space and the two ideographic full stops become ASCII.
-fn fold_width(c: char) -> char {
+pub(crate) fn fold_width(c: char) -> char {
     match c {
         '\u{ff01}'..='\u{ff5e}' => {
             u32::from(c).checked_sub(0xfee0).and_then(char::from_u32).unwrap_or(c)
@@ -606,7 +606,7 @@ fn fold_width(c: char) -> char {
 }
 
 /// Characters without a picture that copying leaves in the middle of a name.
-const fn is_invisible(c: char) -> bool {
+pub(crate) const fn is_invisible(c: char) -> bool {
     matches!(c, '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}'
         | '\u{2060}'..='\u{2069}' | '\u{feff}')
 }

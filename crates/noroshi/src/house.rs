@@ -31,6 +31,8 @@ pub struct House {
     pub authoriser: Authoriser,
     /// The published log.
     pub log: Arc<Publisher>,
+    /// The loaded warning lists.
+    pub lists: crate::evidence::lists::Held,
     /// Passkey ceremonies under way.
     pub passkeys: Ceremonies,
     /// True when this house plays the demonstration: fictional data, and a persona switcher.
@@ -75,6 +77,7 @@ impl House {
         let log =
             Publisher::open(dir, &config.log.origin, Arc::clone(&store), door.size(), &claim)?;
         let authoriser = Authoriser::new()?;
+        let lists = crate::evidence::lists::Held::open(&store)?;
         Ok(Arc::new(Self {
             dir: dir.to_owned(),
             config,
@@ -83,6 +86,7 @@ impl House {
             door,
             authoriser,
             log,
+            lists,
             passkeys: Ceremonies::default(),
             demo,
         }))

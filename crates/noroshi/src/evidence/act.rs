@@ -150,7 +150,7 @@ async fn import_chunk(
 ) -> Answer<()> {
     let chunk = Arc::new(chunk);
     for tried in 1.. {
-        let asked = Arc::clone(&chunk);
+        let (asked, lists) = (Arc::clone(&chunk), house.lists.current());
         let (judged, writes) = house
             .store
             .read({
@@ -158,6 +158,7 @@ async fn import_chunk(
                 move |reader| {
                     let judged = judge(reader, &asked)?;
                     let mut writes = rows::insert_objects_among(&judged.new, &judged.nodes, now);
+                    writes.extend(super::lists::marks(&lists, &judged.new));
                     let aside =
                         |(what, new): &(Contradiction, NewObject)| aside_conflict(what, new, now);
                     writes.extend(judged.contradictions.iter().map(aside));

@@ -3,18 +3,23 @@
 //! Whoever can write the folder acts as `person-local` under the hat of the analyst, for the folder's first office:
 //! every import is audited and in the log under that name. There is no such login, so nobody can sign in as it.
 
+mod other;
+
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 
 use noroshi_charter::hat::Hat;
+use noroshi_codec::csv::Mapping;
+use noroshi_codec::feed::Source;
 use noroshi_codec::stix;
 use noroshi_evidence::id::StixId;
 use noroshi_evidence::marking::{LegalClass, Tlp};
 use sha2::{Digest as _, Sha256};
 
-use super::act::{self, Bundle, Imported};
+use super::act::{Bundle, Imported};
 use super::read::{self, Sees};
+use super::tongues::{Told, Tongue};
 use crate::cli::{Ended, Failed, Format, print, tell};
 use crate::config::Config;
 use crate::house::House;
@@ -26,8 +31,16 @@ use crate::web::refusal::Failure;
 /// Verbs.
 #[derive(Debug, clap::Subcommand)]
 pub enum Verb {
-    /// Bring STIX 2.1 bundles in. Repeating it changes nothing; what is wrong is put aside and reported.
+    /// Bring objects in: STIX 2.1 bundles and other tongues. Repeating it changes nothing; what is wrong is put aside and
+    /// reported.
     Import(Import),
+    /// Load warning lists, or show those that are loaded. What is on one is not looked for and not blocked unless somebody
+    /// vouches for it.
+    Lists(Lists),
+    /// Vouch for a value that is on a warning list, with a reason that stays with it.
+    Vouch(Vouch),
+    /// Write what operators' tools are given: RPZ zone, Suricata datasets and rules, Zeek intelligence, CSV.
+    Feed(Feed),
     /// Write every version held as one bundle to standard output, the same bytes for the same folder.
     Export(Export),
     /// Read patterns and try them on observations.
@@ -38,9 +51,19 @@ pub enum Verb {
 /// `noroshi stix import`.
 #[derive(Debug, clap::Args)]
 pub struct Import {
-    /// Bundles.
+    /// Files.
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
+    /// What the files are.
+    #[arg(long = "as", value_enum, value_name = "TONGUE", default_value = "auto")]
+    tongue: Tongue,
+    /// Columns of a table: `value=NAME|NUMBER` and, where there are such, `type=`, `label=`, `confidence=`, `valid_until=`,
+    /// `tlp=`; `delimiter=comma|tab|semicolon|pipe`, `header=yes|no`, `encoding=utf-8|shift_jis`. Separated by commas.
+    #[arg(long, value_name = "MAPPING", value_parser = read_mapping)]
+    columns: Option<Mapping>,
+    /// The published schema whose rules VERIS incidents must keep.
+    #[arg(long, value_name = "FILE")]
+    veris_schema: Option<PathBuf>,
     /// The data folder; made when it does not exist.
     #[arg(long, value_name = "DIR", default_value = "noroshi-data")]
     data: PathBuf,
@@ -63,6 +86,64 @@ pub struct Export {
     data: PathBuf,
 }
 
+/// `noroshi stix lists`.
+#[derive(Debug, clap::Args)]
+pub struct Lists {
+    /// Lists, or folders that hold `NAME.json` or `NAME/list.json`. Without any, the loaded lists are shown.
+    #[arg(value_name = "PATH")]
+    paths: Vec<PathBuf>,
+    /// Take the list of this name out.
+    #[arg(long, value_name = "NAME")]
+    drop: Option<String>,
+    /// The data folder.
+    #[arg(long, value_name = "DIR", default_value = "noroshi-data")]
+    data: PathBuf,
+}
+
+/// `noroshi stix vouch`.
+#[derive(Debug, clap::Args)]
+pub struct Vouch {
+    /// The value.
+    value: String,
+    /// Why it is to be looked for and blocked all the same.
+    #[arg(long)]
+    reason: String,
+    /// The data folder.
+    #[arg(long, value_name = "DIR", default_value = "noroshi-data")]
+    data: PathBuf,
+}
+
+/// `noroshi stix feed`.
+#[derive(Debug, clap::Args)]
+pub struct Feed {
+    /// The folder the files are written to; those that did not change are left as they are.
+    #[arg(long, value_name = "DIR")]
+    out: PathBuf,
+    /// The release that entries are said to come from.
+    #[arg(long, value_name = "NAME", value_parser = read_source)]
+    source: Source,
+    /// Strictest marking that goes out.
+    #[arg(long, value_parser = read_tlp, default_value = "green")]
+    tlp: Tlp,
+    /// The name the zone will have.
+    #[arg(long, value_name = "ZONE", default_value = "rpz.noroshi.example")]
+    zone: String,
+    /// The first number of the block of rules reserved for this feed.
+    #[arg(long, value_name = "NUMBER", default_value_t = 9_100_000)]
+    sid: u32,
+    /// The data folder.
+    #[arg(long, value_name = "DIR", default_value = "noroshi-data")]
+    data: PathBuf,
+}
+
+fn read_mapping(text: &str) -> Result<Mapping, String> {
+    Mapping::parse(text).map_err(|problem| format!("{}: {problem}", problem.code()))
+}
+
+fn read_source(text: &str) -> Result<Source, String> {
+    Source::parse(text).ok_or_else(|| "only letters, digits and . _ : / - are taken".to_owned())
+}
+
 fn read_tlp(text: &str) -> Result<Tlp, String> {
     super::rows::tlp_of(text)
         .ok_or_else(|| "not one of clear, green, amber, amber-strict, red".to_owned())
@@ -78,6 +159,9 @@ pub async fn run(verb: Verb, format: Format) -> Ended {
         Verb::Import(import) => bring_in(import, format).await,
         Verb::Export(export) => take_out(&export).await,
         Verb::Pattern(verb) => super::pattern_cli::run(&verb, format),
+        Verb::Lists(asked) => other::lists(asked, format).await,
+        Verb::Vouch(asked) => other::vouch(asked).await,
+        Verb::Feed(asked) => other::feed(asked, format).await,
     }
 }
 
@@ -88,6 +172,8 @@ fn open(dir: &Path) -> Result<Arc<House>, Failed> {
 async fn bring_in(asked: Import, format: Format) -> Ended {
     let house = open(&asked.data)?;
     let ctx = local(&house).await?;
+    let schema = other::schema(asked.veris_schema.as_deref())?;
+    let told = Told { mapping: asked.columns.unwrap_or_default(), schema: schema.as_ref() };
     let mut clean = true;
     for file in &asked.files {
         let read = std::fs::read(file);
@@ -101,7 +187,7 @@ async fn bring_in(asked: Import, format: Format) -> Ended {
             class: asked.class,
             originator: asked.originator.clone().unwrap_or(name),
         };
-        let done = act::import(&house, &ctx, bundle).await.map_err(failed)?;
+        let done = other::import(&house, &ctx, asked.tongue, &told, bundle).await?;
         clean &= done.complete && done.conflicts.is_empty() && done.quarantined.is_empty();
         say(file, done, format);
     }

@@ -9,7 +9,7 @@ use noroshi_charter::approval::{
     Route, Window,
 };
 use noroshi_charter::finding::{Digest, Finding};
-use noroshi_charter::guard::Target;
+use noroshi_charter::guard::{self, Target};
 use noroshi_charter::hat::Hat;
 use noroshi_codec::cacao::{self, NewAction, Playbook};
 use noroshi_codec::openc2::Command;
@@ -19,6 +19,7 @@ use serde_json::Value;
 
 use super::read::Consent;
 use super::seal::{Batch, Plan, Planned, command_name};
+use crate::evidence::lists::{Loaded, names};
 use crate::house::House;
 use crate::office::clock::stamp;
 use crate::office::ctx::Ctx;
@@ -167,8 +168,13 @@ fn judge(house: &House, ask: &Ask) -> (Vec<Guarded>, BTreeMap<String, Target>) {
 
 /// What the guard says about each text, and how far a block would reach.
 pub fn judge_all<'a>(house: &House, texts: impl Iterator<Item = &'a str>) -> Vec<Guarded> {
+    let lists = house.lists.current();
     let judge = |text: &str| {
         let judged = house.config.response.guard.check(&refang(text));
+        let judged = judged.and_then(|target| match doubt(&lists, &target) {
+            Some(finding) => Err(vec![finding]),
+            None => Ok(target),
+        });
         let (canonical, reach) = judged
             .as_ref()
             .map_or_else(|_| Default::default(), |one| (one.to_string(), reach(one)));
@@ -177,6 +183,12 @@ pub fn judge_all<'a>(house: &House, texts: impl Iterator<Item = &'a str>) -> Vec
         Guarded { target: text.to_owned(), canonical, verdict, reasons, reach }
     };
     texts.map(str::trim).filter(|text| !text.is_empty()).map(judge).collect()
+}
+
+/// What the warning lists say about a target, unless a person vouched for it.
+fn doubt(lists: &Loaded, target: &Target) -> Option<Finding> {
+    let observable = target.observable();
+    guard::doubt(target, &names(&lists.hits(&observable)), lists.is_vouched(&observable))
 }
 
 /// People paste defanged text (`c2[.]example`); that is its only leniency.

@@ -360,8 +360,12 @@ fn judged<'a>(
 
 fn translated(words: Words, mut one: Guarded) -> Guarded {
     for reason in &mut one.reasons {
-        let code = reason.split(':').next().unwrap_or_default().to_owned();
-        if words.has(&code) {
+        let (code, told) = reason.split_once(':').unwrap_or((reason, ""));
+        let (code, told) = (code.to_owned(), told.trim().to_owned());
+        // Which list it is on is what a person needs to vouch for it.
+        if code == "NRS-EVID-0315" {
+            *reason = format!("{} {told} ({code})", words.t(&code));
+        } else if words.has(&code) {
             *reason = format!("{} ({code})", words.t(&code));
         }
     }

@@ -36,11 +36,12 @@ pub fn routes() -> Router<Arc<House>> {
 /// The national list of selectors: what indicators in force look for. With `If-None-Match`, 304 while it is the same.
 #[utoipa::path(get, path = "/sift/selectors", tag = "sift",
     responses((status = 200, content_type = "text/plain", body = String,
-        description = "headers `ETag`, `X-Noroshi-Selectors-Digest`, `X-Noroshi-Selectors-Count`"), (status = 304)))]
+        description = "headers `ETag`, `X-Noroshi-Selectors-Digest`, `X-Noroshi-Selectors-Count`, `X-Noroshi-Selectors-Doubtful` (on a warning list, left out)"), (status = 304)))]
 async fn selectors(State(house): State<Arc<House>>, caller: Caller, headers: HeaderMap) -> Answer {
     house.authoriser.check(&caller.ctx, Action::SiftSelectors, On::default())?;
     let now = caller.ctx.now;
-    let list = house.store.read(move |reader| read::selectors(reader, now)).await?;
+    let lists = house.lists.current();
+    let list = house.store.read(move |reader| read::selectors(reader, &lists, now)).await?;
     let tag = format!("\"{}\"", Digest::of(list.text.as_bytes()));
     let known = headers.get(IF_NONE_MATCH).and_then(|value| value.to_str().ok());
     let same = known
@@ -50,6 +51,7 @@ async fn selectors(State(house): State<Arc<House>>, caller: Caller, headers: Hea
         (CACHE_CONTROL.as_str(), "private, no-cache".to_owned()),
         ("x-noroshi-selectors-digest", list.digest.to_string()),
         ("x-noroshi-selectors-count", list.count.to_string()),
+        ("x-noroshi-selectors-doubtful", list.doubtful.to_string()),
         (CONTENT_TYPE.as_str(), "text/plain; charset=utf-8".to_owned()),
     ];
     Ok(if same {

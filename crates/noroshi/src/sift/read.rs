@@ -108,13 +108,23 @@ pub struct SelectorList {
     pub count: usize,
     /// What indicators name and no sensor can look for: locators, hashes, prefixes that would take in too much.
     pub passed: usize,
+    /// What is on a warning list and nobody vouched for.
+    pub doubtful: usize,
 }
 
 /// What indicators in force at `now` look for, as sensors can look for it. The same graph gives the same list.
-pub fn selectors(reader: &Reader<'_>, now: Timestamp) -> Result<SelectorList, StoreFailure> {
+pub fn selectors(
+    reader: &Reader<'_>,
+    lists: &evidence::lists::Loaded,
+    now: Timestamp,
+) -> Result<SelectorList, StoreFailure> {
     let mut values: BTreeMap<SelectorValue, Option<Timestamp>> = BTreeMap::new();
-    let mut passed = 0;
+    let (mut passed, mut doubtful) = (0, 0);
     for wanted in evidence::read::wanted(reader, now)? {
+        if lists.is_doubtful(&wanted.observable) {
+            doubtful += 1;
+            continue;
+        }
         let value = match &wanted.observable {
             Observable::Url(_) | Observable::FileHash(_) => None,
             other => SelectorValue::parse(&other.to_string()).ok(),
@@ -142,7 +152,7 @@ pub fn selectors(reader: &Reader<'_>, now: Timestamp) -> Result<SelectorList, St
     let count = list.len();
     let index =
         SelectorIndex::build(list).map_err(|problem| StoreFailure::Damaged(problem.to_string()))?;
-    Ok(SelectorList { text, digest: index.digest(), count, passed })
+    Ok(SelectorList { text, digest: index.digest(), count, passed, doubtful })
 }
 
 /// The value as the columned form has it: its kind already says whether names below are meant.

@@ -21,3 +21,4 @@ mod response;
 mod share;
 mod sift;
 mod story;
+mod tongues;
