@@ -5,3 +5,4 @@ pub mod api;
 mod graph;
 pub mod pages;
 pub mod read;
+pub mod uses;

@@ -123,7 +123,7 @@ pub async fn import(house: &Arc<House>, ctx: &Ctx, bundle: Bundle) -> Answer<Imp
 }
 
 /// The object's own marking and the least one asked for, whichever is stricter.
-fn marking(object: &StixObject, least: Option<Tlp>) -> Tlp {
+pub(super) fn marking(object: &StixObject, least: Option<Tlp>) -> Tlp {
     let own = Marks::read(&object.head().object_marking_refs).tlp;
     match (own, least) {
         (Some(own), Some(least)) => own.max(least),
@@ -134,12 +134,12 @@ fn marking(object: &StixObject, least: Option<Tlp>) -> Tlp {
 
 /// What judging a chunk gave.
 #[derive(Default)]
-struct Judged {
+pub(super) struct Judged {
     /// Nodes that are there already, by identifier.
     nodes: BTreeMap<String, i64>,
-    new: Vec<NewObject>,
-    unchanged: u64,
-    contradictions: Vec<(Contradiction, NewObject)>,
+    pub(super) new: Vec<NewObject>,
+    pub(super) unchanged: u64,
+    pub(super) contradictions: Vec<(Contradiction, NewObject)>,
 }
 
 async fn import_chunk(
@@ -196,7 +196,7 @@ fn source_of(chunk: &[NewObject]) -> String {
     chunk.first().map(|new| new.source.clone()).unwrap_or_default()
 }
 
-fn judge(
+pub(super) fn judge(
     reader: &crate::office::store::Reader<'_>,
     chunk: &[NewObject],
 ) -> Result<Judged, crate::office::store::StoreFailure> {

@@ -160,11 +160,14 @@ pub struct DoubtRow {
 
 /// What speaks against the values that one object names.
 pub fn doubts_of(reader: &Reader<'_>, item: &str) -> Result<Vec<DoubtRow>, StoreFailure> {
-    let sql = "SELECT d.value, d.list, d.entry, v.person, v.reason, v.at FROM evidence_observable o \
-         JOIN evidence_doubt d ON d.kind = o.kind AND d.value = o.value \
+    let sql = format!(
+        "SELECT d.value, d.list, d.entry, v.person, v.reason, v.at FROM evidence_object o \
+         JOIN evidence_naming n ON n.seq = o.seq JOIN evidence_doubt d ON d.value = n.value \
          LEFT JOIN evidence_vouch v ON v.kind = d.kind AND v.value = d.value \
-         WHERE o.item = $1 ORDER BY d.value, d.list";
-    let rows = reader.all(sql, &[Value::from(item)], |row| {
+         WHERE o.node = {} AND o.latest = 1 ORDER BY d.value, d.list",
+        super::read::NODE_OF_FIRST
+    );
+    let rows = reader.all(&sql, &[Value::from(item)], |row| {
         let vouched = match (row.text_or_none(3)?, row.text_or_none(4)?, row.time_or_none(5)?) {
             (Some(person), Some(reason), Some(at)) => Some((person, reason, at)),
             _ => None,
@@ -298,7 +301,7 @@ pub async fn drop_list(house: &Arc<House>, ctx: &Ctx, name: &str) -> Answer<()> 
 async fn mark_anew(house: &Arc<House>, ctx: &Ctx) -> Answer<()> {
     let loaded = house.lists.refresh(&house.store).await?;
     let mut writes = vec![Write::new("DELETE FROM evidence_doubt", Vec::new())];
-    let mut after = (String::new(), String::new());
+    let mut after = (0, String::new());
     loop {
         let (asked, from) = (Arc::clone(&loaded), after.clone());
         let (marks, last) = house.store.read(move |reader| step(reader, &asked, &from)).await?;
@@ -319,23 +322,20 @@ async fn mark_anew(house: &Arc<House>, ctx: &Ctx) -> Answer<()> {
     Ok(())
 }
 
-/// Kind and text of a value of the graph.
-type Named = (String, String);
-
-/// Marks of the values after `from`, and the last value looked at.
+/// Marks of the values named after `from` (the version that names it, and the value), and the last one looked at.
 fn step(
     reader: &Reader<'_>,
     loaded: &Loaded,
-    from: &Named,
-) -> Result<(Vec<Write>, Option<Named>), StoreFailure> {
+    from: &(i64, String),
+) -> Result<(Vec<Write>, Option<(i64, String)>), StoreFailure> {
     let values = reader.all(
-        "SELECT DISTINCT kind, value FROM evidence_observable WHERE (kind, value) > ($1, $2) \
-         ORDER BY kind, value LIMIT $3",
-        &[Value::from(&from.0), Value::from(&from.1), Value::Int(STEP)],
-        |row| Ok((row.text(0)?, row.text(1)?)),
+        "SELECT seq, value FROM evidence_naming WHERE (seq, value) > ($1, $2) ORDER BY seq, value LIMIT $3",
+        &[Value::Int(from.0), Value::from(&from.1), Value::Int(STEP)],
+        |row| Ok((row.int(0)?, row.text(1)?)),
     )?;
     let read = values.iter().filter_map(|(_, value)| Observable::parse(value).ok());
-    let marks = read.flat_map(|observable| marks_of(loaded, &observable)).collect();
+    let read: BTreeSet<Observable> = read.collect();
+    let marks = read.iter().flat_map(|observable| marks_of(loaded, observable)).collect();
     Ok((marks, values.into_iter().next_back()))
 }
 

@@ -126,7 +126,7 @@ fn try_on(asked: &Match, format: Format) -> Ended {
 
 /// What to do about a refusal, for the terminal.
 fn next_step(code: &str) -> String {
-    Lang::En.t(format!("{code}-next"))
+    crate::web::locale::Words::new(Lang::En).t(format!("{code}-next"))
 }
 
 fn wrong(code: &'static str, problem: &dyn std::fmt::Display) -> Failed {

@@ -16,6 +16,7 @@ const MIGRATIONS: &[(&str, &str)] = &[
     ("0008_oversight", include_str!("../../migrations/0008_oversight.sql")),
     ("0009_evidence", include_str!("../../migrations/0009_evidence.sql")),
     ("0013_tongues", include_str!("../../migrations/0013_tongues.sql")),
+    ("0015_pages", include_str!("../../migrations/0015_pages.sql")),
 ];
 
 /// Brings the schema up to date; refuses a folder written by a later program.

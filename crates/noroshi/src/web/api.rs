@@ -56,7 +56,7 @@ pub fn description() -> utoipa::openapi::OpenApi {
     for part in [
         crate::office::api::Doc::openapi(),
         crate::intake::api::Doc::openapi(),
-        crate::evidence::api::Doc::openapi(),
+        crate::evidence::api::description(),
         crate::sift::api::Doc::openapi(),
         crate::analyse::api::Doc::openapi(),
         crate::response::api::Doc::openapi(),

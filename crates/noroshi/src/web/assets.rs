@@ -86,7 +86,7 @@ mod tests {
 
     #[test]
     fn what_a_page_loads_is_small_and_names_no_other_host() {
-        let limits = [("noroshi.css", 40_000), ("noroshi.js", 6_000), ("mark.svg", 2_000)];
+        let limits = [("noroshi.css", 46_000), ("noroshi.js", 9_000), ("mark.svg", 2_000)];
         for (name, bytes_max) in limits {
             let asset = ASSETS.iter().find(|asset| asset.name == name).unwrap();
             assert!(asset.bytes.len() < bytes_max, "{name} has {} bytes", asset.bytes.len());

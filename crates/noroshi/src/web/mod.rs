@@ -8,6 +8,7 @@ pub mod layout;
 pub mod locale;
 pub mod page;
 pub mod refusal;
+pub mod table;
 pub mod visitor;
 
 use std::sync::Arc;

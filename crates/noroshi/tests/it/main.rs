@@ -11,6 +11,7 @@
 mod analyse;
 mod commit;
 mod evidence;
+mod evidence_pages;
 mod house;
 mod intake;
 mod kill;
