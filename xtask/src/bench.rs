@@ -21,10 +21,22 @@ const BENCHES: &[Bench] = &[
         measures: "changes a second through the one door, each durable before it is answered",
     },
     Bench {
+        name: "evidence",
+        package: "noroshi",
+        example: "bench_evidence",
+        measures: "import, edges at a hub, first pages and correlation as the graph grows; --objects N --hub N --python PATH",
+    },
+    Bench {
         name: "sift",
         package: "noroshi-sift",
         example: "sift_rate",
         measures: "telemetry records a second against a list of selectors, and the memory the list takes",
+    },
+    Bench {
+        name: "misp",
+        package: "noroshi-codec",
+        example: "misp_rate",
+        measures: "attributes of MISP events a second, to STIX and back; `--peer PYTHON` sets misp-stix beside it",
     },
     Bench {
         name: "stix",
@@ -37,6 +49,12 @@ const BENCHES: &[Bench] = &[
         package: "noroshi-evidence",
         example: "pattern_rate",
         measures: "patterns tried on observed-data, beside stix2-matcher with NOROSHI_PEER_PYTHON or --python PATH",
+    },
+    Bench {
+        name: "validate",
+        package: "noroshi-evidence",
+        example: "validate_rate",
+        measures: "objects held against the rules of STIX 2.1; give a file or take the made-up ones",
     },
 ];
 
@@ -100,6 +118,7 @@ mod tests {
             assert_eq!(find(bench.name).unwrap().example, bench.example);
         }
         let refusal = find("nothing").err().unwrap().to_string();
-        assert_eq!(refusal, "there is no bench `nothing`; there are office, sift, stix, pattern");
+        let names: Vec<&str> = BENCHES.iter().map(|bench| bench.name).collect();
+        assert_eq!(refusal, format!("there is no bench `nothing`; there are {}", names.join(", ")));
     }
 }

@@ -24,6 +24,7 @@ pub mod csv;
 pub mod dsse;
 pub mod feed;
 pub mod kev;
+pub mod misp;
 pub mod nft;
 pub mod openc2;
 pub mod rpz;

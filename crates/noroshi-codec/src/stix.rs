@@ -48,6 +48,14 @@ pub enum Reason {
     /// More entries than the limits allow ([`ENTRIES_MAX`] here); the rest was not read.
     #[error("the list has more entries than are read")]
     TooManyEntries,
+    /// Whoever takes the objects in refuses this one.
+    #[error("{reason}")]
+    Refused {
+        /// The stable code of the rule.
+        code: &'static str,
+        /// Why.
+        reason: String,
+    },
     /// The reader failed; what was read before stands.
     #[error("the input could not be read: {0}")]
     Reading(std::io::ErrorKind),
@@ -65,6 +73,7 @@ impl Reason {
             Self::Member(_) => "NRS-CODC-0005",
             Self::Duplicate(_) => "NRS-CODC-0006",
             Self::TooManyEntries => "NRS-CODC-0007",
+            Self::Refused { code, .. } => code,
             Self::Reading(_) => "NRS-CODC-0020",
         }
     }
@@ -88,6 +97,8 @@ pub struct Problem {
 pub struct Decoded {
     /// The objects that were taken in, in the order of the list.
     pub objects: Vec<StixObject>,
+    /// Of each object: which entry it was, and where in the input.
+    pub places: Vec<(usize, Range<usize>)>,
     /// What was put aside, in the order of the input.
     pub problems: Vec<Problem>,
     /// The id of the bundle; envelopes have none.
@@ -192,9 +203,14 @@ fn decode(bytes: &[u8], shape: Shape) -> Decoded {
     // What was put aside is found in the input again, so nothing of it is kept twice.
     let limits = Limits { entries_max: ENTRIES_MAX, kept_bytes_max: 0, ..Limits::default() };
     let mut stream = stream::read(bytes, shape, limits);
-    for item in &mut stream {
+    while let Some(item) = stream.next() {
         match item {
-            Ok(object) => decoded.objects.push(object),
+            Ok(object) => {
+                let end = stream.place();
+                let entry = stream.list().entries.saturating_sub(1);
+                decoded.places.push((entry, end - object.text().len()..end));
+                decoded.objects.push(object);
+            }
             Err(aside) => decoded.problems.push(aside.problem),
         }
     }
@@ -202,6 +218,7 @@ fn decode(bytes: &[u8], shape: Shape) -> Decoded {
     decoded = Decoded { id, more, next, complete, ..decoded };
     if decoded.problems.last().is_some_and(|problem| problem.reason == Reason::NotABundle) {
         decoded.objects.clear();
+        decoded.places.clear();
         decoded.problems.clear();
         decoded.blame(0..bytes.len(), Reason::NotABundle);
     } else if !decoded.complete

@@ -33,6 +33,7 @@ pub mod object;
 pub mod observable;
 pub mod paste;
 pub mod pattern;
+pub mod similarity;
 pub mod validate;
 pub mod version;
 pub mod warning;

@@ -5,7 +5,8 @@
 //!
 //! # How it decides
 //! - Width is folded, characters without a picture are dropped, and the defanged forms are undone (`hxxp`, `[.]`,
-//!   `(dot)`, `[at]`, `[:]`, …). An ideographic full stop is a dot only between two ASCII letters or digits.
+//!   `(dot)`, `[at]`, `[:]`, …). An ideographic full stop is a dot only between two ASCII letters or digits of a
+//!   name that has no other kind of dot: whoever types a name with an input method gets them all alike.
 //! - Letters other than ASCII end what they touch, so that text around needs no spaces. A name with such letters is
 //!   taken only when it stands alone between spaces and no label mixes them with ASCII (`狼煙.example`); a locator ends
 //!   at the first of them (RFC 3986 knows none). Where a name might have gone on in them it is passed over, and told.
@@ -186,7 +187,12 @@ struct Folded {
     places: Vec<(u32, u32)>,
     /// Bytes of `text` at which a defanged form was undone, ascending.
     undone: Vec<usize>,
+    /// Bytes of `text` that are dots and were ideographic full stops, ascending.
+    ideographic: Vec<usize>,
 }
+
+/// Letters looked at on either side of an ideographic full stop.
+const AROUND_MAX: usize = 253;
 
 /// Bracketed forms: inside of the brackets, in lower case, and what it stands for.
 const INSIDE: [(&str, &str); 8] = [
@@ -210,6 +216,7 @@ impl Folded {
             text: String::with_capacity(original.len()),
             places: Vec::with_capacity(original.len()),
             undone: Vec::new(),
+            ideographic: Vec::new(),
         };
         let mut at = 0;
         while let Some(&(start, c)) = letters.get(at) {
@@ -233,26 +240,41 @@ impl Folded {
                 at += 2;
                 continue;
             }
-            let next = letters.get(at + 1).map(|(_, next)| *next);
-            let plain = folded.plain(c, next);
+            let plain = folded.plain(c, letters.get(at + 1..).unwrap_or_default());
             folded.push(plain, start..start + c.len_utf8());
             at += 1;
         }
         folded
     }
 
-    /// One letter, folded where that cannot hide the end of a sentence.
-    fn plain(&self, c: char, next: Option<char>) -> char {
+    /// One letter, folded where that cannot hide the end of a sentence; `rest` is what follows.
+    fn plain(&mut self, c: char, rest: &[(usize, char)]) -> char {
         match c {
             '\u{3002}' | '\u{ff61}' => {
-                let goes_on = next.is_some_and(|next| fold_width(next).is_ascii_alphanumeric());
-                if goes_on && self.ends_with_letter() { '.' } else { c }
+                let next = rest.first().map(|(_, next)| fold_width(*next));
+                let inside = next.is_some_and(|next| next.is_ascii_alphanumeric())
+                    && self.ends_with_letter();
+                if !inside || self.has_dot() || has_dot_ahead(rest) {
+                    return c;
+                }
+                self.ideographic.push(self.text.len());
+                '.'
             }
             // Full-width commas, quotes and brackets are Japanese punctuation, never part of an indicator.
             '，' | '；' | '！' | '＂' | '＇' | '｀' | '＜' | '＞' | '｜' | '（' | '）' | '［'
             | '］' | '｛' | '｝' | '＊' => c,
             other => fold_width(other),
         }
+    }
+
+    /// Whether the name that is being written holds a dot that was one before.
+    fn has_dot(&self) -> bool {
+        let bytes = self.text.bytes().enumerate().rev().take(AROUND_MAX);
+        let mut dots = bytes
+            .take_while(|(_, byte)| is_name_byte(*byte))
+            .filter(|(_, byte)| *byte == b'.')
+            .map(|(at, _)| at);
+        dots.any(|at| self.ideographic.binary_search(&at).is_err())
     }
 
     fn ends_with_letter(&self) -> bool {
@@ -298,6 +320,23 @@ impl Folded {
         let first = self.undone.partition_point(|at| *at < range.start);
         self.undone.get(first).is_some_and(|at| *at < range.end)
     }
+}
+
+const fn is_name_byte(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_')
+}
+
+/// Whether what follows is a name with a dot of its own.
+fn has_dot_ahead(rest: &[(usize, char)]) -> bool {
+    let name = rest.iter().take(AROUND_MAX).map(|(_, c)| match c {
+        '\u{3002}' | '\u{ff61}' => '-',
+        other => fold_width(*other),
+    });
+    let ascii = |c: &char| u8::try_from(*c).is_ok_and(is_name_byte);
+    name.take_while(ascii).zip(1..).any(|(c, at)| {
+        // A dot at the end of a sentence is none of a name.
+        c == '.' && rest.get(at).is_some_and(|(_, c)| fold_width(*c).is_ascii_alphanumeric())
+    })
 }
 
 fn narrow(at: usize) -> u32 {
@@ -593,9 +632,7 @@ impl<'a> Reader<'a> {
         let last = host.trim_end_matches('.').rsplit('.').next().unwrap_or_default();
         let Ok(name) = DomainName::parse(host) else {
             let digits = last.bytes().all(|byte| byte.is_ascii_digit());
-            if digits {
-                self.passed(place, Why::Version);
-            }
+            self.passed(place, if digits { Why::Version } else { Why::Prose });
             return;
         };
         // `狼煙.evil.example` in a sentence: the part that was read is another name.
@@ -756,6 +793,8 @@ mod tests {
             &["192.0.2.1", "evil.example"],
             &[],
         );
+        check("198.51.100.77。evil.example。次", &["198.51.100.77", "evil.example"], &[]);
+        check("ｅｖｉｌ［．］ｅｘａｍｐｌｅ", &["evil.example"], &[]);
         check("e\u{200b}vil.exa\u{feff}mple", &["evil.example"], &[]);
         check("evil [dot] example, evil(dot)example", &["evil.example", "evil.example"], &[]);
         check("evil[ドット]example", &["evil.example"], &[]);
@@ -812,13 +851,14 @@ mod tests {
         let text = "一行目\n次はｅｖｉｌ[.]example。\n";
         let paste = read(text);
         let found = &paste.found[0];
-        assert_eq!(&text[found.place.bytes.clone()], "ｅｖｉｌ[.]example");
+        assert_eq!(text.get(found.place.bytes.clone()), Some("ｅｖｉｌ[.]example"));
         assert_eq!((found.place.line, found.defanged), (2, true));
     }
 
     #[test]
     fn ten_thousand_values_are_ten_thousand_findings() {
-        let text: String = (0..10_000).map(|n| format!("host{n}[.]evil.example\n")).collect();
+        let lines: Vec<String> = (0..10_000).map(|n| format!("host{n}[.]evil.example")).collect();
+        let text = lines.join("\n");
         let paste = read(&text);
         assert_eq!((paste.found.len(), paste.passed.len()), (10_000, 0));
         assert_eq!(paste.found.last().unwrap().place.line, 10_000);
@@ -855,7 +895,7 @@ mod tests {
 
         #[test]
         fn what_is_defanged_is_found_again(name in "[a-z]{3,10}\\.[a-z]{2,8}\\.example", octets: [u8; 4]) {
-            let address = std::net::Ipv4Addr::from(octets).to_string();
+            let address = Ipv4Addr::from(octets).to_string();
             for value in [name, address] {
                 let observable = Observable::parse(&value).unwrap();
                 let text = format!("通信先は{}です", observable.defanged());

@@ -10,10 +10,12 @@
 //! nothing. Sibling names (`a.x.example`, `b.x.example`) are not compared: where registration ends is
 //! known only to the public suffix list, which this crate does not hold.
 
+use core::hash::{Hash as _, Hasher as _};
 use std::collections::{BTreeMap, BTreeSet};
+use std::hash::DefaultHasher;
 
 use jiff::Timestamp;
-use noroshi_evidence::observable::Observable;
+use noroshi_evidence::observable::{DomainName, Observable};
 use serde::{Deserialize, Serialize};
 
 /// Items above which an observable connects nothing, unless the caller says otherwise.
@@ -197,6 +199,108 @@ pub fn correlate(items: &[Item], common_items: usize) -> Correlation {
     }
 }
 
+/// Finds which of very many items have anything in common with another, in a few bytes a name and without holding the
+/// items. Whoever is not among them stands in no answer of [`correlate`]: correlating those that are gives the same
+/// answer as correlating all.
+///
+/// A name is hashed with everything it might lie inside; what two items share, they share as a number. Two names may
+/// share a number by chance: then an item too many is looked at, never one too few.
+///
+/// ```
+/// use noroshi_insight::correlate::Meetings;
+/// let mut meetings = Meetings::default();
+/// for (item, seen) in [(1, "203.0.113.9"), (2, "http://203.0.113.9/x"), (3, "198.51.100.1")] {
+///     meetings.name(item, &seen.parse().unwrap());
+/// }
+/// assert_eq!(meetings.items(), [1, 2]);
+/// ```
+#[derive(Debug, Default)]
+pub struct Meetings {
+    keys: Vec<(u64, u64)>,
+    /// Addresses and networks, because the lengths of the networks that are named are known at the end only.
+    v4: Vec<(ipnet::Ipv4Net, u64)>,
+    v6: Vec<(ipnet::Ipv6Net, u64)>,
+    lengths: Prefixes,
+}
+
+impl Meetings {
+    /// Takes note that `item` names `observable`.
+    pub fn name(&mut self, item: u64, observable: &Observable) {
+        self.keys.push((key(observable), item));
+        if is_local(observable) {
+            return;
+        }
+        match observable {
+            Observable::Ipv4(_) | Observable::Ipv6(_) => self.address(item, observable),
+            Observable::Domain(name) => self.parents(item, name),
+            Observable::Url(url) => {
+                let Some(host) = url.host() else { return };
+                self.keys.push((key(&host), item));
+                match &host {
+                    Observable::Domain(name) => self.parents(item, name),
+                    host => self.address(item, host),
+                }
+            }
+            Observable::FileHash(_) => {}
+        }
+    }
+
+    fn parents(&mut self, item: u64, name: &DomainName) {
+        let parents = name.parents().map(|parent| (key(&Observable::Domain(parent)), item));
+        self.keys.extend(parents);
+    }
+
+    fn address(&mut self, item: u64, observable: &Observable) {
+        self.lengths.note(observable);
+        match observable {
+            Observable::Ipv4(net) => self.v4.push((*net, item)),
+            Observable::Ipv6(net) => self.v6.push((*net, item)),
+            Observable::Domain(_) | Observable::Url(_) | Observable::FileHash(_) => {}
+        }
+    }
+
+    /// How many bytes the names take so far.
+    pub fn size_bytes(&self) -> usize {
+        size_of_val(self.keys.as_slice())
+            + size_of_val(self.v4.as_slice())
+            + size_of_val(self.v6.as_slice())
+    }
+
+    /// The items that have something in common with another, sorted.
+    pub fn items(mut self) -> Vec<u64> {
+        let (v4, v6) = (std::mem::take(&mut self.v4), std::mem::take(&mut self.v6));
+        self.lengths.v4.insert(NEAR_PREFIX.0);
+        self.lengths.v6.insert(NEAR_PREFIX.1);
+        for (net, item) in v4 {
+            let outer = self.lengths.v4.range(..net.prefix_len());
+            let networks = outer.filter_map(|prefix| ipv4_network(net.addr(), *prefix));
+            self.keys.extend(networks.map(|network| (key(&network), item)));
+        }
+        for (net, item) in v6 {
+            let outer = self.lengths.v6.range(..net.prefix_len());
+            let networks = outer.filter_map(|prefix| ipv6_network(net.addr(), *prefix));
+            self.keys.extend(networks.map(|network| (key(&network), item)));
+        }
+        self.keys.sort_unstable();
+        self.keys.dedup();
+        let mut met: Vec<u64> = self
+            .keys
+            .chunk_by(|left, right| left.0 == right.0)
+            .filter(|shared| shared.len() > 1)
+            .flat_map(|shared| shared.iter().map(|(_, item)| *item))
+            .collect();
+        met.sort_unstable();
+        met.dedup();
+        met
+    }
+}
+
+fn key(observable: &Observable) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    observable.hash(&mut hasher);
+    hasher.finish()
+}
+
 /// The items that name one observable, and those that name something inside it.
 #[derive(Default)]
 struct Posting<'a> {
@@ -316,6 +420,7 @@ fn is_local(observable: &Observable) -> bool {
 }
 
 /// The lengths of the networks that are named: only those can contain anything.
+#[derive(Debug, Default)]
 struct Prefixes {
     v4: BTreeSet<u8>,
     v6: BTreeSet<u8>,
@@ -323,19 +428,21 @@ struct Prefixes {
 
 impl Prefixes {
     fn of<'a>(observables: impl Iterator<Item = &'a Observable>) -> Self {
-        let mut prefixes = Self { v4: BTreeSet::new(), v6: BTreeSet::new() };
-        for observable in observables {
-            match observable {
-                Observable::Ipv4(net) => {
-                    prefixes.v4.insert(net.prefix_len());
-                }
-                Observable::Ipv6(net) => {
-                    prefixes.v6.insert(net.prefix_len());
-                }
-                Observable::Domain(_) | Observable::Url(_) | Observable::FileHash(_) => {}
-            }
-        }
+        let mut prefixes = Self::default();
+        observables.for_each(|observable| prefixes.note(observable));
         prefixes
+    }
+
+    fn note(&mut self, observable: &Observable) {
+        match observable {
+            Observable::Ipv4(net) => {
+                self.v4.insert(net.prefix_len());
+            }
+            Observable::Ipv6(net) => {
+                self.v6.insert(net.prefix_len());
+            }
+            Observable::Domain(_) | Observable::Url(_) | Observable::FileHash(_) => {}
+        }
     }
 
     /// What might contain the observable, without itself; a locator lies on its host.
@@ -657,6 +764,20 @@ mod tests {
             let mut sorted = items.clone();
             sorted.sort_by(|a, b| (&a.id, &a.observables).cmp(&(&b.id, &b.observables)));
             prop_assert_eq!(correlate(&items, limit), correlate(&sorted, limit));
+        }
+
+        /// Leaving out those who meet nobody changes no answer (P-7).
+        #[test]
+        fn p7_only_who_meets_somebody_matters(
+            items in prop::collection::vec(any_item(), 0..12), limit in 1_usize..5,
+        ) {
+            let mut meetings = Meetings::default();
+            for (place, item) in items.iter().enumerate() {
+                item.observables.iter().for_each(|seen| meetings.name(place as u64, seen));
+            }
+            let met = meetings.items();
+            let some: Vec<Item> = met.iter().map(|place| items[usize::try_from(*place).unwrap()].clone()).collect();
+            prop_assert_eq!(correlate(&some, limit), correlate(&items, limit));
         }
     }
 }

@@ -121,3 +121,7 @@ INSERT OR IGNORE INTO evidence_posting (slot, seq)
   SELECT keyed(value), seq FROM evidence_naming ORDER BY keyed(value), seq;
 
 CREATE INDEX evidence_aside_id ON evidence_aside (id, aside);
+
+-- Fewer, larger mergers: words arrive in bulk.
+INSERT INTO evidence_search (evidence_search, rank) VALUES ('automerge', 8);
+INSERT INTO evidence_search (evidence_search, rank) VALUES ('crisismerge', 32);

@@ -46,6 +46,9 @@ enum Command {
     /// Bring STIX objects in and out of a data folder.
     #[command(subcommand)]
     Stix(crate::evidence::cli::Verb),
+    /// Convert MISP events to STIX and back, and follow MISP feeds.
+    #[command(subcommand)]
+    Misp(crate::evidence::misp::Verb),
     /// An operator's actuator gateway: carries out approved measures on its own network.
     #[command(subcommand)]
     Gateway(crate::response::gateway::Verb),
@@ -71,6 +74,7 @@ pub fn run() -> ExitCode {
         Command::Demo(arguments) => block_on(crate::demo::run(arguments, format)),
         Command::Sift(verb) => crate::sift::cli::run(verb, format),
         Command::Stix(verb) => block_on(crate::evidence::cli::run(verb, format)),
+        Command::Misp(verb) => block_on(crate::evidence::misp::run(verb, format)),
         Command::Gateway(verb) => block_on(crate::response::gateway::run(verb, format)),
         Command::Generate(arguments) => crate::generate::run(&arguments),
     };

@@ -5,13 +5,17 @@ use crate::code::{Source, Tests};
 use crate::tree::Tree;
 
 /// Sources that must hold Japanese in quotes; a folder ends in `/`.
-const JAPANESE: [&str; 5] = [
+const JAPANESE: [&str; 7] = [
     // Names of national holidays come from the law.
     "crates/noroshi-charter/src/calendar.rs",
     // Full-width dots that would slip past a rule about names.
     "crates/noroshi-charter/src/guard.rs",
+    // Words that stand in tables people send: data that is read, never shown.
+    "crates/noroshi-codec/src/csv.rs",
     // Full-width forms of addresses and names, folded where they are read.
     "crates/noroshi-evidence/src/observable.rs",
+    // Words before a version, and defanged forms, in text that people paste.
+    "crates/noroshi-evidence/src/paste.rs",
     // The verifier depends on none of ours and brings both languages itself.
     "crates/noroshi-ledger/src/words.rs",
     // What the fictional people of the story type: data, like a fixture, and in their own language only.

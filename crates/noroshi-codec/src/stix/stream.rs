@@ -23,6 +23,9 @@ pub const KEPT_BYTES_MAX: usize = 64 * 1024;
 /// White space passed over between two tokens before the text counts as no JSON.
 const SPACE_BYTES_MAX: usize = 16 * 1024 * 1024;
 
+/// Most members outside the standard that are kept of a list.
+pub const OTHERS_MAX: usize = 16;
+
 /// What the input may be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Shape {
@@ -79,6 +82,8 @@ pub struct List {
     pub complete: bool,
     /// Entries met so far, good and bad together.
     pub entries: usize,
+    /// Members of the list that its standard does not know, the first [`OTHERS_MAX`], each with its text.
+    pub others: Vec<(String, Vec<u8>)>,
 }
 
 /// Reads a list of objects as it arrives: each object with the bytes it has in the input, each bad entry as a value.
@@ -106,7 +111,15 @@ pub const fn read<R: Read>(reader: R, shape: Shape, limits: Limits) -> Stream<R>
         failed: None,
         held_bytes_peak: 0,
     };
-    let list = List { kind: None, id: None, more: false, next: None, complete: false, entries: 0 };
+    let list = List {
+        kind: None,
+        id: None,
+        more: false,
+        next: None,
+        complete: false,
+        entries: 0,
+        others: Vec::new(),
+    };
     Stream { buffer, shape, limits, list, seen: Vec::new(), state: State::Start }
 }
 
@@ -178,6 +191,11 @@ impl<R: Read> Stream<R> {
     /// What is known of the list so far.
     pub const fn list(&self) -> &List {
         &self.list
+    }
+
+    /// Where the walk stands, in bytes from the beginning of the input: behind the object that was given last.
+    pub const fn place(&self) -> usize {
+        self.buffer.place()
     }
 
     /// Size of the memory that holds the input, in bytes; it only grows, and to half as much again as an entry at most.
@@ -262,7 +280,10 @@ impl<R: Read> Stream<R> {
         let known = known_members(self.shape).iter().copied().find(|known| *known == name);
         let start = self.buffer.place();
         let Some(known) = known else {
-            self.pass()?;
+            let text = self.pass()?;
+            if self.list.others.len() < OTHERS_MAX {
+                self.list.others.push((name, text.get(..ID_CHARS_MAX).unwrap_or(&text).to_vec()));
+            }
             return Ok(None);
         };
         if self.seen.contains(&known) {

@@ -38,7 +38,7 @@ macro_rules! checks {
 
 checks! {
     /// A value has another JSON type than the standard's.
-    Form = "NRS-EVID-0100" Error,
+    Form = "NRS-EVID-0129" Error,
     /// A required property is missing.
     Missing = "NRS-EVID-0101" Error,
     /// None of several properties is there, of which one must be.

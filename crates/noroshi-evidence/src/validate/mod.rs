@@ -64,6 +64,8 @@ pub struct Options {
     pub custom: Custom,
     /// Whether each property outside the standard is a finding.
     pub known_properties_only: bool,
+    /// Whether the object comes from a list that says it follows version 2.0, so that objects do not say it again.
+    pub of_old_list: bool,
 }
 
 /// Whether no MUST is broken; with `strict` neither a SHOULD.
@@ -179,7 +181,7 @@ impl<'a> Walk<'a> {
             inner: None,
             selectors: 0,
             observable: false,
-            old_bundle: false,
+            old_bundle: options.of_old_list,
         }
     }
 

@@ -6,6 +6,8 @@ use super::kind::is_plain;
 use super::{COMMON_OBSERVABLE, Check, Step, Walk, form, identifier, relation, shape_of};
 use crate::json::shown;
 use crate::object::Family;
+use crate::pattern::parse::parse;
+use crate::pattern::syntax::Step as PathStep;
 
 impl<'a> Walk<'a> {
     pub(super) fn special(&mut self, map: &'a Map<String, Value>, object_type: &str) {
@@ -257,50 +259,14 @@ fn is_true(map: &Map<String, Value>, name: &str) -> bool {
     map.get(name) == Some(&Value::Bool(true))
 }
 
-/// Whether a text is of the pattern language, and the types and properties it names; the one place that asks.
+/// The types and first properties that a pattern names, or why it is none; the one place that asks.
 fn pattern(text: &str) -> Result<Vec<(String, String)>, String> {
-    let mut open = Vec::new();
-    let mut plain = String::with_capacity(text.len());
-    let (mut quoted, mut escaped, mut observations) = (false, false, 0);
-    for letter in text.chars() {
-        if quoted {
-            quoted = escaped || letter != '\'';
-            escaped = letter == '\\' && !escaped;
-            continue;
-        }
-        match letter {
-            '\'' => quoted = true,
-            '"' => return Err("a double quote is of no use in a pattern".to_owned()),
-            '[' | '(' => open.push(letter),
-            ']' if open.last() == Some(&'[') => {
-                observations += 1;
-                open.pop();
-            }
-            ')' if open.last() == Some(&'(') => {
-                open.pop();
-            }
-            ']' | ')' => return Err(format!("`{letter}` closes nothing")),
-            _ => {}
-        }
-        plain.push(if quoted { ' ' } else { letter });
+    let read = parse(text).map_err(|fault| fault.to_string())?;
+    let mut named: Vec<(String, String)> = Vec::new();
+    for path in read.paths() {
+        let Some(PathStep::Key(property)) = path.steps.first() else { continue };
+        named.push((path.object_type.clone(), property.clone()));
     }
-    if quoted || !open.is_empty() || observations == 0 || !text.trim_start().starts_with(['[', '('])
-    {
-        return Err("the pattern is not of the pattern language".to_owned());
-    }
-    Ok(paths(&plain))
-}
-
-/// The object types and first properties of the paths of a pattern whose literals have been taken out.
-fn paths(plain: &str) -> Vec<(String, String)> {
-    let word = |letter: char| letter.is_alphanumeric() || matches!(letter, '-' | '_');
-    let mut paths = Vec::new();
-    let mut rest = plain;
-    while let Some((before, after)) = rest.split_once(':') {
-        let kind = before.rsplit(|letter| !word(letter)).next().unwrap_or_default();
-        let property = after.split(|letter| !word(letter)).next().unwrap_or_default();
-        paths.push((kind.to_owned(), property.to_owned()));
-        rest = after;
-    }
-    paths
+    named.dedup();
+    Ok(named)
 }

@@ -116,7 +116,8 @@ fn made(done: Result<Committed, CommitFailure>, subject: &str) -> Answer<(String
 /// The items of these names that the caller may see; a refusal names those that are not there.
 async fn known(house: &Arc<House>, ctx: &Ctx, wanted: &BTreeSet<String>) -> Answer<Vec<Member>> {
     let scope = Scope::of(house, ctx);
-    let mut found = house.store.read(move |reader| read::items(reader, scope)).await?;
+    let asked = wanted.clone();
+    let mut found = house.store.read(move |reader| read::items(reader, scope, &asked)).await?;
     let mut members = Vec::with_capacity(wanted.len());
     let mut items = Vec::new();
     for id in wanted {

@@ -9,14 +9,17 @@ use jiff::Timestamp;
 use noroshi_evidence::observable::Observable;
 use noroshi_insight::campaign::{self, Suggestion};
 use noroshi_insight::correlate::{
-    COMMON_ITEMS_DEFAULT, Common, Group, Item, ItemId, ItemKind, Link, Reason, Strength, correlate,
+    COMMON_ITEMS_DEFAULT, Common, Group, Item, ItemId, ItemKind, Link, Meetings, Reason, Strength,
+    correlate,
 };
 use noroshi_insight::picture::{Bucket, Damage, ORGANISATIONS_MIN_DEFAULT, Picture};
 
 use crate::evidence;
-use crate::evidence::read::{Naming, Sees, sees_small_cells};
+use crate::evidence::read::names::Naming;
+use crate::evidence::read::{Sees, sees_small_cells};
 use crate::house::House;
 use crate::intake;
+use crate::intake::read::CorrelationItem;
 use crate::office::ctx::Ctx;
 use crate::office::id::CaseId;
 use crate::office::people::{self, Org};
@@ -90,7 +93,7 @@ impl Member {
     }
 }
 
-/// Every item a reader may correlate, and how many reports are left out.
+/// Items a reader may correlate, and how many reports are left out.
 #[derive(Debug, Clone, Default)]
 pub struct Items {
     /// By identifier.
@@ -98,44 +101,69 @@ pub struct Items {
     items: Vec<Item>,
     /// Reports that this reader may not see.
     pub hidden_reports: u64,
+    /// Items looked at.
+    pub looked: usize,
 }
 
-/// Reads every report, sighting and partner's object that names something.
-pub fn items(reader: &Reader<'_>, scope: Scope) -> Result<Items, StoreFailure> {
-    let orgs: BTreeMap<String, Org> =
-        people::orgs(reader)?.into_iter().map(|org| (org.org.to_string(), org)).collect();
+/// Where the places of reports begin, far behind those of the graph.
+const REPORTS_FROM: u64 = 1 << 62;
+
+/// The reports, sightings and partners' objects that have something in common with another. Every name is looked at
+/// once and kept as a number; only what meets is read.
+pub fn meeting(reader: &Reader<'_>, scope: Scope) -> Result<Items, StoreFailure> {
     let mut found = Items::default();
-    for report in intake::read::correlation_items(reader)? {
-        if !scope.reports() {
-            found.hidden_reports += 1;
-            continue;
-        }
-        found.add(
-            Member {
-                id: report.report.to_string(),
-                kind: ItemKind::Report,
-                org: names(orgs.get(report.org.as_str())),
-                sector: report.sector,
-                what: report.damage.id().to_owned(),
-                time: Some(report.at),
-                observables: report.observables,
-            },
-            Some(report.org.as_str()),
-        );
+    let reports = reports(reader, scope, &mut found)?;
+    let mut meetings = Meetings::default();
+    for (place, report) in (REPORTS_FROM..).zip(&reports) {
+        report.observables.iter().for_each(|seen| meetings.name(place, seen));
     }
-    let mut seen = BTreeSet::new();
-    for naming in evidence::read::namings(reader)? {
-        let is_sighting = naming.row.kind == "sighting";
-        // One sensor's one sighting is written once for each indicator of the value; here it counts once.
-        if is_sighting
-            && !seen.insert((naming.row.source.clone(), naming.observables.clone(), naming.times))
-        {
-            continue;
-        }
-        let org = orgs.get(&naming.row.originator).filter(|_| is_sighting);
-        found.add(member(naming, org), org.map(|org| org.org.as_str()));
-    }
+    let mut last = None;
+    evidence::read::names::each(reader, |seq, seen| {
+        found.looked += usize::from(last != Some(seq));
+        last = Some(seq);
+        meetings.name(seq, seen);
+    })?;
+    found.looked += reports.len();
+    let met = meetings.items();
+    let (graph, own) = met.split_at(met.partition_point(|place| *place < REPORTS_FROM));
+    let own: BTreeSet<u64> = own.iter().copied().collect();
+    let namings = evidence::read::names::at(reader, graph)?;
+    let reports = (REPORTS_FROM..).zip(reports).filter(|(place, _)| own.contains(place));
+    let reports = reports.map(|(_, report)| report).collect();
+    found.fill(reader, reports, namings)?;
     Ok(found)
+}
+
+/// Those of `ids` that are items a reader may correlate.
+pub fn items(
+    reader: &Reader<'_>,
+    scope: Scope,
+    ids: &BTreeSet<String>,
+) -> Result<Items, StoreFailure> {
+    let mut found = Items::default();
+    let mut reports = reports(reader, scope, &mut found)?;
+    reports.retain(|report| ids.contains(report.report.as_str()));
+    let objects: Vec<&str> =
+        ids.iter().map(String::as_str).filter(|id| id.contains("--")).collect();
+    let mut namings = evidence::read::names::of(reader, &objects)?;
+    namings.retain(|naming| !naming.observables.is_empty());
+    namings.sort_by_key(|naming| naming.row.seq);
+    found.looked = reports.len() + namings.len();
+    found.fill(reader, reports, namings)?;
+    Ok(found)
+}
+
+fn reports(
+    reader: &Reader<'_>,
+    scope: Scope,
+    found: &mut Items,
+) -> Result<Vec<CorrelationItem>, StoreFailure> {
+    let reports = intake::read::correlation_items(reader)?;
+    if scope.reports() {
+        return Ok(reports);
+    }
+    found.hidden_reports = reports.len() as u64;
+    Ok(Vec::new())
 }
 
 fn names(org: Option<&Org>) -> (String, String) {
@@ -156,6 +184,42 @@ fn member(naming: Naming, org: Option<&Org>) -> Member {
 }
 
 impl Items {
+    fn fill(
+        &mut self,
+        reader: &Reader<'_>,
+        reports: Vec<CorrelationItem>,
+        namings: Vec<Naming>,
+    ) -> Result<(), StoreFailure> {
+        let orgs: BTreeMap<String, Org> =
+            people::orgs(reader)?.into_iter().map(|org| (org.org.to_string(), org)).collect();
+        for report in reports {
+            let org = report.org.to_string();
+            let member = Member {
+                id: report.report.to_string(),
+                kind: ItemKind::Report,
+                org: names(orgs.get(&org)),
+                sector: report.sector,
+                what: report.damage.id().to_owned(),
+                time: Some(report.at),
+                observables: report.observables,
+            };
+            self.add(member, Some(&org));
+        }
+        let mut seen = BTreeSet::new();
+        for naming in namings {
+            let is_sighting = naming.row.kind == "sighting";
+            // One sensor's one sighting is written once for each indicator of the value; here it counts once.
+            let sighting = || (naming.row.source.clone(), naming.observables.clone(), naming.times);
+            if is_sighting && !seen.insert(sighting()) {
+                self.looked -= 1;
+                continue;
+            }
+            let org = orgs.get(&naming.row.originator).filter(|_| is_sighting);
+            self.add(member(naming, org), org.map(|org| org.org.as_str()));
+        }
+        Ok(())
+    }
+
     fn add(&mut self, member: Member, org: Option<&str>) {
         self.items.push(Item {
             id: ItemId::new(member.id.clone()),
@@ -233,7 +297,7 @@ pub struct Correlated {
 
 /// Correlates everything the reader may see.
 pub fn correlated(reader: &Reader<'_>, scope: Scope) -> Result<Correlated, StoreFailure> {
-    let found = items(reader, scope)?;
+    let found = meeting(reader, scope)?;
     let answer = correlate(&found.items, COMMON_ITEMS_DEFAULT);
     let mut groups = Vec::with_capacity(answer.groups.len());
     for group in &answer.groups {
@@ -255,7 +319,7 @@ pub fn correlated(reader: &Reader<'_>, scope: Scope) -> Result<Correlated, Store
         near: answer.near.iter().map(why).collect(),
         passed: passed.collect(),
         hidden_reports: found.hidden_reports,
-        items: found.items.len(),
+        items: found.looked,
     })
 }
 
@@ -454,8 +518,9 @@ pub fn case(
     case: &CaseId,
 ) -> Result<Option<Case>, StoreFailure> {
     let Some(row) = case_head(reader, case)? else { return Ok(None) };
-    let all = items(reader, Scope { sees: Sees::ALL, small_cells: true })?;
     let ids = member_ids(reader, case)?;
+    let wanted = ids.iter().cloned().collect();
+    let all = items(reader, Scope { sees: Sees::ALL, small_cells: true }, &wanted)?;
     let mut members: Vec<Member> =
         ids.iter().filter_map(|id| all.members.get(id)).cloned().collect();
     let hidden = ids.len().saturating_sub(members.len()) as u64;

@@ -6,9 +6,12 @@
 
 use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, HashMap};
+use std::io::Read;
 use std::sync::Arc;
+use std::time::Duration;
 
-use noroshi_codec::stix::{self, Decoded, Problem};
+use noroshi_codec::stix::stream::{self, Aside, KEPT_BYTES_MAX, Limits, Shape, Stream};
+use noroshi_codec::stix::Problem;
 use noroshi_evidence::id::StixId;
 use noroshi_evidence::marking::{LegalClass, Marks, Tlp};
 use noroshi_evidence::object::StixObject;
@@ -17,33 +20,55 @@ use noroshi_ledger::digest::Digest;
 use noroshi_ledger::leaf::Fact;
 use serde_json::json;
 
+use super::judge::{self as judging, Tolerated};
+use super::lists::Loaded;
 use super::read;
 use super::rows::{self, NewObject};
 use crate::house::House;
 use crate::office::authorise::{Action, On};
 use crate::office::commit::{Change, CommitFailure, Write};
 use crate::office::ctx::Ctx;
-use crate::office::store::Value;
+use crate::office::store::{Reader, StoreFailure, Value};
 use crate::web::refusal::{Answer, Failure};
 
-/// Objects of one commit: large enough to share the disk's work, small enough that others do not wait.
+/// Objects of the first commit of an import.
 const CHUNK: usize = 2_000;
+/// Fewest and most objects of one commit.
+const CHUNK_RANGE: (usize, usize) = (200, 20_000);
+/// How long one commit should take: whoever files a report while an import runs waits for one of them at most.
+const COMMIT_MILLIS: u128 = 250;
+/// Objects handed from the reading thread to the writing one at once, and bytes of their texts.
+const PIECE: usize = 1_000;
+const PIECE_BYTES: usize = 4 * 1024 * 1024;
+/// Pieces that may wait between the two.
+const PIECES_MAX: usize = 4;
+/// Contradictions and quarantined entries that a report lists one by one; the others are counted and kept aside alike.
+pub const LISTED_MAX: usize = 10_000;
 /// How often a chunk is judged again when somebody else changed the graph meanwhile.
 const TRIES_MAX: usize = 5;
-/// Bytes of a quarantined entry that are kept.
-const ASIDE_BYTES_MAX: usize = 64 * 1024;
 /// Letters of a name of an originator or a source.
 const NAME_CHARS_MAX: usize = 200;
 
-/// A bundle to bring in.
+/// A bundle to bring in, whole.
 #[derive(Debug, Clone)]
 pub struct Bundle {
     /// Its text.
     pub bytes: axum::body::Bytes,
-    /// The least marking of everything in it; an object's own marking only tightens it. When absent, an object
-    /// without a marking is TLP:AMBER.
+    /// See [`Terms::tlp`].
     pub tlp: Option<Tlp>,
-    /// The legal class of everything in it.
+    /// See [`Terms::class`].
+    pub class: LegalClass,
+    /// See [`Terms::originator`].
+    pub originator: String,
+}
+
+/// Under what terms objects come in.
+#[derive(Debug, Clone)]
+pub struct Terms {
+    /// The least marking of everything; an object's own marking only tightens it. When absent, an object without a
+    /// marking is TLP:AMBER.
+    pub tlp: Option<Tlp>,
+    /// The legal class of everything.
     pub class: LegalClass,
     /// Whose it is.
     pub originator: String,
@@ -60,10 +85,31 @@ pub struct Imported {
     pub conflicts: Vec<Contradiction>,
     /// Entries that are no acceptable objects; kept aside.
     pub quarantined: Vec<Quarantined>,
+    /// What was found in the objects that came in nevertheless.
+    pub tolerated: Tolerated,
     /// Whether the text was read to its end.
     pub complete: bool,
     /// Index of the last leaf, when anything was written.
     pub position: Option<u64>,
+    /// Contradictions and quarantined entries beyond [`LISTED_MAX`]: kept aside, not listed here.
+    pub unlisted: u64,
+    /// Where the time went.
+    pub spent: Spent,
+}
+
+/// Where the time of an import went: it says why one is slow.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Spent {
+    /// Waiting for the next objects: reading and checking them.
+    pub reading: Duration,
+    /// Comparing with what is held.
+    pub judging: Duration,
+    /// Writing, and waiting for others to write: whatever a person waits for goes first.
+    pub writing: Duration,
+    /// Commits.
+    pub commits: u64,
+    /// Objects of the last full commit: it adapts to the machine.
+    pub chunk: usize,
 }
 
 /// An object that contradicts what is held.
@@ -92,34 +138,230 @@ pub struct Quarantined {
     pub reason: String,
 }
 
-/// Brings a bundle in, in few commits.
+/// Brings a whole bundle in, in few commits.
 pub async fn import(house: &Arc<House>, ctx: &Ctx, bundle: Bundle) -> Answer<Imported> {
+    let Bundle { bytes, tlp, class, originator } = bundle;
+    import_from(house, ctx, std::io::Cursor::new(bytes), Terms { tlp, class, originator }).await
+}
+
+/// What the reading thread hands over.
+enum Piece {
+    Objects(Vec<StixObject>),
+    Aside(Vec<Aside>),
+    End { complete: bool, tolerated: Tolerated },
+}
+
+/// Brings a bundle of any length in as it is read: the memory taken does not depend on its length.
+pub async fn import_from(
+    house: &Arc<House>,
+    ctx: &Ctx,
+    reader: impl Read + Send + 'static,
+    terms: Terms,
+) -> Answer<Imported> {
     house.authoriser.check(ctx, Action::EvidenceImport, On::default())?;
-    let bytes = bundle.bytes.clone();
-    let decoded = tokio::task::spawn_blocking(move || stix::decode_bundle(&bytes))
-        .await
-        .map_err(|problem| Failure::Broken(Box::new(problem)))?;
-    let Decoded { objects, problems, complete, .. } = decoded;
-    let originator: String = bundle.originator.trim().chars().take(NAME_CHARS_MAX).collect();
+    let originator: String = terms.originator.trim().chars().take(NAME_CHARS_MAX).collect();
     let source = format!("import:{originator}");
-    let mut done = Imported { complete, ..Imported::default() };
-    quarantine(house, ctx, &problems, &bundle, &source, &mut done).await?;
-    let mut rest = objects.into_iter().peekable();
-    while rest.peek().is_some() {
-        let chunk: Vec<NewObject> = rest
-            .by_ref()
-            .take(CHUNK)
-            .map(|object| NewObject {
-                tlp: marking(&object, bundle.tlp),
-                object,
-                class: bundle.class,
-                originator: originator.clone(),
-                source: source.clone(),
-            })
-            .collect();
-        import_chunk(house, ctx, chunk, &mut done).await?;
+    let mut import = Import {
+        house,
+        ctx,
+        terms: Terms { originator, ..terms },
+        source,
+        waiting: Vec::new(),
+        done: Imported { spent: Spent { chunk: CHUNK, ..Spent::default() }, ..Imported::default() },
+    };
+    let (sender, mut pieces) = tokio::sync::mpsc::channel(PIECES_MAX);
+    let reading = tokio::task::spawn_blocking(move || decode(reader, &sender));
+    loop {
+        let started = import.house.clock.now();
+        let piece = pieces.recv().await;
+        import.done.spent.reading += import.since(started);
+        match piece {
+            Some(Piece::Objects(objects)) => import.take(objects).await?,
+            Some(Piece::Aside(aside)) => import.quarantine(aside).await?,
+            Some(Piece::End { complete, tolerated }) => {
+                import.done.complete = complete;
+                import.done.tolerated = tolerated;
+            }
+            None => break,
+        }
     }
-    Ok(done)
+    reading.await.map_err(|problem| Failure::Broken(Box::new(problem)))?;
+    import.write_all(1).await?;
+    Ok(import.done)
+}
+
+/// The reading thread: objects and what is put aside, in pieces. It ends early when nobody listens any more.
+fn decode(reader: impl Read, pieces: &tokio::sync::mpsc::Sender<Piece>) {
+    let mut stream = stream::read(reader, Shape::Bundle, Limits::default());
+    let (mut objects, mut bytes) = (Vec::with_capacity(PIECE), 0);
+    let (mut aside, mut tolerated) = (Vec::new(), Tolerated::default());
+    while let Some(item) = stream.next() {
+        match item.and_then(|object| checked(object, &stream, &mut tolerated)) {
+            Ok(object) => {
+                bytes += object.text().len();
+                objects.push(object);
+            }
+            Err(problem) => aside.push(problem),
+        }
+        let full = objects.len() >= PIECE || bytes >= PIECE_BYTES;
+        if full {
+            bytes = 0;
+            if pieces.blocking_send(Piece::Objects(std::mem::take(&mut objects))).is_err() {
+                return;
+            }
+        }
+        if aside.len() >= PIECE
+            && pieces.blocking_send(Piece::Aside(std::mem::take(&mut aside))).is_err()
+        {
+            return;
+        }
+    }
+    let complete = stream.list().complete;
+    for piece in [Piece::Aside(aside), Piece::Objects(objects), Piece::End { complete, tolerated }] {
+        if pieces.blocking_send(piece).is_err() {
+            return;
+        }
+    }
+}
+
+/// An object that the standard does not forbid, or why it is put aside.
+fn checked<R: Read>(
+    object: StixObject,
+    stream: &Stream<R>,
+    tolerated: &mut Tolerated,
+) -> Result<StixObject, Aside> {
+    match judging::judge(&object) {
+        Ok(found) => {
+            tolerated.errors += found.errors;
+            tolerated.warnings += found.warnings;
+            Ok(object)
+        }
+        Err(reason) => {
+            let end = stream.place();
+            let text = object.text().as_bytes();
+            let kept = text.get(..KEPT_BYTES_MAX).unwrap_or(text).to_vec();
+            let problem = Problem {
+                entry: stream.list().entries.checked_sub(1),
+                bytes: end.saturating_sub(text.len())..end,
+                id: Some(object.id().to_string()),
+                reason,
+            };
+            Err(Aside { problem, kept })
+        }
+    }
+}
+
+/// An import that is going on.
+struct Import<'a> {
+    house: &'a Arc<House>,
+    ctx: &'a Ctx,
+    terms: Terms,
+    source: String,
+    /// Read and not yet written.
+    waiting: Vec<NewObject>,
+    done: Imported,
+}
+
+impl Import<'_> {
+    fn since(&self, started: jiff::Timestamp) -> Duration {
+        self.house.clock.now().duration_since(started).unsigned_abs()
+    }
+
+    async fn take(&mut self, objects: Vec<StixObject>) -> Answer<()> {
+        self.waiting.extend(objects.into_iter().map(|object| NewObject {
+            tlp: marking(&object, self.terms.tlp),
+            object,
+            class: self.terms.class,
+            originator: self.terms.originator.clone(),
+            source: self.source.clone(),
+        }));
+        self.write_all(self.done.spent.chunk).await
+    }
+
+    /// Writes as long as `least` objects wait.
+    async fn write_all(&mut self, least: usize) -> Answer<()> {
+        while self.waiting.len() >= least.max(1) {
+            let size = self.done.spent.chunk.min(self.waiting.len());
+            let chunk = self.waiting.drain(..size).collect();
+            let took = self.write(chunk).await?.as_millis().max(1);
+            if size == self.done.spent.chunk {
+                let fitting = size.saturating_mul(2).min(
+                    usize::try_from(size as u128 * COMMIT_MILLIS / took).unwrap_or(CHUNK_RANGE.1),
+                );
+                self.done.spent.chunk = fitting.clamp(CHUNK_RANGE.0, CHUNK_RANGE.1);
+            }
+        }
+        Ok(())
+    }
+
+    /// Judges and writes one chunk; answers how long the writing took.
+    async fn write(&mut self, chunk: Vec<NewObject>) -> Answer<Duration> {
+        let chunk = Arc::new(chunk);
+        for tried in 1.. {
+            let (asked, now) = (Arc::clone(&chunk), self.ctx.now);
+            let lists = self.house.lists.current();
+            let started = self.house.clock.now();
+            let judged =
+                self.house.store.read(move |reader| prepare(reader, &lists, &asked, now)).await?;
+            self.done.spent.judging += self.since(started);
+            let started = self.house.clock.now();
+            if !judged.writes.is_empty() {
+                let mut change = Change::new("evidence.import", &self.source, judged.fact).payload(json!({
+                    "source": self.source, "objects": judged.new,
+                    "unchanged": judged.unchanged, "conflicts": judged.contradictions.len(),
+                }));
+                change.writes = judged.writes;
+                match self.house.door.commit_bulk(self.ctx, change).await {
+                    Ok(committed) => self.done.position = Some(committed.position),
+                    // Somebody else brought one of these in meanwhile: judge again by what is held now.
+                    Err(CommitFailure::Conflict { .. }) if tried < TRIES_MAX => continue,
+                    Err(problem) => return Err(problem.into()),
+                }
+                self.done.spent.commits += 1;
+            }
+            let took = self.since(started);
+            self.done.spent.writing += took;
+            self.done.imported += judged.new;
+            self.done.unchanged += judged.unchanged;
+            for what in judged.contradictions {
+                if self.done.conflicts.len() < LISTED_MAX {
+                    self.done.conflicts.push(what);
+                } else {
+                    self.done.unlisted += 1;
+                }
+            }
+            return Ok(took);
+        }
+        Ok(Duration::ZERO)
+    }
+}
+
+/// What judging a chunk gave, ready to be written.
+struct Prepared {
+    writes: Vec<Write>,
+    fact: Fact,
+    new: u64,
+    unchanged: u64,
+    contradictions: Vec<Contradiction>,
+}
+
+fn prepare(
+    reader: &Reader<'_>,
+    lists: &Loaded,
+    chunk: &[NewObject],
+    now: jiff::Timestamp,
+) -> Result<Prepared, StoreFailure> {
+    let judged = judge(reader, chunk)?;
+    let mut writes = rows::insert_objects_among(judged.new.iter().copied(), &judged.nodes, now);
+    writes.extend(super::lists::marks(lists, judged.new.iter().copied()));
+    writes.extend(judged.contradictions.iter().map(|(what, new)| aside_conflict(what, new, now)));
+    Ok(Prepared {
+        writes,
+        fact: rows::fact("import", judged.new.iter().copied()),
+        new: judged.new.len() as u64,
+        unchanged: judged.unchanged,
+        contradictions: judged.contradictions.into_iter().map(|(what, _)| what).collect(),
+    })
 }
 
 /// The object's own marking and the least one asked for, whichever is stricter.
@@ -134,72 +376,15 @@ pub(super) fn marking(object: &StixObject, least: Option<Tlp>) -> Tlp {
 
 /// What judging a chunk gave.
 #[derive(Default)]
-pub(super) struct Judged {
+pub(super) struct Judged<'a> {
     /// Nodes that are there already, by identifier.
     nodes: BTreeMap<String, i64>,
-    pub(super) new: Vec<NewObject>,
+    pub(super) new: Vec<&'a NewObject>,
     pub(super) unchanged: u64,
-    pub(super) contradictions: Vec<(Contradiction, NewObject)>,
+    pub(super) contradictions: Vec<(Contradiction, &'a NewObject)>,
 }
 
-async fn import_chunk(
-    house: &Arc<House>,
-    ctx: &Ctx,
-    chunk: Vec<NewObject>,
-    done: &mut Imported,
-) -> Answer<()> {
-    let chunk = Arc::new(chunk);
-    for tried in 1.. {
-        let (asked, lists) = (Arc::clone(&chunk), house.lists.current());
-        let (judged, writes) = house
-            .store
-            .read({
-                let now = ctx.now;
-                move |reader| {
-                    let judged = judge(reader, &asked)?;
-                    let mut writes = rows::insert_objects_among(&judged.new, &judged.nodes, now);
-                    writes.extend(super::lists::marks(&lists, &judged.new));
-                    let aside =
-                        |(what, new): &(Contradiction, NewObject)| aside_conflict(what, new, now);
-                    writes.extend(judged.contradictions.iter().map(aside));
-                    Ok((judged, writes))
-                }
-            })
-            .await?;
-        if !writes.is_empty() {
-            let mut change = Change::new(
-                "evidence.import",
-                source_of(&chunk),
-                rows::fact("import", &judged.new),
-            )
-            .payload(json!({
-                "source": source_of(&chunk), "objects": judged.new.len(),
-                "unchanged": judged.unchanged, "conflicts": judged.contradictions.len(),
-            }));
-            change.writes = writes;
-            match house.door.commit(ctx, change).await {
-                Ok(committed) => done.position = Some(committed.position),
-                // Somebody else brought one of these in meanwhile: judge again by what is held now.
-                Err(CommitFailure::Conflict { .. }) if tried < TRIES_MAX => continue,
-                Err(problem) => return Err(problem.into()),
-            }
-        }
-        done.imported += judged.new.len() as u64;
-        done.unchanged += judged.unchanged;
-        done.conflicts.extend(judged.contradictions.into_iter().map(|(what, _)| what));
-        return Ok(());
-    }
-    Ok(())
-}
-
-fn source_of(chunk: &[NewObject]) -> String {
-    chunk.first().map(|new| new.source.clone()).unwrap_or_default()
-}
-
-pub(super) fn judge(
-    reader: &crate::office::store::Reader<'_>,
-    chunk: &[NewObject],
-) -> Result<Judged, crate::office::store::StoreFailure> {
+pub(super) fn judge<'a>(reader: &Reader<'_>, chunk: &'a [NewObject]) -> Result<Judged<'a>, StoreFailure> {
     let mut held: HashMap<&StixId, Vec<Version>> = HashMap::with_capacity(chunk.len());
     let mut judged = Judged::default();
     for new in chunk {
@@ -224,11 +409,11 @@ pub(super) fn judge(
                     code: conflict.code(),
                     reason: conflict.to_string(),
                 };
-                judged.contradictions.push((what, new.clone()));
+                judged.contradictions.push((what, new));
             }
             Relation::New | Relation::Newer | Relation::Older => {
                 versions.push(arriving);
-                judged.new.push(new.clone());
+                judged.new.push(new);
             }
         }
     }
@@ -254,52 +439,48 @@ fn aside_conflict(what: &Contradiction, new: &NewObject, now: jiff::Timestamp) -
     )
 }
 
-async fn quarantine(
-    house: &Arc<House>,
-    ctx: &Ctx,
-    problems: &[Problem],
-    bundle: &Bundle,
-    source: &str,
-    done: &mut Imported,
-) -> Answer<()> {
-    for chunk in problems.chunks(CHUNK) {
-        let mut writes = Vec::with_capacity(chunk.len());
+impl Import<'_> {
+    /// Keeps what was put aside, each with the beginning of its bytes.
+    async fn quarantine(&mut self, aside: Vec<Aside>) -> Answer<()> {
+        if aside.is_empty() {
+            return Ok(());
+        }
+        let mut writes = Vec::with_capacity(aside.len());
         let mut whole = Vec::new();
-        for problem in chunk {
-            let bytes = bundle.bytes.get(problem.bytes.clone()).unwrap_or_default();
-            let kept = bytes.get(..ASIDE_BYTES_MAX).unwrap_or(bytes);
-            let digest = Digest::of(bytes);
+        let entries = aside.len();
+        for Aside { problem, kept } in aside {
+            let digest = Digest::of(&kept);
             whole.extend_from_slice(&digest.0);
             let (code, reason) = (problem.reason.code(), problem.reason.to_string());
             writes.push(Write::new(
                 INSERT_ASIDE,
                 vec![
-                    Value::from(ctx.now),
+                    Value::from(self.ctx.now),
                     Value::from("quarantine"),
                     Value::from(problem.id.clone()),
                     Value::from(code),
                     Value::from(&reason),
-                    Value::from(kept.to_vec()),
-                    Value::from(source),
+                    Value::from(kept),
+                    Value::from(&self.source),
                     Value::from(digest.to_string()),
                 ],
             ));
-            done.quarantined.push(Quarantined {
-                index: problem.entry,
-                id: problem.id.clone(),
-                code,
-                reason,
-            });
+            if self.done.quarantined.len() >= LISTED_MAX {
+                self.done.unlisted += 1;
+                continue;
+            }
+            let (index, id) = (problem.entry, problem.id);
+            self.done.quarantined.push(Quarantined { index, id, code, reason });
         }
         let fact = Fact::EvidenceChange {
             command: "quarantine".to_owned(),
             objects: 0,
             digest: Digest::of(&whole),
         };
-        let mut change = Change::new("evidence.quarantine", source, fact)
-            .payload(json!({ "source": source, "entries": chunk.len() }));
+        let mut change = Change::new("evidence.quarantine", &self.source, fact)
+            .payload(json!({ "source": self.source, "entries": entries }));
         change.writes = writes;
-        done.position = Some(house.door.commit(ctx, change).await?.position);
+        self.done.position = Some(self.house.door.commit_bulk(self.ctx, change).await?.position);
+        Ok(())
     }
-    Ok(())
 }

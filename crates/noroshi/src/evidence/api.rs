@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::{OpenApi, ToSchema};
 
 use super::act::{self, Bundle, Imported};
+use super::read::relations::{self, Place, Relation};
 use super::read::{self, Filter, ObjectRow, Sees};
 use super::rows;
 use crate::house::House;
@@ -23,14 +24,16 @@ use crate::web::visitor::{Caller, too_large};
 /// This pillar's part of the API description.
 #[derive(OpenApi)]
 #[openapi(
-    paths(import, list, one),
+    paths(import, list, one, ends),
     components(schemas(
         ImportedOut,
+        SpentOut,
         ConflictOut,
         QuarantinedOut,
         ObjectOut,
         ObjectFull,
         RelationOut,
+        EndsOut,
         VersionOut
     ))
 )]
@@ -50,6 +53,7 @@ pub fn routes() -> Router<Arc<House>> {
         .route("/evidence/bundles", post(import))
         .route("/evidence/objects", get(list))
         .route("/evidence/objects/{id}", get(one))
+        .route("/evidence/objects/{id}/relations", get(ends))
 }
 
 /// What a bundle is said to be.
@@ -81,6 +85,23 @@ struct ImportedOut {
     /// Index of the last leaf; absent when nothing was written.
     #[serde(skip_serializing_if = "Option::is_none")]
     position: Option<u64>,
+    /// Contradictions and quarantined entries kept aside beyond those listed here.
+    unlisted: u64,
+    /// Where the time went.
+    spent: SpentOut,
+}
+
+/// Where the time of an import went, in milliseconds.
+#[derive(Serialize, ToSchema)]
+struct SpentOut {
+    /// Waiting for the next objects: reading and checking them.
+    reading: u64,
+    /// Comparing with what is held.
+    judging: u64,
+    /// Writing, and waiting: what somebody waits for is written first.
+    writing: u64,
+    /// Commits.
+    commits: u64,
 }
 
 /// An object that contradicts what is held.
@@ -130,8 +151,19 @@ pub(super) fn imported_json(done: Imported) -> serde_json::Value {
             .collect(),
         complete: done.complete,
         position: done.position,
+        unlisted: done.unlisted,
+        spent: SpentOut {
+            reading: millis(done.spent.reading),
+            judging: millis(done.spent.judging),
+            writing: millis(done.spent.writing),
+            commits: done.spent.commits,
+        },
     };
     serde_json::to_value(out).unwrap_or_default()
+}
+
+fn millis(time: std::time::Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
 
 /// Reads a legal class by its code.
@@ -320,19 +352,7 @@ async fn one(State(house): State<Arc<House>>, caller: Caller, Path(id): Path<Str
                 source: one.source,
             })
             .collect(),
-        relations: found
-            .relations
-            .into_iter()
-            .map(|one| RelationOut {
-                via: one.via,
-                kind: one.kind,
-                outgoing: one.outgoing,
-                id: one.other,
-                r#type: one.other_kind,
-                name: one.other_name,
-                held: one.held,
-            })
-            .collect(),
+        relations: found.relations.into_iter().map(relation_out).collect(),
         relations_hidden: found.relations_hidden,
         observables: found.observables.iter().map(ToString::to_string).collect(),
         conflicts: found
@@ -342,4 +362,78 @@ async fn one(State(house): State<Arc<House>>, caller: Caller, Path(id): Path<Str
             .collect(),
     };
     Ok(Json(body).into_response())
+}
+
+fn relation_out(one: Relation) -> RelationOut {
+    RelationOut {
+        via: one.via,
+        kind: one.kind,
+        outgoing: one.outgoing,
+        id: one.other,
+        r#type: one.other_kind,
+        name: one.other_name,
+        held: one.held,
+    }
+}
+
+/// Which relations to list.
+#[derive(Debug, Default, Deserialize, utoipa::IntoParams)]
+#[serde(default)]
+#[into_params(parameter_in = Query)]
+struct EndsAsked {
+    /// A property of the object that names others (`object_refs`): only what its latest version names there.
+    members: String,
+    /// The `cursor` of the page before.
+    cursor: Option<String>,
+    /// Entries wanted, at most 500.
+    limit: Option<u32>,
+}
+
+/// Part of the relations of an object.
+#[derive(Serialize, ToSchema)]
+struct EndsOut {
+    items: Vec<RelationOut>,
+    /// Where to go on; absent at the end. New relations stand before the first page and move no other.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cursor: Option<String>,
+    /// Passed over on this page: of older versions, revoked, or not for the caller.
+    passed: u64,
+    /// Beyond this page, whether for the caller or not; counted up to 2,000.
+    beyond: u64,
+}
+
+/// Lists the relations of an object, newest first; a page costs the same for an object with millions.
+#[utoipa::path(get, path = "/evidence/objects/{id}/relations", tag = "evidence",
+    params(("id" = String, Path), EndsAsked), responses((status = 200, body = EndsOut), (status = 404)))]
+async fn ends(
+    State(house): State<Arc<House>>,
+    caller: Caller,
+    Path(id): Path<String>,
+    Query(asked): Query<EndsAsked>,
+) -> Answer {
+    house.authoriser.check(&caller.ctx, Action::EvidenceRead, On::default())?;
+    let sees = Sees::of(&house, &caller.ctx);
+    let from = match asked.cursor.as_deref() {
+        None => None,
+        Some(text) => Some(Place::parse(text).ok_or_else(|| bad("cursor", text))?),
+    };
+    let limit = Paging { cursor: None, limit: asked.limit }.limit();
+    let limit = usize::try_from(limit).unwrap_or(relations::LIMIT_DEFAULT);
+    let found = house.store.read(move |reader| {
+        if read::brief(reader, sees, &id)?.is_none() {
+            return Ok(None);
+        }
+        if asked.members.is_empty() {
+            return relations::page(reader, sees, &id, from, limit).map(Some);
+        }
+        relations::members(reader, sees, &id, &asked.members, from, limit).map(Some)
+    });
+    let found = found.await?.ok_or_else(Refusal::absent)?;
+    let page = EndsOut {
+        items: found.relations.into_iter().map(relation_out).collect(),
+        cursor: found.next.map(|place| place.to_string()),
+        passed: found.passed,
+        beyond: found.beyond,
+    };
+    Ok(Json(page).into_response())
 }

@@ -134,12 +134,12 @@ async fn bring(house: &Arc<House>, visitor: &Visitor, bundle: Bundle, dry: bool)
         (None, Tongue::Stix, false) => act::import(house, &visitor.ctx, bundle).await?,
         (None, ..) => return Err(unusable("NRS-EVID-0513")),
         (Some(spoken), _, false) => {
-            let versioned = tongue == Tongue::Veris;
+            let versioned = matches!(tongue, Tongue::Veris | Tongue::Misp);
             tongues::bring_in(house, &visitor.ctx, spoken, bundle, versioned).await?
         }
         (Some(mut spoken), _, true) => {
             let mut same = 0;
-            if tongue != Tongue::Veris {
+            if !matches!(tongue, Tongue::Veris | Tongue::Misp) {
                 (spoken.objects, same) = tongues::settle(house, spoken.objects).await?;
             }
             let aside = spoken.aside.iter().map(|put| act::Quarantined {
@@ -180,14 +180,15 @@ fn report_of(visitor: &Visitor, mut done: Imported, tongue: Tongue) -> Report {
         Tongue::Kev => "kev",
         Tongue::Paste => "paste",
         Tongue::Veris => "veris",
-        Tongue::Auto | Tongue::Misp | Tongue::Stix | Tongue::Warninglist => "stix",
+        Tongue::Misp => "misp",
+        Tongue::Auto | Tongue::Stix | Tongue::Warninglist => "stix",
     };
     Report {
         wrong: contradictions.chain(aside).take(NAMED_MAX).collect(),
         tongue: words.t(format!("evidence-import-{key}")),
         conflicts: conflicts as u64,
         quarantined: quarantined as u64,
-        beyond: (conflicts + quarantined).saturating_sub(NAMED_MAX) as u64,
+        beyond: (conflicts + quarantined).saturating_sub(NAMED_MAX) as u64 + done.unlisted,
         done,
     }
 }

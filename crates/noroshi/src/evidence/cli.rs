@@ -17,7 +17,8 @@ use noroshi_evidence::id::StixId;
 use noroshi_evidence::marking::{LegalClass, Tlp};
 use sha2::{Digest as _, Sha256};
 
-use super::act::{Bundle, Imported};
+use super::act::{self, Bundle, Imported, Spent, Terms};
+use super::check;
 use super::read::{self, Sees};
 use super::tongues::{Told, Tongue};
 use crate::cli::{Ended, Failed, Format, print, tell};
@@ -27,6 +28,9 @@ use crate::office::ctx::{Ctx, Via};
 use crate::office::id::{OrgId, PersonId};
 use crate::office::people;
 use crate::web::refusal::Failure;
+
+/// Longest file whose tongue is looked for; it is held whole for that.
+const WHOLE_BYTES_MAX: u64 = 64 * 1024 * 1024;
 
 /// Verbs.
 #[derive(Debug, clap::Subcommand)]
@@ -46,6 +50,10 @@ pub enum Verb {
     /// Read patterns and try them on observations.
     #[command(subcommand)]
     Pattern(super::pattern_cli::Verb),
+    /// Check objects against the standard: one JSON line for each; status 1 if any is not valid.
+    Validate(check::Validate),
+    /// Print the id that follows from the content of an observable.
+    Id(check::Id),
 }
 
 /// `noroshi stix import`.
@@ -144,12 +152,12 @@ fn read_source(text: &str) -> Result<Source, String> {
     Source::parse(text).ok_or_else(|| "only letters, digits and . _ : / - are taken".to_owned())
 }
 
-fn read_tlp(text: &str) -> Result<Tlp, String> {
+pub(super) fn read_tlp(text: &str) -> Result<Tlp, String> {
     super::rows::tlp_of(text)
         .ok_or_else(|| "not one of clear, green, amber, amber-strict, red".to_owned())
 }
 
-fn read_class(text: &str) -> Result<LegalClass, String> {
+pub(super) fn read_class(text: &str) -> Result<LegalClass, String> {
     super::api::class_of(text).ok_or_else(|| "not one of CIA, CIA-P, CIA-PM, CIA-N".to_owned())
 }
 
@@ -159,13 +167,15 @@ pub async fn run(verb: Verb, format: Format) -> Ended {
         Verb::Import(import) => bring_in(import, format).await,
         Verb::Export(export) => take_out(&export).await,
         Verb::Pattern(verb) => super::pattern_cli::run(&verb, format),
+        Verb::Validate(asked) => check::validate(&asked),
+        Verb::Id(asked) => check::id(&asked),
         Verb::Lists(asked) => other::lists(asked, format).await,
         Verb::Vouch(asked) => other::vouch(asked).await,
         Verb::Feed(asked) => other::feed(asked, format).await,
     }
 }
 
-fn open(dir: &Path) -> Result<Arc<House>, Failed> {
+pub(super) fn open(dir: &Path) -> Result<Arc<House>, Failed> {
     Ok(House::open(dir, Config::load(dir)?, false)?)
 }
 
@@ -176,18 +186,27 @@ async fn bring_in(asked: Import, format: Format) -> Ended {
     let told = Told { mapping: asked.columns.unwrap_or_default(), schema: schema.as_ref() };
     let mut clean = true;
     for file in &asked.files {
-        let read = std::fs::read(file);
-        let bytes =
-            read.map_err(|source| Failed::Io { what: file.display().to_string(), source })?;
         let name =
             file.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-        let bundle = Bundle {
-            bytes: bytes.into(),
+        let terms = Terms {
             tlp: asked.tlp,
             class: asked.class,
             originator: asked.originator.clone().unwrap_or(name),
         };
-        let done = other::import(&house, &ctx, asked.tongue, &told, bundle).await?;
+        let wrong = |source| Failed::Io { what: file.display().to_string(), source };
+        let length = std::fs::metadata(file).map_err(wrong)?.len();
+        // What is that long is a bundle, or no tongue holds it: it is read as it comes.
+        let streams = matches!(asked.tongue, Tongue::Stix)
+            || (matches!(asked.tongue, Tongue::Auto) && length > WHOLE_BYTES_MAX);
+        let done = if streams {
+            let reader = std::fs::File::open(file).map_err(wrong)?;
+            act::import_from(&house, &ctx, reader, terms).await.map_err(failed)?
+        } else {
+            let bytes = std::fs::read(file).map_err(wrong)?.into();
+            let Terms { tlp, class, originator } = terms;
+            let bundle = Bundle { bytes, tlp, class, originator };
+            other::import(&house, &ctx, asked.tongue, &told, bundle).await?
+        };
         clean &= done.complete && done.conflicts.is_empty() && done.quarantined.is_empty();
         say(file, done, format);
     }
@@ -207,16 +226,30 @@ fn say(file: &Path, done: Imported, format: Format) {
         tell(&format!("{}: {} put aside: {}: {}", file.display(), one.id, one.code, one.reason));
     }
     print(&format!(
-        "{}: {} imported, {} unchanged, {} contradictions, {} put aside",
+        "{}: {} imported, {} unchanged, {} contradictions, {} put aside; {} breaches and {} warnings tolerated",
         file.display(),
         done.imported,
         done.unchanged,
         done.conflicts.len(),
         done.quarantined.len(),
+        done.tolerated.errors,
+        done.tolerated.warnings,
+    ));
+    if done.unlisted > 0 {
+        tell(&format!("{}: {} more put aside, not listed here", file.display(), done.unlisted));
+    }
+    let Spent { reading, judging, writing, commits, chunk } = done.spent;
+    tell(&format!(
+        "{}: {:.1} s reading, {:.1} s comparing with what is held, {:.1} s writing {commits} commits of up to {chunk} \
+         objects (whatever somebody waits for is written first)",
+        file.display(),
+        reading.as_secs_f64(),
+        judging.as_secs_f64(),
+        writing.as_secs_f64(),
     ));
 }
 
-fn failed(failure: Failure) -> Failed {
+pub(super) fn failed(failure: Failure) -> Failed {
     match failure {
         Failure::Refused(refusal) => {
             Failed::Found { code: refusal.code, message: "the import was refused".to_owned() }
@@ -226,7 +259,7 @@ fn failed(failure: Failure) -> Failed {
 }
 
 /// The context of whoever works at the machine itself.
-async fn local(house: &Arc<House>) -> Result<Ctx, Failed> {
+pub(super) async fn local(house: &Arc<House>) -> Result<Ctx, Failed> {
     let orgs =
         house.store.read(people::orgs).await.map_err(|problem| Failed::House(Box::new(problem)))?;
     let office = orgs.into_iter().find(|org| org.kind == "office").map(|org| org.org);

@@ -160,27 +160,25 @@ pub struct DoubtRow {
 
 /// What speaks against the values that one object names.
 pub fn doubts_of(reader: &Reader<'_>, item: &str) -> Result<Vec<DoubtRow>, StoreFailure> {
-    let sql = format!(
-        "SELECT d.value, d.list, d.entry, v.person, v.reason, v.at FROM evidence_object o \
-         JOIN evidence_naming n ON n.seq = o.seq JOIN evidence_doubt d ON d.value = n.value \
+    let sql = "SELECT d.value, d.list, d.entry, v.person, v.reason, v.at FROM evidence_doubt d \
          LEFT JOIN evidence_vouch v ON v.kind = d.kind AND v.value = d.value \
-         WHERE o.node = {} AND o.latest = 1 ORDER BY d.value, d.list",
-        super::read::NODE_OF_FIRST
-    );
-    let rows = reader.all(&sql, &[Value::from(item)], |row| {
-        let vouched = match (row.text_or_none(3)?, row.text_or_none(4)?, row.time_or_none(5)?) {
-            (Some(person), Some(reason), Some(at)) => Some((person, reason, at)),
-            _ => None,
-        };
-        Ok((row.text(0)?, (row.text(1)?, row.text(2)?), vouched))
-    })?;
+         WHERE d.kind = $1 AND d.value = $2 ORDER BY d.list";
     let mut found: Vec<DoubtRow> = Vec::new();
-    for (value, list, vouched) in rows {
-        match found.last_mut().filter(|last| last.value == value) {
-            Some(last) => last.lists.push(list),
-            None => found.push(DoubtRow { value, lists: vec![list], vouched }),
-        }
+    for observable in super::read::observables_of(reader, item)? {
+        let value = observable.to_string();
+        let asked = [Value::from(observable.stix_type()), Value::from(&value)];
+        let rows = reader.all(sql, &asked, |row| {
+            let vouched = match (row.text_or_none(3)?, row.text_or_none(4)?, row.time_or_none(5)?) {
+                (Some(person), Some(reason), Some(at)) => Some((person, reason, at)),
+                _ => None,
+            };
+            Ok(((row.text(1)?, row.text(2)?), vouched))
+        })?;
+        let Some(vouched) = rows.first().map(|(_, vouched)| vouched.clone()) else { continue };
+        let lists = rows.into_iter().map(|(list, _)| list).collect();
+        found.push(DoubtRow { value, lists, vouched });
     }
+    found.sort_by(|a, b| a.value.cmp(&b.value));
     Ok(found)
 }
 
@@ -195,8 +193,15 @@ const INSERT_DOUBT: &str = "INSERT INTO evidence_doubt (kind, value, list, entry
      ON CONFLICT (kind, value, list) DO UPDATE SET entry = excluded.entry";
 
 /// The marks that objects on their way into the graph bring along.
-pub fn marks(loaded: &Loaded, objects: &[NewObject]) -> Vec<Write> {
-    let named = objects.iter().flat_map(|new| rows::observables(&new.object));
+pub fn marks<'o>(
+    loaded: &Loaded,
+    objects: impl IntoIterator<Item = &'o NewObject>,
+) -> Vec<Write> {
+    // Nothing is asked of every object when there is nothing to ask.
+    if loaded.size().0 == 0 {
+        return Vec::new();
+    }
+    let named = objects.into_iter().flat_map(|new| rows::observables(&new.object));
     named.collect::<BTreeSet<_>>().iter().flat_map(|value| marks_of(loaded, value)).collect()
 }
 
@@ -322,20 +327,22 @@ async fn mark_anew(house: &Arc<House>, ctx: &Ctx) -> Answer<()> {
     Ok(())
 }
 
-/// Marks of the values named after `from` (the version that names it, and the value), and the last one looked at.
+/// A version and a value that it names.
+type Named = (u64, String);
+
+/// Marks of the values after `from`, and the last value looked at.
 fn step(
     reader: &Reader<'_>,
     loaded: &Loaded,
-    from: &(i64, String),
-) -> Result<(Vec<Write>, Option<(i64, String)>), StoreFailure> {
+    from: &Named,
+) -> Result<(Vec<Write>, Option<Named>), StoreFailure> {
     let values = reader.all(
         "SELECT seq, value FROM evidence_naming WHERE (seq, value) > ($1, $2) ORDER BY seq, value LIMIT $3",
-        &[Value::Int(from.0), Value::from(&from.1), Value::Int(STEP)],
-        |row| Ok((row.int(0)?, row.text(1)?)),
+        &[Value::from(from.0), Value::from(&from.1), Value::Int(STEP)],
+        |row| Ok((row.count(0)?, row.text(1)?)),
     )?;
     let read = values.iter().filter_map(|(_, value)| Observable::parse(value).ok());
-    let read: BTreeSet<Observable> = read.collect();
-    let marks = read.iter().flat_map(|observable| marks_of(loaded, observable)).collect();
+    let marks = read.flat_map(|observable| marks_of(loaded, &observable)).collect();
     Ok((marks, values.into_iter().next_back()))
 }
 

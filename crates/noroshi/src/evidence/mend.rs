@@ -14,6 +14,7 @@ use serde_json::{Value as Json, json};
 
 use super::act::{self, Bundle, Contradiction, Imported, Quarantined};
 use super::aside::{self, State, Whole};
+use super::judge;
 use super::read::{self, Sees};
 use super::rows::NewObject;
 use crate::house::House;
@@ -34,7 +35,8 @@ const CHUNK: usize = 1_000;
 pub async fn trial(house: &Arc<House>, ctx: &Ctx, bundle: Bundle) -> Answer<Imported> {
     house.authoriser.check(ctx, Action::EvidenceImport, On::default())?;
     let bytes = bundle.bytes.clone();
-    let decoded = tokio::task::spawn_blocking(move || stix::decode_bundle(&bytes))
+    let read = move || judge::sieve(stix::decode_bundle(&bytes));
+    let (decoded, tolerated) = tokio::task::spawn_blocking(read)
         .await
         .map_err(|problem| Failure::Broken(Box::new(problem)))?;
     let chunk = decoded.objects.into_iter().map(|object| NewObject {
@@ -45,7 +47,15 @@ pub async fn trial(house: &Arc<House>, ctx: &Ctx, bundle: Bundle) -> Answer<Impo
         source: String::new(),
     });
     let chunk: Vec<NewObject> = chunk.collect();
-    let judged = house.store.read(move |reader| act::judge(reader, &chunk)).await?;
+    let (new, unchanged, conflicts) = house
+        .store
+        .read(move |reader| {
+            let judged = act::judge(reader, &chunk)?;
+            let conflicts: Vec<Contradiction> =
+                judged.contradictions.into_iter().map(|(what, _)| what).collect();
+            Ok((judged.new.len() as u64, judged.unchanged, conflicts))
+        })
+        .await?;
     let quarantined = decoded.problems.iter().map(|problem| Quarantined {
         index: problem.entry,
         id: problem.id.clone(),
@@ -53,12 +63,13 @@ pub async fn trial(house: &Arc<House>, ctx: &Ctx, bundle: Bundle) -> Answer<Impo
         reason: problem.reason.to_string(),
     });
     Ok(Imported {
-        imported: judged.new.len() as u64,
-        unchanged: judged.unchanged,
-        conflicts: judged.contradictions.into_iter().map(|(what, _)| what).collect(),
+        imported: new,
+        unchanged,
+        conflicts,
         quarantined: quarantined.collect(),
+        tolerated,
         complete: decoded.complete,
-        position: None,
+        ..Imported::default()
     })
 }
 

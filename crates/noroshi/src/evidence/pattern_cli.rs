@@ -11,7 +11,8 @@ use noroshi_evidence::pattern::syntax::Pattern;
 use serde_json::{Value, json};
 
 use crate::cli::{Ended, Failed, Format, print, tell};
-use crate::web::locale::Lang;
+use crate::config::terminal_lang;
+use crate::web::locale::Words;
 
 /// Largest file of observations, in bytes.
 const OBSERVED_BYTES_MAX: u64 = 1 << 30;
@@ -126,7 +127,7 @@ fn try_on(asked: &Match, format: Format) -> Ended {
 
 /// What to do about a refusal, for the terminal.
 fn next_step(code: &str) -> String {
-    crate::web::locale::Words::new(Lang::En).t(format!("{code}-next"))
+    Words::new(terminal_lang()).t(format!("{code}-next"))
 }
 
 fn wrong(code: &'static str, problem: &dyn std::fmt::Display) -> Failed {

@@ -9,6 +9,7 @@ use noroshi_evidence::object::{ObjectDigest, StixObject};
 use noroshi_evidence::observable::Observable;
 use noroshi_evidence::version::Version;
 
+pub mod names;
 pub mod relations;
 mod search;
 
@@ -482,49 +483,6 @@ pub fn wanted(reader: &Reader<'_>, now: Timestamp) -> Result<Vec<Wanted>, StoreF
     let mut wanted: Vec<Wanted> = found.into_iter().filter_map(read).collect();
     wanted.sort_by(|a, b| (&a.observable, &a.indicator).cmp(&(&b.observable, &b.indicator)));
     Ok(wanted)
-}
-
-/// An object that names observables, as correlation needs it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Naming {
-    /// Its head.
-    pub row: ObjectRow,
-    /// First and last time of a sighting; creation of anything else.
-    pub times: Option<(Timestamp, Timestamp)>,
-    /// What it names.
-    pub observables: BTreeSet<Observable>,
-}
-
-/// Everything that names observables and does not stem from a report only: sightings and partners' objects, in the
-/// order of arrival. Revoked and deprecated ones are not.
-pub fn namings(reader: &Reader<'_>) -> Result<Vec<Naming>, StoreFailure> {
-    let sql = format!(
-        "SELECT {COLUMNS}, n.value, o.created, CASE WHEN o.type = 'sighting' THEN o.bytes ELSE '' END \
-         FROM evidence_naming n JOIN evidence_object o ON o.seq = n.seq \
-         WHERE o.latest = 1 AND o.from_report = 0 AND o.hidden = 0 ORDER BY n.seq LIMIT $1"
-    );
-    let mut found: Vec<Naming> = Vec::new();
-    let rows = reader.all(&sql, &[Value::Int(ROWS_MAX)], |row| {
-        Ok((object_row(row)?, row.text(13)?, row.text_or_none(14)?, row.text(15)?))
-    })?;
-    for (row, value, created, text) in rows {
-        let Some(observable) = read_value(&value) else { continue };
-        if let Some(last) = found.last_mut().filter(|last| last.row.seq == row.seq) {
-            last.observables.insert(observable);
-            continue;
-        }
-        let created = created.and_then(|at| at.parse().ok());
-        let times = sighted(&text).or(created.map(|at| (at, at)));
-        found.push(Naming { row, times, observables: BTreeSet::from([observable]) });
-    }
-    Ok(found)
-}
-
-/// First and last time of a sighting.
-fn sighted(text: &str) -> Option<(Timestamp, Timestamp)> {
-    let tree: serde_json::Value = serde_json::from_str(text).ok()?;
-    let time = |name: &str| tree.get(name)?.as_str()?.parse().ok();
-    Some((time("first_seen")?, time("last_seen")?))
 }
 
 /// The text of every version held, by identifier and version: the same store gives the same list.

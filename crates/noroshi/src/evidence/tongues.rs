@@ -9,8 +9,10 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use noroshi_codec::csv::{self, Mapping};
 use noroshi_codec::tongue::{Converted, Put};
+use noroshi_codec::misp::{self, Audience, Distribution, Recipients};
 use noroshi_codec::{kev, stix, veris, warninglist};
 use noroshi_evidence::id::StixId;
+use noroshi_evidence::marking::Tlp;
 use noroshi_evidence::object::{StixObject, format_timestamp};
 use noroshi_evidence::paste::{self, What};
 use noroshi_ledger::digest::Digest;
@@ -97,6 +99,8 @@ pub struct Spoken {
     pub aside: Vec<Put<(&'static str, String)>>,
     /// Whether the input was read to its end.
     pub complete: bool,
+    /// The least marking that its maker's choice of readers asks for.
+    pub tlp: Option<Tlp>,
 }
 
 impl Spoken {
@@ -107,11 +111,11 @@ impl Spoken {
             id: put.id,
             bytes: put.bytes,
         });
-        Self { objects: made.objects, aside: aside.collect(), complete: made.complete }
+        Self { objects: made.objects, aside: aside.collect(), complete: made.complete, tlp: None }
     }
 }
 
-/// Turns a tongue into objects. `None` for STIX, warning lists and MISP events, which go their own ways.
+/// Turns a tongue into objects. `None` for STIX and warning lists, which go their own ways.
 pub fn speak(
     tongue: Tongue,
     bytes: &[u8],
@@ -127,8 +131,39 @@ pub fn speak(
             Some(Spoken::of(made, csv::Problem::code))
         }
         Tongue::Paste => Some(pasted(bytes, origin, at)),
-        // MISP events are turned by the codec's own converter where it is called: `cli`.
-        Tongue::Auto | Tongue::Stix | Tongue::Misp | Tongue::Warninglist => None,
+        Tongue::Misp => Some(events(bytes)),
+        Tongue::Auto | Tongue::Stix | Tongue::Warninglist => None,
+    }
+}
+
+/// MISP events.
+fn events(bytes: &[u8]) -> Spoken {
+    let made = misp::to_stix(bytes);
+    let aside = made.problems.iter().map(|problem| Put {
+        entry: None,
+        id: problem.uuid.clone(),
+        bytes: problem
+            .bytes
+            .clone()
+            .and_then(|range| bytes.get(range))
+            .unwrap_or_default()
+            .to_vec(),
+        problem: (problem.reason.code(), format!("{}: {}", problem.place, problem.reason)),
+    });
+    let tlp = made.audiences.iter().filter_map(least).max();
+    Spoken { aside: aside.collect(), complete: made.bundle.is_some(), tlp, objects: made.objects }
+}
+
+/// What a choice of readers means as a marking. A sharing group names organisations of its maker's server: until
+/// somebody here says who they are, what is meant for them goes back to its maker and to nobody else. An empty group is
+/// nobody.
+fn least(audience: &Audience) -> Option<Tlp> {
+    match audience.recipients() {
+        Recipients::Nobody => Some(Tlp::Red),
+        Recipients::Organisations(_) | Recipients::Community(Distribution::OrganisationOnly) => {
+            Some(Tlp::AmberStrict)
+        }
+        Recipients::Community(_) | Recipients::Inherit => None,
     }
 }
 
@@ -180,7 +215,8 @@ pub async fn bring_in(
     mut bundle: Bundle,
     versioned: bool,
 ) -> Answer<Imported> {
-    let Spoken { objects, aside, complete } = spoken;
+    let Spoken { objects, aside, complete, tlp } = spoken;
+    bundle.tlp = bundle.tlp.max(tlp);
     let (objects, same) = if versioned { (objects, 0) } else { settle(house, objects).await? };
     let id =
         StixId::new("bundle", Uuid::nil()).map_err(|problem| Failure::Broken(Box::new(problem)))?;

@@ -67,15 +67,31 @@ pub(super) fn index(text: &str) -> String {
     words(&folded(text)).join(" ")
 }
 
+/// Letters of a word of letters and digits below which it is looked for as it is: what begins with two letters is
+/// everything.
+const PREFIX_CHARS_MIN: usize = 3;
+
 /// The full-text question for what a person typed; `None` when nothing in it can be looked for. Defanged addresses
 /// and names are understood; each term must occur, and the last word of each may go on.
 pub(super) fn question(typed: &str) -> Option<String> {
+    ask(typed, true)
+}
+
+/// [`question`] for the words as they are; none of them may go on.
+pub(super) fn exact(typed: &str) -> Option<String> {
+    ask(typed, false)
+}
+
+fn ask(typed: &str, goes_on: bool) -> Option<String> {
     let terms = typed.split_whitespace().take(TERMS_MAX).filter_map(|term| {
         let plain = Observable::parse(term).map(|seen| seen.to_string());
         let plain = plain.as_deref().unwrap_or(term);
         let cut = |text: &str| {
-            let cut = words(text).join(" ");
-            (!cut.is_empty()).then(|| format!("\"{cut}\" *"))
+            let cut = words(text);
+            let last = cut.last()?;
+            let long = last.chars().count() >= PREFIX_CHARS_MIN || last.chars().any(is_cjk);
+            let star = if goes_on && long { " *" } else { "" };
+            Some(format!("\"{}\"{star}", cut.join(" ")))
         };
         let (new, old) = (cut(&folded(plain))?, cut(plain)?);
         // What was indexed before kana were folded stands there as it was written.
@@ -113,7 +129,9 @@ mod tests {
             Some("\"http c2 evil example\" *")
         );
         assert_eq!(question("籠作").as_deref(), Some("\"籠作\" *"));
-        assert_eq!(question("a\" OR \"b").as_deref(), Some("\"a\" * AND \"or\" * AND \"b\" *"));
+        assert_eq!(question("a\" OR \"b").as_deref(), Some("\"a\" AND \"or\" AND \"b\""));
         assert_eq!(question(" - \" * "), None);
+        assert_eq!(question("灯").as_deref(), Some("\"灯\" *"));
+        assert_eq!(exact("Lantern 籠作").as_deref(), Some("\"lantern\" AND \"籠作\""));
     }
 }

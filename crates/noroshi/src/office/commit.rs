@@ -4,10 +4,12 @@
 //! applies each change inside its own savepoint, and pays one `fsync` for all of them. A change whose
 //! expectations do not hold is undone alone and its caller told; the others are not touched.
 
+use std::collections::VecDeque;
+
 use jiff::Timestamp;
 use noroshi_ledger::digest::Digest;
 use noroshi_ledger::leaf::{Fact, Leaf, commitment};
-use rusqlite::Connection;
+use rusqlite::{CachedStatement, Connection};
 use tokio::sync::{mpsc, oneshot, watch};
 
 use super::claim::Claim;
@@ -213,7 +215,17 @@ pub enum CommitFailure {
     Stopping,
 }
 
+/// Who goes first when several wait.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Lane {
+    /// What a person or a partner waits for.
+    Prompt,
+    /// Parts of something large: each is written alone, and whatever else waits is written before the next.
+    Bulk,
+}
+
 struct Waiting {
+    lane: Lane,
     actor: Actor,
     change: Change,
     sealed: Sealed,
@@ -305,6 +317,25 @@ impl Door {
 
     /// Makes `change` durable under `ctx`'s hat, or changes nothing.
     pub async fn commit(&self, ctx: &Ctx, change: Change) -> Result<Committed, CommitFailure> {
+        self.enter(Lane::Prompt, ctx, change).await
+    }
+
+    /// [`Door::commit`] for one of many parts of something large (an import of millions): everybody else goes first.
+    /// The caller keeps its parts small, because whoever comes while one is being written waits for that one.
+    pub async fn commit_bulk(
+        &self,
+        ctx: &Ctx,
+        change: Change,
+    ) -> Result<Committed, CommitFailure> {
+        self.enter(Lane::Bulk, ctx, change).await
+    }
+
+    async fn enter(
+        &self,
+        lane: Lane,
+        ctx: &Ctx,
+        change: Change,
+    ) -> Result<Committed, CommitFailure> {
         let actor = Actor {
             person: ctx.person.to_string(),
             org: ctx.org.to_string(),
@@ -313,7 +344,7 @@ impl Door {
         // What does not depend on the place in the log is made and checked here, on the caller's thread.
         let sealed = Sealed::new(&actor, &change, ctx.now)?;
         let (answer, answered) = oneshot::channel();
-        let waiting = Waiting { actor, change, sealed, answer };
+        let waiting = Waiting { lane, actor, change, sealed, answer };
         self.queue.send(waiting).await.map_err(|_| CommitFailure::Stopping)?;
         answered.await.map_err(|_| CommitFailure::Stopping)?
     }
@@ -380,8 +411,28 @@ impl Scribe {
 
     fn run(mut self, mut waiting: mpsc::Receiver<Waiting>) {
         let mut group = Vec::with_capacity(GROUP_MAX);
-        while waiting.blocking_recv_many(&mut group, GROUP_MAX) > 0 {
-            self.write_group(&mut group);
+        let mut bulk = VecDeque::new();
+        loop {
+            if bulk.is_empty() {
+                if waiting.blocking_recv_many(&mut group, GROUP_MAX) == 0 {
+                    return;
+                }
+            } else {
+                while group.len() < GROUP_MAX
+                    && let Ok(one) = waiting.try_recv()
+                {
+                    group.push(one);
+                }
+            }
+            // INVARIANT: whoever waits for an answer waits for one part of something large at most.
+            bulk.extend(group.extract_if(.., |one| one.lane == Lane::Bulk));
+            if !group.is_empty() {
+                self.write_group(&mut group);
+            }
+            if let Some(part) = bulk.pop_front() {
+                group.push(part);
+                self.write_group(&mut group);
+            }
         }
     }
 
@@ -523,6 +574,7 @@ fn apply(
 /// The rows of a change, in order.
 fn write_rows(connection: &Connection, change: &Change) -> Result<(), CommitFailure> {
     let mut kept = Registers::default();
+    let mut statements = Statements { connection, prepared: Vec::new() };
     let mut at = 0;
     // What stands after a question for the case that did not happen, as a place and a number of writes.
     let mut passed: Vec<(usize, usize)> = Vec::new();
@@ -530,7 +582,7 @@ fn write_rows(connection: &Connection, change: &Change) -> Result<(), CommitFail
         at += 1;
         match &write.0 {
             Step::Row { sql, params, expect, keep } => {
-                let touched = match run(connection, sql, params, &kept) {
+                let touched = match statements.run(sql, params, &kept) {
                     Ok(touched) => touched,
                     Err(problem) if is_constraint(&problem) => return Err(conflict(change)),
                     Err(problem) => return Err(StoreFailure::from(problem).into()),
@@ -543,7 +595,7 @@ fn write_rows(connection: &Connection, change: &Change) -> Result<(), CommitFail
                 }
             }
             Step::Find { sql, params, keep, found, absent } => {
-                match look(connection, sql, params, &kept).map_err(StoreFailure::from)? {
+                match statements.look(sql, params, &kept).map_err(StoreFailure::from)? {
                     Some(number) => {
                         kept.set(*keep, number);
                         passed.push((at + found, *absent));
@@ -579,27 +631,48 @@ impl Registers {
     }
 }
 
-fn run(
-    connection: &Connection,
-    sql: &str,
-    params: &[Value],
-    kept: &Registers,
-) -> rusqlite::Result<usize> {
-    let mut statement = connection.prepare_cached(sql)?;
-    bind(&mut statement, params, |place| kept.get(place))?;
-    statement.raw_execute()
+/// The statements of one change: many writes share few texts, which are told apart by their place.
+struct Statements<'c> {
+    connection: &'c Connection,
+    prepared: Vec<(&'static str, CachedStatement<'c>)>,
 }
 
-fn look(
-    connection: &Connection,
-    sql: &str,
-    params: &[Value],
-    kept: &Registers,
-) -> rusqlite::Result<Option<i64>> {
-    let mut statement = connection.prepare_cached(sql)?;
-    bind(&mut statement, params, |place| kept.get(place))?;
-    let mut rows = statement.raw_query();
-    rows.next()?.map(|row| row.get(0)).transpose()
+impl<'c> Statements<'c> {
+    fn of(&mut self, sql: &'static str) -> rusqlite::Result<&mut CachedStatement<'c>> {
+        let known = |(text, _): &(&'static str, _)| std::ptr::eq(*text, sql);
+        let place = match self.prepared.iter().position(known) {
+            Some(place) => place,
+            None => {
+                self.prepared.push((sql, self.connection.prepare_cached(sql)?));
+                self.prepared.len() - 1
+            }
+        };
+        let found = self.prepared.get_mut(place).map(|(_, statement)| statement);
+        found.ok_or(rusqlite::Error::StatementChangedRows(place))
+    }
+
+    fn run(
+        &mut self,
+        sql: &'static str,
+        params: &[Value],
+        kept: &Registers,
+    ) -> rusqlite::Result<usize> {
+        let statement = self.of(sql)?;
+        bind(statement, params, |place| kept.get(place))?;
+        statement.raw_execute()
+    }
+
+    fn look(
+        &mut self,
+        sql: &'static str,
+        params: &[Value],
+        kept: &Registers,
+    ) -> rusqlite::Result<Option<i64>> {
+        let statement = self.of(sql)?;
+        bind(statement, params, |place| kept.get(place))?;
+        let mut rows = statement.raw_query();
+        rows.next()?.map(|row| row.get(0)).transpose()
+    }
 }
 
 const INSERT_JOB: &str = "INSERT INTO office_outbox (position, kind, subject, payload, due_at) VALUES ($1, $2, $3, $4, $5)";
@@ -677,7 +750,9 @@ fn claim_key(
 }
 
 fn execute(connection: &Connection, sql: &str, params: &[Value]) -> rusqlite::Result<usize> {
-    run(connection, sql, params, &Registers::default())
+    let mut statement = connection.prepare_cached(sql)?;
+    bind(&mut statement, params, |_| None)?;
+    statement.raw_execute()
 }
 
 fn is_constraint(problem: &rusqlite::Error) -> bool {

@@ -36,3 +36,71 @@ pub(super) fn migrate(connection: &mut Connection) -> Result<(), StoreFailure> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::office::keyed::{self, Key};
+
+    /// A folder written before the graph was in integers keeps every object, version, edge and name.
+    #[test]
+    fn a_folder_of_texts_becomes_one_of_integers() {
+        let mut old = Connection::open_in_memory().unwrap();
+        keyed::register(&old, Key::of(&old).unwrap()).unwrap();
+        for (name, sql) in MIGRATIONS.iter().take_while(|(name, _)| *name < "0009") {
+            old.execute_batch(sql).unwrap_or_else(|problem| panic!("{name}: {problem}"));
+        }
+        let before = MIGRATIONS.iter().take_while(|(name, _)| *name < "0009").count();
+        old.pragma_update(None, "user_version", i64::try_from(before).unwrap()).unwrap();
+        for (seq, id, modified, kind, hidden, report) in [
+            (1, "indicator--a", "2026-11-01", "indicator", 0, 0),
+            (2, "indicator--a", "2026-11-02", "indicator", 0, 0),
+            (3, "malware--b", "2026-11-01", "malware", 1, 0),
+            (4, "relationship--c", "2026-11-01", "relationship", 0, 1),
+            (5, "ipv4-addr--d", "", "ipv4-addr", 0, 0),
+        ] {
+            old.execute(
+                "INSERT INTO evidence_object (seq, id, modified, type, revoked, hidden, digest, bytes, tlp, class, \
+                 has_comms, has_secret, originator, source, from_report, arrived_at) \
+                 VALUES (?1, ?2, ?3, ?4, 0, ?5, 'd', '{}', 'green', 'CIA-N', 0, 0, 'o', 's', ?6, 't')",
+                rusqlite::params![seq, id, modified, kind, hidden, report],
+            )
+            .unwrap();
+        }
+        old.execute_batch(
+            "INSERT INTO evidence_head SELECT id, MAX(modified) FROM evidence_object GROUP BY id;
+             INSERT INTO evidence_edge VALUES ('relationship--c', 'indicates', 'indicator--a', 'malware--b'),
+               ('indicator--a', 'object_refs', 'indicator--a', 'tool--not-held');
+             INSERT INTO evidence_observable VALUES ('ipv4-addr', '203.0.113.7', 'ipv4-addr--d'),
+               ('ipv4-addr', '203.0.113.7', 'indicator--a');",
+        )
+        .unwrap();
+        migrate(&mut old).unwrap();
+        let texts = |sql: &str| -> Vec<String> {
+            let mut statement = old.prepare(sql).unwrap();
+            let rows = statement.query_map([], |row| row.get(0)).unwrap();
+            rows.map(Result::unwrap).collect()
+        };
+        assert_eq!(
+            texts("SELECT id || ' ' || modified || ' ' || latest || ' ' || shelf FROM evidence_object ORDER BY seq"),
+            ["indicator--a 2026-11-01 0 0", "indicator--a 2026-11-02 1 1", "malware--b 2026-11-01 1 3",
+             "relationship--c 2026-11-01 1 6", "ipv4-addr--d  1 1"],
+        );
+        assert_eq!(
+            texts("SELECT a.id || ' ' || k.name || ' ' || b.id || ' ' || e.way || ' ' || e.via FROM evidence_edge e \
+                   JOIN evidence_node a ON a.node = e.node JOIN evidence_node b ON b.node = e.other \
+                   JOIN evidence_kind k ON k.kind = e.kind ORDER BY 1"),
+            ["indicator--a indicates malware--b 0 4", "indicator--a object_refs tool--not-held 0 2",
+             "malware--b indicates indicator--a 1 4", "tool--not-held object_refs indicator--a 1 2"],
+        );
+        assert_eq!(
+            texts("SELECT n.seq || ' ' || n.value FROM evidence_naming n JOIN evidence_posting p \
+                   ON p.slot = keyed(n.value) AND p.seq = n.seq ORDER BY 1"),
+            ["2 203.0.113.7", "5 203.0.113.7"],
+        );
+        assert_eq!(
+            texts("SELECT type || ' ' || shelf || ' ' || objects FROM evidence_shelf ORDER BY 1"),
+            ["indicator 1 1", "ipv4-addr 1 1", "malware 3 1", "relationship 6 1"],
+        );
+    }
+}

@@ -17,6 +17,8 @@ use super::keyed::{self, Key};
 const STATEMENTS_MAX: usize = 256;
 /// Idle read connections kept; more are opened under load and dropped afterwards.
 const READERS_IDLE_MAX: usize = 16;
+/// Most memory the writing connection keeps of the database, in KiB; what nobody writes it does not take.
+const WRITER_CACHE_KIB: i64 = 256 * 1024;
 /// How long a reader waits for a lock that only a checkpoint could hold.
 const BUSY_WAIT: Duration = Duration::from_secs(5);
 
@@ -225,6 +227,22 @@ impl Reader<'_> {
         Ok(found)
     }
 
+    /// Every row of `sql`, one after the other, none of them kept.
+    pub fn each(
+        &self,
+        sql: &str,
+        params: &[Value],
+        mut visit: impl FnMut(&Row<'_, '_>) -> Result<(), StoreFailure>,
+    ) -> Result<(), StoreFailure> {
+        let mut statement = self.connection.prepare_cached(sql)?;
+        bind(&mut statement, params, |_| None)?;
+        let mut rows = statement.raw_query();
+        while let Some(row) = rows.next()? {
+            visit(&Row { row })?;
+        }
+        Ok(())
+    }
+
     /// The first row of `sql`, if any.
     pub fn first<T>(
         &self,
@@ -256,6 +274,13 @@ impl Row<'_, '_> {
     /// Text of column `at`.
     pub fn text(&self, at: usize) -> Result<String, StoreFailure> {
         Ok(self.row.get(at)?)
+    }
+    /// Text of column `at`, not copied.
+    pub fn text_here(&self, at: usize) -> Result<&str, StoreFailure> {
+        self.row
+            .get_ref(at)?
+            .as_str()
+            .map_err(|_| StoreFailure::Damaged(format!("column {at} is no text")))
     }
     /// Text of column `at`, or `None` when absent.
     pub fn text_or_none(&self, at: usize) -> Result<Option<String>, StoreFailure> {
@@ -319,10 +344,14 @@ pub(super) fn bind(
             statement.parameter_count(),
         ));
     }
-    for (name, value) in NAMES.iter().zip(params) {
-        let at = statement
-            .parameter_index(name)?
-            .ok_or_else(|| rusqlite::Error::InvalidParameterName((*name).to_owned()))?;
+    for (place, (name, value)) in (1..).zip(NAMES.iter().zip(params)) {
+        // Mostly they stand in their order; only otherwise must they be looked for.
+        let at = if statement.parameter_name(place) == Some(*name) {
+            place
+        } else {
+            let found = statement.parameter_index(name)?;
+            found.ok_or_else(|| rusqlite::Error::InvalidParameterName((*name).to_owned()))?
+        };
         match value {
             Value::Kept(place) => {
                 let number = kept(*place)
@@ -340,8 +369,11 @@ fn open_writer(path: &Path) -> Result<Connection, StoreFailure> {
     connection.pragma_update(None, "journal_mode", "wal")?;
     // Durable means durable: the answer is given only after the disk has the log of the transaction.
     connection.pragma_update(None, "synchronous", "full")?;
-    // Copying the log of the transaction into the database costs a sync of its own; every 40 MB is often enough.
-    connection.pragma_update(None, "wal_autocheckpoint", 10_000)?;
+    // Copying the log of the transaction into the database costs a sync of its own, and a page that many commits change
+    // is copied once: every 100 MB is often enough.
+    connection.pragma_update(None, "wal_autocheckpoint", 25_000)?;
+    // What a bulk of commits touches at random are the indexes of numbers; this many KiB of them are kept at most.
+    connection.pragma_update(None, "cache_size", -WRITER_CACHE_KIB)?;
     tune(&connection)?;
     Ok(connection)
 }

@@ -27,6 +27,7 @@ pub fn routes() -> Router<Arc<House>> {
         .merge(crate::office::api::routes())
         .merge(crate::intake::api::routes())
         .merge(crate::evidence::api::routes())
+        .merge(crate::evidence::doubts::routes())
         .merge(crate::sift::api::routes())
         .merge(crate::analyse::api::routes())
         .merge(crate::response::api::routes())
@@ -57,6 +58,7 @@ pub fn description() -> utoipa::openapi::OpenApi {
         crate::office::api::Doc::openapi(),
         crate::intake::api::Doc::openapi(),
         crate::evidence::api::description(),
+        crate::evidence::doubts::Doc::openapi(),
         crate::sift::api::Doc::openapi(),
         crate::analyse::api::Doc::openapi(),
         crate::response::api::Doc::openapi(),

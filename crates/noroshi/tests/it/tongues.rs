@@ -16,7 +16,7 @@ use noroshi_evidence::warning::{Kind, List, Speaks};
 use serde_json::{Value, json};
 
 use crate::evidence::{bundle, import, indicator};
-use crate::house::{Someone, TestHouse};
+use crate::house::{Someone, TestHouse, ask};
 
 const CREATED: &str = "2026-11-01T00:00:00.000Z";
 
@@ -255,4 +255,40 @@ async fn every_kind_of_object_a_tongue_makes_is_one_the_import_takes() {
     assert_eq!(done["quarantined"], json!([]));
     let again = say(&test, &analyst, Tongue::Veris, incident.to_string().as_bytes()).await;
     assert_eq!((again.imported, again.conflicts.len()), (0, 0));
+}
+
+#[tokio::test]
+async fn lists_and_vouches_go_over_the_api() {
+    let (test, analyst) = house_and_analyst().await;
+    let post = async |path: &str, body: Value| {
+        ask("POST", test.url(&format!("/api/v1{path}")), &analyst.token, Some(body)).await
+    };
+    let list = json!({ "name": "Busy names", "version": 3, "type": "hostname", "description": "", "list": ["busy.example"] });
+    let (status, answer) = post("/evidence/lists", list.clone()).await;
+    assert_eq!((status, &answer["changed"]), (200, &json!(true)), "{answer}");
+    assert_eq!(post("/evidence/lists", list).await.1["changed"], false);
+    let older = json!({ "name": "Busy names", "version": 1, "type": "hostname", "description": "", "list": [] });
+    assert_eq!(post("/evidence/lists", older).await.1["code"], "NRS-EVID-0314");
+    assert_eq!(post("/evidence/lists", json!({ "name": "x" })).await.1["code"], "NRS-EVID-0318");
+    import(
+        &test,
+        &analyst,
+        bundle(&[indicator(9, "[domain-name:value = 'a.busy.example']", CREATED)]),
+    )
+    .await;
+    let doubts = "/api/v1/evidence/objects/indicator--1b6ea7d9-2b0f-4f55-8f0a-000000000009/doubts";
+    let (_, told) = ask("GET", test.url(doubts), &analyst.token, None).await;
+    assert_eq!(
+        told[0]["lists"][0],
+        json!({ "list": "Busy names", "entry": "busy.example" }),
+        "{told}"
+    );
+    let vouch = json!({ "value": "a.busy.example", "reason": "seen in the sample" });
+    assert_eq!(post("/evidence/vouches", vouch).await.0, 201);
+    let (_, told) = ask("GET", test.url(doubts), &analyst.token, None).await;
+    assert_eq!(told[0]["reason"], "seen in the sample");
+    let (status, _) =
+        ask("GET", test.url("/api/v1/evidence/objects/indicator--x/doubts"), &analyst.token, None)
+            .await;
+    assert_eq!(status, 404);
 }

@@ -49,16 +49,12 @@ pub(super) async fn import(
     let spoken = tongues::speak(tongue, &bundle.bytes, told, &bundle.originator, ctx.now);
     match (tongue, spoken) {
         (_, Some(spoken)) => {
-            let versioned = tongue == Tongue::Veris;
+            let versioned = matches!(tongue, Tongue::Veris | Tongue::Misp);
             tongues::bring_in(house, ctx, spoken, bundle, versioned).await.map_err(failed)
         }
-        (Tongue::Misp, _) => Err(Failed::Found {
-            code: "NRS-EVID-0318",
-            message: "MISP events are not brought in by this command".to_owned(),
-        }),
         (Tongue::Warninglist, _) => Err(Failed::Found {
             code: "NRS-EVID-0319",
-            message: "this is a warning list; load it with `noroshi stix lists`".to_owned(),
+            message: "a warning list is loaded with `noroshi stix lists`".to_owned(),
         }),
         _ => act::import(house, ctx, bundle).await.map_err(failed),
     }

@@ -10,6 +10,9 @@ const SCAN_MAX: usize = 5_000;
 /// Edges beyond a page that are counted; more are "at least so many".
 pub const COUNTED_MAX: u64 = 2_000;
 
+/// Edges of a page when nobody says how many.
+pub const LIMIT_DEFAULT: usize = 50;
+
 /// An edge as seen from one of its ends.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Relation {
@@ -114,7 +117,11 @@ pub fn page(
         "{EDGE} WHERE e.node = {NODE_OF_FIRST} AND (e.via, e.way, e.kind, e.other) < ($3, $4, $5, $6) \
          ORDER BY e.via DESC, e.way DESC, e.kind DESC, e.other DESC LIMIT $7"
     );
-    walk(reader, sees, id, from.unwrap_or(Place::START), limit, &sql)
+    let mut ends = walk(reader, sees, id, from.unwrap_or(Place::START), limit, &sql)?;
+    if let Some(place) = ends.next {
+        ends.beyond = beyond(reader, id, place)?;
+    }
+    Ok(ends)
 }
 
 fn walk(
@@ -145,7 +152,6 @@ fn walk(
         }
         if ends.relations.len() >= limit || looked >= SCAN_MAX {
             ends.next = Some(place);
-            ends.beyond = beyond(reader, id, place)?;
             return Ok(ends);
         }
     }
@@ -177,4 +183,74 @@ fn beyond(reader: &Reader<'_>, id: &str, place: Place) -> Result<u64, StoreFailu
         Value::from(COUNTED_MAX),
     ];
     Ok(u64::try_from(reader.number(&sql, &params)?).unwrap_or(0))
+}
+
+/// The members of a container in its latest version: what its property `kind` (`object_refs`) names, after `from`
+/// (none for the first page), at most `limit`. Edges that others make to the container are not among them.
+pub fn members(
+    reader: &Reader<'_>,
+    sees: Sees,
+    id: &str,
+    kind: &str,
+    from: Option<Place>,
+    limit: usize,
+) -> Result<Ends, StoreFailure> {
+    let own = "SELECT o.seq FROM evidence_object o WHERE o.latest = 1 AND o.node = ";
+    let sql = format!("{own}{NODE_OF_FIRST} AND ($2 = 1 OR o.from_report = 0)");
+    let asked = [Value::from(id), Value::from(sees.reports)];
+    let Some(via) = reader.first(&sql, &asked, |row| row.int(0))? else {
+        return Ok(Ends::default());
+    };
+    let kinds = "SELECT kind FROM evidence_kind WHERE name = $1";
+    let Some(kind) = reader.first(kinds, &[Value::from(kind)], |row| row.int(0))? else {
+        return Ok(Ends::default());
+    };
+    let from = from.unwrap_or(Place { via, way: 0, kind, other: -1 });
+    if (from.via, from.way, from.kind) != (via, 0, kind) {
+        // The container has a newer version: its members are others now.
+        return Ok(Ends::default());
+    }
+    let sql = format!(
+        "{EDGE} WHERE e.node = {NODE_OF_FIRST} AND e.via = $3 AND e.way = $4 AND e.kind = $5 AND e.other > $6 \
+         ORDER BY e.other LIMIT $7"
+    );
+    let mut ends = walk(reader, sees, id, from, limit, &sql)?;
+    if ends.next.is_some() {
+        ends.beyond = remaining(reader, id, ends.next.unwrap_or(from))?;
+    }
+    Ok(ends)
+}
+
+fn remaining(reader: &Reader<'_>, id: &str, from: Place) -> Result<u64, StoreFailure> {
+    let sql = format!(
+        "SELECT COUNT(*) FROM (SELECT 1 FROM evidence_edge WHERE node = {NODE_OF_FIRST} AND via = $2 AND way = 0 \
+         AND kind = $3 AND other > $4 LIMIT $5) AS rest"
+    );
+    let params = [
+        Value::from(id),
+        Value::Int(from.via),
+        Value::Int(from.kind),
+        Value::Int(from.other),
+        Value::from(COUNTED_MAX),
+    ];
+    Ok(u64::try_from(reader.number(&sql, &params)?).unwrap_or(0))
+}
+
+/// The sightings of `id`: who saw it, newest first.
+pub fn sightings(
+    reader: &Reader<'_>,
+    sees: Sees,
+    id: &str,
+    limit: usize,
+) -> Result<Vec<Relation>, StoreFailure> {
+    let kinds = "SELECT kind FROM evidence_kind WHERE name = 'sighting_of_ref'";
+    let Some(kind) = reader.first(kinds, &[], |row| row.int(0))? else { return Ok(Vec::new()) };
+    let sql = format!(
+        "{EDGE} WHERE e.node = {NODE_OF_FIRST} AND e.way = 1 AND e.kind = $3 ORDER BY e.via DESC LIMIT $4"
+    );
+    let limit = i64::try_from(limit.min(SCAN_MAX)).unwrap_or(i64::MAX);
+    let params =
+        [Value::from(id), Value::from(sees.reports), Value::Int(kind), Value::Int(limit)];
+    let lines = reader.all(&sql, &params, line)?;
+    Ok(lines.into_iter().filter_map(|line| line.relation).collect())
 }

@@ -14,7 +14,7 @@ const COUNTED_MAX: u64 = 2_000;
 /// Candidates looked at for one page.
 const SCAN_MAX: u64 = 20_000;
 
-/// How the candidates are found: `$1` is what is looked for, `$2` the order of arrival before which.
+/// How the candidates are found.
 enum Question {
     /// An identifier, a value, and words that are one of them written out.
     Exact { text: String, words: Option<String> },
@@ -22,30 +22,47 @@ enum Question {
     Words(String),
 }
 
+const WORDS: &str = "SELECT rowid FROM evidence_search WHERE evidence_search MATCH $1 AND rowid < $2 \
+     ORDER BY rowid DESC LIMIT $3";
+
+fn ask(
+    reader: &Reader<'_>,
+    sql: &str,
+    text: &str,
+    before: i64,
+) -> Result<Vec<i64>, StoreFailure> {
+    let params = [Value::from(text), Value::Int(before), Value::Int(BATCH)];
+    reader.all(sql, &params, |row| row.int(0))
+}
+
+/// Words that many objects hold are looked for as they are: that is read from the newest on. What goes on from a word
+/// must be collected whole, which only pays for words that few hold.
+fn worded(reader: &Reader<'_>, typed: &str) -> Result<Option<String>, StoreFailure> {
+    let Some(exact) = words::exact(typed) else { return Ok(None) };
+    let newest = ask(reader, WORDS, &exact, i64::MAX)?;
+    let common = newest.len() >= usize::try_from(BATCH).unwrap_or(usize::MAX);
+    Ok(if common { Some(exact) } else { words::question(typed) })
+}
+
 impl Question {
-    fn of(typed: &str) -> Option<Self> {
+    fn of(reader: &Reader<'_>, typed: &str) -> Result<Option<Self>, StoreFailure> {
         let typed = typed.trim();
-        let words = words::question(typed);
         if !typed.contains(char::is_whitespace) {
             if typed.contains("--") {
-                return Some(Self::Exact { text: typed.to_lowercase(), words: None });
+                return Ok(Some(Self::Exact { text: typed.to_owned(), words: None }));
             }
             if let Ok(observable) = Observable::parse(typed) {
-                return Some(Self::Exact { text: observable.to_string(), words });
+                let (text, words) = (observable.to_string(), words::exact(typed));
+                return Ok(Some(Self::Exact { text, words }));
             }
         }
-        words.map(Self::Words)
+        Ok(worded(reader, typed)?.map(Self::Words))
     }
 
     fn candidates(&self, reader: &Reader<'_>, before: i64) -> Result<Vec<i64>, StoreFailure> {
-        let words = "SELECT rowid FROM evidence_search WHERE evidence_search MATCH $1 AND rowid < $2 \
-             ORDER BY rowid DESC LIMIT $3";
-        let ask = |sql: &str, text: &str| {
-            let params = [Value::from(text), Value::Int(before), Value::Int(BATCH)];
-            reader.all(sql, &params, |row| row.int(0))
-        };
+        let ask = |sql: &str, text: &str| ask(reader, sql, text, before);
         match self {
-            Self::Words(text) => ask(words, text),
+            Self::Words(text) => ask(WORDS, text),
             Self::Exact { text, words: written } => {
                 let mut found = ask(
                     "SELECT o.seq FROM evidence_node n JOIN evidence_object o ON o.node = n.node AND o.latest = 1 \
@@ -58,7 +75,7 @@ impl Question {
                     text,
                 )?);
                 if let Some(written) = written {
-                    found.extend(ask(words, written)?);
+                    found.extend(ask(WORDS, written)?);
                 }
                 found.sort_unstable_by_key(|seq| std::cmp::Reverse(*seq));
                 found.dedup();
@@ -78,7 +95,7 @@ pub(super) fn found(
     limit: u32,
 ) -> Result<Listed, StoreFailure> {
     let mut listed = Listed { counted_all: true, ..Listed::default() };
-    let Some(question) = Question::of(&filter.q) else { return Ok(listed) };
+    let Some(question) = Question::of(reader, &filter.q)? else { return Ok(listed) };
     let shown = shelves(sees, true, filter.hidden);
     let hidden = shelves(sees, false, true);
     let (mut before, mut looked) = (before, 0);

@@ -1,0 +1,253 @@
+//! How alike are two objects of one type, and by what?
+//!
+//! Candidates for merging are proposed by a weighted sum over the properties that tell objects of their type apart; a
+//! property that either side lacks does not count. The score comes with its reasons, so that a person decides on what
+//! they can see. Nothing here merges anything.
+//!
+//! ```
+//! use noroshi_evidence::similarity::similarity;
+//! let left = serde_json::json!({ "type": "tool", "name": "Net Cat", "tool_types": ["remote-access"] });
+//! let right = serde_json::json!({ "type": "tool", "name": "cat net", "tool_types": ["remote-access"] });
+//! let alike = similarity(&left, &right).unwrap();
+//! assert_eq!(alike.percent, 100);
+//! assert_eq!(alike.reasons[0].property, "name");
+//! ```
+
+use std::collections::BTreeSet;
+
+use jiff::Timestamp;
+use serde_json::Value;
+
+/// Longest text compared letter by letter; longer ones are equal or not alike.
+pub const TEXT_CHARS_MAX: usize = 512;
+/// Most entries of a list compared.
+pub const LIST_ENTRIES_MAX: usize = 10_000;
+/// From this score on two objects are worth a look as one.
+pub const CANDIDATE_PERCENT_MIN: u8 = 70;
+
+/// How the values of a property are compared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum By {
+    /// By their words, in any order, letter by letter.
+    Words,
+    /// Equal or not.
+    Exact,
+    /// By what both lists hold.
+    Shared,
+    /// By their distance, up to one day.
+    Day,
+    /// By a source and identifier both name.
+    References,
+}
+
+/// Weights of properties, by type. They are those of OASIS' committee note on similarity, as data.
+const WEIGHTS: &[(&str, &[(&str, u32, By)])] = &[
+    ("attack-pattern", &[("name", 30, By::Words), ("external_references", 70, By::References)]),
+    ("campaign", &[("name", 60, By::Words), ("aliases", 40, By::Shared)]),
+    ("course-of-action", &[("name", 60, By::Words), ("external_references", 40, By::References)]),
+    (
+        "grouping",
+        &[("name", 20, By::Words), ("context", 20, By::Words), ("object_refs", 60, By::Shared)],
+    ),
+    (
+        "identity",
+        &[("name", 60, By::Words), ("identity_class", 20, By::Exact), ("sectors", 20, By::Shared)],
+    ),
+    ("incident", &[("name", 30, By::Words), ("external_references", 70, By::References)]),
+    (
+        "indicator",
+        &[
+            ("indicator_types", 15, By::Shared),
+            ("pattern", 80, By::Exact),
+            ("valid_from", 5, By::Day),
+        ],
+    ),
+    (
+        "intrusion-set",
+        &[
+            ("name", 20, By::Words),
+            ("external_references", 60, By::References),
+            ("aliases", 20, By::Shared),
+        ],
+    ),
+    ("location", &[("region", 33, By::Exact), ("country", 33, By::Exact)]),
+    ("malware", &[("malware_types", 20, By::Shared), ("name", 80, By::Words)]),
+    (
+        "report",
+        &[("name", 30, By::Words), ("published", 10, By::Day), ("object_refs", 60, By::Shared)],
+    ),
+    (
+        "threat-actor",
+        &[
+            ("name", 60, By::Words),
+            ("threat_actor_types", 20, By::Shared),
+            ("aliases", 20, By::Shared),
+        ],
+    ),
+    ("tool", &[("tool_types", 20, By::Shared), ("name", 80, By::Words)]),
+    ("vulnerability", &[("name", 30, By::Words), ("external_references", 70, By::References)]),
+];
+
+/// One property of a comparison.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reason {
+    /// Which property.
+    pub property: &'static str,
+    /// How alike its values are, 0 to 100.
+    pub percent: u8,
+    /// How much it counts.
+    pub weight: u32,
+}
+
+/// How alike two objects are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Similarity {
+    /// 0 to 100.
+    pub percent: u8,
+    /// By what, the weightiest first.
+    pub reasons: Vec<Reason>,
+}
+
+impl Similarity {
+    /// Whether a person should look at the two.
+    pub const fn is_candidate(&self) -> bool {
+        self.percent >= CANDIDATE_PERCENT_MIN
+    }
+}
+
+/// Compares two objects; `None` when they are of different types, of a type without weights, or have nothing to compare.
+pub fn similarity(left: &Value, right: &Value) -> Option<Similarity> {
+    let object_type = left.get("type")?.as_str()?;
+    if right.get("type")?.as_str()? != object_type {
+        return None;
+    }
+    let (_, weights) = WEIGHTS.iter().find(|(known, _)| *known == object_type)?;
+    let mut reasons: Vec<Reason> = Vec::new();
+    for (property, weight, by) in *weights {
+        if let (Some(left), Some(right)) = (left.get(property), right.get(property)) {
+            reasons.push(Reason { property, percent: alike(left, right, *by), weight: *weight });
+        }
+    }
+    let whole: u32 = reasons.iter().map(|reason| reason.weight).sum();
+    let sum: u32 = reasons.iter().map(|reason| u32::from(reason.percent) * reason.weight).sum();
+    reasons.sort_by_key(|reason| core::cmp::Reverse(reason.weight));
+    let percent = u8::try_from(sum.checked_div(whole)?).ok()?;
+    Some(Similarity { percent, reasons })
+}
+
+fn alike(left: &Value, right: &Value, by: By) -> u8 {
+    match (by, left, right) {
+        (By::Words, Value::String(left), Value::String(right)) => words(left, right),
+        (By::Shared, Value::Array(left), Value::Array(right)) => {
+            shared(&texts(left), &texts(right))
+        }
+        (By::References, Value::Array(left), Value::Array(right)) => references(left, right),
+        (By::Day, Value::String(left), Value::String(right)) => day(left, right),
+        _ => {
+            if left == right {
+                100
+            } else {
+                0
+            }
+        }
+    }
+}
+
+fn texts(list: &[Value]) -> BTreeSet<String> {
+    list.iter().take(LIST_ENTRIES_MAX).filter_map(Value::as_str).map(str::to_lowercase).collect()
+}
+
+/// Part of the longer list that both hold.
+fn shared(left: &BTreeSet<String>, right: &BTreeSet<String>) -> u8 {
+    percent(left.intersection(right).count(), left.len().max(right.len()))
+}
+
+/// 100 when both name one entry of one source, otherwise 0.
+fn references(left: &[Value], right: &[Value]) -> u8 {
+    let names = |list: &[Value]| -> BTreeSet<(String, String)> {
+        let text = |entry: &Value, name: &str| {
+            entry.get(name).and_then(Value::as_str).map(str::to_lowercase)
+        };
+        let named = |entry: &Value| {
+            Some((
+                text(entry, "source_name")?,
+                text(entry, "external_id").or_else(|| text(entry, "url"))?,
+            ))
+        };
+        list.iter().take(LIST_ENTRIES_MAX).filter_map(named).collect()
+    };
+    if names(left).is_disjoint(&names(right)) { 0 } else { 100 }
+}
+
+fn day(left: &str, right: &str) -> u8 {
+    let (Ok(left), Ok(right)) = (left.parse::<Timestamp>(), right.parse::<Timestamp>()) else {
+        return 0;
+    };
+    let apart = left.as_second().abs_diff(right.as_second());
+    percent(usize::try_from(86_400_u64.saturating_sub(apart)).unwrap_or(0), 86_400)
+}
+
+fn words(left: &str, right: &str) -> u8 {
+    let sorted = |text: &str| {
+        let lower = text.to_lowercase();
+        let mut words: Vec<&str> = lower.split_whitespace().collect();
+        words.sort_unstable();
+        words.join(" ").chars().collect::<Vec<char>>()
+    };
+    let (left, right) = (sorted(left), sorted(right));
+    if left == right {
+        return 100;
+    }
+    if left.len().max(right.len()) > TEXT_CHARS_MAX {
+        return 0;
+    }
+    percent(2 * common_subsequence(&left, &right), left.len() + right.len())
+}
+
+/// Length of the longest common subsequence; its product of lengths is bounded by [`TEXT_CHARS_MAX`].
+fn common_subsequence(left: &[char], right: &[char]) -> usize {
+    let mut row = vec![0; right.len() + 1];
+    for one in left {
+        let (mut corner, mut before) = (0, 0);
+        for (other, cell) in right.iter().zip(row.iter_mut().skip(1)) {
+            let above = *cell;
+            *cell = if one == other { corner + 1 } else { above.max(before) };
+            corner = above;
+            before = *cell;
+        }
+    }
+    row.last().copied().unwrap_or(0)
+}
+
+fn percent(part: usize, whole: usize) -> u8 {
+    u8::try_from((part * 100).checked_div(whole).unwrap_or(100)).unwrap_or(100)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn what_tells_objects_apart_counts_by_its_weight() {
+        let check = |left: Value, right: Value, expected: Option<u8>| {
+            let both = similarity(&left, &right).map(|alike| alike.percent);
+            assert_eq!(both, expected, "{left} {right}");
+            assert_eq!(similarity(&right, &left).map(|alike| alike.percent), expected);
+        };
+        let tool = |name: &str| json!({ "type": "tool", "name": name });
+        check(tool("silent kiln"), tool("Kiln Silent"), Some(100));
+        check(tool("abcd"), tool("abxy"), Some(50));
+        check(tool("a"), json!({ "type": "malware", "name": "a" }), None);
+        check(json!({ "type": "tool" }), tool("a"), None);
+        let group = |name: &str, aliases: Value| json!({ "type": "campaign", "name": name, "aliases": aliases });
+        check(group("a", json!(["x", "y"])), group("a", json!(["Y", "z"])), Some(80));
+        let seen =
+            |at: &str| json!({ "type": "indicator", "pattern": "[a:b = 1]", "valid_from": at });
+        check(seen("2026-10-01T00:00:00Z"), seen("2026-10-01T12:00:00Z"), Some(97));
+        let known = |id: &str| json!({ "type": "vulnerability", "external_references": [{ "source_name": "cve", "external_id": id }] });
+        check(known("CVE-2026-0001"), known("CVE-2026-0001"), Some(100));
+        check(known("CVE-2026-0001"), known("CVE-2026-0002"), Some(0));
+        check(tool(&"x".repeat(100_000)), tool(&"y".repeat(100_000)), Some(0));
+    }
+}
