@@ -37,7 +37,7 @@ evidence-conflicts =
     }
 evidence-groups = 種類ごとの件数
 evidence-class = 法的区分
-evidence-class-help = 区分は対象に記録されていないため、必ず人が選びます。迷うときは上の（より限られた）区分にしてください。
+evidence-class-help = 区分は対象に記録されていないため、必ず人が選びます。迷うときは、より限られた区分にしてください。
 evidence-class-cia = 選別後の通信情報を含む、またはそれに由来する。国の行政機関に限る
 evidence-class-cia-p = 通信情報を含まない。提供できる
 evidence-class-cia-pm = 通信情報を含まず、秘密を含む。管理して提供する

@@ -10,8 +10,8 @@ use std::io::Read;
 use std::sync::Arc;
 use std::time::Duration;
 
-use noroshi_codec::stix::stream::{self, Aside, KEPT_BYTES_MAX, Limits, Shape, Stream};
 use noroshi_codec::stix::Problem;
+use noroshi_codec::stix::stream::{self, Aside, KEPT_BYTES_MAX, Limits, Shape, Stream};
 use noroshi_evidence::id::StixId;
 use noroshi_evidence::marking::{LegalClass, Marks, Tlp};
 use noroshi_evidence::object::StixObject;
@@ -217,7 +217,8 @@ fn decode(reader: impl Read, pieces: &tokio::sync::mpsc::Sender<Piece>) {
         }
     }
     let complete = stream.list().complete;
-    for piece in [Piece::Aside(aside), Piece::Objects(objects), Piece::End { complete, tolerated }] {
+    for piece in [Piece::Aside(aside), Piece::Objects(objects), Piece::End { complete, tolerated }]
+    {
         if pieces.blocking_send(piece).is_err() {
             return;
         }
@@ -306,10 +307,11 @@ impl Import<'_> {
             self.done.spent.judging += self.since(started);
             let started = self.house.clock.now();
             if !judged.writes.is_empty() {
-                let mut change = Change::new("evidence.import", &self.source, judged.fact).payload(json!({
-                    "source": self.source, "objects": judged.new,
-                    "unchanged": judged.unchanged, "conflicts": judged.contradictions.len(),
-                }));
+                let mut change =
+                    Change::new("evidence.import", &self.source, judged.fact).payload(json!({
+                        "source": self.source, "objects": judged.new,
+                        "unchanged": judged.unchanged, "conflicts": judged.contradictions.len(),
+                    }));
                 change.writes = judged.writes;
                 match self.house.door.commit_bulk(self.ctx, change).await {
                     Ok(committed) => self.done.position = Some(committed.position),
@@ -384,7 +386,10 @@ pub(super) struct Judged<'a> {
     pub(super) contradictions: Vec<(Contradiction, &'a NewObject)>,
 }
 
-pub(super) fn judge<'a>(reader: &Reader<'_>, chunk: &'a [NewObject]) -> Result<Judged<'a>, StoreFailure> {
+pub(super) fn judge<'a>(
+    reader: &Reader<'_>,
+    chunk: &'a [NewObject],
+) -> Result<Judged<'a>, StoreFailure> {
     let mut held: HashMap<&StixId, Vec<Version>> = HashMap::with_capacity(chunk.len());
     let mut judged = Judged::default();
     for new in chunk {

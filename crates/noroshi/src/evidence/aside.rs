@@ -26,8 +26,7 @@ pub enum State {
 
 impl State {
     /// Every state, in the order offered.
-    pub const ALL: [Self; 5] =
-        [Self::Open, Self::Mended, Self::Dismissed, Self::Kept, Self::Taken];
+    pub const ALL: [Self; 5] = [Self::Open, Self::Mended, Self::Dismissed, Self::Kept, Self::Taken];
 
     /// The code in rows, addresses and the API.
     pub const fn code(self) -> &'static str {
@@ -234,7 +233,8 @@ pub fn one(reader: &Reader<'_>, aside: u64) -> Result<Option<Whole>, StoreFailur
         "SELECT {COLUMNS}, bytes, digest, mended IS NULL, COALESCE(mended, '') FROM evidence_aside WHERE aside = $1"
     );
     reader.first(&sql, &[Value::from(aside)], |row| {
-        let mended = if row.truth(COLUMNS_COUNT + 2)? { None } else { Some(row.blob(COLUMNS_COUNT + 3)?) };
+        let mended =
+            if row.truth(COLUMNS_COUNT + 2)? { None } else { Some(row.blob(COLUMNS_COUNT + 3)?) };
         Ok(Whole {
             entry: aside_of(row)?,
             bytes: row.blob(COLUMNS_COUNT)?,
@@ -259,7 +259,8 @@ pub fn fault_place(bytes: &[u8], reason: &str) -> Option<Range<usize>> {
         let line: usize = before.map(str::len).sum();
         let at = line.saturating_add(problem.column().saturating_sub(1)).min(text.len());
         let at = text.floor_char_boundary(at);
-        let end = text.get(at..).and_then(|rest| rest.chars().next()).map_or(at, |c| at + c.len_utf8());
+        let end =
+            text.get(at..).and_then(|rest| rest.chars().next()).map_or(at, |c| at + c.len_utf8());
         return Some(at..end);
     }
     let named = reason.split('`').nth(1)?;
@@ -281,7 +282,11 @@ mod tests {
     fn the_place_of_a_fault_is_found_where_it_can_be() {
         check(b"{\"a\": 1,}", "an object is not valid JSON", Some(b"}"));
         check(b"{\n\"a\": tru\n}", "an object is not valid JSON", Some(b"\n"));
-        check(br#"{"created":"x"}"#, "the property `created` is not a timestamp", Some(b"\"created\""));
+        check(
+            br#"{"created":"x"}"#,
+            "the property `created` is not a timestamp",
+            Some(b"\"created\""),
+        );
         check(br#"{"type":"x"}"#, "the required property `id` is missing", None);
         check(b"{\"a\":\"\xff\"}", "the input is not UTF-8", Some(b"\xff"));
         check(b"", "nothing", Some(b""));

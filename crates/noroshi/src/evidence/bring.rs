@@ -168,9 +168,9 @@ async fn bring(house: &Arc<House>, visitor: &Visitor, bundle: Bundle, dry: bool)
 fn report_of(visitor: &Visitor, mut done: Imported, tongue: Tongue) -> Report {
     let words = visitor.words();
     let (conflicts, quarantined) = (done.conflicts.len(), done.quarantined.len());
-    let contradictions = std::mem::take(&mut done.conflicts).into_iter().map(|one| {
-        (one.code.to_owned(), code_words(words, one.code), one.reason, one.id)
-    });
+    let contradictions = std::mem::take(&mut done.conflicts)
+        .into_iter()
+        .map(|one| (one.code.to_owned(), code_words(words, one.code), one.reason, one.id));
     let aside = std::mem::take(&mut done.quarantined).into_iter().map(|one| {
         let place = one.index.map_or_else(String::new, |index| words.n(index as u64 + 1));
         (one.code.to_owned(), code_words(words, one.code), one.reason, one.id.unwrap_or(place))

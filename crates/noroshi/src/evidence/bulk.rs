@@ -183,7 +183,17 @@ fn shown(words: Words, line: Line) -> Shown {
 /// The answers as a table for other programs.
 pub(super) fn csv_of(found: &Lookup, show: &str) -> String {
     let mut text = csv_line([
-        "value", "type", "answer", "code", "lines", "times", "objects", "sightings", "tlp", "class", "latest",
+        "value",
+        "type",
+        "answer",
+        "code",
+        "lines",
+        "times",
+        "objects",
+        "sightings",
+        "tlp",
+        "class",
+        "latest",
     ]);
     for line in found.lines.iter().filter(|line| fits(line, show)) {
         let numbers: Vec<String> = line.lines.iter().map(usize::to_string).collect();

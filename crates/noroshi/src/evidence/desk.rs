@@ -353,7 +353,8 @@ struct OnePage {
 
 /// Bytes that an answer may hold of text that is not its own encoding.
 fn marked(found: &Whole) -> Marked {
-    let text = |bytes: Option<&[u8]>| String::from_utf8_lossy(bytes.unwrap_or_default()).into_owned();
+    let text =
+        |bytes: Option<&[u8]>| String::from_utf8_lossy(bytes.unwrap_or_default()).into_owned();
     let Some(place) = aside::fault_place(&found.bytes, &found.entry.reason) else {
         return Marked { before: found.text(), ..Marked::default() };
     };
@@ -426,11 +427,7 @@ async fn bytes(
     Ok(super::pages::file(&format!("aside-{entry}.bin"), "application/octet-stream", found.bytes))
 }
 
-async fn act(
-    State(house): State<Arc<House>>,
-    Path(entry): Path<u64>,
-    posted: Posted,
-) -> Answer {
+async fn act(State(house): State<Arc<House>>, Path(entry): Path<u64>, posted: Posted) -> Answer {
     let Posted { visitor, values } = posted;
     let found = found(&house, &visitor, entry).await?;
     let done = match values.get("verb") {
@@ -474,9 +471,9 @@ async fn mended(house: &Arc<House>, visitor: &Visitor, found: Whole, values: &Va
         Err(broken) => return Err(broken),
     };
     let words = visitor.words();
-    let told = told.into_iter().map(|(code, reason): (&str, String)| {
-        (code.to_owned(), code_words(words, code), reason)
-    });
+    let told = told
+        .into_iter()
+        .map(|(code, reason): (&str, String)| (code.to_owned(), code_words(words, code), reason));
     show_again(house, visitor, found, values, told.collect()).await
 }
 
@@ -489,9 +486,10 @@ async fn refused(
 ) -> Answer {
     let words = visitor.words();
     let said = crate::web::refusal::say(words, refusal.code, &refusal.args);
-    let items = refusal.items.iter().map(|item| {
-        (item.code.clone(), code_words(words, &item.code), String::new())
-    });
+    let items = refusal
+        .items
+        .iter()
+        .map(|item| (item.code.clone(), code_words(words, &item.code), String::new()));
     let told = std::iter::once((refusal.code.to_owned(), said, String::new())).chain(items);
     show_again(house, visitor, found, values, told.collect()).await
 }

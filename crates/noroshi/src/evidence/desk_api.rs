@@ -28,7 +28,8 @@ use crate::web::visitor::{Caller, too_large};
 #[openapi(
     paths(look_up, list, one, retry, dismiss, settle),
     components(schemas(
-        LookupsOut, LookupOut, KindOut, LatestOut, AsideOut, AsideFull, RetryIn, RetryOut, FaultOut, DismissIn, SettleIn
+        LookupsOut, LookupOut, KindOut, LatestOut, AsideOut, AsideFull, RetryIn, RetryOut,
+        FaultOut, DismissIn, SettleIn
     ))
 )]
 pub(super) struct Doc;
@@ -117,10 +118,11 @@ fn lookup_out(line: Line) -> LookupOut {
         times: line.times,
         named_by: kinds.map(|(kind, objects)| KindOut { r#type: kind, objects }).collect(),
         sightings: line.known.sightings,
-        latest: line
-            .known
-            .latest
-            .map(|row| LatestOut { id: row.id, tlp: row.tlp, class: row.class }),
+        latest: line.known.latest.map(|row| LatestOut {
+            id: row.id,
+            tlp: row.tlp,
+            class: row.class,
+        }),
     }
 }
 
@@ -384,11 +386,7 @@ struct DismissIn {
 /// Says that entries are not wanted: all of them or none.
 #[utoipa::path(post, path = "/evidence/asides/dismiss", tag = "evidence", request_body = DismissIn,
     responses((status = 204, description = "done")))]
-async fn dismiss(
-    State(house): State<Arc<House>>,
-    caller: Caller,
-    body: Body<DismissIn>,
-) -> Answer {
+async fn dismiss(State(house): State<Arc<House>>, caller: Caller, body: Body<DismissIn>) -> Answer {
     mend::dismiss(&house, &caller.ctx, &body.value.entries, &body.value.reason).await?;
     Ok(StatusCode::NO_CONTENT.into_response())
 }

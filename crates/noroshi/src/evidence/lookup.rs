@@ -162,14 +162,18 @@ fn asked(text: &str, each_line: bool) -> (Vec<(Asked, Vec<usize>)>, bool) {
     for passed in &paste.passed {
         touched.insert(passed.place.line);
         if named(&passed.text).is_none() {
-            found.push((passed.place.line, Asked::Unreadable(passed.text.clone(), passed.why.code())));
+            found.push((
+                passed.place.line,
+                Asked::Unreadable(passed.text.clone(), passed.why.code()),
+            ));
         }
     }
     for (index, line) in text.lines().enumerate() {
         let line = fold_width(line);
         let names: Vec<Asked> = line.split(|c: char| !is_of_name(c)).filter_map(named).collect();
         let number = index + 1;
-        let alone = !line.trim().is_empty() && (each_line || !line.trim().contains(char::is_whitespace));
+        let alone =
+            !line.trim().is_empty() && (each_line || !line.trim().contains(char::is_whitespace));
         if names.is_empty() && alone && !touched.contains(&number) && paste.complete {
             let text = line.trim().chars().take(SHOWN_CHARS_MAX).collect();
             found.push((number, Asked::Unreadable(text, NOTHING_READ)));
@@ -211,7 +215,9 @@ fn named(token: &str) -> Option<Asked> {
     }
     let body = upper.strip_prefix(['T', 'S', 'G', 'M', 'C'])?;
     let (number, part) = body.split_once('.').map_or((body, None), |(a, b)| (a, Some(b)));
-    let fits = number.len() == 4 && digits(number, 4) && part.is_none_or(|part| part.len() == 3 && digits(part, 3));
+    let fits = number.len() == 4
+        && digits(number, 4)
+        && part.is_none_or(|part| part.len() == 3 && digits(part, 3));
     fits.then_some(Asked::Name(upper))
 }
 
@@ -276,7 +282,9 @@ fn of_value(
 ) -> Result<Known, StoreFailure> {
     let value = observable.to_string();
     let params = [Value::from(&value), Value::from(sees.reports()), Value::Int(OBJECTS_MAX)];
-    let sql = format!("SELECT o.type, o.id FROM {NAMERS} WHERE p.slot = keyed($1) ORDER BY p.seq DESC LIMIT $3");
+    let sql = format!(
+        "SELECT o.type, o.id FROM {NAMERS} WHERE p.slot = keyed($1) ORDER BY p.seq DESC LIMIT $3"
+    );
     let found = reader.all(&sql, &params, |row| Ok((row.text(0)?, row.text(1)?)))?;
     let mut known = Known::default();
     let Some((_, latest)) = found.first() else { return Ok(known) };
@@ -325,7 +333,9 @@ fn of_name(reader: &Reader<'_>, sees: Sees, name: &str) -> Result<Known, StoreFa
         let tree = object.to_value();
         let references = tree.get("external_references").and_then(serde_json::Value::as_array);
         let bears = references.into_iter().flatten().any(|one| {
-            one.get("external_id").and_then(serde_json::Value::as_str).is_some_and(|id| id.eq_ignore_ascii_case(name))
+            one.get("external_id")
+                .and_then(serde_json::Value::as_str)
+                .is_some_and(|id| id.eq_ignore_ascii_case(name))
         });
         if !bears && !row.name.eq_ignore_ascii_case(name) {
             continue;

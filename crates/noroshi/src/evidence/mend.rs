@@ -155,8 +155,7 @@ pub async fn retry(
     }
     let list = as_list(&text.clone().unwrap_or_else(|| found.text()));
     let originator = how.originator.clone().unwrap_or_else(|| originator_of(&found.entry.source));
-    let bundle =
-        Bundle { bytes: list.into(), tlp: how.tlp, class: how.class, originator };
+    let bundle = Bundle { bytes: list.into(), tlp: how.tlp, class: how.class, originator };
     let would = trial(house, ctx, bundle.clone()).await?;
     if !would.quarantined.is_empty() {
         return Ok(Tried::Wrong(would.quarantined));
@@ -169,7 +168,8 @@ pub async fn retry(
     let id = made.id().to_string();
     act::import(house, ctx, bundle).await?;
     // Should the program end here, the entry stays open and trying it again changes nothing but this row.
-    let decision = Decision { state: State::Mended, reason, mended: text, object: Some(id.clone()) };
+    let decision =
+        Decision { state: State::Mended, reason, mended: text, object: Some(id.clone()) };
     decide(house, ctx, &[aside], &decision).await?;
     Ok(Tried::In(id))
 }
@@ -258,12 +258,7 @@ pub struct Retried {
 
 /// Tries many entries again as they arrived: worth it when a newer version reads more. Contradictions are left, as only
 /// a person can settle one.
-pub async fn retry_all(
-    house: &Arc<House>,
-    ctx: &Ctx,
-    asides: &[u64],
-    how: &As,
-) -> Answer<Retried> {
+pub async fn retry_all(house: &Arc<House>, ctx: &Ctx, asides: &[u64], how: &As) -> Answer<Retried> {
     house.authoriser.check(ctx, Action::EvidenceImport, On::default())?;
     reason_of(&how.reason)?;
     within(asides)?;
@@ -316,7 +311,8 @@ pub async fn take(house: &Arc<House>, ctx: &Ctx, aside: u64, how: &As) -> Answer
         Refusal::new("NRS-EVID-0508", StatusCode::CONFLICT).arg("id", id.as_str())
     })?;
     let least = super::rows::tlp_of(&row.tlp).max(how.tlp);
-    let class = super::api::class_of(&row.class).map_or(how.class, |held| stricter(held, how.class));
+    let class =
+        super::api::class_of(&row.class).map_or(how.class, |held| stricter(held, how.class));
     let text = next.into_text().into_string();
     let bundle = Bundle {
         bytes: as_list(&text).into(),
@@ -339,7 +335,8 @@ pub async fn take(house: &Arc<House>, ctx: &Ctx, aside: u64, how: &As) -> Answer
 
 /// The refusal of a text that is still not acceptable.
 pub fn still_wrong(code: &'static str, codes: impl Iterator<Item = &'static str>) -> Refusal {
-    let item = |code: &str| Item { pointer: String::new(), code: code.to_owned(), args: Vec::new() };
+    let item =
+        |code: &str| Item { pointer: String::new(), code: code.to_owned(), args: Vec::new() };
     Refusal::new(code, StatusCode::UNPROCESSABLE_ENTITY).items(codes.map(item).collect())
 }
 

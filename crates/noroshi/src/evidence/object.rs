@@ -14,7 +14,7 @@ use serde_json::Value as Json;
 
 use super::diff::{self, Diff};
 use super::lists::{self, DoubtRow};
-use super::pages::{file, kind_words, shown, shown_name};
+use super::pages::{Origins, file, kind_words, origin_words, origins, shown, shown_name};
 use super::reach::{self, Reach};
 use super::read::relations::{Place, Relation};
 use super::read::{self, ObjectRow, Sees};
@@ -157,6 +157,7 @@ struct ObjectPage {
     kind: String,
     description: String,
     why_class: String,
+    originator: String,
     recipients: Vec<Recipient>,
     hats: Vec<String>,
     kinds: Vec<Kind>,
@@ -189,6 +190,7 @@ struct Found {
     doubts: Vec<DoubtRow>,
     cases: Vec<(String, String, String)>,
     orgs: Vec<Option<people::Org>>,
+    origins: Origins,
 }
 
 fn find(
@@ -213,6 +215,7 @@ fn find(
         reach: candidate.map(|one| reach::recipients(&one.facts, now)).unwrap_or_default(),
         doubts: lists::doubts_of(reader, id)?,
         cases: uses::cases_with(reader, id)?,
+        origins: origins(reader, sees, std::slice::from_ref(&object.row))?,
         row: object.row.clone(),
         object,
         versions,
@@ -231,7 +234,13 @@ fn orgs_of(
     versions.iter().map(org).collect()
 }
 
-fn told(words: Words, versions: Vec<Version>, orgs: &[Option<people::Org>], id: &str, size: usize) -> Vec<Told> {
+fn told(
+    words: Words,
+    versions: Vec<Version>,
+    orgs: &[Option<people::Org>],
+    id: &str,
+    size: usize,
+) -> Vec<Told> {
     let trees: Vec<Json> = versions
         .iter()
         .map(|version| serde_json::from_str(&version.text).unwrap_or_default())
@@ -260,7 +269,13 @@ fn told(words: Words, versions: Vec<Version>, orgs: &[Option<people::Org>], id: 
 fn pattern_of(words: Words, tree: &Json) -> Option<Pattern> {
     let text = tree.get("pattern")?.as_str()?.to_owned();
     if tree.get("pattern_type").and_then(Json::as_str).is_some_and(|kind| kind != "stix") {
-        return Some(Pattern { text, canonical: None, fault: None, matches: Vec::new(), unread: None });
+        return Some(Pattern {
+            text,
+            canonical: None,
+            fault: None,
+            matches: Vec::new(),
+            unread: None,
+        });
     }
     let parsed = pattern::parse::parse(&text);
     let fault = parsed.as_ref().err().map(|fault| {
@@ -268,9 +283,10 @@ fn pattern_of(words: Words, tree: &Json) -> Option<Pattern> {
         (code.to_owned(), super::desk::code_words(words, code), fault.picture(&text))
     });
     let reading = pattern::read(&text);
-    let matches = reading.mentioned().iter().map(|seen| {
-        (seen.defanged(), format!("/evidence?q={}", percent(&seen.to_string())))
-    });
+    let matches = reading
+        .mentioned()
+        .iter()
+        .map(|seen| (seen.defanged(), format!("/evidence?q={}", percent(&seen.to_string()))));
     let unread = match &reading {
         Reading::Any(_) => None,
         Reading::Partial { unread, .. } => Some((
@@ -280,7 +296,13 @@ fn pattern_of(words: Words, tree: &Json) -> Option<Pattern> {
         )),
     };
     let matches = matches.collect();
-    Some(Pattern { canonical: parsed.ok().map(|one| one.to_string()), text, fault, matches, unread })
+    Some(Pattern {
+        canonical: parsed.ok().map(|one| one.to_string()),
+        text,
+        fault,
+        matches,
+        unread,
+    })
 }
 
 async fn one(State(house): State<Arc<House>>, visitor: Visitor, Path(id): Path<String>) -> Answer {
@@ -316,6 +338,7 @@ fn page_of(house: &House, visitor: &Visitor, id: &str, found: Found) -> ObjectPa
         crumbs: vec![Link { href: "/evidence".to_owned(), label: words.t("evidence-title") }],
         kind: kind_words(words, &found.row.kind),
         description: text("description"),
+        originator: origin_words(words, &found.origins, &found.row.originator),
         why_class: why_class(words, &found.row, from_report),
         recipients: found.reach.iter().map(|one| recipient(words, one)).collect(),
         hats: hats.into_iter().map(|hat| words.t(hat_key(hat))).collect(),
@@ -330,7 +353,9 @@ fn page_of(house: &House, visitor: &Visitor, id: &str, found: Found) -> ObjectPa
             .object
             .conflicts
             .iter()
-            .map(|(code, reason)| (code.clone(), super::desk::code_words(words, code), reason.clone()))
+            .map(|(code, reason)| {
+                (code.clone(), super::desk::code_words(words, code), reason.clone())
+            })
             .collect(),
         observables: observables
             .map(|seen| (seen.defanged(), format!("/evidence?q={}", percent(&seen.to_string()))))
@@ -359,9 +384,10 @@ fn why_class(words: Words, row: &ObjectRow, from_report: bool) -> String {
 }
 
 fn recipient(words: Words, one: &Reach) -> Recipient {
-    let reasons = one.reasons.iter().map(|(code, clause)| {
-        ((*code).to_owned(), super::desk::code_words(words, code), *clause)
-    });
+    let reasons = one
+        .reasons
+        .iter()
+        .map(|(code, clause)| ((*code).to_owned(), super::desk::code_words(words, code), *clause));
     Recipient {
         label: words.t(format!("evidence-reach-{}", one.kind.key())),
         reasons: reasons.collect(),
@@ -441,8 +467,7 @@ async fn relations(
     let view = View::parse(&RELATIONS, query.as_deref().unwrap_or_default())
         .at(format!("/evidence/{id}/relations"));
     let sees = Sees::of(&house, &visitor.ctx);
-    let wanted =
-        Edges { kind: view.filter("kind").to_owned(), way: view.filter("way").to_owned() };
+    let wanted = Edges { kind: view.filter("kind").to_owned(), way: view.filter("way").to_owned() };
     let place = view.after().and_then(Place::parse);
     let size = usize::try_from(view.size()).unwrap_or(usize::MAX);
     let (edges, next, groups) = house

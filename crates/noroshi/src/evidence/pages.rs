@@ -18,9 +18,11 @@ use noroshi_evidence::observable::Observable;
 use super::read::{self, Filter, Listed, ObjectRow, Sees};
 use crate::house::House;
 use crate::office::authorise::{Action, On, Standing};
+use crate::office::id::OrgId;
+use crate::office::people::{self, Org};
 use crate::web::forms::Choice;
 use crate::web::layout::{Link, Shell};
-use crate::web::locale::{Words, fold_width};
+use crate::web::locale::{Lang, Words, fold_width};
 use crate::web::page::{self, html};
 use crate::web::refusal::{Answer, Failure, Refusal};
 use crate::web::table::{Column, Grid, Picked, Spec, Verb, View, csv_line};
@@ -84,6 +86,7 @@ struct Line {
     row: ObjectRow,
     kind: String,
     name: String,
+    originator: String,
 }
 
 /// How many matches are of one type.
@@ -132,12 +135,17 @@ async fn list(
     let sees = Sees::of(&house, &visitor.ctx);
     let view = View::parse(&LIST, query.as_deref().unwrap_or_default());
     let (filter, before, size) = (filter_of(&view), place_of(&view), view.size());
-    let (mut listed, kinds, groups) = house
+    let (mut listed, kinds, groups, origins) = house
         .store
         .read(move |reader| {
             let listed = read::list(reader, sees, &filter, before, size)?;
-            let groups = if filter.q.trim().is_empty() { BTreeMap::new() } else { grouped(reader, sees, &filter)? };
-            Ok((listed, read::kinds(reader, sees)?, groups))
+            let groups = if filter.q.trim().is_empty() {
+                BTreeMap::new()
+            } else {
+                grouped(reader, sees, &filter)?
+            };
+            let origins = origins(reader, sees, &listed.rows)?;
+            Ok((listed, read::kinds(reader, sees)?, groups, origins))
         })
         .await?;
     let words = visitor.words();
@@ -152,7 +160,10 @@ async fn list(
         Vec::new()
     };
     let page = ListPage {
-        lines: std::mem::take(&mut listed.rows).into_iter().map(|row| line(words, row)).collect(),
+        lines: std::mem::take(&mut listed.rows)
+            .into_iter()
+            .map(|row| line(words, &origins, row))
+            .collect(),
         held: kinds.iter().map(|(_, count)| count).sum(),
         kinds: kinds
             .iter()
@@ -173,8 +184,45 @@ async fn list(
     html(&page)
 }
 
-fn line(words: Words, row: ObjectRow) -> Line {
-    Line { kind: kind_words(words, &row.kind), name: shown_name(&row), row }
+fn line(words: Words, origins: &Origins, row: ObjectRow) -> Line {
+    Line {
+        kind: kind_words(words, &row.kind),
+        name: shown_name(&row),
+        originator: origin_words(words, origins, &row.originator),
+        row,
+    }
+}
+
+/// Organisations by identifier.
+pub(super) type Origins = BTreeMap<String, Org>;
+
+/// The organisations from which objects come. Whoever may not read reports is not told who an operator is, so for them
+/// the identifier stays one.
+pub(super) fn origins(
+    reader: &crate::office::store::Reader<'_>,
+    sees: Sees,
+    rows: &[ObjectRow],
+) -> Result<Origins, crate::office::store::StoreFailure> {
+    let mut found = Origins::new();
+    for row in rows.iter().filter(|_| sees.reports()) {
+        if found.contains_key(&row.originator) {
+            continue;
+        }
+        let Some(id) = OrgId::parse(&row.originator) else { continue };
+        if let Some(org) = people::find_org(reader, &id)? {
+            found.insert(row.originator.clone(), org);
+        }
+    }
+    Ok(found)
+}
+
+/// An originator by name, where that is known.
+pub(super) fn origin_words(words: Words, origins: &Origins, originator: &str) -> String {
+    let Some(org) = origins.get(originator) else { return originator.to_owned() };
+    match words.lang() {
+        Lang::Ja => org.name_ja.clone(),
+        Lang::En => org.name_en.clone(),
+    }
 }
 
 /// How many of the first matches are of each type, whatever type is looked at now.
@@ -257,10 +305,8 @@ async fn batch(State(house): State<Arc<House>>, posted: Posted) -> Answer {
     let label = words.t(format!("evidence-export-{verb}"));
     let count = words.n(rows.len() as u64);
     let page = Confirm {
-        question: words.tv(
-            "evidence-export-ask",
-            &[("count", count.into()), ("how", label.as_str().into())],
-        ),
+        question: words
+            .tv("evidence-export-ask", &[("count", count.into()), ("how", label.as_str().into())]),
         note: words.t("evidence-export-note"),
         action: "/evidence/export".to_owned(),
         fields: handed_on(&grid, &picked, verb),
@@ -337,7 +383,17 @@ pub(super) fn file(name: &str, kind: &'static str, text: impl Into<axum::body::B
 }
 
 fn csv_of(rows: &[ObjectRow]) -> String {
-    let mut text = csv_line(["id", "type", "name", "modified", "tlp", "class", "originator", "arrived_at", "withdrawn"]);
+    let mut text = csv_line([
+        "id",
+        "type",
+        "name",
+        "modified",
+        "tlp",
+        "class",
+        "originator",
+        "arrived_at",
+        "withdrawn",
+    ]);
     for row in rows {
         let modified = row.modified.map(|at| at.to_string()).unwrap_or_default();
         let hidden = if row.hidden { "1" } else { "" };

@@ -27,8 +27,14 @@ pub enum Kind {
 
 impl Kind {
     /// Every kind, from the nearest to the farthest.
-    pub const ALL: [Self; 6] =
-        [Self::National, Self::Council, Self::Operators, Self::Suppliers, Self::Partner, Self::Public];
+    pub const ALL: [Self; 6] = [
+        Self::National,
+        Self::Council,
+        Self::Operators,
+        Self::Suppliers,
+        Self::Partner,
+        Self::Public,
+    ];
 
     /// The end of the key of its words in the locales.
     pub const fn key(self) -> &'static str {
@@ -74,7 +80,11 @@ pub fn recipients(facts: &Facts, now: Timestamp) -> Vec<Reach> {
 }
 
 /// The hats that read it: those that read evidence, and of these only the ones that read reports when it stems from one.
-pub fn hats(reads: impl Fn(Hat) -> bool, reads_reports: impl Fn(Hat) -> bool, from_report: bool) -> Vec<Hat> {
+pub fn hats(
+    reads: impl Fn(Hat) -> bool,
+    reads_reports: impl Fn(Hat) -> bool,
+    from_report: bool,
+) -> Vec<Hat> {
     let sees = |hat: &Hat| reads(*hat) && (!from_report || reads_reports(*hat));
     Hat::ALL.iter().copied().filter(sees).collect()
 }

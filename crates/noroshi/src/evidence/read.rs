@@ -95,7 +95,8 @@ const COLUMNS_COUNT: usize = 13;
 /// latest version, without it every version; a text beside a table is joined as
 /// `JOIN evidence_node n ON n.slot = keyed(i.id) AND n.id = i.id JOIN evidence_object o ON o.node = n.node`. There is
 /// no index on the text of identifiers.
-pub const NODE_OF_FIRST: &str = "(SELECT node FROM evidence_node WHERE slot = keyed($1) AND id = $1)";
+pub const NODE_OF_FIRST: &str =
+    "(SELECT node FROM evidence_node WHERE slot = keyed($1) AND id = $1)";
 
 /// The node of what is called `id`, held or only named.
 pub fn node(reader: &Reader<'_>, id: &str) -> Result<Option<i64>, StoreFailure> {
@@ -268,9 +269,10 @@ pub struct Object {
 
 /// One object, as far as the reader sees it.
 pub fn object(reader: &Reader<'_>, sees: Sees, id: &str) -> Result<Option<Object>, StoreFailure> {
-    let found = reader.first(&latest_sql(), &[Value::from(id), Value::from(sees.reports)], |row| {
-        Ok((object_row(row)?, row.text(COLUMNS_COUNT)?))
-    })?;
+    let found =
+        reader.first(&latest_sql(), &[Value::from(id), Value::from(sees.reports)], |row| {
+            Ok((object_row(row)?, row.text(COLUMNS_COUNT)?))
+        })?;
     let Some((row, text)) = found else { return Ok(None) };
     let versions = history(reader, sees, id, None, VERSIONS_MAX)?;
     let ends = relations::page(reader, sees, id, None, RELATIONS_MAX)?;

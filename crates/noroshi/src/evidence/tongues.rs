@@ -8,8 +8,8 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use noroshi_codec::csv::{self, Mapping};
-use noroshi_codec::tongue::{Converted, Put};
 use noroshi_codec::misp::{self, Audience, Distribution, Recipients};
+use noroshi_codec::tongue::{Converted, Put};
 use noroshi_codec::{kev, stix, veris, warninglist};
 use noroshi_evidence::id::StixId;
 use noroshi_evidence::marking::Tlp;
@@ -235,7 +235,10 @@ pub async fn bring_in(
 const TIMES: [&str; 3] = ["created", "modified", "valid_from"];
 
 /// Leaves out what says the same as what is held; what says something else goes on from it.
-pub(super) async fn settle(house: &Arc<House>, objects: Vec<StixObject>) -> Answer<(Vec<StixObject>, u64)> {
+pub(super) async fn settle(
+    house: &Arc<House>,
+    objects: Vec<StixObject>,
+) -> Answer<(Vec<StixObject>, u64)> {
     let ids: Vec<String> = objects.iter().map(|object| object.id().to_string()).collect();
     let held = house.store.read(move |reader| read::latest(reader, Sees::ALL, &ids)).await?;
     let held: std::collections::BTreeMap<StixId, StixObject> =

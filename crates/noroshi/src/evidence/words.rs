@@ -116,10 +116,7 @@ mod tests {
         assert_eq!(index("ランタン"), index("らんたん"));
         assert_eq!(index("ﾗﾝﾀﾝ ＡＰＴ２８"), index("ランタン apt28"));
         assert_eq!(question("らんた").as_deref(), Some("\"らん んた\" *"));
-        assert_eq!(
-            question("ランタ").as_deref(),
-            Some("(\"らん んた\" * OR \"ラン ンタ\" *)")
-        );
+        assert_eq!(question("ランタ").as_deref(), Some("(\"らん んた\" * OR \"ラン ンタ\" *)"));
     }
 
     #[test]

@@ -82,20 +82,35 @@ mod tests {
             rows.map(Result::unwrap).collect()
         };
         assert_eq!(
-            texts("SELECT id || ' ' || modified || ' ' || latest || ' ' || shelf FROM evidence_object ORDER BY seq"),
-            ["indicator--a 2026-11-01 0 0", "indicator--a 2026-11-02 1 1", "malware--b 2026-11-01 1 3",
-             "relationship--c 2026-11-01 1 6", "ipv4-addr--d  1 1"],
+            texts(
+                "SELECT id || ' ' || modified || ' ' || latest || ' ' || shelf FROM evidence_object ORDER BY seq"
+            ),
+            [
+                "indicator--a 2026-11-01 0 0",
+                "indicator--a 2026-11-02 1 1",
+                "malware--b 2026-11-01 1 3",
+                "relationship--c 2026-11-01 1 6",
+                "ipv4-addr--d  1 1"
+            ],
         );
         assert_eq!(
-            texts("SELECT a.id || ' ' || k.name || ' ' || b.id || ' ' || e.way || ' ' || e.via FROM evidence_edge e \
+            texts(
+                "SELECT a.id || ' ' || k.name || ' ' || b.id || ' ' || e.way || ' ' || e.via FROM evidence_edge e \
                    JOIN evidence_node a ON a.node = e.node JOIN evidence_node b ON b.node = e.other \
-                   JOIN evidence_kind k ON k.kind = e.kind ORDER BY 1"),
-            ["indicator--a indicates malware--b 0 4", "indicator--a object_refs tool--not-held 0 2",
-             "malware--b indicates indicator--a 1 4", "tool--not-held object_refs indicator--a 1 2"],
+                   JOIN evidence_kind k ON k.kind = e.kind ORDER BY 1"
+            ),
+            [
+                "indicator--a indicates malware--b 0 4",
+                "indicator--a object_refs tool--not-held 0 2",
+                "malware--b indicates indicator--a 1 4",
+                "tool--not-held object_refs indicator--a 1 2"
+            ],
         );
         assert_eq!(
-            texts("SELECT n.seq || ' ' || n.value FROM evidence_naming n JOIN evidence_posting p \
-                   ON p.slot = keyed(n.value) AND p.seq = n.seq ORDER BY 1"),
+            texts(
+                "SELECT n.seq || ' ' || n.value FROM evidence_naming n JOIN evidence_posting p \
+                   ON p.slot = keyed(n.value) AND p.seq = n.seq ORDER BY 1"
+            ),
             ["2 203.0.113.7", "5 203.0.113.7"],
         );
         assert_eq!(

@@ -188,9 +188,11 @@ impl View {
 
     /// Filters and order, without the place.
     fn pairs(&self) -> Vec<(String, String)> {
-        let filters = self.spec.filters.iter().filter_map(|name| {
-            Some(((*name).to_owned(), self.filters.get(name)?.clone()))
-        });
+        let filters = self
+            .spec
+            .filters
+            .iter()
+            .filter_map(|name| Some(((*name).to_owned(), self.filters.get(name)?.clone())));
         let mut pairs: Vec<_> = filters.collect();
         if (self.sort, self.descending) != self.spec.sort {
             pairs.push(("sort".to_owned(), self.sort.to_owned()));
@@ -414,7 +416,10 @@ mod tests {
 
     #[test]
     fn a_cell_is_no_formula_and_breaks_no_line() {
-        assert_eq!(csv_line(["=1+1", "a,b", "c\"d", "plain"]), "'=1+1,\"a,b\",\"c\"\"d\",plain\r\n");
+        assert_eq!(
+            csv_line(["=1+1", "a,b", "c\"d", "plain"]),
+            "'=1+1,\"a,b\",\"c\"\"d\",plain\r\n"
+        );
     }
 
     #[test]

@@ -77,10 +77,18 @@ impl Browser {
     }
 
     /// A form with a file, as a browser sends it.
-    async fn upload(&self, path: &str, csrf: &str, fields: &[(&str, &str)], file: &[u8]) -> (u16, String) {
+    async fn upload(
+        &self,
+        path: &str,
+        csrf: &str,
+        fields: &[(&str, &str)],
+        file: &[u8],
+    ) -> (u16, String) {
         let mut body = Vec::new();
         for (name, value) in [("csrf", csrf)].iter().chain(fields) {
-            let part = format!("--edge\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n");
+            let part = format!(
+                "--edge\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n"
+            );
             body.extend_from_slice(part.as_bytes());
         }
         body.extend_from_slice(
@@ -159,7 +167,10 @@ async fn an_entry_is_mended_and_what_arrived_stays_on_record() {
     assert_eq!(one["whole"], true, "{one}");
     let (start, end) = (one["place"][0].as_u64().unwrap(), one["place"][1].as_u64().unwrap());
     let text = one["text"].as_str().unwrap();
-    assert_eq!(&text[usize::try_from(start).unwrap()..usize::try_from(end).unwrap()], "\"created\"");
+    assert_eq!(
+        &text[usize::try_from(start).unwrap()..usize::try_from(end).unwrap()],
+        "\"created\""
+    );
 
     // Without a class, without a reason, and still wrong: nothing is written.
     let retry = |body: Value| retry(&cast, number, body);
@@ -214,10 +225,13 @@ async fn a_contradiction_is_settled_by_a_person_and_overwrites_nothing() {
         other["name"] = json!(name);
         import(&cast.test, &cast.analyst, bundle(&[other])).await;
     }
-    let (_, listed) =
-        api(&cast.test, &cast.analyst, "/evidence/asides?kind=conflict", None).await;
-    let numbers: Vec<u64> =
-        listed["items"].as_array().unwrap().iter().map(|one| one["entry"].as_u64().unwrap()).collect();
+    let (_, listed) = api(&cast.test, &cast.analyst, "/evidence/asides?kind=conflict", None).await;
+    let numbers: Vec<u64> = listed["items"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|one| one["entry"].as_u64().unwrap())
+        .collect();
     assert_eq!(numbers.len(), 2, "{listed}");
 
     // The page shows both sides and asks for a reason.
@@ -239,7 +253,8 @@ async fn a_contradiction_is_settled_by_a_person_and_overwrites_nothing() {
     let body = json!({ "choice": "take", "class": "CIA-N", "tlp": "clear", "reason": "confirmed by telephone" });
     let (status, said) = api(&cast.test, &cast.analyst, &take, Some(body)).await;
     assert_eq!((status, &said["id"]), (200, &json!(NAMED)), "{said}");
-    let (_, one) = api(&cast.test, &cast.analyst, &format!("/evidence/objects/{NAMED}"), None).await;
+    let (_, one) =
+        api(&cast.test, &cast.analyst, &format!("/evidence/objects/{NAMED}"), None).await;
     assert_eq!(one["object"]["name"], "second other", "{one}");
     assert_eq!((&one["class"], &one["tlp"]), (&json!("CIA"), &json!("red")), "only tightened");
     assert_eq!(one["versions"].as_array().unwrap().len(), 2, "{one}");
@@ -252,25 +267,34 @@ async fn a_contradiction_is_settled_by_a_person_and_overwrites_nothing() {
 async fn many_values_are_answered_each_with_its_place_and_only_by_what_the_reader_sees() {
     let cast = cast().await;
     let mut technique = malware(7, "灯籠ローダー");
-    technique["external_references"] = json!([{ "source_name": "mitre-attack", "external_id": "S9001" }]);
+    technique["external_references"] =
+        json!([{ "source_name": "mitre-attack", "external_id": "S9001" }]);
     let sighting = json!({
         "type": "sighting", "spec_version": "2.1", "id": "sighting--1b6ea7d9-2b0f-4f55-8f0a-000000000009",
         "created": CREATED, "modified": CREATED, "sighting_of_ref": NAMED, "first_seen": CREATED, "last_seen": CREATED,
     });
     let known = indicator(1, "[ipv4-addr:value = '203.0.113.77']", CREATED);
     import(&cast.test, &cast.analyst, bundle(&[known, technique, sighting])).await;
-    from_report(&cast, &indicator(2, "[domain-name:value = 'secret.lantern.example']", CREATED)).await;
+    from_report(&cast, &indicator(2, "[domain-name:value = 'secret.lantern.example']", CREATED))
+        .await;
     let text = "通信先は203[.]0[.]113[.]77です\nsecret.lantern.example\nS9001\nnowhere.lantern.example\nqqq\n203.0.113.77";
     let answers = |who: &Someone| {
         let who = who.clone();
         let test = &cast.test;
         async move {
-            let (status, said) = api(test, &who, "/evidence/lookups", Some(json!({ "text": text }))).await;
+            let (status, said) =
+                api(test, &who, "/evidence/lookups", Some(json!({ "text": text }))).await;
             assert_eq!(status, 200, "{said}");
             let items = said["items"].as_array().unwrap().clone();
             items
                 .iter()
-                .map(|one| (one["value"].as_str().unwrap().to_owned(), one["answer"].as_str().unwrap().to_owned(), one["lines"].clone()))
+                .map(|one| {
+                    (
+                        one["value"].as_str().unwrap().to_owned(),
+                        one["answer"].as_str().unwrap().to_owned(),
+                        one["lines"].clone(),
+                    )
+                })
                 .collect::<Vec<_>>()
         }
     };
@@ -286,15 +310,25 @@ async fn many_values_are_answered_each_with_its_place_and_only_by_what_the_reade
     };
     assert_eq!(answers(&cast.analyst).await, expected("found"));
     assert_eq!(answers(&cast.nco).await, expected("unknown"), "as if it were not there");
-    let (_, said) = api(&cast.test, &cast.analyst, "/evidence/lookups", Some(json!({ "values": ["203.0.113.77", "no value"] }))).await;
+    let (_, said) = api(
+        &cast.test,
+        &cast.analyst,
+        "/evidence/lookups",
+        Some(json!({ "values": ["203.0.113.77", "no value"] })),
+    )
+    .await;
     assert_eq!(said["items"][0]["sightings"], 1, "{said}");
     assert_eq!(said["items"][1]["answer"], "unreadable", "{said}");
 
     let browser = Browser::of(&cast.test, &cast.analyst).await;
-    let (status, page) =
-        browser.upload("/evidence/lookup", &browser.csrf, &[("show", "unreadable")], text.as_bytes()).await;
+    let (status, page) = browser
+        .upload("/evidence/lookup", &browser.csrf, &[("show", "unreadable")], text.as_bytes())
+        .await;
     assert_eq!(status, 200);
-    assert!(page.contains("NRS-EVID") || page.contains("Nothing in it can be looked for"), "{page}");
+    assert!(
+        page.contains("NRS-EVID") || page.contains("Nothing in it can be looked for"),
+        "{page}"
+    );
     assert!(!page.contains(&format!("href=\"/evidence/{NAMED}\"")), "filtered");
     let (status, csv) =
         browser.upload("/evidence/lookup", &browser.csrf, &[("as", "csv")], text.as_bytes()).await;
@@ -309,7 +343,8 @@ async fn ten_thousand_values_are_answered_and_the_rest_is_told() {
     let cast = cast().await;
     let values: Vec<String> = (0..10_003u32).map(|n| format!("h{n}.lantern.example")).collect();
     let (status, said) =
-        api(&cast.test, &cast.analyst, "/evidence/lookups", Some(json!({ "values": values }))).await;
+        api(&cast.test, &cast.analyst, "/evidence/lookups", Some(json!({ "values": values })))
+            .await;
     assert_eq!(status, 200);
     assert_eq!((said["items"].as_array().unwrap().len(), &said["beyond"]), (10_000, &json!(3)));
 }
@@ -318,33 +353,58 @@ async fn ten_thousand_values_are_answered_and_the_rest_is_told() {
 async fn an_object_tells_everything_and_absent_and_forbidden_are_alike() {
     let cast = cast().await;
     let text = r#"{ "type":"malware","spec_version":"2.1","id":"malware--1b6ea7d9-2b0f-4f55-8f0a-000000000008", "created":"2026-11-01T00:00:00.000Z","modified":"2026-11-01T00:00:00.000Z","name":"灯籠","is_family":true, "x_odd": 1.50 }"#;
-    let whole = format!(r#"{{"type":"bundle","id":"bundle--6d0c1f4e-0a6c-4f0e-8f2b-2c3d0a7b1e11","objects":[{text}]}}"#);
+    let whole = format!(
+        r#"{{"type":"bundle","id":"bundle--6d0c1f4e-0a6c-4f0e-8f2b-2c3d0a7b1e11","objects":[{text}]}}"#
+    );
     let browser = Browser::of(&cast.test, &cast.analyst).await;
     let (status, page) = browser
-        .upload("/evidence/import", &browser.csrf, &[("class", "CIA-N"), ("go", "import")], whole.as_bytes())
+        .upload(
+            "/evidence/import",
+            &browser.csrf,
+            &[("class", "CIA-N"), ("go", "import")],
+            whole.as_bytes(),
+        )
         .await;
     assert_eq!(status, 200, "{page}");
-    let (dangling, forbidden) =
-        ("malware--1b6ea7d9-2b0f-4f55-8f0a-000000000020", "malware--1b6ea7d9-2b0f-4f55-8f0a-000000000021");
-    let known = indicator(1, "[domain-name:value = 'b.example' OR domain-name:value='a.example']", CREATED);
-    import(&cast.test, &cast.analyst, bundle(&[
-        known,
-        relation(30, NAMED, "malware--1b6ea7d9-2b0f-4f55-8f0a-000000000008"),
-        relation(31, NAMED, dangling),
-        relation(32, NAMED, forbidden),
-    ])).await;
+    let (dangling, forbidden) = (
+        "malware--1b6ea7d9-2b0f-4f55-8f0a-000000000020",
+        "malware--1b6ea7d9-2b0f-4f55-8f0a-000000000021",
+    );
+    let known =
+        indicator(1, "[domain-name:value = 'b.example' OR domain-name:value='a.example']", CREATED);
+    import(
+        &cast.test,
+        &cast.analyst,
+        bundle(&[
+            known,
+            relation(30, NAMED, "malware--1b6ea7d9-2b0f-4f55-8f0a-000000000008"),
+            relation(31, NAMED, dangling),
+            relation(32, NAMED, forbidden),
+        ]),
+    )
+    .await;
     from_report(&cast, &malware(21, "報告からの物")).await;
     from_report(&cast, &malware(22, "報告だけの物")).await;
 
     let (status, page) = browser.get(&format!("/evidence/{NAMED}")).await;
     assert_eq!(status, 200);
-    for expected in ["indicates", "a[.]example", "May see it", "may see it", "Everybody", "In its canonical form", "first version", "Analyst"] {
+    for expected in [
+        "indicates",
+        "a[.]example",
+        "May see it",
+        "may see it",
+        "Everybody",
+        "In its canonical form",
+        "first version",
+        "Analyst",
+    ] {
         assert!(page.to_lowercase().contains(&expected.to_lowercase()), "{expected}: {page}");
     }
     let raw = "/evidence/malware--1b6ea7d9-2b0f-4f55-8f0a-000000000008/raw";
     let (_, _, bytes) = browser.send(raw, None).await;
     assert_eq!(bytes, text, "byte for byte");
-    let (status, page) = browser.get(&format!("/evidence/{NAMED}/relations?kind=indicates&way=out")).await;
+    let (status, page) =
+        browser.get(&format!("/evidence/{NAMED}/relations?kind=indicates&way=out")).await;
     assert_eq!(status, 200);
     assert!(page.contains("3 items") || page.contains("3 "), "{page}");
 
@@ -360,7 +420,10 @@ async fn an_object_tells_everything_and_absent_and_forbidden_are_alike() {
     assert_eq!((one, two), (200, 200));
     assert!(missing.contains("Known by name only"), "{missing}");
     assert_eq!(plain(missing, dangling), plain(hidden, forbidden));
-    for path in ["malware--1b6ea7d9-2b0f-4f55-8f0a-000000000022", "malware--1b6ea7d9-2b0f-4f55-8f0a-000000000099"] {
+    for path in [
+        "malware--1b6ea7d9-2b0f-4f55-8f0a-000000000022",
+        "malware--1b6ea7d9-2b0f-4f55-8f0a-000000000099",
+    ] {
         for below in ["", "/raw", "/history", "/sightings", "/relations"] {
             let (status, _) = nco.get(&format!("/evidence/{path}{below}")).await;
             assert_eq!(status, 404, "{path}{below}");
@@ -385,7 +448,10 @@ async fn a_list_pages_both_ways_and_exports_exactly_what_it_says() {
         at.map(|rest| rest.split('"').next().unwrap().replace("&#38;", "&").replace("&amp;", "&"))
     };
     let rows = |page: &str| -> Vec<String> {
-        page.split("name=\"pick\" value=\"").skip(1).map(|rest| rest.split('"').next().unwrap().to_owned()).collect()
+        page.split("name=\"pick\" value=\"")
+            .skip(1)
+            .map(|rest| rest.split('"').next().unwrap().to_owned())
+            .collect()
     };
     let (_, first) = browser.get("/evidence?type=indicator").await;
     assert_eq!((rows(&first).len(), link(&first, "prev")), (50, None));
@@ -399,7 +465,12 @@ async fn a_list_pages_both_ways_and_exports_exactly_what_it_says() {
 
     // The page that asks states the count; the file holds exactly these.
     let two = rows(&first)[..2].to_vec();
-    let picked = [("pick", two[0].as_str()), ("pick", two[1].as_str()), ("verb", "csv"), ("type", "indicator")];
+    let picked = [
+        ("pick", two[0].as_str()),
+        ("pick", two[1].as_str()),
+        ("verb", "csv"),
+        ("type", "indicator"),
+    ];
     let (status, _, page) = browser.post("/evidence/batch", &picked).await;
     assert_eq!(status, 200);
     assert!(page.contains("Export 2 objects"), "{page}");
@@ -408,7 +479,9 @@ async fn a_list_pages_both_ways_and_exports_exactly_what_it_says() {
     let whole = [("whole", "1"), ("verb", "csv"), ("type", "indicator")];
     let (_, _, page) = browser.post("/evidence/batch", &whole).await;
     assert!(page.contains("Export 120 objects"), "{page}");
-    let (_, _, stix) = browser.post("/evidence/export", &[("whole", "1"), ("verb", "stix"), ("type", "malware")]).await;
+    let (_, _, stix) = browser
+        .post("/evidence/export", &[("whole", "1"), ("verb", "stix"), ("type", "malware")])
+        .await;
     let stix: Value = serde_json::from_str(&stix).unwrap();
     assert_eq!(stix["objects"].as_array().unwrap().len(), 1, "{stix}");
     let (status, _, page) = browser.post("/evidence/batch", &[("verb", "csv")]).await;
@@ -420,7 +493,8 @@ async fn a_list_pages_both_ways_and_exports_exactly_what_it_says() {
 
     // Kana and width make no difference; matches are counted by type.
     for q in ["らんたん", "ランタン", "ﾗﾝﾀﾝ"] {
-        let (_, page) = browser.get(&format!("/evidence?q={}", noroshi::web::visitor::percent(q))).await;
+        let (_, page) =
+            browser.get(&format!("/evidence?q={}", noroshi::web::visitor::percent(q))).await;
         assert!(page.contains("カタカナランタン"), "{q}");
         assert!(page.contains("class=\"chip\""), "{q}");
     }
@@ -433,34 +507,69 @@ async fn trying_writes_nothing_and_many_entries_are_decided_together() {
     let mut bad = indicator(1, "[ipv4-addr:value = '203.0.113.4']", CREATED);
     bad["created"] = json!("yesterday");
     let text = bundle(&[malware(5, "x"), bad, json!(3)]).to_string();
-    let size = || async { api(&cast.test, &cast.analyst, "/evidence/objects", None).await.1["items"].as_array().unwrap().len() };
+    let size = || async {
+        api(&cast.test, &cast.analyst, "/evidence/objects", None).await.1["items"]
+            .as_array()
+            .unwrap()
+            .len()
+    };
     let (status, page) = browser
-        .upload("/evidence/import", &browser.csrf, &[("class", "CIA-N"), ("go", "try"), ("text", &text)], b"")
+        .upload(
+            "/evidence/import",
+            &browser.csrf,
+            &[("class", "CIA-N"), ("go", "try"), ("text", &text)],
+            b"",
+        )
         .await;
     assert_eq!(status, 200);
     assert!(page.contains("nothing is written yet") && page.contains("NRS-EVID-0027"), "{page}");
     assert_eq!(size().await, 0);
-    let (status, page) =
-        browser.upload("/evidence/import", &browser.csrf, &[("go", "import"), ("text", &text)], b"").await;
+    let (status, page) = browser
+        .upload("/evidence/import", &browser.csrf, &[("go", "import"), ("text", &text)], b"")
+        .await;
     assert_eq!(status, 422, "the class is chosen by a person");
     assert!(page.contains("NRS-EVID-0506"), "{page}");
     let (status, _) = browser
-        .upload("/evidence/import", &browser.csrf, &[("class", "CIA-N"), ("go", "import"), ("text", &text)], b"")
+        .upload(
+            "/evidence/import",
+            &browser.csrf,
+            &[("class", "CIA-N"), ("go", "import"), ("text", &text)],
+            b"",
+        )
         .await;
     assert_eq!((status, size().await), (200, 1));
 
     let (_, page) = browser.get("/evidence/aside?sort=code&order=desc").await;
     assert!(page.contains("aria-sort=\"descending\""), "{page}");
-    let (_, _, page) = browser.post("/evidence/aside/batch", &[("verb", "retry"), ("whole", "1")]).await;
+    let (_, _, page) =
+        browser.post("/evidence/aside/batch", &[("verb", "retry"), ("whole", "1")]).await;
     assert!(page.contains("Try 2 entries again"), "{page}");
-    let asides = page.split("name=\"asides\" value=\"").nth(1).unwrap().split('"').next().unwrap().to_owned();
+    let asides = page
+        .split("name=\"asides\" value=\"")
+        .nth(1)
+        .unwrap()
+        .split('"')
+        .next()
+        .unwrap()
+        .to_owned();
     let (status, _, page) = browser
-        .post("/evidence/aside/do", &[("verb", "retry"), ("asides", &asides), ("class", "CIA-N"), ("reason", "new version")])
+        .post(
+            "/evidence/aside/do",
+            &[
+                ("verb", "retry"),
+                ("asides", &asides),
+                ("class", "CIA-N"),
+                ("reason", "new version"),
+            ],
+        )
         .await;
     assert_eq!(status, 200);
     assert!(page.contains("0 taken in, 2 left"), "{page}");
     let (status, _, page) = browser
-        .post("/evidence/aside/do", &[("verb", "dismiss"), ("asides", &asides), ("reason", "not wanted")])
+        .post(
+            "/evidence/aside/do",
+            &[("verb", "dismiss"), ("asides", &asides), ("reason", "not wanted")],
+        )
         .await;
     assert_eq!(status, 200);
     assert!(page.contains("2 entries dismissed"), "{page}");
