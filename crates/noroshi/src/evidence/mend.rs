@@ -353,9 +353,9 @@ fn stricter(a: LegalClass, b: LegalClass) -> LegalClass {
 
 /// What `text` says, as the version after `held`; none for what has no versions and for what was revoked.
 fn next_version(text: &str, held: &StixObject, now: jiff::Timestamp) -> Option<StixObject> {
-    let head = held.head();
-    let before = head.modified?;
-    if head.revoked {
+    let known = held.head();
+    let before = known.modified?;
+    if known.revoked {
         return None;
     }
     let mut tree: Json = serde_json::from_str(text).ok()?;

@@ -261,7 +261,7 @@ fn told(
             (*position, hat, org.unwrap_or_default())
         });
         let raw = format!("/evidence/{id}/raw?version={}", percent(&version.key));
-        Told { raw, diff, brought, version }
+        Told { version, diff, brought, raw }
     });
     rows.take(size).collect()
 }
