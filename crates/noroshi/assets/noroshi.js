@@ -52,6 +52,27 @@
     if (form.method !== "dialog") dirty = false;
   });
 
+  // Lists: how many are picked, all of this page, and picking the whole filter instead.
+  for (const form of $$("form[data-batch]")) {
+    const picks = $$("input[name=pick]", form), told = $("[data-batch-count]", form);
+    const all = $("[data-batch-all]", form), whole = $("[data-batch-whole]", form);
+    if (!told) continue;
+    const none = told.textContent;
+    const count = () => {
+      const picked = whole?.checked ? +whole.dataset.batchWhole : picks.filter((pick) => pick.checked).length;
+      told.textContent = picked ? told.dataset.batchCount.replace("@", picked.toLocaleString(root.lang)) : none;
+      for (const pick of picks) pick.disabled = Boolean(whole?.checked);
+      if (all) all.checked = picks.length > 0 && picks.every((pick) => pick.checked);
+    };
+    all?.addEventListener("change", () => { for (const pick of picks) pick.checked = all.checked; });
+    form.addEventListener("change", count);
+    count();
+  }
+
+  // A page on its way says so.
+  addEventListener("submit", (event) => { if (!event.defaultPrevented) $("#main")?.setAttribute("aria-busy", "true"); });
+  addEventListener("pageshow", () => $("#main")?.removeAttribute("aria-busy"));
+
   // Deadlines tick. Far ones move by the minute, the last hour by the second.
   const clocks = $$("time[data-countdown]").map((el) => [el, Date.parse(el.dateTime)]).filter(([, due]) => due);
   const told = (seconds) => {

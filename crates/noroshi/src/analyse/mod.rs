@@ -13,3 +13,4 @@ pub mod notes;
 pub mod pages;
 pub mod read;
 pub mod watch;
+pub mod uses;

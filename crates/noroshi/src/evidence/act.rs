@@ -385,7 +385,7 @@ fn prepare(
 }
 
 /// The object's own marking and the least one asked for, whichever is stricter.
-fn marking(object: &StixObject, least: Option<Tlp>) -> Tlp {
+pub(super) fn marking(object: &StixObject, least: Option<Tlp>) -> Tlp {
     let own = Marks::read(&object.head().object_marking_refs).tlp;
     match (own, least) {
         (Some(own), Some(least)) => own.max(least),
@@ -396,15 +396,18 @@ fn marking(object: &StixObject, least: Option<Tlp>) -> Tlp {
 
 /// What judging a chunk gave.
 #[derive(Default)]
-struct Judged<'a> {
+pub(super) struct Judged<'a> {
     /// Nodes that are there already, by identifier.
     nodes: BTreeMap<String, i64>,
-    new: Vec<&'a NewObject>,
-    unchanged: u64,
-    contradictions: Vec<(Contradiction, &'a NewObject)>,
+    pub(super) new: Vec<&'a NewObject>,
+    pub(super) unchanged: u64,
+    pub(super) contradictions: Vec<(Contradiction, &'a NewObject)>,
 }
 
-fn judge<'a>(reader: &Reader<'_>, chunk: &'a [NewObject]) -> Result<Judged<'a>, StoreFailure> {
+pub(super) fn judge<'a>(
+    reader: &Reader<'_>,
+    chunk: &'a [NewObject],
+) -> Result<Judged<'a>, StoreFailure> {
     let mut held: HashMap<&StixId, Vec<Version>> = HashMap::with_capacity(chunk.len());
     let mut judged = Judged::default();
     for new in chunk {

@@ -39,9 +39,17 @@ use crate::web::visitor::{Caller, too_large};
 )]
 pub struct Doc;
 
+/// This pillar's part of the API description, all of it.
+pub fn description() -> utoipa::openapi::OpenApi {
+    let mut whole = Doc::openapi();
+    whole.merge(super::desk_api::Doc::openapi());
+    whole
+}
+
 /// Routes below `/api/v1`.
 pub fn routes() -> Router<Arc<House>> {
     Router::new()
+        .merge(super::desk_api::routes())
         .route("/evidence/bundles", post(import))
         .route("/evidence/objects", get(list))
         .route("/evidence/objects/{id}", get(one))
@@ -191,7 +199,7 @@ async fn import(
     Ok(Json(imported_json(done)).into_response())
 }
 
-fn bad(what: &'static str, value: &str) -> Refusal {
+pub(super) fn bad(what: &'static str, value: &str) -> Refusal {
     Refusal::new("NRS-EVID-0100", StatusCode::BAD_REQUEST).arg("what", what).arg("value", value)
 }
 

@@ -277,7 +277,7 @@ pub fn object(reader: &Reader<'_>, sees: Sees, id: &str) -> Result<Option<Object
     let versions = history(reader, sees, id, None, VERSIONS_MAX)?;
     let ends = relations::page(reader, sees, id, None, RELATIONS_MAX)?;
     let conflicts = reader.all(
-        "SELECT code, reason FROM evidence_aside WHERE id = $1 AND kind = 'conflict' ORDER BY aside LIMIT 50",
+        "SELECT code, reason FROM evidence_aside WHERE id = $1 AND kind = 'conflict' AND state = 'open' ORDER BY aside LIMIT 50",
         &[Value::from(id)],
         |row| Ok((row.text(0)?, row.text(1)?)),
     )?;

@@ -235,7 +235,10 @@ pub async fn bring_in(
 const TIMES: [&str; 3] = ["created", "modified", "valid_from"];
 
 /// Leaves out what says the same as what is held; what says something else goes on from it.
-async fn settle(house: &Arc<House>, objects: Vec<StixObject>) -> Answer<(Vec<StixObject>, u64)> {
+pub(super) async fn settle(
+    house: &Arc<House>,
+    objects: Vec<StixObject>,
+) -> Answer<(Vec<StixObject>, u64)> {
     let ids: Vec<String> = objects.iter().map(|object| object.id().to_string()).collect();
     let held = house.store.read(move |reader| read::latest(reader, Sees::ALL, &ids)).await?;
     let held: std::collections::BTreeMap<StixId, StixObject> =

@@ -4,6 +4,7 @@
 //! the same rule, so that both meet.
 
 use noroshi_evidence::observable::Observable;
+use unicode_normalization::UnicodeNormalization as _;
 
 /// Terms of a question that are looked at.
 const TERMS_MAX: usize = 16;
@@ -12,6 +13,17 @@ fn is_cjk(letter: char) -> bool {
     matches!(u32::from(letter),
         0x3005..=0x3007 | 0x3040..=0x30FF | 0x3400..=0x4DBF | 0x4E00..=0x9FFF | 0xF900..=0xFAFF | 0xFF66..=0xFF9F
         | 0x20000..=0x323AF)
+}
+
+/// Width and kana made one: compatibility forms are resolved (ＡＰＴ is APT, ﾀﾞ is ダ), and katakana is read as hiragana.
+fn folded(text: &str) -> String {
+    let hiragana = |letter: char| match letter {
+        '\u{30a1}'..='\u{30f6}' | '\u{30fd}'..='\u{30fe}' => {
+            char::from_u32(u32::from(letter) - 0x60).unwrap_or(letter)
+        }
+        other => other,
+    };
+    text.nfkc().map(hiragana).collect()
 }
 
 /// The words of `text` in order, lower case.
@@ -52,7 +64,7 @@ fn flush_run(run: &mut Vec<char>, found: &mut Vec<String>) {
 
 /// What is stored for `text`.
 pub(super) fn index(text: &str) -> String {
-    words(text).join(" ")
+    words(&folded(text)).join(" ")
 }
 
 /// Letters of a word of letters and digits below which it is looked for as it is: what begins with two letters is
@@ -73,11 +85,17 @@ pub(super) fn exact(typed: &str) -> Option<String> {
 fn ask(typed: &str, goes_on: bool) -> Option<String> {
     let terms = typed.split_whitespace().take(TERMS_MAX).filter_map(|term| {
         let plain = Observable::parse(term).map(|seen| seen.to_string());
-        let cut = words(plain.as_deref().unwrap_or(term));
-        let last = cut.last()?;
-        let long = last.chars().count() >= PREFIX_CHARS_MIN || last.chars().any(is_cjk);
-        let star = if goes_on && long { " *" } else { "" };
-        Some(format!("\"{}\"{star}", cut.join(" ")))
+        let plain = plain.as_deref().unwrap_or(term);
+        let cut = |text: &str| {
+            let cut = words(text);
+            let last = cut.last()?;
+            let long = last.chars().count() >= PREFIX_CHARS_MIN || last.chars().any(is_cjk);
+            let star = if goes_on && long { " *" } else { "" };
+            Some(format!("\"{}\"{star}", cut.join(" ")))
+        };
+        let (new, old) = (cut(&folded(plain))?, cut(plain)?);
+        // What was indexed before kana were folded stands there as it was written.
+        Some(if new == old { new } else { format!("({new} OR {old})") })
     });
     let all = terms.collect::<Vec<_>>().join(" AND ");
     (!all.is_empty()).then_some(all)
@@ -91,6 +109,14 @@ mod tests {
     fn japanese_is_cut_in_pairs_and_the_rest_in_words() {
         assert_eq!(index("灯籠作戦 Lantern-C2 (偽)"), "灯籠 籠作 作戦 lantern c2 偽");
         assert_eq!(index("攻撃APT28の手口"), "攻撃 apt28 の手 手口");
+    }
+
+    #[test]
+    fn kana_and_width_make_no_difference() {
+        assert_eq!(index("ランタン"), index("らんたん"));
+        assert_eq!(index("ﾗﾝﾀﾝ ＡＰＴ２８"), index("ランタン apt28"));
+        assert_eq!(question("らんた").as_deref(), Some("\"らん んた\" *"));
+        assert_eq!(question("ランタ").as_deref(), Some("(\"らん んた\" * OR \"ラン ンタ\" *)"));
     }
 
     #[test]

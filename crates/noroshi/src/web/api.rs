@@ -62,7 +62,7 @@ pub fn description() -> utoipa::openapi::OpenApi {
         crate::office::api::Doc::openapi(),
         crate::office::certificates::Doc::openapi(),
         crate::intake::api::Doc::openapi(),
-        crate::evidence::api::Doc::openapi(),
+        crate::evidence::api::description(),
         crate::evidence::doubts::Doc::openapi(),
         crate::sift::api::Doc::openapi(),
         crate::analyse::api::Doc::openapi(),

@@ -9,6 +9,26 @@ use super::{DemoBar, Flash, HatChoice, Link, NavItem, Pager, PersonBadge, Person
 use super::{Shell, Step, StepState, Theme, Tone};
 use crate::web::forms::{Choice, FieldError, FormState};
 use crate::web::locale::{Lang, Words};
+use crate::web::table::{Column, Grid, Spec, Verb, View};
+
+static LIST: Spec = Spec {
+    path: "/things",
+    columns: &[
+        Column { key: "name", label: "evidence-name", num: false, sorts: true },
+        Column { key: "count", label: "evidence-seen-count", num: true, sorts: false },
+    ],
+    filters: &["q"],
+    sort: ("name", false),
+};
+
+/// A list with everything a list can have.
+fn grid(lang: Lang) -> Grid {
+    let words = Words::new(lang);
+    let view = View::parse(&LIST, "q=a&after=3&size=100");
+    let verbs = vec![Verb { value: "csv", label: words.t("evidence-export-csv") }];
+    let caption = words.t("evidence-title");
+    view.grid(words, caption, Some("9".to_owned()), (1281, true)).verbs(verbs)
+}
 
 /// One fictional page.
 #[derive(Template)]
@@ -20,6 +40,7 @@ pub(crate) struct Gallery {
     due_soon: Timestamp,
     due_past: Timestamp,
     pager: Pager,
+    grid: Grid,
     series: Series,
     steps: Vec<Step>,
     form: FormState,
@@ -137,6 +158,7 @@ pub(crate) fn gallery(page: &'static str, lang: Lang, theme: Theme, now: Timesta
         due_late: hours(29 * 24),
         due_soon: hours(29),
         due_past: hours(-75),
+        grid: grid(lang),
         pager: Pager { previous: String::new(), next: "?after=12".to_owned(), total: Some(1281) },
         series: Series::new(
             counts.into_iter().enumerate().map(|(hour, n)| (format!("{hour:02}:00"), n)),

@@ -9,6 +9,7 @@ pub mod locale;
 pub mod page;
 pub mod refusal;
 pub mod tls;
+pub mod table;
 pub mod visitor;
 
 use std::sync::Arc;

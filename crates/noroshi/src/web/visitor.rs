@@ -235,6 +235,82 @@ impl FromRequest<Arc<House>> for PostedByStranger {
     }
 }
 
+/// A form that may bring a file, sent by a signed-in browser, with its cross-site token checked before the file is read.
+pub struct Uploaded {
+    /// Who sent it.
+    pub visitor: Visitor,
+    /// What was typed.
+    pub values: Values,
+    /// Name and content of the file; empty when none was chosen.
+    pub file: (String, axum::body::Bytes),
+}
+
+/// Bytes of one typed field of such a form.
+const TYPED_BYTES_MAX: usize = 8 * 1024 * 1024;
+/// Fields of such a form.
+const TYPED_FIELDS_MAX: usize = 64;
+
+impl FromRequest<Arc<House>> for Uploaded {
+    type Rejection = NoVisitor;
+
+    async fn from_request(request: Request, house: &Arc<House>) -> Result<Self, NoVisitor> {
+        let (mut parts, body) = request.into_parts();
+        let visitor =
+            <Visitor as FromRequestParts<Arc<House>>>::from_request_parts(&mut parts, house)
+                .await?;
+        same_origin(&parts.headers).map_err(NoVisitor::Failed)?;
+        // The limits are kept below, field by field.
+        let mut request = Request::from_parts(parts, body);
+        axum::extract::DefaultBodyLimit::disable().apply(&mut request);
+        let form = axum::extract::Multipart::from_request(request, house)
+            .await
+            .map_err(|_| NoVisitor::Failed(no_form()))?;
+        let (values, file) =
+            read_parts(form, &visitor.session.csrf, house).await.map_err(NoVisitor::Failed)?;
+        Ok(Self { visitor, values, file })
+    }
+}
+
+fn no_form() -> Failure {
+    Refusal::new("NRS-HOUS-0006", StatusCode::UNSUPPORTED_MEDIA_TYPE).into()
+}
+
+async fn read_parts(
+    mut form: axum::extract::Multipart,
+    csrf: &str,
+    house: &Arc<House>,
+) -> Result<(Values, (String, axum::body::Bytes)), Failure> {
+    let mut values = Values::default();
+    let mut file = (String::new(), axum::body::Bytes::new());
+    for _ in 0..TYPED_FIELDS_MAX {
+        let Some(mut field) = form.next_field().await.map_err(|_| no_form())? else { break };
+        let name = field.name().unwrap_or_default().to_owned();
+        let is_file = field.file_name().map(str::to_owned);
+        // INVARIANT: the token stands first in the form, so a stranger's file is not even read.
+        if name != "csrf" && !secret::same(values.get("csrf"), csrf) {
+            return Err(cross_site());
+        }
+        let bytes_max =
+            if is_file.is_some() { house.config.web.bundle_bytes_max } else { TYPED_BYTES_MAX };
+        let mut bytes = Vec::new();
+        while let Some(chunk) = field.chunk().await.map_err(|_| no_form())? {
+            if bytes.len() + chunk.len() > bytes_max {
+                return Err(too_large());
+            }
+            bytes.extend_from_slice(&chunk);
+        }
+        match is_file {
+            Some(called) if !bytes.is_empty() => file = (called, bytes.into()),
+            Some(_) => {}
+            None => values.set(&name, String::from_utf8_lossy(&bytes).replace("\r\n", "\n")),
+        }
+    }
+    if !secret::same(values.get("csrf"), csrf) {
+        return Err(cross_site());
+    }
+    Ok((values, file))
+}
+
 async fn read_form(
     parts: &Parts,
     body: axum::body::Body,

@@ -12,6 +12,7 @@ mod analyse;
 mod analyse_desk;
 mod commit;
 mod evidence;
+mod evidence_pages;
 mod graph;
 mod house;
 mod intake;
