@@ -212,7 +212,7 @@ fn find(
             record::sightings_count(reader, sees, id)?,
             record::months(reader, sees, id)?,
         ),
-        reach: candidate.map(|one| reach::recipients(&one.facts, now)).unwrap_or_default(),
+        reach: candidate.map(|one| reach::recipients(&one.held.facts, now)).unwrap_or_default(),
         doubts: lists::doubts_of(reader, id)?,
         cases: uses::cases_with(reader, id)?,
         origins: origins(reader, sees, std::slice::from_ref(&object.row))?,
