@@ -257,7 +257,7 @@ pub fn fault_place(bytes: &[u8], reason: &str) -> Option<Range<usize>> {
     if let Err(problem) = serde_json::from_str::<serde_json::Value>(text) {
         let before = text.split_inclusive('\n').take(problem.line().saturating_sub(1));
         let line: usize = before.map(str::len).sum();
-        let at = line.saturating_add(problem.column().saturating_sub(1)).min(text.len());
+        let at = line.saturating_add(problem.column()).saturating_sub(1).min(text.len());
         let at = text.floor_char_boundary(at);
         let end =
             text.get(at..).and_then(|rest| rest.chars().next()).map_or(at, |c| at + c.len_utf8());

@@ -105,8 +105,8 @@ pub fn routes() -> Router<Arc<House>> {
         .route("/recalls", post(recall_one).get(open_recalls))
         .route("/recalls/{id}", get(one_recall))
         .route("/recalls/{id}/reminders", post(remind))
-        .route("/inbox", get(inbox))
-        .route("/inbox/{id}/acknowledge", post(acknowledge))
+        .route("/messages", get(inbox))
+        .route("/messages/{id}/acknowledge", post(acknowledge))
         .route("/reviews", post(draft_review))
         .route("/reviews/{id}", get(one_review))
         .route("/reviews/{id}/steps", post(step_review))
@@ -842,7 +842,7 @@ async fn remind(
 }
 
 /// The messages about recalls that one's own organisation was sent.
-#[utoipa::path(get, path = "/inbox", tag = "share", responses((status = 200, body = Recalls)))]
+#[utoipa::path(get, path = "/messages", tag = "share", responses((status = 200, body = Recalls)))]
 async fn inbox(State(house): State<Arc<House>>, caller: Caller) -> Answer<Json<Recalls>> {
     Ok(recalls(recall::read_inbox(&house, &caller.ctx).await?))
 }
@@ -857,7 +857,7 @@ struct AcknowledgeIn {
 }
 
 /// Says that one's own organisation has acted on a message.
-#[utoipa::path(post, path = "/inbox/{id}/acknowledge", tag = "share", params(("id" = String, Path)),
+#[utoipa::path(post, path = "/messages/{id}/acknowledge", tag = "share", params(("id" = String, Path)),
     request_body = AcknowledgeIn, responses((status = 201, body = MadeOut)))]
 async fn acknowledge(
     State(house): State<Arc<House>>,

@@ -51,8 +51,8 @@ pub fn routes() -> Router<Arc<House>> {
         .route("/share/proposals/{id}/bytes", post(proposal_bytes))
         .route("/share/recalls", get(recalls).post(take_back))
         .route("/share/recalls/{id}/remind", post(remind))
-        .route("/inbox", get(inbox))
-        .route("/inbox/{id}/acknowledge", post(acknowledge))
+        .route("/messages", get(inbox))
+        .route("/messages/{id}/acknowledge", post(acknowledge))
 }
 
 fn allowed(house: &House, visitor: &Visitor) -> Result<(), Failure> {
@@ -799,7 +799,7 @@ async fn acknowledge(
     posted: Posted,
 ) -> Answer {
     recall::acknowledge(&house, &posted.visitor.ctx, &id, posted.values.get("note")).await?;
-    Ok(Redirect::to("/inbox").into_response())
+    Ok(Redirect::to("/messages").into_response())
 }
 
 #[derive(Template)]

@@ -8,8 +8,8 @@ pub mod layout;
 pub mod locale;
 pub mod page;
 pub mod refusal;
-pub mod tls;
 pub mod table;
+pub mod tls;
 pub mod visitor;
 
 use std::sync::Arc;

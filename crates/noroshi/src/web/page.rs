@@ -106,7 +106,7 @@ const PLACES: &[(&str, &str, &str, Action)] = &[
     ("/sift", "nav-sift", "filter", Action::SiftRead),
     ("/response", "nav-measures", "shield", Action::ResponseRead),
     ("/share", "nav-share", "share", Action::ShareRelease),
-    ("/inbox", "nav-inbox", "flag", Action::ShareRead),
+    ("/messages", "nav-messages", "flag", Action::ShareRead),
     ("/office", "nav-office", "people", Action::OfficeManage),
     ("/oversight", "nav-log", "log", Action::OversightLog),
 ];

@@ -214,8 +214,8 @@ impl Scene {
         let mut doors: Vec<String> = [
             "/taxii2/",
             "/taxii2/root/collections/",
-            "/inbox",
-            "/api/v1/inbox",
+            "/messages",
+            "/api/v1/messages",
             "/api/v1/recalls",
             "/share",
             "/api/v1/collections",

@@ -572,18 +572,18 @@ async fn a_recall_reaches_exactly_those_who_got_it_until_they_acknowledge() {
     let (_, open) = ask("GET", scene.test.url("/api/v1/recalls"), &scene.legal.token, None).await;
     assert_eq!(open["items"][0]["state"], "delivered");
     // Another partner, who never got it, is told nothing.
-    let (_, theirs) = listed("/api/v1/inbox", &scene.other).await;
+    let (_, theirs) = listed("/api/v1/messages", &scene.other).await;
     assert_eq!(theirs["items"], json!([]));
     let reminded = scene
         .post(&format!("/recalls/{recall}/reminders"), json!({ "org": scene.ally.ctx.org }), 201)
         .await;
     assert_eq!(reminded["id"], recall.as_str());
-    let (_, mine) = listed("/api/v1/inbox", &scene.ally).await;
+    let (_, mine) = listed("/api/v1/messages", &scene.ally).await;
     assert_eq!(
         (mine["items"][0]["object"].as_str(), mine["items"][0]["reminders"].as_u64()),
         (Some(ids[0].as_str()), Some(1))
     );
-    let url = scene.test.url(&format!("/api/v1/inbox/{recall}/acknowledge"));
+    let url = scene.test.url(&format!("/api/v1/messages/{recall}/acknowledge"));
     let (foreign, _) = ask("POST", url.clone(), &scene.other.token, Some(json!({}))).await;
     assert_eq!(foreign, 404);
     assert_eq!(ask("POST", url.clone(), &scene.ally.token, Some(json!({}))).await.0, 201);
