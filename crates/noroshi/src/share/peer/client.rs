@@ -397,7 +397,7 @@ mod tests {
 
     #[test]
     fn roots_may_be_relative() {
-        assert_eq!(absolute("https://a.example/taxii2/", "/root/"), "https://a.example/root/");
+        assert_eq!(absolute("https://a.example/taxii2/", "/api/"), "https://a.example/api/");
         assert_eq!(
             absolute("https://a.example/taxii2/", "https://b.example/x"),
             "https://b.example/x"
