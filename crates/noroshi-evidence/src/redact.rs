@@ -103,8 +103,9 @@ impl Parts {
         }
         let mut own = BTreeSet::new();
         identifiers(object.id().as_str(), &mut own);
-        names.retain(|name| !own.contains(name) && !is_tlp(name));
+        // Counted before its own and the colours' are taken out: the search ended at the limit, whatever it had found.
         let too_many_names = names.len() > NAMES_MAX;
+        names.retain(|name| !own.contains(name) && !is_tlp(name));
         Self { object, markings, names, own, too_many_names }
     }
 

@@ -40,7 +40,7 @@ enum By {
     References,
 }
 
-/// Weights of properties, by type. They are those of OASIS' committee note on similarity, as data.
+/// Weights of properties, by type. They are a judgement, as data: what names a thing counts most.
 const WEIGHTS: &[(&str, &[(&str, u32, By)])] = &[
     ("attack-pattern", &[("name", 30, By::Words), ("external_references", 70, By::References)]),
     ("campaign", &[("name", 60, By::Words), ("aliases", 40, By::Shared)]),

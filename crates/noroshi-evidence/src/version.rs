@@ -68,6 +68,9 @@ pub enum Conflict {
     /// `created` differs from that of the other versions (section 3.2).
     #[error("the version has another time of creation")]
     Created,
+    /// A version handed in by an organisation that did not bring the object in.
+    #[error("the object was brought in by another organisation")]
+    Originator,
     /// A version that follows a revocation (section 3.2, `revoked`).
     #[error("the object was revoked before this version")]
     Revoked,
@@ -81,6 +84,7 @@ impl Conflict {
             Self::Creator => "NRS-EVID-0061",
             Self::Created => "NRS-EVID-0062",
             Self::Revoked => "NRS-EVID-0063",
+            Self::Originator => "NRS-EVID-0064",
         }
     }
 }

@@ -57,6 +57,9 @@ pub(super) enum Found<'a> {
     Bytes(Vec<u8>),
 }
 
+/// Values one path may lead to from one object: references that lead back multiply with every step.
+const VALUES_MAX: usize = 1 << 16;
+
 /// The values a path leads to from an object.
 pub(super) fn select<'a>(
     all: &'a Observations,
@@ -68,6 +71,9 @@ pub(super) fn select<'a>(
     for step in steps {
         let mut next = Vec::with_capacity(values.len());
         for value in values {
+            if next.len() > VALUES_MAX {
+                return Err(Unusable::TooManySteps);
+            }
             match step {
                 Step::Key(key) => {
                     let (Found::Json(Value::Object(members)) | Found::Object(members)) = value

@@ -196,9 +196,9 @@ impl<'a> Walk<'a> {
                     section,
                 });
             }
-            // A broken MUST is never lost among warnings.
+            // A broken MUST is never lost among others: each kind of it is kept at least once.
             if check.severity() != Severity::Error
-                || self.findings.iter().any(|kept| kept.check.severity() == Severity::Error)
+                || self.findings.iter().any(|kept| kept.check == check)
             {
                 return;
             }

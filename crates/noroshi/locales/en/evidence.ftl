@@ -419,3 +419,5 @@ NRS-EVID-0318 = The text is no warning list that can be read ({ $code }: { $mess
 NRS-EVID-0318-next = Give one list as MISP publishes it: name, version, type and list.
 NRS-EVID-0319 = This command does not bring in files of this kind.
 NRS-EVID-0319-next = Load warning lists with `noroshi stix lists`.
+NRS-EVID-0064 = Another organisation brought this object in
+NRS-EVID-0064-next = Look at it on the desk: a person decides whether the new version counts.

@@ -418,3 +418,5 @@ NRS-EVID-0318 = 警告リストとして読めません ({ $code }: { $message }
 NRS-EVID-0318-next = MISPが公開している形式(name、version、type、list)のリストを一つ渡してください。
 NRS-EVID-0319 = このコマンドはこの種類のファイルを取り込みません。
 NRS-EVID-0319-next = 警告リストは `noroshi stix lists` で読み込んでください。
+NRS-EVID-0064 = このオブジェクトは別の機関が持ち込んだものです
+NRS-EVID-0064-next = 取り置きの机で確かめ、新しい版を採るか人が判断してください。

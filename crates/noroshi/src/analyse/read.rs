@@ -152,6 +152,12 @@ pub fn meeting(reader: &Reader<'_>, scope: Scope) -> Result<Items, StoreFailure>
     let mut roots = evidence::read::names::of(reader, &roots)?;
     roots.retain(|naming| !naming.observables.is_empty());
     found.fill(reader, Vec::new(), roots)?;
+    if !scope.reports() {
+        // Whose network saw it is for those who may read reports.
+        for member in found.members.values_mut().filter(|one| one.kind != ItemKind::Partner) {
+            member.org = (String::new(), String::new());
+        }
+    }
     found.join(&whole);
     Ok(found)
 }

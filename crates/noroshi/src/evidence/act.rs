@@ -5,17 +5,17 @@
 //! import is simply repeated.
 
 use std::collections::hash_map::Entry;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::io::Read;
 use std::sync::Arc;
 use std::time::Duration;
 
 use noroshi_codec::stix::Problem;
-use noroshi_codec::stix::stream::{self, Aside, KEPT_BYTES_MAX, Limits, Shape, Stream};
+use noroshi_codec::stix::stream::{self, Aside, Limits, Shape, Stream};
 use noroshi_evidence::id::StixId;
 use noroshi_evidence::marking::{LegalClass, Marks, Tlp};
-use noroshi_evidence::object::StixObject;
-use noroshi_evidence::version::{Relation, Version, relate};
+use noroshi_evidence::object::{OBJECT_BYTES_MAX, StixObject};
+use noroshi_evidence::version::{Conflict, Relation, Version, relate};
 use noroshi_ledger::digest::Digest;
 use noroshi_ledger::leaf::Fact;
 use serde_json::json;
@@ -28,6 +28,7 @@ use crate::house::House;
 use crate::office::authorise::{Action, On};
 use crate::office::commit::{Change, CommitFailure, Write};
 use crate::office::ctx::Ctx;
+use crate::office::id::OrgId;
 use crate::office::store::{Reader, StoreFailure, Value};
 use crate::web::refusal::{Answer, Failure};
 
@@ -210,7 +211,11 @@ async fn bring(
 
 /// The reading thread: objects and what is put aside, in pieces. It ends early when nobody listens any more.
 fn decode(reader: impl Read, pieces: &tokio::sync::mpsc::Sender<Piece>) {
-    let mut stream = stream::read(reader, Shape::Bundle, Limits::default());
+    let mut stream = stream::read(
+        reader,
+        Shape::Bundle,
+        Limits { kept_bytes_max: OBJECT_BYTES_MAX, ..Limits::default() },
+    );
     let (mut objects, mut bytes) = (Vec::with_capacity(PIECE), 0);
     let (mut aside, mut tolerated) = (Vec::new(), Tolerated::default());
     while let Some(item) = stream.next() {
@@ -258,7 +263,7 @@ fn checked<R: Read>(
         Err(reason) => {
             let end = stream.place();
             let text = object.text().as_bytes();
-            let kept = text.get(..KEPT_BYTES_MAX).unwrap_or(text).to_vec();
+            let kept = text.to_vec();
             let problem = Problem {
                 entry: stream.list().entries.checked_sub(1),
                 bytes: end.saturating_sub(text.len())..end,
@@ -408,22 +413,23 @@ pub(super) fn judge<'a>(
     reader: &Reader<'_>,
     chunk: &'a [NewObject],
 ) -> Result<Judged<'a>, StoreFailure> {
-    let mut held: HashMap<&StixId, Vec<Version>> = HashMap::with_capacity(chunk.len());
+    let mut held: HashMap<&StixId, (Vec<Version>, BTreeSet<String>)> =
+        HashMap::with_capacity(chunk.len());
     let mut judged = Judged::default();
     for new in chunk {
         let id = new.object.id();
-        let versions = match held.entry(id) {
+        let (versions, originators) = match held.entry(id) {
             Entry::Occupied(entry) => entry.into_mut(),
             Entry::Vacant(entry) => {
                 let known = read::known(reader, id)?;
                 if let Some(node) = known.node {
                     judged.nodes.insert(id.as_str().to_owned(), node);
                 }
-                entry.insert(known.versions)
+                entry.insert((known.versions, known.originators))
             }
         };
         let arriving = Version::of(&new.object);
-        match relate(&arriving, versions) {
+        match relate_from(&arriving, versions, &new.originator, originators) {
             Relation::Same => judged.unchanged += 1,
             Relation::Conflict(conflict) => {
                 let what = Contradiction {
@@ -435,12 +441,30 @@ pub(super) fn judge<'a>(
                 judged.contradictions.push((what, new));
             }
             Relation::New | Relation::Newer | Relation::Older => {
+                originators.insert(new.originator.clone());
                 versions.push(arriving);
                 judged.new.push(new);
             }
         }
     }
     Ok(judged)
+}
+
+/// Whoever has received an object knows its identifier, its creation and its creator, and could write a version that
+/// withdraws or restricts it everywhere. So what an organisation hands in adds versions only to what is its own; a version
+/// of anybody else's object is put aside for a person.
+fn relate_from(
+    arriving: &Version,
+    versions: &[Version],
+    originator: &str,
+    originators: &BTreeSet<String>,
+) -> Relation {
+    let guest =
+        OrgId::parse(originator).is_some() && originators.iter().any(|one| one != originator);
+    match relate(arriving, versions) {
+        Relation::Newer | Relation::Older if guest => Relation::Conflict(Conflict::Originator),
+        related => related,
+    }
 }
 
 const INSERT_ASIDE: &str = "INSERT INTO evidence_aside (at, kind, id, code, reason, bytes, source, digest) \

@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::http::StatusCode;
 use jiff::Timestamp;
+use noroshi_charter::release::{self, Capacity, Recipient};
 use noroshi_codec::feed::{Entry, Source};
 use noroshi_evidence::marking::Tlp;
 use noroshi_evidence::object::StixObject;
@@ -391,10 +392,13 @@ pub struct Feed {
     pub doubtful: usize,
     /// How many values stand in a pattern that says more than "one of these was seen".
     pub conditional: usize,
+    /// How many values the release rules keep from operators.
+    pub withheld: usize,
 }
 
 /// What operators' tools may be given at `now`: what indicators in force look for without further conditions, and
-/// without what is doubtful. `source` names the release. Who may see an entry is the caller's to decide.
+/// without what is doubtful or what the release rules keep from operators. `source` names the release. Which markings go
+/// out is the caller's to decide.
 pub fn entries(
     reader: &Reader<'_>,
     loaded: &Loaded,
@@ -404,9 +408,17 @@ pub fn entries(
     let wanted = super::read::wanted(reader, now)?;
     let mut made = Feed::default();
     let mut known: BTreeMap<String, (StixObject, Tlp, bool)> = BTreeMap::new();
+    let mut goes: BTreeMap<String, bool> = BTreeMap::new();
     for one in wanted {
         if loaded.is_doubtful(&one.observable) {
             made.doubtful += 1;
+            continue;
+        }
+        if !goes.contains_key(&one.indicator) {
+            goes.insert(one.indicator.clone(), for_operators(reader, &one.indicator, now)?);
+        }
+        if !goes.get(&one.indicator).is_some_and(|goes| *goes) {
+            made.withheld += 1;
             continue;
         }
         if !known.contains_key(&one.indicator) {
@@ -427,6 +439,14 @@ pub fn entries(
     }
     made.entries.sort();
     Ok(made)
+}
+
+/// Whether the release rules let an indicator go to an operator, whoever it is (Act art. 40).
+fn for_operators(reader: &Reader<'_>, id: &str, now: Timestamp) -> Result<bool, StoreFailure> {
+    let Some(candidate) = crate::share::read::candidate(reader, id)? else { return Ok(false) };
+    let anyone = Recipient::of("any", Capacity::Operator);
+    let refusals = release::decide(&candidate.held.facts, &anyone, now);
+    Ok(refusals.is_empty() && !candidate.held.exercise)
 }
 
 /// An indicator, its marking, and whether its pattern says no more than that one of its values was seen.

@@ -16,6 +16,7 @@ use serde_json::{Value, json};
 
 use super::act::{self, Bundle};
 use super::cli;
+use super::tongues::least;
 use crate::cli::{Ended, Failed, Format, print, tell};
 
 /// Verbs.
@@ -202,7 +203,7 @@ async fn follow(asked: &Feed, format: Format) -> Ended {
         let bytes = text.map_err(|problem| Failed::House(Box::new(problem)))?.into_bytes();
         let bundle = Bundle {
             bytes: bytes.into(),
-            tlp: asked.tlp,
+            tlp: asked.tlp.max(made.audiences.iter().filter_map(least).max()),
             class: asked.class,
             originator: originator.clone(),
         };

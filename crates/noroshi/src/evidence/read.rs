@@ -423,15 +423,19 @@ pub struct Known {
     pub node: Option<i64>,
     /// Every version held.
     pub versions: Vec<Version>,
+    /// Whose they are, each once.
+    pub originators: BTreeSet<String>,
 }
 
 /// What is known of `id`, for judging what arrives.
 pub fn known(reader: &Reader<'_>, id: &StixId) -> Result<Known, StoreFailure> {
     let Some(node) = node(reader, id.as_str())? else { return Ok(Known::default()) };
+    let mut originators = BTreeSet::new();
     let versions = reader.all(
-        "SELECT created, modified, created_by, revoked, digest FROM evidence_object WHERE node = $1",
+        "SELECT created, modified, created_by, revoked, digest, originator FROM evidence_object WHERE node = $1",
         &[Value::Int(node)],
         |row| {
+            originators.insert(row.text(5)?);
             let damaged = || StoreFailure::Damaged(format!("a version of `{id}`"));
             let by = row.text_or_none(2)?.map(|by| by.parse()).transpose().map_err(|_| damaged())?;
             Ok(Version {
@@ -444,7 +448,7 @@ pub fn known(reader: &Reader<'_>, id: &StixId) -> Result<Known, StoreFailure> {
             })
         },
     )?;
-    Ok(Known { node: Some(node), versions })
+    Ok(Known { node: Some(node), versions, originators })
 }
 
 fn bytes_of_hex(text: &str) -> Option<[u8; 32]> {

@@ -157,7 +157,7 @@ fn events(bytes: &[u8]) -> Spoken {
 /// What a choice of readers means as a marking. A sharing group names organisations of its maker's server: until
 /// somebody here says who they are, what is meant for them goes back to its maker and to nobody else. An empty group is
 /// nobody.
-fn least(audience: &Audience) -> Option<Tlp> {
+pub(super) fn least(audience: &Audience) -> Option<Tlp> {
     match audience.recipients() {
         Recipients::Nobody => Some(Tlp::Red),
         Recipients::Organisations(_) | Recipients::Community(Distribution::OrganisationOnly) => {

@@ -156,9 +156,11 @@ async fn round(
     patience: &mut BTreeMap<i64, Patience>,
 ) -> Result<Duration, StoreFailure> {
     let now = house.clock.now();
-    let open = house.store.read(move |reader| due(reader, lane, now)).await?;
-    let still_open: BTreeSet<i64> = open.iter().map(|task| task.job).collect();
-    patience.retain(|job, _| still_open.contains(job));
+    // Jobs that wait after a failure are not looked at: however many there are, they hold up no others.
+    let waiting = in_patience(patience, now);
+    let open = house.store.read(move |reader| due(reader, lane, now, &waiting)).await?;
+    let looked: BTreeSet<i64> = open.iter().map(|task| task.job).collect();
+    patience.retain(|job, patience| patience.next > now || looked.contains(job));
     let mut subjects: BTreeMap<String, Vec<(Handler, Task)>> = BTreeMap::new();
     for task in open {
         let Some(handler) = handlers.get(task.kind.as_str()) else {
@@ -181,9 +183,16 @@ async fn round(
             }
         }
     }
-    let next_due = house.store.read(move |reader| next_due(reader, lane)).await?;
+    let waiting = in_patience(patience, now);
+    let next_due = house.store.read(move |reader| next_due(reader, lane, &waiting)).await?;
     let soonest = patience.values().map(|patience| patience.next).chain(next_due).min();
     Ok(until(house.clock.now(), soonest))
+}
+
+/// The jobs that wait after a failure, as a list of SQL.
+fn in_patience(patience: &BTreeMap<i64, Patience>, now: Timestamp) -> String {
+    let waiting = patience.iter().filter(|(_, patience)| patience.next > now);
+    waiting.map(|(job, _)| job.to_string()).collect::<Vec<_>>().join(",")
 }
 
 /// Works on every subject, a few side by side, and says how each job ended.
@@ -258,11 +267,12 @@ fn due(
     reader: &super::store::Reader<'_>,
     lane: &str,
     now: Timestamp,
+    waiting: &str,
 ) -> Result<Vec<Task>, StoreFailure> {
     reader.all(
         &format!(
             "SELECT job, position, kind, subject, payload, due_at FROM office_outbox \
-             WHERE {OF_LANE} AND due_at <= $2 ORDER BY due_at, job LIMIT $3"
+             WHERE {OF_LANE} AND due_at <= $2 AND job NOT IN ({waiting}) ORDER BY due_at, job LIMIT $3"
         ),
         &[Value::from(lane), Value::from(now), Value::Int(ROUND_MAX)],
         |row| {
@@ -281,9 +291,12 @@ fn due(
 fn next_due(
     reader: &super::store::Reader<'_>,
     lane: &str,
+    waiting: &str,
 ) -> Result<Option<Timestamp>, StoreFailure> {
     let found = reader.first(
-        &format!("SELECT min(due_at) FROM office_outbox WHERE {OF_LANE}"),
+        &format!(
+            "SELECT min(due_at) FROM office_outbox WHERE {OF_LANE} AND job NOT IN ({waiting})"
+        ),
         &[Value::from(lane)],
         |row| row.time_or_none(0),
     )?;

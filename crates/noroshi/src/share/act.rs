@@ -328,8 +328,8 @@ pub async fn handle(
     for object in &said.objects {
         change = change.write(Write::one(
             "INSERT INTO share_handling (id, restricted_to, consent, said_at) VALUES ($1, $2, $3, $4) \
-             ON CONFLICT (id) DO UPDATE SET restricted_to = excluded.restricted_to, consent = excluded.consent, \
-             said_at = excluded.said_at",
+             ON CONFLICT (id) DO UPDATE SET restricted_to = COALESCE(excluded.restricted_to, share_handling.restricted_to), \
+             consent = COALESCE(excluded.consent, share_handling.consent), said_at = excluded.said_at",
             vec![
                 Value::from(object),
                 Value::from(restricted.clone()),

@@ -205,7 +205,11 @@ impl Web {
 }
 
 fn source_of(candidate: Option<&Candidate>) -> Source {
-    let Some(candidate) = candidate else { return Source::default() };
+    // What was not looked at may hold anything: whatever names it carries the heaviest bits there are.
+    let Some(candidate) = candidate else {
+        let bits = LegalBits { has_selected_comms: true, has_secret: true };
+        return Source { bits, ..Source::default() };
+    };
     let cleared = candidate.review.is_some();
     let bits = if cleared { LegalBits::default() } else { candidate.held.facts.bits };
     // A message about an object says nothing of what the object says.

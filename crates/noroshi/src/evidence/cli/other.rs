@@ -155,6 +155,7 @@ pub(super) async fn feed(asked: Feed, format: Format) -> Ended {
     let read = house.store.read(move |reader| lists::entries(reader, &lists, &source, now)).await;
     let read = read.map_err(|problem| Failed::House(Box::new(problem)))?;
     let (whole, doubtful, conditional) = (read.entries.len(), read.doubtful, read.conditional);
+    let withheld = read.withheld;
     let entries: Vec<Entry> =
         read.entries.into_iter().filter(|entry| entry.tlp <= asked.tlp).collect();
     let before = before(&asked.out.join(suricata::COMPANION));
@@ -164,6 +165,12 @@ pub(super) async fn feed(asked: Feed, format: Format) -> Ended {
         (feed::rpz(serial, &asked.zone, &entries), suricata::encode(asked.sid, &entries));
     let written = !change.is_empty() || !asked.out.join("rpz.zone").is_file();
     if written {
+        // In the log before the first file is: what went out can be asked for afterwards.
+        let digest = noroshi_ledger::digest::Digest::of(csv::encode(&entries).as_bytes());
+        let leaf = crate::office::commit::Change::office("evidence.feed", asked.source.to_string())
+            .payload(json!({ "entries": entries.len(), "digest": digest.to_string() }));
+        let ctx = local(&house).await?;
+        house.door.commit(&ctx, leaf).await.map_err(|problem| Failed::House(Box::new(problem)))?;
         let io = |source| Failed::Io { what: asked.out.display().to_string(), source };
         std::fs::create_dir_all(&asked.out).map_err(io)?;
         let intel = ("noroshi.intel", zeek_intel::encode(&entries));
@@ -183,12 +190,12 @@ pub(super) async fn feed(asked: Feed, format: Format) -> Ended {
     match format {
         Format::Json => print(
             &json!({ "entries": count, "added": added, "removed": removed, "written": written,
-            "doubtful": doubtful, "conditional": conditional, "stricter": stricter })
+            "doubtful": doubtful, "conditional": conditional, "withheld": withheld, "stricter": stricter })
             .to_string(),
         ),
         _ => print(&format!(
             "{count} entries, {added} added, {removed} removed; left out: {doubtful} doubtful, {conditional} with conditions, \
-             {stricter} by marking"
+             {withheld} by the release rules, {stricter} by marking"
         )),
     }
     Ok(ExitCode::SUCCESS)

@@ -222,7 +222,8 @@ impl Connection {
         }
         for root in found.default.into_iter().chain(found.api_roots) {
             let root = with_slash(&absolute(&url, &root));
-            if !roots.contains(&root) {
+            // The secret is for the configured server and goes nowhere else, whatever a discovery names.
+            if host(&root) == host(&url) && !roots.contains(&root) {
                 roots.push(root);
             }
         }
@@ -346,8 +347,12 @@ fn absolute(base: &str, url: &str) -> String {
     if url.contains("://") {
         return url.to_owned();
     }
-    let host = base.match_indices('/').nth(2).map_or(base, |(at, _)| base.split_at(at).0);
-    format!("{}/{}", host.trim_end_matches('/'), url.trim_start_matches('/'))
+    format!("{}/{}", host(base), url.trim_start_matches('/'))
+}
+
+/// Scheme, host and port of an address.
+fn host(url: &str) -> &str {
+    url.match_indices('/').nth(2).map_or(url, |(at, _)| url.split_at(at).0)
 }
 
 fn secret(path: &Path) -> Result<String, Trouble> {

@@ -92,7 +92,7 @@ async fn speak<T: Send + 'static>(
 /// Where the house goes on after an answer: further, or asking again what became of it.
 fn onward(standing: &Standing, now: Timestamp, upto: i64, more: bool, status: Status) -> Step {
     let mut cursor = standing.cursor.clone();
-    if status.status == "pending" {
+    if status.status == "pending" && !status.id.is_empty() {
         cursor.awaited = Some(Awaited { status: status.id, upto, more });
         return Step { cursor, status: Status::default(), due: now + STATUS_WAIT };
     }
@@ -106,7 +106,17 @@ fn onward(standing: &Standing, now: Timestamp, upto: i64, more: bool, status: St
 async fn follow(house: &House, standing: &Standing, awaited: Awaited) -> Result<Step, Problem> {
     let peer = configured(house, standing)?;
     let id = awaited.status.clone();
-    let status = speak(peer, standing, move |connection, url| connection.status(url, &id)).await?;
+    let asked = speak(peer, standing, move |connection, url| {
+        match connection.status(url, &id) {
+            // It has forgotten: the same batch is handed over again, which changes nothing where it was taken.
+            Err(trouble) if trouble.refuses_the_question() => Ok(None),
+            answered => answered.map(Some),
+        }
+    });
+    let Some(status) = asked.await? else {
+        let cursor = Cursor { awaited: None, ..standing.cursor.clone() };
+        return Ok(Step { cursor, status: Status::default(), due: house.clock.now() });
+    };
     Ok(onward(standing, house.clock.now(), awaited.upto, awaited.more, status))
 }
 

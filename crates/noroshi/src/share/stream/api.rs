@@ -213,8 +213,13 @@ impl Stream {
         let mut part = first;
         let mut from = part.place.clone();
         loop {
+            if tokio::time::Instant::now() >= until {
+                return Ok(());
+            }
             let text = lines(&marker, &from, &part);
-            if !self.send(text).await {
+            // A reader that does not take its lines is let go when its time is over.
+            let sent = tokio::time::timeout_at(until, self.send(text)).await;
+            if !sent.unwrap_or(false) {
                 return Ok(());
             }
             from = part.place.clone();

@@ -112,7 +112,11 @@ fn refuse(code: &'static str) -> Failure {
 fn allowed(house: &House, url: &str) -> bool {
     house.config.stream.hooks.iter().any(|prefix| {
         let prefix = prefix.trim_end_matches('/');
-        url.strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        let named = prefix.split_once("://").is_some_and(|(_, host)| !host.is_empty());
+        let below = |rest: &str| rest.is_empty() || rest.starts_with('/');
+        // Nothing that climbs out of the prefix again.
+        let climbs = url.contains("..") || url.to_ascii_lowercase().contains("%2e");
+        named && !climbs && url.strip_prefix(prefix).is_some_and(below)
     })
 }
 
@@ -240,6 +244,11 @@ async fn carry(house: &Arc<House>, hook: &Hook) -> Answer<()> {
 async fn step(house: &Arc<House>, hook: &Hook) -> Answer<Option<Hook>> {
     let broken = |what: &str| Failure::Broken(what.to_owned().into());
     let ctx = ctx_of(house, hook).ok_or_else(|| broken("a webhook's authority"))?;
+    if !allowed(house, &hook.url) {
+        // Taken out of the configuration since.
+        failed(house, &ctx, hook, "NRS-SHAR-0433").await?;
+        return Ok(None);
+    }
     let marker = Marker { key: key(house)?, org: hook.org.as_str() };
     let place = marker.read(&hook.cursor).ok_or_else(|| broken("a webhook's place"))?;
     let (org, from, reach) = (hook.org.clone(), place.clone(), reach(house));

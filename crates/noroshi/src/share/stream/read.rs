@@ -122,12 +122,12 @@ pub fn next(
     let asked = Asked {
         after: place.get(&label).unwrap_or(horizon),
         until: serve::end(reader, audience)?,
-        types: wish.types.clone(),
         versions: Versions { all: true, ..Versions::default() },
         limit: PART_MAX,
         ..Asked::default()
     };
-    let filter = Filter { types: Vec::new(), tlp_max: Tlp::Red };
+    // A message about what was recalled is for every reader, whatever types were asked for; the filter lets it pass.
+    let filter = Filter { types: wish.types.clone(), tlp_max: Tlp::Red };
     let view = View { audience: audience.clone(), filter };
     let slice = serve::page(reader, &view, org, now, &asked)?;
     place.set(&label, slice.next.unwrap_or(asked.until));
