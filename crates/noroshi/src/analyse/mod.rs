@@ -12,5 +12,5 @@ pub mod merge;
 pub mod notes;
 pub mod pages;
 pub mod read;
-pub mod watch;
 pub mod uses;
+pub mod watch;
