@@ -390,7 +390,8 @@ async fn answer_advisory(
     headers: HeaderMap,
     body: Body<AdvisoryAnswerIn>,
 ) -> Answer {
-    let key = form::idempotency(&headers, "POST /advisories/answers", &body.bytes);
+    let operation = format!("POST /advisories/{id}/answers");
+    let key = form::idempotency(&headers, &operation, &body.bytes);
     let said = (body.value.answer.as_str(), body.value.reason.as_str());
     Ok(done(act::answer(&house, &caller.ctx, &id, said, key).await?))
 }
@@ -499,7 +500,8 @@ async fn reply_question(
     headers: HeaderMap,
     body: Body<ReplyIn>,
 ) -> Answer {
-    let key = form::idempotency(&headers, "POST /questions/reply", &body.bytes);
+    let operation = format!("POST /questions/{id}/reply");
+    let key = form::idempotency(&headers, &operation, &body.bytes);
     let said = (body.value.words.as_str(), body.value.declines);
     Ok(done(act::reply(&house, &caller.ctx, &id, said, key).await?))
 }
