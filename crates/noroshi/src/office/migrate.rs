@@ -21,6 +21,7 @@ const MIGRATIONS: &[(&str, &str)] = &[
     ("0013_tongues", include_str!("../../migrations/0013_tongues.sql")),
     ("0014_desk", include_str!("../../migrations/0014_desk.sql")),
     ("0015_pages", include_str!("../../migrations/0015_pages.sql")),
+    ("0016_council", include_str!("../../migrations/0016_council.sql")),
 ];
 
 /// Brings the schema up to date; refuses a folder written by a later program.

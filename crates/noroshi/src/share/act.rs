@@ -97,7 +97,7 @@ async fn partner(house: &Arc<House>, org: &str) -> Answer<OrgId> {
 }
 
 /// Reads an audience; one that names an organisation must name one that can receive in that capacity.
-async fn audience(house: &Arc<House>, label: &str) -> Answer<Audience> {
+pub(super) async fn audience(house: &Arc<House>, label: &str) -> Answer<Audience> {
     let Some(audience) = Audience::parse(label) else { return Err(refuse("NRS-SHAR-0302")) };
     if audience.org().is_none() {
         return Ok(audience);

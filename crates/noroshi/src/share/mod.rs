@@ -3,6 +3,7 @@
 pub mod act;
 pub mod api;
 pub mod audience;
+pub mod council;
 pub mod deltas;
 pub mod gate;
 pub mod handed;

@@ -33,6 +33,7 @@ pub fn routes() -> Router<Arc<House>> {
         .merge(crate::analyse::api::routes())
         .merge(crate::response::api::routes())
         .merge(crate::share::api::routes())
+        .merge(crate::share::council::api::routes())
         .merge(crate::share::peer::api::routes())
         .merge(crate::share::stream::api::routes())
         .merge(crate::share::taxii::settings::routes())
@@ -68,6 +69,7 @@ pub fn description() -> utoipa::openapi::OpenApi {
         crate::analyse::api::Doc::openapi(),
         crate::response::api::Doc::openapi(),
         crate::share::api::Doc::openapi(),
+        crate::share::council::api::Doc::openapi(),
         crate::share::peer::api::Doc::openapi(),
         crate::share::stream::api::Doc::openapi(),
         crate::share::taxii::settings::Doc::openapi(),

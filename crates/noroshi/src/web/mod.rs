@@ -64,6 +64,7 @@ pub fn app(house: Arc<House>) -> Router {
         .merge(crate::analyse::pages::routes())
         .merge(crate::response::pages::routes())
         .merge(crate::share::pages::routes())
+        .merge(crate::share::council::pages::routes())
         .merge(crate::share::peer::pages::routes())
         .merge(crate::share::taxii::routes())
         .merge(crate::oversight::pages::routes())

@@ -11,6 +11,7 @@
 mod analyse;
 mod analyse_desk;
 mod commit;
+mod council;
 mod evidence;
 mod evidence_pages;
 mod graph;
