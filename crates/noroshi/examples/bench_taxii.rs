@@ -178,7 +178,7 @@ async fn prepare(dir: &Path) -> Result<Scene, Failed> {
     let now = house.clock.now();
     let org = Org {
         org: OrgId::fresh(now),
-        name_ja: "架空の組織".to_owned(),
+        name_ja: "Allied CERT (fictional)".to_owned(),
         name_en: "Allied CERT (fictional)".to_owned(),
         kind: "partner".to_owned(),
         sector: None,

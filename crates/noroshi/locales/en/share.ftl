@@ -405,3 +405,7 @@ NRS-SHAR-0524 = It was answered already
 NRS-SHAR-0524-next = There is nothing to do.
 NRS-SHAR-0530 = This export is larger than can be made at once
 NRS-SHAR-0530-next = Read the objects over TAXII, which gives them in pages.
+share-notice-recall = This object was recalled. Stop using it and acknowledge.
+share-notice-correction = This object was corrected. Use the one that replaces it and acknowledge.
+share-notice-remark = This object is handled more strictly now. Do not pass it on and acknowledge.
+share-notice-revocation = This object was withdrawn by its originator. Stop using it and acknowledge.

@@ -25,6 +25,7 @@ use crate::office::commit::{Change, Idempotency, Write};
 use crate::office::ctx::Ctx;
 use crate::office::id::{OrgId, ReleaseId, fresh_uuid, random_uuid};
 use crate::office::store::{Reader, Row, StoreFailure, Value};
+use crate::web::locale::{Lang, Words};
 use crate::web::refusal::{Answer, Failure, Refusal};
 
 /// Longest reason, in characters.
@@ -244,20 +245,10 @@ fn notice(ctx: &Ctx, asked: &Asked, kind: Kind, public: bool) -> Answer<NewObjec
     let at = format!("{:.3}", ctx.now);
     let mut refs = vec![asked.id.clone()];
     refs.extend(asked.replaced_by.clone().filter(|id| !id.is_empty()));
-    let content = match kind {
-        Kind::Recall => {
-            "This object was recalled. Stop using it and acknowledge. / この情報は回収されました。利用を止め、確認したことをお知らせください。"
-        }
-        Kind::Correction => {
-            "This object was corrected. Use the one that replaces it and acknowledge. / この情報は訂正されました。置き換わる情報を使い、確認したことをお知らせください。"
-        }
-        Kind::Remark => {
-            "This object is handled more strictly now. Do not pass it on and acknowledge. / この情報の取扱いは厳しくなりました。他に渡さず、確認したことをお知らせください。"
-        }
-        Kind::Revocation => {
-            "This object was withdrawn by its originator. Stop using it and acknowledge. / この情報は提供元が取り下げました。利用を止め、確認したことをお知らせください。"
-        }
-    };
+    // Its readers may read either language, and a program shows what it is given.
+    let key = format!("share-notice-{}", kind.code());
+    let said = |lang| Words::new(lang).t(&key);
+    let content = format!("{} / {}", said(Lang::En), said(Lang::Ja));
     let text = json!({
         "type": "note", "spec_version": "2.1", "id": format!("note--{}", random_uuid()),
         "created": at, "modified": at, "content": content, "object_refs": refs,
