@@ -162,10 +162,15 @@ fn report(format: Format, failure: &Failed) {
     }
 }
 
-/// Prints data for a caller.
-#[expect(clippy::print_stdout, reason = "the one place that writes data to standard output")]
+/// Prints data for a caller. A reader that has seen enough (`head`) is no failure.
 pub fn print(text: &str) {
-    println!("{text}");
+    use std::io::Write as _;
+    let mut out = std::io::stdout().lock();
+    match writeln!(out, "{text}").and_then(|()| out.flush()) {
+        Ok(()) => {}
+        Err(problem) if problem.kind() == std::io::ErrorKind::BrokenPipe => {}
+        Err(problem) => tracing::error!(%problem, "standard output could not be written"),
+    }
 }
 
 /// Tells a person at the terminal something.
