@@ -353,7 +353,7 @@ async fn one(State(house): State<Arc<House>>, caller: Caller, Path(id): Path<Str
             })
             .collect(),
         relations: found.relations.into_iter().map(relation_out).collect(),
-        relations_hidden: found.relations_hidden,
+        relations_hidden: if sees.reports() { found.relations_hidden } else { 0 },
         observables: found.observables.iter().map(ToString::to_string).collect(),
         conflicts: found
             .conflicts
@@ -432,8 +432,9 @@ async fn ends(
     let page = EndsOut {
         items: found.relations.into_iter().map(relation_out).collect(),
         cursor: found.next.map(|place| place.to_string()),
-        passed: found.passed,
-        beyond: found.beyond,
+        // How much is not for a reader would tell him that something is there.
+        passed: if sees.reports() { found.passed } else { 0 },
+        beyond: if sees.reports() { found.beyond } else { 0 },
     };
     Ok(Json(page).into_response())
 }

@@ -16,7 +16,9 @@ use noroshi_ledger::leaf::Fact;
 use serde_json::json;
 
 use super::act::{Made, may_release, once, refuse};
+use super::gate::Filter;
 use super::read::NOTICES;
+use super::serve::{self, View};
 use super::{audience, deltas};
 use crate::evidence::rows::{self, NewObject};
 use crate::house::House;
@@ -337,8 +339,21 @@ fn may_read(house: &House, ctx: &Ctx) -> Result<(), Failure> {
 /// The caller's own messages; that they were shown is recorded for those that were not delivered yet.
 pub async fn read_inbox(house: &Arc<House>, ctx: &Ctx) -> Answer<Vec<Message>> {
     may_read(house, ctx)?;
-    let org = ctx.org.to_string();
-    let rows = house.store.read(move |reader| inbox(reader, &org)).await?;
+    let (org, now) = (ctx.org.clone(), ctx.now);
+    let rows = house
+        .store
+        .read(move |reader| {
+            let mut rows = inbox(reader, org.as_str())?;
+            for row in &mut rows {
+                // What replaces an object is named to those who may have it, and to nobody else.
+                let Some(id) = row.replaced_by.as_deref() else { continue };
+                if !may_have(reader, &org, now, id)? {
+                    row.replaced_by = None;
+                }
+            }
+            Ok(rows)
+        })
+        .await?;
     let pending: Vec<&Message> = rows.iter().filter(|row| row.state == "pending").collect();
     if !pending.is_empty() {
         let mut change = Change::office("share.inbox", ctx.org.as_str()).payload(
@@ -350,6 +365,22 @@ pub async fn read_inbox(house: &Arc<House>, ctx: &Ctx) -> Answer<Vec<Message>> {
         house.door.commit(ctx, change).await?;
     }
     Ok(rows)
+}
+
+/// Whether any stream an organisation belongs to shows it an object now.
+fn may_have(
+    reader: &Reader<'_>,
+    org: &OrgId,
+    now: Timestamp,
+    id: &str,
+) -> Result<bool, StoreFailure> {
+    for audience in audience::audiences_of(reader, org)? {
+        let filter = Filter { types: Vec::new(), tlp_max: Tlp::Red };
+        if serve::shows(reader, &View { audience, filter }, org, now, id)? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// The write that says that an organisation has been shown a message, found by itself or by its note.
