@@ -87,10 +87,13 @@ pub struct Suggestion {
 }
 
 /// Judges a group. `items` are those that were correlated; others than the group's members do not matter.
-pub fn suggest(group: &Group, items: &[Item]) -> Result<Suggestion, NoSuggestion> {
+pub fn suggest<'i>(
+    group: &Group,
+    items: impl IntoIterator<Item = &'i Item>,
+) -> Result<Suggestion, NoSuggestion> {
     let wanted: BTreeSet<&ItemId> = group.members.iter().collect();
     let mut members: BTreeMap<&ItemId, Vec<&Item>> = BTreeMap::new();
-    for item in items.iter().filter(|item| wanted.contains(&item.id)) {
+    for item in items.into_iter().filter(|item| wanted.contains(&item.id)) {
         members.entry(&item.id).or_default().push(item);
     }
     let organisations = |ids: &[ItemId]| -> BTreeSet<&str> {

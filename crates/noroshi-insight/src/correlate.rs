@@ -15,8 +15,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::hash::DefaultHasher;
 
 use jiff::Timestamp;
-use noroshi_evidence::observable::{DomainName, Observable};
+use noroshi_evidence::observable::Observable;
 use serde::{Deserialize, Serialize};
+
+use crate::postings::View;
 
 /// Items above which an observable connects nothing, unless the caller says otherwise.
 pub const COMMON_ITEMS_DEFAULT: usize = 200;
@@ -186,116 +188,44 @@ pub struct Correlation {
 /// assert_eq!(answer.groups[0].links[0].reason.observable().to_string(), "203.0.113.9");
 /// ```
 pub fn correlate(items: &[Item], common_items: usize) -> Correlation {
+    correlated(items, common_items, None)
+}
+
+/// What is known of more items than are at hand: [`correlate_among`] then says of the few what [`correlate`] would say
+/// of them among all.
+#[derive(Debug, Clone, Copy)]
+pub struct Among<'v> {
+    /// The names of all.
+    pub view: &'v View<'v>,
+    /// The neighbourhoods to be mentioned; all their items are at hand.
+    pub near: &'v BTreeSet<Observable>,
+}
+
+/// Correlates the items at hand as a part of all. They must be closed under [`View::linked`]: of a name that links,
+/// every item. [`Correlation::passed`] holds only what items at hand show, counted among them.
+pub fn correlate_among(items: &[Item], common_items: usize, among: Among<'_>) -> Correlation {
+    correlated(items, common_items, Some(among))
+}
+
+fn correlated(items: &[Item], common_items: usize, among: Option<Among<'_>>) -> Correlation {
     let postings = Postings::of(items);
     let mut links = Vec::new();
     let mut passed = Vec::new();
     for (observable, posting) in &postings.lists {
-        posting.links(observable, common_items, &mut links, &mut passed);
+        let common = among.map_or((false, false), |among| {
+            among.view.is_common(observable, common_items)
+        });
+        posting.links(observable, common_items, common, (&mut links, &mut passed));
     }
-    Correlation {
-        groups: groups(&postings.ids, links),
-        near: near(&postings, common_items),
-        passed,
+    let mut near = near(&postings, common_items);
+    if let Some(among) = among {
+        near.retain(|link| among.near.contains(link.reason.observable()));
     }
+    Correlation { groups: groups(&postings.ids, links), near, passed }
 }
 
-/// Finds which of very many items have anything in common with another, in a few bytes a name and without holding the
-/// items. Whoever is not among them stands in no answer of [`correlate`]: correlating those that are gives the same
-/// answer as correlating all.
-///
-/// A name is hashed with everything it might lie inside; what two items share, they share as a number. Two names may
-/// share a number by chance: then an item too many is looked at, never one too few.
-///
-/// ```
-/// use noroshi_insight::correlate::Meetings;
-/// let mut meetings = Meetings::default();
-/// for (item, seen) in [(1, "203.0.113.9"), (2, "http://203.0.113.9/x"), (3, "198.51.100.1")] {
-///     meetings.name(item, &seen.parse().unwrap());
-/// }
-/// assert_eq!(meetings.items(), [1, 2]);
-/// ```
-#[derive(Debug, Default)]
-pub struct Meetings {
-    keys: Vec<(u64, u64)>,
-    /// Addresses and networks, because the lengths of the networks that are named are known at the end only.
-    v4: Vec<(ipnet::Ipv4Net, u64)>,
-    v6: Vec<(ipnet::Ipv6Net, u64)>,
-    lengths: Prefixes,
-}
-
-impl Meetings {
-    /// Takes note that `item` names `observable`.
-    pub fn name(&mut self, item: u64, observable: &Observable) {
-        self.keys.push((key(observable), item));
-        if is_local(observable) {
-            return;
-        }
-        match observable {
-            Observable::Ipv4(_) | Observable::Ipv6(_) => self.address(item, observable),
-            Observable::Domain(name) => self.parents(item, name),
-            Observable::Url(url) => {
-                let Some(host) = url.host() else { return };
-                self.keys.push((key(&host), item));
-                match &host {
-                    Observable::Domain(name) => self.parents(item, name),
-                    host => self.address(item, host),
-                }
-            }
-            Observable::FileHash(_) => {}
-        }
-    }
-
-    fn parents(&mut self, item: u64, name: &DomainName) {
-        let parents = name.parents().map(|parent| (key(&Observable::Domain(parent)), item));
-        self.keys.extend(parents);
-    }
-
-    fn address(&mut self, item: u64, observable: &Observable) {
-        self.lengths.note(observable);
-        match observable {
-            Observable::Ipv4(net) => self.v4.push((*net, item)),
-            Observable::Ipv6(net) => self.v6.push((*net, item)),
-            Observable::Domain(_) | Observable::Url(_) | Observable::FileHash(_) => {}
-        }
-    }
-
-    /// How many bytes the names take so far.
-    pub fn size_bytes(&self) -> usize {
-        size_of_val(self.keys.as_slice())
-            + size_of_val(self.v4.as_slice())
-            + size_of_val(self.v6.as_slice())
-    }
-
-    /// The items that have something in common with another, sorted.
-    pub fn items(mut self) -> Vec<u64> {
-        let (v4, v6) = (std::mem::take(&mut self.v4), std::mem::take(&mut self.v6));
-        self.lengths.v4.insert(NEAR_PREFIX.0);
-        self.lengths.v6.insert(NEAR_PREFIX.1);
-        for (net, item) in v4 {
-            let outer = self.lengths.v4.range(..net.prefix_len());
-            let networks = outer.filter_map(|prefix| ipv4_network(net.addr(), *prefix));
-            self.keys.extend(networks.map(|network| (key(&network), item)));
-        }
-        for (net, item) in v6 {
-            let outer = self.lengths.v6.range(..net.prefix_len());
-            let networks = outer.filter_map(|prefix| ipv6_network(net.addr(), *prefix));
-            self.keys.extend(networks.map(|network| (key(&network), item)));
-        }
-        self.keys.sort_unstable();
-        self.keys.dedup();
-        let mut met: Vec<u64> = self
-            .keys
-            .chunk_by(|left, right| left.0 == right.0)
-            .filter(|shared| shared.len() > 1)
-            .flat_map(|shared| shared.iter().map(|(_, item)| *item))
-            .collect();
-        met.sort_unstable();
-        met.dedup();
-        met
-    }
-}
-
-fn key(observable: &Observable) -> u64 {
+/// The number of an observable in the lists; two may share one by chance, in 63 bits hardly ever.
+pub(crate) fn hashed(observable: &Observable) -> u64 {
     let mut hasher = DefaultHasher::new();
     observable.hash(&mut hasher);
     hasher.finish()
@@ -352,8 +282,8 @@ impl Posting<'_> {
         &self,
         observable: &Observable,
         common_items: usize,
-        links: &mut Vec<(Strength, Reason, Vec<usize>)>,
-        passed: &mut Vec<Passed>,
+        (is_direct_common, is_common): (bool, bool),
+        (links, passed): (&mut Vec<(Strength, Reason, Vec<usize>)>, &mut Vec<Passed>),
     ) {
         let all: BTreeSet<usize> =
             self.direct.iter().copied().chain(self.inner.iter().map(|(_, place)| *place)).collect();
@@ -365,17 +295,18 @@ impl Posting<'_> {
             passed.push(pass(Common::Local, all.len()));
             return;
         }
-        if all.len() > common_items {
+        let is_frequent = is_common || all.len() > common_items;
+        if is_frequent {
             passed.push(pass(Common::Frequent, all.len()));
         }
-        if (2..=common_items).contains(&self.direct.len()) {
+        if !is_direct_common && (2..=common_items).contains(&self.direct.len()) {
             let reason = Reason::Same { observable: observable.clone() };
             links.push((strength(observable), reason, self.direct.clone()));
         }
         let inner: BTreeSet<&Observable> = self.inner.iter().map(|(inner, _)| *inner).collect();
         // One inner observable that nobody's outer one meets says no more than itself.
         let related = inner.len() + usize::from(!self.direct.is_empty()) >= 2;
-        if related && all.len() <= common_items {
+        if related && !is_frequent {
             let inner = inner.into_iter().cloned().collect();
             let reason = Reason::Inside { observable: observable.clone(), inner };
             links.push((Strength::Weak, reason, all.into_iter().collect()));
@@ -395,7 +326,7 @@ const fn strength(observable: &Observable) -> Strength {
 
 /// Addresses that mean another machine in every network, and locators on them. The documentation ranges
 /// are not among them.
-fn is_local(observable: &Observable) -> bool {
+pub(crate) fn is_local(observable: &Observable) -> bool {
     match observable {
         Observable::Ipv4(net) => {
             let address = net.addr();
@@ -421,9 +352,9 @@ fn is_local(observable: &Observable) -> bool {
 
 /// The lengths of the networks that are named: only those can contain anything.
 #[derive(Debug, Default)]
-struct Prefixes {
-    v4: BTreeSet<u8>,
-    v6: BTreeSet<u8>,
+pub(crate) struct Prefixes {
+    pub(crate) v4: BTreeSet<u8>,
+    pub(crate) v6: BTreeSet<u8>,
 }
 
 impl Prefixes {
@@ -446,7 +377,7 @@ impl Prefixes {
     }
 
     /// What might contain the observable, without itself; a locator lies on its host.
-    fn outside(&self, observable: &Observable) -> Vec<Observable> {
+    pub(crate) fn outside(&self, observable: &Observable) -> Vec<Observable> {
         match observable {
             Observable::Ipv4(net) => self
                 .v4
@@ -469,12 +400,12 @@ impl Prefixes {
     }
 }
 
-fn ipv4_network(address: core::net::Ipv4Addr, prefix: u8) -> Option<Observable> {
+pub(crate) fn ipv4_network(address: core::net::Ipv4Addr, prefix: u8) -> Option<Observable> {
     ipnet::Ipv4Net::new(address, prefix).ok().map(Observable::from)
 }
 
 /// Not through `From`, which would turn a mapped network into an IPv4 one.
-fn ipv6_network(address: core::net::Ipv6Addr, prefix: u8) -> Option<Observable> {
+pub(crate) fn ipv6_network(address: core::net::Ipv6Addr, prefix: u8) -> Option<Observable> {
     ipnet::Ipv6Net::new(address, prefix).ok().map(|net| Observable::Ipv6(net.trunc()))
 }
 
@@ -576,6 +507,7 @@ fn near(postings: &Postings<'_>, common_items: usize) -> Vec<Link> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::postings::Postings as Names;
     use proptest::prelude::*;
 
     fn item(id: &str, seen: &[&str]) -> Item {
@@ -721,6 +653,54 @@ mod tests {
         groups
     }
 
+    /// Items of one name are one item; where items are numbers, they are one already.
+    fn distinct(items: Vec<Item>) -> Vec<Item> {
+        let mut whole: BTreeMap<ItemId, Item> = BTreeMap::new();
+        for item in items {
+            match whole.get_mut(&item.id) {
+                Some(held) => held.observables.extend(item.observables),
+                None => {
+                    whole.insert(item.id.clone(), item);
+                }
+            }
+        }
+        whole.into_values().collect()
+    }
+
+    fn at(items: &[Item], places: impl IntoIterator<Item = u32>) -> Vec<Item> {
+        places.into_iter().map(|place| items[place as usize].clone()).collect()
+    }
+
+    /// The answer out of the items that a walk through the postings chooses.
+    fn chosen(items: &[Item], view: &View<'_>, limit: usize) -> Correlation {
+        let met = view.meetings(limit);
+        let near: BTreeSet<Observable> = met.near.iter().map(|one| one.network.clone()).collect();
+        let mut places: BTreeSet<u32> = met.items.iter().copied().collect();
+        places.extend(near.iter().flat_map(|network| view.neighbours(network)));
+        let mut answer = correlate_among(&at(items, places), limit, Among { view, near: &near });
+        let spell = |one| view.spelled(one, &items[one.item as usize].observables).unwrap();
+        answer.passed = met.passing.iter().map(spell).collect();
+        answer.passed.sort_by(|a, b| a.observable.cmp(&b.observable));
+        answer
+    }
+
+    /// The items that one item leads to, touching nothing but its own postings.
+    fn around(items: &[Item], view: &View<'_>, limit: usize, key: &ItemId) -> Vec<Item> {
+        let start = items.iter().position(|item| item.id == *key).unwrap();
+        let mut found = BTreeSet::new();
+        let mut next = vec![u32::try_from(start).unwrap()];
+        while let Some(place) = next.pop() {
+            if found.insert(place) {
+                for seen in &items[place as usize].observables {
+                    next.extend(view.linked(seen, limit));
+                    let outside = view.outside(seen);
+                    next.extend(outside.iter().flat_map(|outer| view.linked(outer, limit)));
+                }
+            }
+        }
+        at(items, found)
+    }
+
     fn any_item() -> impl Strategy<Value = Item> {
         let seen = prop_oneof![
             (0_u8..3, 0_u8..6).prop_map(|(c, d)| format!("203.0.{c}.{d}")),
@@ -766,18 +746,40 @@ mod tests {
             prop_assert_eq!(correlate(&items, limit), correlate(&sorted, limit));
         }
 
-        /// Leaving out those who meet nobody changes no answer (P-7).
+        /// What the postings choose gives the answer that all give (P-7): groups, neighbours, what is passed.
         #[test]
         fn p7_only_who_meets_somebody_matters(
-            items in prop::collection::vec(any_item(), 0..12), limit in 1_usize..5,
+            items in prop::collection::vec(any_item(), 0..14), limit in 1_usize..5, gone in 0_usize..20,
+            settled in 0_usize..14,
         ) {
-            let mut meetings = Meetings::default();
+            let items = distinct(items);
+            let (mut early, mut late) = (Names::default(), Names::default());
             for (place, item) in items.iter().enumerate() {
-                item.observables.iter().for_each(|seen| meetings.name(place as u64, seen));
+                let names: Vec<Observable> = item.observables.iter().cloned().collect();
+                let place_in_order = u32::try_from(place).unwrap();
+                if place % 3 == 0 { &mut late } else { &mut early }.append(place_in_order, &names);
+                if place == settled {
+                    early.settle();
+                }
             }
-            let met = meetings.items();
-            let some: Vec<Item> = met.iter().map(|place| items[usize::try_from(*place).unwrap()].clone()).collect();
-            prop_assert_eq!(correlate(&some, limit), correlate(&items, limit));
+            early.settle();
+            late.settle();
+            for part in [&mut early, &mut late] {
+                part.forget(u32::try_from(gone).unwrap());
+            }
+            let mut all = items.clone();
+            if gone < all.len() {
+                all.remove(gone);
+            }
+            let view = View::new(&[&early, &late], BTreeMap::new());
+            prop_assert_eq!(early.items() + late.items(), all.iter().filter(|one| !one.observables.is_empty()).count());
+            prop_assert_eq!(chosen(&items, &view, limit), correlate(&all, limit));
+            for group in correlate(&all, limit).groups {
+                let few = around(&items, &view, limit, &group.key);
+                let near = BTreeSet::new();
+                let answer = correlate_among(&few, limit, Among { view: &view, near: &near });
+                prop_assert_eq!(answer.groups.into_iter().find(|one| one.key == group.key), Some(group));
+            }
         }
     }
 }

@@ -1,7 +1,7 @@
 //! What does it mean?
 //!
-//! Pure algorithms over evidence: which items belong together ([`correlate`]), whether that looks like one
-//! campaign ([`campaign`]), and how the damage adds up ([`picture`]).
+//! Pure algorithms over evidence: which items belong together ([`correlate`]) and how very many of them are asked
+//! ([`postings`]), whether that looks like one campaign ([`campaign`]), and how the damage adds up ([`picture`]).
 //!
 //! ```
 //! use noroshi_insight::{campaign, correlate::{self, Item, ItemId, ItemKind}};
@@ -26,3 +26,4 @@
 pub mod campaign;
 pub mod correlate;
 pub mod picture;
+pub mod postings;
