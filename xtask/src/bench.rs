@@ -27,6 +27,12 @@ const BENCHES: &[Bench] = &[
         measures: "import, edges at a hub, first pages and correlation as the graph grows; --objects N --hub N --python PATH",
     },
     Bench {
+        name: "correlate",
+        package: "noroshi-insight",
+        example: "correlate_rate",
+        measures: "observables correlated from nothing, bytes and seconds; give how many, several to see the growth",
+    },
+    Bench {
         name: "sift",
         package: "noroshi-sift",
         example: "sift_rate",

@@ -7,7 +7,6 @@
 #![expect(clippy::print_stdout, reason = "the answer of a measuring program")]
 
 use std::process::Command;
-use std::time::Instant;
 
 use noroshi_codec::misp::{from_stix, to_stix};
 
@@ -42,13 +41,13 @@ fn main() -> std::io::Result<()> {
     let mut best = f64::MAX;
     let mut made = to_stix(&bytes);
     for _ in 0..TURNS {
-        let start = Instant::now();
+        let start = used();
         made = to_stix(&bytes);
-        best = best.min(start.elapsed().as_secs_f64());
+        best = best.min(used() - start);
     }
     let attributes = bytes.windows(8).filter(|window| window == b"\"to_ids\"").count();
     println!(
-        "{attributes} attributes to {} objects, {} problems, {} bytes: {:.1} ms, {:.0} attributes a second",
+        "{attributes} attributes to {} objects, {} problems, {} bytes: {:.1} ms, {:.0} attributes a CPU second",
         made.objects.len(),
         made.problems.len(),
         bytes.len(),
@@ -57,15 +56,15 @@ fn main() -> std::io::Result<()> {
     );
     let mut back = f64::MAX;
     for _ in 0..TURNS {
-        let start = Instant::now();
+        let start = used();
         let events = from_stix(&made.objects);
-        back = back.min(start.elapsed().as_secs_f64());
+        back = back.min(used() - start);
         if events.events.is_empty() {
             println!("nothing came back");
         }
     }
     println!(
-        "and back: {:.1} ms, {:.0} attributes a second",
+        "and back: {:.1} ms, {:.0} attributes a CPU second",
         back * 1000.0,
         as_rate(attributes, back)
     );
@@ -124,4 +123,10 @@ fn made_up(attributes: u32) -> String {
         r#"{{"Event":{{"uuid":"{uuid}","info":"Kiln","date":"2025-11-24","timestamp":"1764000000","published":false,"Org":{org},"Orgc":{org},"Attribute":[{}]}}}}"#,
         entries.join(",")
     )
+}
+
+/// Processor time of this thread so far, in seconds: a busy machine does not lengthen it.
+fn used() -> f64 {
+    let text = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap_or_default();
+    text.split(' ').next().and_then(|nanos| nanos.parse::<f64>().ok()).unwrap_or(0.0) / 1e9
 }

@@ -4,8 +4,6 @@
 
 #![expect(clippy::print_stdout, reason = "the answer of a measuring program")]
 
-use std::time::Instant;
-
 use noroshi_evidence::validate::{self, Options};
 use serde_json::Value;
 
@@ -17,12 +15,12 @@ fn main() -> std::io::Result<()> {
     let list = parsed.get("objects").unwrap_or(&parsed);
     let objects = list.as_array().map_or(&[][..], Vec::as_slice);
     for _ in 0..5 {
-        let start = Instant::now();
+        let start = used();
         let findings: usize =
             objects.iter().map(|object| validate::object(object, Options::default()).len()).sum();
-        let seconds = start.elapsed().as_secs_f64();
+        let seconds = used() - start;
         println!(
-            "{} objects, {findings} findings: {:.2} microseconds an object",
+            "{} objects, {findings} findings: {:.2} microseconds of CPU an object",
             objects.len(),
             seconds * 1_000_000.0 / objects.len().max(1) as f64,
         );
@@ -38,4 +36,10 @@ fn made_up(number: u32) -> Value {
         "pattern": format!("[domain-name:value = 'host-{number}.evil.example']"),
         "valid_from": "2026-11-23T00:00:00Z",
     })
+}
+
+/// Processor time of this thread so far, in seconds: a busy machine does not lengthen it.
+fn used() -> f64 {
+    let text = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap_or_default();
+    text.split(' ').next().and_then(|nanos| nanos.parse::<f64>().ok()).unwrap_or(0.0) / 1e9
 }

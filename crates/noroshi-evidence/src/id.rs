@@ -68,14 +68,20 @@ impl StixId {
 
     /// What stands before the two hyphens, for example `ipv4-addr`.
     pub fn object_type(&self) -> &str {
-        self.0.rsplit_once("--").map_or("", |(object_type, _)| object_type)
+        parts(&self.0).map_or("", |(object_type, _)| object_type)
     }
 
     /// What stands after the two hyphens.
     pub fn uuid(&self) -> Uuid {
-        let text = self.0.rsplit_once("--").map_or("", |(_, uuid)| uuid);
+        let text = parts(&self.0).map_or("", |(_, uuid)| uuid);
         Uuid::parse_str(text).unwrap_or_default()
     }
+}
+
+/// Type and UUID, told apart by the length of the UUID instead of a search.
+fn parts(text: &str) -> Option<(&str, &str)> {
+    let (object_type, uuid) = text.split_at_checked(text.len().checked_sub(UUID_BYTES + 2)?)?;
+    Some((object_type, uuid.strip_prefix("--")?))
 }
 
 impl FromStr for StixId {
@@ -83,7 +89,7 @@ impl FromStr for StixId {
 
     fn from_str(text: &str) -> Result<Self, ParseId> {
         let shown = || text.chars().take(TYPE_BYTES_MAX).collect::<String>();
-        let Some((object_type, uuid)) = text.rsplit_once("--") else {
+        let Some((object_type, uuid)) = parts(text).or_else(|| text.rsplit_once("--")) else {
             return Err(ParseId::Shape(shown()));
         };
         if !is_object_type(object_type) {

@@ -7,6 +7,7 @@
 use core::fmt;
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use core::str::FromStr;
+use std::borrow::Cow;
 
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use serde::{Deserialize, Serialize};
@@ -78,7 +79,7 @@ impl DomainName {
         if refanged.is_empty() {
             return Err(ParseObservable::Empty);
         }
-        Self::canonical(&refanged).ok_or(ParseObservable::Domain(refanged))
+        Self::canonical(&refanged).ok_or_else(|| ParseObservable::Domain(refanged.into_owned()))
     }
 
     /// The canonical text.
@@ -364,7 +365,8 @@ impl Observable {
             return Err(ParseObservable::Empty);
         }
         if text.contains("://") {
-            return Url::canonical(&text).map(Self::Url).ok_or(ParseObservable::Url(text));
+            let url = Url::canonical(&text).map(Self::Url);
+            return url.ok_or_else(|| ParseObservable::Url(text.into_owned()));
         }
         if text.bytes().all(|byte| byte.is_ascii_hexdigit())
             && let Some(algorithm) = HashAlgorithm::of_length(text.len())
@@ -553,7 +555,21 @@ fn read_address_or_name(text: &str) -> Result<Observable, ParseObservable> {
 }
 
 /// Undoes what people do so that an observable cannot be clicked, and what an input method did to it.
-fn refang(text: &str) -> String {
+fn refang(text: &str) -> Cow<'_, str> {
+    if is_plain(text) {
+        return Cow::Borrowed(text);
+    }
+    Cow::Owned(refanged(text))
+}
+
+/// Whether nothing can be undone: what a program wrote mostly is so, and is read without a copy.
+fn is_plain(text: &str) -> bool {
+    let plain = |byte: u8| byte.is_ascii_graphic() && !matches!(byte, b'[' | b'(' | b'{' | b'\\');
+    let starts_defanged = text.get(..3).is_some_and(|start| start.eq_ignore_ascii_case("hxx"));
+    !starts_defanged && text.bytes().all(plain)
+}
+
+fn refanged(text: &str) -> String {
     let mut folded: String =
         text.chars().filter(|c| !is_invisible(*c)).map(fold_width).collect::<String>();
     folded.truncate(folded.trim_end().len());
