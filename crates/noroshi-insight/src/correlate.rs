@@ -212,9 +212,8 @@ fn correlated(items: &[Item], common_items: usize, among: Option<Among<'_>>) -> 
     let mut links = Vec::new();
     let mut passed = Vec::new();
     for (observable, posting) in &postings.lists {
-        let common = among.map_or((false, false), |among| {
-            among.view.is_common(observable, common_items)
-        });
+        let common =
+            among.map_or((false, false), |among| among.view.is_common(observable, common_items));
         posting.links(observable, common_items, common, (&mut links, &mut passed));
     }
     let mut near = near(&postings, common_items);

@@ -128,11 +128,7 @@ impl Hashed {
     const fn new(key: u64, mark: bool, item: u32) -> Self {
         let [a, b, c, d, e, f, g, h] = key.to_be_bytes();
         let low = u32::from_be_bytes([e, f, g, h]) & !1;
-        Self {
-            high: u32::from_be_bytes([a, b, c, d]),
-            low: if mark { low | 1 } else { low },
-            item,
-        }
+        Self { high: u32::from_be_bytes([a, b, c, d]), low: if mark { low | 1 } else { low }, item }
     }
 
     fn key(&self) -> u64 {
@@ -452,8 +448,9 @@ impl<'p> View<'p> {
             }
             Observable::Domain(_) | Observable::Url(_) | Observable::FileHash(_) => {
                 let key = Hashed::new(hashed(observable), false, 0).key();
-                let range =
-                    |list: &'p Sorted<Hashed>| list.range(|one| one.key() < key, |one| one.key() <= key);
+                let range = |list: &'p Sorted<Hashed>| {
+                    list.range(|one| one.key() < key, |one| one.key() <= key)
+                };
                 let named: Vec<&[Hashed]> =
                     self.parts.iter().flat_map(|part| range(&part.named)).collect();
                 let below: Vec<&[Hashed]> =
@@ -461,7 +458,8 @@ impl<'p> View<'p> {
                 let is_host = below
                     .iter()
                     .any(|run| run.iter().any(|one| one.is_marked() && self.lives(one.item)));
-                let items = |runs: Vec<&'p [Hashed]>| runs.into_iter().flatten().map(|one| one.item);
+                let items =
+                    |runs: Vec<&'p [Hashed]>| runs.into_iter().flatten().map(|one| one.item);
                 let direct = self.distinct(items(named), most);
                 let is_listed = is_host || !direct.is_empty();
                 Posting { direct, inner: self.distinct(items(below), most), is_listed }
@@ -543,8 +541,8 @@ impl<'p> View<'p> {
         length: u8,
     ) -> BTreeSet<u32> {
         let last = address.last(length);
-        let runs = parts
-            .flat_map(|part| part.single.range(|one| one.0 < address, |one| one.0 <= last));
+        let runs =
+            parts.flat_map(|part| part.single.range(|one| one.0 < address, |one| one.0 <= last));
         self.distinct(runs.flatten().map(|one| one.1), usize::MAX)
     }
 
@@ -609,9 +607,8 @@ impl Walk<'_, '_> {
                 (*role == Role::Direct || entry.is_marked()) && view.lives(entry.item)
             };
             if entries.iter().any(lists) {
-                let is_local = |(role, entry): &(Role, Hashed)| {
-                    *role == Role::Direct && entry.is_marked()
-                };
+                let is_local =
+                    |(role, entry): &(Role, Hashed)| *role == Role::Direct && entry.is_marked();
                 let items = entries.iter().map(|(role, entry)| (*role, entry.item));
                 self.judge(items, entries.iter().any(is_local), || Name::Hashed(key));
             }
@@ -622,11 +619,15 @@ impl Walk<'_, '_> {
         let single = || parts.iter().flat_map(|part| part.single.runs());
         let hosts = parts.iter().flat_map(|part| part.hosts.runs());
         let runs = roles(single()).chain(hosts.map(|run| (Role::Inner, run))).collect();
-        each_key(runs, |one| one.0, |address: A, entries| {
-            let Some(seen) = address.observable(A::BITS) else { return };
-            let items = entries.iter().map(|(role, (_, item))| (*role, *item));
-            self.judge(items, is_local(&seen), || Name::Known(seen.clone()));
-        });
+        each_key(
+            runs,
+            |one| one.0,
+            |address: A, entries| {
+                let Some(seen) = address.observable(A::BITS) else { return };
+                let items = entries.iter().map(|(role, (_, item))| (*role, *item));
+                self.judge(items, is_local(&seen), || Name::Known(seen.clone()));
+            },
+        );
         let mut named: Vec<(A, u8)> = parts
             .iter()
             .flat_map(|part| part.nets.runs())
@@ -637,12 +638,16 @@ impl Walk<'_, '_> {
         for (address, length) in &named {
             self.network(parts, *address, *length);
         }
-        each_key(roles(single()).collect(), |one| one.0.network(A::NEAR), |network, entries| {
-            let is_named = named.binary_search(&(network, A::NEAR)).is_ok();
-            if !is_named {
-                self.neighbourhood(network, entries);
-            }
-        });
+        each_key(
+            roles(single()).collect(),
+            |one| one.0.network(A::NEAR),
+            |network, entries| {
+                let is_named = named.binary_search(&(network, A::NEAR)).is_ok();
+                if !is_named {
+                    self.neighbourhood(network, entries);
+                }
+            },
+        );
     }
 
     fn network<A: Address>(&mut self, parts: &[&Addresses<A>], address: A, length: u8) {

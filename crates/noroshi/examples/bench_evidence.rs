@@ -29,6 +29,8 @@ use noroshi::web::refusal::Failure;
 use noroshi_charter::hat::Hat;
 use noroshi_evidence::marking::{LegalClass, Tlp};
 use noroshi_evidence::object::StixObject;
+use noroshi_evidence::pattern::matcher::PatternSet;
+use noroshi_evidence::pattern::observed::Observations;
 
 type Done<T> = Result<T, Box<dyn std::error::Error>>;
 
@@ -36,6 +38,10 @@ type Done<T> = Result<T, Box<dyn std::error::Error>>;
 const PART: u64 = 250_000;
 /// Repetitions of what is short.
 const TIMES: usize = 100;
+/// Observations and patterns beside stix2-matcher.
+const OBSERVED: usize = 1_000;
+/// See [`OBSERVED`].
+const PATTERNS: usize = 20;
 const HUB: &str = "malware--00000000-0000-4000-8000-00000000beef";
 
 struct Asked {
@@ -75,7 +81,7 @@ fn main() -> Done<()> {
     pages(&house)?;
     correlation(&house)?;
     match &asked.python {
-        Some(python) => beside(python, dir.path())?,
+        Some(python) => beside(python, dir.path(), page_cpu(&house)?)?,
         None => println!("no --python: nothing stands beside"),
     }
     Ok(())
@@ -280,10 +286,29 @@ fn pages(house: &Arc<House>) -> Done<()> {
     Ok(())
 }
 
+/// CPU seconds of a page of 100 whole objects, as an answer to a client holds them.
+fn page_cpu(house: &Arc<House>) -> Done<f64> {
+    let before = cpu();
+    let mut pages = 0.0;
+    while cpu() - before < 0.5 {
+        let texts = house.store.read_now(|reader| {
+            let rows = read::after(reader, Sees::WITHOUT_REPORTS, 0, 100)?;
+            let texts = rows.iter().map(|(_, object)| object.text().to_owned());
+            Ok(texts.collect::<Vec<_>>().join(","))
+        })?;
+        if texts.is_empty() {
+            return Err("there is no page".into());
+        }
+        pages += 1.0;
+    }
+    Ok((cpu() - before) / pages)
+}
+
 fn correlation(house: &Arc<House>) -> Done<()> {
     let scope = analyse::read::Scope::of(house, &ctx(house));
     let (before, started) = (cpu(), Instant::now());
-    let found = house.store.read_now(|reader| analyse::read::correlated(reader, scope))?;
+    let found =
+        house.store.read_now(|reader| analyse::read::correlated(reader, &house.names, scope))?;
     let (used, wall) = (cpu() - before, started.elapsed().as_secs_f64());
     let number = |sql: &str| house.store.read_now(|reader| reader.number(sql, &[]));
     let names = number("SELECT COUNT(*) FROM evidence_naming")?;
@@ -291,6 +316,31 @@ fn correlation(house: &Arc<House>) -> Done<()> {
         "correlation from scratch, {names:>9} names{used:>18.1} s CPU   {wall:.1} s wall, {} groups",
         found.groups.len()
     );
+    let (before, started) = (cpu(), Instant::now());
+    house.store.read_now(|reader| analyse::read::correlated(reader, &house.names, scope))?;
+    println!(
+        "{:<52}{:>12.2} s CPU   {:.2} s wall",
+        "correlation once more, nothing new",
+        cpu() - before,
+        started.elapsed().as_secs_f64()
+    );
+    if let Some(group) = found.groups.first() {
+        let mut times = Vec::new();
+        for _ in 0..TIMES {
+            let started = Instant::now();
+            let one = house
+                .store
+                .read_now(|reader| analyse::read::group(reader, &house.names, scope, &group.key))?;
+            times.push(started.elapsed());
+            if one.is_none_or(|one| one.members.len() != group.members.len()) {
+                return Err("a group alone is not the one among all".into());
+            }
+        }
+        say_each("one group by its key", &mut times);
+    }
+    let bytes =
+        house.store.read_now(|reader| Ok(house.names.current(reader)?.postings.size_bytes()))?;
+    println!("{:<52}{:>12.1} MB", "postings of correlation, in memory", exact(bytes as u64) / 1e6);
     let data = number("SELECT SUM(LENGTH(bytes)) FROM evidence_object")?;
     let mb = |bytes: i64| exact(u64::try_from(bytes).unwrap_or(0)) / 1e6;
     let size = |table: &str| {
@@ -340,9 +390,61 @@ start = time.process_time()
 answer = app.test_client().get("/r/collections/91a7b528-80eb-42ed-a74d-c6fbd5a26116/objects/?limit=100", headers=head)
 used = time.process_time() - start
 print("medallion", answer.status_code, used)
+from stix2matcher.matcher import Pattern
+given = json.load(open(sys.argv[2]))
+patterns = [Pattern(text, "2.1") for text in given["patterns"]]
+start = time.process_time()
+matched = sum(bool(pattern.match([given["bundle"]])) for pattern in patterns)
+print("matcher", time.process_time() - start, matched)
 "#;
 
-fn beside(python: &Path, dir: &Path) -> Done<()> {
+/// Observations, and patterns of which every second one is seen.
+fn sightings() -> serde_json::Value {
+    let mut objects = Vec::new();
+    for at in 0..OBSERVED {
+        let id = |kind: &str| format!("{kind}--00000000-0000-4000-8000-{at:012x}");
+        let address = format!("198.18.{}.{}", at / 256, at % 256);
+        objects.push(
+            serde_json::json!({"type": "ipv4-addr", "id": id("ipv4-addr"), "value": address}),
+        );
+        objects.push(serde_json::json!({"type": "observed-data", "spec_version": "2.1", "id": id("observed-data"),
+            "number_observed": 1, "first_observed": "2026-03-01T08:00:00Z", "last_observed": "2026-03-01T08:00:00Z",
+            "object_refs": [id("ipv4-addr")]}));
+    }
+    let patterns: Vec<String> = (0..PATTERNS)
+        .map(|at| {
+            format!(
+                "[ipv4-addr:value = '198.{}.1.{at}' OR domain-name:value = 'a.lantern.example']",
+                18 + at % 2
+            )
+        })
+        .collect();
+    let id = "bundle--00000000-0000-4000-8000-000000000000";
+    serde_json::json!({"patterns": patterns, "bundle": {"type": "bundle", "id": id, "objects": objects}})
+}
+
+/// CPU seconds of one run of all patterns on all observations, and how many matched.
+fn matching(given: &serde_json::Value) -> Done<(f64, usize)> {
+    let bundle = given.get("bundle").cloned().unwrap_or_default();
+    let observations = Observations::read(bundle)?;
+    let texts = given.get("patterns").and_then(serde_json::Value::as_array);
+    let texts: Vec<&str> = texts.into_iter().flatten().filter_map(|text| text.as_str()).collect();
+    let (before, mut runs, mut matched) = (cpu(), 0.0, 0);
+    while cpu() - before < 0.5 {
+        let mut set = PatternSet::default();
+        for text in &texts {
+            set.add(text)?;
+        }
+        matched = 0;
+        for outcome in set.run(&observations) {
+            matched += usize::from(outcome?.is_some());
+        }
+        runs += 1.0;
+    }
+    Ok(((cpu() - before) / runs, matched))
+}
+
+fn beside(python: &Path, dir: &Path, page: f64) -> Done<()> {
     let objects = 2_000;
     let mut text = String::new();
     Made::new(0, objects).read_to_string(&mut text)?;
@@ -355,7 +457,22 @@ fn beside(python: &Path, dir: &Path) -> Done<()> {
     }
     let own = exact(read) / (cpu() - before);
     println!("{:<52}{own:>12.0} /CPU s", "parse and digest, one bundle of 2,000");
-    let output = std::process::Command::new(python).arg("-c").arg(BESIDE).arg(&path).output()?;
+    let given = sightings();
+    let given_path = dir.join("beside-patterns.json");
+    std::fs::write(&given_path, given.to_string())?;
+    let (match_seconds, matched) = matching(&given)?;
+    println!("{:<52}{:>12.3} ms CPU", "a page of 100 whole objects", page * 1e3);
+    println!(
+        "{:<52}{:>12.3} ms CPU",
+        format!("{PATTERNS} patterns on {OBSERVED} observations"),
+        match_seconds * 1e3
+    );
+    let output = std::process::Command::new(python)
+        .arg("-c")
+        .arg(BESIDE)
+        .arg(&path)
+        .arg(&given_path)
+        .output()?;
     let said = String::from_utf8_lossy(&output.stdout).into_owned();
     for line in said.lines() {
         let words: Vec<&str> = line.split_whitespace().collect();
@@ -365,9 +482,22 @@ fn beside(python: &Path, dir: &Path) -> Done<()> {
                 println!("{:<52}{rate:>12.0} /CPU s   we: {:.0} x", "stix2, parse", own / rate);
             }
             ["medallion", status, used] => {
+                let seconds: f64 = used.parse()?;
                 println!(
-                    "{:<52}{used:>12} s CPU   status {status}",
-                    "medallion, page of 100 from 1,000"
+                    "{:<52}{seconds:>12.4} s CPU   status {status}, we: {:.0} x",
+                    "medallion, page of 100 from 1,000",
+                    seconds / page
+                );
+            }
+            ["matcher", used, theirs] => {
+                let seconds: f64 = used.parse()?;
+                if theirs.parse() != Ok(matched) {
+                    return Err(format!("stix2-matcher sees {theirs} of them, we {matched}").into());
+                }
+                println!(
+                    "{:<52}{seconds:>12.4} s CPU   we: {:.0} x",
+                    "stix2-matcher, the same",
+                    seconds / match_seconds
                 );
             }
             _ => {}

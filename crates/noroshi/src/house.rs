@@ -34,6 +34,8 @@ pub struct House {
     pub log: Arc<Publisher>,
     /// The loaded warning lists.
     pub lists: crate::evidence::lists::Held,
+    /// Who names what, for the correlation.
+    pub names: crate::analyse::names::Names,
     /// Passkey ceremonies under way.
     pub passkeys: Ceremonies,
     stopping: watch::Sender<bool>,
@@ -94,6 +96,7 @@ impl House {
             authoriser,
             log,
             lists,
+            names: crate::analyse::names::Names::default(),
             passkeys: Ceremonies::default(),
             stopping: watch::Sender::new(false),
             demo,

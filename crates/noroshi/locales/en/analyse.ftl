@@ -59,6 +59,7 @@ analyse-reason-items =
     }
 analyse-near = Neighbours
 analyse-near-note = Addresses in one small network. They join nothing; they may be worth a look.
+analyse-near-more = { $count } more such networks are not shown; these are the newest.
 analyse-passed = Not followed
 analyse-passed-note = So many items name these, or they exist in so many networks, that they say nothing.
 analyse-passed-frequent = too common:

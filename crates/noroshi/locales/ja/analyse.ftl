@@ -57,6 +57,7 @@ analyse-reason-items =
     }
 analyse-near = 近隣
 analyse-near-note = 同じ小さな網のアドレスです。まとまりにはしません。確かめる手がかりになることがあります。
+analyse-near-more = ほかに { $count } の範囲があります。新しいものから示しています。
 analyse-passed = つながりとして扱わなかったもの
 analyse-passed-note = 多くが挙げている、またはどの網にもあるため、意味を持ちません。
 analyse-passed-frequent = 一般的すぎる：

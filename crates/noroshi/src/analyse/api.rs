@@ -27,6 +27,7 @@ use crate::office::authorise::{Action, On};
 use crate::office::clock::stamp;
 use crate::office::commit::Committed;
 use crate::office::id::CaseId;
+use crate::office::store::Reader;
 use crate::web::api::{Body, Page, Paging};
 use crate::web::form;
 use crate::web::refusal::{Answer, Refusal};
@@ -289,6 +290,8 @@ struct CorrelationsOut {
     groups: Vec<GroupOut>,
     /// Neighbours in small networks; they join nothing.
     near: Vec<WhyOut>,
+    /// How many such networks there are; those of the newest items are told.
+    near_all: usize,
     passed: Vec<PassedOut>,
     /// Reports that this hat may not see.
     hidden_reports: u64,
@@ -299,7 +302,9 @@ struct CorrelationsOut {
 async fn correlations(State(house): State<Arc<House>>, caller: Caller) -> Answer {
     house.authoriser.check(&caller.ctx, Action::AnalysePicture, On::default())?;
     let scope = Scope::of(&house, &caller.ctx);
-    let found = house.store.read(move |reader| read::correlated(reader, scope)).await?;
+    let held = Arc::clone(&house);
+    let read = move |reader: &Reader<'_>| read::correlated(reader, &held.names, scope);
+    let found = house.store.read(read).await?;
     let groups = found.groups.into_iter().map(|group| GroupOut {
         key: group.key,
         members: group.members.iter().map(member).collect(),
@@ -312,6 +317,7 @@ async fn correlations(State(house): State<Arc<House>>, caller: Caller) -> Answer
         items: found.items,
         groups: groups.collect(),
         near: found.near.iter().map(why).collect(),
+        near_all: found.near_all,
         passed: found
             .passed
             .into_iter()

@@ -9,6 +9,7 @@ mod graph;
 pub mod hypotheses;
 pub mod matrix;
 pub mod merge;
+pub mod names;
 pub mod notes;
 pub mod pages;
 pub mod read;

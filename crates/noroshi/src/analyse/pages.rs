@@ -23,6 +23,7 @@ use crate::evidence::rows::tlp_code;
 use crate::house::House;
 use crate::office::authorise::{Action, On};
 use crate::office::id::CaseId;
+use crate::office::store::Reader;
 use crate::web::forms::{Choice, FormState};
 use crate::web::layout::{Link, Pager, Series, Shell, Tone};
 use crate::web::locale::{Lang, Words};
@@ -126,10 +127,11 @@ struct PicturePage {
 async fn picture(State(house): State<Arc<House>>, visitor: Visitor) -> Answer {
     house.authoriser.check(&visitor.ctx, Action::AnalysePicture, On::default())?;
     let scope = Scope::of(&house, &visitor.ctx);
+    let held = Arc::clone(&house);
     let (seen, groups) = house
         .store
         .read(move |reader| {
-            let groups = read::correlated(reader, scope)?.groups;
+            let groups = read::correlated(reader, &held.names, scope)?.groups;
             let campaigns =
                 groups.iter().filter(|group| group.campaign.is_some() && group.case.is_none());
             Ok((read::picture(reader, scope)?, campaigns.count()))
@@ -263,6 +265,7 @@ struct CorrelationsPage {
     cards: Vec<GroupCard>,
     passed: Vec<(String, String, usize)>,
     near: Vec<ReasonLine>,
+    near_more: usize,
     items: usize,
     hidden_reports: u64,
     may_open: bool,
@@ -272,7 +275,9 @@ struct CorrelationsPage {
 async fn correlations(State(house): State<Arc<House>>, visitor: Visitor) -> Answer {
     house.authoriser.check(&visitor.ctx, Action::AnalysePicture, On::default())?;
     let scope = Scope::of(&house, &visitor.ctx);
-    let found: Correlated = house.store.read(move |reader| read::correlated(reader, scope)).await?;
+    let held = Arc::clone(&house);
+    let read = move |reader: &Reader<'_>| read::correlated(reader, &held.names, scope);
+    let found: Correlated = house.store.read(read).await?;
     let words = visitor.words();
     let passed = found.passed.iter().map(|(observable, why, items)| {
         (observable.defanged(), words.t(format!("analyse-passed-{why}")), *items)
@@ -281,6 +286,7 @@ async fn correlations(State(house): State<Arc<House>>, visitor: Visitor) -> Answ
         cards: found.groups.iter().map(|group| card(words, group, scope.reports())).collect(),
         passed: passed.collect(),
         near: found.near.iter().map(|why| reason_line(words, why)).collect(),
+        near_more: found.near_all.saturating_sub(found.near.len()),
         items: found.items,
         hidden_reports: found.hidden_reports,
         may_open: may_change(&house, &visitor),
@@ -344,8 +350,9 @@ struct NewPage {
 }
 
 async fn group_of(house: &Arc<House>, scope: Scope, key: String) -> Answer<Related> {
-    let found = house.store.read(move |reader| read::correlated(reader, scope)).await?;
-    let group = found.groups.into_iter().find(|group| group.key == key);
+    let held = Arc::clone(house);
+    let read = move |reader: &Reader<'_>| read::group(reader, &held.names, scope, &key);
+    let group = house.store.read(read).await?;
     Ok(group.ok_or_else(Refusal::absent)?)
 }
 

@@ -4,18 +4,21 @@
 //! operator's name, and no small cell of the picture; each answer says how much it leaves out.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::RwLockReadGuard;
 
 use jiff::Timestamp;
 use noroshi_evidence::marking::Tlp;
 use noroshi_evidence::observable::Observable;
 use noroshi_insight::campaign::{self, Suggestion};
 use noroshi_insight::correlate::{
-    COMMON_ITEMS_DEFAULT, Common, Group, Item, ItemId, ItemKind, Link, Meetings, Reason, Strength,
-    correlate,
+    Among, COMMON_ITEMS_DEFAULT, Common, Group, Item, ItemId, ItemKind, Link, Reason, Strength,
+    correlate, correlate_among,
 };
 use noroshi_insight::picture::{Bucket, Damage, ORGANISATIONS_MIN_DEFAULT, Picture};
+use noroshi_insight::postings::{Postings, View};
 
 use super::merge;
+use super::names::{Held, Names};
 use super::notes::{self, Note, Reading};
 use crate::evidence;
 use crate::evidence::read::names::Naming;
@@ -30,6 +33,8 @@ use crate::office::store::{Reader, Row, StoreFailure, Value};
 
 /// Days in Japan begin at this offset from UTC, in hours.
 const JAPAN_HOURS: i8 = 9;
+/// Neighbourhoods that are mentioned at once.
+pub const NEAR_MAX: usize = 200;
 
 /// How much of the whole a reader may see.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -107,59 +112,143 @@ pub struct Items {
     /// By identifier.
     pub members: BTreeMap<String, Member>,
     items: Vec<Item>,
+    /// Where each item stands in `items`.
+    places: BTreeMap<String, usize>,
     /// Reports that this reader may not see.
     pub hidden_reports: u64,
     /// Items looked at.
     pub looked: usize,
 }
 
-/// Where the places of reports begin, far behind those of the graph.
-const REPORTS_FROM: u64 = 1 << 62;
+/// What is asked together: the names of the graph, those of the reports the reader may see, and which objects count
+/// as one.
+struct Asked<'n> {
+    graph: RwLockReadGuard<'n, Held>,
+    reports: Vec<CorrelationItem>,
+    /// Names of the reports, whose numbers follow the places of the graph.
+    own: Postings,
+    hidden_reports: u64,
+    /// What is part of something, by a statement in force.
+    whole: BTreeMap<String, String>,
+    /// The same in places, where both name something.
+    merged: BTreeMap<u32, u32>,
+}
 
-/// The reports, sightings and partners' objects that have something in common with another. Every name is looked at
-/// once and kept as a number; only what meets is read.
-pub fn meeting(reader: &Reader<'_>, scope: Scope) -> Result<Items, StoreFailure> {
-    let mut found = Items::default();
-    let reports = reports(reader, scope, &mut found)?;
-    let mut meetings = Meetings::default();
-    for (place, report) in (REPORTS_FROM..).zip(&reports) {
-        report.observables.iter().for_each(|seen| meetings.name(place, seen));
-    }
-    let mut last = None;
-    evidence::read::names::each(reader, |seq, seen| {
-        found.looked += usize::from(last != Some(seq));
-        last = Some(seq);
-        meetings.name(seq, seen);
-    })?;
-    found.looked += reports.len();
-    let met = meetings.items();
-    let (graph, own) = met.split_at(met.partition_point(|place| *place < REPORTS_FROM));
-    let own: BTreeSet<u64> = own.iter().copied().collect();
-    let namings = evidence::read::names::at(reader, graph)?;
-    let reports = (REPORTS_FROM..).zip(reports).filter(|(place, _)| own.contains(place));
-    let reports = reports.map(|(_, report)| report).collect();
-    found.fill(reader, reports, namings)?;
-    let whole = merge::in_force(reader)?;
-    // A part that meets something brings its whole along, also when nothing meets the whole by its own names.
-    let roots: BTreeSet<&str> = whole
-        .iter()
-        .filter(|(part, root)| {
-            found.members.contains_key(*part) && !found.members.contains_key(*root)
-        })
-        .map(|(_, root)| root.as_str())
-        .collect();
-    let roots: Vec<&str> = roots.into_iter().collect();
-    let mut roots = evidence::read::names::of(reader, &roots)?;
-    roots.retain(|naming| !naming.observables.is_empty());
-    found.fill(reader, Vec::new(), roots)?;
-    if !scope.reports() {
-        // Whose network saw it is for those who may read reports.
-        for member in found.members.values_mut().filter(|one| one.kind != ItemKind::Partner) {
-            member.org = (String::new(), String::new());
+impl<'n> Asked<'n> {
+    fn of(reader: &Reader<'_>, names: &'n Names, scope: Scope) -> Result<Self, StoreFailure> {
+        let mut found = Items::default();
+        let reports = reports(reader, scope, &mut found)?;
+        let graph = names.current(reader)?;
+        let mut own = Postings::default();
+        for (number, report) in (graph.last.saturating_add(1)..).zip(&reports) {
+            let seen: Vec<Observable> = report.observables.iter().cloned().collect();
+            own.append(number, &seen);
         }
+        own.settle();
+        let whole = merge::in_force(reader)?;
+        let mut merged = BTreeMap::new();
+        for (part, root) in &whole {
+            let held = |id| -> Result<Option<u32>, StoreFailure> {
+                let place = evidence::read::names::place(reader, id)?;
+                let place = place.and_then(|place| u32::try_from(place).ok());
+                Ok(place.filter(|place| graph.postings.holds(*place)))
+            };
+            if let (Some(part), Some(root)) = (held(part)?, held(root)?) {
+                merged.insert(part, root);
+            }
+        }
+        Ok(Self { graph, reports, own, hidden_reports: found.hidden_reports, whole, merged })
     }
-    found.join(&whole);
-    Ok(found)
+
+    fn view(&self) -> View<'_> {
+        View::new(&[&self.graph.postings, &self.own], self.merged.clone())
+    }
+
+    /// The items of these numbers, with everything that counts as one with them.
+    fn load(
+        &self,
+        reader: &Reader<'_>,
+        scope: Scope,
+        numbers: &BTreeSet<u32>,
+    ) -> Result<Items, StoreFailure> {
+        let mut places: BTreeSet<u64> =
+            numbers.range(..=self.graph.last).copied().map(u64::from).collect();
+        let parts = self.merged.iter().filter(|(_, root)| numbers.contains(root));
+        places.extend(parts.map(|(part, _)| u64::from(*part)));
+        let places: Vec<u64> = places.into_iter().collect();
+        let namings = evidence::read::names::at(reader, &places)?;
+        let reports = numbers.range(self.graph.last.saturating_add(1)..);
+        let reports = reports.filter_map(|number| self.report(*number)).cloned().collect();
+        let mut found = Items {
+            hidden_reports: self.hidden_reports,
+            looked: self.graph.postings.items() + self.reports.len(),
+            ..Items::default()
+        };
+        found.fill(reader, reports, namings)?;
+        if !scope.reports() {
+            // Whose network saw it is for those who may read reports.
+            for member in found.members.values_mut().filter(|one| one.kind != ItemKind::Partner) {
+                member.org = (String::new(), String::new());
+            }
+        }
+        found.join(&self.whole);
+        Ok(found)
+    }
+
+    fn report(&self, number: u32) -> Option<&CorrelationItem> {
+        let after = number.checked_sub(self.graph.last)?.checked_sub(1)?;
+        self.reports.get(usize::try_from(after).ok()?)
+    }
+
+    /// Everything that one item names, and its parts.
+    fn names_of(
+        &self,
+        reader: &Reader<'_>,
+        number: u32,
+    ) -> Result<BTreeSet<Observable>, StoreFailure> {
+        if let Some(report) = self.report(number) {
+            return Ok(report.observables.clone());
+        }
+        let parts = self.merged.iter().filter(|(_, root)| **root == number).map(|(part, _)| *part);
+        let mut seen = BTreeSet::new();
+        for place in std::iter::once(number).chain(parts) {
+            seen.extend(evidence::read::names::seen(reader, place)?);
+        }
+        Ok(seen)
+    }
+
+    /// The number of a group's key.
+    fn number(&self, reader: &Reader<'_>, key: &str) -> Result<Option<u32>, StoreFailure> {
+        if key.contains("--") {
+            let place = evidence::read::names::place(reader, key)?;
+            return Ok(place.and_then(|place| u32::try_from(place).ok()));
+        }
+        let reports = (self.graph.last.saturating_add(1)..).zip(&self.reports);
+        Ok(reports.into_iter().find(|(_, one)| one.report.as_str() == key).map(|(at, _)| at))
+    }
+
+    /// What hangs together with `start`: only the postings of what its members name are touched.
+    fn around(&self, reader: &Reader<'_>, start: u32) -> Result<BTreeSet<u32>, StoreFailure> {
+        let view = self.view();
+        let (mut found, mut next) = (BTreeSet::new(), vec![start]);
+        let mut followed = BTreeSet::new();
+        while let Some(number) = next.pop() {
+            if !found.insert(number) {
+                continue;
+            }
+            for seen in self.names_of(reader, number)? {
+                let mut names = view.outside(&seen);
+                names.push(seen);
+                for name in names {
+                    if !followed.contains(&name) {
+                        next.extend(view.linked(&name, COMMON_ITEMS_DEFAULT));
+                        followed.insert(name);
+                    }
+                }
+            }
+        }
+        Ok(found)
+    }
 }
 
 /// Those of `ids` that are items a reader may correlate.
@@ -222,6 +311,11 @@ fn member(naming: Naming, org: Option<&Org>) -> Member {
 }
 
 impl Items {
+    /// The items of a group.
+    fn of(&self, group: &Group) -> impl Iterator<Item = &Item> {
+        group.members.iter().filter_map(|id| self.items.get(*self.places.get(id.as_str())?))
+    }
+
     fn fill(
         &mut self,
         reader: &Reader<'_>,
@@ -261,20 +355,27 @@ impl Items {
     /// What somebody stated to be one thing is one item: the whole names what its parts name, and a part's identifier
     /// leads to the whole. Everything joined here is for every reader of the items.
     fn join(&mut self, whole: &BTreeMap<String, String>) {
+        let mut gone = BTreeSet::new();
         for (part, root) in whole {
-            let (Some(gone), true) = (self.members.get(part), self.members.contains_key(root))
-            else {
+            let (Some(member), Some(at)) = (self.members.get(part), self.places.get(root)) else {
                 continue;
             };
-            let named = gone.observables.clone();
-            self.items.retain(|item| item.id.as_str() != part);
-            for item in self.items.iter_mut().filter(|item| item.id.as_str() == root) {
+            let named = member.observables.clone();
+            gone.insert(part.as_str());
+            if let Some(item) = self.items.get_mut(*at) {
                 item.observables.extend(named.iter().cloned());
             }
             if let Some(member) = self.members.get_mut(root) {
                 member.observables.extend(named);
             }
         }
+        self.items.retain(|item| !gone.contains(item.id.as_str()));
+        self.places = self
+            .items
+            .iter()
+            .zip(0..)
+            .map(|(item, at)| (item.id.as_str().to_owned(), at))
+            .collect();
         for (part, root) in whole {
             if let (true, Some(member)) =
                 (self.members.contains_key(part), self.members.get(root).cloned())
@@ -285,6 +386,7 @@ impl Items {
     }
 
     fn add(&mut self, member: Member, org: Option<&str>) {
+        self.places.insert(member.id.clone(), self.items.len());
         self.items.push(Item {
             id: ItemId::new(member.id.clone()),
             kind: member.kind,
@@ -349,8 +451,10 @@ pub struct Related {
 pub struct Correlated {
     /// Groups, those that look like a campaign first, then by size.
     pub groups: Vec<Related>,
-    /// Neighbours in small networks; they join nothing.
+    /// Neighbours in small networks; they join nothing. The networks of the newest items, at most [`NEAR_MAX`].
     pub near: Vec<Why>,
+    /// How many such networks there are.
+    pub near_all: usize,
     /// What too many name to mean anything, with the number of items.
     pub passed: Vec<(Observable, &'static str, usize)>,
     /// Reports that this reader may not see.
@@ -360,9 +464,23 @@ pub struct Correlated {
 }
 
 /// Correlates everything the reader may see.
-pub fn correlated(reader: &Reader<'_>, scope: Scope) -> Result<Correlated, StoreFailure> {
-    let found = meeting(reader, scope)?;
-    let answer = correlate(&found.items, COMMON_ITEMS_DEFAULT);
+pub fn correlated(
+    reader: &Reader<'_>,
+    names: &Names,
+    scope: Scope,
+) -> Result<Correlated, StoreFailure> {
+    let asked = Asked::of(reader, names, scope)?;
+    let view = asked.view();
+    let mut met = view.meetings(COMMON_ITEMS_DEFAULT);
+    let near_all = met.near.len();
+    met.near.sort_by(|a, b| (b.newest, &a.network).cmp(&(a.newest, &b.network)));
+    met.near.truncate(NEAR_MAX);
+    let near: BTreeSet<Observable> = met.near.into_iter().map(|one| one.network).collect();
+    let mut numbers: BTreeSet<u32> = met.items.into_iter().collect();
+    numbers.extend(near.iter().flat_map(|network| view.neighbours(network)));
+    let found = asked.load(reader, scope, &numbers)?;
+    let among = Among { view: &view, near: &near };
+    let answer = correlate_among(&found.items, COMMON_ITEMS_DEFAULT, among);
     let mut groups = Vec::with_capacity(answer.groups.len());
     for group in &answer.groups {
         groups.push(related(reader, group, &found)?);
@@ -371,20 +489,45 @@ pub fn correlated(reader: &Reader<'_>, scope: Scope) -> Result<Correlated, Store
         let score = group.campaign.as_ref().map_or(0, |suggestion| suggestion.score);
         (std::cmp::Reverse(score), std::cmp::Reverse(group.members.len()), group.key.clone())
     });
-    let passed = answer.passed.into_iter().map(|one| {
-        let why = match one.why {
-            Common::Frequent => "frequent",
-            Common::Local => "local",
-        };
-        (one.observable, why, one.items)
-    });
+    let mut passed = Vec::with_capacity(met.passing.len());
+    for one in &met.passing {
+        let seen = asked.names_of(reader, one.item)?;
+        passed
+            .extend(view.spelled(one, &seen).map(|one| (one.observable, code(one.why), one.items)));
+    }
+    passed.sort_by(|a, b| a.0.cmp(&b.0));
     Ok(Correlated {
         groups,
         near: answer.near.iter().map(why).collect(),
-        passed: passed.collect(),
+        near_all,
+        passed,
         hidden_reports: found.hidden_reports,
         items: found.looked,
     })
+}
+
+const fn code(why: Common) -> &'static str {
+    match why {
+        Common::Frequent => "frequent",
+        Common::Local => "local",
+    }
+}
+
+/// One group of [`correlated`], by its key, without looking at any other.
+pub fn group(
+    reader: &Reader<'_>,
+    names: &Names,
+    scope: Scope,
+    key: &str,
+) -> Result<Option<Related>, StoreFailure> {
+    let asked = Asked::of(reader, names, scope)?;
+    let Some(start) = asked.number(reader, key)? else { return Ok(None) };
+    let numbers = asked.around(reader, start)?;
+    let found = asked.load(reader, scope, &numbers)?;
+    let among = Among { view: &asked.view(), near: &BTreeSet::new() };
+    let answer = correlate_among(&found.items, COMMON_ITEMS_DEFAULT, among);
+    let group = answer.groups.into_iter().find(|group| group.key.as_str() == key);
+    group.map(|group| related(reader, &group, &found)).transpose()
 }
 
 fn related(reader: &Reader<'_>, group: &Group, found: &Items) -> Result<Related, StoreFailure> {
@@ -405,7 +548,7 @@ fn related(reader: &Reader<'_>, group: &Group, found: &Items) -> Result<Related,
         key: group.key.as_str().to_owned(),
         members,
         reasons: group.links.iter().map(why).collect(),
-        campaign: campaign::suggest(group, &found.items).ok(),
+        campaign: campaign::suggest(group, found.of(group)).ok(),
         case,
     })
 }

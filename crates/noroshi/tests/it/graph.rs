@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use noroshi::analyse;
+use noroshi::analyse::names::Names;
 use noroshi::evidence::act::{self, Bundle, Imported, Terms};
 use noroshi::evidence::read::{self, Filter, Sees, relations};
 use noroshi::evidence::rows::{self, NewObject};
@@ -231,10 +232,78 @@ async fn p7_what_many_name_costs_one_posting_each_and_no_pairs() {
     assert_eq!(quiet.number("SELECT COUNT(*) FROM evidence_posting"), 300);
     assert_eq!(quiet.number("SELECT COUNT(DISTINCT slot) FROM evidence_posting"), 1);
     let scope = analyse::read::Scope::of(&quiet.house, &quiet.ctx);
-    let found =
-        quiet.house.store.read_now(|reader| analyse::read::correlated(reader, scope)).unwrap();
+    let found = quiet
+        .house
+        .store
+        .read_now(|reader| analyse::read::correlated(reader, &quiet.house.names, scope))
+        .unwrap();
     assert_eq!((found.items, found.groups.len()), (300, 0));
     assert_eq!(found.passed[0].2, 300, "said, not followed");
+}
+
+/// What the held names give is what names read anew give, and a group alone is the one among all, whatever happened in
+/// between.
+#[tokio::test]
+async fn p7_names_that_are_carried_on_are_those_read_anew() {
+    let quiet = quiet();
+    let scope = analyse::read::Scope::of(&quiet.house, &quiet.ctx);
+    let members = |when: &str| {
+        let asked = |names: &Names| {
+            quiet
+                .house
+                .store
+                .read_now(|reader| analyse::read::correlated(reader, names, scope))
+                .unwrap()
+        };
+        let (held, anew) = (asked(&quiet.house.names), asked(&Names::default()));
+        assert_eq!(format!("{held:?}"), format!("{anew:?}"), "{when}");
+        let mut members = Vec::new();
+        for among_all in &held.groups {
+            let alone = |reader: &noroshi::office::store::Reader<'_>| {
+                analyse::read::group(reader, &quiet.house.names, scope, &among_all.key)
+            };
+            let alone = quiet.house.store.read_now(alone).unwrap().unwrap();
+            assert_eq!(format!("{alone:?}"), format!("{among_all:?}"), "{when}");
+            members.push(among_all.members.len());
+        }
+        members.sort_unstable();
+        (members, held.near.len(), held.items)
+    };
+    let named = |number: u32, value: &str, modified: &str| {
+        indicator(number, &format!("[domain-name:value = '{value}']"), modified)
+    };
+    let said = async |object: &Value, source: &str| {
+        let new = new_object(object, source);
+        let mut change = Change::new("test", "x", rows::fact("test", [&new]));
+        change.writes = rows::insert_objects(&[new], quiet.ctx.now);
+        quiet.house.door.commit(&quiet.ctx, change).await.unwrap();
+    };
+    assert_eq!(members("nothing is held"), (vec![], 0, 0));
+    quiet
+        .import(&[named(1, "a.lantern.example", CREATED), named(2, "a.lantern.example", CREATED)])
+        .await;
+    assert_eq!(members("two name it"), (vec![2], 0, 2));
+    let url = indicator(3, "[url:value = 'http://a.lantern.example/x']", CREATED);
+    quiet.import(&[url.clone(), address(10), address(11)]).await;
+    assert_eq!(members("a locator on it, and neighbours"), (vec![3], 1, 5));
+    let later = "2026-11-02T00:00:00.000Z";
+    quiet.import(&[named(2, "b.kiln.example", later)]).await;
+    assert_eq!(members("a newer version names something else"), (vec![2], 1, 5));
+    quiet.import(&[named(3, "b.kiln.example", "2026-10-01T00:00:00.000Z")]).await;
+    assert_eq!(members("an older version arrives late"), (vec![2], 1, 5));
+    let reported = named(4, "a.lantern.example", CREATED);
+    said(&reported, "intake:report-x").await;
+    assert_eq!(members("a report names it"), (vec![2], 1, 5));
+    said(&reported, "import:partner").await;
+    assert_eq!(members("a partner says what only the report said"), (vec![3], 1, 6));
+    let mut revoked = named(1, "a.lantern.example", later);
+    revoked["revoked"] = json!(true);
+    quiet.import(&[revoked]).await;
+    assert_eq!(members("one is revoked"), (vec![2], 1, 5));
+    let many: Vec<Value> =
+        (100..400).map(|number| named(number, "a.lantern.example", CREATED)).collect();
+    quiet.import(&many).await;
+    assert_eq!(members("too many name it"), (vec![], 1, 305));
 }
 
 #[tokio::test]

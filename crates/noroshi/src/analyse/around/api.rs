@@ -156,7 +156,11 @@ pub(in crate::analyse) async fn graph(
     may(&house, &caller.ctx, &asked.of)?;
     let scope = Scope::of(&house, &caller.ctx);
     let question = asked.clone();
-    let found = house.store.read(move |reader| gather::around(reader, scope, &question)).await?;
+    let held = Arc::clone(&house);
+    let found = house
+        .store
+        .read(move |reader| gather::around(reader, &held.names, scope, &question))
+        .await?;
     let found = found.ok_or_else(Refusal::absent)?;
     Ok(Json(graph_out(stamp(caller.ctx.now), &asked, found)).into_response())
 }

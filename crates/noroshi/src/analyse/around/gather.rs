@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use noroshi_evidence::marking::Tlp;
 
 use crate::analyse::merge;
+use crate::analyse::names::Names;
 use crate::analyse::read::{self as analyse, Scope};
 use crate::evidence::near::{self, Edges};
 use crate::evidence::read::{self as evidence, ObjectRow, Sees};
@@ -159,6 +160,7 @@ struct Gather<'a, 'r> {
 /// What stands around; `None` when there is no such start for this reader.
 pub fn around(
     reader: &Reader<'_>,
+    names: &Names,
     scope: Scope,
     asked: &Asked,
 ) -> Result<Option<Around>, StoreFailure> {
@@ -171,7 +173,7 @@ pub fn around(
         met: BTreeMap::new(),
         answer: Around::default(),
     };
-    let Some(mut ring) = gather.start(scope)? else { return Ok(None) };
+    let Some(mut ring) = gather.start(names, scope)? else { return Ok(None) };
     let first = gather.answer.marks.first().map_or(0, |mark| mark.hop);
     let begun = u8::from(ring.iter().all(|mark| mark.hop > first) && !ring.is_empty());
     for hop in (begun + 1)..=asked.hops {
@@ -189,18 +191,15 @@ pub fn around(
 
 impl Gather<'_, '_> {
     /// The start, and the marks whose neighbours come next.
-    fn start(&mut self, scope: Scope) -> Result<Option<Vec<Mark>>, StoreFailure> {
+    fn start(&mut self, names: &Names, scope: Scope) -> Result<Option<Vec<Mark>>, StoreFailure> {
         if let Some(case) = CaseId::parse(&self.asked.of) {
             let Some(head) = analyse::case_head(self.reader, &case)? else { return Ok(None) };
             let ids = analyse::member_ids(self.reader, &case)?;
             return self.start_of_many("case", &head.title, &ids).map(Some);
         }
         if !self.asked.of.contains("--") {
-            let found = analyse::correlated(self.reader, scope)?;
-            let Some(group) = found.groups.into_iter().find(|group| group.key == self.asked.of)
-            else {
-                return Ok(None);
-            };
+            let found = analyse::group(self.reader, names, scope, &self.asked.of)?;
+            let Some(group) = found else { return Ok(None) };
             let ids: Vec<String> = group.members.into_iter().map(|member| member.id).collect();
             return self.start_of_many("group", "", &ids).map(Some);
         }

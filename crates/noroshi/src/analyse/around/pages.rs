@@ -258,7 +258,11 @@ async fn graph(
     may(&house, &visitor.ctx, &asked.of)?;
     let scope = Scope::of(&house, &visitor.ctx);
     let question = asked.clone();
-    let around = house.store.read(move |reader| gather::around(reader, scope, &question)).await?;
+    let held = Arc::clone(&house);
+    let around = house
+        .store
+        .read(move |reader| gather::around(reader, &held.names, scope, &question))
+        .await?;
     let around = around.ok_or_else(Refusal::absent)?;
     let words = visitor.words();
     let values = Values::parse(query.as_bytes());
@@ -553,7 +557,9 @@ async fn member_table(house: &Arc<House>, scope: Scope, words: Words, of: &str) 
         until: None,
         open: BTreeSet::new(),
     };
-    let around = house.store.read(move |reader| gather::around(reader, scope, &asked)).await?;
+    let held = Arc::clone(house);
+    let around =
+        house.store.read(move |reader| gather::around(reader, &held.names, scope, &asked)).await?;
     let around = around.ok_or_else(Refusal::absent)?;
     let subject = around.marks.first().map(|mark| mark_name(words, mark)).unwrap_or_default();
     let rows = around.marks.iter().filter(|mark| mark.hop > 0).map(|mark| EdgeRow {

@@ -1,4 +1,4 @@
-//! Who names what, for correlation: all names in one pass that keeps nothing, then the few objects that matter.
+//! Who names what, for correlation: all names in one pass, then what came since, and the few objects that matter.
 
 use std::collections::BTreeSet;
 
@@ -19,30 +19,112 @@ pub struct Naming {
     pub observables: BTreeSet<Observable>,
 }
 
-/// Visits everything named by what does not stem from a report only (sightings and partners' objects), in the order of
-/// arrival. Revoked and deprecated ones are not visited.
+/// What is listed for everybody: neither superseded nor revoked nor out of a report only. The shelf says all three.
+const LISTED: &str =
+    "SELECT seq FROM evidence_object WHERE shelf = 1 AND seq > $1 ORDER BY shelf, seq";
+const NAMES: &str = "SELECT value FROM evidence_naming WHERE seq = $1";
+const LISTED_SIGHTINGS: &str =
+    "SELECT seq FROM evidence_object WHERE type = 'sighting' AND shelf = 1 AND seq > $1";
+
+/// The last place in the order of arrival.
+pub fn last(reader: &Reader<'_>) -> Result<u64, StoreFailure> {
+    let last = reader.number("SELECT COALESCE(MAX(seq), 0) FROM evidence_object", &[])?;
+    Ok(u64::try_from(last).unwrap_or_default())
+}
+
+/// How many versions [`listed`] visits.
+pub fn listed_count(reader: &Reader<'_>) -> Result<u64, StoreFailure> {
+    let sql = "SELECT COALESCE(SUM(objects), 0) FROM evidence_shelf WHERE shelf = 1";
+    Ok(u64::try_from(reader.number(sql, &[])?).unwrap_or_default())
+}
+
+/// Visits the places after `after` of what everybody may read, in the order of arrival. Edges and markings, which name
+/// nothing, are not visited.
+pub fn listed(
+    reader: &Reader<'_>,
+    after: u32,
+    mut visit: impl FnMut(u64) -> Result<(), StoreFailure>,
+) -> Result<(), StoreFailure> {
+    reader.each(LISTED, &[Value::Int(after.into())], |row| visit(row.count(0)?))
+}
+
+/// Visits those of [`listed`] that are sightings.
+pub fn sightings(
+    reader: &Reader<'_>,
+    after: u32,
+    mut visit: impl FnMut(u64) -> Result<(), StoreFailure>,
+) -> Result<(), StoreFailure> {
+    reader.each(LISTED_SIGHTINGS, &[Value::Int(after.into())], |row| visit(row.count(0)?))
+}
+
+/// The places up to `after` that something after it took the place of.
+pub fn superseded(reader: &Reader<'_>, after: u32) -> Result<Vec<u64>, StoreFailure> {
+    reader.all(
+        "SELECT o.seq FROM evidence_object n CROSS JOIN evidence_object o ON o.node = n.node AND o.latest = 0 \
+         WHERE n.seq > $1 AND o.seq <= $1 ORDER BY o.seq",
+        &[Value::Int(after.into())],
+        |row| row.count(0),
+    )
+}
+
+/// Visits what each version after `after` names, in the order of arrival, listed or not.
 pub fn each(
     reader: &Reader<'_>,
-    mut visit: impl FnMut(u64, &Observable),
+    after: u32,
+    mut visit: impl FnMut(u64, &[Observable]) -> Result<(), StoreFailure>,
 ) -> Result<(), StoreFailure> {
-    let sql = "SELECT n.seq, n.value FROM evidence_naming n CROSS JOIN evidence_object o ON o.seq = n.seq \
-         WHERE o.latest = 1 AND o.from_report = 0 AND o.hidden = 0 ORDER BY n.seq";
-    reader.each(sql, &[], |row| {
-        if let Some(observable) = read_value(row.text_here(1)?) {
-            visit(row.count(0)?, &observable);
+    let sql = "SELECT seq, value FROM evidence_naming WHERE seq > $1 ORDER BY seq";
+    let (mut seen, mut at) = (Vec::new(), 0);
+    reader.each(sql, &[Value::Int(after.into())], |row| {
+        let seq = row.count(0)?;
+        if seq != at && !seen.is_empty() {
+            visit(at, &seen)?;
+            seen.clear();
         }
+        at = seq;
+        seen.extend(read_value(row.text_here(1)?));
         Ok(())
+    })?;
+    if seen.is_empty() { Ok(()) } else { visit(at, &seen) }
+}
+
+/// What the version at one place names.
+pub fn seen(reader: &Reader<'_>, place: u32) -> Result<Vec<Observable>, StoreFailure> {
+    let mut seen = Vec::new();
+    reader.each(NAMES, &[Value::Int(place.into())], |row| {
+        seen.extend(read_value(row.text_here(0)?));
+        Ok(())
+    })?;
+    Ok(seen)
+}
+
+/// Whose sighting it is, and of which times: two that agree in these and in what they name are one.
+pub fn saw(
+    reader: &Reader<'_>,
+    place: u32,
+) -> Result<Option<(String, Option<(Timestamp, Timestamp)>)>, StoreFailure> {
+    let sql = "SELECT source, bytes, created FROM evidence_object WHERE seq = $1";
+    reader.first(sql, &[Value::Int(place.into())], |row| {
+        let created = row.text_or_none(2)?.and_then(|at| at.parse().ok());
+        Ok((row.text(0)?, sighted(row.text_here(1)?).or(created.map(|at| (at, at)))))
     })
 }
 
-/// The objects at these places in the order of arrival, as far as [`each`] visits them.
+/// The place of the latest version held of `id`.
+pub fn place(reader: &Reader<'_>, id: &str) -> Result<Option<u64>, StoreFailure> {
+    let sql =
+        format!("SELECT seq FROM evidence_object WHERE node = {NODE_OF_FIRST} AND latest = 1");
+    reader.first(&sql, &[Value::from(id)], |row| row.count(0))
+}
+
+/// The objects at these places in the order of arrival, as far as everybody may read them.
 pub fn at(reader: &Reader<'_>, places: &[u64]) -> Result<Vec<Naming>, StoreFailure> {
     let sql = naming_sql("o.seq = $1");
     let found = places.iter().map(|seq| reader.first(&sql, &[Value::from(*seq)], head));
     found.filter_map(Result::transpose).map(|found| with_names(reader, found?)).collect()
 }
 
-/// The objects with these identifiers, as far as [`each`] visits them.
+/// The objects with these identifiers, as far as everybody may read them.
 pub fn of(reader: &Reader<'_>, ids: &[&str]) -> Result<Vec<Naming>, StoreFailure> {
     let sql = naming_sql(&format!("o.node = {NODE_OF_FIRST}"));
     let found = ids.iter().map(|id| reader.first(&sql, &[Value::from(*id)], head));
@@ -63,8 +145,7 @@ fn head(row: &Row<'_, '_>) -> Result<Naming, StoreFailure> {
 }
 
 fn with_names(reader: &Reader<'_>, mut naming: Naming) -> Result<Naming, StoreFailure> {
-    let sql = "SELECT value FROM evidence_naming WHERE seq = $1";
-    reader.each(sql, &[Value::from(naming.row.seq)], |row| {
+    reader.each(NAMES, &[Value::from(naming.row.seq)], |row| {
         naming.observables.extend(read_value(row.text_here(0)?));
         Ok(())
     })?;
