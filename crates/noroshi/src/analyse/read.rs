@@ -34,7 +34,7 @@ use crate::office::store::{Reader, Row, StoreFailure, Value};
 /// Days in Japan begin at this offset from UTC, in hours.
 const JAPAN_HOURS: i8 = 9;
 /// Neighbourhoods that are mentioned at once.
-pub const NEAR_MAX: usize = 200;
+pub const NEAR_MAX: usize = 50;
 
 /// How much of the whole a reader may see.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
