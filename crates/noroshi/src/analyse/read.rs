@@ -126,7 +126,7 @@ pub fn meeting(reader: &Reader<'_>, scope: Scope) -> Result<Items, StoreFailure>
         report.observables.iter().for_each(|seen| meetings.name(place, seen));
     }
     let mut last = None;
-    evidence::read::names::each(reader, |seq, seen| {
+    evidence::read::names::each(reader, scope.sees, |seq, seen| {
         found.looked += usize::from(last != Some(seq));
         last = Some(seq);
         meetings.name(seq, seen);
@@ -135,7 +135,7 @@ pub fn meeting(reader: &Reader<'_>, scope: Scope) -> Result<Items, StoreFailure>
     let met = meetings.items();
     let (graph, own) = met.split_at(met.partition_point(|place| *place < REPORTS_FROM));
     let own: BTreeSet<u64> = own.iter().copied().collect();
-    let namings = evidence::read::names::at(reader, graph)?;
+    let namings = evidence::read::names::at(reader, scope.sees, graph)?;
     let reports = (REPORTS_FROM..).zip(reports).filter(|(place, _)| own.contains(place));
     let reports = reports.map(|(_, report)| report).collect();
     found.fill(reader, reports, namings)?;
@@ -149,7 +149,7 @@ pub fn meeting(reader: &Reader<'_>, scope: Scope) -> Result<Items, StoreFailure>
         .map(|(_, root)| root.as_str())
         .collect();
     let roots: Vec<&str> = roots.into_iter().collect();
-    let mut roots = evidence::read::names::of(reader, &roots)?;
+    let mut roots = evidence::read::names::of(reader, scope.sees, &roots)?;
     roots.retain(|naming| !naming.observables.is_empty());
     found.fill(reader, Vec::new(), roots)?;
     if !scope.reports() {
@@ -182,7 +182,7 @@ pub fn items(
         .filter(|id| id.contains("--"))
         .collect();
     let objects: Vec<&str> = objects.into_iter().collect();
-    let mut namings = evidence::read::names::of(reader, &objects)?;
+    let mut namings = evidence::read::names::of(reader, scope.sees, &objects)?;
     namings.retain(|naming| !naming.observables.is_empty());
     namings.sort_by_key(|naming| naming.row.seq);
     found.looked = reports.len() + namings.len();

@@ -196,6 +196,11 @@ impl Gather<'_, '_> {
             return self.start_of_many("case", &head.title, &ids).map(Some);
         }
         if !self.asked.of.contains("--") {
+            // What names no object and no case can only be a group that a report leads; the whole correlation is not
+            // asked for anything else.
+            if !scope.reports() || !analyse::is_report(self.reader, &self.asked.of)? {
+                return Ok(None);
+            }
             let found = analyse::correlated(self.reader, scope)?;
             let Some(group) = found.groups.into_iter().find(|group| group.key == self.asked.of)
             else {
@@ -499,6 +504,7 @@ mod tests {
             source: String::new(),
             hidden: false,
             arrived_at: Timestamp::UNIX_EPOCH,
+            from_report: false,
         };
         Next { row, relation: relation.to_owned(), outgoing: true }
     }

@@ -5,7 +5,9 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 use noroshi_evidence::observable::Observable;
 
-use super::{COLUMNS, COLUMNS_COUNT, NODE_OF_FIRST, ObjectRow, object_row, read_value};
+use super::{
+    COLUMNS, COLUMNS_COUNT, NODE_OF_FIRST, ObjectRow, Sees, admits, object_row, read_value,
+};
 use crate::office::store::{Reader, Row, StoreFailure, Value};
 
 /// An object that names observables, as correlation needs it.
@@ -19,15 +21,23 @@ pub struct Naming {
     pub observables: BTreeSet<Observable>,
 }
 
-/// Visits everything named by what does not stem from a report only (sightings and partners' objects), in the order of
-/// arrival. Revoked and deprecated ones are not visited.
+/// What correlates: sightings, and what does not stem from a report only, as reports speak for themselves.
+const CORRELATES: &str =
+    "o.latest = 1 AND o.hidden = 0 AND (o.from_report = 0 OR o.type = 'sighting')";
+
+/// Visits everything named by sightings and partners' objects that the reader sees, in the order of arrival. Revoked and
+/// deprecated ones are not visited.
 pub fn each(
     reader: &Reader<'_>,
+    sees: Sees,
     mut visit: impl FnMut(u64, &Observable),
 ) -> Result<(), StoreFailure> {
-    let sql = "SELECT n.seq, n.value FROM evidence_naming n CROSS JOIN evidence_object o ON o.seq = n.seq \
-         WHERE o.latest = 1 AND o.from_report = 0 AND o.hidden = 0 ORDER BY n.seq";
-    reader.each(sql, &[], |row| {
+    let sql = format!(
+        "SELECT n.seq, n.value FROM evidence_naming n CROSS JOIN evidence_object o ON o.seq = n.seq \
+         WHERE {CORRELATES} AND {} ORDER BY n.seq",
+        admits("o", "$1")
+    );
+    reader.each(&sql, &[sees.key()], |row| {
         if let Some(observable) = read_value(row.text_here(1)?) {
             visit(row.count(0)?, &observable);
         }
@@ -36,23 +46,24 @@ pub fn each(
 }
 
 /// The objects at these places in the order of arrival, as far as [`each`] visits them.
-pub fn at(reader: &Reader<'_>, places: &[u64]) -> Result<Vec<Naming>, StoreFailure> {
+pub fn at(reader: &Reader<'_>, sees: Sees, places: &[u64]) -> Result<Vec<Naming>, StoreFailure> {
     let sql = naming_sql("o.seq = $1");
-    let found = places.iter().map(|seq| reader.first(&sql, &[Value::from(*seq)], head));
+    let found = places.iter().map(|seq| reader.first(&sql, &[Value::from(*seq), sees.key()], head));
     found.filter_map(Result::transpose).map(|found| with_names(reader, found?)).collect()
 }
 
 /// The objects with these identifiers, as far as [`each`] visits them.
-pub fn of(reader: &Reader<'_>, ids: &[&str]) -> Result<Vec<Naming>, StoreFailure> {
+pub fn of(reader: &Reader<'_>, sees: Sees, ids: &[&str]) -> Result<Vec<Naming>, StoreFailure> {
     let sql = naming_sql(&format!("o.node = {NODE_OF_FIRST}"));
-    let found = ids.iter().map(|id| reader.first(&sql, &[Value::from(*id)], head));
+    let found = ids.iter().map(|id| reader.first(&sql, &[Value::from(*id), sees.key()], head));
     found.filter_map(Result::transpose).map(|found| with_names(reader, found?)).collect()
 }
 
 fn naming_sql(which: &str) -> String {
     format!(
         "SELECT {COLUMNS}, o.created, CASE WHEN o.type = 'sighting' THEN o.bytes ELSE '' END FROM evidence_object o \
-         WHERE {which} AND o.latest = 1 AND o.from_report = 0 AND o.hidden = 0"
+         WHERE {which} AND {CORRELATES} AND {}",
+        admits("o", "$2")
     )
 }
 
