@@ -323,4 +323,70 @@ mod tests {
         check(known("CVE-2026-0001"), known("CVE-2026-0002"), Some(0));
         check(tool(&"x".repeat(100_000)), tool(&"y".repeat(100_000)), Some(0));
     }
+
+    /// What python-stix2 3.0.2 gives for the same objects (docs/stix-similarity.md); whole percents, rounded down at each
+    /// property, are within two of it.
+    #[test]
+    fn scores_are_those_of_the_common_library() {
+        let of = |kind: &str, more: Value| {
+            let mut object = more;
+            object["type"] = json!(kind);
+            object
+        };
+        let check = |kind: &str, left: Value, right: Value, expected: f64| {
+            let found = similarity(&of(kind, left), &of(kind, right)).unwrap();
+            let apart = (f64::from(found.percent) - expected).abs();
+            assert!(apart <= 2.0, "{kind}: {found:?}, {expected} there");
+        };
+        let at =
+            |latitude: f64, longitude: f64| json!({ "latitude": latitude, "longitude": longitude });
+        let with = |mut place: Value, name: &str, value: &str| {
+            place[name] = json!(value);
+            place
+        };
+        check(
+            "location",
+            with(at(35.68, 139.77), "country", "JP"),
+            with(at(34.69, 135.50), "country", "JP"),
+            79.53,
+        );
+        check(
+            "location",
+            with(at(35.68, 139.77), "region", "a"),
+            with(at(35.69, 139.70), "region", "a"),
+            99.67,
+        );
+        check("location", at(0.0, 179.9), at(0.0, -179.9), 97.78);
+        let edge = |to: &str| json!({ "relationship_type": "uses", "source_ref": "malware--a", "target_ref": to });
+        check("relationship", edge("tool--b"), edge("tool--c"), 60.0);
+        let marking = |name: &str| json!({ "name": name, "definition_type": "statement", "definition": { "statement": "x" } });
+        check("marking-definition", marking("a"), marking("b"), 80.0);
+        check(
+            "malware",
+            json!({ "name": "silent kiln", "malware_types": ["bot", "rat"] }),
+            json!({ "name": "kiln silence", "malware_types": ["rat"] }),
+            79.57,
+        );
+        check(
+            "threat-actor",
+            json!({ "name": "amber lantern", "aliases": ["a", "b"], "threat_actor_types": ["spy"] }),
+            json!({ "name": "amber lanterns", "aliases": ["b", "c"], "threat_actor_types": ["spy"] }),
+            87.78,
+        );
+        check(
+            "indicator",
+            json!({ "pattern": "[a:b = 1 AND a:c = 2]", "valid_from": "2026-10-01T00:00:00Z", "indicator_types": ["x"] }),
+            json!({ "pattern": "[a:c = 2 AND a:b = 1]", "valid_from": "2026-10-01T06:00:00Z", "indicator_types": ["x", "y"] }),
+            91.25,
+        );
+        let group = |name: &str| json!({ "name": name, "external_references": [{ "source_name": "mitre-attack", "external_id": "G0001" }] });
+        check("intrusion-set", group("lantern"), group("other"), 87.5);
+        // Farther apart than counts; there the score falls below nothing.
+        assert_eq!(
+            similarity(&of("location", at(35.0, 139.0)), &of("location", at(-35.0, -70.0)))
+                .unwrap()
+                .percent,
+            0
+        );
+    }
 }

@@ -12,7 +12,7 @@ const BATCH: i64 = 500;
 /// Matches counted; beyond it there are "at least so many".
 const COUNTED_MAX: u64 = 2_000;
 /// Candidates looked at for one page.
-pub(super) const SCAN_MAX: u64 = 20_000;
+pub(super) const SCAN_MAX: u64 = 5_000;
 
 /// How the candidates are found.
 enum Question {
