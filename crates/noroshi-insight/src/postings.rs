@@ -365,6 +365,7 @@ pub struct View<'p> {
     parts: Vec<&'p Postings>,
     whole: BTreeMap<u32, u32>,
     prefixes: Prefixes,
+    hidden: Bits,
 }
 
 /// The items of one name: those that name it, and those that name something inside it.
@@ -396,11 +397,18 @@ impl<'p> View<'p> {
             prefixes.v4.extend(&part.v4.lengths);
             prefixes.v6.extend(&part.v6.lengths);
         }
-        Self { parts: parts.to_vec(), whole, prefixes }
+        Self { parts: parts.to_vec(), whole, prefixes, hidden: Bits::default() }
+    }
+
+    /// The same without items that whoever asks may not see: as if they named nothing.
+    #[must_use]
+    pub fn without(mut self, hidden: Bits) -> Self {
+        self.hidden = hidden;
+        self
     }
 
     fn lives(&self, item: u32) -> bool {
-        self.parts.iter().any(|part| part.live.has(item))
+        self.parts.iter().any(|part| part.live.has(item)) && !self.hidden.has(item)
     }
 
     fn one(&self, item: u32) -> u32 {

@@ -22,6 +22,7 @@
 //! ```
 
 use std::collections::HashMap;
+use std::sync::OnceLock;
 
 use regex::{RegexSet, RegexSetBuilder};
 use serde_json::{Map, Value};
@@ -127,7 +128,8 @@ struct PathPlan {
     texts: HashMap<String, Vec<u32>>,
     integers: HashMap<i128, Vec<u32>>,
     expressions: Vec<(u32, String)>,
-    set: Option<RegexSet>,
+    /// All expressions as one, made when it is first asked for after one was added.
+    set: OnceLock<Option<RegexSet>>,
     exists: Vec<u32>,
     others: Vec<u32>,
 }
@@ -252,7 +254,7 @@ impl TypePlan {
                 texts: HashMap::new(),
                 integers: HashMap::new(),
                 expressions: Vec::new(),
-                set: None,
+                set: OnceLock::new(),
                 exists: Vec::new(),
                 others: Vec::new(),
             });
@@ -276,7 +278,8 @@ impl PathPlan {
             Question::Exists => return self.exists.push(number),
             Question::Like(expression) | Question::Matches(expression) if !self.is_binary() => {
                 self.expressions.push((number, expression.text.as_str().to_owned()));
-                return self.combine();
+                self.set = OnceLock::new();
+                return;
             }
             _ => return self.others.push(number),
         };
@@ -302,18 +305,20 @@ impl PathPlan {
         matches!(self.steps.last(), Some(Step::Key(key)) if key.ends_with("_hex") || key.ends_with("_bin"))
     }
 
-    /// One set for all expressions, if there are several and they fit its limits together.
-    fn combine(&mut self) {
+    /// One set for all expressions, if there are several and they fit its limits together. Making it costs as much as all
+    /// of them, so it is made once for a set of patterns and not for each that is added.
+    fn combined(&self) -> Option<&RegexSet> {
         const WORTH_IT: usize = 3;
-        self.set = None;
-        if self.expressions.len() >= WORTH_IT {
-            self.set = RegexSetBuilder::new(self.expressions.iter().map(|(_, source)| source))
+        let combine = || {
+            RegexSetBuilder::new(self.expressions.iter().map(|(_, source)| source))
                 .size_limit(EXPRESSION_BYTES_MAX.saturating_mul(4))
                 .dfa_size_limit(EXPRESSION_BYTES_MAX.saturating_mul(8))
                 .nest_limit(EXPRESSION_DEPTH_MAX)
                 .build()
-                .ok();
-        }
+                .ok()
+        };
+        let worth_it = self.expressions.len() >= WORTH_IT;
+        worth_it.then(|| self.set.get_or_init(combine).as_ref()).flatten()
     }
 }
 
@@ -427,7 +432,7 @@ impl Run<'_> {
     }
 
     fn express(&mut self, path: &PathPlan, value: &Found<'_>) {
-        let (Some(set), Found::Json(Value::String(text))) = (&path.set, value) else {
+        let (Some(set), Found::Json(Value::String(text))) = (path.combined(), value) else {
             for (test, _) in &path.expressions {
                 self.try_one(*test, value);
             }

@@ -22,7 +22,8 @@ use crate::office::id::fresh_uuid;
 use crate::office::store::{Reader, Row, StoreFailure, Value};
 use crate::web::refusal::{Answer, Failure, Refusal};
 
-/// Statements followed from one object; longer chains are not made (see [`merge`]), so this ends a damaged store.
+/// Statements one after the other from a part to the whole it counts as; longer chains are refused (see [`merge`]), so
+/// that following this many always reaches the end.
 const DEPTH_MAX: usize = 32;
 /// Objects that are counted as one at most.
 pub const SIBLINGS_MAX: usize = 200;
@@ -280,7 +281,12 @@ pub async fn merge(
              SELECT $1, $2, $3, $4, $5, $6, $7 WHERE NOT EXISTS \
              (SELECT 1 FROM analyse_alias WHERE ended_at IS NULL AND one = $2) AND NOT EXISTS \
              (WITH RECURSIVE up (id) AS (SELECT CAST($3 AS TEXT) UNION SELECT a.into_id FROM analyse_alias a \
-             JOIN up ON a.one = up.id WHERE a.ended_at IS NULL) SELECT 1 FROM up WHERE up.id = $2)",
+             JOIN up ON a.one = up.id WHERE a.ended_at IS NULL) SELECT 1 FROM up WHERE up.id = $2) \
+             AND (WITH RECURSIVE up (id, n) AS (SELECT CAST($3 AS TEXT), 0 UNION ALL SELECT a.into_id, n + 1 \
+             FROM analyse_alias a JOIN up ON a.one = up.id WHERE a.ended_at IS NULL AND n < $8) SELECT MAX(n) FROM up) \
+             + (WITH RECURSIVE down (id, n) AS (SELECT CAST($2 AS TEXT), 0 UNION ALL SELECT a.one, n + 1 \
+             FROM analyse_alias a JOIN down ON a.into_id = down.id WHERE a.ended_at IS NULL AND n < $8) \
+             SELECT MAX(n) FROM down) < $8",
             vec![
                 Value::from(&alias),
                 Value::from(&one),
@@ -289,6 +295,7 @@ pub async fn merge(
                 Value::from(&ctx.org),
                 Value::from(ctx.hat.id()),
                 Value::from(ctx.now),
+                Value::from(DEPTH_MAX as u64),
             ],
         ));
     match house.door.commit(ctx, change).await {

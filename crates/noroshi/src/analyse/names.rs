@@ -10,7 +10,7 @@ use std::sync::{PoisonError, RwLock, RwLockReadGuard};
 use noroshi_evidence::observable::Observable;
 use noroshi_insight::postings::{Bits, Postings};
 
-use crate::evidence::read::names;
+use crate::evidence::read::{Sees, names};
 use crate::office::store::{Reader, StoreFailure};
 
 /// Where the house keeps them.
@@ -35,13 +35,17 @@ impl Names {
     }
 }
 
-/// The names of what everybody may read, by the place of each version in the order of arrival.
+/// The names of what is in force, by the place of each version in the order of arrival, whoever may see it: each
+/// question leaves out what is not for whoever asks ([`Held::hidden`]).
 #[derive(Debug, Default)]
 pub struct Held {
     /// Who names what.
     pub postings: Postings,
-    /// What is listed for everybody, whether or not it names something.
-    listed: Bits,
+    /// What is in force, whether or not it names something: open to every reader, and not.
+    open: Bits,
+    closed: Bits,
+    /// What of it is not correlated.
+    apart: Bits,
     /// Sightings, and the first of those that say the same.
     sightings: Bits,
     first_of: BTreeMap<u64, u32>,
@@ -61,7 +65,7 @@ impl Held {
             self.take(reader)?;
             self.last = last;
         }
-        if self.listed.count() as u64 != names::listed_count(reader)? {
+        if [self.open.count() as u64, self.closed.count() as u64] != names::listed_count(reader)? {
             self.reconcile(reader)?;
         }
         self.postings.settle();
@@ -76,18 +80,37 @@ impl Held {
                 *self = Self::default();
                 return;
             }
-            self.listed.set(place, false);
+            self.open.set(place, false);
+            self.closed.set(place, false);
             self.postings.forget(place);
         }
+    }
+
+    /// What is not for a reader. Nothing for one who sees everything.
+    pub fn hidden(&self, reader: &Reader<'_>, sees: Sees) -> Result<Bits, StoreFailure> {
+        if sees == Sees::ALL || sees.reports() {
+            return Ok(Bits::default());
+        }
+        let mut hidden = self.closed.clone();
+        names::exceptions(reader, sees, |place, is_seen| {
+            hidden.set(number(place)?, !is_seen);
+            Ok(())
+        })?;
+        Ok(hidden)
+    }
+
+    fn list(&mut self, one: names::Listed) -> Result<u32, StoreFailure> {
+        let place = number(one.place)?;
+        self.open.set(place, !one.is_closed);
+        self.closed.set(place, one.is_closed);
+        self.apart.set(place, !one.correlates);
+        Ok(place)
     }
 
     /// Takes in what arrived after the last place.
     fn take(&mut self, reader: &Reader<'_>) -> Result<(), StoreFailure> {
         let after = self.last;
-        names::listed(reader, after, |place| {
-            self.listed.set(number(place)?, true);
-            Ok(())
-        })?;
+        names::listed(reader, after, |one| self.list(one).map(drop))?;
         names::sightings(reader, after, |place| {
             self.sightings.set(number(place)?, true);
             Ok(())
@@ -101,7 +124,8 @@ impl Held {
         place: u32,
         seen: &[Observable],
     ) -> Result<(), StoreFailure> {
-        if !self.listed.has(place) {
+        let is_listed = self.open.has(place) || self.closed.has(place);
+        if !is_listed || self.apart.has(place) {
             return Ok(());
         }
         if self.sightings.has(place) {
@@ -121,21 +145,25 @@ impl Held {
     /// A version can come to be listed, or no longer be, without another arriving: a partner says what only a report
     /// said before.
     fn reconcile(&mut self, reader: &Reader<'_>) -> Result<(), StoreFailure> {
-        let mut listed = Bits::default();
+        let before = (std::mem::take(&mut self.open), std::mem::take(&mut self.closed));
+        let apart = std::mem::take(&mut self.apart);
+        let was = |place: u32| {
+            (before.0.has(place) || before.1.has(place)) && !apart.has(place)
+        };
         let mut new = Vec::new();
-        names::listed(reader, 0, |place| {
-            let place = number(place)?;
-            listed.set(place, true);
-            if !self.listed.has(place) {
+        names::listed(reader, 0, |one| {
+            let place = self.list(one)?;
+            if one.correlates && !was(place) {
                 new.push(place);
             }
             Ok(())
         })?;
-        for place in (0..=self.last).filter(|place| self.listed.has(*place) && !listed.has(*place))
-        {
-            self.postings.forget(place);
+        for place in (0..=self.last).filter(|place| was(*place)) {
+            let is_listed = self.open.has(place) || self.closed.has(place);
+            if !is_listed || self.apart.has(place) {
+                self.postings.forget(place);
+            }
         }
-        self.listed = listed;
         for place in new {
             let seen = names::seen(reader, place)?;
             if !seen.is_empty() {

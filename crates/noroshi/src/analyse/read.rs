@@ -15,7 +15,7 @@ use noroshi_insight::correlate::{
     correlate, correlate_among,
 };
 use noroshi_insight::picture::{Bucket, Damage, ORGANISATIONS_MIN_DEFAULT, Picture};
-use noroshi_insight::postings::{Postings, View};
+use noroshi_insight::postings::{Bits, Postings, View};
 
 use super::merge;
 use super::names::{Held, Names};
@@ -132,6 +132,9 @@ struct Asked<'n> {
     whole: BTreeMap<String, String>,
     /// The same in places, where both name something.
     merged: BTreeMap<u32, u32>,
+    /// Places of the graph that are not for this reader.
+    hidden: Bits,
+    sees: Sees,
 }
 
 impl<'n> Asked<'n> {
@@ -139,6 +142,7 @@ impl<'n> Asked<'n> {
         let mut found = Items::default();
         let reports = reports(reader, scope, &mut found)?;
         let graph = names.current(reader)?;
+        let hidden = graph.hidden(reader, scope.sees)?;
         let mut own = Postings::default();
         for (number, report) in (graph.last.saturating_add(1)..).zip(&reports) {
             let seen: Vec<Observable> = report.observables.iter().cloned().collect();
@@ -151,17 +155,28 @@ impl<'n> Asked<'n> {
             let held = |id| -> Result<Option<u32>, StoreFailure> {
                 let place = evidence::read::names::place(reader, id)?;
                 let place = place.and_then(|place| u32::try_from(place).ok());
-                Ok(place.filter(|place| graph.postings.holds(*place)))
+                let seen = |place: &u32| graph.postings.holds(*place) && !hidden.has(*place);
+                Ok(place.filter(seen))
             };
             if let (Some(part), Some(root)) = (held(part)?, held(root)?) {
                 merged.insert(part, root);
             }
         }
-        Ok(Self { graph, reports, own, hidden_reports: found.hidden_reports, whole, merged })
+        Ok(Self {
+            graph,
+            reports,
+            own,
+            hidden_reports: found.hidden_reports,
+            whole,
+            merged,
+            hidden,
+            sees: scope.sees,
+        })
     }
 
     fn view(&self) -> View<'_> {
-        View::new(&[&self.graph.postings, &self.own], self.merged.clone())
+        let parts = [&self.graph.postings, &self.own];
+        View::new(&parts, self.merged.clone()).without(self.hidden.clone())
     }
 
     /// The items of these numbers, with everything that counts as one with them.
@@ -176,7 +191,7 @@ impl<'n> Asked<'n> {
         let parts = self.merged.iter().filter(|(_, root)| numbers.contains(root));
         places.extend(parts.map(|(part, _)| u64::from(*part)));
         let places: Vec<u64> = places.into_iter().collect();
-        let namings = evidence::read::names::at(reader, &places)?;
+        let namings = evidence::read::names::at(reader, scope.sees, &places)?;
         let reports = numbers.range(self.graph.last.saturating_add(1)..);
         let reports = reports.filter_map(|number| self.report(*number)).cloned().collect();
         let mut found = Items {
@@ -221,7 +236,8 @@ impl<'n> Asked<'n> {
     fn number(&self, reader: &Reader<'_>, key: &str) -> Result<Option<u32>, StoreFailure> {
         if key.contains("--") {
             let place = evidence::read::names::place(reader, key)?;
-            return Ok(place.and_then(|place| u32::try_from(place).ok()));
+            let place = place.and_then(|place| u32::try_from(place).ok());
+            return Ok(place.filter(|place| !self.hidden.has(*place)));
         }
         let reports = (self.graph.last.saturating_add(1)..).zip(&self.reports);
         Ok(reports.into_iter().find(|(_, one)| one.report.as_str() == key).map(|(at, _)| at))
@@ -271,7 +287,7 @@ pub fn items(
         .filter(|id| id.contains("--"))
         .collect();
     let objects: Vec<&str> = objects.into_iter().collect();
-    let mut namings = evidence::read::names::of(reader, &objects)?;
+    let mut namings = evidence::read::names::of(reader, scope.sees, &objects)?;
     namings.retain(|naming| !naming.observables.is_empty());
     namings.sort_by_key(|naming| naming.row.seq);
     found.looked = reports.len() + namings.len();

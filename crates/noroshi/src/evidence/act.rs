@@ -20,6 +20,7 @@ use noroshi_ledger::digest::Digest;
 use noroshi_ledger::leaf::Fact;
 use serde_json::json;
 
+use super::aside;
 use super::judge::{self as judging, Tolerated};
 use super::lists::Loaded;
 use super::read;
@@ -29,7 +30,7 @@ use crate::office::authorise::{Action, On};
 use crate::office::commit::{Change, CommitFailure, Write};
 use crate::office::ctx::Ctx;
 use crate::office::id::OrgId;
-use crate::office::store::{Reader, StoreFailure, Value};
+use crate::office::store::{Reader, StoreFailure};
 use crate::web::refusal::{Answer, Failure};
 
 /// Objects of the first commit of an import.
@@ -211,11 +212,7 @@ async fn bring(
 
 /// The reading thread: objects and what is put aside, in pieces. It ends early when nobody listens any more.
 fn decode(reader: impl Read, pieces: &tokio::sync::mpsc::Sender<Piece>) {
-    let mut stream = stream::read(
-        reader,
-        Shape::Bundle,
-        Limits { kept_bytes_max: OBJECT_BYTES_MAX, ..Limits::default() },
-    );
+    let mut stream = stream_of(reader);
     let (mut objects, mut bytes) = (Vec::with_capacity(PIECE), 0);
     let (mut aside, mut tolerated) = (Vec::new(), Tolerated::default());
     while let Some(item) = stream.next() {
@@ -248,8 +245,14 @@ fn decode(reader: impl Read, pieces: &tokio::sync::mpsc::Sender<Piece>) {
     }
 }
 
+/// A bundle as it is read; of what is wrong in it as much is kept as an object may be long.
+pub(super) fn stream_of<R: Read>(reader: R) -> Stream<R> {
+    let limits = Limits { kept_bytes_max: OBJECT_BYTES_MAX, ..Limits::default() };
+    stream::read(reader, Shape::Bundle, limits)
+}
+
 /// An object that the standard does not forbid, or why it is put aside.
-fn checked<R: Read>(
+pub(super) fn checked<R: Read>(
     object: StixObject,
     stream: &Stream<R>,
     tolerated: &mut Tolerated,
@@ -376,13 +379,15 @@ fn prepare(
     chunk: &[NewObject],
     now: jiff::Timestamp,
 ) -> Result<Prepared, StoreFailure> {
-    let judged = judge(reader, chunk)?;
-    let mut writes = rows::insert_objects_among(judged.new.iter().copied(), &judged.nodes, now);
+    let judged = judge(reader, chunk, &mut HashMap::with_capacity(chunk.len()))?;
+    // What is opened is written like what is new: the rows decide which of the two it is.
+    let written: Vec<&NewObject> = judged.new.iter().chain(&judged.opened).copied().collect();
+    let mut writes = rows::bring_objects(written.iter().copied(), &judged.nodes, now);
     writes.extend(super::lists::marks(lists, judged.new.iter().copied()));
     writes.extend(judged.contradictions.iter().map(|(what, new)| aside_conflict(what, new, now)));
     Ok(Prepared {
         writes,
-        fact: rows::fact("import", judged.new.iter().copied()),
+        fact: rows::fact("import", written),
         new: judged.new.len() as u64,
         unchanged: judged.unchanged,
         contradictions: judged.contradictions.into_iter().map(|(what, _)| what).collect(),
@@ -405,32 +410,41 @@ pub(super) struct Judged<'a> {
     /// Nodes that are there already, by identifier.
     nodes: BTreeMap<String, i64>,
     pub(super) new: Vec<&'a NewObject>,
+    /// Held with the same content, and until now known from a report only. They count as unchanged.
+    opened: Vec<&'a NewObject>,
     pub(super) unchanged: u64,
     pub(super) contradictions: Vec<(Contradiction, &'a NewObject)>,
 }
 
+/// Judges objects by what is held and by those before them, which `held` remembers.
 pub(super) fn judge<'a>(
     reader: &Reader<'_>,
     chunk: &'a [NewObject],
+    held: &mut HashMap<StixId, read::Known>,
 ) -> Result<Judged<'a>, StoreFailure> {
-    let mut held: HashMap<&StixId, (Vec<Version>, BTreeSet<String>)> =
-        HashMap::with_capacity(chunk.len());
     let mut judged = Judged::default();
     for new in chunk {
         let id = new.object.id();
-        let (versions, originators) = match held.entry(id) {
+        let known = match held.entry(id.clone()) {
             Entry::Occupied(entry) => entry.into_mut(),
             Entry::Vacant(entry) => {
                 let known = read::known(reader, id)?;
                 if let Some(node) = known.node {
                     judged.nodes.insert(id.as_str().to_owned(), node);
                 }
-                entry.insert((known.versions, known.originators))
+                entry.insert(known)
             }
         };
         let arriving = Version::of(&new.object);
-        match relate_from(&arriving, versions, &new.originator, originators) {
-            Relation::Same => judged.unchanged += 1,
+        match relate_from(&arriving, &known.versions, &new.originator, &known.originators) {
+            Relation::Same => {
+                judged.unchanged += 1;
+                if !rows::stems_from_report(&new.source)
+                    && known.reported.remove(&rows::version_key(&new.object))
+                {
+                    judged.opened.push(new);
+                }
+            }
             Relation::Conflict(conflict) => {
                 let what = Contradiction {
                     id: id.to_string(),
@@ -441,8 +455,8 @@ pub(super) fn judge<'a>(
                 judged.contradictions.push((what, new));
             }
             Relation::New | Relation::Newer | Relation::Older => {
-                originators.insert(new.originator.clone());
-                versions.push(arriving);
+                known.originators.insert(new.originator.clone());
+                known.versions.push(arriving);
                 judged.new.push(new);
             }
         }
@@ -467,23 +481,20 @@ fn relate_from(
     }
 }
 
-const INSERT_ASIDE: &str = "INSERT INTO evidence_aside (at, kind, id, code, reason, bytes, source, digest) \
-     VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (code, digest) DO NOTHING";
-
 fn aside_conflict(what: &Contradiction, new: &NewObject, now: jiff::Timestamp) -> Write {
-    Write::new(
-        INSERT_ASIDE,
-        vec![
-            Value::from(now),
-            Value::from("conflict"),
-            Value::from(&what.id),
-            Value::from(what.code),
-            Value::from(&what.reason),
-            Value::from(new.object.text().as_bytes().to_vec()),
-            Value::from(&new.source),
-            Value::from(new.object.digest().to_string()),
-        ],
-    )
+    let put = aside::Put {
+        kind: "conflict",
+        id: Some(&what.id),
+        code: what.code,
+        reason: &what.reason,
+        bytes: new.object.text().as_bytes().to_vec(),
+        digest: new.object.digest().to_string(),
+        source: &new.source,
+        tlp: Some(new.tlp),
+        class: new.class,
+        originator: &new.originator,
+    };
+    aside::put(put, now)
 }
 
 impl Import<'_> {
@@ -499,19 +510,19 @@ impl Import<'_> {
             let digest = Digest::of(&kept);
             whole.extend_from_slice(&digest.0);
             let (code, reason) = (problem.reason.code(), problem.reason.to_string());
-            writes.push(Write::new(
-                INSERT_ASIDE,
-                vec![
-                    Value::from(self.ctx.now),
-                    Value::from("quarantine"),
-                    Value::from(problem.id.clone()),
-                    Value::from(code),
-                    Value::from(&reason),
-                    Value::from(kept),
-                    Value::from(&self.source),
-                    Value::from(digest.to_string()),
-                ],
-            ));
+            let put = aside::Put {
+                kind: "quarantine",
+                id: problem.id.as_deref(),
+                code,
+                reason: &reason,
+                bytes: kept,
+                digest: digest.to_string(),
+                source: &self.source,
+                tlp: self.terms.tlp,
+                class: self.terms.class,
+                originator: &self.terms.originator,
+            };
+            writes.push(aside::put(put, self.ctx.now));
             if self.done.quarantined.len() >= LISTED_MAX {
                 self.done.unlisted += 1;
                 continue;

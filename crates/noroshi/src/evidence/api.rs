@@ -268,8 +268,8 @@ async fn list(
     let filter = Filter { q: asked.q, kind: asked.r#type, hidden: asked.hidden };
     let listed =
         house.store.read(move |reader| read::list(reader, sees, &filter, before, limit)).await?;
-    let full = listed.rows.len() == usize::try_from(limit).unwrap_or(usize::MAX);
-    let cursor = listed.rows.last().filter(|_| full).map(|row| row.seq.to_string());
+    // A page of a search that had to look at very many may be short or empty: only without a cursor it is the last one.
+    let cursor = listed.next.map(|place| place.to_string());
     let page = Page { items: listed.rows.into_iter().map(out).collect::<Vec<_>>(), cursor };
     Ok(Json(page).into_response())
 }

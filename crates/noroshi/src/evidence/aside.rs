@@ -3,7 +3,10 @@
 use std::ops::Range;
 
 use jiff::Timestamp;
+use noroshi_evidence::marking::{LegalClass, Tlp};
 
+use super::rows::tlp_code;
+use crate::office::commit::Write;
 use crate::office::store::{Reader, Row, StoreFailure, Value};
 
 /// Codes counted.
@@ -38,6 +41,62 @@ impl State {
             Self::Taken => "taken",
         }
     }
+}
+
+/// Something to be put aside.
+#[derive(Debug, Clone)]
+pub(super) struct Put<'a> {
+    /// `quarantine` or `conflict`.
+    pub(super) kind: &'static str,
+    /// What it calls itself.
+    pub(super) id: Option<&'a str>,
+    /// Stable code of the reason.
+    pub(super) code: &'static str,
+    /// The reason with its particulars.
+    pub(super) reason: &'a str,
+    /// What arrived, or its beginning.
+    pub(super) bytes: Vec<u8>,
+    /// Digest of all that arrived.
+    pub(super) digest: String,
+    /// How it came.
+    pub(super) source: &'a str,
+    /// The least colour it came under.
+    pub(super) tlp: Option<Tlp>,
+    /// The legal class it came under.
+    pub(super) class: LegalClass,
+    /// Whose it is.
+    pub(super) originator: &'a str,
+}
+
+/// The same bytes with the same fault are kept once, under the stricter of the terms under which they came: the lists
+/// name colours and classes from the freest to the strictest.
+const INSERT: &str = "INSERT INTO evidence_aside (at, kind, id, code, reason, bytes, source, digest, tlp, class, originator) \
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) ON CONFLICT (code, digest) DO UPDATE SET \
+     tlp = CASE WHEN COALESCE(instr('clear green amber amber-strict red', excluded.tlp), 0) \
+     > COALESCE(instr('clear green amber amber-strict red', evidence_aside.tlp), 0) \
+     THEN excluded.tlp ELSE evidence_aside.tlp END, \
+     class = CASE WHEN instr('|CIA-N|CIA-P|CIA-PM|CIA|', '|' || excluded.class || '|') \
+     > COALESCE(instr('|CIA-N|CIA-P|CIA-PM|CIA|', '|' || evidence_aside.class || '|'), 0) \
+     THEN excluded.class ELSE evidence_aside.class END";
+
+/// The write that keeps it.
+pub(super) fn put(what: Put<'_>, now: Timestamp) -> Write {
+    Write::new(
+        INSERT,
+        vec![
+            Value::from(now),
+            Value::from(what.kind),
+            Value::from(what.id),
+            Value::from(what.code),
+            Value::from(what.reason),
+            Value::from(what.bytes),
+            Value::from(what.source),
+            Value::from(what.digest),
+            Value::from(what.tlp.map(tlp_code)),
+            Value::from(what.class.code()),
+            Value::from(what.originator),
+        ],
+    )
 }
 
 /// Which entries.
@@ -123,10 +182,18 @@ pub struct Aside {
     pub decision: Option<String>,
     /// The object that came of it.
     pub retried_as: Option<String>,
+    /// The least colour under which it came (see [`tlp_code`]): whatever comes of it has at least this one.
+    pub tlp: Option<String>,
+    /// The legal class under which it came: whatever comes of it has at least this one. Absent for what was put aside
+    /// before classes were kept.
+    pub class: Option<String>,
+    /// Whose it is.
+    pub originator: Option<String>,
 }
 
-const COLUMNS: &str = "aside, at, kind, id, code, reason, source, state, decided_by, decided_at, decision, retried_as";
-const COLUMNS_COUNT: usize = 12;
+const COLUMNS: &str = "aside, at, kind, id, code, reason, source, state, decided_by, decided_at, decision, retried_as, \
+     tlp, class, originator";
+const COLUMNS_COUNT: usize = 15;
 
 fn aside_of(row: &Row<'_, '_>) -> Result<Aside, StoreFailure> {
     Ok(Aside {
@@ -142,6 +209,9 @@ fn aside_of(row: &Row<'_, '_>) -> Result<Aside, StoreFailure> {
         decided_at: row.time_or_none(9)?,
         decision: row.text_or_none(10)?,
         retried_as: row.text_or_none(11)?,
+        tlp: row.text_or_none(12)?,
+        class: row.text_or_none(13)?,
+        originator: row.text_or_none(14)?,
     })
 }
 

@@ -126,9 +126,15 @@ async fn bring(house: &Arc<House>, visitor: &Visitor, bundle: Bundle, dry: bool)
     if bundle.bytes.iter().all(u8::is_ascii_whitespace) {
         return Err(unusable("NRS-EVID-0512"));
     }
-    let tongue = tongues::recognise(&bundle.bytes);
-    let (origin, at) = (bundle.originator.clone(), visitor.ctx.now);
-    let spoken = tongues::speak(tongue, &bundle.bytes, &Told::default(), &origin, at);
+    let (bytes, origin, at) = (bundle.bytes.clone(), bundle.originator.clone(), visitor.ctx.now);
+    // Reading a long text takes as long as it takes: not on a thread that answers others.
+    let read = move || {
+        let tongue = tongues::recognise(&bytes);
+        (tongue, tongues::speak(tongue, &bytes, &Told::default(), &origin, at))
+    };
+    let (tongue, spoken) = tokio::task::spawn_blocking(read)
+        .await
+        .map_err(|problem| Failure::Broken(Box::new(problem)))?;
     let done = match (spoken, tongue, dry) {
         (None, Tongue::Stix, true) => mend::trial(house, &visitor.ctx, bundle).await?,
         (None, Tongue::Stix, false) => act::import(house, &visitor.ctx, bundle).await?,

@@ -12,8 +12,6 @@ use std::sync::Arc;
 use noroshi_charter::hat::Hat;
 use noroshi_codec::csv::Mapping;
 use noroshi_codec::feed::Source;
-use noroshi_codec::stix;
-use noroshi_evidence::id::StixId;
 use noroshi_evidence::marking::{LegalClass, Tlp};
 use sha2::{Digest as _, Sha256};
 
@@ -311,17 +309,38 @@ pub(super) async fn local(house: &Arc<House>) -> Result<Ctx, Failed> {
 
 async fn take_out(asked: &Export) -> Ended {
     let house = open(&asked.data)?;
-    let objects = house.store.read(|reader| read::everything(reader, Sees::ALL)).await;
-    let objects = objects.map_err(|problem| Failed::House(Box::new(problem)))?;
+    let written = house.store.read(|reader| write_out(reader, &mut std::io::stdout().lock())).await;
+    match written.map_err(|problem| Failed::House(Box::new(problem)))? {
+        Err(problem) if problem.kind() != std::io::ErrorKind::BrokenPipe => {
+            Err(Failed::House(Box::new(problem)))
+        }
+        Ok(()) | Err(_) => Ok(ExitCode::SUCCESS),
+    }
+}
+
+/// Writes everything held as one bundle, one object after the other, from one snapshot.
+fn write_out(
+    reader: &crate::office::store::Reader<'_>,
+    out: &mut impl std::io::Write,
+) -> Result<std::io::Result<()>, crate::office::store::StoreFailure> {
+    use std::io::Write as _;
     // The bundle's id follows from what is in it: the same folder gives the same bytes.
-    let whole =
-        objects.iter().fold(Sha256::new(), |whole, object| whole.chain_update(object.digest().0));
+    let mut whole = Sha256::new();
+    read::every_digest(reader, Sees::ALL, |digest| whole.update(digest))?;
     let bytes: [u8; 32] = whole.finalize().into();
     let (first, _) = bytes.split_at(16);
     let uuid = uuid::Builder::from_custom_bytes(first.try_into().unwrap_or_default()).into_uuid();
-    let id = StixId::new("bundle", uuid).map_err(|problem| Failed::House(Box::new(problem)))?;
-    let text =
-        stix::encode_bundle(&id, &objects).map_err(|problem| Failed::House(Box::new(problem)))?;
-    print(text.trim_end());
-    Ok(ExitCode::SUCCESS)
+    let mut out = std::io::BufWriter::new(out);
+    let mut written = write!(out, "{{\"type\":\"bundle\",\"id\":\"bundle--{uuid}\"");
+    let mut separator = ",\"objects\":[\n";
+    read::everything(reader, Sees::ALL, |text| {
+        if written.is_ok() {
+            written =
+                out.write_all(separator.as_bytes()).and_then(|()| out.write_all(text.as_bytes()));
+        }
+        separator = ",\n";
+        Ok(())
+    })?;
+    let end = if separator == ",\n" { "\n]}\n" } else { "}\n" };
+    Ok(written.and_then(|()| out.write_all(end.as_bytes())).and_then(|()| out.flush()))
 }

@@ -94,6 +94,8 @@ struct Line {
     kind: String,
     state: String,
     tone: &'static str,
+    /// The least colour and class of whatever comes of it.
+    floor: String,
 }
 
 fn line(words: Words, entry: Aside) -> Line {
@@ -107,8 +109,16 @@ fn line(words: Words, entry: Aside) -> Line {
             "dismissed" => "neutral",
             _ => "ok",
         },
+        floor: floor_words(&entry),
         entry,
     }
+}
+
+/// The least colour and class of whatever comes of an entry; empty when none are kept.
+fn floor_words(entry: &Aside) -> String {
+    let tlp = entry.tlp.as_deref().and_then(rows::tlp_of).map(Tlp::label);
+    let parts = [tlp, entry.class.as_deref()];
+    parts.into_iter().flatten().collect::<Vec<_>>().join(" ")
 }
 
 /// How many there are of one code.
@@ -375,7 +385,9 @@ async fn one(State(house): State<Arc<House>>, visitor: Visitor, Path(entry): Pat
     let found = found(&house, &visitor, entry).await?;
     let mut form = FormState::new();
     form.set("text", found.text());
-    form.set("originator", found.entry.source.split_once(':').map_or("", |(_, name)| name));
+    form.set("originator", mend::originator_of(&found));
+    form.set("tlp", found.entry.tlp.clone().unwrap_or_default());
+    form.set("class", found.entry.class.clone().unwrap_or_default());
     show(&house, &visitor, found, form, Vec::new()).await
 }
 

@@ -205,6 +205,12 @@ struct AsideOut {
     decision: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     retried_as: Option<String>,
+    /// The least colour of whatever comes of it: `clear`, `green`, `amber`, `amber-strict` or `red`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tlp: Option<String>,
+    /// The least class of whatever comes of it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    class: Option<String>,
 }
 
 fn aside_out(entry: Aside) -> AsideOut {
@@ -221,6 +227,8 @@ fn aside_out(entry: Aside) -> AsideOut {
         decided_at: entry.decided_at.map(|at| at.to_string()),
         decision: entry.decision,
         retried_as: entry.retried_as,
+        tlp: entry.tlp,
+        class: entry.class,
     }
 }
 

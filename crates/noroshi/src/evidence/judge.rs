@@ -125,7 +125,9 @@ mod tests {
     fn refused(path: &str) -> Option<(usize, Vec<String>)> {
         let corpora = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/corpora/");
         let Ok(bytes) = std::fs::read(format!("{corpora}{path}")) else {
-            println!("corpora absent: skipped {path}");
+            // Past the test harness, which keeps the words of a test that passes to itself.
+            use std::io::Write as _;
+            writeln!(std::io::stderr(), "corpora absent: NOT CHECKED {path}").unwrap();
             return None;
         };
         let (decoded, _) = sieve(decode_bundle(&bytes));
@@ -144,7 +146,7 @@ mod tests {
             ("attack-stix21/mobile-attack/mobile-attack-17.1.json", 1_700),
             ("tlp2-stix/tlp2-markings.json", 5),
         ] {
-            let Some((objects, reasons)) = refused(path) else { return };
+            let Some((objects, reasons)) = refused(path) else { continue };
             assert_eq!(reasons, Vec::<String>::new(), "{path}");
             assert!(objects >= objects_min, "{path}: {objects}");
         }

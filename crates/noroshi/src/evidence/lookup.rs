@@ -272,18 +272,23 @@ fn email_id(address: &str) -> Option<String> {
 }
 
 /// What names a value: `p` is its posting, `o` who names it.
-const NAMERS: &str = "evidence_posting p JOIN evidence_object o ON o.seq = p.seq AND o.latest = 1 \
-     AND ($2 = 1 OR o.from_report = 0) JOIN evidence_naming n ON n.seq = p.seq AND n.value = $1";
+fn namers() -> String {
+    format!(
+        "evidence_posting p JOIN evidence_object o ON o.seq = p.seq AND o.latest = 1 AND {} \
+         JOIN evidence_naming n ON n.seq = p.seq AND n.value = $1",
+        read::admits("o", "$2")
+    )
+}
 
 fn of_value(
     reader: &Reader<'_>,
     sees: Sees,
     observable: &Observable,
 ) -> Result<Known, StoreFailure> {
-    let value = observable.to_string();
-    let params = [Value::from(&value), Value::from(sees.reports()), Value::Int(OBJECTS_MAX)];
+    let (value, namers) = (observable.to_string(), namers());
+    let params = [Value::from(&value), sees.key(), Value::Int(OBJECTS_MAX)];
     let sql = format!(
-        "SELECT o.type, o.id FROM {NAMERS} WHERE p.slot = keyed($1) ORDER BY p.seq DESC LIMIT $3"
+        "SELECT o.type, o.id FROM {namers} WHERE p.slot = keyed($1) ORDER BY p.seq DESC LIMIT $3"
     );
     let found = reader.all(&sql, &params, |row| Ok((row.text(0)?, row.text(1)?)))?;
     let mut known = Known::default();
@@ -293,12 +298,13 @@ fn of_value(
         *known.kinds.entry(kind.clone()).or_default() += 1;
     }
     let sql = format!(
-        "SELECT COUNT(*) FROM (SELECT p.seq FROM {NAMERS} WHERE p.slot = keyed($1) AND o.type = 'sighting' \
-         UNION SELECT v.seq FROM {NAMERS} JOIN evidence_edge e ON e.node = o.node AND e.way = 1 \
+        "SELECT COUNT(*) FROM (SELECT p.seq FROM {namers} WHERE p.slot = keyed($1) AND o.type = 'sighting' \
+         UNION SELECT v.seq FROM {namers} JOIN evidence_edge e ON e.node = o.node AND e.way = 1 \
          JOIN evidence_object v ON v.seq = e.via AND v.type = 'sighting' AND v.latest = 1 AND v.hidden = 0 \
-         AND ($2 = 1 OR v.from_report = 0) WHERE p.slot = keyed($1) LIMIT $3) AS seen"
+         AND {} WHERE p.slot = keyed($1) LIMIT $3) AS seen",
+        read::admits("v", "$2")
     );
-    let params = [Value::from(value), Value::from(sees.reports()), Value::Int(SIGHTINGS_MAX)];
+    let params = [Value::from(value), sees.key(), Value::Int(SIGHTINGS_MAX)];
     known.sightings = u64::try_from(reader.number(&sql, &params)?).unwrap_or(0);
     Ok(known)
 }
@@ -315,11 +321,12 @@ fn of_object(reader: &Reader<'_>, sees: Sees, id: Option<&str>) -> Result<Known,
 fn sightings_of(reader: &Reader<'_>, sees: Sees, id: &str) -> Result<u64, StoreFailure> {
     let sql = format!(
         "SELECT COUNT(*) FROM (SELECT DISTINCT v.seq FROM evidence_edge e JOIN evidence_object v ON v.seq = e.via \
-         AND v.type = 'sighting' AND v.latest = 1 AND v.hidden = 0 AND ($2 = 1 OR v.from_report = 0) \
+         AND v.type = 'sighting' AND v.latest = 1 AND v.hidden = 0 AND {} \
          WHERE e.node = {} AND e.way = 1 LIMIT $3) AS seen",
+        read::admits("v", "$2"),
         read::NODE_OF_FIRST
     );
-    let params = [Value::from(id), Value::from(sees.reports()), Value::Int(SIGHTINGS_MAX)];
+    let params = [Value::from(id), sees.key(), Value::Int(SIGHTINGS_MAX)];
     Ok(u64::try_from(reader.number(&sql, &params)?).unwrap_or(0))
 }
 

@@ -3,74 +3,98 @@
 //! Whatever comes in goes through the one import. It is tried before anything is written, so that a text that is still
 //! wrong changes nothing. What arrived stays as it was, beside what a person made of it.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use axum::http::StatusCode;
 use noroshi_codec::stix;
+use noroshi_evidence::id::StixId;
 use noroshi_evidence::marking::{LegalClass, Tlp};
 use noroshi_evidence::object::{StixObject, format_timestamp};
 use noroshi_ledger::digest::Digest;
 use serde_json::{Value as Json, json};
 
-use super::act::{self, Bundle, Contradiction, Imported, Quarantined};
+use super::act::{self, Bundle, Contradiction, Imported, LISTED_MAX, Quarantined};
 use super::aside::{self, State, Whole};
-use super::judge;
-use super::read::{self, Sees};
+use super::read::{self, Known, Sees};
 use super::rows::NewObject;
 use crate::house::House;
 use crate::office::authorise::{Action, On};
 use crate::office::commit::{Change, Write};
 use crate::office::ctx::Ctx;
-use crate::office::store::Value;
+use crate::office::store::{Reader, StoreFailure, Value};
 use crate::web::refusal::{Answer, Failure, Item, Refusal};
 
 /// Letters of a reason.
 pub const REASON_CHARS_MAX: usize = 2_000;
-/// Entries of one decision.
-pub const ENTRIES_MAX: usize = 10_000;
-/// Rows of one commit.
+/// Objects judged at once.
 const CHUNK: usize = 1_000;
+/// Entries of one decision, which is one commit.
+pub const ENTRIES_MAX: usize = 10_000;
 
 /// What bringing a bundle in would do, without doing it.
 pub async fn trial(house: &Arc<House>, ctx: &Ctx, bundle: Bundle) -> Answer<Imported> {
     house.authoriser.check(ctx, Action::EvidenceImport, On::default())?;
-    let bytes = bundle.bytes.clone();
-    let read = move || judge::sieve(stix::decode_bundle(&bytes));
-    let (decoded, tolerated) = tokio::task::spawn_blocking(read)
-        .await
-        .map_err(|problem| Failure::Broken(Box::new(problem)))?;
-    let chunk = decoded.objects.into_iter().map(|object| NewObject {
-        tlp: act::marking(&object, bundle.tlp),
-        object,
-        class: bundle.class,
-        originator: bundle.originator.clone(),
-        source: String::new(),
-    });
-    let chunk: Vec<NewObject> = chunk.collect();
-    let (new, unchanged, conflicts) = house
-        .store
-        .read(move |reader| {
-            let judged = act::judge(reader, &chunk)?;
-            let conflicts: Vec<Contradiction> =
-                judged.contradictions.into_iter().map(|(what, _)| what).collect();
-            Ok((judged.new.len() as u64, judged.unchanged, conflicts))
-        })
-        .await?;
-    let quarantined = decoded.problems.iter().map(|problem| Quarantined {
+    Ok(house.store.read(move |reader| tried_out(reader, &bundle)).await?)
+}
+
+/// Judges a bundle as it is read, against one snapshot: what is kept of it are the identifiers and versions, not the texts.
+fn tried_out(reader: &Reader<'_>, bundle: &Bundle) -> Result<Imported, StoreFailure> {
+    let mut done = Imported::default();
+    let mut held = HashMap::new();
+    let mut chunk = Vec::with_capacity(CHUNK);
+    let mut stream = act::stream_of(std::io::Cursor::new(&bundle.bytes));
+    while let Some(item) = stream.next() {
+        match item.and_then(|object| act::checked(object, &stream, &mut done.tolerated)) {
+            Ok(object) => chunk.push(NewObject {
+                tlp: act::marking(&object, bundle.tlp),
+                object,
+                class: bundle.class,
+                originator: bundle.originator.clone(),
+                source: String::new(),
+            }),
+            Err(aside) => list(&mut done.quarantined, &mut done.unlisted, wrong(&aside.problem)),
+        }
+        if chunk.len() >= CHUNK {
+            add(reader, &mut chunk, &mut held, &mut done)?;
+        }
+    }
+    add(reader, &mut chunk, &mut held, &mut done)?;
+    done.complete = stream.list().complete;
+    Ok(done)
+}
+
+fn wrong(problem: &stix::Problem) -> Quarantined {
+    Quarantined {
         index: problem.entry,
         id: problem.id.clone(),
         code: problem.reason.code(),
         reason: problem.reason.to_string(),
-    });
-    Ok(Imported {
-        imported: new,
-        unchanged,
-        conflicts,
-        quarantined: quarantined.collect(),
-        tolerated,
-        complete: decoded.complete,
-        ..Imported::default()
-    })
+    }
+}
+
+fn list<T>(listed: &mut Vec<T>, unlisted: &mut u64, one: T) {
+    if listed.len() < LISTED_MAX {
+        listed.push(one);
+    } else {
+        *unlisted += 1;
+    }
+}
+
+fn add(
+    reader: &Reader<'_>,
+    chunk: &mut Vec<NewObject>,
+    held: &mut HashMap<StixId, Known>,
+    done: &mut Imported,
+) -> Result<(), StoreFailure> {
+    let judged = act::judge(reader, chunk, held)?;
+    done.imported += judged.new.len() as u64;
+    done.unchanged += judged.unchanged;
+    for (what, _) in judged.contradictions {
+        list(&mut done.conflicts, &mut done.unlisted, what);
+    }
+    chunk.clear();
+    Ok(())
 }
 
 /// How something is brought in that was put aside.
@@ -78,7 +102,7 @@ pub async fn trial(house: &Arc<House>, ctx: &Ctx, bundle: Bundle) -> Answer<Impo
 pub struct As {
     /// The least marking.
     pub tlp: Option<Tlp>,
-    /// The legal class: chosen by a person, because the entry does not carry one.
+    /// The legal class, chosen by a person; that of the entry where it is stricter.
     pub class: LegalClass,
     /// Whose it is; that of the entry's source when absent.
     pub originator: Option<String>,
@@ -123,9 +147,18 @@ fn decided(aside: u64) -> Refusal {
     Refusal::new("NRS-EVID-0502", StatusCode::CONFLICT).arg("entry", aside)
 }
 
-/// Whoever the source of an entry names: `import:<originator>`.
-fn originator_of(source: &str) -> String {
-    source.split_once(':').map_or(source, |(_, name)| name).to_owned()
+/// Whose an entry is; for what was put aside before that was kept, whoever its source names: `import:<originator>`.
+pub(super) fn originator_of(found: &Whole) -> String {
+    let source = found.entry.source.as_str();
+    let named = || source.split_once(':').map_or(source, |(_, name)| name).to_owned();
+    found.entry.originator.clone().unwrap_or_else(named)
+}
+
+/// The colour and class of what comes of an entry: as a person chose, and never freer than those it came under.
+fn floor(found: &Whole, how: &As) -> (Option<Tlp>, LegalClass) {
+    let tlp = found.entry.tlp.as_deref().and_then(super::rows::tlp_of);
+    let class = found.entry.class.as_deref().and_then(super::api::class_of);
+    (tlp.max(how.tlp), class.map_or(how.class, |class| stricter(class, how.class)))
 }
 
 /// Text that is one object, or a list already, as a list.
@@ -154,8 +187,9 @@ pub async fn retry(
         return Ok(Tried::Partial);
     }
     let list = as_list(&text.clone().unwrap_or_else(|| found.text()));
-    let originator = how.originator.clone().unwrap_or_else(|| originator_of(&found.entry.source));
-    let bundle = Bundle { bytes: list.into(), tlp: how.tlp, class: how.class, originator };
+    let (tlp, class) = floor(&found, how);
+    let originator = how.originator.clone().unwrap_or_else(|| originator_of(&found));
+    let bundle = Bundle { bytes: list.into(), tlp, class, originator };
     let would = trial(house, ctx, bundle.clone()).await?;
     if !would.quarantined.is_empty() {
         return Ok(Tried::Wrong(would.quarantined));
@@ -186,34 +220,32 @@ const DECIDE: &str = "UPDATE evidence_aside SET state = $2, decided_by = $3, dec
      mended = $6, retried_as = $7 WHERE aside = $1 AND state = 'open'";
 
 async fn decide(house: &Arc<House>, ctx: &Ctx, asides: &[u64], what: &Decision) -> Answer<()> {
-    for chunk in asides.chunks(CHUNK) {
-        let subject = match chunk {
-            [one] => format!("aside-{one}"),
-            _ => "evidence-aside".to_owned(),
-        };
-        let mended = what.mended.as_ref().map(|text| text.clone().into_bytes());
-        let digest = mended.as_ref().map(|bytes| Digest::of(bytes).to_string());
-        let mut change = Change::office("evidence.aside.decide", subject).payload(json!({
-            "entries": chunk, "state": what.state.code(), "reason": what.reason, "object": what.object,
-            "mended": digest,
-        }));
-        for aside in chunk {
-            let mended = mended.clone().map_or(Value::Null, Value::from);
-            change = change.write(Write::one(
-                DECIDE,
-                vec![
-                    Value::from(*aside),
-                    Value::from(what.state.code()),
-                    Value::from(ctx.person.as_str()),
-                    Value::from(ctx.now),
-                    Value::from(&what.reason),
-                    mended,
-                    Value::from(what.object.clone()),
-                ],
-            ));
-        }
-        house.door.commit(ctx, change).await?;
+    let subject = match asides {
+        [one] => format!("aside-{one}"),
+        _ => "evidence-aside".to_owned(),
+    };
+    let mended = what.mended.as_ref().map(|text| text.clone().into_bytes());
+    let digest = mended.as_ref().map(|bytes| Digest::of(bytes).to_string());
+    let mut change = Change::office("evidence.aside.decide", subject).payload(json!({
+        "entries": asides, "state": what.state.code(), "reason": what.reason, "object": what.object,
+        "mended": digest,
+    }));
+    for aside in asides {
+        let mended = mended.clone().map_or(Value::Null, Value::from);
+        change = change.write(Write::one(
+            DECIDE,
+            vec![
+                Value::from(*aside),
+                Value::from(what.state.code()),
+                Value::from(ctx.person.as_str()),
+                Value::from(ctx.now),
+                Value::from(&what.reason),
+                mended,
+                Value::from(what.object.clone()),
+            ],
+        ));
     }
+    house.door.commit(ctx, change).await?;
     Ok(())
 }
 
@@ -257,7 +289,8 @@ pub struct Retried {
 }
 
 /// Tries many entries again as they arrived: worth it when a newer version reads more. Contradictions are left, as only
-/// a person can settle one.
+/// a person can settle one. Each entry stands for itself: what is in stays in, also when the program ends in between, and
+/// asking for the same entries again goes on with those that are open.
 pub async fn retry_all(house: &Arc<House>, ctx: &Ctx, asides: &[u64], how: &As) -> Answer<Retried> {
     house.authoriser.check(ctx, Action::EvidenceImport, On::default())?;
     reason_of(&how.reason)?;
@@ -310,15 +343,15 @@ pub async fn take(house: &Arc<House>, ctx: &Ctx, aside: u64, how: &As) -> Answer
     let next = next_version(&found.text(), &held, ctx.now).ok_or_else(|| {
         Refusal::new("NRS-EVID-0508", StatusCode::CONFLICT).arg("id", id.as_str())
     })?;
-    let least = super::rows::tlp_of(&row.tlp).max(how.tlp);
-    let class =
-        super::api::class_of(&row.class).map_or(how.class, |held| stricter(held, how.class));
+    let (tlp, class) = floor(&found, how);
+    let least = super::rows::tlp_of(&row.tlp).max(tlp);
+    let class = super::api::class_of(&row.class).map_or(class, |held| stricter(held, class));
     let text = next.into_text().into_string();
     let bundle = Bundle {
         bytes: as_list(&text).into(),
         tlp: least,
         class,
-        originator: how.originator.clone().unwrap_or_else(|| originator_of(&found.entry.source)),
+        originator: how.originator.clone().unwrap_or_else(|| originator_of(&found)),
     };
     let would = trial(house, ctx, bundle.clone()).await?;
     if would.imported != 1 {

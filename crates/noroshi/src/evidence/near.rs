@@ -5,7 +5,7 @@
 use jiff::Timestamp;
 
 use super::read::relations::{self, Place};
-use super::read::{self, NODE_OF_FIRST, ObjectRow, Sees};
+use super::read::{self, NODE_OF_FIRST, ObjectRow, Sees, admits};
 use crate::office::store::{Reader, StoreFailure, Value};
 
 /// One edge as seen from the object asked for.
@@ -91,17 +91,17 @@ pub fn history(
     id: &str,
     limit: usize,
 ) -> Result<Vec<Stage>, StoreFailure> {
+    if read::brief(reader, sees, id)?.is_none() {
+        return Ok(Vec::new());
+    }
     let sql = format!(
-        "SELECT arrived_at, tlp, class, hidden FROM evidence_object WHERE node = {NODE_OF_FIRST} \
-         AND ($2 = 1 OR from_report = 0) ORDER BY modified DESC LIMIT $3"
+        "SELECT o.arrived_at, o.tlp, o.class, o.hidden FROM evidence_object o WHERE o.node = {NODE_OF_FIRST} \
+         AND {} ORDER BY o.modified DESC LIMIT $3",
+        admits("o", "$2")
     );
     reader.all(
         &sql,
-        &[
-            Value::from(id),
-            Value::from(sees.reports()),
-            Value::Int(i64::try_from(limit).unwrap_or(i64::MAX)),
-        ],
+        &[Value::from(id), sees.key(), Value::Int(i64::try_from(limit).unwrap_or(i64::MAX))],
         |row| {
             Ok(Stage {
                 arrived_at: row.time(0)?,
@@ -130,14 +130,16 @@ pub fn users(
          JOIN evidence_object v ON v.seq = e.via AND v.latest = 1 AND v.hidden = 0 \
          JOIN evidence_object s ON s.node = e.other AND s.latest = 1 AND s.hidden = 0 \
          WHERE e.node = {NODE_OF_FIRST} AND e.way = 1 \
-         AND ($2 = 1 OR (v.from_report = 0 AND s.from_report = 0)) \
-         AND ($3 IS NULL OR v.modified >= $3) AND ($4 IS NULL OR v.modified < $4) LIMIT $5"
+         AND {} AND {} \
+         AND ($3 IS NULL OR v.modified >= $3) AND ($4 IS NULL OR v.modified < $4) LIMIT $5",
+        admits("v", "$2"),
+        admits("s", "$2")
     );
     reader.all(
         &sql,
         &[
             Value::from(id),
-            Value::from(sees.reports()),
+            sees.key(),
             key(from),
             key(to),
             Value::Int(i64::try_from(limit).unwrap_or(i64::MAX)),

@@ -35,6 +35,8 @@ use crate::web::visitor::{Visitor, percent};
 
 /// Edges, sightings and versions shown on the object's own page; the rest has pages of its own.
 const SHOWN: u32 = 10;
+/// Objects looked at for what an object was made from; beyond it what it leads to counts as the heaviest there is.
+const REACH_OBJECTS_MAX: usize = 2_000;
 
 static RELATIONS: Spec = Spec {
     path: "/evidence",
@@ -160,6 +162,7 @@ struct ObjectPage {
     originator: String,
     recipients: Vec<Recipient>,
     hats: Vec<String>,
+    recipients_named: Vec<String>,
     kinds: Vec<Kind>,
     edges: Vec<Edge>,
     edges_total: (u64, bool),
@@ -187,6 +190,8 @@ struct Found {
     sightings: (Vec<Sighting>, u64, Vec<(String, u64)>),
     versions: Vec<Version>,
     reach: Vec<Reach>,
+    hats: Vec<Hat>,
+    recipients_named: Vec<String>,
     doubts: Vec<DoubtRow>,
     cases: Vec<(String, String, String)>,
     orgs: Vec<Option<people::Org>>,
@@ -196,12 +201,13 @@ struct Found {
 fn find(
     reader: &crate::office::store::Reader<'_>,
     sees: Sees,
+    readers: &[(Hat, Sees)],
     id: &str,
     now: jiff::Timestamp,
 ) -> Result<Option<Found>, crate::office::store::StoreFailure> {
     let Some(object) = read::object(reader, sees, id)? else { return Ok(None) };
     let size = usize::try_from(SHOWN).unwrap_or(usize::MAX);
-    let candidate = share::read::candidate(reader, id)?;
+    let facts = share::read::facts(reader, id, REACH_OBJECTS_MAX)?;
     let versions = record::versions(reader, sees, id, None, SHOWN + 1)?;
     let orgs = orgs_of(reader, &versions)?;
     Ok(Some(Found {
@@ -212,7 +218,13 @@ fn find(
             record::sightings_count(reader, sees, id)?,
             record::months(reader, sees, id)?,
         ),
-        reach: candidate.map(|one| reach::recipients(&one.held.facts, now)).unwrap_or_default(),
+        reach: facts.map(|facts| reach::recipients(&facts, now)).unwrap_or_default(),
+        hats: reach::hats(reader, readers, id)?,
+        recipients_named: if sees.reports() {
+            read::recipients_of(reader, id)?
+        } else {
+            Vec::new()
+        },
         doubts: lists::doubts_of(reader, id)?,
         cases: uses::cases_with(reader, id)?,
         origins: origins(reader, sees, std::slice::from_ref(&object.row))?,
@@ -309,7 +321,8 @@ async fn one(State(house): State<Arc<House>>, visitor: Visitor, Path(id): Path<S
     house.authoriser.check(&visitor.ctx, Action::EvidenceRead, On::default())?;
     let (sees, now) = (Sees::of(&house, &visitor.ctx), visitor.ctx.now);
     let asked = id.clone();
-    let found = house.store.read(move |reader| find(reader, sees, &asked, now)).await?;
+    let readers = reach::readers(&house);
+    let found = house.store.read(move |reader| find(reader, sees, &readers, &asked, now)).await?;
     match found {
         Some(found) => html(&page_of(&house, &visitor, &id, found)),
         None => named(&house, &visitor, id).await,
@@ -322,12 +335,7 @@ fn page_of(house: &House, visitor: &Visitor, id: &str, found: Found) -> ObjectPa
     let mine = |action| allows(visitor.ctx.hat, action);
     let tree: Json = serde_json::from_str(&found.object.text).unwrap_or_default();
     let text = |name: &str| tree.get(name).and_then(Json::as_str).unwrap_or_default().to_owned();
-    let from_report = found.row.source.starts_with(super::rows::FROM_REPORTS);
-    let hats = reach::hats(
-        |hat| allows(hat, Action::EvidenceRead),
-        |hat| allows(hat, Action::IntakeRead),
-        from_report,
-    );
+    let from_report = found.row.from_report;
     let view = View::parse(&RELATIONS, "").at(format!("/evidence/{id}/relations"));
     let (sightings, sightings_total, months) = found.sightings;
     let mut shell = page::shell(house, visitor, "evidence-object-title");
@@ -341,7 +349,8 @@ fn page_of(house: &House, visitor: &Visitor, id: &str, found: Found) -> ObjectPa
         originator: origin_words(words, &found.origins, &found.row.originator),
         why_class: why_class(words, &found.row, from_report),
         recipients: found.reach.iter().map(|one| recipient(words, one)).collect(),
-        hats: hats.into_iter().map(|hat| words.t(hat_key(hat))).collect(),
+        hats: found.hats.into_iter().map(|hat| words.t(hat_key(hat))).collect(),
+        recipients_named: found.recipients_named,
         kinds: kinds(&view, &found.groups.0),
         edges: found.edges.iter().map(|one| edge(words, one)).collect(),
         edges_total: (found.groups.0.iter().map(|group| group.count).sum(), found.groups.1),

@@ -149,8 +149,7 @@ async fn list(
         })
         .await?;
     let words = visitor.words();
-    let full = listed.rows.len() == usize::try_from(size).unwrap_or(usize::MAX);
-    let next = listed.rows.last().filter(|_| full).map(|row| row.seq.to_string());
+    let next = listed.next.map(|place| place.to_string());
     let counted = (listed.total, listed.counted_all && before.is_none());
     let rights = Rights::of(&house, &visitor);
     let verb = |value, key: &str| Verb { value, label: words.t(key) };
@@ -344,14 +343,13 @@ async fn chosen(
             .store
             .read(move |reader| read::list(reader, sees, &filter, before, BATCH))
             .await?;
-        let full = listed.rows.len() == usize::try_from(BATCH).unwrap_or(usize::MAX);
-        before = listed.rows.last().map(|row| row.seq);
+        before = listed.next;
         rows.extend(listed.rows);
         if rows.len() > EXPORT_MAX {
             let refusal = Refusal::new("NRS-EVID-0503", StatusCode::UNPROCESSABLE_ENTITY);
             return Err(refusal.arg("max", EXPORT_MAX).into());
         }
-        if !full {
+        if before.is_none() {
             return Ok(rows);
         }
     }

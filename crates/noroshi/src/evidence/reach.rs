@@ -6,6 +6,11 @@ use noroshi_charter::hat::Hat;
 use noroshi_charter::release::{self, Capacity, Facts, Protection, Recipient};
 use noroshi_evidence::marking::LegalClass;
 
+use super::read::{self, Sees};
+use crate::house::House;
+use crate::office::authorise::{Action, Standing};
+use crate::office::store::{Reader, StoreFailure};
+
 /// The organisation that stands for any of its kind; no object is restricted to it.
 const ANY: &str = "any";
 
@@ -83,14 +88,26 @@ pub fn recipients(facts: &Facts, now: Timestamp) -> Vec<Reach> {
     Kind::ALL.into_iter().map(reach).collect()
 }
 
-/// The hats that read it: those that read evidence, and of these only the ones that read reports when it stems from one.
+/// The hats that read evidence, each with what it sees whatever its organisation.
+pub fn readers(house: &House) -> Vec<(Hat, Sees)> {
+    let reads =
+        |hat: &Hat| house.authoriser.allows(*hat, Action::EvidenceRead, Standing::default());
+    Hat::ALL.iter().copied().filter(reads).map(|hat| (hat, Sees::hat(house, hat))).collect()
+}
+
+/// Those of `readers` that see an object: asked of the graph itself, so that the page says what is done.
 pub fn hats(
-    reads: impl Fn(Hat) -> bool,
-    reads_reports: impl Fn(Hat) -> bool,
-    from_report: bool,
-) -> Vec<Hat> {
-    let sees = |hat: &Hat| reads(*hat) && (!from_report || reads_reports(*hat));
-    Hat::ALL.iter().copied().filter(sees).collect()
+    reader: &Reader<'_>,
+    readers: &[(Hat, Sees)],
+    id: &str,
+) -> Result<Vec<Hat>, StoreFailure> {
+    let mut found = Vec::new();
+    for (hat, sees) in readers {
+        if read::brief(reader, *sees, id)?.is_some() {
+            found.push(*hat);
+        }
+    }
+    Ok(found)
 }
 
 #[cfg(test)]
@@ -115,11 +132,5 @@ mod tests {
         assert!(open_to(&clear).contains(&"public"));
         let red = Facts { tlp: Some(Tlp::Red), ..Facts::default() };
         assert!(!open_to(&red).contains(&"public"));
-    }
-
-    #[test]
-    fn a_report_is_for_the_hats_that_read_reports() {
-        let all = hats(|_| true, |hat| hat == Hat::CaoAnalyst, true);
-        assert_eq!(all, [Hat::CaoAnalyst]);
     }
 }

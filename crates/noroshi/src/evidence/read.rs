@@ -1,6 +1,6 @@
 //! What the graph holds, as far as the reader may see it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use noroshi_charter::hat::Hat;
@@ -10,44 +10,103 @@ use noroshi_evidence::observable::Observable;
 use noroshi_evidence::version::Version;
 
 pub mod names;
+mod own;
 pub mod relations;
 mod search;
 
 use self::relations::Relation;
 use crate::office::authorise::{Action, Standing};
 use crate::office::ctx::Ctx;
+use crate::office::id::OrgId;
 use crate::office::store::{Reader, Row, StoreFailure, Value};
 
 /// Edges shown of one object; the rest is counted.
 pub const RELATIONS_MAX: usize = 200;
 /// Versions shown of one object; [`history`] gives the others.
 pub const VERSIONS_MAX: usize = 200;
-/// Observables that indicators, sightings and partners' objects are asked for at once.
-const ROWS_MAX: i64 = 1_000_000;
+
+/// Bytes of the name of an organisation ([`OrgId`] is not longer).
+const ORG_BYTES_MAX: usize = 68;
 
 /// How far a reader sees. Made from the context alone, so that no caller can ask for more.
+///
+/// The Cabinet Office, to which everything is handed (Act art. 37), sees all. Everybody else sees what is neither from a
+/// report nor narrowed by TLP:AMBER+STRICT, TLP:RED or an opinion on handling (Act art. 45(6)), and of what is narrowed
+/// that of the own organisation and what names it as a recipient.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Sees {
-    reports: bool,
+    all: bool,
+    org: [u8; ORG_BYTES_MAX],
 }
 
 impl Sees {
-    /// What `ctx` may see: what stems from statutory reports only for hats that read every report.
+    /// What `ctx` may see: everything only for hats that read every report.
     pub fn of(house: &crate::house::House, ctx: &Ctx) -> Self {
-        let stranger = Standing::default();
-        Self { reports: house.authoriser.allows(ctx.hat, Action::IntakeRead, stranger) }
+        Self { org: own_bytes(&ctx.org), ..Self::hat(house, ctx.hat) }
     }
 
-    /// What a hat without the reports sees; for readers outside a request.
-    pub const WITHOUT_REPORTS: Self = Self { reports: false };
+    /// What a hat sees whatever its organisation.
+    pub fn hat(house: &crate::house::House, hat: Hat) -> Self {
+        let all = house.authoriser.allows(hat, Action::IntakeRead, Standing::default());
+        Self { all, ..Self::WITHOUT_REPORTS }
+    }
+
+    /// What is open to every reader of evidence; for readers outside a request.
+    pub const WITHOUT_REPORTS: Self = Self { all: false, org: [0; ORG_BYTES_MAX] };
 
     /// Everything: for jobs of the house and for local export by its operator.
-    pub const ALL: Self = Self { reports: true };
+    pub const ALL: Self = Self { all: true, ..Self::WITHOUT_REPORTS };
 
     /// True for the hats that analyse statutory reports (used in words on pages).
     pub const fn reports(self) -> bool {
-        self.reports
+        self.all
     }
+
+    /// What [`admits`] is asked with: `*` for everything, else the organisation, which may be none.
+    pub fn key(self) -> Value {
+        if self.all {
+            return Value::from("*");
+        }
+        let end = self.org.iter().position(|byte| *byte == 0).unwrap_or(ORG_BYTES_MAX);
+        let org = self.org.get(..end).and_then(|org| std::str::from_utf8(org).ok());
+        Value::from(org.unwrap_or_default())
+    }
+}
+
+fn own_bytes(org: &OrgId) -> [u8; ORG_BYTES_MAX] {
+    let mut own = [0; ORG_BYTES_MAX];
+    let name = org.as_str().as_bytes();
+    if let Some(place) = own.get_mut(..name.len()) {
+        place.copy_from_slice(name);
+    }
+    own
+}
+
+/// SQL that is true when a reader with the key `key` ([`Sees::key`]) may see the version in the row `o`.
+///
+/// INVARIANT: this is the only rule by which the graph is shown; every question asks it of each row that it shows, counts
+/// or follows.
+pub fn admits(o: &str, key: &str) -> String {
+    format!(
+        "({key} = '*' OR ({o}.closed = 0 AND NOT EXISTS (SELECT 1 FROM share_handling sh WHERE sh.id = {o}.id \
+         AND sh.restricted_to IS NOT NULL)) OR ({o}.from_report = 0 AND {key} <> '' AND ({o}.originator = {key} \
+         OR EXISTS (SELECT 1 FROM share_handling sh, json_each(sh.restricted_to) sj WHERE sh.id = {o}.id \
+         AND sj.value = {key}))))"
+    )
+}
+
+/// The organisations outside the Cabinet Office that see an object which is not open to every reader: the originator's
+/// own and those its opinion names. None for what is open, and for what stems from a report.
+pub fn recipients_of(reader: &Reader<'_>, id: &str) -> Result<Vec<String>, StoreFailure> {
+    if brief(reader, Sees::WITHOUT_REPORTS, id)?.is_some() {
+        return Ok(Vec::new());
+    }
+    let sql = format!(
+        "SELECT o.originator FROM evidence_object o WHERE o.node = {NODE_OF_FIRST} AND o.latest = 1 \
+         AND o.from_report = 0 UNION SELECT sj.value FROM evidence_object o JOIN share_handling sh ON sh.id = o.id \
+         JOIN json_each(sh.restricted_to) sj WHERE o.node = {NODE_OF_FIRST} AND o.latest = 1 AND o.from_report = 0"
+    );
+    reader.all(&sql, &[Value::from(id)], |row| row.text(0))
 }
 
 /// Whether figures of single organisations may be shown to `hat` (the others get the picture without small cells).
@@ -84,12 +143,14 @@ pub struct ObjectRow {
     pub hidden: bool,
     /// When it arrived.
     pub arrived_at: Timestamp,
+    /// Known from a report only.
+    pub from_report: bool,
 }
 
 const COLUMNS: &str = "o.seq, o.id, o.type, o.name, o.modified, o.tlp, o.class, o.has_comms, o.has_secret, \
-     o.originator, o.source, o.hidden, o.arrived_at";
+     o.originator, o.source, o.hidden, o.arrived_at, o.from_report";
 /// How many columns these are: what a question adds follows them.
-const COLUMNS_COUNT: usize = 13;
+const COLUMNS_COUNT: usize = 14;
 
 /// SQL for the node of the identifier in `$1`. For the SQL of other pillars: `o.node = (…)` with `o.latest = 1` is the
 /// latest version, without it every version; a text beside a table is joined as
@@ -125,6 +186,7 @@ fn object_row(row: &Row<'_, '_>) -> Result<ObjectRow, StoreFailure> {
         source: row.text(10)?,
         hidden: row.truth(11)?,
         arrived_at: row.time(12)?,
+        from_report: row.truth(13)?,
     })
 }
 
@@ -146,15 +208,27 @@ pub struct Listed {
     pub rows: Vec<ObjectRow>,
     /// How many match and are not shown because they are revoked or deprecated.
     pub hidden: u64,
+    /// Where to go on; none at the end. A search ends a page also when it has looked at so many that a reader would wait:
+    /// then the page is short, or empty, and there may be more.
+    pub next: Option<u64>,
+    /// How many candidates were looked at for this page.
+    pub looked: u64,
     /// How many match and are shown on this and other pages.
     pub total: u64,
     /// Whether these are all; otherwise the counting ended early and there are at least so many.
     pub counted_all: bool,
 }
 
+impl Listed {
+    /// Whether the looking ended before the page was full or the end was reached: there may be more behind [`Self::next`].
+    pub const fn ended_early(&self) -> bool {
+        self.looked >= search::SCAN_MAX && self.next.is_some()
+    }
+}
+
 /// The shelves a reader looks at (`evidence_object.shelf`).
 fn shelves(sees: Sees, shown: bool, hidden: bool) -> Vec<i64> {
-    let own = [(shown, 1), (shown && sees.reports, 2), (hidden, 3), (hidden && sees.reports, 4)];
+    let own = [(shown, 1), (shown && sees.all, 2), (hidden, 3), (hidden && sees.all, 4)];
     own.into_iter().filter(|(wanted, _)| *wanted).map(|(_, shelf)| shelf).collect()
 }
 
@@ -180,39 +254,52 @@ pub fn list(
     let shown = shelves(sees, true, filter.hidden);
     let mut rows = Vec::new();
     for shelf in &shown {
-        rows.extend(on_shelf(reader, &filter.kind, *shelf, before, limit)?);
+        rows.extend(on_shelf(reader, sees, &filter.kind, *shelf, before, limit)?);
+        rows.extend(own::listed(reader, sees, &filter.kind, *shelf, before, limit)?);
     }
     rows.sort_unstable_by_key(|row: &ObjectRow| std::cmp::Reverse(row.seq));
+    let full = rows.len() >= usize::try_from(limit).unwrap_or(usize::MAX);
     rows.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
-    let total = standing(reader, &filter.kind, &shown)?;
+    let total = standing(reader, sees, &filter.kind, &shown)?;
     let hidden = if filter.hidden { Vec::new() } else { shelves(sees, false, true) };
-    Ok(Listed { rows, hidden: standing(reader, &filter.kind, &hidden)?, total, counted_all: true })
+    let hidden = standing(reader, sees, &filter.kind, &hidden)?;
+    let next = rows.last().filter(|_| full).map(|row| row.seq);
+    let looked = rows.len() as u64;
+    Ok(Listed { rows, next, looked, hidden, total, counted_all: true })
 }
 
 /// Part of one shelf, newest arrivals first.
 fn on_shelf(
     reader: &Reader<'_>,
+    sees: Sees,
     kind: &str,
     shelf: i64,
     before: i64,
     limit: u32,
 ) -> Result<Vec<ObjectRow>, StoreFailure> {
-    let tail = "o.seq < $2 ORDER BY o.seq DESC LIMIT $3";
+    let tail = format!("o.seq < $2 AND {} ORDER BY o.seq DESC LIMIT $3", admits("o", "$4"));
     let shelf = if stands_apart(kind) { shelf + EDGE_SHELVES } else { shelf };
-    let mut params = vec![Value::Int(shelf), Value::Int(before), Value::Int(i64::from(limit))];
+    let mut params =
+        vec![Value::Int(shelf), Value::Int(before), Value::Int(i64::from(limit)), sees.key()];
     if kind.is_empty() {
         let sql = format!("SELECT {COLUMNS} FROM evidence_object o WHERE o.shelf = $1 AND {tail}");
         return reader.all(&sql, &params, object_row);
     }
     params.push(Value::from(kind));
     let sql = format!(
-        "SELECT {COLUMNS} FROM evidence_object o WHERE o.type = $4 AND o.shelf = $1 AND {tail}"
+        "SELECT {COLUMNS} FROM evidence_object o WHERE o.type = $5 AND o.shelf = $1 AND {tail}"
     );
     reader.all(&sql, &params, object_row)
 }
 
-/// How many stand on these shelves: counted when they were put there, so the answer costs the same for millions.
-fn standing(reader: &Reader<'_>, kind: &str, shelves: &[i64]) -> Result<u64, StoreFailure> {
+/// How many stand on these shelves: counted when they were put there, so the answer costs the same for millions. What is
+/// not for this reader alone is counted one by one.
+fn standing(
+    reader: &Reader<'_>,
+    sees: Sees,
+    kind: &str,
+    shelves: &[i64],
+) -> Result<u64, StoreFailure> {
     let apart = stands_apart(kind);
     let mut sum = 0;
     for shelf in shelves {
@@ -221,18 +308,35 @@ fn standing(reader: &Reader<'_>, kind: &str, shelves: &[i64]) -> Result<u64, Sto
             "SELECT SUM(objects) FROM evidence_shelf WHERE shelf = $1 AND ($2 = '' OR type = $2)",
             &[Value::Int(shelf), Value::from(kind)],
         )?;
+        let differences = own::differences(reader, sees, shelf)?;
+        sum += differences
+            .iter()
+            .filter(|(one, _)| kind.is_empty() || *one == kind)
+            .map(|(_, n)| n)
+            .sum::<i64>();
     }
     Ok(u64::try_from(sum).unwrap_or(0))
 }
 
 /// STIX types held and how many latest versions of each the reader sees, most first.
 pub fn kinds(reader: &Reader<'_>, sees: Sees) -> Result<Vec<(String, u64)>, StoreFailure> {
-    reader.all(
-        "SELECT type, SUM(objects) FROM evidence_shelf WHERE shelf IN (1, 5) OR ($1 = 1 AND shelf IN (2, 6)) \
-         GROUP BY type HAVING SUM(objects) > 0 ORDER BY SUM(objects) DESC, type",
-        &[Value::from(sees.reports)],
-        |row| Ok((row.text(0)?, row.count(1)?)),
-    )
+    let counted = reader.all(
+        "SELECT type, SUM(objects) FROM evidence_shelf WHERE shelf IN (1, 5) OR ($1 = '*' AND shelf IN (2, 6)) \
+         GROUP BY type HAVING SUM(objects) > 0",
+        &[sees.key()],
+        |row| Ok((row.text(0)?, row.int(1)?)),
+    )?;
+    let mut kinds: BTreeMap<String, i64> = counted.into_iter().collect();
+    for shelf in [1, 1 + EDGE_SHELVES] {
+        for (kind, difference) in own::differences(reader, sees, shelf)? {
+            *kinds.entry(kind).or_default() += difference;
+        }
+    }
+    let count = |(kind, count): (String, i64)| Some((kind, u64::try_from(count).ok()?));
+    let mut kinds: Vec<_> =
+        kinds.into_iter().filter_map(count).filter(|(_, count)| *count > 0).collect();
+    kinds.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
+    Ok(kinds)
 }
 
 /// One version of an object.
@@ -269,16 +373,16 @@ pub struct Object {
 
 /// One object, as far as the reader sees it.
 pub fn object(reader: &Reader<'_>, sees: Sees, id: &str) -> Result<Option<Object>, StoreFailure> {
-    let found =
-        reader.first(&latest_sql(), &[Value::from(id), Value::from(sees.reports)], |row| {
-            Ok((object_row(row)?, row.text(COLUMNS_COUNT)?))
-        })?;
+    let found = reader.first(&latest_sql(), &[Value::from(id), sees.key()], |row| {
+        Ok((object_row(row)?, row.text(COLUMNS_COUNT)?))
+    })?;
     let Some((row, text)) = found else { return Ok(None) };
     let versions = history(reader, sees, id, None, VERSIONS_MAX)?;
     let ends = relations::page(reader, sees, id, None, RELATIONS_MAX)?;
     let conflicts = reader.all(
-        "SELECT code, reason FROM evidence_aside WHERE id = $1 AND kind = 'conflict' AND state = 'open' ORDER BY aside LIMIT 50",
-        &[Value::from(id)],
+        "SELECT code, reason FROM evidence_aside WHERE id = $1 AND kind = 'conflict' AND state = 'open' \
+         AND ($2 = '*' OR COALESCE(tlp, 'amber') NOT IN ('amber-strict', 'red')) ORDER BY aside LIMIT 50",
+        &[Value::from(id), sees.key()],
         |row| Ok((row.text(0)?, row.text(1)?)),
     )?;
     let observables = observables_of(reader, id)?;
@@ -298,7 +402,8 @@ pub fn object(reader: &Reader<'_>, sees: Sees, id: &str) -> Result<Option<Object
 fn latest_sql() -> String {
     format!(
         "SELECT {COLUMNS}, o.bytes FROM evidence_object o \
-         WHERE o.node = {NODE_OF_FIRST} AND o.latest = 1 AND ($2 = 1 OR o.from_report = 0)"
+         WHERE o.node = {NODE_OF_FIRST} AND o.latest = 1 AND {}",
+        admits("o", "$2")
     )
 }
 
@@ -310,12 +415,17 @@ pub fn history(
     before: Option<&str>,
     limit: usize,
 ) -> Result<Vec<VersionRow>, StoreFailure> {
+    // What was narrowed since is narrowed as a whole: an older version shows no more than the latest.
+    if brief(reader, sees, id)?.is_none() {
+        return Ok(Vec::new());
+    }
     let sql = format!(
-        "SELECT modified, digest, arrived_at, source FROM evidence_object WHERE node = {NODE_OF_FIRST} \
-         AND ($2 = 1 OR from_report = 0) AND ($3 IS NULL OR modified < $3) ORDER BY modified DESC LIMIT $4"
+        "SELECT o.modified, o.digest, o.arrived_at, o.source FROM evidence_object o WHERE o.node = {NODE_OF_FIRST} \
+         AND {} AND ($3 IS NULL OR o.modified < $3) ORDER BY o.modified DESC LIMIT $4",
+        admits("o", "$2")
     );
     let limit = Value::Int(i64::try_from(limit).unwrap_or(i64::MAX));
-    let params = [Value::from(id), Value::from(sees.reports), Value::from(before), limit];
+    let params = [Value::from(id), sees.key(), Value::from(before), limit];
     reader.all(&sql, &params, |row| {
         Ok(VersionRow {
             modified: row.text(0)?.parse().ok(),
@@ -329,10 +439,10 @@ pub fn history(
 /// The head of one object, without its text.
 pub fn brief(reader: &Reader<'_>, sees: Sees, id: &str) -> Result<Option<ObjectRow>, StoreFailure> {
     let sql = format!(
-        "SELECT {COLUMNS} FROM evidence_object o \
-         WHERE o.node = {NODE_OF_FIRST} AND o.latest = 1 AND ($2 = 1 OR o.from_report = 0)"
+        "SELECT {COLUMNS} FROM evidence_object o WHERE o.node = {NODE_OF_FIRST} AND o.latest = 1 AND {}",
+        admits("o", "$2")
     );
-    reader.first(&sql, &[Value::from(id), Value::from(sees.reports)], object_row)
+    reader.first(&sql, &[Value::from(id), sees.key()], object_row)
 }
 
 /// The latest version of each of `ids` that is held and may be seen, with its text; in the order asked for.
@@ -344,7 +454,7 @@ pub fn latest(
     let sql = latest_sql();
     let mut found = Vec::new();
     for id in ids {
-        let one = reader.first(&sql, &[Value::from(id), Value::from(sees.reports)], |row| {
+        let one = reader.first(&sql, &[Value::from(id), sees.key()], |row| {
             Ok((object_row(row)?, parsed(&row.text(COLUMNS_COUNT)?)?))
         })?;
         found.extend(one);
@@ -362,23 +472,27 @@ pub fn after(
 ) -> Result<Vec<(ObjectRow, StixObject)>, StoreFailure> {
     let sql = format!(
         "SELECT {COLUMNS}, o.bytes FROM evidence_object o NOT INDEXED \
-         WHERE o.seq > $1 AND o.latest = 1 AND ($2 = 1 OR o.from_report = 0) ORDER BY o.seq LIMIT $3"
+         WHERE o.seq > $1 AND o.latest = 1 AND {} ORDER BY o.seq LIMIT $3",
+        admits("o", "$2")
     );
-    let params = [Value::from(after), Value::from(sees.reports), Value::Int(i64::from(limit))];
+    let params = [Value::from(after), sees.key(), Value::Int(i64::from(limit))];
     reader.all(&sql, &params, |row| Ok((object_row(row)?, parsed(&row.text(COLUMNS_COUNT)?)?)))
 }
 
-/// The identifiers of what came by `source` (such as `intake:report-…`), in the order of arrival.
+/// What came by `source` (such as `intake:report-…`), in the order of arrival; also what somebody brought openly since.
 pub fn by_source(
     reader: &Reader<'_>,
     sees: Sees,
     source: &str,
 ) -> Result<Vec<ObjectRow>, StoreFailure> {
-    let sql = format!(
-        "SELECT {COLUMNS} FROM evidence_object o \
-         WHERE o.source = $1 AND o.latest = 1 AND ($2 = 1 OR o.from_report = 0) ORDER BY o.seq"
-    );
-    reader.all(&sql, &[Value::from(source), Value::from(sees.reports)], object_row)
+    let admitted = admits("o", "$2");
+    let part = |column: &str| {
+        format!(
+            "SELECT {COLUMNS} FROM evidence_object o WHERE o.{column} = $1 AND o.latest = 1 AND {admitted}"
+        )
+    };
+    let sql = format!("{} UNION ALL {} ORDER BY 1", part("source"), part("born"));
+    reader.all(&sql, &[Value::from(source), sees.key()], object_row)
 }
 
 fn parsed(text: &str) -> Result<StixObject, StoreFailure> {
@@ -410,9 +524,10 @@ pub fn naming(
     let sql = format!(
         "SELECT {COLUMNS} FROM evidence_posting p JOIN evidence_object o ON o.seq = p.seq \
          JOIN evidence_naming n ON n.seq = p.seq AND n.value = $1 \
-         WHERE p.slot = keyed($1) AND o.latest = 1 AND ($2 = 1 OR o.from_report = 0) ORDER BY p.seq LIMIT 500"
+         WHERE p.slot = keyed($1) AND o.latest = 1 AND {} ORDER BY p.seq LIMIT 500",
+        admits("o", "$2")
     );
-    let params = [Value::from(observable.to_string()), Value::from(sees.reports)];
+    let params = [Value::from(observable.to_string()), sees.key()];
     reader.all(&sql, &params, object_row)
 }
 
@@ -425,17 +540,22 @@ pub struct Known {
     pub versions: Vec<Version>,
     /// Whose they are, each once.
     pub originators: BTreeSet<String>,
+    /// The keys of versions known from a report only.
+    pub reported: BTreeSet<String>,
 }
 
 /// What is known of `id`, for judging what arrives.
 pub fn known(reader: &Reader<'_>, id: &StixId) -> Result<Known, StoreFailure> {
     let Some(node) = node(reader, id.as_str())? else { return Ok(Known::default()) };
-    let mut originators = BTreeSet::new();
+    let (mut originators, mut reported) = (BTreeSet::new(), BTreeSet::new());
     let versions = reader.all(
-        "SELECT created, modified, created_by, revoked, digest, originator FROM evidence_object WHERE node = $1",
+        "SELECT created, modified, created_by, revoked, digest, originator, from_report FROM evidence_object WHERE node = $1",
         &[Value::Int(node)],
         |row| {
             originators.insert(row.text(5)?);
+            if row.truth(6)? {
+                reported.insert(row.text(1)?);
+            }
             let damaged = || StoreFailure::Damaged(format!("a version of `{id}`"));
             let by = row.text_or_none(2)?.map(|by| by.parse()).transpose().map_err(|_| damaged())?;
             Ok(Version {
@@ -448,7 +568,7 @@ pub fn known(reader: &Reader<'_>, id: &StixId) -> Result<Known, StoreFailure> {
             })
         },
     )?;
-    Ok(Known { node: Some(node), versions, originators })
+    Ok(Known { node: Some(node), versions, originators, reported })
 }
 
 fn bytes_of_hex(text: &str) -> Option<[u8; 32]> {
@@ -473,29 +593,65 @@ pub struct Wanted {
     pub until: Option<Timestamp>,
 }
 
-/// What indicators in force at `now` look for, sorted by value and indicator. Revoked ones are not.
+/// What indicators in force at `now` look for, sorted by value and indicator. Revoked ones are not. All of it: the memory
+/// taken is that of the answer.
 pub fn wanted(reader: &Reader<'_>, now: Timestamp) -> Result<Vec<Wanted>, StoreFailure> {
-    let found = reader.all(
+    let mut wanted = Vec::new();
+    reader.each(
         "SELECT o.id, n.value, o.valid_until FROM evidence_object o \
          JOIN evidence_naming n ON n.seq = o.seq \
          WHERE o.type = 'indicator' AND o.shelf IN (1, 2) AND o.valid_from <= $1 \
-         AND (o.valid_until IS NULL OR o.valid_until > $1) LIMIT $2",
-        &[Value::from(now), Value::Int(ROWS_MAX)],
-        |row| Ok((row.text(0)?, row.text(1)?, row.time_or_none(2)?)),
+         AND (o.valid_until IS NULL OR o.valid_until > $1)",
+        &[Value::from(now)],
+        |row| {
+            if let Some(observable) = read_value(row.text_here(1)?) {
+                let (indicator, until) = (row.text(0)?, row.time_or_none(2)?);
+                wanted.push(Wanted { indicator, observable, until });
+            }
+            Ok(())
+        },
     )?;
-    let read = |(indicator, value, until): (String, String, _)| {
-        read_value(&value).map(|observable| Wanted { indicator, observable, until })
-    };
-    let mut wanted: Vec<Wanted> = found.into_iter().filter_map(read).collect();
     wanted.sort_by(|a, b| (&a.observable, &a.indicator).cmp(&(&b.observable, &b.indicator)));
     Ok(wanted)
 }
 
-/// The text of every version held, by identifier and version: the same store gives the same list.
-pub fn everything(reader: &Reader<'_>, sees: Sees) -> Result<Vec<StixObject>, StoreFailure> {
-    reader.all(
-        "SELECT bytes FROM evidence_object WHERE ($1 = 1 OR from_report = 0) ORDER BY id, modified",
-        &[Value::from(sees.reports)],
-        |row| parsed(&row.text(0)?),
-    )
+/// Visits the digest of every version that [`everything`] visits, in the same order.
+pub fn every_digest(
+    reader: &Reader<'_>,
+    sees: Sees,
+    mut visit: impl FnMut([u8; 32]),
+) -> Result<(), StoreFailure> {
+    let sql = format!(
+        "SELECT o.digest FROM evidence_object o WHERE {} ORDER BY o.id, o.modified",
+        admits("o", "$1")
+    );
+    reader.each(&sql, &[sees.key()], |row| {
+        let digest = bytes_of_hex(row.text_here(0)?);
+        visit(digest.ok_or_else(|| StoreFailure::Damaged("a digest of the graph".to_owned()))?);
+        Ok(())
+    })
+}
+
+/// Visits the text of every version held, by identifier and version: the same store gives the same order. One text is in
+/// memory at a time.
+pub fn everything(
+    reader: &Reader<'_>,
+    sees: Sees,
+    mut visit: impl FnMut(&str) -> Result<(), StoreFailure>,
+) -> Result<(), StoreFailure> {
+    // The order is that of numbers first, so that texts are not sorted; each is read when its turn comes.
+    let sql = format!(
+        "SELECT o.seq FROM evidence_object o WHERE {} ORDER BY o.id, o.modified",
+        admits("o", "$1")
+    );
+    let mut places = Vec::new();
+    reader.each(&sql, &[sees.key()], |row| {
+        places.push(row.int(0)?);
+        Ok(())
+    })?;
+    for seq in places {
+        let one = "SELECT bytes FROM evidence_object WHERE seq = $1";
+        reader.each(one, &[Value::Int(seq)], |row| visit(row.text_here(0)?))?;
+    }
+    Ok(())
 }

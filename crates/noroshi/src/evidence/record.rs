@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use serde_json::Value as Json;
 
 use super::read::relations::{self, Place, Relation};
-use super::read::{self, NODE_OF_FIRST, Sees};
+use super::read::{self, NODE_OF_FIRST, Sees, admits};
 use crate::office::store::{Reader, StoreFailure, Value};
 
 /// Edges counted by kind; beyond it there are "at least so many".
@@ -41,10 +41,11 @@ pub fn groups(
     let sql = format!(
         "SELECT k.name, x.way, COUNT(*) FROM (SELECT e.kind, e.way, e.via FROM evidence_edge e \
          WHERE e.node = {NODE_OF_FIRST} LIMIT $3) AS x JOIN evidence_object v ON v.seq = x.via AND v.latest = 1 \
-         AND v.hidden = 0 AND ($2 = 1 OR v.from_report = 0) JOIN evidence_kind k ON k.kind = x.kind \
-         GROUP BY k.name, x.way ORDER BY COUNT(*) DESC, k.name, x.way"
+         AND v.hidden = 0 AND {} JOIN evidence_kind k ON k.kind = x.kind \
+         GROUP BY k.name, x.way ORDER BY COUNT(*) DESC, k.name, x.way",
+        admits("v", "$2")
     );
-    let params = [Value::from(id), Value::from(sees.reports()), Value::Int(COUNTED_MAX)];
+    let params = [Value::from(id), sees.key(), Value::Int(COUNTED_MAX)];
     let groups = reader.all(&sql, &params, |row| {
         Ok(Group { kind: row.text(0)?, outgoing: row.int(1)? == 0, count: row.count(2)? })
     })?;
@@ -81,15 +82,19 @@ pub fn edges(
     limit: usize,
 ) -> Result<(Vec<Relation>, Option<Place>), StoreFailure> {
     let (mut found, mut place, mut passed) = (Vec::new(), from, 0);
-    let all = wanted.kind.is_empty() && wanted.way.is_empty();
     loop {
-        // One at a time at the end, so that the place to go on is that of the last edge shown.
-        let asked = if all { limit } else { BATCH.min(limit - found.len()) };
-        let ends = relations::page(reader, sees, id, place, asked)?;
+        let ends = relations::page(reader, sees, id, place, limit.clamp(1, BATCH))?;
         passed += ends.relations.len();
-        found.extend(ends.relations.into_iter().filter(|edge| wanted.takes(edge)));
+        for edge in ends.relations.into_iter().filter(|edge| wanted.takes(edge)) {
+            if found.len() >= limit {
+                // Another one of the kind follows: go on after the last that is shown.
+                let next = found.last().map(|last: &Relation| last.place);
+                return Ok((found, next));
+            }
+            found.push(edge);
+        }
         place = ends.next;
-        if place.is_none() || found.len() >= limit || passed >= PASSED_MAX {
+        if place.is_none() || passed >= PASSED_MAX {
             return Ok((found, place));
         }
     }
@@ -114,15 +119,21 @@ pub struct Sighting {
     pub tlp: String,
 }
 
-const SIGHTINGS: &str = "FROM evidence_edge e JOIN evidence_object v ON v.seq = e.via AND v.type = 'sighting' \
-     AND v.latest = 1 AND v.hidden = 0 AND ($2 = 1 OR v.from_report = 0)";
+fn sightings_sql() -> String {
+    format!(
+        "FROM evidence_edge e JOIN evidence_object v ON v.seq = e.via AND v.type = 'sighting' \
+         AND v.latest = 1 AND v.hidden = 0 AND {}",
+        admits("v", "$2")
+    )
+}
 
 /// How many sightings the reader sees.
 pub fn sightings_count(reader: &Reader<'_>, sees: Sees, id: &str) -> Result<u64, StoreFailure> {
     let sql = format!(
-        "SELECT COUNT(*) FROM (SELECT DISTINCT v.seq {SIGHTINGS} WHERE e.node = {NODE_OF_FIRST} LIMIT $3) AS s"
+        "SELECT COUNT(*) FROM (SELECT DISTINCT v.seq {} WHERE e.node = {NODE_OF_FIRST} LIMIT $3) AS s",
+        sightings_sql()
     );
-    let params = [Value::from(id), Value::from(sees.reports()), Value::Int(COUNTED_MAX)];
+    let params = [Value::from(id), sees.key(), Value::Int(COUNTED_MAX)];
     Ok(u64::try_from(reader.number(&sql, &params)?).unwrap_or(0))
 }
 
@@ -135,16 +146,12 @@ pub fn sightings(
     limit: u32,
 ) -> Result<Vec<Sighting>, StoreFailure> {
     let sql = format!(
-        "SELECT DISTINCT v.seq, v.id, v.originator, v.tlp, v.bytes {SIGHTINGS} WHERE e.node = {NODE_OF_FIRST} \
-         AND v.seq < $3 ORDER BY v.seq DESC LIMIT $4"
+        "SELECT DISTINCT v.seq, v.id, v.originator, v.tlp, v.bytes {} WHERE e.node = {NODE_OF_FIRST} \
+         AND v.seq < $3 ORDER BY v.seq DESC LIMIT $4",
+        sightings_sql()
     );
     let before = before.map_or(i64::MAX, |seq| i64::try_from(seq).unwrap_or(i64::MAX));
-    let params = [
-        Value::from(id),
-        Value::from(sees.reports()),
-        Value::Int(before),
-        Value::Int(i64::from(limit)),
-    ];
+    let params = [Value::from(id), sees.key(), Value::Int(before), Value::Int(i64::from(limit))];
     let rows = reader.all(&sql, &params, |row| {
         Ok((row.count(0)?, row.text(1)?, row.text(2)?, row.text(3)?, row.text(4)?))
     })?;
@@ -180,10 +187,11 @@ pub fn months(
     id: &str,
 ) -> Result<Vec<(String, u64)>, StoreFailure> {
     let sql = format!(
-        "SELECT DISTINCT v.seq, v.bytes, v.arrived_at {SIGHTINGS} WHERE e.node = {NODE_OF_FIRST} \
-         ORDER BY v.seq DESC LIMIT $3"
+        "SELECT DISTINCT v.seq, v.bytes, v.arrived_at {} WHERE e.node = {NODE_OF_FIRST} \
+         ORDER BY v.seq DESC LIMIT $3",
+        sightings_sql()
     );
-    let params = [Value::from(id), Value::from(sees.reports()), Value::Int(DRAWN_MAX)];
+    let params = [Value::from(id), sees.key(), Value::Int(DRAWN_MAX)];
     let rows = reader.all(&sql, &params, |row| Ok((row.text(1)?, row.text(2)?)))?;
     let mut months: BTreeMap<String, u64> = BTreeMap::new();
     for (text, arrived) in rows {
@@ -225,17 +233,17 @@ pub fn versions(
     before: Option<&str>,
     limit: u32,
 ) -> Result<Vec<Version>, StoreFailure> {
+    // What was narrowed since is narrowed as a whole.
+    if read::brief(reader, sees, id)?.is_none() {
+        return Ok(Vec::new());
+    }
     let sql = format!(
-        "SELECT modified, digest, arrived_at, source, originator, tlp, bytes FROM evidence_object \
-         WHERE node = {NODE_OF_FIRST} AND ($2 = 1 OR from_report = 0) AND ($3 IS NULL OR modified < $3) \
-         ORDER BY modified DESC LIMIT $4"
+        "SELECT o.modified, o.digest, o.arrived_at, o.source, o.originator, o.tlp, o.bytes FROM evidence_object o \
+         WHERE o.node = {NODE_OF_FIRST} AND {} AND ($3 IS NULL OR o.modified < $3) \
+         ORDER BY o.modified DESC LIMIT $4",
+        admits("o", "$2")
     );
-    let params = [
-        Value::from(id),
-        Value::from(sees.reports()),
-        Value::from(before),
-        Value::Int(i64::from(limit)),
-    ];
+    let params = [Value::from(id), sees.key(), Value::from(before), Value::Int(i64::from(limit))];
     let mut found = reader.all(&sql, &params, |row| {
         Ok(Version {
             key: row.text(0)?,
@@ -266,10 +274,14 @@ pub fn text(
     id: &str,
     key: Option<&str>,
 ) -> Result<Option<String>, StoreFailure> {
+    if read::brief(reader, sees, id)?.is_none() {
+        return Ok(None);
+    }
     let sql = format!(
-        "SELECT bytes FROM evidence_object WHERE node = {NODE_OF_FIRST} AND ($2 = 1 OR from_report = 0) \
-         AND (modified = $3 OR ($3 IS NULL AND latest = 1))"
+        "SELECT o.bytes FROM evidence_object o WHERE o.node = {NODE_OF_FIRST} AND {} \
+         AND (o.modified = $3 OR ($3 IS NULL AND o.latest = 1))",
+        admits("o", "$2")
     );
-    let params = [Value::from(id), Value::from(sees.reports()), Value::from(key)];
+    let params = [Value::from(id), sees.key(), Value::from(key)];
     reader.first(&sql, &params, |row| row.text(0))
 }

@@ -26,6 +26,15 @@ const SEARCH_CHARS_MAX: usize = 6_000;
 /// The source prefix of what stems from statutory reports: not shown to hats that may not read reports.
 pub const FROM_REPORTS: &str = "intake:";
 
+/// The source prefix of what a sensor saw of something that is known from reports only: that it was looked for tells of
+/// the report.
+pub const SEEN_FOR_REPORTS: &str = "sift-report:";
+
+/// Whether something that came by `source` is for those who read reports only.
+pub fn stems_from_report(source: &str) -> bool {
+    source.starts_with(FROM_REPORTS) || source.starts_with(SEEN_FOR_REPORTS)
+}
+
 /// An object on its way into the graph, with what the house says about it.
 #[derive(Debug, Clone)]
 pub struct NewObject {
@@ -50,17 +59,23 @@ pub fn version_key(object: &StixObject) -> String {
 /// version held with *other* content undoes the whole change as a conflict (judge with `evidence::read::held`
 /// before); unversioned observables held with other content stay as they are.
 pub fn insert_objects(objects: &[NewObject], now: Timestamp) -> Vec<Write> {
-    insert_objects_among(objects.iter(), &BTreeMap::new(), now)
+    let nodes = BTreeMap::new();
+    let mut batch = Batch::new(&nodes, objects.len(), Unversioned::Stay);
+    for new in objects {
+        batch.object(new, now);
+    }
+    batch.finish()
 }
 
-/// [`insert_objects`] for a caller who has found some nodes before, by identifier: a node keeps its number for ever,
-/// so these are not looked up again.
-pub fn insert_objects_among<'o>(
+/// [`insert_objects`] for imports, which have judged every object by what is held: an unversioned object that is held
+/// with other content undoes the change as well, so that nothing that somebody else brought meanwhile is lost without a
+/// word. Some nodes were found before, by identifier: a node keeps its number for ever, so these are not looked up again.
+pub fn bring_objects<'o>(
     objects: impl ExactSizeIterator<Item = &'o NewObject>,
     known: &BTreeMap<String, i64>,
     now: Timestamp,
 ) -> Vec<Write> {
-    let mut batch = Batch::new(known, objects.len());
+    let mut batch = Batch::new(known, objects.len(), Unversioned::Conflict);
     for new in objects {
         batch.object(new, now);
     }
@@ -88,8 +103,12 @@ const FIND_VERSION: &str = "SELECT seq FROM evidence_object WHERE node = $1 AND 
 const FIND_OLDER: &str =
     "SELECT seq FROM evidence_object WHERE node = $1 AND latest = 1 AND modified < $2";
 const DEMOTE: &str = "UPDATE evidence_object SET latest = 0 WHERE seq = $1";
-const OPEN_TO_ALL: &str = "UPDATE evidence_object SET from_report = \
-     CASE WHEN $3 = 0 THEN 0 ELSE from_report END WHERE seq = $1 AND digest = $2";
+/// Brought openly, what a report brought first is no longer known from the report only: it is shown as theirs who brought
+/// it, so that nobody learns that it was reported or by whom. The report still finds it.
+const OPEN_TO_ALL: &str = "UPDATE evidence_object SET born = CASE WHEN $3 = 0 AND from_report = 1 THEN source ELSE born END, \
+     source = CASE WHEN $3 = 0 AND from_report = 1 THEN $4 ELSE source END, \
+     originator = CASE WHEN $3 = 0 AND from_report = 1 THEN $5 ELSE originator END, \
+     from_report = CASE WHEN $3 = 0 THEN 0 ELSE from_report END WHERE seq = $1 AND digest = $2";
 const INSERT_OBJECT: &str = "INSERT INTO evidence_object (node, latest, id, modified, type, name, created, \
      created_by, revoked, hidden, valid_from, valid_until, digest, tlp, class, has_comms, has_secret, originator, \
      source, from_report, arrived_at, bytes) \
@@ -134,8 +153,19 @@ pub fn insert_naming(item: &str, observable: &Observable) -> [Write; 3] {
     ]
 }
 
+/// What becomes of a change with an unversioned object that is held with other content.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Unversioned {
+    /// What is held stays, and the rest of the change is made: an observable says the same whatever stands beside its
+    /// value.
+    Stay,
+    /// The whole change is undone.
+    Conflict,
+}
+
 /// The writes of one change, and where it keeps the numbers of the nodes and kinds it needs.
 struct Batch<'k> {
+    unversioned: Unversioned,
     known: &'k BTreeMap<String, i64>,
     nodes: HashMap<String, Kept>,
     kinds: HashMap<String, Kept>,
@@ -144,11 +174,11 @@ struct Batch<'k> {
 }
 
 impl<'k> Batch<'k> {
-    fn new(known: &'k BTreeMap<String, i64>, objects: usize) -> Self {
+    fn new(known: &'k BTreeMap<String, i64>, objects: usize, unversioned: Unversioned) -> Self {
         let mut writes = Vec::with_capacity(objects * 10 + 2);
         writes.push(Write::find(FIND_LAST, Vec::new(), LAST, 0, 0));
         let (nodes, kinds) = (HashMap::with_capacity(objects * 2), HashMap::new());
-        Self { known, nodes, kinds, next: FIRST_FREE, writes }
+        Self { unversioned, known, nodes, kinds, next: FIRST_FREE, writes }
     }
 
     fn finish(mut self) -> Vec<Write> {
@@ -202,16 +232,21 @@ impl<'k> Batch<'k> {
             .into_iter()
             .map(|(kind, from, to)| [self.kind(&kind), self.node(&from), self.node(&to)])
             .collect();
-        let (digest, from_report) =
-            (object.digest().to_string(), new.source.starts_with(FROM_REPORTS));
+        let (digest, from_report) = (object.digest().to_string(), stems_from_report(&new.source));
         let rows = new_version(new, now, (&node, &modified, &digest), &members, ends);
         let asked = vec![node, Value::from(&modified)];
         self.writes.push(Write::find(FIND_VERSION, asked, SEQ, 3, rows.len()));
         let counted = || vec![Value::from(SEQ), Value::from(LAST)];
         self.writes.push(Write::new(OFF_SHELF, counted()));
-        let open = vec![Value::from(SEQ), Value::from(digest), Value::from(from_report)];
-        // An observable says the same whatever else stands beside its value; a version does not.
-        let guarded = if head.modified.is_some() { Write::one } else { Write::new };
+        let open = vec![
+            Value::from(SEQ),
+            Value::from(digest),
+            Value::from(from_report),
+            Value::from(&new.source),
+            Value::from(&new.originator),
+        ];
+        let strict = head.modified.is_some() || self.unversioned == Unversioned::Conflict;
+        let guarded = if strict { Write::one } else { Write::new };
         self.writes.push(guarded(OPEN_TO_ALL, open));
         self.writes.push(Write::new(ON_SHELF, counted()));
         self.writes.extend(rows);
@@ -283,7 +318,7 @@ fn columns(
         Value::from(new.class == LegalClass::CiaPm),
         Value::from(&new.originator),
         Value::from(&new.source),
-        Value::from(new.source.starts_with(FROM_REPORTS)),
+        Value::from(stems_from_report(&new.source)),
         Value::from(now),
         Value::from(object.text()),
     ]

@@ -21,11 +21,11 @@ use serde_json::{Value as Json, json};
 use uuid::Uuid;
 
 use super::act::{self, Bundle, Imported, Quarantined};
+use super::aside;
 use super::read::{self, Sees};
 use crate::house::House;
-use crate::office::commit::{Change, Write};
+use crate::office::commit::Change;
 use crate::office::ctx::Ctx;
-use crate::office::store::Value;
 use crate::web::refusal::{Answer, Failure};
 
 /// Bytes looked at to recognise a bundle, so that a large one is not parsed twice.
@@ -223,11 +223,11 @@ pub async fn bring_in(
     let text =
         stix::encode_bundle(&id, &objects).map_err(|problem| Failure::Broken(Box::new(problem)))?;
     bundle.bytes = text.into();
-    let source = format!("import:{}", bundle.originator.trim());
+    let (tlp, class, originator) = (bundle.tlp, bundle.class, bundle.originator.trim().to_owned());
     let mut done = act::import(house, ctx, bundle).await?;
     done.complete &= complete;
     done.unchanged += same;
-    put_aside(house, ctx, aside, &source, &mut done).await?;
+    put_aside(house, ctx, aside, &act::Terms { tlp, class, originator }, &mut done).await?;
     Ok(done)
 }
 
@@ -279,16 +279,14 @@ fn follow(object: &StixObject, held: &StixObject) -> Option<StixObject> {
     StixObject::parse(&serde_json::to_string(next).ok()?).ok()
 }
 
-const INSERT_ASIDE: &str = "INSERT INTO evidence_aside (at, kind, id, code, reason, bytes, source, digest) \
-     VALUES ($1, 'quarantine', $2, $3, $4, $5, $6, $7) ON CONFLICT (code, digest) DO NOTHING";
-
 async fn put_aside(
     house: &Arc<House>,
     ctx: &Ctx,
     aside: Vec<Put<(&'static str, String)>>,
-    source: &str,
+    terms: &act::Terms,
     done: &mut Imported,
 ) -> Answer<()> {
+    let source = &format!("import:{}", terms.originator);
     for chunk in aside.chunks(CHUNK) {
         let mut whole = Vec::new();
         let mut writes = Vec::with_capacity(chunk.len());
@@ -297,18 +295,19 @@ async fn put_aside(
             let digest = Digest::of(&put.bytes);
             whole.extend_from_slice(&digest.0);
             let kept = put.bytes.get(..ASIDE_BYTES_MAX).unwrap_or(&put.bytes);
-            writes.push(Write::new(
-                INSERT_ASIDE,
-                vec![
-                    Value::from(ctx.now),
-                    Value::from(put.id.clone()),
-                    Value::from(code),
-                    Value::from(reason),
-                    Value::from(kept.to_vec()),
-                    Value::from(source),
-                    Value::from(digest.to_string()),
-                ],
-            ));
+            let kept = aside::Put {
+                kind: "quarantine",
+                id: put.id.as_deref(),
+                code,
+                reason,
+                bytes: kept.to_vec(),
+                digest: digest.to_string(),
+                source,
+                tlp: terms.tlp,
+                class: terms.class,
+                originator: &terms.originator,
+            };
+            writes.push(aside::put(kept, ctx.now));
             let (index, id, reason) = (put.entry, put.id.clone(), reason.clone());
             done.quarantined.push(Quarantined { index, id, code, reason });
         }

@@ -22,6 +22,7 @@ const MIGRATIONS: &[(&str, &str)] = &[
     ("0014_desk", include_str!("../../migrations/0014_desk.sql")),
     ("0015_pages", include_str!("../../migrations/0015_pages.sql")),
     ("0016_council", include_str!("../../migrations/0016_council.sql")),
+    ("0019_graph", include_str!("../../migrations/0019_graph.sql")),
 ];
 
 /// Brings the schema up to date; refuses a folder written by a later program.
@@ -122,5 +123,126 @@ mod tests {
             texts("SELECT type || ' ' || shelf || ' ' || objects FROM evidence_shelf ORDER BY 1"),
             ["indicator 1 1", "ipv4-addr 1 1", "malware 3 1", "relationship 6 1"],
         );
+    }
+
+    /// A folder of the program before the migration called `until`.
+    fn folder_before(until: &str) -> Connection {
+        let mut old = Connection::open_in_memory().unwrap();
+        keyed::register(&old, Key::of(&old).unwrap()).unwrap();
+        let before = MIGRATIONS.iter().take_while(|(name, _)| *name < until);
+        let count = before.clone().count();
+        for (name, sql) in before {
+            old.execute_batch(sql).unwrap_or_else(|problem| panic!("{name}: {problem}"));
+        }
+        old.pragma_update(None, "user_version", i64::try_from(count).unwrap()).unwrap();
+        old
+    }
+
+    fn texts(connection: &Connection, sql: &str) -> Vec<String> {
+        let mut statement = connection.prepare(sql).unwrap();
+        let rows = statement.query_map([], |row| row.get(0)).unwrap();
+        rows.map(Result::unwrap).collect()
+    }
+
+    /// Collections of a partner become views of the partner's one stream: every version stands in it once, in the order
+    /// in which it was added, and what was read before counts as handed out.
+    #[test]
+    fn a_folder_of_collections_becomes_one_of_streams() {
+        let mut old = folder_before("0010");
+        old.execute_batch(
+            "INSERT INTO office_org VALUES ('org-ally', 'a', 'a', 'partner', NULL);
+             INSERT INTO share_collection VALUES ('c1', 'org-ally', 'One', '[]', 'green', 12, 't'),
+               ('c2', 'org-ally', 'Two', '[\"malware\"]', 'amber', 11, 't');
+             INSERT INTO share_release VALUES ('r1', 'c1', 'p', '2026-11-01', '{}'), ('r2', 'c2', 'p', '2026-11-02', '{}');
+             INSERT INTO share_item VALUES ('c1', 10, 'malware--a', 'v1', 'd', 'r1'), ('c1', 12, 'tool--b', 'v1', 'd', 'r1'),
+               ('c2', 10, 'malware--c', 'v1', 'd', 'r2'), ('c2', 11, 'malware--a', 'v1', 'd', 'r2');
+             INSERT INTO office_leaf (position, bytes) VALUES (7, x'00');
+             INSERT INTO office_audit VALUES (7, '2026-11-03', 'p', 'h', 'org-ally', 'share.read', 'c1', x'00',
+               '{\"objects\":[\"malware--a\"]}');",
+        )
+        .unwrap();
+        migrate(&mut old).unwrap();
+        assert_eq!(
+            texts(
+                &old,
+                "SELECT id || ' ' || added || ' ' || type || ' ' || release FROM share_item ORDER BY added"
+            ),
+            ["malware--a 10 malware r1", "malware--c 11 malware r2", "tool--b 12 tool r1"],
+            "each once, no two at one moment"
+        );
+        assert_eq!(
+            texts(&old, "SELECT audience || ' ' || last_added FROM share_audience"),
+            ["partner:org-ally 12"]
+        );
+        assert_eq!(
+            texts(
+                &old,
+                "SELECT collection || ' ' || audience || ' ' || types || ' ' || tlp_max FROM share_collection ORDER BY 1"
+            ),
+            ["c1 partner:org-ally [] green", "c2 partner:org-ally [\"malware\"] amber"]
+        );
+        assert_eq!(
+            texts(
+                &old,
+                "SELECT recipient || ' ' || first_added || ' ' || position FROM share_delivery"
+            ),
+            ["org-ally 10 7"]
+        );
+    }
+
+    /// Notes of cases stay as they were, beside notes of objects.
+    #[test]
+    fn a_folder_of_notes_becomes_one_of_remarks() {
+        let mut old = folder_before("0014");
+        old.execute_batch(
+            "INSERT INTO analyse_case VALUES ('case-1', 't', 's', 'open', NULL, 'org-1', 't');
+             INSERT INTO analyse_note VALUES ('note-1', 'case-1', '2026-11-01', 'org-1', 'cao.analyst', '覚え書き');",
+        )
+        .unwrap();
+        migrate(&mut old).unwrap();
+        assert_eq!(
+            texts(
+                &old,
+                "SELECT note || ' ' || subject || ' ' || tlp || ' ' || audience || ' ' || at || ' ' || org || ' ' || hat \
+                 || ' ' || text || ' (' || person || ')' FROM analyse_remark"
+            ),
+            ["note-1 case-1 amber subject 2026-11-01 org-1 cao.analyst 覚え書き ()"]
+        );
+    }
+
+    /// What is marked for few stands apart from what is for all, and both are counted where they stand.
+    #[test]
+    fn a_folder_without_recipients_keeps_what_is_marked_for_few_apart() {
+        let mut old = folder_before("0019");
+        for (seq, tlp, report, hidden) in
+            [(1, "green", 0, 0), (2, "red", 0, 0), (3, "amber-strict", 0, 1), (4, "amber", 1, 0)]
+        {
+            old.execute(
+                "INSERT INTO evidence_object (seq, node, latest, id, modified, type, revoked, hidden, digest, bytes, tlp, \
+                 class, has_comms, has_secret, originator, source, from_report, arrived_at) \
+                 VALUES (?1, ?1, 1, 'tool--' || ?1, '', 'tool', 0, ?4, 'd', '{}', ?2, 'CIA-N', 0, 0, 'o', 's', ?3, 't')",
+                rusqlite::params![seq, tlp, report, hidden],
+            )
+            .unwrap();
+        }
+        old.execute_batch(
+            "INSERT INTO evidence_shelf SELECT type, shelf, COUNT(*) FROM evidence_object GROUP BY type, shelf;
+             INSERT INTO evidence_aside (at, kind, code, reason, bytes, source, digest)
+               VALUES ('t', 'quarantine', 'c', 'r', x'00', 's', 'd');",
+        )
+        .unwrap();
+        migrate(&mut old).unwrap();
+        assert_eq!(
+            texts(
+                &old,
+                "SELECT seq || ' ' || closed || ' ' || shelf FROM evidence_object ORDER BY seq"
+            ),
+            ["1 0 1", "2 1 2", "3 1 4", "4 1 2"]
+        );
+        assert_eq!(
+            texts(&old, "SELECT shelf || ' ' || objects FROM evidence_shelf ORDER BY shelf"),
+            ["1 1", "2 2", "4 1"]
+        );
+        assert_eq!(texts(&old, "SELECT code FROM evidence_aside WHERE class IS NULL"), ["c"]);
     }
 }

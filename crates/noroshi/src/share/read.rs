@@ -290,6 +290,31 @@ pub(super) fn web(
     asked: BTreeMap<String, Known>,
     names: BTreeSet<String>,
 ) -> Result<Web, StoreFailure> {
+    web_within(reader, audience, asked, names, CLOSURE_MAX)
+}
+
+/// What decides about an object, with the bits of everything it was made from, of which `objects_max` are looked at;
+/// what is beyond may hold anything.
+pub fn facts(
+    reader: &Reader<'_>,
+    id: &str,
+    objects_max: usize,
+) -> Result<Option<Facts>, StoreFailure> {
+    let Some(candidate) = candidate(reader, id)? else { return Ok(None) };
+    let known = Known { candidate: Some(candidate.clone()), offered: false, view: Vec::new() };
+    let asked = BTreeMap::from([(id.to_owned(), known)]);
+    let web = web_within(reader, "", asked, BTreeSet::new(), objects_max)?;
+    let bits = web.bits(&candidate);
+    Ok(Some(Facts { bits, ..candidate.held.facts }))
+}
+
+fn web_within(
+    reader: &Reader<'_>,
+    audience: &str,
+    asked: BTreeMap<String, Known>,
+    names: BTreeSet<String>,
+    objects_max: usize,
+) -> Result<Web, StoreFailure> {
     let mut open: Vec<String> = names.into_iter().collect();
     for one in asked.values().filter_map(|one| one.candidate.as_ref()) {
         open.extend(one.held.parts.names().iter().cloned());
@@ -300,7 +325,7 @@ pub(super) fn web(
             continue;
         }
         let mut one = Known { candidate: None, offered: false, view: Vec::new() };
-        if known.len() < CLOSURE_MAX {
+        if known.len() < objects_max {
             one.candidate = released(reader, audience, &id)?;
             one.offered = one.candidate.is_some();
             if one.candidate.is_none() {

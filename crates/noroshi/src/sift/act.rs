@@ -21,7 +21,7 @@ use uuid::Uuid;
 
 use super::read;
 use crate::evidence::read::Sees;
-use crate::evidence::rows::{self, NewObject};
+use crate::evidence::rows::{self, NewObject, SEEN_FOR_REPORTS};
 use crate::house::House;
 use crate::office::authorise::{Action, On};
 use crate::office::commit::{Change, CommitFailure, Write};
@@ -35,6 +35,8 @@ use crate::web::refusal::{Answer, Failure, Refusal};
 pub const SIGHTINGS_MAX: usize = 10_000;
 /// Indicators that one sighting is written for; the oldest first.
 const INDICATORS_PER_SIGHTING_MAX: usize = 20;
+/// The source prefix of what a sensor saw.
+const SEEN: &str = "sift:";
 /// How far a sensor's clock may be ahead of ours.
 const AHEAD_MAX: SignedDuration = SignedDuration::from_mins(5);
 /// How often the chain is read again when another submission came first.
@@ -226,12 +228,12 @@ fn graph(
     let digest = submission.certificate.digest().map_err(|problem| damaged(&problem))?.to_string();
     let sensor = submission.certificate.sensor.to_string();
     let marking = vec![Tlp::AmberStrict.marking_id()];
-    let new = |object: StixObject, class| NewObject {
+    let new = |object: StixObject, class, prefix: &str| NewObject {
         object,
         tlp: Tlp::AmberStrict,
         class,
         originator: org.to_string(),
-        source: format!("sift:{org}/{sensor}"),
+        source: format!("{prefix}{org}/{sensor}"),
     };
     let mut added = Added::default();
     let mut done = BTreeSet::new();
@@ -260,7 +262,8 @@ fn graph(
             let object = build::sighting(&common, &what).map_err(|problem| damaged(&problem))?;
             added.saw.push((object.id().clone(), observable.clone()));
             // Telemetry is communications: what stems from it is held in the strictest class.
-            added.objects.push(new(object, LegalClass::Cia));
+            let prefix = if row.from_report { SEEN_FOR_REPORTS } else { SEEN };
+            added.objects.push(new(object, LegalClass::Cia, prefix));
         }
     }
     if !added.saw.is_empty()
@@ -269,7 +272,7 @@ fn graph(
         let org = people::find_org(reader, org)?;
         let object =
             identity(&who, org.as_ref(), now, &marking).map_err(|problem| damaged(&problem))?;
-        added.objects.push(new(object, LegalClass::CiaN));
+        added.objects.push(new(object, LegalClass::CiaN, SEEN));
     }
     Ok(added)
 }

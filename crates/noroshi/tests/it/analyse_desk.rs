@@ -130,6 +130,37 @@ impl Desk {
     }
 }
 
+/// A chain of statements is followed to its end, because none is made that is longer than what is followed.
+#[tokio::test]
+async fn a_chain_of_statements_has_an_end_that_is_reached() {
+    let desk = Desk::open().await;
+    let (test, analyst) = (&desk.test, &desk.analyst);
+    let things: Vec<Value> =
+        (0..40).map(|at| thing("malware", 100 + at, &format!("m{at}"))).collect();
+    desk.hold(&things).await;
+    let name = |at: usize| id("malware", 100 + at);
+    let merge = |at: usize| json!({ "one": name(at), "into": name(at + 1), "reason": "同じ活動" });
+    for at in 0..32 {
+        made(test, analyst, "/analyse/merges", merge(at)).await;
+    }
+    refused(test, analyst, "/analyse/merges", merge(32), "NRS-ANAL-0104").await;
+    let found = test.house.store.read_now(|reader| {
+        noroshi::analyse::merge::canonical(reader, noroshi::evidence::read::Sees::ALL, &name(0))
+    });
+    assert_eq!(found.unwrap(), name(32));
+}
+
+/// Only what a report leads can be a group that is no object: nothing else asks for the whole correlation.
+#[tokio::test]
+async fn a_graph_of_nothing_is_absent() {
+    let desk = Desk::open().await;
+    for of in ["nothing", "report-0", "case-0"] {
+        let path = format!("/analyse/graph?of={of}");
+        let (status, said) = get(&desk.test, &desk.analyst, &path).await;
+        assert_eq!(status, 404, "{path}: {said}");
+    }
+}
+
 fn marks(graph: &Value) -> Vec<&str> {
     graph["marks"].as_array().unwrap().iter().filter_map(|mark| mark["id"].as_str()).collect()
 }
@@ -354,7 +385,13 @@ async fn evidence_that_is_not_for_a_reader_is_counted_and_its_judgements_are_not
     let body = json!({ "exhibit": exhibit, "hypothesis": hypothesis, "verdict": "inconsistent", "reason": "秘の理由" });
     let judgements = format!("/cases/{case}/judgements");
     made(test, analyst, &judgements, body.clone()).await;
+    // An explanation whose object is not for the reader: that there is one, and nothing that was written of it.
+    desk.hold_from_report(&[thing("intrusion-set", 8, "秘の集団")]).await;
+    let body_of_closed =
+        json!({ "object": id("intrusion-set", 8), "rationale": "秘の手口", "no_person": true });
+    made(test, analyst, &path, body_of_closed).await;
     let (_, theirs) = get(test, nco, &path).await;
+    assert_eq!(theirs["hypotheses"].as_array().unwrap().len(), 2, "{theirs}");
     assert_eq!((&theirs["hidden"], &theirs["evidence"]), (&json!(1), &json!([])), "{theirs}");
     assert_eq!(theirs["hypotheses"][0]["against"], 0, "{theirs}");
     for secret in [closed.as_str(), "秘", exhibit.as_str()] {

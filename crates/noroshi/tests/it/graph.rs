@@ -24,13 +24,13 @@ use crate::house::{TestHouse, system};
 const CREATED: &str = "2026-11-01T00:00:00.000Z";
 
 /// A house without doors.
-struct Quiet {
-    house: Arc<House>,
-    ctx: Ctx,
+pub(crate) struct Quiet {
+    pub(crate) house: Arc<House>,
+    pub(crate) ctx: Ctx,
     dir: tempfile::TempDir,
 }
 
-fn quiet() -> Quiet {
+pub(crate) fn quiet() -> Quiet {
     let dir = tempfile::tempdir().unwrap();
     let house = House::open(dir.path(), TestHouse::config(), false).unwrap();
     let ctx = Ctx { hat: Hat::CaoAnalyst, ..system(&house) };
@@ -38,7 +38,7 @@ fn quiet() -> Quiet {
 }
 
 impl Quiet {
-    async fn import(&self, objects: &[Value]) -> Imported {
+    pub(crate) async fn import(&self, objects: &[Value]) -> Imported {
         let bytes = bundle(objects).to_string().into();
         let bundle = Bundle {
             bytes,
@@ -51,7 +51,7 @@ impl Quiet {
         done
     }
 
-    fn number(&self, sql: &str) -> i64 {
+    pub(crate) fn number(&self, sql: &str) -> i64 {
         self.house.store.read_now(|reader| reader.number(sql, &[])).unwrap()
     }
 
@@ -71,7 +71,7 @@ impl Quiet {
     }
 }
 
-fn new_object(object: &Value, source: &str) -> NewObject {
+pub(crate) fn new_object(object: &Value, source: &str) -> NewObject {
     NewObject {
         object: StixObject::parse(&object.to_string()).unwrap(),
         tlp: Tlp::Green,
@@ -81,14 +81,14 @@ fn new_object(object: &Value, source: &str) -> NewObject {
     }
 }
 
-fn malware(number: u32) -> Value {
+pub(crate) fn malware(number: u32) -> Value {
     json!({
         "type": "malware", "spec_version": "2.1", "id": format!("malware--1b6ea7d9-2b0f-4f55-8f0a-{number:012}"),
         "created": CREATED, "modified": CREATED, "name": format!("Loader {number}"), "is_family": true,
     })
 }
 
-fn relation(number: u32, from: &Value, to: &Value) -> Value {
+pub(crate) fn relation(number: u32, from: &Value, to: &Value) -> Value {
     json!({
         "type": "relationship", "spec_version": "2.1",
         "id": format!("relationship--1b6ea7d9-2b0f-4f55-8f0a-{number:012}"),
@@ -97,7 +97,7 @@ fn relation(number: u32, from: &Value, to: &Value) -> Value {
     })
 }
 
-fn address(number: u32) -> Value {
+pub(crate) fn address(number: u32) -> Value {
     indicator(
         number,
         &format!("[ipv4-addr:value = '203.0.{}.{}']", number / 250, number % 250),

@@ -542,7 +542,7 @@ async fn parts_stay_and_the_rest_leaves_and_says_so() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_recall_reaches_exactly_those_who_got_it_until_they_acknowledge() {
+async fn p11_a_recall_reaches_exactly_those_who_got_it_until_they_acknowledge() {
     let scene = Scene::open().await;
     let objects = [indicator(1), indicator(2), malware(3)];
     scene.hold(&objects, Tlp::Green, LegalClass::CiaN, "import:test").await;
@@ -617,7 +617,7 @@ async fn a_changed_opinion_is_a_message_to_everybody_who_got_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn amber_leaves_only_when_a_second_person_has_seen_the_same() {
+async fn p22_amber_leaves_only_when_a_second_person_has_seen_the_same() {
     let scene = Scene::open().await;
     scene.hold(&[indicator(1)], Tlp::Amber, LegalClass::CiaN, "import:test").await;
     let id = id_of(&indicator(1));

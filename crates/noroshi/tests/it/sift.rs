@@ -211,6 +211,52 @@ async fn what_a_sensor_saw_reaches_the_graph_and_its_chain_the_log() {
     chain_is_guarded(&test, &sensor, dir.path()).await;
 }
 
+/// That something was looked for that only a report knows tells of the report: the sighting is for its readers.
+#[tokio::test]
+async fn a_sighting_of_what_only_a_report_knows_is_for_readers_of_reports() {
+    use crate::graph::new_object;
+    use noroshi::evidence::read::{self, Filter, Sees};
+    use noroshi::evidence::rows;
+    use noroshi::office::commit::Change;
+
+    let test = TestHouse::open().await;
+    let operator = test.org("operator", "operator", Some("energy")).await;
+    let sensor = test.person("sensor-1", &operator, Hat::OperatorSensor).await;
+    let of =
+        |number, value: &str| indicator(number, &format!("[ipv4-addr:value = '{value}']"), CREATED);
+    let objects = [
+        new_object(&of(1, "203.0.113.77"), "intake:report-x"),
+        new_object(&of(2, "198.51.100.1"), "import:allied-cert"),
+    ];
+    let mut change = Change::new("test", "x", rows::fact("test", &objects));
+    change.writes = rows::insert_objects(&objects, sensor.ctx.now);
+    test.house.door.commit(&sensor.ctx, change).await.unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    let input = dir.path().join("eve.json");
+    std::fs::write(&input, telemetry()).unwrap();
+    run(dir.path(), "203.0.113.77\n198.51.100.1\n", &[], &input);
+    let read = |name: &str| -> Value {
+        serde_json::from_slice(&std::fs::read(dir.path().join("out").join(name)).unwrap()).unwrap()
+    };
+    let whole =
+        json!({ "certificate": read("certificate-0.json"), "sightings": read("sightings/0.json") });
+    let url = test.url("/api/v1/sift/certificates");
+    let (status, said) = ask("POST", url, &sensor.token, Some(whole)).await;
+    assert_eq!(status, 201, "{said}");
+    let filter = Filter { kind: "sighting".to_owned(), ..Filter::default() };
+    let found = test.house.store.read_now(|reader| read::list(reader, Sees::ALL, &filter, None, 9));
+    let told: Vec<(bool, bool)> = found
+        .unwrap()
+        .rows
+        .into_iter()
+        .map(|row| (row.from_report, row.source.starts_with("sift-report:")))
+        .collect();
+    assert!(
+        told.contains(&(true, true)) && told.contains(&(false, false)) && told.len() == 2,
+        "{told:?}"
+    );
+}
+
 async fn chain_is_guarded(test: &TestHouse, sensor: &Someone, dir: &Path) {
     let read = |name: &str| -> Value {
         serde_json::from_slice(&std::fs::read(dir.join("out").join(name)).unwrap()).unwrap()

@@ -59,6 +59,27 @@ async fn a_reader_goes_on_from_any_line_and_sees_everything_once() {
     assert!(ids(&none).is_empty());
 }
 
+/// What is taken back keeps all its own times; whoever follows the stream by its places is told nevertheless.
+#[tokio::test(flavor = "multi_thread")]
+async fn p12_what_is_withdrawn_without_a_new_time_reaches_whoever_goes_on() {
+    let giver = Giver::open().await;
+    giver.release(0..3).await;
+    let (_, all) = changes(&giver, "").await;
+    let cursor = all.last().unwrap()["cursor"].as_str().unwrap().to_owned();
+    let (_, none) = changes(&giver, &format!("?cursor={cursor}")).await;
+    assert!(ids(&none).is_empty());
+    let taken_back = json!({ "object": id_of(1), "kind": "recall", "reason": "it was wrong" });
+    giver.post("/recalls", taken_back).await;
+    let (_, rest) = changes(&giver, &format!("?cursor={cursor}")).await;
+    let told = rest.iter().filter(|line| line["type"] == "object");
+    let told: Vec<&Value> = told.filter(|line| line.to_string().contains(&id_of(1))).collect();
+    assert_eq!(told.len(), 1, "{rest:?}");
+    // Whoever begins anew gets the two that are left, and the message instead of the third.
+    let (_, anew) = changes(&giver, "").await;
+    let anew = ids(&anew);
+    assert!(!anew.contains(&id_of(1)) && anew.contains(&id_of(0)) && anew.contains(&id_of(2)));
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_place_of_another_reader_or_a_made_up_one_is_refused() {
     let giver = Giver::open().await;
@@ -87,7 +108,7 @@ async fn a_place_of_another_reader_or_a_made_up_one_is_refused() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_reader_too_far_behind_is_told_so() {
+async fn p17_a_reader_too_far_behind_is_told_so() {
     let mut config = TestHouse::config();
     config.stream.days = 0;
     let giver = Giver::open_with(tempfile::tempdir().unwrap(), config).await;

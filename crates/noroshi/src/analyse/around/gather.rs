@@ -198,6 +198,11 @@ impl Gather<'_, '_> {
             return self.start_of_many("case", &head.title, &ids).map(Some);
         }
         if !self.asked.of.contains("--") {
+            // What names no object and no case can only be a group that a report leads; the whole correlation is not
+            // asked for anything else.
+            if !scope.reports() || !analyse::is_report(self.reader, &self.asked.of)? {
+                return Ok(None);
+            }
             let found = analyse::group(self.reader, names, scope, &self.asked.of)?;
             let Some(group) = found else { return Ok(None) };
             let ids: Vec<String> = group.members.into_iter().map(|member| member.id).collect();
@@ -498,6 +503,7 @@ mod tests {
             source: String::new(),
             hidden: false,
             arrived_at: Timestamp::UNIX_EPOCH,
+            from_report: false,
         };
         Next { row, relation: relation.to_owned(), outgoing: true }
     }

@@ -22,7 +22,7 @@ pub struct Hypothesis {
     pub object: Option<ObjectRow>,
     /// Its words where it names no object; empty when the object is not for this reader.
     pub label: String,
-    /// Why it is worth considering.
+    /// Why it is worth considering; empty when the object is not for this reader.
     pub rationale: String,
     /// Who put it up: organisation in Japanese and English, and hat.
     pub who: Who,
@@ -224,6 +224,13 @@ fn hypotheses(
     for (object, mut hypothesis) in found {
         if let Some(object) = object {
             hypothesis.object = evidence::brief(reader, scope.sees(), &object)?;
+            if hypothesis.object.is_none() {
+                // INVARIANT: what was written of an object is for those who see the object; the others see that there is
+                // another explanation and how it fares.
+                hypothesis.rationale = String::new();
+                hypothesis.label = String::new();
+                hypothesis.ended = hypothesis.ended.map(|(at, _)| (at, String::new()));
+            }
         }
         hypotheses.push(hypothesis);
     }

@@ -126,11 +126,13 @@ fn all(reader: &Reader<'_>, sees: Sees, kind: &str) -> Result<(Vec<Read>, u64), 
     while found.len() < TECHNIQUES_MAX {
         let page = evidence::list(reader, sees, &filter, before, PAGE)?;
         hidden = page.hidden;
-        let Some(last) = page.rows.last() else { break };
-        before = Some(last.seq);
+        before = page.next;
         let ids: Vec<String> = page.rows.into_iter().map(|row| row.id).collect();
         for (row, object) in evidence::latest(reader, sees, &ids)? {
             found.push(Read { id: row.id, name: row.name, tree: object.to_value() });
+        }
+        if before.is_none() {
+            break;
         }
     }
     Ok((found, hidden))

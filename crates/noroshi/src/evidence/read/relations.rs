@@ -3,7 +3,7 @@
 
 use crate::office::store::{Reader, Row, StoreFailure, Value};
 
-use super::{NODE_OF_FIRST, Sees};
+use super::{NODE_OF_FIRST, Sees, admits};
 
 /// Edges looked at for one page: those that are not for the reader count too, so that a page has an end.
 const SCAN_MAX: usize = 5_000;
@@ -16,6 +16,8 @@ pub const LIMIT_DEFAULT: usize = 50;
 /// An edge as seen from one of its ends.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Relation {
+    /// Where it stands among the edges of the object asked for.
+    pub place: Place,
     /// The relationship, sighting, or the object that names the other itself.
     pub via: String,
     /// `relationship_type`, or the property that names the other.
@@ -72,12 +74,20 @@ pub struct Ends {
     pub beyond: u64,
 }
 
+/// Edges among which one that the reader sees is looked for before a next page is offered.
+const AHEAD_MAX: i64 = 200_000;
+
 /// What makes an edge and its other end, for a reader `$2`. One row an edge; nothing is sorted.
-const EDGE: &str = "SELECT e.via, e.way, e.kind, e.other, k.name, v.id, \
-     v.latest = 1 AND v.hidden = 0 AND ($2 = 1 OR v.from_report = 0), n.id, t.type, t.name \
-     FROM evidence_edge e CROSS JOIN evidence_object v ON v.seq = e.via \
-     CROSS JOIN evidence_kind k ON k.kind = e.kind CROSS JOIN evidence_node n ON n.node = e.other \
-     LEFT JOIN evidence_object t ON t.node = e.other AND t.latest = 1 AND ($2 = 1 OR t.from_report = 0)";
+fn edge() -> String {
+    format!(
+        "SELECT e.via, e.way, e.kind, e.other, k.name, v.id, v.latest = 1 AND v.hidden = 0 AND {}, n.id, t.type, t.name \
+         FROM evidence_edge e CROSS JOIN evidence_object v ON v.seq = e.via \
+         CROSS JOIN evidence_kind k ON k.kind = e.kind CROSS JOIN evidence_node n ON n.node = e.other \
+         LEFT JOIN evidence_object t ON t.node = e.other AND t.latest = 1 AND {}",
+        admits("v", "$2"),
+        admits("t", "$2")
+    )
+}
 
 struct Line {
     place: Place,
@@ -94,6 +104,7 @@ fn line(row: &Row<'_, '_>) -> Result<Line, StoreFailure> {
     let other = row.text(7)?;
     let held = row.text_or_none(8)?;
     let relation = Relation {
+        place,
         via: row.text(5)?,
         kind: row.text(4)?,
         outgoing: place.way == 0,
@@ -114,14 +125,35 @@ pub fn page(
     limit: usize,
 ) -> Result<Ends, StoreFailure> {
     let sql = format!(
-        "{EDGE} WHERE e.node = {NODE_OF_FIRST} AND (e.via, e.way, e.kind, e.other) < ($3, $4, $5, $6) \
-         ORDER BY e.via DESC, e.way DESC, e.kind DESC, e.other DESC LIMIT $7"
+        "{} WHERE e.node = {NODE_OF_FIRST} AND (e.via, e.way, e.kind, e.other) < ($3, $4, $5, $6) \
+         ORDER BY e.via DESC, e.way DESC, e.kind DESC, e.other DESC LIMIT $7",
+        edge()
     );
     let mut ends = walk(reader, sees, id, from.unwrap_or(Place::START), limit, &sql)?;
     if let Some(place) = ends.next {
         ends.beyond = beyond(reader, id, place)?;
+        if !sees.reports() && !follows(reader, sees, id, place)? {
+            ends.next = None;
+        }
     }
     Ok(ends)
+}
+
+/// Whether an edge that the reader sees follows `place`: the offer of a next page tells of nothing else. Among very many
+/// that he does not see it stays open, and the page is offered.
+fn follows(reader: &Reader<'_>, sees: Sees, id: &str, place: Place) -> Result<bool, StoreFailure> {
+    let edges = format!(
+        "SELECT e.via FROM evidence_edge e WHERE e.node = {NODE_OF_FIRST} \
+         AND (e.via, e.way, e.kind, e.other) < ($3, $4, $5, $6) \
+         ORDER BY e.via DESC, e.way DESC, e.kind DESC, e.other DESC LIMIT $7"
+    );
+    let sql = format!(
+        "SELECT (SELECT COUNT(*) FROM (SELECT 1 FROM ({edges}) AS a CROSS JOIN evidence_object v ON v.seq = a.via \
+         WHERE v.latest = 1 AND v.hidden = 0 AND {} LIMIT 1) AS b) + (SELECT COUNT(*) = $7 FROM ({edges}) AS c)",
+        admits("v", "$2")
+    );
+    let rows = usize::try_from(AHEAD_MAX).unwrap_or(usize::MAX);
+    Ok(reader.number(&sql, &asked(sees, id, place, rows))? > 0)
 }
 
 fn walk(
@@ -160,7 +192,7 @@ fn walk(
 fn asked(sees: Sees, id: &str, place: Place, rows: usize) -> [Value; 7] {
     [
         Value::from(id),
-        Value::from(sees.reports),
+        sees.key(),
         Value::Int(place.via),
         Value::Int(place.way),
         Value::Int(place.kind),
@@ -196,8 +228,8 @@ pub fn members(
     limit: usize,
 ) -> Result<Ends, StoreFailure> {
     let own = "SELECT o.seq FROM evidence_object o WHERE o.latest = 1 AND o.node = ";
-    let sql = format!("{own}{NODE_OF_FIRST} AND ($2 = 1 OR o.from_report = 0)");
-    let asked = [Value::from(id), Value::from(sees.reports)];
+    let sql = format!("{own}{NODE_OF_FIRST} AND {}", admits("o", "$2"));
+    let asked = [Value::from(id), sees.key()];
     let Some(via) = reader.first(&sql, &asked, |row| row.int(0))? else {
         return Ok(Ends::default());
     };
@@ -211,8 +243,9 @@ pub fn members(
         return Ok(Ends::default());
     }
     let sql = format!(
-        "{EDGE} WHERE e.node = {NODE_OF_FIRST} AND e.via = $3 AND e.way = $4 AND e.kind = $5 AND e.other > $6 \
-         ORDER BY e.other LIMIT $7"
+        "{} WHERE e.node = {NODE_OF_FIRST} AND e.via = $3 AND e.way = $4 AND e.kind = $5 AND e.other > $6 \
+         ORDER BY e.other LIMIT $7",
+        edge()
     );
     let mut ends = walk(reader, sees, id, from, limit, &sql)?;
     if ends.next.is_some() {
@@ -246,10 +279,11 @@ pub fn sightings(
     let kinds = "SELECT kind FROM evidence_kind WHERE name = 'sighting_of_ref'";
     let Some(kind) = reader.first(kinds, &[], |row| row.int(0))? else { return Ok(Vec::new()) };
     let sql = format!(
-        "{EDGE} WHERE e.node = {NODE_OF_FIRST} AND e.way = 1 AND e.kind = $3 ORDER BY e.via DESC LIMIT $4"
+        "{} WHERE e.node = {NODE_OF_FIRST} AND e.way = 1 AND e.kind = $3 ORDER BY e.via DESC LIMIT $4",
+        edge()
     );
     let limit = i64::try_from(limit.min(SCAN_MAX)).unwrap_or(i64::MAX);
-    let params = [Value::from(id), Value::from(sees.reports), Value::Int(kind), Value::Int(limit)];
+    let params = [Value::from(id), sees.key(), Value::Int(kind), Value::Int(limit)];
     let lines = reader.all(&sql, &params, line)?;
     Ok(lines.into_iter().filter_map(|line| line.relation).collect())
 }

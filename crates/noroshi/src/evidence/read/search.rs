@@ -3,7 +3,7 @@
 
 use noroshi_evidence::observable::Observable;
 
-use super::{COLUMNS, Filter, Listed, ObjectRow, Sees, object_row, shelves, stands_apart};
+use super::{COLUMNS, Filter, Listed, ObjectRow, Sees, admits, object_row};
 use crate::evidence::words;
 use crate::office::store::{Reader, StoreFailure, Value};
 
@@ -12,7 +12,7 @@ const BATCH: i64 = 500;
 /// Matches counted; beyond it there are "at least so many".
 const COUNTED_MAX: u64 = 2_000;
 /// Candidates looked at for one page.
-const SCAN_MAX: u64 = 20_000;
+pub(super) const SCAN_MAX: u64 = 5_000;
 
 /// How the candidates are found.
 enum Question {
@@ -91,50 +91,53 @@ pub(super) fn found(
 ) -> Result<Listed, StoreFailure> {
     let mut listed = Listed { counted_all: true, ..Listed::default() };
     let Some(question) = Question::of(reader, &filter.q)? else { return Ok(listed) };
-    let shown = shelves(sees, true, filter.hidden);
-    let hidden = shelves(sees, false, true);
-    let (mut before, mut looked) = (before, 0);
+    let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+    let mut before = before;
     loop {
         let batch = question.candidates(reader, before)?;
         let ended = batch.len() < usize::try_from(BATCH).unwrap_or(usize::MAX);
         for seq in batch {
-            (before, looked) = (seq, looked + 1);
-            let Some((row, shelf)) = at(reader, seq)? else { continue };
-            if !takes(filter, &row) {
+            before = seq;
+            listed.looked += 1;
+            let Some(row) = at(reader, sees, seq)?.filter(|row| takes(filter, row)) else {
+                continue;
+            };
+            if row.hidden && !filter.hidden {
+                listed.hidden += 1;
                 continue;
             }
-            if shown.contains(&shelf) {
-                listed.total += 1;
-                if listed.rows.len() < usize::try_from(limit).unwrap_or(usize::MAX) {
-                    listed.rows.push(row);
-                }
-            } else if hidden.contains(&shelf) {
-                listed.hidden += 1;
+            listed.total += 1;
+            if listed.rows.len() < limit {
+                listed.rows.push(row);
             }
         }
-        let full = listed.rows.len() >= usize::try_from(limit).unwrap_or(usize::MAX);
-        if ended {
-            return Ok(listed);
-        }
-        if (full && listed.total + listed.hidden >= COUNTED_MAX) || looked >= SCAN_MAX {
-            listed.counted_all = false;
+        let full = listed.rows.len() >= limit;
+        let counted = listed.total + listed.hidden >= COUNTED_MAX;
+        if ended || (full && counted) || listed.looked >= SCAN_MAX {
+            listed.counted_all = ended;
+            listed.next = next(&listed, before, ended);
             return Ok(listed);
         }
     }
+}
+
+/// Where the next page begins: after the last that is shown when there are more, else where the looking ended.
+fn next(listed: &Listed, before: i64, ended: bool) -> Option<u64> {
+    if usize::try_from(listed.total).unwrap_or(usize::MAX) > listed.rows.len() {
+        return listed.rows.last().map(|row| row.seq);
+    }
+    (!ended).then(|| u64::try_from(before).unwrap_or(0))
 }
 
 fn takes(filter: &Filter, row: &ObjectRow) -> bool {
     filter.kind.is_empty() || filter.kind == row.kind
 }
 
-/// A latest version and its shelf, that of edges and markings as if they did not stand apart.
-fn at(reader: &Reader<'_>, seq: i64) -> Result<Option<(ObjectRow, i64)>, StoreFailure> {
+/// A latest version, when the reader sees it.
+fn at(reader: &Reader<'_>, sees: Sees, seq: i64) -> Result<Option<ObjectRow>, StoreFailure> {
     let sql = format!(
-        "SELECT {COLUMNS}, o.shelf FROM evidence_object o WHERE o.seq = $1 AND o.latest = 1"
+        "SELECT {COLUMNS} FROM evidence_object o WHERE o.seq = $1 AND o.latest = 1 AND {}",
+        admits("o", "$2")
     );
-    reader.first(&sql, &[Value::Int(seq)], |row| {
-        let found = object_row(row)?;
-        let apart = if stands_apart(&found.kind) { super::EDGE_SHELVES } else { 0 };
-        Ok((found, row.int(super::COLUMNS_COUNT)? - apart))
-    })
+    reader.first(&sql, &[Value::Int(seq), sees.key()], object_row)
 }

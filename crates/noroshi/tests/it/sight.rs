@@ -1,0 +1,395 @@
+//! Who sees what of the graph, and under what terms something stands in it: asked of the store, where it is settled.
+
+use std::sync::Arc;
+
+use noroshi::evidence::act::{self, Bundle};
+use noroshi::evidence::aside;
+use noroshi::evidence::mend::{self, As, Tried};
+use noroshi::evidence::read::{self, Filter, Sees, relations};
+use noroshi::evidence::record;
+use noroshi::evidence::rows::{self, NewObject};
+use noroshi::office::commit::{Change, CommitFailure};
+use noroshi::office::ctx::Ctx;
+use noroshi::office::id::OrgId;
+use noroshi::office::store::{Reader, StoreFailure};
+use noroshi_charter::hat::Hat;
+use noroshi_evidence::marking::{LegalClass, Tlp};
+use serde_json::{Value, json};
+
+use crate::evidence::{bundle, indicator};
+use crate::graph::{Quiet, address, malware, new_object, quiet, relation};
+
+const CREATED: &str = "2026-11-01T00:00:00.000Z";
+
+fn id(object: &Value) -> &str {
+    object["id"].as_str().unwrap()
+}
+
+fn org(name: &str) -> OrgId {
+    OrgId::parse(name).unwrap()
+}
+
+impl Quiet {
+    fn ask<T>(&self, work: impl FnOnce(&Reader<'_>) -> Result<T, StoreFailure>) -> T {
+        self.house.store.read_now(work).unwrap()
+    }
+
+    async fn put(&self, objects: Vec<NewObject>) {
+        let mut change = Change::new("test", "x", rows::fact("test", &objects));
+        change.writes = rows::insert_objects(&objects, self.ctx.now);
+        self.house.door.commit(&self.ctx, change).await.unwrap();
+    }
+
+    fn sees(&self, hat: Hat, name: &str) -> Sees {
+        Sees::of(&self.house, &Ctx { hat, org: org(name), ..self.ctx.clone() })
+    }
+
+    /// An originator's opinion, as the release hat writes it down.
+    async fn opinion(&self, object: &Value, orgs: &[&str]) {
+        let said = noroshi::office::commit::Write::one(
+            "INSERT INTO share_handling (id, restricted_to, said_at) VALUES ($1, $2, $3)",
+            vec![id(object).into(), json!(orgs).to_string().into(), self.ctx.now.into()],
+        );
+        self.house
+            .door
+            .commit(&self.ctx, Change::office("share.handle", "x").write(said))
+            .await
+            .unwrap();
+    }
+}
+
+fn marked(object: &Value, tlp: Tlp, originator: &str) -> NewObject {
+    NewObject { tlp, originator: originator.to_owned(), ..new_object(object, "import:test") }
+}
+
+/// Through every question of the graph: what is narrowed by a colour or an opinion is there for the Cabinet Office, for
+/// its originator's organisation and for named recipients, and for nobody else.
+#[tokio::test]
+async fn p19_what_is_narrowed_is_seen_by_its_recipients_through_no_question_by_others() {
+    let quiet = quiet();
+    let seen = "narrow.lantern.example".parse().unwrap();
+    let object =
+        |number| indicator(number, "[domain-name:value = 'narrow.lantern.example']", CREATED);
+    let (open, strict, red, told) = (object(1), object(2), object(3), object(4));
+    let hub = malware(9);
+    let edges: Vec<Value> = [&open, &strict, &red, &told]
+        .iter()
+        .enumerate()
+        .map(|(at, one)| relation(20 + at as u32, one, &hub))
+        .collect();
+    quiet
+        .put(vec![
+            marked(&hub, Tlp::Green, "allied-cert"),
+            marked(&open, Tlp::Amber, "allied-cert"),
+            marked(&strict, Tlp::AmberStrict, "org-power"),
+            marked(&red, Tlp::Red, "allied-cert"),
+            marked(&told, Tlp::Green, "allied-cert"),
+            marked(&edges[0], Tlp::Green, "allied-cert"),
+            marked(&edges[1], Tlp::AmberStrict, "org-power"),
+            marked(&edges[2], Tlp::Red, "allied-cert"),
+            marked(&edges[3], Tlp::Green, "allied-cert"),
+        ])
+        .await;
+    quiet.opinion(&red, &["org-police"]).await;
+    quiet.opinion(&told, &["org-nco"]).await;
+    let all = [&open, &strict, &red, &told];
+    for (hat, name, wanted) in [
+        (Hat::CaoAnalyst, "org-cabinet", vec![1, 2, 3, 4]),
+        (Hat::NcoAnalyst, "org-nco", vec![1, 4]),
+        (Hat::NcoAnalyst, "org-power", vec![1, 2]),
+        (Hat::PoliceRequester, "org-police", vec![1, 3]),
+        (Hat::Legal, "org-legal", vec![1]),
+    ] {
+        let sees = quiet.sees(hat, name);
+        let wanted: Vec<String> =
+            wanted.iter().map(|number| id(all[*number - 1]).to_owned()).collect();
+        let check = |question: &str, found: Vec<String>| {
+            let mut found: Vec<String> =
+                found.into_iter().filter(|id| id.starts_with("indicator")).collect();
+            found.sort();
+            assert_eq!(found, wanted, "{question} of {name}");
+        };
+        let ids =
+            |rows: Vec<read::ObjectRow>| rows.into_iter().map(|row| row.id).collect::<Vec<_>>();
+        let held = |ask: &dyn Fn(&Reader<'_>, &str) -> bool| {
+            all.iter()
+                .filter(|one| quiet.ask(|reader| Ok(ask(reader, id(one)))))
+                .map(|one| id(one).to_owned())
+                .collect()
+        };
+        check("brief", held(&|reader, id| read::brief(reader, sees, id).unwrap().is_some()));
+        check("object", held(&|reader, id| read::object(reader, sees, id).unwrap().is_some()));
+        check(
+            "history",
+            held(&|reader, id| !read::history(reader, sees, id, None, 9).unwrap().is_empty()),
+        );
+        check(
+            "versions",
+            held(&|reader, id| !record::versions(reader, sees, id, None, 9).unwrap().is_empty()),
+        );
+        check("text", held(&|reader, id| record::text(reader, sees, id, None).unwrap().is_some()));
+        check("naming", ids(quiet.ask(|reader| read::naming(reader, sees, &seen))));
+        check(
+            "after",
+            quiet
+                .ask(|reader| read::after(reader, sees, 0, 50))
+                .into_iter()
+                .map(|(row, _)| row.id)
+                .collect(),
+        );
+        for (q, kind) in [
+            ("", ""),
+            ("", "indicator"),
+            ("灯籠の指令サーバー", ""),
+            ("narrow.lantern.example", ""),
+        ] {
+            let filter = Filter { q: q.to_owned(), kind: kind.to_owned(), ..Filter::default() };
+            let listed = quiet.ask(|reader| read::list(reader, sees, &filter, None, 50));
+            let found = ids(listed.rows);
+            assert_eq!(listed.total, found.len() as u64, "the count of `{q}` of {name}");
+            check(&format!("list `{q}` `{kind}`"), found);
+        }
+        let kinds = quiet.ask(|reader| read::kinds(reader, sees));
+        let count =
+            kinds.iter().find(|(kind, _)| kind == "indicator").map_or(0, |(_, count)| *count);
+        assert_eq!(count, wanted.len() as u64, "the kinds of {name}");
+        // An edge and its other end: the edge to `told` is open, its end is not.
+        let ends = quiet.ask(|reader| relations::page(reader, sees, id(&hub), None, 50));
+        let named =
+            ends.relations.iter().filter(|edge| edge.held).map(|edge| edge.other.clone()).collect();
+        check(
+            "relations",
+            if name == "org-police" || name == "org-power" { wanted.clone() } else { named },
+        );
+        let mut whole = 0;
+        quiet.ask(|reader| {
+            read::everything(reader, sees, |_| {
+                whole += 1;
+                Ok(())
+            })
+        });
+        assert!(whole >= wanted.len());
+    }
+    // What the page says of who may see is asked of the same rule.
+    let hats = |object: &Value| {
+        let readers = noroshi::evidence::reach::readers(&quiet.house);
+        quiet.ask(|reader| noroshi::evidence::reach::hats(reader, &readers, id(object)))
+    };
+    assert_eq!((hats(&red), hats(&told)), (vec![Hat::CaoAnalyst], vec![Hat::CaoAnalyst]));
+    assert!(hats(&open).contains(&Hat::NcoAnalyst));
+    assert_eq!(
+        quiet.ask(|reader| read::recipients_of(reader, id(&red))),
+        ["allied-cert", "org-police"]
+    );
+}
+
+/// The latest version decides about the older ones.
+#[tokio::test]
+async fn an_object_that_was_narrowed_since_shows_no_older_version() {
+    let quiet = quiet();
+    let newer =
+        indicator(1, "[domain-name:value = 'a.lantern.example']", "2026-11-02T00:00:00.000Z");
+    let older = indicator(1, "[domain-name:value = 'a.lantern.example']", CREATED);
+    quiet.put(vec![marked(&older, Tlp::Green, "allied-cert")]).await;
+    quiet.put(vec![marked(&newer, Tlp::Red, "allied-cert")]).await;
+    let sees = quiet.sees(Hat::NcoAnalyst, "org-nco");
+    let key = "2026-11-01T00:00:00.000000000Z";
+    assert_eq!(quiet.ask(|reader| record::text(reader, sees, id(&older), Some(key))), None);
+    assert!(quiet.ask(|reader| read::history(reader, sees, id(&older), None, 9)).is_empty());
+    assert!(quiet.ask(|reader| record::text(reader, Sees::ALL, id(&older), Some(key))).is_some());
+}
+
+/// The offer of a next page would tell that something follows.
+#[tokio::test]
+async fn a_page_of_edges_offers_a_next_one_only_when_the_reader_sees_more() {
+    let quiet = quiet();
+    let hub = malware(1);
+    let (hidden, shown) = (relation(10, &address(1), &hub), relation(11, &address(2), &hub));
+    quiet.put(vec![marked(&hidden, Tlp::Red, "allied-cert")]).await;
+    quiet.put(vec![marked(&hub, Tlp::Green, "x"), marked(&shown, Tlp::Green, "x")]).await;
+    let page = |sees| quiet.ask(|reader| relations::page(reader, sees, id(&hub), None, 1));
+    let (all, nco) = (page(Sees::ALL), page(quiet.sees(Hat::NcoAnalyst, "org-nco")));
+    assert!(all.next.is_some());
+    assert_eq!((nco.relations.len(), nco.next), (1, None));
+}
+
+/// Whatever an import did not know of when it was judged is not lost: two that bring one unversioned object with
+/// different content at the same time.
+#[tokio::test(flavor = "multi_thread")]
+async fn of_two_contents_of_an_unversioned_object_one_is_held_and_the_other_put_aside() {
+    let quiet = Arc::new(quiet());
+    let object = |round: u32, note: &str| {
+        json!({ "type": "mutex", "spec_version": "2.1", "id": format!("mutex--1b6ea7d9-2b0f-4f55-8f0a-{round:012}"),
+            "name": "lantern", "x_note": note })
+    };
+    // Judged before anything was held: the rows themselves refuse.
+    let nodes = std::collections::BTreeMap::new();
+    let commit = async |new: NewObject| {
+        let mut change = Change::new("test", "x", rows::fact("test", [&new]));
+        change.writes = rows::bring_objects([&new].into_iter(), &nodes, quiet.ctx.now);
+        quiet.house.door.commit(&quiet.ctx, change).await
+    };
+    commit(new_object(&object(99, "one"), "import:a")).await.unwrap();
+    let second = commit(new_object(&object(99, "two"), "import:b")).await;
+    assert!(matches!(second, Err(CommitFailure::Conflict { .. })), "{second:?}");
+    for round in 0..12 {
+        let both = ["one", "two"].map(|note| {
+            let (quiet, object) = (Arc::clone(&quiet), object(round, note));
+            tokio::spawn(async move {
+                let done = quiet.import(&[object]).await;
+                (done.imported, done.conflicts.len())
+            })
+        });
+        let mut sum = (0, 0);
+        for one in both {
+            let (imported, conflicts) = one.await.unwrap();
+            sum = (sum.0 + imported, sum.1 + conflicts);
+        }
+        assert_eq!(sum, (1, 1), "round {round}");
+    }
+    assert_eq!(quiet.number("SELECT COUNT(*) FROM evidence_aside WHERE kind = 'conflict'"), 12);
+}
+
+/// What was put aside keeps the terms under which it came.
+#[tokio::test]
+async fn what_is_mended_is_never_freer_than_what_arrived() {
+    let quiet = quiet();
+    let good = indicator(1, "[domain-name:value = 'a.lantern.example']", CREATED);
+    let mut bad = good.clone();
+    bad["created"] = json!("2026-02-31T00:00:00Z");
+    let under = |tlp, class, object: &Value| Bundle {
+        bytes: bundle(std::slice::from_ref(object)).to_string().into(),
+        tlp,
+        class,
+        originator: "allied-cert".to_owned(),
+    };
+    for (tlp, class) in [(Some(Tlp::Green), LegalClass::Cia), (Some(Tlp::Red), LegalClass::CiaN)] {
+        let done = act::import(&quiet.house, &quiet.ctx, under(tlp, class, &bad)).await;
+        assert_eq!(done.unwrap_or_else(|_| panic!("refused")).quarantined.len(), 1);
+    }
+    let entry = quiet.ask(|reader| aside::one(reader, 1)).unwrap().entry;
+    assert_eq!(
+        (entry.tlp.as_deref(), entry.class.as_deref()),
+        (Some("red"), Some("CIA")),
+        "the stricter of each"
+    );
+    let how = As {
+        tlp: Some(Tlp::Clear),
+        class: LegalClass::CiaN,
+        originator: None,
+        reason: "a day that is".to_owned(),
+    };
+    let tried = mend::retry(&quiet.house, &quiet.ctx, 1, Some(good.to_string()), &how).await;
+    assert!(matches!(tried, Ok(Tried::In(_))));
+    let row = quiet.ask(|reader| read::brief(reader, Sees::ALL, id(&good))).unwrap();
+    assert_eq!(
+        (row.tlp.as_str(), row.class.as_str(), row.originator.as_str()),
+        ("red", "CIA", "allied-cert")
+    );
+}
+
+/// A decision about many is one commit: all of them or none.
+#[tokio::test]
+async fn many_entries_are_dismissed_together() {
+    let quiet = quiet();
+    let bad: Vec<Value> =
+        (0..1_500).map(|number| json!({ "type": "indicator", "id": number })).collect();
+    quiet.import(&bad).await;
+    let leaves = quiet.number("SELECT COUNT(*) FROM office_leaf");
+    let entries: Vec<u64> = (1..=1_500).collect();
+    assert!(mend::dismiss(&quiet.house, &quiet.ctx, &entries, "noise").await.is_ok());
+    assert_eq!(quiet.number("SELECT COUNT(*) FROM office_leaf"), leaves + 1);
+    assert_eq!(
+        quiet.number("SELECT COUNT(*) FROM evidence_aside WHERE state = 'dismissed'"),
+        1_500
+    );
+}
+
+/// What a report brought first and a feed brings openly is open from then on, as the feed's.
+#[tokio::test]
+async fn what_a_feed_brings_too_is_open_and_tells_nothing_of_the_report() {
+    let quiet = quiet();
+    let object = indicator(1, "[domain-name:value = 'a.lantern.example']", CREATED);
+    let reported =
+        NewObject { originator: "org-power".to_owned(), ..new_object(&object, "intake:report-x") };
+    quiet.put(vec![reported]).await;
+    let sees = quiet.sees(Hat::NcoAnalyst, "org-nco");
+    assert_eq!(quiet.ask(|reader| read::brief(reader, sees, id(&object))), None);
+    let done = quiet.import(std::slice::from_ref(&object)).await;
+    assert_eq!((done.imported, done.unchanged), (0, 1));
+    let row = quiet.ask(|reader| read::brief(reader, sees, id(&object))).unwrap();
+    assert_eq!(
+        (row.source.as_str(), row.originator.as_str()),
+        ("import:allied-cert", "allied-cert")
+    );
+    let found = quiet.ask(|reader| read::by_source(reader, Sees::ALL, "intake:report-x"));
+    assert_eq!(found.len(), 1, "the report still finds it");
+    // Brought again it changes nothing more.
+    let leaves = quiet.number("SELECT COUNT(*) FROM office_leaf");
+    quiet.import(std::slice::from_ref(&object)).await;
+    assert_eq!(quiet.number("SELECT COUNT(*) FROM office_leaf"), leaves);
+}
+
+/// A search that had to look at very many ends the page with a place to go on, and nothing is left out.
+#[tokio::test]
+async fn a_search_among_very_many_goes_on_page_by_page() {
+    let quiet = quiet();
+    let mut rare = malware(1);
+    rare["name"] = json!("lantern rare");
+    let mut objects = vec![rare.clone()];
+    for number in 0..6_000 {
+        objects.push(json!({
+            "type": "tool", "spec_version": "2.1", "id": format!("tool--1b6ea7d9-2b0f-4f55-8f0a-{number:012}"),
+            "created": CREATED, "modified": CREATED, "name": "lantern",
+        }));
+    }
+    quiet.import(&objects).await;
+    let filter =
+        Filter { q: "lantern".to_owned(), kind: "malware".to_owned(), ..Filter::default() };
+    let (mut found, mut before, mut pages) = (Vec::new(), None, 0);
+    loop {
+        let listed = quiet.ask(|reader| read::list(reader, Sees::ALL, &filter, before, 10));
+        found.extend(listed.rows.into_iter().map(|row| row.id));
+        (before, pages) = (listed.next, pages + 1);
+        assert!(listed.counted_all || listed.looked > 0);
+        if before.is_none() {
+            break;
+        }
+    }
+    assert_eq!(found, [id(&rare)]);
+    assert!(pages > 1, "the first page ended early");
+}
+
+/// Whoever was given an object cannot change it: the right is asked of the object that is written.
+#[tokio::test]
+async fn p21_a_partner_adds_no_version_to_what_is_anothers() {
+    let quiet = quiet();
+    let hand_in = async |name: &str, object: &Value| {
+        let ctx = Ctx { hat: Hat::PartnerForeign, org: org(name), ..quiet.ctx.clone() };
+        let bytes = bundle(std::slice::from_ref(object)).to_string().into();
+        let bundle = Bundle {
+            bytes,
+            tlp: None,
+            class: LegalClass::CiaN,
+            originator: "org-other".to_owned(),
+        };
+        let done = act::take(&quiet.house, &ctx, bundle).await;
+        let done = done.unwrap_or_else(|_| panic!("refused"));
+        (done.imported, done.conflicts.len())
+    };
+    let version = |day: u32| {
+        indicator(
+            1,
+            "[domain-name:value = 'a.lantern.example']",
+            &format!("2026-11-{day:02}T00:00:00.000Z"),
+        )
+    };
+    assert_eq!(hand_in("org-ally", &version(2)).await, (1, 0));
+    assert_eq!(hand_in("org-other", &version(3)).await, (0, 1), "put aside for a person");
+    assert_eq!(hand_in("org-ally", &version(4)).await, (1, 0));
+    let row = quiet.ask(|reader| read::brief(reader, Sees::ALL, id(&version(1)))).unwrap();
+    assert_eq!(
+        (row.originator.as_str(), row.modified.unwrap().to_string().as_str()),
+        ("org-ally", "2026-11-04T00:00:00Z")
+    );
+}
