@@ -119,6 +119,8 @@ struct Making<'a> {
     /// Which units an id stands for, as positions.
     stands: BTreeMap<String, Vec<usize>>,
     clusters: BTreeMap<String, Cluster>,
+    /// Where the knowledge of each uuid stands among the objects of the bundle.
+    told_by: BTreeMap<&'a str, Vec<usize>>,
     /// Knowledge that hangs on something.
     hung: BTreeSet<String>,
     reports: Vec<Value>,
@@ -128,6 +130,15 @@ struct Making<'a> {
 
 impl<'a> Making<'a> {
     fn new(bundle: &'a Bundle<'a>, container: Option<usize>, scope: BTreeSet<usize>) -> Self {
+        let mut told_by: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
+        for at in &scope {
+            let value = bundle.objects.get(*at).map(|(_, value)| value);
+            let cluster =
+                value.and_then(|value| value.get("x_misp_cluster")?.get("uuid")?.as_str());
+            if let Some(uuid) = cluster {
+                told_by.entry(uuid).or_default().push(*at);
+            }
+        }
         Self {
             bundle,
             container,
@@ -135,6 +146,7 @@ impl<'a> Making<'a> {
             units: Vec::new(),
             stands: BTreeMap::new(),
             clusters: BTreeMap::new(),
+            told_by,
             hung: BTreeSet::new(),
             reports: Vec::new(),
             remarks: Vec::new(),
@@ -283,16 +295,12 @@ impl<'a> Making<'a> {
 
     /// The ids of the knowledge of these uuids; the knowledge is read as it is asked for.
     fn ids_of(&mut self, uuids: &[String]) -> BTreeSet<String> {
+        let told = uuids.iter().filter_map(|uuid| self.told_by.get(uuid.as_str())).flatten();
+        let places: BTreeSet<usize> = told.copied().collect();
         let mut ids = BTreeSet::new();
-        for (object, value) in self.each() {
-            let held = value.get("x_misp_cluster").and_then(|cluster| cluster.get("uuid"));
-            if held
-                .and_then(Value::as_str)
-                .is_some_and(|held| uuids.iter().any(|uuid| uuid == held))
-            {
-                self.learn(object, value);
-                ids.insert(object.id().to_string());
-            }
+        for (object, value) in places.into_iter().filter_map(|at| self.bundle.objects.get(at)) {
+            self.learn(object, value);
+            ids.insert(object.id().to_string());
         }
         ids
     }
