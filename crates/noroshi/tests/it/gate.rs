@@ -4,7 +4,6 @@
 use noroshi::evidence::rows::{self, NewObject};
 use noroshi::office::commit::Change;
 use noroshi::office::store::Value as Cell;
-use noroshi_charter::hat::Hat;
 use noroshi_evidence::marking::{LegalClass, Tlp};
 use noroshi_evidence::object::StixObject;
 use serde_json::{Value, json};
@@ -148,29 +147,35 @@ async fn handing_in_tells_nothing_of_what_is_held_and_hidden() {
 #[tokio::test(flavor = "multi_thread")]
 async fn own_words_beside_the_stream_are_for_their_pusher_alone() {
     let stage = Stage::open().await;
-    let water = stage.test.org("Water (fictional)", "operator", Some("water")).await;
-    let power = stage.test.org("Power (fictional)", "operator", Some("electricity")).await;
-    let water = stage.test.person("water", &water, Hat::OperatorOfficer).await;
-    let power = stage.test.person("power", &power, Hat::OperatorOfficer).await;
-    let body = json!({ "audience": "operators", "title": "All" });
-    let opened = stage.office("POST", "/collections", body, 201).await;
-    let shelf = opened["id"].as_str().unwrap();
+    for who in [&stage.ally, &stage.other] {
+        let path = format!("/council/{}", who.ctx.org);
+        stage.office("POST", &path, json!({ "consent": "letter" }), 201).await;
+    }
+    let opened =
+        stage.office("POST", "/collections", json!({ "audience": "council", "title": "All" }), 201);
+    let shelf = opened.await["id"].as_str().unwrap().to_owned();
     let path = format!("/collections/{shelf}/taxii");
     stage.office("PUT", &path, json!({ "can_write": true }), 200).await;
     hold(&stage, &green(&indicator(1)), LegalClass::CiaN, Tlp::Red).await;
-    let words = green(&indicator(1)).replace("\"i1\"", "\"of water\"");
-    let status = stage.pushed(&water, shelf, std::slice::from_ref(&words)).await;
-    assert_eq!(status["success_count"], 1, "{status}");
-    let all = stage.below(shelf, "/objects/");
-    assert!(stage.get(&water, all.clone()).await.text.contains(&words));
-    let got = stage.get(&power, all).await;
-    assert_eq!((got.status, got.text.as_str()), (200, "{}"));
+    let words = green(&indicator(1)).replace("\"i1\"", "\"of the ally\"");
+    let free = green(&indicator(2));
+    let status = stage.pushed(&stage.ally, &shelf, &[words.clone(), free.clone()]).await;
+    assert_eq!(status["success_count"], 2, "{status}");
+    let all = stage.below(&shelf, "/objects/");
+    let got = stage.get(&stage.ally, all.clone()).await;
+    assert!(got.text.contains(&words) && got.text.contains(&free), "{}", got.text);
+    let got = stage.get(&stage.other, all).await;
+    assert_eq!(got.ids(), [id_of(&free)]);
+    assert_eq!(
+        (told(&stage, &stage.ally, &words).await, told(&stage, &stage.other, &words).await),
+        (1, 0)
+    );
     let export = |who: &Someone| {
-        let url = stage.test.url("/api/v1/exports/operators/csv");
+        let url = stage.test.url("/api/v1/exports/council/csv");
         Call::get(url).header("authorization", format!("Bearer {}", who.token)).send()
     };
-    assert!(export(&water).await.text.contains("198.51.100.1"));
-    assert!(!export(&power).await.text.contains("198.51.100.1"));
+    assert!(export(&stage.ally).await.text.contains("198.51.100.1"));
+    assert!(!export(&stage.other).await.text.contains("198.51.100.1"));
 }
 
 #[tokio::test(flavor = "multi_thread")]
