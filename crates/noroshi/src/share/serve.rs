@@ -36,7 +36,7 @@ const BEYOND_MAX: i64 = 100;
 pub const PAGE_BYTES_MAX: usize = 8 * 1024 * 1024;
 /// Look-ups after which an answer without anything about a named object ends: at a whole number of them, so that what
 /// is not there and what is not for the reader cost the same.
-const LOOKUPS_STEP: u64 = 256;
+const LOOKUPS_STEP: u64 = 128;
 
 /// The type of this office's own messages about an object that was recalled; the view itself tells them from others.
 const NOTICE_TYPE: &str = "note";
