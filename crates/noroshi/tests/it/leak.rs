@@ -497,24 +497,28 @@ async fn absent_and_forbidden_are_one_answer_and_one_amount_of_work() {
         let absent = format!("tool--{UUID}{:012x}", 0xffff_ffffusize);
         for path in ["", "versions/", "?match[version]=all"] {
             let url = |id: &str| scene.test.url(&format!("{below}/objects/{id}/{path}"));
-            // A job of the house may look something up meanwhile, so the least of several tries counts.
-            let cost = async |id: &str| {
+            // A job of the house may look something up meanwhile, so the least of several tries counts; who is awaited
+            // at a cost is done when it is met.
+            let cost = async |id: &str, awaited: u64| {
                 let mut least = (u64::MAX, None);
-                for _ in 0..4 {
+                for _ in 0..40 {
                     let before = store.lookups();
                     let got = get(url(id), &reader.who.token).await;
                     let spent = store.lookups() - before;
                     if spent < least.0 {
                         least = (spent, Some(plain(&got, id)));
                     }
+                    if least.0 <= awaited {
+                        break;
+                    }
                 }
                 least
             };
-            let nothing = cost(&absent).await;
+            let nothing = cost(&absent, 0).await;
             assert_eq!(nothing.1.as_ref().map(|got| got.0), Some(404));
             let hidden = scene.things.iter().filter(|thing| !ids.contains(&thing.id));
             for thing in hidden.step_by(3).take(16) {
-                assert_eq!(cost(&thing.id).await, nothing, "{} {path}", thing.text);
+                assert_eq!(cost(&thing.id, nothing.0).await, nothing, "{} {path}", thing.text);
             }
         }
     }
