@@ -6,8 +6,12 @@
 //!
 //! # Source
 //! 重要電子計算機被害防止法 第37条 (selected information only where needed), 第38条から第42条 (who may receive what), 第43条 (the rights of
-//! third parties are considered), 第44条 (secrets); policy: an output inherits the provenance of every input, and only an
+//! third parties are considered), 第44条 (secrets); STIX 2.1 §3.7 (`derived-from`), §4.7 (an indicator is `based-on` what
+//! was observed); policy: an output inherits the provenance of every input, and only an
 //! explicit review by two people clears it.
+//!
+//! An object is made from what it names, and from what a relationship says it is derived from or based on, in any version
+//! of that relationship that is held.
 //!
 //! # Refuses when
 //! - a step is taken out of order, or after the review ended (`NRS-SHAR-0310`);
@@ -47,6 +51,9 @@ use noroshi_evidence::marking::LegalBits;
 use crate::hat::Hat;
 use crate::release::Refusal;
 
+/// Types of relationship that say that their source was made from their target.
+pub const DERIVING: [&str; 2] = ["derived-from", "based-on"];
+
 /// An object as a source of others.
 #[derive(Debug, Clone, Default)]
 pub struct Source {
@@ -54,7 +61,7 @@ pub struct Source {
     pub bits: LegalBits,
     /// A review cleared exactly this version: it passes nothing on and takes nothing over.
     pub cleared: bool,
-    /// What it names, and so may have been made from.
+    /// What it names, or is said to be made from ([`DERIVING`]), and so may have been made from.
     pub names: BTreeSet<String>,
 }
 

@@ -497,6 +497,20 @@ fn aside_conflict(what: &Contradiction, new: &NewObject, now: jiff::Timestamp) -
     aside::put(put, now)
 }
 
+/// The write that puts an object aside although nothing held contradicts it: `why` is for a person to look at.
+pub(crate) fn put_aside(ctx: &Ctx, object: &StixObject, code: &'static str, why: String) -> Write {
+    let id = object.id().to_string();
+    let what = Contradiction { id, modified: rows::version_key(object), code, reason: why };
+    let new = NewObject {
+        object: object.clone(),
+        tlp: marking(object, None),
+        class: LegalClass::CiaN,
+        originator: ctx.org.to_string(),
+        source: format!("import:{}", ctx.org),
+    };
+    aside_conflict(&what, &new, ctx.now)
+}
+
 impl Import<'_> {
     /// Keeps what was put aside, each with the beginning of its bytes.
     async fn quarantine(&mut self, aside: Vec<Aside>) -> Answer<()> {

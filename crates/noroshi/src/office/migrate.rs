@@ -22,6 +22,7 @@ const MIGRATIONS: &[(&str, &str)] = &[
     ("0014_desk", include_str!("../../migrations/0014_desk.sql")),
     ("0015_pages", include_str!("../../migrations/0015_pages.sql")),
     ("0016_council", include_str!("../../migrations/0016_council.sql")),
+    ("0017_gate", include_str!("../../migrations/0017_gate.sql")),
     ("0019_graph", include_str!("../../migrations/0019_graph.sql")),
 ];
 

@@ -3,7 +3,9 @@
 //! Rows are written by [`super::commit`] alone; everyone else reads through [`Store::read`]. SQL text keeps to
 //! what SQLite and PostgreSQL both understand (`$n`, `RETURNING`, `ON CONFLICT`), so that a second driver is a leaf.
 
+use std::cell::Cell;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -135,6 +137,8 @@ pub struct Store {
     key: Key,
     /// Owns the idle read connections; held only to push or pop.
     idle: Mutex<Vec<Connection>>,
+    /// Questions asked of all snapshots.
+    lookups: AtomicU64,
 }
 
 impl Store {
@@ -146,7 +150,7 @@ impl Store {
         let key = Key::of(&writer)?;
         keyed::register(&writer, key)?;
         super::migrate::migrate(&mut writer)?;
-        Ok(Self { path, key, idle: Mutex::new(Vec::new()) })
+        Ok(Self { path, key, idle: Mutex::new(Vec::new()), lookups: AtomicU64::new(0) })
     }
 
     /// The one connection that may write. Called once, by [`super::commit`].
@@ -174,6 +178,11 @@ impl Store {
         Ok(connection)
     }
 
+    /// Questions answered since the store was opened: what is looked up for two requests can be compared by it.
+    pub fn lookups(&self) -> u64 {
+        self.lookups.load(Ordering::Relaxed)
+    }
+
     /// The number under which the indexes of this folder hold `text`.
     pub fn keyed(&self, text: &str) -> i64 {
         self.key.of_text(text)
@@ -192,7 +201,9 @@ impl Store {
         let answer = {
             // One snapshot for the whole read, so that a page never mixes two states.
             let snapshot = connection.transaction()?;
-            let answer = work(&Reader { connection: &snapshot });
+            let reader = Reader { connection: &snapshot, lookups: Cell::new(0) };
+            let answer = work(&reader);
+            self.lookups.fetch_add(reader.lookups(), Ordering::Relaxed);
             snapshot.finish()?;
             answer
         };
@@ -207,9 +218,21 @@ impl Store {
 /// A consistent snapshot to read from.
 pub struct Reader<'c> {
     connection: &'c Connection,
+    /// Questions asked of this snapshot.
+    lookups: Cell<u64>,
 }
 
 impl Reader<'_> {
+    /// Questions asked of this snapshot so far: what an answer costs, whatever the machine.
+    pub const fn lookups(&self) -> u64 {
+        self.lookups.get()
+    }
+
+    fn prepare(&self, sql: &str) -> rusqlite::Result<CachedStatement<'_>> {
+        self.lookups.set(self.lookups.get().wrapping_add(1));
+        self.connection.prepare_cached(sql)
+    }
+
     /// All rows of `sql`, each turned by `map`.
     pub fn all<T>(
         &self,
@@ -217,7 +240,7 @@ impl Reader<'_> {
         params: &[Value],
         mut map: impl FnMut(&Row<'_, '_>) -> Result<T, StoreFailure>,
     ) -> Result<Vec<T>, StoreFailure> {
-        let mut statement = self.connection.prepare_cached(sql)?;
+        let mut statement = self.prepare(sql)?;
         bind(&mut statement, params, |_| None)?;
         let mut rows = statement.raw_query();
         let mut found = Vec::new();
@@ -234,7 +257,7 @@ impl Reader<'_> {
         params: &[Value],
         mut visit: impl FnMut(&Row<'_, '_>) -> Result<(), StoreFailure>,
     ) -> Result<(), StoreFailure> {
-        let mut statement = self.connection.prepare_cached(sql)?;
+        let mut statement = self.prepare(sql)?;
         bind(&mut statement, params, |_| None)?;
         let mut rows = statement.raw_query();
         while let Some(row) = rows.next()? {
@@ -250,7 +273,7 @@ impl Reader<'_> {
         params: &[Value],
         map: impl FnOnce(&Row<'_, '_>) -> Result<T, StoreFailure>,
     ) -> Result<Option<T>, StoreFailure> {
-        let mut statement = self.connection.prepare_cached(sql)?;
+        let mut statement = self.prepare(sql)?;
         bind(&mut statement, params, |_| None)?;
         let mut rows = statement.raw_query();
         match rows.next()? {

@@ -17,7 +17,7 @@ use serde_json::json;
 
 use super::gate::StayReason;
 use super::handed::Handing;
-use super::preview::{self, Passes, Preview, Stays};
+use super::preview::{self, Passes, Preview, Standing, Stays};
 use super::read::{self, Collection, Outcome};
 use super::recall;
 use super::serve::Served;
@@ -366,8 +366,6 @@ pub struct Wish {
     pub objects: Vec<String>,
     /// A joint case whose indicators are meant.
     pub case: Option<String>,
-    /// The digest of the preview that was looked at; a release of anything else is refused.
-    pub digest: Option<String>,
 }
 
 /// Judges a wish and changes nothing.
@@ -465,23 +463,55 @@ pub enum Done {
     Proposed(Made),
 }
 
-/// Releases what passes; records what does not. Judged anew, whatever a preview said. What needs a second person is
-/// proposed instead.
+/// Releases what was looked at: `seen` is the digest of the preview, and exactly its bytes go to exactly its recipients.
+/// What needs a second person is proposed instead. Judged anew for each attempt: what a release is decided on is what
+/// leaves.
 pub async fn release(
     house: &Arc<House>,
     ctx: &Ctx,
     wish: &Wish,
+    seen: &str,
     key: Option<Idempotency>,
 ) -> Answer<Done> {
-    let judged = preview(house, ctx, wish).await?;
-    let (digest, _) = digest_of(house, &judged)?;
-    if wish.digest.as_ref().is_some_and(|seen| *seen != digest.to_string()) {
-        return Err(Refusal::new("NRS-SHAR-0014", StatusCode::CONFLICT).into());
+    for _ in 0..TRIES {
+        let judged = looked_at(house, ctx, wish, seen).await?;
+        if needs_second(house, &judged.preview) {
+            return propose(house, ctx, &judged, key).await.map(Done::Proposed);
+        }
+        if let Some(released) = let_out(house, ctx, judged, None, key.clone()).await? {
+            return Ok(Done::Released(released));
+        }
     }
-    if needs_second(house, &judged) {
-        return propose(house, ctx, &judged, &digest, key).await.map(Done::Proposed);
+    Err(changed())
+}
+
+/// What was looked at is not what would leave.
+fn changed() -> Failure {
+    Refusal::new("NRS-SHAR-0014", StatusCode::CONFLICT).into()
+}
+
+/// A preview that is what somebody has seen.
+struct Judged {
+    preview: Preview,
+    digest: Digest,
+    salt: String,
+}
+
+/// Judges anew, and refuses what is not byte for byte, recipient for recipient, what was seen.
+async fn looked_at(house: &Arc<House>, ctx: &Ctx, wish: &Wish, seen: &str) -> Answer<Judged> {
+    may_release(house, ctx)?;
+    if seen.is_empty() {
+        let items = vec![at("/digest", "NRS-SHAR-0015")];
+        return Err(Refusal::new("NRS-SHAR-0015", StatusCode::PRECONDITION_REQUIRED)
+            .items(items)
+            .into());
     }
-    release_now(house, ctx, wish, None, key).await.map(Done::Released)
+    let preview = preview(house, ctx, wish).await?;
+    let (digest, salt) = digest_of(house, &preview)?;
+    if seen != digest.to_string() {
+        return Err(changed());
+    }
+    Ok(Judged { preview, digest, salt })
 }
 
 /// Whether a release waits for a second person: to outside, at a colour or in a class the configuration names, or
@@ -489,7 +519,7 @@ pub async fn release(
 pub fn needs_second(house: &House, judged: &Preview) -> bool {
     let rule = &house.config.share;
     let outside = judged.audience.capacity() != Capacity::NationalOrgan;
-    let leaves = judged.passes.iter().any(|one| !one.already);
+    let leaves = judged.passes.iter().any(|one| !one.already());
     let colour = rule.second_person_from.is_some_and(|from| judged.tlp() >= from.tlp());
     let class =
         rule.second_person_classes.iter().any(|class| class == judged.bits().class().code());
@@ -497,40 +527,33 @@ pub fn needs_second(house: &House, judged: &Preview) -> bool {
     leaves && outside && (colour || class || reviewed)
 }
 
-async fn release_now(
+/// Commits what was judged; nothing when what it stands on changed meanwhile.
+async fn let_out(
     house: &Arc<House>,
     ctx: &Ctx,
-    wish: &Wish,
+    judged: Judged,
     proposal: Option<&Proposal>,
     key: Option<Idempotency>,
-) -> Answer<Released> {
-    let mut tries = TRIES;
-    loop {
-        let judged = preview(house, ctx, wish).await?;
-        let (digest, salt) = digest_of(house, &judged)?;
-        if wish.digest.as_ref().is_some_and(|seen| *seen != digest.to_string()) {
-            return Err(Refusal::new("NRS-SHAR-0014", StatusCode::CONFLICT).into());
+) -> Answer<Option<Released>> {
+    if judged.preview.reviews().len() > REVIEWS_MAX {
+        return Err(refuse("NRS-SHAR-0315"));
+    }
+    let id = ReleaseId::fresh(ctx.now);
+    let (mut change, outcome) = release_change(&id, ctx, judged, key);
+    change.writes.extend(proposal.map(|one| decided(one, ctx, &id)));
+    match house.door.commit(ctx, change).await {
+        Ok(committed) => {
+            record_refusals(house, ctx, &id, &outcome).await?;
+            Ok(Some(Released { id: id.to_string(), position: committed.position, outcome }))
         }
-        if judged.reviews().len() > REVIEWS_MAX {
-            return Err(refuse("NRS-SHAR-0315"));
+        Err(CommitFailure::Conflict { .. }) => Ok(None),
+        Err(CommitFailure::Repeated { subject, position, same_request: true }) => {
+            let wanted = subject.clone();
+            let row = house.store.read(move |reader| read::release(reader, &wanted)).await?;
+            let row = row.ok_or_else(|| Failure::from(Refusal::absent()))?;
+            Ok(Some(Released { id: subject, position, outcome: row.outcome }))
         }
-        let id = ReleaseId::fresh(ctx.now);
-        let (mut change, outcome) = release_change(&id, ctx, judged, (digest, salt), key.clone());
-        change.writes.extend(proposal.map(|one| decided(one, ctx, &id)));
-        match house.door.commit(ctx, change).await {
-            Ok(committed) => {
-                record_refusals(house, ctx, &id, &outcome).await?;
-                return Ok(Released { id: id.to_string(), position: committed.position, outcome });
-            }
-            Err(CommitFailure::Conflict { .. }) if tries > 0 => tries -= 1,
-            Err(CommitFailure::Repeated { subject, position, same_request: true }) => {
-                let wanted = subject.clone();
-                let row = house.store.read(move |reader| read::release(reader, &wanted)).await?;
-                let row = row.ok_or_else(|| Failure::from(Refusal::absent()))?;
-                return Ok(Released { id: subject, position, outcome: row.outcome });
-            }
-            Err(problem) => return Err(problem.into()),
-        }
+        Err(problem) => Err(problem.into()),
     }
 }
 
@@ -554,14 +577,13 @@ pub struct Proposal {
 }
 
 impl Proposal {
-    /// What it asks for, bound to what the first person saw.
+    /// What it asks for; [`Proposal::digest`] binds it to what the first person saw.
     pub fn wish(&self) -> Wish {
         Wish {
             audience: Some(self.audience.clone()),
             collection: self.collection.clone(),
             objects: self.objects.clone(),
             case: None,
-            digest: Some(self.digest.clone()),
         }
     }
 }
@@ -569,10 +591,10 @@ impl Proposal {
 async fn propose(
     house: &Arc<House>,
     ctx: &Ctx,
-    judged: &Preview,
-    digest: &Digest,
+    judged: &Judged,
     key: Option<Idempotency>,
 ) -> Answer<Made> {
+    let Judged { preview: judged, digest, .. } = judged;
     let id = format!("proposal-{}", fresh_uuid(ctx.now).simple());
     let passing = judged.passes.iter().map(|one| one.candidate.id().to_owned());
     let staying = judged.stays.iter().map(|one| one.id.clone());
@@ -624,23 +646,29 @@ pub async fn second(
         return Err(Refusal::new("NRS-SHAR-0316", StatusCode::FORBIDDEN).into());
     }
     if found.digest != digest {
-        return Err(Refusal::new("NRS-SHAR-0014", StatusCode::CONFLICT).into());
+        return Err(changed());
     }
-    release_now(house, ctx, &found.wish(), Some(&found), None).await
+    for _ in 0..TRIES {
+        let judged = looked_at(house, ctx, &found.wish(), digest).await?;
+        if let Some(released) = let_out(house, ctx, judged, Some(&found), None).await? {
+            return Ok(released);
+        }
+    }
+    Err(changed())
 }
 
 fn release_change(
     id: &ReleaseId,
     ctx: &Ctx,
-    judged: Preview,
-    (digest, salt): (Digest, String),
+    judged: Judged,
     key: Option<Idempotency>,
 ) -> (Change, Outcome) {
+    let Judged { preview: judged, digest, salt } = judged;
     let recipients = judged.recipients().into_iter().collect();
     let lines = judged.lines();
-    let Preview { audience, collection, passes, stays, .. } = judged;
+    let Preview { audience, collection, passes, stays, as_of, .. } = judged;
     let (already, fresh): (Vec<Passes>, Vec<Passes>) =
-        passes.into_iter().partition(|one| one.already);
+        passes.into_iter().partition(|one| one.already());
     let ids =
         |list: &[Passes]| list.iter().map(|one| one.candidate.id().to_owned()).collect::<Vec<_>>();
     let outcome =
@@ -650,6 +678,7 @@ fn release_change(
         .payload(json!({ "outcome": outcome, "salt": salt, "lines": lines }))
         .once(key)
         .write(known_audience(&audience))
+        .write(unchanged(&audience, as_of))
         .write(Write::one(
             "INSERT INTO share_release (release, audience, collection, person, at, outcome) \
              VALUES ($1, $2, $3, $4, $5, $6)",
@@ -663,14 +692,43 @@ fn release_change(
             ],
         ));
     for one in &fresh {
-        change = change.write(next_place(&audience.label(), ctx.now)).write(placed_version(
-            &audience.label(),
-            (one.candidate.id(), &one.candidate.modified, one.candidate.object().object_type()),
-            &one.candidate.digest,
-            id.as_str(),
-        ));
+        let (candidate, label) = (&one.candidate, audience.label());
+        let (id_of, modified) = (candidate.id(), candidate.modified.as_str());
+        change = change.write(next_place(&label, ctx.now));
+        let digest = &candidate.digest;
+        if one.standing == Standing::Withdrawn {
+            let back = placed_again(&label, (id_of, modified), digest, id.as_str());
+            change = change.write(still_newest(&label, id_of, modified, digest));
+            change.writes.extend(back);
+        } else {
+            let kind = candidate.object().object_type();
+            change = change
+                .write(still_newest(&label, id_of, modified, digest))
+                .write(placed_version(&label, (id_of, modified, kind), digest, id.as_str()));
+        }
     }
     (change, outcome)
+}
+
+/// Nothing was decided about sharing since: who receives, and what each may have, is what was judged.
+// INVARIANT: it stands inside the writing transaction, so nobody comes between it and what leaves.
+fn unchanged(audience: &Audience, as_of: i64) -> Write {
+    Write::one(
+        "UPDATE share_audience SET last_added = last_added WHERE audience = $1 AND NOT EXISTS ( \
+         SELECT 1 FROM office_audit WHERE position > $2 AND command IN ('org.add', 'share.find', 'share.ceiling', \
+         'share.seat', 'share.handle', 'share.recall', 'share.review', 'share.withdraw', 'share.configure'))",
+        vec![Value::from(audience.label()), Value::from(as_of)],
+    )
+}
+
+/// The version is still the newest one that is held.
+fn still_newest(audience: &str, id: &str, modified: &str, digest: &str) -> Write {
+    Write::one(
+        "UPDATE share_audience SET last_added = last_added WHERE audience = $4 \
+         AND EXISTS (SELECT 1 FROM evidence_node n JOIN evidence_object o ON o.node = n.node AND o.latest = 1 \
+         WHERE n.slot = keyed($1) AND n.id = $1 AND o.modified = $2 AND o.digest = $3)",
+        vec![Value::from(id), Value::from(modified), Value::from(digest), Value::from(audience)],
+    )
 }
 
 /// The write that takes the next place in the stream of an audience.
@@ -689,6 +747,32 @@ pub(super) fn placed(audience: &str, object: &StixObject, release: &str) -> Writ
     let modified = crate::evidence::rows::version_key(object);
     let what = (object.head().id.as_str(), modified.as_str(), object.object_type());
     placed_version(audience, what, &object.digest().to_string(), release)
+}
+
+/// The writes that bring a version that was taken back to the place that was taken; the one it had is kept, so that
+/// what was delivered before stays provable.
+pub(super) fn placed_again(
+    audience: &str,
+    (id, modified): (&str, &str),
+    digest: &str,
+    release: &str,
+) -> [Write; 2] {
+    let key = || vec![Value::from(audience), Value::from(id), Value::from(modified)];
+    let kept = Write::one(
+        "INSERT INTO share_item_past (audience, added, id, modified, digest, release, withdrawn_at) \
+         SELECT audience, added, id, modified, digest, release, withdrawn_at FROM share_item \
+         WHERE audience = $1 AND id = $2 AND modified = $3 AND withdrawn_at IS NOT NULL",
+        key(),
+    );
+    let mut params = key();
+    params.extend([Value::from(digest), Value::from(release)]);
+    let back = Write::one(
+        "UPDATE share_item SET withdrawn_at = NULL, digest = $4, release = $5, \
+         added = (SELECT last_added FROM share_audience a WHERE a.audience = $1) \
+         WHERE audience = $1 AND id = $2 AND modified = $3 AND withdrawn_at IS NOT NULL",
+        params,
+    );
+    [kept, back]
 }
 
 fn placed_version(

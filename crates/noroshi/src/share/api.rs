@@ -58,6 +58,7 @@ use crate::web::visitor::Caller;
         CollectionOut,
         Collections,
         HandlingIn,
+        PreviewIn,
         ReleaseIn,
         Passing,
         Staying,
@@ -260,7 +261,32 @@ async fn handle(
     Ok(created(act::handle(&house, &caller.ctx, &said, once).await?))
 }
 
-/// What to release.
+/// What would be released.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct PreviewIn {
+    /// To whom; may be left out where a collection is named.
+    #[serde(default)]
+    audience: Option<String>,
+    /// The view it is released through; what the view does not show stays.
+    #[serde(default)]
+    collection: Option<String>,
+    /// Objects by identifier.
+    #[serde(default)]
+    objects: Vec<String>,
+    /// A joint case whose indicators are meant.
+    #[serde(default)]
+    case: Option<String>,
+}
+
+impl PreviewIn {
+    fn wish(self) -> Wish {
+        let Self { audience, collection, objects, case } = self;
+        Wish { audience, collection, objects, case }
+    }
+}
+
+/// What to release, as it was looked at.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct ReleaseIn {
@@ -276,20 +302,18 @@ struct ReleaseIn {
     /// A joint case whose indicators are meant.
     #[serde(default)]
     case: Option<String>,
-    /// `digest` of the preview that was looked at; anything else is then refused.
+    /// `digest` of the preview that was looked at: exactly its bytes go to exactly its recipients. 428 without one, 409
+    /// when anything changed since.
     #[serde(default)]
+    #[schema(required = true, value_type = String)]
     digest: Option<String>,
 }
 
 impl ReleaseIn {
-    fn wish(self) -> Wish {
-        Wish {
-            audience: self.audience,
-            collection: self.collection,
-            objects: self.objects,
-            case: self.case,
-            digest: self.digest,
-        }
+    /// What is wished for, and what was seen of it.
+    fn parts(self) -> (Wish, String) {
+        let Self { audience, collection, objects, case, digest } = self;
+        (Wish { audience, collection, objects, case }, digest.unwrap_or_default())
     }
 }
 
@@ -423,13 +447,13 @@ fn words(headers: &HeaderMap) -> Words {
 }
 
 /// Says exactly what would leave and what would not, and why. Changes nothing.
-#[utoipa::path(post, path = "/releases/preview", tag = "share", request_body = ReleaseIn,
+#[utoipa::path(post, path = "/releases/preview", tag = "share", request_body = PreviewIn,
     responses((status = 200, body = PreviewOut)))]
 async fn preview(
     State(house): State<Arc<House>>,
     caller: Caller,
     headers: HeaderMap,
-    body: Body<ReleaseIn>,
+    body: Body<PreviewIn>,
 ) -> Answer<Json<PreviewOut>> {
     let judged = act::preview(&house, &caller.ctx, &body.value.wish()).await?;
     let (digest, _) = act::digest_of(&house, &judged)?;
@@ -451,7 +475,7 @@ fn preview_out(judged: Preview, digest: String, needs_second: bool, words: Words
             tlp: tlp_code(one.candidate.tlp()).to_owned(),
             bytes: text.len(),
             text,
-            already: one.already,
+            already: one.already(),
         }
     });
     let groups = judged.groups.iter().map(|group| GroupOut {
@@ -510,12 +534,12 @@ fn receiving(judged: &Preview, words: Words) -> Vec<ReceivingOut> {
 
 /// Exactly what one recipient would get, as the envelope it would be sent in. Changes nothing.
 #[utoipa::path(post, path = "/releases/preview/{org}", tag = "share", params(("org" = String, Path)),
-    request_body = ReleaseIn, responses((status = 200, content_type = "application/taxii+json;version=2.1", body = String)))]
+    request_body = PreviewIn, responses((status = 200, content_type = "application/taxii+json;version=2.1", body = String)))]
 async fn bytes_for(
     State(house): State<Arc<House>>,
     caller: Caller,
     Path(org): Path<String>,
-    body: Body<ReleaseIn>,
+    body: Body<PreviewIn>,
 ) -> Answer {
     let judged = act::preview(&house, &caller.ctx, &body.value.wish()).await?;
     Ok(envelope(&judged, &org).ok_or_else(|| Failure::from(Refusal::absent()))?.into_response())
@@ -571,7 +595,8 @@ async fn release(
     body: Body<ReleaseIn>,
 ) -> Answer {
     let once = form::idempotency(&headers, "POST /releases", &body.bytes);
-    match act::release(&house, &caller.ctx, &body.value.wish(), once).await? {
+    let (wish, seen) = body.value.parts();
+    match act::release(&house, &caller.ctx, &wish, &seen, once).await? {
         act::Done::Released(done) => {
             Ok((StatusCode::CREATED, Json(release_out(done, words(&headers)))).into_response())
         }
@@ -719,9 +744,14 @@ async fn seat(
 
 /// Records that an organisation has left the council.
 #[utoipa::path(delete, path = "/council/{org}", tag = "share", params(("org" = String, Path)),
-    responses((status = 201, body = MadeOut)))]
-async fn leave(State(house): State<Arc<House>>, caller: Caller, Path(org): Path<String>) -> Answer {
-    Ok(created(act::seat(&house, &caller.ctx, &org, None).await?))
+    responses((status = 200, body = MadeOut)))]
+async fn leave(
+    State(house): State<Arc<House>>,
+    caller: Caller,
+    Path(org): Path<String>,
+) -> Answer<Json<MadeOut>> {
+    let Made { id, position } = act::seat(&house, &caller.ctx, &org, None).await?;
+    Ok(Json(MadeOut { id, position }))
 }
 
 /// What is to be taken back.

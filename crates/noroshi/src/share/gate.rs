@@ -29,6 +29,8 @@ pub struct Candidate {
     pub held: Held,
     /// The review that cleared exactly this version, where there was one.
     pub review: Option<String>,
+    /// What it is said to be made from, by relationships that are held; it need not name it.
+    pub made_from: BTreeSet<String>,
     /// When this version came in.
     pub arrived_at: Timestamp,
     /// It is a message of this office about an object its recipients have.
@@ -44,6 +46,11 @@ impl Candidate {
     /// Its identifier.
     pub fn id(&self) -> &str {
         self.object().head().id.as_str()
+    }
+
+    /// What it may have been made from: what it names, and what it is said to be made from.
+    pub fn sources(&self) -> impl Iterator<Item = &String> {
+        self.held.parts.names().iter().chain(&self.made_from)
     }
 
     /// The colour it leaves under.
@@ -119,6 +126,11 @@ pub fn marks_of(object: &StixObject) -> Marks {
     Marks::read(&object.head().object_marking_refs)
 }
 
+/// The colour of somebody's own words, as they themselves mark them.
+pub fn own_tlp(object: &StixObject) -> Tlp {
+    marks_of(object).tlp.unwrap_or(Tlp::Amber)
+}
+
 /// Objects that were looked at together, with everything held that they name, however far.
 #[derive(Debug, Default)]
 pub struct Web {
@@ -155,8 +167,8 @@ impl Web {
             held.facts.bits = LegalBits::default();
             return held;
         }
-        let names = held.parts.names().iter().filter_map(|name| self.bits.get(name));
-        held.facts.bits = names.fold(held.facts.bits, |bits, one| bits.join(*one));
+        let sources = candidate.sources().filter_map(|name| self.bits.get(name));
+        held.facts.bits = sources.fold(held.facts.bits, |bits, one| bits.join(*one));
         held
     }
 
@@ -213,9 +225,8 @@ fn source_of(candidate: Option<&Candidate>) -> Source {
     let cleared = candidate.review.is_some();
     let bits = if cleared { LegalBits::default() } else { candidate.held.facts.bits };
     // A message about an object says nothing of what the object says.
-    let names =
-        if candidate.is_notice { BTreeSet::new() } else { candidate.held.parts.names().clone() };
-    Source { bits, cleared, names }
+    let names = if candidate.is_notice { Vec::new() } else { candidate.sources().collect() };
+    Source { bits, cleared, names: names.into_iter().cloned().collect() }
 }
 
 /// The bytes of one version beside what was settled; none when it stays.

@@ -373,7 +373,6 @@ fn wish_of(id: &str, values: &Values) -> Wish {
         collection: Some(id.to_owned()),
         objects: words_of(values.get("objects")),
         case: values.some("case").map(str::to_owned),
-        digest: values.some("digest").map(str::to_owned),
     }
 }
 
@@ -502,7 +501,7 @@ fn pass_rows(judged: &Preview) -> Vec<PassRow> {
             bytes: text.len(),
             text: text.get(..end).unwrap_or_default().to_owned(),
             cut: end < text.len(),
-            already: one.already,
+            already: one.already(),
             redacted: sent.is_some_and(|sent| sent.redacted),
         }
     };
@@ -521,7 +520,7 @@ async fn preview_page(
     let needs_second = !leads.second && act::needs_second(house, &judged);
     let to = audience_name(&judged.audience, &partners, &shell);
     let count = |key: &str, n: usize| shell.tv(key, &[("n", shell.n(n).into())]);
-    let fresh = judged.passes.iter().filter(|one| !one.already).count();
+    let fresh = judged.passes.iter().filter(|one| !one.already()).count();
     let over = judged.passes.len().saturating_sub(SHOWN_OBJECTS_MAX);
     let passes = pass_rows(&judged);
     let bytes: usize = passes.iter().filter(|one| !one.already).map(|one| one.bytes).sum();
@@ -613,7 +612,8 @@ async fn release(
 ) -> Answer {
     allowed(&house, &posted.visitor)?;
     let wish = wish_of(&id, &posted.values);
-    let to = match act::release(&house, &posted.visitor.ctx, &wish, None).await? {
+    let seen = posted.values.get("digest");
+    let to = match act::release(&house, &posted.visitor.ctx, &wish, seen, None).await? {
         act::Done::Released(done) => format!("/share/releases/{}", done.id),
         act::Done::Proposed(made) => format!("/share/proposals/{}", made.id),
     };

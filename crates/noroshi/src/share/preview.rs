@@ -16,6 +16,17 @@ use super::read::{self, Collection};
 use crate::office::people::Org;
 use crate::office::store::{Reader, StoreFailure, Value};
 
+/// How a version stands in the stream of an audience.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Standing {
+    /// It was never there.
+    Absent,
+    /// It is there.
+    There,
+    /// It was there and was taken back; when it is released again it comes back at a new place.
+    Withdrawn,
+}
+
 /// An object that would leave to somebody.
 #[derive(Debug, Clone)]
 pub struct Passes {
@@ -23,8 +34,15 @@ pub struct Passes {
     pub candidate: Candidate,
     /// The bits it leaves under, those of its sources included.
     pub bits: LegalBits,
-    /// It was released to the audience already.
-    pub already: bool,
+    /// How it stands in the audience's stream.
+    pub standing: Standing,
+}
+
+impl Passes {
+    /// Whether its recipients have it already, so that nothing leaves.
+    pub fn already(&self) -> bool {
+        self.standing == Standing::There
+    }
 }
 
 /// An object that stays, with every reason.
@@ -77,6 +95,8 @@ pub struct Preview {
     pub groups: Vec<Group>,
     /// Codes of what a careful person would look at twice.
     pub warnings: Vec<&'static str>,
+    /// The last entry of the record it takes into account.
+    pub as_of: i64,
 }
 
 impl Preview {
@@ -146,7 +166,7 @@ pub fn preview(
         let candidate = web.known(id).and_then(|one| one.candidate.as_ref());
         match candidate.filter(|_| passing.contains(id)) {
             Some(candidate) => passes.push(Passes {
-                already: is_in(reader, &label, candidate)?,
+                standing: standing(reader, &label, candidate)?,
                 bits: web.bits(candidate),
                 candidate: candidate.clone(),
             }),
@@ -156,7 +176,8 @@ pub fn preview(
         }
     }
     let warnings = warnings(reader, &audience, &groups)?;
-    Ok(Preview { audience, collection, passes, stays, groups, warnings })
+    let as_of = reader.number("SELECT MAX(position) FROM office_leaf", &[])?;
+    Ok(Preview { audience, collection, passes, stays, groups, warnings, as_of })
 }
 
 /// Why an object stays for everybody: each reason once, in the order of the first recipients.
@@ -258,15 +279,23 @@ fn reasons(
     reasons
 }
 
-fn is_in(reader: &Reader<'_>, audience: &str, candidate: &Candidate) -> Result<bool, StoreFailure> {
+fn standing(
+    reader: &Reader<'_>,
+    audience: &str,
+    candidate: &Candidate,
+) -> Result<Standing, StoreFailure> {
     let params =
         [Value::from(audience), Value::from(candidate.id()), Value::from(&candidate.modified)];
-    let found = reader.first(
-        "SELECT 1 FROM share_item WHERE audience = $1 AND id = $2 AND modified = $3",
+    let withdrawn = reader.first(
+        "SELECT withdrawn_at IS NOT NULL FROM share_item WHERE audience = $1 AND id = $2 AND modified = $3",
         &params,
-        |row| row.int(0),
+        |row| row.truth(0),
     )?;
-    Ok(found.is_some())
+    Ok(match withdrawn {
+        None => Standing::Absent,
+        Some(false) => Standing::There,
+        Some(true) => Standing::Withdrawn,
+    })
 }
 
 /// What is unusual about this release: MISP's users have asked for it for years (#5467).

@@ -6,6 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
+use noroshi_charter::derivation::DERIVING;
 use noroshi_charter::outgoing::Held;
 use noroshi_charter::release::{Audience, Facts};
 use noroshi_evidence::marking::{LegalBits, LegalClass};
@@ -26,6 +27,8 @@ use crate::office::store::{Reader, Row, StoreFailure, Value};
 
 /// Identifiers followed from what is to leave; beyond it, whatever names further ones stays.
 const CLOSURE_MAX: usize = 50_000;
+/// Bytes of the objects that are followed at once; beyond it, whatever names further ones stays.
+const CLOSURE_BYTES_MAX: usize = 64 * 1024 * 1024;
 /// Entries of a list on a page.
 const LISTED_MAX: i64 = 200;
 /// How far objects of a stream are counted for a page.
@@ -233,6 +236,7 @@ fn candidate_at(row: &Row<'_, '_>, at: usize) -> Result<Candidate, StoreFailure>
         name: row.text_or_none(at + 3)?.unwrap_or_default(),
         held: Held { facts, exercise, parts },
         review: row.text_or_none(at + 15)?,
+        made_from: BTreeSet::new(),
         arrived_at: row.time(at + 16)?,
         is_notice: about.is_some(),
     })
@@ -242,12 +246,34 @@ pub(super) fn parse(text: &str) -> Result<StixObject, StoreFailure> {
     StixObject::parse(text).map_err(damaged)
 }
 
+/// With what is held about where it comes from.
+fn with_sources(
+    reader: &Reader<'_>,
+    found: Option<Candidate>,
+) -> Result<Option<Candidate>, StoreFailure> {
+    let Some(mut candidate) = found else { return Ok(None) };
+    // A relationship counts in every version that was ever held: only a review takes back what one of them said.
+    let [derived, based] = DERIVING;
+    let sql = format!(
+        "SELECT DISTINCT n.id FROM evidence_edge e JOIN evidence_kind k ON k.kind = e.kind \
+         JOIN evidence_node n ON n.node = e.other \
+         WHERE e.node = {NODE_OF_FIRST} AND e.way = 0 AND k.name IN ($2, $3) LIMIT $4"
+    );
+    // One more than can be followed, so that too many are known to be too many.
+    let most = i64::try_from(CLOSURE_MAX + 1).unwrap_or(i64::MAX);
+    let params =
+        [Value::from(candidate.id()), Value::from(derived), Value::from(based), Value::from(most)];
+    candidate.made_from = reader.all(&sql, &params, |row| row.text(0))?.into_iter().collect();
+    Ok(Some(candidate))
+}
+
 /// The latest version of an object that is held.
 pub fn candidate(reader: &Reader<'_>, id: &str) -> Result<Option<Candidate>, StoreFailure> {
     let sql = format!(
         "SELECT {CANDIDATE} FROM evidence_object o {JOINS} WHERE o.node = {NODE_OF_FIRST} AND o.latest = 1"
     );
-    reader.first(&sql, &[Value::from(id)], |row| candidate_at(row, 0))
+    let found = reader.first(&sql, &[Value::from(id)], |row| candidate_at(row, 0))?;
+    with_sources(reader, found)
 }
 
 /// Exactly this version with exactly this content.
@@ -261,9 +287,23 @@ pub(super) fn version(
         "SELECT {CANDIDATE} FROM evidence_object o {JOINS} WHERE o.node = {NODE_OF_FIRST} \
          AND o.modified = $2 AND o.digest = $3"
     );
-    reader.first(&sql, &[Value::from(id), Value::from(modified), Value::from(digest)], |row| {
-        candidate_at(row, 0)
-    })
+    let params = [Value::from(id), Value::from(modified), Value::from(digest)];
+    let found = reader.first(&sql, &params, |row| candidate_at(row, 0))?;
+    with_sources(reader, found)
+}
+
+/// The bytes of an organisation's own copy beside the stream, at its place.
+pub(super) fn own_copy(
+    reader: &Reader<'_>,
+    audience: &str,
+    org: &OrgId,
+    added: i64,
+) -> Result<Option<String>, StoreFailure> {
+    reader.first(
+        "SELECT bytes FROM share_own WHERE audience = $1 AND org = $2 AND added = $3",
+        &[Value::from(audience), Value::from(org), Value::from(added)],
+        |row| row.text(0),
+    )
 }
 
 /// The newest version of an object that was released to an audience and not taken back.
@@ -278,19 +318,76 @@ fn released(
          JOIN evidence_object o ON o.node = n.node AND o.modified = i.modified AND o.digest = i.digest {JOINS} \
          WHERE i.audience = $1 AND i.id = $2 AND i.withdrawn_at IS NULL ORDER BY i.modified DESC LIMIT 1"
     );
-    reader.first(&sql, &[Value::from(audience), Value::from(id)], |row| candidate_at(row, 0))
+    let params = [Value::from(audience), Value::from(id)];
+    let found = reader.first(&sql, &params, |row| candidate_at(row, 0))?;
+    with_sources(reader, found)
 }
 
-/// Follows from `asked` and from `names` through everything named that is held here, however far: what leaves may not
-/// name what stays, and what was made from something carries its bits. What is not asked for counts as offered only
-/// when it was released to the audience.
+/// What was followed.
+pub(super) enum Closure {
+    /// Everything.
+    Whole(Web),
+    /// As far as the limits go; what lies beyond counts as the worst there is.
+    Cut(Web),
+}
+
+/// Follows from `asked` and from `names` through everything that is held here and named, or said to be what something
+/// was made from, however far: what leaves may not name what stays, and what was made from something carries its bits.
+/// What is not asked for counts as offered only when it was released to the audience.
+pub(super) fn closure(
+    reader: &Reader<'_>,
+    audience: &str,
+    asked: BTreeMap<String, Known>,
+    names: BTreeSet<String>,
+) -> Result<Closure, StoreFailure> {
+    closure_within(reader, audience, asked, names, CLOSURE_MAX)
+}
+
+fn closure_within(
+    reader: &Reader<'_>,
+    audience: &str,
+    asked: BTreeMap<String, Known>,
+    names: BTreeSet<String>,
+    objects_max: usize,
+) -> Result<Closure, StoreFailure> {
+    let mut open: Vec<String> = names.into_iter().collect();
+    for one in asked.values().filter_map(|one| one.candidate.as_ref()) {
+        open.extend(one.sources().cloned());
+    }
+    let (mut known, mut bytes, mut cut) = (asked, 0usize, false);
+    while let Some(id) = open.pop() {
+        if known.contains_key(&id) || !is_held(reader, &id)? {
+            continue;
+        }
+        let mut one = Known { candidate: None, offered: false, view: Vec::new() };
+        if known.len() < objects_max && bytes < CLOSURE_BYTES_MAX {
+            one.candidate = released(reader, audience, &id)?;
+            one.offered = one.candidate.is_some();
+            if one.candidate.is_none() {
+                one.candidate = candidate(reader, &id)?;
+            }
+        } else {
+            cut = true;
+        }
+        if let Some(candidate) = &one.candidate {
+            bytes += candidate.object().text().len();
+            open.extend(candidate.sources().cloned());
+        }
+        known.insert(id, one);
+    }
+    let web = Web::new(known);
+    Ok(if cut { Closure::Cut(web) } else { Closure::Whole(web) })
+}
+
+/// [`closure`], whether or not it is whole.
 pub(super) fn web(
     reader: &Reader<'_>,
     audience: &str,
     asked: BTreeMap<String, Known>,
     names: BTreeSet<String>,
 ) -> Result<Web, StoreFailure> {
-    web_within(reader, audience, asked, names, CLOSURE_MAX)
+    let (Closure::Whole(web) | Closure::Cut(web)) = closure(reader, audience, asked, names)?;
+    Ok(web)
 }
 
 /// What decides about an object, with the bits of everything it was made from, of which `objects_max` are looked at;
@@ -303,39 +400,10 @@ pub fn facts(
     let Some(candidate) = candidate(reader, id)? else { return Ok(None) };
     let known = Known { candidate: Some(candidate.clone()), offered: false, view: Vec::new() };
     let asked = BTreeMap::from([(id.to_owned(), known)]);
-    let web = web_within(reader, "", asked, BTreeSet::new(), objects_max)?;
+    let (Closure::Whole(web) | Closure::Cut(web)) =
+        closure_within(reader, "", asked, BTreeSet::new(), objects_max)?;
     let bits = web.bits(&candidate);
     Ok(Some(Facts { bits, ..candidate.held.facts }))
-}
-
-fn web_within(
-    reader: &Reader<'_>,
-    audience: &str,
-    asked: BTreeMap<String, Known>,
-    names: BTreeSet<String>,
-    objects_max: usize,
-) -> Result<Web, StoreFailure> {
-    let mut open: Vec<String> = names.into_iter().collect();
-    for one in asked.values().filter_map(|one| one.candidate.as_ref()) {
-        open.extend(one.held.parts.names().iter().cloned());
-    }
-    let mut known = asked;
-    while let Some(id) = open.pop() {
-        if known.contains_key(&id) || !is_held(reader, &id)? {
-            continue;
-        }
-        let mut one = Known { candidate: None, offered: false, view: Vec::new() };
-        if known.len() < objects_max {
-            one.candidate = released(reader, audience, &id)?;
-            one.offered = one.candidate.is_some();
-            if one.candidate.is_none() {
-                one.candidate = candidate(reader, &id)?;
-            }
-        }
-        open.extend(one.candidate.iter().flat_map(|one| one.held.parts.names().iter().cloned()));
-        known.insert(id, one);
-    }
-    Ok(Web::new(known))
 }
 
 /// One object with everything it was made from.

@@ -2,19 +2,23 @@
 //!
 //! A collection is a view of its audience's stream. A page walks the stream by an index, looks at no more rows than a
 //! named limit, and hands out what the gate passes at this moment. Where a filter is sparse the answer ends early and
-//! says where to go on. A walk ends where the stream ended when it began, so that what comes meanwhile belongs to the
-//! next walk and nothing is seen twice.
+//! says where to go on; so it does where it would grow too large. A walk ends where the stream ended when it began, so
+//! that what comes meanwhile belongs to the next walk and nothing is seen twice.
+//!
+//! Whoever hands something in reads its own words again, whatever is held besides: from the stream, or from the copy
+//! that is kept where they cannot stand in the stream. So nobody learns by handing in what is held and not for them.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
+use noroshi_charter::outgoing::Outgoing;
 use noroshi_charter::release::{Audience, Recipient};
 use noroshi_evidence::marking::Tlp;
 use noroshi_evidence::object::StixObject;
 
 use super::audience;
-use super::gate::{self, Candidate, Filter};
-use super::read;
+use super::gate::{self, Candidate, Filter, Web};
+use super::read::{self, Closure};
 use crate::office::id::OrgId;
 use crate::office::store::{Reader, Row, StoreFailure, Value};
 
@@ -26,6 +30,13 @@ const REFUSED_MAX: usize = 1_000;
 const BATCH: std::ops::RangeInclusive<usize> = 32..=1_000;
 /// Entries of one named object that are sorted in memory; an object with more versions is found by walking.
 const VERSIONS_MAX: usize = 5_000;
+/// Versions of others looked at to tell whether the reader's own one is the newest, or the oldest.
+const BEYOND_MAX: i64 = 100;
+/// Bytes of objects handed out in one answer; one object is always handed out, however large.
+pub const PAGE_BYTES_MAX: usize = 8 * 1024 * 1024;
+/// Look-ups after which an answer without anything about a named object ends: at a whole number of them, so that what
+/// is not there and what is not for the reader cost the same.
+const LOOKUPS_STEP: u64 = 128;
 
 /// The type of this office's own messages about an object that was recalled; the view itself tells them from others.
 const NOTICE_TYPE: &str = "note";
@@ -76,11 +87,28 @@ pub struct Asked {
     pub limit: usize,
 }
 
+/// Who brought what is handed out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Whose {
+    /// Somebody else than its reader.
+    Others,
+    /// Its reader.
+    Own,
+    /// Its reader; it stands beside the stream, for nobody else.
+    OwnCopy,
+}
+
 /// One object as it is handed out.
 #[derive(Debug, Clone)]
 pub struct Served {
     /// When it was added, in microseconds since 1970.
     pub added: i64,
+    /// The release or the handing in that brought it.
+    pub release: String,
+    /// Who brought it.
+    pub whose: Whose,
+    /// The colour it is handed out under.
+    pub tlp: Tlp,
     /// SHA-256 over the canonical text of what is handed out.
     pub digest: String,
     /// The object, with the bytes that are stored, or what is left of them.
@@ -143,14 +171,22 @@ struct Entry {
     kind: String,
     digest: String,
     withdrawn: bool,
-    /// The reader's own organisation handed it in.
-    own: bool,
+    whose: Whose,
+    /// Its reader is given its own words back.
+    given_back: bool,
+    release: String,
 }
 
 /// Without statistics the store would walk the whole stream for a type.
-const OF_TYPE: &str = "INDEXED BY share_item_type WHERE i.type = $6 AND";
+const OF_TYPE: &str = "INDEXED BY share_item_type";
+// What was handed in as selected or secret is not given back; that it became so later, or is held as such, says nothing
+// about what its pusher wrote.
 const ENTRY: &str = "SELECT i.added, i.id, i.modified, i.type, i.digest, i.withdrawn_at IS NOT NULL, \
-     EXISTS (SELECT 1 FROM share_push p WHERE p.push = i.release AND p.org = $2) FROM share_item i";
+     p.push IS NOT NULL, 0, COALESCE(p.class, c.push_class, 'CIA-N') NOT IN ('CIA', 'CIA-PM'), i.release FROM share_item i";
+const OF_READER: &str = "LEFT JOIN share_push p ON p.push = i.release AND p.org = $2 \
+     LEFT JOIN share_collection c ON c.collection = p.collection";
+const COPY: &str = "SELECT i.added, i.id, i.modified, i.type, i.digest, i.withdrawn_at IS NOT NULL, 1, 1, \
+     i.class NOT IN ('CIA', 'CIA-PM'), i.push FROM share_own i";
 
 fn entry_at(row: &Row<'_, '_>) -> Result<Entry, StoreFailure> {
     Ok(Entry {
@@ -160,7 +196,13 @@ fn entry_at(row: &Row<'_, '_>) -> Result<Entry, StoreFailure> {
         kind: row.text(3)?,
         digest: row.text(4)?,
         withdrawn: row.truth(5)?,
-        own: row.truth(6)?,
+        whose: match (row.truth(6)?, row.truth(7)?) {
+            (false, _) => Whose::Others,
+            (true, false) => Whose::Own,
+            (true, true) => Whose::OwnCopy,
+        },
+        given_back: row.truth(8)? && row.truth(6)?,
+        release: row.text(9)?,
     })
 }
 
@@ -217,19 +259,22 @@ impl<'a> Walk<'a> {
 
     /// Every entry of the objects asked for; `None` when there are too many to sort.
     fn named(&self) -> Result<Option<Vec<Entry>>, StoreFailure> {
-        let sql = format!("{ENTRY} WHERE i.audience = $1 AND i.id = $3 LIMIT $4");
+        let stream = format!("{ENTRY} {OF_READER} WHERE i.audience = $1 AND i.id = $3 LIMIT $4");
+        let copies = format!("{COPY} WHERE i.audience = $1 AND i.org = $2 AND i.id = $3 LIMIT $4");
         let mut all = Vec::new();
         for id in &self.asked.ids {
-            let room = i64::try_from(VERSIONS_MAX + 1 - all.len()).unwrap_or(0);
-            let params = [
-                Value::from(&self.audience),
-                Value::from(self.org),
-                Value::from(id),
-                Value::from(room),
-            ];
-            all.extend(self.reader.all(&sql, &params, entry_at)?);
-            if all.len() > VERSIONS_MAX {
-                return Ok(None);
+            for sql in [&stream, &copies] {
+                let room = i64::try_from(VERSIONS_MAX + 1 - all.len()).unwrap_or(0);
+                let params = [
+                    Value::from(&self.audience),
+                    Value::from(self.org),
+                    Value::from(id),
+                    Value::from(room),
+                ];
+                all.extend(self.reader.all(sql, &params, entry_at)?);
+                if all.len() > VERSIONS_MAX {
+                    return Ok(None);
+                }
             }
         }
         all.sort_by_key(|entry| entry.added);
@@ -240,7 +285,7 @@ impl<'a> Walk<'a> {
     fn batch(&self, after: i64, wanted: usize) -> Result<Batch, StoreFailure> {
         match &self.lanes {
             Lanes::Whole => {
-                let entries = self.stream("WHERE", None, after, wanted)?;
+                let entries = self.stream(None, after, wanted)?;
                 let ended = entries.len() < wanted;
                 let reached = entries.last().map_or(after, |entry| entry.added);
                 Ok(Batch { entries, reached, ended })
@@ -264,7 +309,7 @@ impl<'a> Walk<'a> {
         let mut entries = Vec::new();
         let mut reached = i64::MAX;
         for kind in types {
-            let found = self.stream(OF_TYPE, Some(kind), after, each)?;
+            let found = self.stream(Some(kind), after, each)?;
             if found.len() == each
                 && let Some(last) = found.last()
             {
@@ -278,16 +323,21 @@ impl<'a> Walk<'a> {
         Ok(Batch { entries, reached: reached.min(self.asked.until), ended })
     }
 
+    /// What comes next in the stream and among the reader's own copies beside it.
     fn stream(
         &self,
-        and: &str,
         kind: Option<&String>,
         after: i64,
         wanted: usize,
     ) -> Result<Vec<Entry>, StoreFailure> {
-        let sql = format!(
-            "{ENTRY} {and} i.audience = $1 AND i.added > $3 AND i.added <= $4 ORDER BY i.added LIMIT $5"
+        let (index, of_type) = if kind.is_some() { (OF_TYPE, "AND i.type = $6") } else { ("", "") };
+        let range = "i.added > $3 AND i.added <= $4";
+        let last = "ORDER BY i.added LIMIT $5";
+        let stream = format!(
+            "{ENTRY} {index} {OF_READER} WHERE i.audience = $1 AND {range} {of_type} {last}"
         );
+        let copies =
+            format!("{COPY} WHERE i.audience = $1 AND i.org = $2 AND {range} {of_type} {last}");
         let mut params = vec![
             Value::from(&self.audience),
             Value::from(self.org),
@@ -296,11 +346,16 @@ impl<'a> Walk<'a> {
             Value::from(i64::try_from(wanted).unwrap_or(i64::MAX)),
         ];
         params.extend(kind.map(Value::from));
-        self.reader.all(&sql, &params, entry_at)
+        let mut entries = self.reader.all(&stream, &params, entry_at)?;
+        entries.extend(self.reader.all(&copies, &params, entry_at)?);
+        // Each gave its first ones, so the first of both together are complete.
+        entries.sort_by_key(|entry| entry.added);
+        entries.truncate(wanted);
+        Ok(entries)
     }
 
     /// Whether an entry is asked for, as far as the stream itself tells.
-    fn takes(&self, entry: &Entry) -> Result<bool, StoreFailure> {
+    fn takes(&self, entry: &Entry, judge: &Judge<'_>) -> Result<bool, StoreFailure> {
         let listed =
             |list: &[String], text: &String| list.is_empty() || list.iter().any(|one| one == text);
         if entry.withdrawn
@@ -315,25 +370,53 @@ impl<'a> Walk<'a> {
         if versions.all || !versions.at.is_empty() {
             return Ok(true);
         }
-        if versions.newest() && !self.has_other(entry, NEWER)? {
+        if versions.newest() && self.is_end(entry, Way::Newer, judge)? {
             return Ok(true);
         }
-        Ok(versions.first && !self.has_other(entry, OLDER)?)
+        Ok(versions.first && self.is_end(entry, Way::Older, judge)?)
     }
 
-    /// Whether the same object stands in the stream in a newer or an older version.
-    fn has_other(&self, entry: &Entry, sql: &str) -> Result<bool, StoreFailure> {
-        let params = [
+    /// Whether the same object stands in the stream in no version beyond this one. The reader's own words do not go
+    /// because of a version that is not for it.
+    fn is_end(&self, entry: &Entry, way: Way, judge: &Judge<'_>) -> Result<bool, StoreFailure> {
+        let (beyond, order) = match way {
+            Way::Newer => ("i.modified > $4", "DESC"),
+            Way::Older => ("i.modified < $4", "ASC"),
+        };
+        let mut params = vec![
             Value::from(&self.audience),
+            Value::from(self.org),
             Value::from(&entry.id),
             Value::from(&entry.modified),
             Value::from(self.asked.until),
         ];
-        Ok(self.reader.first(sql, &params, |row| row.int(0))?.is_some())
+        // The plus keeps the place out of the choice of an index: the object leads to few rows, its place to half the
+        // stream.
+        let which = format!(
+            "i.audience = $1 AND i.id = $3 AND {beyond} AND +i.added <= $5 AND i.withdrawn_at IS NULL"
+        );
+        let copies = format!("{COPY} WHERE i.org = $2 AND {which} LIMIT 1");
+        if self.reader.first(&copies, &params, entry_at)?.is_some() {
+            return Ok(false);
+        }
+        params.push(Value::from(if entry.given_back { BEYOND_MAX } else { 1 }));
+        let stream =
+            format!("{ENTRY} {OF_READER} WHERE {which} ORDER BY i.modified {order} LIMIT $6");
+        let others = self.reader.all(&stream, &params, entry_at)?;
+        if others.is_empty() || !entry.given_back {
+            return Ok(others.is_empty());
+        }
+        let rows = judge.rows(&others)?;
+        Ok(judge.served(rows)?.is_empty())
     }
 
     /// Whether the version is one of those named by their time; `last` and `first` may stand beside them.
-    fn is_named(&self, entry: &Entry, object: &StixObject) -> Result<bool, StoreFailure> {
+    fn is_named(
+        &self,
+        entry: &Entry,
+        object: &StixObject,
+        judge: &Judge<'_>,
+    ) -> Result<bool, StoreFailure> {
         let versions = &self.asked.versions;
         if versions.all || versions.at.is_empty() {
             return Ok(true);
@@ -342,16 +425,34 @@ impl<'a> Walk<'a> {
         let at = head.modified.or(head.created);
         let at = at.or_else(|| Timestamp::from_microsecond(entry.added).ok());
         Ok(at.is_some_and(|at| versions.at.contains(&at))
-            || (versions.last && !self.has_other(entry, NEWER)?)
-            || (versions.first && !self.has_other(entry, OLDER)?))
+            || (versions.last && self.is_end(entry, Way::Newer, judge)?)
+            || (versions.first && self.is_end(entry, Way::Older, judge)?))
     }
 }
 
-// The plus keeps the place out of the choice of an index: the object leads to few rows, its place to half the stream.
-const NEWER: &str = "SELECT 1 FROM share_item WHERE audience = $1 AND id = $2 AND modified > $3 AND +added <= $4 \
-     AND withdrawn_at IS NULL LIMIT 1";
-const OLDER: &str = "SELECT 1 FROM share_item WHERE audience = $1 AND id = $2 AND modified < $3 AND +added <= $4 \
-     AND withdrawn_at IS NULL LIMIT 1";
+/// Which way along the versions of an object.
+#[derive(Debug, Clone, Copy)]
+enum Way {
+    Newer,
+    Older,
+}
+
+/// What an entry of the stream stands for.
+enum Matter {
+    /// Something to be judged.
+    Judged(Box<Candidate>),
+    /// The reader's own words.
+    Own(StixObject),
+}
+
+impl Matter {
+    fn object(&self) -> &StixObject {
+        match self {
+            Self::Judged(candidate) => candidate.object(),
+            Self::Own(object) => object,
+        }
+    }
+}
 
 /// Judges objects for one reader at one instant.
 struct Judge<'a> {
@@ -374,50 +475,92 @@ impl<'a> Judge<'a> {
         Ok(Self { reader, view, audience: view.audience.label(), org, recipient, now })
     }
 
-    /// What of `entries` leaves, in their order.
-    fn passing(&self, walk: &Walk<'_>, entries: &[Entry]) -> Result<Vec<Served>, StoreFailure> {
-        let mut rows: Vec<(&Entry, Candidate)> = Vec::new();
+    /// What `entries` stand for, as far as the view shows it.
+    fn rows<'e>(&self, entries: &'e [Entry]) -> Result<Vec<(&'e Entry, Matter)>, StoreFailure> {
+        let mut rows = Vec::with_capacity(entries.len());
         for entry in entries {
-            let found = read::version(self.reader, &entry.id, &entry.modified, &entry.digest)?;
-            let Some(candidate) = found else { continue };
-            if walk.is_named(entry, candidate.object())?
-                && self.view.filter.reasons(&candidate).is_empty()
-            {
-                rows.push((entry, candidate));
-            }
+            rows.extend(self.matter(entry)?.map(|matter| (entry, matter)));
         }
+        Ok(rows)
+    }
+
+    fn matter(&self, entry: &Entry) -> Result<Option<Matter>, StoreFailure> {
+        let filter = &self.view.filter;
+        let matter = match entry.whose {
+            Whose::OwnCopy => {
+                let text = read::own_copy(self.reader, &self.audience, self.org, entry.added)?;
+                text.map(|text| read::parse(&text)).transpose()?.map(Matter::Own)
+            }
+            Whose::Own | Whose::Others => {
+                let found = read::version(self.reader, &entry.id, &entry.modified, &entry.digest)?;
+                found.map(|found| match entry.given_back {
+                    true => Matter::Own(found.object().clone()),
+                    false => Matter::Judged(Box::new(found)),
+                })
+            }
+        };
+        Ok(matter.filter(|matter| match matter {
+            Matter::Judged(candidate) => filter.reasons(candidate).is_empty(),
+            Matter::Own(object) => entry.given_back && gate::own_tlp(object) <= filter.tlp_max,
+        }))
+    }
+
+    /// What of `rows` leaves, in their order.
+    fn served(&self, rows: Vec<(&Entry, Matter)>) -> Result<Vec<Served>, StoreFailure> {
         // What the rows name is judged by its own newest version, so nothing is taken for granted here.
-        let judged = rows.iter().filter(|(entry, candidate)| !self.gives_back(entry, candidate));
-        let names: BTreeSet<String> =
-            judged.flat_map(|(_, one)| one.held.parts.names().iter().cloned()).collect();
-        let web = read::web(self.reader, &self.audience, BTreeMap::new(), names)?;
+        let names = |(_, matter): &(&Entry, Matter)| match matter {
+            Matter::Judged(one) => one.sources().cloned().collect::<Vec<String>>(),
+            Matter::Own(_) => Vec::new(),
+        };
+        let names: BTreeSet<String> = rows.iter().flat_map(names).collect();
+        let closure = read::closure(self.reader, &self.audience, BTreeMap::new(), names)?;
+        let web = match closure {
+            Closure::Whole(web) => web,
+            // Each for itself: whether an object leaves does not depend on what it is looked at with.
+            Closure::Cut(web) if rows.len() < 2 => web,
+            Closure::Cut(_) => {
+                let mut rows = rows;
+                let rest = rows.split_off(rows.len() / 2);
+                let mut served = self.served(rows)?;
+                served.extend(self.served(rest)?);
+                return Ok(served);
+            }
+        };
         let outgoing = web.outgoing(&self.recipient, Tlp::Red, self.now);
         let mut served = Vec::new();
-        for (entry, candidate) in rows {
-            if self.gives_back(entry, &candidate) {
-                let (added, object) = (entry.added, candidate.object().clone());
-                served.push(Served { added, digest: candidate.digest, object, redacted: false });
-                continue;
-            }
-            let tlp_max = self.view.filter.tlp_max;
-            let verdict = web.judge(&candidate, &self.recipient, tlp_max, self.now);
-            let Some(sent) = gate::write(&outgoing, &candidate, &verdict) else { continue };
-            let object = read::parse(&sent.text)?;
-            let digest = if sent.redacted { object.digest().to_string() } else { candidate.digest };
-            served.push(Served { added: entry.added, digest, object, redacted: sent.redacted });
+        for (entry, matter) in rows {
+            served.extend(self.one(&web, &outgoing, entry, matter)?);
         }
         Ok(served)
     }
 
-    /// Whether an organisation gets back its own words: it handed in these very bytes and is their originator. Nothing
-    /// is released to it by that, and what it names it knows. What became selected or secret since stays all the same.
-    fn gives_back(&self, entry: &Entry, candidate: &Candidate) -> bool {
-        let facts = &candidate.held.facts;
-        entry.own
-            && facts.originator == self.org.as_str()
-            && !facts.bits.has_selected_comms
-            && !facts.bits.has_secret
-            && !candidate.held.exercise
+    fn one(
+        &self,
+        web: &Web,
+        outgoing: &Outgoing,
+        entry: &Entry,
+        matter: Matter,
+    ) -> Result<Option<Served>, StoreFailure> {
+        let (object, tlp, digest, redacted) = match matter {
+            // Nothing is released by giving somebody its own words, and what they name it knows.
+            Matter::Own(object) => {
+                (object.clone(), gate::own_tlp(&object), entry.digest.clone(), false)
+            }
+            Matter::Judged(candidate) => {
+                let tlp_max = self.view.filter.tlp_max;
+                let verdict = web.judge(&candidate, &self.recipient, tlp_max, self.now);
+                let Some(sent) = gate::write(outgoing, &candidate, &verdict) else {
+                    return Ok(None);
+                };
+                let object = read::parse(&sent.text)?;
+                let tlp = candidate.tlp();
+                let digest =
+                    if sent.redacted { object.digest().to_string() } else { candidate.digest };
+                (object, tlp, digest, sent.redacted)
+            }
+        };
+        let (release, whose, added) = (entry.release.clone(), entry.whose, entry.added);
+        Ok(Some(Served { added, release, whose, tlp, digest, object, redacted }))
     }
 }
 
@@ -431,7 +574,25 @@ pub fn page(
 ) -> Result<Slice, StoreFailure> {
     let walk = Walk::new(reader, view, org, asked)?;
     let judge = Judge::new(reader, view, org, now)?;
-    let mut slice = Slice::default();
+    let slice = filled(&walk, &judge)?;
+    if slice.items.is_empty() && !asked.ids.is_empty() {
+        evened(reader, asked)?;
+    }
+    Ok(slice)
+}
+
+/// Looks for nothing until a whole number of steps is done.
+fn evened(reader: &Reader<'_>, asked: &Asked) -> Result<(), StoreFailure> {
+    let id = asked.ids.first().map(String::as_str).unwrap_or_default();
+    while reader.lookups() % LOOKUPS_STEP != 0 {
+        read::version(reader, id, "", "")?;
+    }
+    Ok(())
+}
+
+fn filled(walk: &Walk<'_>, judge: &Judge<'_>) -> Result<Slice, StoreFailure> {
+    let asked = walk.asked;
+    let mut page = Page { slice: Slice::default(), bytes: 0, limit: asked.limit };
     let (mut cursor, mut looked, mut judged) = (asked.after, 0usize, 0usize);
     let mut wanted = (asked.limit + 1).clamp(*BATCH.start(), *BATCH.end());
     loop {
@@ -439,30 +600,77 @@ pub fn page(
         looked += batch.entries.len();
         let mut taken = Vec::new();
         for entry in batch.entries {
-            if walk.takes(&entry)? {
+            if walk.takes(&entry, judge)? {
                 taken.push(entry);
             }
         }
         // Little by little, so that a page costs what it hands out.
-        for part in taken.chunks(wanted.min(*BATCH.end())) {
-            judged += part.len();
-            for served in judge.passing(&walk, part)? {
-                if slice.items.len() == asked.limit {
-                    slice.next = slice.items.last().map(|item| item.added);
-                    return Ok(slice);
+        let mut rest = taken.as_slice();
+        while !rest.is_empty() {
+            let (rows, looked_at) = part(walk, judge, rest, wanted.min(*BATCH.end()))?;
+            rest = rest.get(looked_at..).unwrap_or_default();
+            judged += looked_at;
+            for served in judge.served(rows)? {
+                if !page.takes(served) {
+                    return Ok(page.slice);
                 }
-                slice.items.push(served);
             }
         }
         cursor = batch.reached;
+        let items = page.slice.items.len();
         if batch.ended || cursor >= asked.until {
-            return Ok(slice);
+            return Ok(page.slice);
         }
-        if looked >= ROWS_MAX || judged >= slice.items.len() + REFUSED_MAX {
-            slice.next = Some(cursor);
-            return Ok(slice);
+        if looked >= ROWS_MAX || judged >= items + REFUSED_MAX {
+            page.slice.next = Some(cursor);
+            return Ok(page.slice);
         }
-        wanted = (asked.limit + 1 - slice.items.len()).clamp(*BATCH.start(), *BATCH.end());
+        wanted = (asked.limit + 1 - items).clamp(*BATCH.start(), *BATCH.end());
+    }
+}
+
+/// The first of `entries` with what they stand for, as many as fit into a page, and how many of them were looked at.
+fn part<'e>(
+    walk: &Walk<'_>,
+    judge: &Judge<'_>,
+    entries: &'e [Entry],
+    wanted: usize,
+) -> Result<(Vec<(&'e Entry, Matter)>, usize), StoreFailure> {
+    let (mut rows, mut bytes, mut looked_at) = (Vec::new(), 0usize, 0usize);
+    for entry in entries.iter().take(wanted) {
+        looked_at += 1;
+        let Some(matter) = judge.matter(entry)? else { continue };
+        if !walk.is_named(entry, matter.object(), judge)? {
+            continue;
+        }
+        bytes += matter.object().text().len();
+        rows.push((entry, matter));
+        if bytes >= PAGE_BYTES_MAX {
+            break;
+        }
+    }
+    Ok((rows, looked_at))
+}
+
+/// A page that is being filled.
+struct Page {
+    slice: Slice,
+    bytes: usize,
+    limit: usize,
+}
+
+impl Page {
+    /// Takes one more, or says where to go on.
+    fn takes(&mut self, served: Served) -> bool {
+        let bytes = self.bytes + served.object.text().len();
+        let items = &mut self.slice.items;
+        if items.len() == self.limit || (bytes > PAGE_BYTES_MAX && !items.is_empty()) {
+            self.slice.next = items.last().map(|item| item.added);
+            return false;
+        }
+        self.bytes = bytes;
+        items.push(served);
+        true
     }
 }
 
@@ -474,35 +682,29 @@ pub fn shows(
     now: Timestamp,
     id: &str,
 ) -> Result<bool, StoreFailure> {
-    let asked = Asked {
-        until: end(reader, &view.audience)?,
-        ids: vec![id.to_owned()],
-        versions: Versions { all: true, ..Versions::default() },
-        limit: 1,
-        ..Asked::default()
-    };
+    let asked = whole(reader, view, id, 1)?;
     Ok(!page(reader, view, org, now, &asked)?.items.is_empty())
 }
 
-/// Which of these places of a stream an organisation handed in itself.
-pub fn handed_in(
+/// Whether a view shows its reader exactly this version with exactly these bytes now.
+pub fn shows_version(
     reader: &Reader<'_>,
-    audience: &Audience,
+    view: &View,
     org: &OrgId,
-    added: &[i64],
-) -> Result<Vec<i64>, StoreFailure> {
-    let label = audience.label();
-    let mut own = Vec::new();
-    for place in added {
-        let found = reader.first(
-            "SELECT 1 FROM share_item i JOIN share_push p ON p.push = i.release \
-             WHERE i.audience = $1 AND i.added = $2 AND p.org = $3",
-            &[Value::from(&label), Value::from(*place), Value::from(org)],
-            |row| row.int(0),
-        )?;
-        if found.is_some() {
-            own.push(*place);
-        }
-    }
-    Ok(own)
+    now: Timestamp,
+    (id, digest): (&str, &str),
+) -> Result<bool, StoreFailure> {
+    let asked = whole(reader, view, id, VERSIONS_MAX)?;
+    let slice = page(reader, view, org, now, &asked)?;
+    Ok(slice.items.iter().any(|one| one.digest == digest && !one.redacted))
+}
+
+fn whole(reader: &Reader<'_>, view: &View, id: &str, limit: usize) -> Result<Asked, StoreFailure> {
+    Ok(Asked {
+        until: end(reader, &view.audience)?,
+        ids: vec![id.to_owned()],
+        versions: Versions { all: true, ..Versions::default() },
+        limit,
+        ..Asked::default()
+    })
 }

@@ -553,7 +553,7 @@ async fn a_release_carries_what_was_released_and_no_sibling() {
     let body = json!({ "partner": ally_org.org, "title": "Lantern" });
     let collection = made(test, &legal, "/collections", body).await;
     let body = json!({ "collection": collection, "objects": [a] });
-    let (status, said) = post(test, &legal, "/releases", body).await;
+    let (status, said) = super::house::release(test, &legal.token, body).await;
     assert_eq!(status, 201, "{said}");
     let url = test.url(&format!("/taxii2/root/collections/{collection}/objects/"));
     let token = ally.token.clone();

@@ -57,7 +57,7 @@ impl Scene {
 
     async fn release(&self, audience: &str, ids: &[&str]) {
         let body = json!({ "audience": audience, "objects": ids });
-        let (status, done) = self.post(&self.legal, "/releases", body).await;
+        let (status, done) = super::house::release(&self.test, &self.legal.token, body).await;
         assert_eq!((status, done["released"].as_u64()), (201, Some(ids.len() as u64)), "{done}");
     }
 
@@ -180,6 +180,9 @@ async fn questions_are_seen_and_answered_by_their_two_parties_only() {
     assert_eq!(scene.post(&scene.water, &reply, words).await.1["code"], "NRS-SHAR-0524");
     let mine = json!({ "words": "Is it the same campaign?", "due_at": due });
     assert_eq!(scene.post(&scene.water, "/questions", mine).await.0, 201);
+    let seat = scene.test.url(&format!("/api/v1/council/{}", scene.power.ctx.org));
+    let (status, left) = ask("DELETE", seat, &scene.legal.token, None).await;
+    assert_eq!((status, left["id"].as_str()), (200, Some(scene.power.ctx.org.as_str())), "{left}");
     let (_, listed) = scene.get(&scene.legal, "/questions").await;
     assert_eq!(listed["items"].as_array().unwrap().len(), 2);
     assert_eq!(listed["items"][1]["state"], "declined");

@@ -133,6 +133,22 @@ pub(crate) async fn ask(
     tokio::task::spawn_blocking(move || call(method, &url, &token, body.as_ref())).await.unwrap()
 }
 
+/// Looks at a preview and releases exactly what it shows.
+pub(crate) async fn release(
+    test: &TestHouse,
+    token: &str,
+    body: serde_json::Value,
+) -> (u16, serde_json::Value) {
+    let mut body = body;
+    let preview = test.url("/api/v1/releases/preview");
+    let (status, seen) = ask("POST", preview, token, Some(body.clone())).await;
+    if status != 200 {
+        return (status, seen);
+    }
+    body["digest"] = seen["digest"].clone();
+    ask("POST", test.url("/api/v1/releases"), token, Some(body)).await
+}
+
 /// Between two looks at something that another process must bring about; every such wait has its own end.
 pub(crate) async fn pause(span: std::time::Duration) {
     let nothing = tokio::time::timeout(span, std::future::pending::<()>()).await;

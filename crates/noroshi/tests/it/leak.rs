@@ -1,9 +1,11 @@
-//! The leak test over HTTP: a house full of marked objects, released to every kind of audience, read by everybody
-//! through every door. Each part carries a word of its own; whoever may not read it must not find it in any byte of
-//! any answer, errors and headers included. What a reader may see is worked out here from the rules, not by the gate.
+//! The leak test over HTTP: houses full of marked objects, of parts, and of relationships that say what was made from
+//! what, released to every kind of audience and read by everybody through every door: TAXII, the change stream, webhooks,
+//! exports, advisories, pages. Each part carries a word of its own; whoever may not read it must not find it in any byte
+//! of any answer, errors and headers included. What a reader may see is worked out here from the rules, not by the gate.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::time::Duration;
 
 use jiff::SignedDuration;
 use noroshi::evidence::rows::{self, NewObject};
@@ -13,9 +15,13 @@ use noroshi_evidence::marking::{LegalClass, Tlp};
 use noroshi_evidence::object::StixObject;
 use serde_json::{Value, json};
 
-use super::house::{Someone, TestHouse, ask};
+use super::house::{Someone, TestHouse, ask, pause, release};
+use super::stream::{Receiver, receive};
 
-const OBJECTS: usize = 240;
+const OBJECTS: usize = 120;
+const RELATIONS: usize = 40;
+/// Every identifier of a house begins like this, after its type.
+const UUID: &str = "1b6ea7d9-2b0f-4f55-8f0a-";
 
 /// A small generator (xorshift64*), so that a seed is a house.
 struct Chance(u64);
@@ -38,35 +44,93 @@ struct Thing {
     /// Word and the colour of the part it stands in.
     words: Vec<(String, Tlp)>,
     only: Option<String>,
+    /// What it names, or is said to be made from.
+    sources: Vec<String>,
 }
 
-fn make(chance: &mut Chance, number: usize, ids: &[String], orgs: &[String]) -> Thing {
+fn name_of(number: usize) -> String {
+    let kind = if number.is_multiple_of(2) { "tool" } else { "indicator" };
+    format!("{kind}--{UUID}{number:012x}")
+}
+
+fn make(chance: &mut Chance, number: usize, orgs: &[String]) -> Thing {
     let colours = [Tlp::Clear, Tlp::Clear, Tlp::Green, Tlp::Green, Tlp::Amber, Tlp::Red];
     let colour = colours[chance.below(colours.len())];
-    let class =
-        [LegalClass::CiaN, LegalClass::CiaN, LegalClass::CiaN, LegalClass::Cia, LegalClass::CiaPm]
-            [chance.below(5)];
+    let class = [
+        LegalClass::CiaN,
+        LegalClass::CiaN,
+        LegalClass::CiaN,
+        LegalClass::CiaN,
+        LegalClass::Cia,
+        LegalClass::CiaPm,
+    ][chance.below(6)];
     let part = Tlp::ALL[chance.below(5)];
-    let whole = format!("zw{number}zw");
-    let few = format!("zf{number}zf");
+    let (whole, few) = (format!("zw{number}zw"), format!("zf{number}zf"));
+    let id = name_of(number);
     let mut text = json!({
-        "type": "tool", "spec_version": "2.1", "id": ids[number], "created": "2026-01-01T00:00:00Z",
-        "modified": "2026-01-01T00:00:00Z", "name": format!("tool {whole}"), "description": format!("about {few}"),
+        "type": id.split("--").next(), "spec_version": "2.1", "id": id, "created": "2026-01-01T00:00:00Z",
+        "modified": "2026-01-01T00:00:00Z", "name": format!("thing {whole}"), "description": format!("about {few}"),
         "labels": ["plain", few], "object_marking_refs": [colour.marking_id().as_str()],
         "granular_markings": [{ "marking_ref": part.marking_id().as_str(), "selectors": ["description", "labels.[1]"] }],
     });
-    if chance.below(4) == 0 {
-        let other = &ids[chance.below(ids.len())];
-        text["aliases"] = json!(["one", format!("as in {other}")]);
+    if !number.is_multiple_of(2) {
+        text["pattern"] = json!(format!("[domain-name:value = '{whole}.lantern.example']"));
+        text["pattern_type"] = json!("stix");
+        text["valid_from"] = json!("2026-01-01T00:00:00Z");
     }
-    let only = (chance.below(6) == 0).then(|| orgs[chance.below(orgs.len())].clone());
+    let mut sources = Vec::new();
+    if chance.below(4) == 0 {
+        let other = name_of(chance.below(OBJECTS));
+        text["labels"] = json!(["plain", few, format!("as in {other}")]);
+        sources.push(other);
+    }
     Thing {
-        id: ids[number].clone(),
+        id,
         text: text.to_string(),
         colour,
         class,
         words: vec![(whole, colour), (few, part.max(colour))],
-        only,
+        only: (chance.below(6) == 0).then(|| orgs[chance.below(orgs.len())].clone()),
+        sources,
+    }
+}
+
+/// A relationship between two things; some say that the first was made from the second.
+fn relate(chance: &mut Chance, number: usize, things: &mut [Thing]) -> Thing {
+    let kind = ["derived-from", "based-on", "related-to"][chance.below(3)];
+    let (from, to) = (chance.below(OBJECTS), name_of(chance.below(OBJECTS)));
+    let id = format!("relationship--{UUID}{:012x}", 0xaaaa_0000 + number);
+    let text = json!({
+        "type": "relationship", "spec_version": "2.1", "id": id, "created": "2026-01-01T00:00:00Z",
+        "modified": "2026-01-01T00:00:00Z", "relationship_type": kind, "source_ref": name_of(from), "target_ref": to,
+        "object_marking_refs": [Tlp::Clear.marking_id().as_str()],
+    });
+    let sources = vec![name_of(from), to.clone()];
+    if kind != "related-to" {
+        things[from].sources.push(to);
+    }
+    let (text, colour, class) = (text.to_string(), Tlp::Clear, LegalClass::CiaN);
+    Thing { id, text, colour, class, words: Vec::new(), only: None, sources }
+}
+
+/// Whatever was made from selected or secret information, over any number of steps.
+fn tainted(things: &[Thing]) -> BTreeSet<String> {
+    let mut bad: BTreeSet<String> = things
+        .iter()
+        .filter(|thing| thing.class != LegalClass::CiaN)
+        .map(|thing| thing.id.clone())
+        .collect();
+    loop {
+        let more: Vec<String> = things
+            .iter()
+            .filter(|thing| !bad.contains(&thing.id))
+            .filter(|thing| thing.sources.iter().any(|source| bad.contains(source)))
+            .map(|thing| thing.id.clone())
+            .collect();
+        if more.is_empty() {
+            return bad;
+        }
+        bad.extend(more);
     }
 }
 
@@ -74,6 +138,7 @@ fn make(chance: &mut Chance, number: usize, ids: &[String], orgs: &[String]) -> 
 struct ReaderOf {
     who: Someone,
     colours: &'static [Tlp],
+    hook: Receiver,
 }
 
 const OPEN: &[Tlp] = &[Tlp::Clear, Tlp::Green];
@@ -81,13 +146,13 @@ const SERVED: &[Tlp] = &[Tlp::Clear, Tlp::Green, Tlp::Amber];
 
 /// Words this reader may find, and objects it may know of, seen from the rules.
 fn allowed(things: &[Thing], reader: &ReaderOf) -> (BTreeSet<String>, BTreeSet<String>) {
-    let org = reader.who.ctx.org.to_string();
+    let (org, bad) = (reader.who.ctx.org.to_string(), tainted(things));
     let (mut words, mut ids) = (BTreeSet::new(), BTreeSet::new());
     for thing in things {
         let named = thing.only.as_ref() == Some(&org);
         let colour = |tlp: &Tlp| reader.colours.contains(tlp) || (named && *tlp == Tlp::Amber);
         let opinion = thing.only.is_none() || named;
-        if thing.class != LegalClass::CiaN || !opinion || !colour(&thing.colour) {
+        if bad.contains(&thing.id) || !opinion || !colour(&thing.colour) {
             continue;
         }
         ids.insert(thing.id.clone());
@@ -98,8 +163,33 @@ fn allowed(things: &[Thing], reader: &ReaderOf) -> (BTreeSet<String>, BTreeSet<S
     (words, ids)
 }
 
+/// Every planted word in a text.
+fn words_in(text: &str) -> BTreeSet<String> {
+    let mut found = BTreeSet::new();
+    for mark in ["zw", "zf"] {
+        for (at, _) in text.match_indices(mark) {
+            let digits: String = text[at + 2..].chars().take_while(char::is_ascii_digit).collect();
+            if !digits.is_empty() && text[at + 2 + digits.len()..].starts_with(mark) {
+                found.insert(format!("{mark}{digits}{mark}"));
+            }
+        }
+    }
+    found
+}
+
+/// Every object of the house that a text names, by the last part of its identifier.
+fn named_in(text: &str) -> BTreeSet<&str> {
+    text.match_indices(UUID).filter_map(|(at, _)| text.get(at + 24..at + 36)).collect()
+}
+
 /// Everything one request gave: status, headers and body.
-fn whole_answer(url: &str, token: &str) -> (u16, String) {
+struct Whole {
+    status: u16,
+    headers: BTreeMap<String, String>,
+    body: String,
+}
+
+fn whole_answer(url: &str, token: &str) -> Whole {
     let agent: ureq::Agent =
         ureq::Agent::config_builder().http_status_as_error(false).build().into();
     let mut answer = agent
@@ -108,12 +198,13 @@ fn whole_answer(url: &str, token: &str) -> (u16, String) {
         .header("accept", "*/*")
         .call()
         .unwrap();
-    let head = format!("{:?}", answer.headers());
+    let headers = answer.headers().iter();
+    let headers = headers.map(|(name, value)| (name.to_string(), format!("{value:?}"))).collect();
     let status = answer.status().as_u16();
-    (status, head + &answer.body_mut().read_to_string().unwrap())
+    Whole { status, headers, body: answer.body_mut().read_to_string().unwrap() }
 }
 
-async fn get(url: String, token: &str) -> (u16, String) {
+async fn get(url: String, token: &str) -> Whole {
     let token = token.to_owned();
     tokio::task::spawn_blocking(move || whole_answer(&url, &token)).await.unwrap()
 }
@@ -128,8 +219,12 @@ struct Scene {
 
 impl Scene {
     async fn post(&self, path: &str, body: Value, wanted: u16) -> Value {
+        self.post_as(&self.legal, path, body, wanted).await
+    }
+
+    async fn post_as(&self, who: &Someone, path: &str, body: Value, wanted: u16) -> Value {
         let url = self.test.url(&format!("/api/v1{path}"));
-        let (status, answer) = ask("POST", url, &self.legal.token, Some(body)).await;
+        let (status, answer) = ask("POST", url, &who.token, Some(body)).await;
         assert_eq!(status, wanted, "{path}: {answer}");
         answer
     }
@@ -139,6 +234,8 @@ impl Scene {
         // One person releases everything here; that two must is another test's business.
         config.share.second_person_from = None;
         config.share.second_person_classes.clear();
+        let hooks: Vec<Receiver> = (0..4).map(|_| receive(0)).collect();
+        config.stream.hooks = hooks.iter().map(|hook| hook.url.clone()).collect();
         let test = Arc::new(TestHouse::open_with(tempfile::tempdir().unwrap(), config).await);
         let office = test.org("Office (fictional)", "office", None).await;
         let legal = test.person("legal", &office, Hat::Legal).await;
@@ -149,18 +246,23 @@ impl Scene {
         let orgs: Vec<String> =
             [&ally, &other, &power, &water].map(|org| org.org.to_string()).into();
         let mut readers = Vec::new();
-        for (login, org, hat, colours) in [
+        for ((login, org, hat, colours), hook) in [
             ("ally", &ally, Hat::PartnerForeign, OPEN),
             ("other", &other, Hat::PartnerForeign, OPEN),
             ("power", &power, Hat::OperatorOfficer, SERVED),
             ("water", &water, Hat::OperatorOfficer, SERVED),
-        ] {
-            readers.push(ReaderOf { who: test.person(login, org, hat).await, colours });
+        ]
+        .into_iter()
+        .zip(hooks)
+        {
+            readers.push(ReaderOf { who: test.person(login, org, hat).await, colours, hook });
         }
         let mut chance = Chance(seed | 1);
-        let ids: Vec<String> =
-            (0..OBJECTS).map(|at| format!("tool--1b6ea7d9-2b0f-4f55-8f0a-{at:012x}")).collect();
-        let things = (0..OBJECTS).map(|at| make(&mut chance, at, &ids, &orgs)).collect();
+        let mut things: Vec<Thing> = (0..OBJECTS).map(|at| make(&mut chance, at, &orgs)).collect();
+        for at in 0..RELATIONS {
+            let relation = relate(&mut chance, at, &mut things);
+            things.push(relation);
+        }
         let mut scene = Self { test, legal, things, readers, collections: Vec::new() };
         scene.fill(&orgs).await;
         scene
@@ -186,9 +288,15 @@ impl Scene {
             let found = json!({ "scope": "CIA-P", "valid_until": until.to_string() });
             self.post(&format!("/partners/{org}/findings"), found, 201).await;
         }
+        for org in &orgs[2..] {
+            self.post(&format!("/council/{org}"), json!({ "consent": "letter" }), 201).await;
+        }
         for thing in self.things.iter().filter(|thing| thing.only.is_some()) {
             let said = json!({ "objects": [thing.id], "restricted_to": [thing.only] });
             self.post("/handling", said, 201).await;
+        }
+        for reader in &self.readers {
+            self.post_as(&reader.who, "/hooks", json!({ "url": reader.hook.url }), 201).await;
         }
         let ids: Vec<&String> = self.things.iter().map(|thing| &thing.id).collect();
         for audience in [
@@ -196,6 +304,8 @@ impl Scene {
             format!("partner:{}", orgs[1]),
             "operators".to_owned(),
             "operators:water".to_owned(),
+            "council".to_owned(),
+            format!("operator:{}", orgs[2]),
         ] {
             let opened = self
                 .post(
@@ -205,12 +315,28 @@ impl Scene {
                 )
                 .await;
             self.collections.push(opened["id"].as_str().unwrap().to_owned());
-            self.post("/releases", json!({ "audience": audience, "objects": ids }), 201).await;
+            let wish = json!({ "audience": audience, "objects": ids });
+            let (status, done) = release(&self.test, &self.legal.token, wish).await;
+            assert_eq!(status, 201, "{audience}: {done}");
+            if !audience.starts_with("partner:") {
+                self.advise(&audience, &done).await;
+            }
         }
     }
 
+    /// An advisory about everything that left, so that each recipient is shown its own part of the names.
+    async fn advise(&self, audience: &str, done: &Value) {
+        let objects: Vec<&Value> = done["objects"].as_array().unwrap().iter().take(100).collect();
+        assert!(!objects.is_empty(), "{audience}: nothing leaves");
+        let wish = json!({
+            "audience": audience, "title": "Lantern", "text": "About these.", "objects": objects,
+            "tlp": "green", "class": "CIA-N", "needs": "acknowledge",
+        });
+        self.post("/advisories", wish, 201).await;
+    }
+
     /// Everything a reader can ask for.
-    fn doors(&self) -> Vec<String> {
+    fn doors(&self, reader: &ReaderOf) -> Vec<String> {
         let mut doors: Vec<String> = [
             "/taxii2/",
             "/taxii2/root/collections/",
@@ -219,87 +345,181 @@ impl Scene {
             "/api/v1/recalls",
             "/share",
             "/api/v1/collections",
+            "/api/v1/changes",
+            "/api/v1/changes?types=indicator",
+            "/api/v1/changes?cursor=none",
+            "/api/v1/hooks",
+            "/advisories",
+            "/api/v1/advisories",
+            "/api/v1/advisories/received",
+            "/api/v1/questions",
         ]
         .map(str::to_owned)
         .into();
+        let own = format!("operator:{}", reader.who.ctx.org);
+        for place in ["own", "operators", "operators:water", "council", own.as_str(), "public"] {
+            for format in ["rpz", "suricata", "suricata/noroshi.csv", "zeek", "csv", "stix", "none"]
+            {
+                doors.push(format!("/api/v1/exports/{place}/{format}"));
+            }
+        }
         for collection in &self.collections {
             let below = format!("/taxii2/root/collections/{collection}");
-            for query in
-                ["", "?limit=1000", "?match[version]=all", "?match[type]=tool&limit=7", "?limit=x"]
-            {
+            for query in [
+                "",
+                "?limit=1000",
+                "?match[version]=all",
+                "?match[type]=tool&limit=7",
+                "?match[type]=relationship",
+                "?limit=x",
+            ] {
                 doors.push(format!("{below}/objects/{query}"));
             }
             doors.push(format!("{below}/manifest/?limit=1000"));
-            for thing in self.things.iter().step_by(7) {
+            for thing in self.things.iter().step_by(13) {
                 doors.push(format!("{below}/objects/{}/", thing.id));
                 doors.push(format!("{below}/objects/{}/versions/", thing.id));
             }
         }
         doors
     }
+
+    /// Waits until a reader's webhook has brought everything that its change stream holds; gives what was sent.
+    async fn hooked(&self, reader: &ReaderOf) -> String {
+        let stream = get(self.test.url("/api/v1/changes"), &reader.who.token).await.body;
+        let wanted = stream.lines().filter(|line| line.contains("\"type\":\"object\"")).count();
+        for _ in 0..600 {
+            let got = reader.hook.got.lock().unwrap().clone();
+            let text: String = got
+                .iter()
+                .map(|(id, at, signature, body)| format!("{id} {at} {signature}\n{body}\n"))
+                .collect();
+            if text.lines().filter(|line| line.contains("\"type\":\"object\"")).count() >= wanted {
+                return text;
+            }
+            pause(Duration::from_millis(50)).await;
+        }
+        panic!("{}: the webhook has not brought {wanted} objects", reader.who.ctx.org)
+    }
+}
+
+/// What one reader was given through one door, held against what it may have; the words that it did find.
+fn searched(scene: &Scene, reader: &ReaderOf, door: &str, answer: &str) -> BTreeSet<String> {
+    let (words, ids) = allowed(&scene.things, reader);
+    let last = |id: &str| id.rsplit('-').next().unwrap_or_default().to_owned();
+    let known: BTreeSet<String> = ids.iter().map(|id| last(id)).collect();
+    for name in named_in(answer) {
+        // The address asked for is the reader's own word; a message of the office about a recall has a name of its own.
+        assert!(
+            known.contains(name) || door.contains(name),
+            "{}: {door}: `{name}` is named in {answer}",
+            reader.who.ctx.org
+        );
+    }
+    let found = words_in(answer);
+    for word in &found {
+        assert!(
+            words.contains(word),
+            "{}: {door}: `{word}` stands in {answer}",
+            reader.who.ctx.org
+        );
+    }
+    found
+}
+
+async fn leak(seed: u64) {
+    let scene = Scene::open(seed).await;
+    let mut found: BTreeMap<&str, usize> = BTreeMap::new();
+    for reader in &scene.readers {
+        for door in scene.doors(reader) {
+            let got = get(scene.test.url(&door), &reader.who.token).await;
+            let answer = format!("{:?}\n{}", got.headers, got.body);
+            let words = searched(&scene, reader, &door, &answer);
+            let kind = ["/api/v1/exports", "/api/v1/changes", "/taxii2"];
+            let kind = kind.into_iter().find(|kind| door.starts_with(kind)).unwrap_or("other");
+            *found.entry(kind).or_default() += words.len();
+        }
+        let sent = scene.hooked(reader).await;
+        *found.entry("hook").or_default() += searched(&scene, reader, "hook", &sent).len();
+        let inbox = get(scene.test.url("/api/v1/advisories/received"), &reader.who.token).await;
+        *found.entry("advisory").or_default() += named_in(&inbox.body).len();
+    }
+    // The gate is no wall: through each door something is found.
+    for door in ["/api/v1/exports", "/api/v1/changes", "/taxii2", "hook", "advisory"] {
+        assert!(found.get(door).is_some_and(|words| *words > 20), "seed {seed}: {found:?}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn nobody_finds_a_byte_that_is_not_for_them_through_any_door() {
-    let scene = Scene::open(20_261_127).await;
-    let (mut answers, mut found) = (0usize, BTreeSet::new());
-    for reader in &scene.readers {
-        let (words, ids) = allowed(&scene.things, reader);
-        for door in scene.doors() {
-            let (_, answer) = get(scene.test.url(&door), &reader.who.token).await;
-            answers += 1;
-            for thing in &scene.things {
-                // The address asked for is the reader's own word.
-                let asked = door.contains(&thing.id);
-                assert!(
-                    asked || ids.contains(&thing.id) || !answer.contains(&thing.id),
-                    "{}: {door}: `{}` is named in {answer}",
-                    reader.who.ctx.org,
-                    thing.id
-                );
-                for (word, _) in &thing.words {
-                    assert!(
-                        words.contains(word) || !answer.contains(word.as_str()),
-                        "{}: {door}: `{word}` stands in {answer}",
-                        reader.who.ctx.org
-                    );
-                    if answer.contains(word.as_str()) {
-                        found.insert((reader.who.ctx.org.to_string(), word.clone()));
-                    }
-                }
-            }
-        }
-    }
-    assert!(answers > 500, "{answers}");
-    assert!(found.len() > OBJECTS, "the gate is no wall: {}", found.len());
+    leak(20_261_127).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn absent_and_forbidden_are_one_answer() {
+async fn nor_in_another_house() {
+    leak(7).await;
+    leak(0x5eed_0042).await;
+}
+
+/// What two answers are compared by: without the date, the request's own number, and the name asked for.
+fn plain(got: &Whole, id: &str) -> (u16, BTreeMap<String, String>, String) {
+    let mut headers = got.headers.clone();
+    for own in ["date", "x-request-id"] {
+        headers.remove(own);
+    }
+    // The nonce of a page is drawn anew for each answer; its length stays in the comparison.
+    if let Some(policy) = headers.get_mut("content-security-policy") {
+        let nonces: Vec<String> = policy
+            .split("'nonce-")
+            .skip(1)
+            .filter_map(|rest| rest.split('\'').next().map(str::to_owned))
+            .collect();
+        for nonce in nonces {
+            *policy = policy.replace(&nonce, &"n".repeat(nonce.len()));
+        }
+    }
+    let mut body = got.body.replace(id, "ID");
+    if let Ok(Value::Object(mut members)) = serde_json::from_str(&body) {
+        members.remove("request");
+        body = Value::Object(members).to_string();
+    }
+    (got.status, headers, body)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn absent_and_forbidden_are_one_answer_and_one_amount_of_work() {
     let scene = Scene::open(7).await;
-    let reader = &scene.readers[0];
-    let (_, ids) = allowed(&scene.things, reader);
-    let stable = |answer: &str, id: &str| answer.replace(id, "ID");
-    let below = format!("/taxii2/root/collections/{}", scene.collections[0]);
-    let absent = "tool--1b6ea7d9-2b0f-4f55-8f0a-ffffffffffff";
-    for path in ["", "versions/"] {
-        let url = |id: &str| scene.test.url(&format!("{below}/objects/{id}/{path}"));
-        let nothing = get(url(absent), &reader.who.token).await;
-        assert_eq!(nothing.0, 404);
-        for thing in scene.things.iter().filter(|thing| !ids.contains(&thing.id)).take(20) {
-            let forbidden = get(url(&thing.id), &reader.who.token).await;
-            let plain = |answer: &(u16, String), id: &str| {
-                // Date and request name differ between any two answers.
-                let text = stable(&answer.1, id);
-                (
-                    answer.0,
-                    text.split("\"date\"").next().unwrap_or_default().len(),
-                    text.find("{\"").map(|at| text[at..].len()),
-                )
+    let store = &scene.test.house.store;
+    for (reader, collection) in [(0, 0), (2, 2), (3, 4)] {
+        let reader = &scene.readers[reader];
+        let (_, ids) = allowed(&scene.things, reader);
+        let below = format!("/taxii2/root/collections/{}", scene.collections[collection]);
+        let absent = format!("tool--{UUID}{:012x}", 0xffff_ffffusize);
+        for path in ["", "versions/", "?match[version]=all"] {
+            let url = |id: &str| scene.test.url(&format!("{below}/objects/{id}/{path}"));
+            // A job of the house may look something up meanwhile, so the least of several tries counts; who is awaited
+            // at a cost is done when it is met.
+            let cost = async |id: &str, awaited: u64| {
+                let mut least = (u64::MAX, None);
+                for _ in 0..40 {
+                    let before = store.lookups();
+                    let got = get(url(id), &reader.who.token).await;
+                    let spent = store.lookups() - before;
+                    if spent < least.0 {
+                        least = (spent, Some(plain(&got, id)));
+                    }
+                    if least.0 <= awaited {
+                        break;
+                    }
+                }
+                least
             };
-            assert_eq!(plain(&forbidden, &thing.id).0, plain(&nothing, absent).0);
-            let body = |text: &str| text.rsplit('}').nth(1).map(str::to_owned);
-            assert_eq!(body(&stable(&forbidden.1, &thing.id)), body(&stable(&nothing.1, absent)));
+            let nothing = cost(&absent, 0).await;
+            assert_eq!(nothing.1.as_ref().map(|got| got.0), Some(404));
+            let hidden = scene.things.iter().filter(|thing| !ids.contains(&thing.id));
+            for thing in hidden.step_by(3).take(16) {
+                assert_eq!(cost(&thing.id, nothing.0).await, nothing, "{} {path}", thing.text);
+            }
         }
     }
 }

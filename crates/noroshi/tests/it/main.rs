@@ -14,6 +14,7 @@ mod commit;
 mod council;
 mod evidence;
 mod evidence_pages;
+mod gate;
 mod graph;
 mod house;
 mod intake;

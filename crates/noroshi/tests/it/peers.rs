@@ -79,7 +79,9 @@ impl Giver {
         change.writes = rows::insert_objects(&objects, self.legal.ctx.now);
         self.test.house.door.commit(&self.legal.ctx, change).await.unwrap();
         let ids: Vec<String> = numbers.map(id_of).collect();
-        self.post("/releases", json!({ "collection": self.collection, "objects": ids })).await;
+        let wish = json!({ "collection": self.collection, "objects": ids });
+        let (status, done) = super::house::release(&self.test, &self.legal.token, wish).await;
+        assert_eq!(status, 201, "{done}");
     }
 }
 

@@ -103,7 +103,13 @@ impl Scene {
     }
 
     async fn release(&self, ids: &[String]) -> Value {
-        self.post("/releases", json!({ "collection": self.collection, "objects": ids }), 201).await
+        self.released(json!({ "collection": self.collection, "objects": ids }), 201).await
+    }
+
+    async fn released(&self, wish: Value, status: u16) -> Value {
+        let (got, answer) = super::house::release(&self.test, &self.legal.token, wish).await;
+        assert_eq!(got, status, "{answer}");
+        answer
     }
 
     fn below(&self, path: &str) -> String {
@@ -624,9 +630,8 @@ async fn p22_amber_leaves_only_when_a_second_person_has_seen_the_same() {
     scene
         .post("/handling", json!({ "objects": [id], "restricted_to": [scene.ally.ctx.org] }), 201)
         .await;
-    let made = scene
-        .post("/releases", json!({ "collection": scene.collection, "objects": [id] }), 202)
-        .await;
+    let made =
+        scene.released(json!({ "collection": scene.collection, "objects": [id] }), 202).await;
     assert_eq!(ids_of(&scene.read("").await), Vec::<String>::new());
     let (_, waiting) =
         ask("GET", scene.test.url("/api/v1/proposals"), &scene.legal.token, None).await;
@@ -680,9 +685,8 @@ async fn what_comes_from_communications_leaves_only_after_two_people_cleared_tha
     assert_eq!(step(&scene.legal, "rights_checked").await, 201);
     assert_eq!(step(&scene.legal, "released").await, 201);
     // It stands on a review, so a second person releases it.
-    let made = scene
-        .post("/releases", json!({ "collection": scene.collection, "objects": [id] }), 202)
-        .await;
+    let made =
+        scene.released(json!({ "collection": scene.collection, "objects": [id] }), 202).await;
     let (_, waiting) =
         ask("GET", scene.test.url("/api/v1/proposals"), &scene.legal.token, None).await;
     let other = scene.test.person("other-legal", &cabinet, Hat::Legal).await;

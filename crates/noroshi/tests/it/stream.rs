@@ -151,12 +151,12 @@ async fn a_followed_stream_brings_what_is_released_later() {
 }
 
 /// An address that takes what is sent to it; the first requests are answered with 503.
-struct Receiver {
-    url: String,
-    got: Arc<Mutex<Vec<(String, String, String, String)>>>,
+pub(crate) struct Receiver {
+    pub(crate) url: String,
+    pub(crate) got: Arc<Mutex<Vec<(String, String, String, String)>>>,
 }
 
-fn receive(refusals: usize) -> Receiver {
+pub(crate) fn receive(refusals: usize) -> Receiver {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://127.0.0.1:{}", listener.local_addr().unwrap().port());
     let got = Arc::new(Mutex::new(Vec::new()));

@@ -22,10 +22,10 @@ use crate::office::ctx::Ctx;
 use crate::office::id::OrgId;
 use crate::office::store::{Reader, StoreFailure, Value};
 use crate::share::act::Door;
+use crate::share::audience;
 use crate::share::gate::Filter;
 use crate::share::handed::Handing;
 use crate::share::serve::{self, Asked, Served, View};
-use crate::share::{audience, read};
 use crate::web::refusal::{Answer, Failure, Refusal};
 
 /// Objects taken at once.
@@ -63,7 +63,7 @@ fn gather(
         let asked = Asked { after, until, limit: PAGE, ..Asked::default() };
         let slice = serve::page(reader, &view, org, now, &asked)?;
         for one in slice.items {
-            let found = entries(reader, &view.audience, &one, lists, now)?;
+            let found = entries(&one, lists, now);
             if found.is_empty() {
                 continue;
             }
@@ -85,41 +85,29 @@ fn gather(
 
 /// The values of one indicator; none when it is not in force, says more than that one of them was seen, or names what is
 /// doubtful.
-fn entries(
-    reader: &Reader<'_>,
-    place: &Audience,
-    one: &Served,
-    lists: &Loaded,
-    now: Timestamp,
-) -> Result<Vec<Entry>, StoreFailure> {
+fn entries(one: &Served, lists: &Loaded, now: Timestamp) -> Vec<Entry> {
     let head = one.object.head();
     let Some(indicator) = head.indicator.as_ref().filter(|_| !head.revoked) else {
-        return Ok(Vec::new());
+        return Vec::new();
     };
     let in_force =
         indicator.valid_from <= now && indicator.valid_until.is_none_or(|until| until > now);
     if !in_force || &*indicator.pattern_type != "stix" {
-        return Ok(Vec::new());
+        return Vec::new();
     }
-    let Reading::Any(values) = pattern::read(&indicator.pattern) else { return Ok(Vec::new()) };
+    let Reading::Any(values) = pattern::read(&indicator.pattern) else { return Vec::new() };
     if values.iter().any(|value| lists.is_doubtful(value)) {
-        return Ok(Vec::new());
+        return Vec::new();
     }
-    let params = [Value::from(place.label()), Value::from(one.added)];
-    let sql = "SELECT release FROM share_item WHERE audience = $1 AND added = $2";
-    let release = reader.first(sql, &params, |row| row.text(0))?;
-    let held = read::candidate(reader, head.id.as_str())?;
-    let (Some(source), Some(held)) = (release.and_then(|name| Source::parse(&name)), held) else {
-        return Ok(Vec::new());
-    };
+    let Some(source) = Source::parse(&one.release) else { return Vec::new() };
     let entry = |observable| Entry {
         observable,
         indicator: head.id.clone(),
         valid_until: indicator.valid_until,
-        tlp: held.tlp(),
+        tlp: one.tlp,
         source: source.clone(),
     };
-    Ok(values.into_iter().map(entry).collect())
+    values.into_iter().map(entry).collect()
 }
 
 /// When an organisation last fetched an export, its digest and serial.

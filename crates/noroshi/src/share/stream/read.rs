@@ -75,17 +75,22 @@ pub fn earliest(
     Ok(place)
 }
 
-/// The first thing added to a stream after a place.
+/// The first thing added to a stream, or beside it for the organisation alone, after a place.
 fn first_after(
     reader: &Reader<'_>,
+    org: &OrgId,
     audience: &str,
     after: i64,
 ) -> Result<Option<i64>, StoreFailure> {
-    reader.first(
-        "SELECT added FROM share_item WHERE audience = $1 AND added > $2 ORDER BY added LIMIT 1",
-        &[Value::from(audience), Value::from(after)],
-        |row| row.int(0),
-    )
+    reader
+        .first(
+            "SELECT MIN(added) FROM ( \
+         SELECT MIN(added) AS added FROM share_item WHERE audience = $1 AND added > $2 UNION ALL \
+         SELECT MIN(added) FROM share_own WHERE audience = $1 AND org = $3 AND added > $2) AS next",
+            &[Value::from(audience), Value::from(after), Value::from(org)],
+            |row| row.int_or_none(0),
+        )
+        .map(Option::flatten)
 }
 
 /// The part after `place`. An audience the organisation has come into since gives its stream from `reach` ago.
@@ -105,7 +110,7 @@ pub fn next(
         let label = audience.label();
         let after = place.get(&label).unwrap_or(horizon);
         place.set(&label, after);
-        let Some(first) = first_after(reader, &label, after)? else { continue };
+        let Some(first) = first_after(reader, org, &label, after)? else { continue };
         if first < horizon {
             let since = Timestamp::from_microsecond(first).unwrap_or(Timestamp::UNIX_EPOCH);
             return Ok(Found::TooFarBehind { since });

@@ -21,8 +21,9 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::body::Body;
+use axum::body::HttpBody as _;
 use axum::extract::{FromRequestParts as _, Request, State};
-use axum::http::header::{CONTENT_TYPE, HeaderName, VARY};
+use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderName, VARY};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::any;
@@ -73,21 +74,36 @@ async fn answer(house: &Arc<House>, roots: &[Root], place: Place, request: Reque
     let allow = place.allow();
     let caller = Caller::from_request_parts(&mut parts, house).await;
     let headers = parts.headers;
-    let asked = Asked { method: parts.method, query: parts.uri.query().unwrap_or_default(), body };
+    let head = parts.method == Method::HEAD;
+    // RFC 9110 §9.3.2: HEAD is GET without what GET would send.
+    let method = if head { Method::GET } else { parts.method };
+    let asked = Asked { method, head, query: parts.uri.query().unwrap_or_default(), body };
     // Who calls comes first: a stranger learns nothing about what there is.
     let made = match caller {
         Ok(caller) => act(house, &caller.ctx, roots, place, &headers, asked).await,
         Err(failure) => Err(failure),
     };
-    match made {
+    let made = match made {
         Ok(ready) => finish(ready),
         Err(failure) => errors::render(&headers, allow, failure),
+    };
+    if head { without_body(made) } else { made }
+}
+
+/// The same headers, the length of what is not sent among them (RFC 9110 §8.6).
+fn without_body(mut response: Response) -> Response {
+    let length = response.body().size_hint().exact();
+    if let Some(length) = length {
+        response.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from(length));
     }
+    response.map(|_| Body::empty())
 }
 
 /// What a request says beside its path and its headers.
 struct Asked<'a> {
     method: Method,
+    /// Nothing is handed out: only the headers are asked for.
+    head: bool,
     query: &'a str,
     body: Body,
 }
@@ -124,7 +140,7 @@ async fn act(
     if !place.knows(&asked.method) {
         return Err(errors::not_allowed());
     }
-    let query = asked.query;
+    let (query, head) = (asked.query, asked.head);
     match (place, asked.method) {
         (Place::Discovery, _) => Ok(Ready::json(&discovery(house, roots))),
         (Place::Root(root), _) => Ok(Ready::json(&root_resource(house, &root))),
@@ -142,22 +158,24 @@ async fn act(
             Ok(Ready::json(&collections::shown(house, ctx, &shelf)))
         }
         (Place::Manifest(root, id), _) => {
-            pages::answer(house, ctx, (&root, &id), (List::Manifest, None), query).await
+            pages::answer(house, ctx, (&root, &id), (List::Manifest, None), (query, head)).await
         }
         (Place::Objects(root, id), Method::POST) => {
             push::answer(house, ctx, (&root, &id), headers, asked.body).await
         }
         (Place::Objects(root, id), _) => {
-            pages::answer(house, ctx, (&root, &id), (List::Objects, None), query).await
+            pages::answer(house, ctx, (&root, &id), (List::Objects, None), (query, head)).await
         }
         (Place::Object(root, id, object), Method::DELETE) => {
             withdraw::answer(house, ctx, (&root, &id), &object, query).await
         }
         (Place::Object(root, id, object), _) => {
-            pages::answer(house, ctx, (&root, &id), (List::Object, Some(&object)), query).await
+            pages::answer(house, ctx, (&root, &id), (List::Object, Some(&object)), (query, head))
+                .await
         }
         (Place::Versions(root, id, object), _) => {
-            pages::answer(house, ctx, (&root, &id), (List::Versions, Some(&object)), query).await
+            pages::answer(house, ctx, (&root, &id), (List::Versions, Some(&object)), (query, head))
+                .await
         }
         (Place::Nowhere, _) => Err(Refusal::absent().into()),
     }

@@ -17,15 +17,16 @@ use crate::share::act::{self, Door};
 use crate::share::serve::{self, Asked, Served, Slice, View};
 use crate::web::refusal::{Failure, Refusal};
 
-/// Answers one list. `at` is the API root and the collection, `of` the kind of list and the object it is about.
+/// Answers one list. `at` is the API root and the collection, `of` the kind of list and the object it is about, `asked`
+/// the query and whether only the headers are wanted, which is no reading.
 pub async fn answer(
     house: &Arc<House>,
     ctx: &Ctx,
     at: (&Root, &str),
     of: (List, Option<&str>),
-    query: &str,
+    asked: (&str, bool),
 ) -> Result<Ready, Failure> {
-    let (list, object) = of;
+    let ((list, object), (query, head)) = (of, asked);
     let shelf = collections::find(house, ctx, at.0, at.1).await?;
     if !shelf.collection.can_read {
         return Err(errors::forbidden("NRS-SHAR-0210"));
@@ -42,7 +43,10 @@ pub async fn answer(
     if !there {
         return Err(Refusal::absent().into());
     }
-    act::record_read(house, ctx, &shelf.collection, Door::Taxii, list.name(), &slice.items).await?;
+    if !head {
+        act::record_read(house, ctx, &shelf.collection, Door::Taxii, list.name(), &slice.items)
+            .await?;
+    }
     let expires = ctx.now + SignedDuration::from_hours(i64::from(house.config.taxii.next_hours));
     let next = slice.next.and_then(|after| marker.write(Place { after, until }, expires));
     Ok(render(list, &slice, next.as_deref()))

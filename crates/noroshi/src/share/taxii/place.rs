@@ -101,8 +101,8 @@ impl Place {
     /// The methods an end point knows, as `Allow` has them.
     pub fn allow(&self) -> &'static str {
         match self {
-            Self::Objects(..) => "GET, POST",
-            Self::Object(..) => "GET, DELETE",
+            Self::Objects(..) => "GET, HEAD, POST",
+            Self::Object(..) => "GET, HEAD, DELETE",
             Self::Discovery
             | Self::Root(_)
             | Self::Status(..)
@@ -110,7 +110,7 @@ impl Place {
             | Self::Collection(..)
             | Self::Manifest(..)
             | Self::Versions(..)
-            | Self::Nowhere => "GET",
+            | Self::Nowhere => "GET, HEAD",
         }
     }
 
@@ -184,6 +184,7 @@ mod tests {
     fn each_place_knows_its_methods() {
         let objects = Place::Objects(root("x", true), String::new());
         assert!(objects.knows(&Method::POST) && !objects.knows(&Method::DELETE));
-        assert!(!Place::Discovery.knows(&Method::HEAD));
+        // RFC 9110 §9.1: whoever answers GET answers HEAD.
+        assert!(Place::Discovery.knows(&Method::HEAD) && !Place::Discovery.knows(&Method::PUT));
     }
 }

@@ -3,6 +3,9 @@
 //! The answer is given when the envelope is on disk; nothing is lost after it. The job brings the objects into the
 //! graph as the pusher's own, at least as strictly marked as the collection says, and adds what was taken to the
 //! stream of the collection's audience. Who may see it is decided by the gate on each page, like everything else.
+//!
+//! What contradicts what is held is put aside for a person, and its pusher is told and shown the same as if nothing
+//! were held: nobody may find out by handing in what is here and not for them.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -30,8 +33,8 @@ use crate::office::ctx::{Ctx, Via};
 use crate::office::id::{OrgId, PersonId, random_uuid};
 use crate::office::jobs::{Handler, Outcome, Task, Working};
 use crate::office::store::{Reader, StoreFailure, Value};
-use crate::share::gate;
-use crate::share::read;
+use crate::share::serve::{self, View};
+use crate::share::{act, gate, read};
 use crate::web::refusal::{Failure, Refusal};
 
 /// Entries of one envelope.
@@ -149,8 +152,8 @@ fn acceptance(
             ],
         ))
         .write(Write::one(
-            "INSERT INTO share_push (push, root, collection, audience, person, org, at, digest, body) \
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+            "INSERT INTO share_push (push, root, collection, audience, person, org, at, digest, body, class) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
             vec![
                 Value::from(push),
                 Value::from(&root.path),
@@ -161,6 +164,7 @@ fn acceptance(
                 Value::from(ctx.now),
                 Value::from(digest),
                 Value::from(bytes.to_vec()),
+                Value::from(shelf.push_class.code()),
             ],
         ))
         .job(Job {
@@ -309,7 +313,11 @@ fn ending(change: Change, push: &str, waiting: &Waiting) -> Change {
 
 /// What becomes of one entry.
 enum Fate {
+    /// It is held with these very words.
     Taken(Box<StixObject>),
+    /// Something else is held: it was put aside, and nobody but a person at the desk is told.
+    Aside(Box<StixObject>),
+    /// It is no object for this collection, whatever is held.
     Refused(String),
 }
 
@@ -337,16 +345,14 @@ async fn one_step(
     if !wanted.is_empty() {
         import(house, waiting, &wanted, &mut fates).await?;
     }
-    let (audience, org) = (waiting.shelf.collection.audience.label(), waiting.ctx.org.clone());
-    let taken: Vec<(String, String)> = fates
-        .values()
-        .filter_map(|fate| match fate {
-            Fate::Taken(object) => Some((object.id().to_string(), version_key(object))),
-            Fate::Refused(_) => None,
-        })
-        .collect();
-    let places = house.store.read(move |reader| places(reader, &audience, &org, &taken)).await?;
-    Ok(step_change(push, waiting, &fates, &places))
+    let asked = Asking {
+        view: waiting.shelf.view(),
+        org: waiting.ctx.org.clone(),
+        now: waiting.ctx.now,
+        handed: fates.values().filter_map(Handed::of).collect(),
+    };
+    let courses = house.store.read(move |reader| courses(reader, &asked)).await?;
+    Ok(step_change(push, waiting, &fates, &courses))
 }
 
 /// Why the collection does not take an object, before anybody looks at what it says.
@@ -386,102 +392,151 @@ async fn import(
     }
     let contradicting: BTreeSet<(&str, &str)> =
         done.conflicts.iter().map(|one| (one.id.as_str(), one.modified.as_str())).collect();
-    let mut refused = Vec::new();
+    let mut changed = Vec::new();
     for (at, _) in wanted {
         match fates.get(at) {
             Some(Fate::Taken(object)) => {
                 let version = version_key(object);
                 if contradicting.contains(&(object.id().as_str(), version.as_str())) {
-                    // What it contradicts is not said: whether anything is held is nobody's to find out this way.
-                    refused.push((*at, "NRS-SHAR-0221"));
+                    changed.push((*at, Fate::Aside(object.clone())));
                 }
             }
-            Some(Fate::Refused(_)) => {}
+            Some(Fate::Aside(_) | Fate::Refused(_)) => {}
             // No object for us and yet not put aside: never silently lost.
-            None => refused.push((*at, "NRS-SHAR-0221")),
+            None => changed.push((*at, Fate::Refused("NRS-SHAR-0221".to_owned()))),
         }
     }
-    for (at, code) in refused {
-        fates.insert(at, Fate::Refused(code.to_owned()));
-    }
+    fates.extend(changed);
     Ok(())
-}
-
-/// Where a version stands in the audience's stream already.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Standing {
-    /// It can be seen there.
-    There,
-    /// Its pusher took it back; handing it in again brings it back.
-    TakenBack,
-    /// The office took it back, or somebody else did; it does not come back this way.
-    Recalled,
 }
 
 type Key = (String, String);
 
-fn places(
-    reader: &Reader<'_>,
-    audience: &str,
-    org: &OrgId,
-    taken: &[Key],
-) -> Result<BTreeMap<Key, Standing>, StoreFailure> {
+fn key_of(object: &StixObject) -> Key {
+    (object.id().to_string(), version_key(object))
+}
+
+/// What was handed in, as far as it decides where it goes.
+struct Handed {
+    key: Key,
+    digest: String,
+    /// Something else is held under its name.
+    aside: bool,
+}
+
+impl Handed {
+    fn of(fate: &Fate) -> Option<Self> {
+        let (object, aside) = match fate {
+            Fate::Taken(object) => (object, false),
+            Fate::Aside(object) => (object, true),
+            Fate::Refused(_) => return None,
+        };
+        Some(Self { key: key_of(object), digest: object.digest().to_string(), aside })
+    }
+}
+
+struct Asking {
+    view: View,
+    org: OrgId,
+    now: jiff::Timestamp,
+    handed: Vec<Handed>,
+}
+
+/// Where something that was handed in goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Course {
+    /// Its pusher reads it already.
+    Nowhere,
+    /// Into the stream; again, when its pusher took it back.
+    Stream { again: bool },
+    /// Beside the stream, for its pusher alone: what stands in the stream says something else, was taken back by the
+    /// office, or is not for the pusher.
+    Own { again: bool, recalled: bool },
+}
+
+fn courses(reader: &Reader<'_>, asked: &Asking) -> Result<BTreeMap<Key, Course>, StoreFailure> {
     let mut found = BTreeMap::new();
-    for (id, modified) in taken {
-        let standing = reader.first(
-            "SELECT i.withdrawn_at IS NULL, \
-             EXISTS (SELECT 1 FROM share_push p WHERE p.push = i.release AND p.org = $4) \
-             AND NOT EXISTS (SELECT 1 FROM share_recall r WHERE r.id = i.id \
-             AND (r.modified IS NULL OR r.modified = i.modified)) \
-             FROM share_item i WHERE i.audience = $1 AND i.id = $2 AND i.modified = $3",
-            &[Value::from(audience), Value::from(id), Value::from(modified), Value::from(org)],
-            |row| {
-                Ok(match (row.truth(0)?, row.truth(1)?) {
-                    (true, _) => Standing::There,
-                    (false, true) => Standing::TakenBack,
-                    (false, false) => Standing::Recalled,
-                })
-            },
-        )?;
-        if let Some(standing) = standing {
-            found.insert((id.clone(), modified.clone()), standing);
+    for handed in &asked.handed {
+        if !found.contains_key(&handed.key) {
+            found.insert(handed.key.clone(), course(reader, asked, handed)?);
         }
     }
     Ok(found)
+}
+
+/// How a version stands in the stream and beside it: withdrawn, the pusher's own, recalled; each `None` where it is not.
+fn course(reader: &Reader<'_>, asked: &Asking, handed: &Handed) -> Result<Course, StoreFailure> {
+    let (id, modified) = (&handed.key.0, &handed.key.1);
+    let key = [
+        Value::from(asked.view.audience.label()),
+        Value::from(id),
+        Value::from(modified),
+        Value::from(&asked.org),
+    ];
+    let copy = reader.first(
+        "SELECT withdrawn_at IS NOT NULL FROM share_own \
+         WHERE audience = $1 AND id = $2 AND modified = $3 AND org = $4",
+        &key,
+        |row| row.truth(0),
+    )?;
+    let standing = reader.first(
+        "SELECT i.withdrawn_at IS NOT NULL, \
+         EXISTS (SELECT 1 FROM share_push p WHERE p.push = i.release AND p.org = $4), \
+         EXISTS (SELECT 1 FROM share_recall r WHERE r.id = i.id \
+         AND (r.modified IS NULL OR r.modified = i.modified)) \
+         FROM share_item i WHERE i.audience = $1 AND i.id = $2 AND i.modified = $3",
+        &key,
+        |row| Ok((row.truth(0)?, row.truth(1)?, row.truth(2)?)),
+    )?;
+    let own = |recalled| Course::Own { again: copy == Some(true), recalled };
+    Ok(match (standing, handed.aside) {
+        _ if copy == Some(false) => Course::Nowhere,
+        // Whatever it says now, its pusher reads what it said first.
+        (Some((false, true, _)), _) => Course::Nowhere,
+        (_, true) => own(false),
+        (None, false) => Course::Stream { again: false },
+        (Some((true, true, false)), false) => Course::Stream { again: true },
+        (Some((true, _, _)), false) => own(true),
+        (Some((false, false, _)), false) => {
+            let what = (id.as_str(), handed.digest.as_str());
+            match serve::shows_version(reader, &asked.view, &asked.org, asked.now, what)? {
+                true => Course::Nowhere,
+                false => own(false),
+            }
+        }
+    })
 }
 
 fn step_change(
     push: &str,
     waiting: &Waiting,
     fates: &BTreeMap<usize, Fate>,
-    places: &BTreeMap<Key, Standing>,
+    courses: &BTreeMap<Key, Course>,
 ) -> Change {
-    let audience = waiting.shelf.collection.audience.label();
     let mut writes = Vec::new();
     let mut added: Vec<&StixObject> = Vec::new();
     let mut seen: BTreeSet<Key> = BTreeSet::new();
     let mut refused: Vec<serde_json::Value> = Vec::new();
+    let mut aside: Vec<usize> = Vec::new();
     for (at, fate) in fates {
-        let mut code = None;
-        match fate {
-            Fate::Refused(why) => code = Some(why.clone()),
-            Fate::Taken(object) => {
-                let key = (object.id().to_string(), version_key(object));
-                match places.get(&key) {
-                    Some(Standing::Recalled) => code = Some("NRS-SHAR-0221".to_owned()),
-                    Some(Standing::There) => {}
-                    standing if seen.insert(key) => {
-                        let again = standing == Some(&Standing::TakenBack);
-                        writes.extend(stream_writes(&audience, push, waiting, object, again));
-                        added.push(object);
-                    }
-                    _ => {}
-                }
+        let code = match fate {
+            Fate::Refused(why) => {
+                refused.push(json!({ "entry": at, "code": why }));
+                Some(why.clone())
             }
-        }
-        if let Some(code) = &code {
-            refused.push(json!({ "entry": at, "code": code }));
-        }
+            Fate::Taken(object) | Fate::Aside(object) => {
+                if matches!(fate, Fate::Aside(_)) {
+                    aside.push(*at);
+                }
+                let key = key_of(object);
+                let course = courses.get(&key).copied().unwrap_or(Course::Nowhere);
+                if course != Course::Nowhere && seen.insert(key) {
+                    writes.extend(placing(push, waiting, object, course));
+                    added.push(object);
+                }
+                None
+            }
+        };
         writes.push(Write::one(
             "UPDATE share_push_entry SET state = $3, code = $4 WHERE push = $1 AND entry = $2 AND state = 'pending'",
             vec![
@@ -493,7 +548,8 @@ fn step_change(
         ));
     }
     let ids: Vec<&str> = added.iter().map(|object| object.id().as_str()).collect();
-    let payload = json!({ "objects": ids, "refused": refused });
+    let payload = json!({ "objects": ids, "refused": refused, "aside": aside });
+    // The log says the same of what went beside the stream: it is read by everybody.
     let mut change = if added.is_empty() {
         Change::office("share.take", push)
     } else {
@@ -502,6 +558,73 @@ fn step_change(
     change = change.payload(payload);
     change.writes = writes;
     change
+}
+
+/// The writes that take the next place of the audience's stream for one version.
+fn placing(push: &str, waiting: &Waiting, object: &StixObject, course: Course) -> Vec<Write> {
+    let audience = waiting.shelf.collection.audience.label();
+    let modified = version_key(object);
+    let mut writes = vec![act::next_place(&audience, waiting.ctx.now)];
+    match course {
+        Course::Nowhere => return Vec::new(),
+        Course::Stream { again: false } => writes.push(act::placed(&audience, object, push)),
+        Course::Stream { again: true } => {
+            let (what, digest) = ((object.id().as_str(), modified.as_str()), object.digest());
+            writes.extend(act::placed_again(&audience, what, &digest.to_string(), push));
+        }
+        Course::Own { again, recalled } => {
+            if again {
+                writes.push(past_copy(&audience, waiting, object, &modified));
+            }
+            writes.push(own_copy(&audience, push, waiting, object, &modified));
+            if recalled {
+                let why = format!("`{}` was recalled and handed in again", object.id());
+                writes.push(evidence::put_aside(&waiting.ctx, object, "NRS-SHAR-0223", why));
+            }
+        }
+    }
+    writes
+}
+
+/// The place that an own copy had before it was taken back stays provable.
+fn past_copy(audience: &str, waiting: &Waiting, object: &StixObject, modified: &str) -> Write {
+    Write::one(
+        "INSERT INTO share_item_past (audience, added, id, modified, digest, release, withdrawn_at) \
+         SELECT audience, added, id, modified, digest, push, withdrawn_at FROM share_own \
+         WHERE audience = $1 AND org = $2 AND id = $3 AND modified = $4 AND withdrawn_at IS NOT NULL",
+        vec![
+            Value::from(audience),
+            Value::from(&waiting.ctx.org),
+            Value::from(object.id().as_str()),
+            Value::from(modified),
+        ],
+    )
+}
+
+fn own_copy(
+    audience: &str,
+    push: &str,
+    waiting: &Waiting,
+    object: &StixObject,
+    modified: &str,
+) -> Write {
+    Write::one(
+        "INSERT INTO share_own (audience, org, id, modified, added, type, digest, class, push, bytes) \
+         SELECT audience, $2, $3, $4, last_added, $5, $6, $7, $8, $9 FROM share_audience WHERE audience = $1 \
+         ON CONFLICT (audience, org, id, modified) DO UPDATE SET added = excluded.added, digest = excluded.digest, \
+         class = excluded.class, push = excluded.push, bytes = excluded.bytes, withdrawn_at = NULL",
+        vec![
+            Value::from(audience),
+            Value::from(&waiting.ctx.org),
+            Value::from(object.id().as_str()),
+            Value::from(modified),
+            Value::from(object.object_type()),
+            Value::from(object.digest().to_string()),
+            Value::from(waiting.shelf.push_class.code()),
+            Value::from(push),
+            Value::from(object.text()),
+        ],
+    )
 }
 
 /// What the log says: objects were let to an audience.
@@ -530,55 +653,6 @@ fn fact(push: &str, waiting: &Waiting, added: &[&StixObject]) -> Fact {
         reviews: Vec::new(),
         digest: Digest::of(parts.concat().as_bytes()),
     }
-}
-
-/// The next place of the audience's stream for one version.
-fn stream_writes(
-    audience: &str,
-    push: &str,
-    waiting: &Waiting,
-    object: &StixObject,
-    again: bool,
-) -> Vec<Write> {
-    let (id, modified) = (object.id().as_str(), version_key(object));
-    // INVARIANT: places grow strictly within an audience, given inside the writing transaction.
-    let step = Write::one(
-        "UPDATE share_audience SET last_added = CASE WHEN last_added >= $1 THEN last_added + 1 ELSE $1 END \
-         WHERE audience = $2",
-        vec![Value::from(waiting.ctx.now.as_microsecond()), Value::from(audience)],
-    );
-    let digest = object.digest().to_string();
-    if again {
-        let key = || vec![Value::from(audience), Value::from(id), Value::from(&modified)];
-        let keep = Write::one(
-            "INSERT INTO share_item_past (audience, added, id, modified, digest, release, withdrawn_at) \
-             SELECT audience, added, id, modified, digest, release, withdrawn_at FROM share_item \
-             WHERE audience = $1 AND id = $2 AND modified = $3 AND withdrawn_at IS NOT NULL",
-            key(),
-        );
-        let mut params = key();
-        params.extend([Value::from(digest), Value::from(push)]);
-        let back = Write::one(
-            "UPDATE share_item SET withdrawn_at = NULL, digest = $4, release = $5, \
-             added = (SELECT last_added FROM share_audience a WHERE a.audience = $1) \
-             WHERE audience = $1 AND id = $2 AND modified = $3 AND withdrawn_at IS NOT NULL",
-            params,
-        );
-        return vec![step, keep, back];
-    }
-    let insert = Write::one(
-        "INSERT INTO share_item (audience, added, id, modified, type, digest, release) \
-         SELECT audience, last_added, $2, $3, $4, $5, $6 FROM share_audience WHERE audience = $1",
-        vec![
-            Value::from(audience),
-            Value::from(id),
-            Value::from(&modified),
-            Value::from(object.object_type()),
-            Value::from(digest),
-            Value::from(push),
-        ],
-    );
-    vec![step, insert]
 }
 
 #[cfg(test)]

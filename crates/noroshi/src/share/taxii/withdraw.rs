@@ -15,7 +15,7 @@ use crate::house::House;
 use crate::office::commit::{Change, Write};
 use crate::office::ctx::Ctx;
 use crate::office::store::Value;
-use crate::share::serve::{self, Asked};
+use crate::share::serve::{self, Asked, Whose};
 use crate::web::refusal::{Failure, Refusal};
 
 /// Versions withdrawn by one request; who has more repeats it.
@@ -55,27 +55,38 @@ pub async fn answer(
                 limit: if query.spec_held { VERSIONS_MAX } else { 0 },
             };
             let slice = serve::page(reader, &view, &org, now, &asked)?;
-            let added: Vec<i64> = slice.items.iter().map(|one| one.added).collect();
-            let own = serve::handed_in(reader, &view.audience, &org, &added)?;
-            Ok((added, own))
+            Ok(slice.items.iter().map(|one| (one.added, one.whose)).collect::<Vec<_>>())
         })
         .await?;
-    let (added, own) = found;
-    if added.is_empty() {
+    if found.is_empty() {
         return Err(Refusal::absent().into());
     }
-    if own.len() != added.len() {
+    if found.iter().any(|(_, whose)| *whose == Whose::Others) {
         return Err(errors::forbidden("NRS-SHAR-0211"));
     }
+    let added: Vec<i64> = found.iter().map(|(added, _)| *added).collect();
     let mut change = Change::office("share.withdraw", object).payload(json!({
         "collection": shelf.collection.collection, "audience": audience, "added": added,
     }));
-    for place in &added {
-        change = change.write(Write::one(
-            "UPDATE share_item SET withdrawn_at = $3 WHERE audience = $1 AND added = $2 AND withdrawn_at IS NULL",
-            vec![Value::from(&audience), Value::from(*place), Value::from(ctx.now)],
-        ));
+    for (place, whose) in found {
+        change = change.write(taken_back(&audience, place, whose, ctx));
     }
     house.door.commit(ctx, change).await?;
     Ok(Ready { status: StatusCode::OK, body: String::new(), added: None })
+}
+
+fn taken_back(audience: &str, place: i64, whose: Whose, ctx: &Ctx) -> Write {
+    let mut params = vec![Value::from(audience), Value::from(place), Value::from(ctx.now)];
+    if whose == Whose::OwnCopy {
+        params.push(Value::from(&ctx.org));
+        return Write::one(
+            "UPDATE share_own SET withdrawn_at = $3 WHERE audience = $1 AND added = $2 AND org = $4 \
+             AND withdrawn_at IS NULL",
+            params,
+        );
+    }
+    Write::one(
+        "UPDATE share_item SET withdrawn_at = $3 WHERE audience = $1 AND added = $2 AND withdrawn_at IS NULL",
+        params,
+    )
 }

@@ -79,10 +79,10 @@ async fn s1_6_each_place_says_which_methods_it_knows() {
     let shelf = stage.shelf(&stage.ally).await;
     let objects = format!("/{}/collections/{shelf}/objects/", stage.root);
     for (path, method, allow) in [
-        ("/taxii2/".to_owned(), "POST", "GET"),
-        (objects.clone(), "DELETE", "GET, POST"),
-        (format!("{objects}{}/", id_of(&indicator(1))), "POST", "GET, DELETE"),
-        (format!("/{}/collections/{shelf}/manifest/", stage.root), "PUT", "GET"),
+        ("/taxii2/".to_owned(), "POST", "GET, HEAD"),
+        (objects.clone(), "DELETE", "GET, HEAD, POST"),
+        (format!("{objects}{}/", id_of(&indicator(1))), "POST", "GET, HEAD, DELETE"),
+        (format!("/{}/collections/{shelf}/manifest/", stage.root), "PUT", "GET, HEAD"),
     ] {
         let call = Call { method, url: stage.test.url(&path), ..Call::default() };
         let got = call.of(&stage.ally).send().await;
@@ -395,11 +395,11 @@ async fn s5_5_what_is_handed_in_is_read_back_with_its_own_bytes() {
     let read = stage.get(&stage.ally, stage.below(&shelf, "/objects/")).await;
     assert_eq!(read.ids(), ids_of(&texts), "once, though handed in twice");
     assert!(texts.iter().all(|text| read.text.contains(text.as_str())));
-    // The same version with other words is no version: kept aside, and the first stands.
+    // The same version with other words is no version: kept aside, and the first stands. Its pusher is told no more than
+    // if nothing were held.
     let changed = indicator(1).replace("\"i1\"", "\"changed\"");
     let status = stage.pushed(&stage.ally, &shelf, &[changed]).await;
-    assert_eq!(status["failure_count"], 1, "{status}");
-    assert!(status["failures"][0]["message"].as_str().unwrap().starts_with("NRS-SHAR-0221"));
+    assert_eq!((status["success_count"].as_u64(), status.get("failures")), (Some(1), None));
     assert!(
         stage.get(&stage.ally, stage.below(&shelf, "/objects/")).await.text.contains(&texts[0])
     );

@@ -1,0 +1,348 @@
+//! The gate from outside: handing in tells nothing, a release is what was looked at, what is derived stays, a page has
+//! an end.
+
+use noroshi::evidence::rows::{self, NewObject};
+use noroshi::office::commit::Change;
+use noroshi::office::store::Value as Cell;
+use noroshi_evidence::marking::{LegalClass, Tlp};
+use noroshi_evidence::object::StixObject;
+use serde_json::{Value, json};
+
+use super::house::{Someone, release};
+use super::taxii::{Call, Stage, id_of, indicator, malware, uuid, version};
+
+/// Marked TLP:GREEN by its own author.
+fn green(text: &str) -> String {
+    let marking = Tlp::Green.marking_id();
+    text.replace(r#""name":"#, &format!(r#""object_marking_refs":["{marking}"],"name":"#))
+}
+
+async fn hold(stage: &Stage, text: &str, class: LegalClass, tlp: Tlp) {
+    let objects = [NewObject {
+        object: StixObject::parse(text).unwrap(),
+        tlp,
+        class,
+        originator: "office".to_owned(),
+        source: "import:test".to_owned(),
+    }];
+    let mut change = Change::new("evidence.import", "test", rows::fact("test", &objects));
+    change.writes = rows::insert_objects(&objects, stage.legal.ctx.now);
+    stage.test.house.door.commit(&stage.legal.ctx, change).await.unwrap();
+}
+
+/// Releases one object to the ally's own audience.
+async fn let_out(stage: &Stage, id: &str) -> Value {
+    let body = json!({ "audience": format!("partner:{}", stage.ally.ctx.org), "objects": [id] });
+    let (status, done) = release(&stage.test, &stage.legal.token, body).await;
+    assert_eq!(status, 201, "{done}");
+    done
+}
+
+async fn count(stage: &Stage, sql: &'static str, params: Vec<Cell>) -> i64 {
+    stage.test.house.store.read(move |reader| reader.number(sql, &params)).await.unwrap()
+}
+
+/// Lines of the change stream that carry exactly these words.
+async fn told(stage: &Stage, who: &Someone, text: &str) -> usize {
+    let url = stage.test.url("/api/v1/changes");
+    let got = Call::get(url).header("authorization", format!("Bearer {}", who.token)).send().await;
+    got.text.lines().filter(|line| line.contains(text)).count()
+}
+
+/// Everything a pusher can find out about one object by handing it in, twice, with what it reads and takes back between.
+async fn transcript(stage: &Stage, shelf: &str, text: &str) -> Vec<String> {
+    let (who, id) = (&stage.ally, id_of(text));
+    let mut told_all = Vec::new();
+    for _ in 0..2 {
+        for _ in 0..2 {
+            let status = stage.pushed(who, shelf, &[text.to_owned()]).await;
+            told_all.push(format!(
+                "{} {} {} {:?}",
+                status["total_count"],
+                status["success_count"],
+                status["failure_count"],
+                status["successes"][0]["message"]
+            ));
+        }
+        for path in [
+            format!("/objects/{id}/"),
+            format!("/objects/{id}/?match[version]=all"),
+            format!("/objects/{id}/versions/"),
+            format!("/objects/?match[id]={id}"),
+            format!("/objects/?match[id]={id}&match[version]=first"),
+            format!("/manifest/?match[id]={id}"),
+        ] {
+            let got = stage.get(who, stage.below(shelf, &path)).await;
+            let versions = got.json["versions"].as_array().map(Vec::len);
+            let own = got.text.matches(text).count();
+            told_all.push(format!("{} {} {versions:?} {own}", got.status, got.objects().len()));
+        }
+        let walked = stage.get(who, stage.below(shelf, "/objects/?limit=1000")).await;
+        told_all.push(format!("{}", walked.ids().iter().filter(|one| **one == id).count()));
+        told_all.push(format!("{}", told(stage, who, text).await));
+        let got = stage.delete(who, shelf, &id).await;
+        told_all.push(format!("{} {}", got.status, got.code()));
+        let got = stage.get(who, stage.below(shelf, &format!("/objects/{id}/"))).await;
+        told_all.push(format!("{} {}", got.status, got.code()));
+    }
+    told_all
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn handing_in_tells_nothing_of_what_is_held_and_hidden() {
+    let stage = Stage::open().await;
+    let shelf = stage.shelf(&stage.ally).await;
+    let other = |text: &str, number: usize| {
+        text.replace(&format!("\"i{number}\""), &format!("\"hidden{number}\""))
+    };
+    let nothing = transcript(&stage, &shelf, &green(&indicator(1))).await;
+    // Held with other words, with the very same words, and in a newer version; above what the ally may see, or selected.
+    hold(&stage, &other(&green(&indicator(2)), 2), LegalClass::CiaN, Tlp::Red).await;
+    hold(&stage, &green(&indicator(3)), LegalClass::Cia, Tlp::Red).await;
+    let newer = version(4, "2026-05-01T00:00:00.000Z");
+    hold(&stage, &newer, LegalClass::Cia, Tlp::Green).await;
+    // In the ally's own stream, and kept back from it since: the same words and others.
+    for text in [
+        green(&indicator(5)),
+        other(&green(&indicator(6)), 6),
+        green(&version(7, "2026-05-01T00:00:00.000Z")),
+    ] {
+        hold(&stage, &text, LegalClass::CiaN, Tlp::Green).await;
+        let_out(&stage, &id_of(&text)).await;
+        let said = json!({ "objects": [id_of(&text)], "restricted_to": ["org-somebody"] });
+        stage.office("POST", "/handling", said, 201).await;
+    }
+    // Taken back by the office before the ally ever read it.
+    let recalled = green(&indicator(8));
+    hold(&stage, &recalled, LegalClass::CiaN, Tlp::Green).await;
+    let_out(&stage, &id_of(&recalled)).await;
+    let recall = json!({ "object": id_of(&recalled), "kind": "recall", "reason": "wrong" });
+    stage.office("POST", "/recalls", recall, 201).await;
+    for number in 2..=8 {
+        let found = transcript(&stage, &shelf, &green(&indicator(number))).await;
+        assert_eq!(found, nothing, "object {number}");
+    }
+    // Nothing is lost: a person finds the words that contradict what is held, and what came back after a recall.
+    for number in [2, 4, 6, 7, 8] {
+        let text = green(&indicator(number));
+        let kept = count(
+            &stage,
+            "SELECT COUNT(*) FROM evidence_aside WHERE id = $1 AND bytes = $2 AND state = 'open'",
+            vec![Cell::from(id_of(&text)), Cell::Blob(text.into_bytes())],
+        )
+        .await;
+        assert_eq!(kept, 1, "object {number}");
+    }
+    // And what is held was not touched, nor is the ally's copy anybody else's to read.
+    let (id, digest) = (id_of(&indicator(2)), StixObject::parse(&other(&green(&indicator(2)), 2)));
+    let held = count(
+        &stage,
+        "SELECT COUNT(*) FROM evidence_object WHERE id = $1 AND digest = $2",
+        vec![Cell::from(id), Cell::from(digest.unwrap().digest().to_string())],
+    )
+    .await;
+    assert_eq!(held, 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn own_words_beside_the_stream_are_for_their_pusher_alone() {
+    let stage = Stage::open().await;
+    for who in [&stage.ally, &stage.other] {
+        let path = format!("/council/{}", who.ctx.org);
+        stage.office("POST", &path, json!({ "consent": "letter" }), 201).await;
+    }
+    let opened =
+        stage.office("POST", "/collections", json!({ "audience": "council", "title": "All" }), 201);
+    let shelf = opened.await["id"].as_str().unwrap().to_owned();
+    let path = format!("/collections/{shelf}/taxii");
+    stage.office("PUT", &path, json!({ "can_write": true }), 200).await;
+    hold(&stage, &green(&indicator(1)), LegalClass::CiaN, Tlp::Red).await;
+    let words = green(&indicator(1)).replace("\"i1\"", "\"of the ally\"");
+    let free = green(&indicator(2));
+    let status = stage.pushed(&stage.ally, &shelf, &[words.clone(), free.clone()]).await;
+    assert_eq!(status["success_count"], 2, "{status}");
+    let all = stage.below(&shelf, "/objects/");
+    let got = stage.get(&stage.ally, all.clone()).await;
+    assert!(got.text.contains(&words) && got.text.contains(&free), "{}", got.text);
+    let got = stage.get(&stage.other, all).await;
+    assert_eq!(got.ids(), [id_of(&free)]);
+    assert_eq!(
+        (told(&stage, &stage.ally, &words).await, told(&stage, &stage.other, &words).await),
+        (1, 0)
+    );
+    let export = |who: &Someone| {
+        let url = stage.test.url("/api/v1/exports/council/csv");
+        Call::get(url).header("authorization", format!("Bearer {}", who.token)).send()
+    };
+    assert!(export(&stage.ally).await.text.contains("198.51.100.1"));
+    assert!(!export(&stage.other).await.text.contains("198.51.100.1"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_release_is_what_was_looked_at_and_nothing_else() {
+    let stage = Stage::open().await;
+    hold(&stage, &indicator(1), LegalClass::CiaN, Tlp::Green).await;
+    let mut wish = json!({ "audience": "operators", "objects": [id_of(&indicator(1))] });
+    let water = stage.test.org("Water (fictional)", "operator", Some("water")).await;
+    let before = stage.leaves();
+    let refused = stage.office("POST", "/releases", wish.clone(), 428).await;
+    assert_eq!(refused["code"], "NRS-SHAR-0015", "{refused}");
+    let seen = stage.office("POST", "/releases/preview", wish.clone(), 200).await;
+    wish["digest"] = json!("");
+    stage.office("POST", "/releases", wish.clone(), 428).await;
+    // One more recipient, or other bytes, and it is another release.
+    stage.test.org("Power (fictional)", "operator", Some("electricity")).await;
+    wish["digest"] = seen["digest"].clone();
+    let refused = stage.office("POST", "/releases", wish.clone(), 409).await;
+    assert_eq!(refused["code"], "NRS-SHAR-0014", "{refused}");
+    let unread = "SELECT COUNT(*) FROM share_item WHERE audience = $1";
+    assert_eq!(count(&stage, unread, vec![Cell::from("operators")]).await, 0);
+    assert_eq!(stage.leaves(), before + 1, "only the organisation was added");
+    let mut again = wish.clone();
+    again.as_object_mut().unwrap().remove("digest");
+    let (status, done) = release(&stage.test, &stage.legal.token, again).await;
+    assert_eq!((status, done["released"].as_u64()), (201, Some(1)), "{done}");
+    assert_eq!(seen["recipients"][0]["org"], water.org.as_str());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_taken_back_comes_back_with_a_new_release() {
+    let stage = Stage::open().await;
+    let shelf = stage.shelf(&stage.ally).await;
+    let text = green(&indicator(1));
+    let id = id_of(&text);
+    assert_eq!(stage.pushed(&stage.ally, &shelf, &[text]).await["success_count"], 1);
+    assert_eq!(stage.delete(&stage.ally, &shelf, &id).await.status, 200);
+    let wish = json!({ "collection": shelf, "objects": [id] });
+    let seen = stage.office("POST", "/releases/preview", wish, 200).await;
+    assert_eq!(seen["passes"][0]["already"], false, "{seen}");
+    let done = let_out(&stage, &id).await;
+    assert_eq!((done["released"].as_u64(), &done["already"]), (Some(1), &json!([])), "{done}");
+    let got = stage.get(&stage.ally, stage.below(&shelf, "/objects/")).await;
+    assert_eq!(got.ids(), std::slice::from_ref(&id));
+    assert_eq!(count(&stage, "SELECT COUNT(*) FROM share_item_past", Vec::new()).await, 1);
+    let done = let_out(&stage, &id).await;
+    assert_eq!((done["released"].as_u64(), &done["already"]), (Some(0), &json!([id])), "{done}");
+}
+
+fn relates(number: usize, kind: &str, from: &str, to: &str) -> String {
+    json!({
+        "type": "relationship", "spec_version": "2.1", "id": format!("relationship--{}", uuid(number)),
+        "created": "2026-01-01T00:00:00.000Z", "modified": "2026-01-01T00:00:00.000Z",
+        "relationship_type": kind, "source_ref": from, "target_ref": to,
+    })
+    .to_string()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_relationship_says_is_derived_carries_the_bit_of_its_source() {
+    let stage = Stage::open().await;
+    let shelf = stage.shelf(&stage.ally).await;
+    let of = |number: usize| id_of(&indicator(number));
+    hold(&stage, &malware(1), LegalClass::Cia, Tlp::Green).await;
+    for number in 2..=5 {
+        hold(&stage, &indicator(number), LegalClass::CiaN, Tlp::Green).await;
+    }
+    let shown = || async { stage.get(&stage.ally, stage.below(&shelf, "/objects/")).await.ids() };
+    let_out(&stage, &of(3)).await;
+    assert_eq!(shown().await, [of(3)]);
+    // Two steps; the other way round, and another type, say nothing.
+    for edge in [
+        relates(20, "derived-from", &of(2), &id_of(&malware(1))),
+        relates(21, "based-on", &of(3), &of(2)),
+        relates(22, "derived-from", &id_of(&malware(1)), &of(4)),
+        relates(23, "related-to", &of(5), &id_of(&malware(1))),
+    ] {
+        hold(&stage, &edge, LegalClass::CiaN, Tlp::Green).await;
+    }
+    assert_eq!(shown().await, Vec::<String>::new(), "what was released before is not served");
+    for number in [2, 3] {
+        let done = let_out(&stage, &of(number)).await;
+        assert_eq!(done["refused"][0]["code"], "NRS-SHAR-0101", "{done}");
+    }
+    for number in [4, 5] {
+        assert_eq!(let_out(&stage, &of(number)).await["released"], 1, "{number}");
+    }
+    // A later version of the relationship takes nothing back; only a review does.
+    let withdrawn = relates(20, "related-to", &of(2), &id_of(&malware(1)))
+        .replace(r#""modified":"2026-01"#, r#""modified":"2026-02"#)
+        .replace(r#""source_ref""#, r#""revoked":true,"source_ref""#);
+    hold(&stage, &withdrawn, LegalClass::CiaN, Tlp::Green).await;
+    assert_eq!(let_out(&stage, &of(3)).await["refused"][0]["code"], "NRS-SHAR-0101");
+    assert_eq!(shown().await, [of(4), of(5)]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_page_is_bounded_by_its_bytes_and_nothing_is_lost_between_pages() {
+    let stage = Stage::open().await;
+    let shelf = stage.shelf(&stage.ally).await;
+    let large = |number: usize, bytes: usize| {
+        let text = format!(r#""description":"{}","name":"#, "x".repeat(bytes));
+        malware(number).replace(r#""name":"#, &text)
+    };
+    let mega = 1 << 20;
+    // One that alone is nearly a page, between smaller ones.
+    let texts: Vec<String> = (1..=14)
+        .map(|number| large(number, if number == 7 { 8 * mega - 1_000 } else { mega }))
+        .collect();
+    stage.hold(&texts, Tlp::Green).await;
+    let ids: Vec<String> = texts.iter().map(|text| id_of(text)).collect();
+    for part in ids.chunks(2) {
+        stage.release(&shelf, part).await;
+    }
+    let (mut walked, mut next, mut pages) = (Vec::new(), String::new(), 0);
+    loop {
+        let url = stage.below(&shelf, &format!("/objects/?limit=100{next}"));
+        let got = stage.get(&stage.ally, url).await;
+        assert_eq!(got.status, 200, "{}", got.code());
+        assert!(got.text.len() <= 8 * mega + 4_096, "{} bytes", got.text.len());
+        assert!(!got.ids().is_empty(), "always at least one");
+        walked.extend(got.ids());
+        pages += 1;
+        match got.json["next"].as_str() {
+            Some(place) => next = format!("&next={place}"),
+            None => break,
+        }
+        assert_eq!(got.json["more"], true);
+    }
+    assert_eq!((walked, pages), (ids, 3));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn head_is_get_without_a_body_and_no_reading() {
+    let stage = Stage::open().await;
+    let shelf = stage.shelf(&stage.ally).await;
+    hold(&stage, &indicator(1), LegalClass::CiaN, Tlp::Green).await;
+    let_out(&stage, &id_of(&indicator(1))).await;
+    let below = |path: &str| stage.below(&shelf, path);
+    for url in [
+        stage.test.url("/taxii2/"),
+        stage.url("/"),
+        stage.url("/collections/"),
+        below("/"),
+        below("/manifest/"),
+        below("/objects/"),
+        below(&format!("/objects/{}/", id_of(&indicator(1)))),
+        below(&format!("/objects/{}/versions/", id_of(&indicator(1)))),
+        below(&format!("/objects/{}/", id_of(&indicator(2)))),
+        stage.url("/status/none/"),
+    ] {
+        let before = stage.leaves();
+        let head = Call { method: "HEAD", url: url.clone(), ..Call::default() };
+        let head = head.of(&stage.ally).send().await;
+        assert_eq!(stage.leaves(), before, "{url}: nothing is handed out");
+        let get = stage.get(&stage.ally, url.clone()).await;
+        assert_eq!((head.status, head.text.as_str()), (get.status, ""), "{url}");
+        for name in [
+            "content-type",
+            "content-length",
+            "vary",
+            "x-taxii-date-added-first",
+            "x-taxii-date-added-last",
+        ] {
+            assert_eq!(head.header(name), get.header(name), "{url}: {name}");
+        }
+    }
+    let post = Call { method: "PATCH", url: below("/objects/"), ..Call::default() };
+    assert_eq!(post.of(&stage.ally).send().await.status, 405);
+}
