@@ -153,6 +153,24 @@ impl Parts {
         }
     }
 
+    /// Whether the marking at `place` covers a part that is there and that none of those at `others` touches.
+    pub fn hides_beyond(&self, place: usize, others: &[usize]) -> bool {
+        let tops = |place: usize| {
+            let selectors = self.markings.get(place).and_then(|one| one.selectors.as_ref());
+            selectors.map(|all| all.iter().filter_map(|path| path.first()).collect::<Vec<_>>())
+        };
+        let Some(wanted) = tops(place) else { return true };
+        let covered: Vec<&Step> = others.iter().filter_map(|one| tops(*one)).flatten().collect();
+        let tree = self.object.to_value();
+        wanted.into_iter().any(|step| {
+            let there = match step {
+                Step::Member(name) => tree.get(name).is_some(),
+                Step::Element(_) => true,
+            };
+            there && !covered.contains(&step)
+        })
+    }
+
     /// Whether it can leave at all without these parts and names.
     pub fn survives(&self, hidden: &[usize], hides: &dyn Fn(&str) -> bool) -> Result<(), Stays> {
         self.prune(hidden, hides).map(drop)
