@@ -153,22 +153,25 @@ impl Parts {
         }
     }
 
-    /// Whether the marking at `place` covers a part that is there and that none of those at `others` touches.
-    pub fn hides_beyond(&self, place: usize, others: &[usize]) -> bool {
-        let tops = |place: usize| {
-            let selectors = self.markings.get(place).and_then(|one| one.selectors.as_ref());
-            selectors.map(|all| all.iter().filter_map(|path| path.first()).collect::<Vec<_>>())
+    /// Whether the markings at the places `hidden` cover a part that is there and that none of those at `before` in
+    /// `then`, the same object as it was marked before, touches.
+    pub fn hides_beyond(&self, hidden: &[usize], then: &Self, before: &[usize]) -> bool {
+        let tops = |parts: &Self, place: usize| -> Option<Vec<Step>> {
+            let selectors = parts.markings.get(place)?.selectors.as_ref()?;
+            Some(selectors.iter().filter_map(|path| path.first()).cloned().collect())
         };
-        let Some(wanted) = tops(place) else { return true };
-        let covered: Vec<&Step> = others.iter().filter_map(|one| tops(*one)).flatten().collect();
+        let covered: Vec<Step> =
+            before.iter().filter_map(|place| tops(then, *place)).flatten().collect();
         let tree = self.object.to_value();
-        wanted.into_iter().any(|step| {
+        let is_new = |step: &Step| {
             let there = match step {
                 Step::Member(name) => tree.get(name).is_some(),
                 Step::Element(_) => true,
             };
-            there && !covered.contains(&step)
-        })
+            there && !covered.contains(step)
+        };
+        // What cannot be found hides the whole object, which is judged elsewhere.
+        hidden.iter().filter_map(|place| tops(self, *place)).flatten().any(|step| is_new(&step))
     }
 
     /// Whether it can leave at all without these parts and names.

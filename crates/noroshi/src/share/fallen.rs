@@ -10,11 +10,13 @@ use jiff::Timestamp;
 use noroshi_charter::outgoing::{Held, Outgoing, judge};
 use noroshi_charter::release::{Audience, Recipient};
 use noroshi_evidence::marking::Tlp;
+use noroshi_evidence::object::StixObject;
 use noroshi_evidence::redact::Parts;
 
 use super::gate::{self, Candidate, Web};
 use super::recall::Kind;
 use super::{audience, deltas, read};
+use crate::evidence::read::NODE_OF_FIRST;
 use crate::office::store::{Reader, StoreFailure, Value};
 
 /// Where an object was handed out: each audience with the organisations that got it through it.
@@ -122,17 +124,32 @@ impl Judge<'_> {
         Ok(false)
     }
 
-    /// Whether parts of a version that was handed out are hidden now which its own markings do not hide.
-    fn hides_more(&self, version: &Candidate, to: &Recipient) -> bool {
-        let own = Parts::read(version.object().clone());
+    /// Whether parts of a version that was handed out are hidden now which the markings known then did not hide.
+    fn hides_more(
+        &self,
+        version: &Candidate,
+        at: &str,
+        to: &Recipient,
+    ) -> Result<bool, StoreFailure> {
+        let mut then = Parts::read(version.object().clone());
+        if let Some(newest) = newest_at(self.reader, version.id(), at)? {
+            then.also(&Parts::read(newest));
+        }
         let now = self.web.judge(version, to, Tlp::Red, self.now);
-        let then = Held { parts: own.clone(), ..version.held.clone() };
-        let then = judge(&then, to, Tlp::Red, self.now);
-        // The version's own markings come first; what follows is said by a newer one.
-        let mut kept = now.hidden.clone();
-        kept.retain(|place| *place >= own.markings().len());
-        kept.iter().any(|place| version.held.parts.hides_beyond(*place, &then.hidden))
+        let held = Held { parts: then.clone(), ..version.held.clone() };
+        let before = judge(&held, to, Tlp::Red, self.now);
+        Ok(version.held.parts.hides_beyond(&now.hidden, &then, &before.hidden))
     }
+}
+
+/// The newest version of an object that was held at an instant: with its markings everything was judged then.
+fn newest_at(reader: &Reader<'_>, id: &str, at: &str) -> Result<Option<StixObject>, StoreFailure> {
+    let sql = format!(
+        "SELECT bytes FROM evidence_object WHERE node = {NODE_OF_FIRST} AND arrived_at <= $2 \
+         ORDER BY modified DESC LIMIT 1"
+    );
+    let text = reader.first(&sql, &[Value::from(id), Value::from(at)], |row| row.text(0))?;
+    text.map(|text| read::parse(&text)).transpose()
 }
 
 /// What sort of message about an object is needed, and who of those who got it has not had it; with `only`, for one
@@ -152,7 +169,7 @@ pub fn of(
     let mut lost = Handed::new();
     let mut webs: BTreeMap<&Audience, Web> = BTreeMap::new();
     for one in &given {
-        let Some((org, _)) = &one.to else { continue };
+        let Some((org, at)) = &one.to else { continue };
         // Its own words come back to an organisation whatever the gate says of them to others.
         if only.is_some_and(|only| only != org) || candidate.held.facts.originator == *org {
             continue;
@@ -163,7 +180,7 @@ pub fn of(
         }
         let Some(web) = webs.get(&one.audience) else { continue };
         let judge = Judge { reader, place: &one.audience, candidate: &candidate, web, now };
-        if revoked || (falls(&judge, one, org)? && !is_told(reader, id, org, &given)?) {
+        if revoked || (falls(&judge, one, (org, at))? && !is_told(reader, id, org, &given)?) {
             lost.entry(one.audience.clone()).or_default().insert(org.clone());
         }
     }
@@ -171,14 +188,14 @@ pub fn of(
     Ok((!lost.is_empty()).then_some((kind, lost)))
 }
 
-fn falls(judge: &Judge<'_>, one: &Given, org: &str) -> Result<bool, StoreFailure> {
+fn falls(judge: &Judge<'_>, one: &Given, (org, at): (&str, &str)) -> Result<bool, StoreFailure> {
     let to = judge.to(Some(org))?;
     if judge.stays(&to)? {
         return Ok(true);
     }
     let id = judge.candidate.id();
     let version = read::version(judge.reader, id, &one.modified, &one.digest)?;
-    Ok(version.is_some_and(|version| judge.hides_more(&version, &to)))
+    version.map_or(Ok(false), |version| judge.hides_more(&version, at, &to))
 }
 
 /// Whether an organisation has had a message about an object since it was last handed it.

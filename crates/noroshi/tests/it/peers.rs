@@ -473,6 +473,7 @@ async fn a_batch_that_is_too_large_is_parted_and_what_is_refused_alone_is_put_as
     giver.release(0..40).await;
     giver.start_push().await;
     let last = giver.until("current", |peer| peer["health"] == "current").await;
+    // While it goes on at once it is no way current.
     assert_eq!((last["taken"].as_u64(), last["aside"].as_u64()), (Some(39), Some(1)), "{last}");
     assert_eq!(last["put_aside"][0]["id"], id_of(13).as_str(), "{last}");
     let words = last["put_aside"][0]["message"].as_str().unwrap();

@@ -156,11 +156,13 @@ async fn a_part_that_is_marked_more_strictly_is_a_message() {
         Tlp::Red.marking_id()
     );
     let tool = with("2026-01-01T00:00:00Z", "");
-    read_by_ally(&stage, std::slice::from_ref(&tool)).await;
+    let shelf = read_by_ally(&stage, std::slice::from_ref(&tool)).await;
     stage.hold(&[with("2026-02-01T00:00:00Z", &red)], Tlp::Green).await;
     let org = stage.ally.ctx.org.as_str();
     assert_eq!(message(&stage, &id_of(&tool), org).await["kind"], "remark");
-    // A newer version that hides the same is nothing new.
+    // Read again it comes without the part, so a newer version that hides the same is nothing new.
+    let again = stage.get(&stage.ally, stage.below(&shelf, "/objects/")).await;
+    assert!(!again.text.contains("for few"), "{}", again.text);
     stage.hold(&[with("2026-03-01T00:00:00Z", &red)], Tlp::Green).await;
     pause(Duration::from_millis(500)).await;
     assert_eq!(number(&stage.test, "SELECT COUNT(*) FROM share_recall").await, 1);

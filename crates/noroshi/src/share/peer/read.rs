@@ -148,6 +148,8 @@ impl Health {
             Some(one) if one.failures > 0 => Self::Failing,
             Some(one) if one.tried_at.is_none() => Self::Waiting,
             Some(one) if one.cursor.walk.is_some() || one.cursor.awaited.is_some() => Self::Walking,
+            // It goes on at once: the last step was not the last.
+            Some(one) if one.due_at <= one.tried_at => Self::Walking,
             Some(_) => Self::Current,
         }
     }

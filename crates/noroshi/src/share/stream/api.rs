@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use axum::body::Bytes;
 use axum::extract::{Path, Query, State};
-use axum::http::header::{CONTENT_TYPE, RETRY_AFTER};
-use axum::http::{HeaderMap, HeaderValue, StatusCode};
+use axum::http::header::CONTENT_TYPE;
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
@@ -42,8 +42,6 @@ const HEARTBEAT: Duration = Duration::from_secs(15);
 const PARTS_WAITING: usize = 2;
 /// Types one wish may name.
 const TYPES_MAX: usize = 64;
-/// Seconds after which whoever follows too many streams may try again.
-const RETRY_SECONDS: &str = "60";
 
 /// This part of the API description.
 #[derive(OpenApi)]
@@ -126,7 +124,9 @@ async fn changes(
     let wish = Wish { types };
     let follow = asked.follow.then(|| house.followers.join(&ctx.org));
     if matches!(follow, Some(None)) {
-        return Ok(too_many());
+        return Err(Refusal::new("NRS-SHAR-0435", StatusCode::TOO_MANY_REQUESTS)
+            .arg("most", followers::FOLLOWERS_MAX)
+            .into());
     }
     let follow = follow.flatten();
     let place = begin(&house, &ctx, &asked).await?;
@@ -141,14 +141,6 @@ async fn changes(
         }
     });
     Ok(([(CONTENT_TYPE, NDJSON)], body).into_response())
-}
-
-fn too_many() -> Response {
-    let refusal = Refusal::new("NRS-SHAR-0435", StatusCode::TOO_MANY_REQUESTS)
-        .arg("most", followers::FOLLOWERS_MAX);
-    let mut response = Failure::from(refusal).into_response();
-    response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static(RETRY_SECONDS));
-    response
 }
 
 fn may_read(house: &House, ctx: &Ctx) -> Result<(), Failure> {
