@@ -124,15 +124,18 @@ impl Judge<'_> {
         Ok(false)
     }
 
-    /// Whether parts of a version that was handed out are hidden now which the markings known then did not hide.
+    /// Whether parts of a version that was handed out are hidden now which neither its own markings hid nor those that
+    /// were known when the organisation was last sent a message about it.
     fn hides_more(
         &self,
         version: &Candidate,
-        at: &str,
+        org: &str,
         to: &Recipient,
     ) -> Result<bool, StoreFailure> {
         let mut then = Parts::read(version.object().clone());
-        if let Some(newest) = newest_at(self.reader, version.id(), at)? {
+        if let Some(at) = last_told(self.reader, version.id(), org)?
+            && let Some(newest) = newest_at(self.reader, version.id(), &at)?
+        {
             then.also(&Parts::read(newest));
         }
         let now = self.web.judge(version, to, Tlp::Red, self.now);
@@ -142,7 +145,18 @@ impl Judge<'_> {
     }
 }
 
-/// The newest version of an object that was held at an instant: with its markings everything was judged then.
+/// When an organisation was last sent a message about an object.
+fn last_told(reader: &Reader<'_>, id: &str, org: &str) -> Result<Option<String>, StoreFailure> {
+    let found = reader.first(
+        "SELECT MAX(r.at) FROM share_recall r JOIN share_recall_recipient t ON t.recall = r.recall \
+         WHERE r.id = $1 AND t.org = $2",
+        &[Value::from(id), Value::from(org)],
+        |row| row.text_or_none(0),
+    )?;
+    Ok(found.flatten())
+}
+
+/// The newest version of an object that was held at an instant.
 fn newest_at(reader: &Reader<'_>, id: &str, at: &str) -> Result<Option<StixObject>, StoreFailure> {
     let sql = format!(
         "SELECT bytes FROM evidence_object WHERE node = {NODE_OF_FIRST} AND arrived_at <= $2 \
@@ -169,7 +183,7 @@ pub fn of(
     let mut lost = Handed::new();
     let mut webs: BTreeMap<&Audience, Web> = BTreeMap::new();
     for one in &given {
-        let Some((org, at)) = &one.to else { continue };
+        let Some((org, _)) = &one.to else { continue };
         // Its own words come back to an organisation whatever the gate says of them to others.
         if only.is_some_and(|only| only != org) || candidate.held.facts.originator == *org {
             continue;
@@ -180,7 +194,7 @@ pub fn of(
         }
         let Some(web) = webs.get(&one.audience) else { continue };
         let judge = Judge { reader, place: &one.audience, candidate: &candidate, web, now };
-        if revoked || (falls(&judge, one, (org, at))? && !is_told(reader, id, org, &given)?) {
+        if revoked || falls(&judge, &given, one, org)? {
             lost.entry(one.audience.clone()).or_default().insert(org.clone());
         }
     }
@@ -188,14 +202,15 @@ pub fn of(
     Ok((!lost.is_empty()).then_some((kind, lost)))
 }
 
-fn falls(judge: &Judge<'_>, one: &Given, (org, at): (&str, &str)) -> Result<bool, StoreFailure> {
+/// Whether an organisation may not have what it was handed there any more, and does not know it.
+fn falls(judge: &Judge<'_>, given: &[Given], one: &Given, org: &str) -> Result<bool, StoreFailure> {
+    let (reader, id) = (judge.reader, judge.candidate.id());
     let to = judge.to(Some(org))?;
     if judge.stays(&to)? {
-        return Ok(true);
+        return Ok(!is_told(reader, id, org, given)?);
     }
-    let id = judge.candidate.id();
-    let version = read::version(judge.reader, id, &one.modified, &one.digest)?;
-    version.map_or(Ok(false), |version| judge.hides_more(&version, at, &to))
+    let version = read::version(reader, id, &one.modified, &one.digest)?;
+    version.map_or(Ok(false), |version| judge.hides_more(&version, org, &to))
 }
 
 /// Whether an organisation has had a message about an object since it was last handed it.
@@ -205,14 +220,10 @@ fn is_told(
     org: &str,
     given: &[Given],
 ) -> Result<bool, StoreFailure> {
+    let told = last_told(reader, id, org)?;
     let times = given.iter().filter_map(|one| one.to.as_ref());
     let last = times.filter(|(to, _)| to == org).map(|(_, at)| at).max();
-    let told = reader.number(
-        "SELECT COUNT(*) FROM share_recall r JOIN share_recall_recipient t ON t.recall = r.recall \
-         WHERE r.id = $1 AND t.org = $2 AND r.at >= $3",
-        &[Value::from(id), Value::from(org), Value::from(last.cloned().unwrap_or_default())],
-    )?;
-    Ok(told > 0)
+    Ok(told.as_ref().is_some_and(|told| Some(told) >= last))
 }
 
 /// Whether an object that stands in a stream is kept now from anybody who belongs to it, whoever took it.
