@@ -38,6 +38,8 @@ pub struct House {
     pub names: crate::analyse::names::Names,
     /// Passkey ceremonies under way.
     pub passkeys: Ceremonies,
+    /// Change streams that are followed.
+    pub followers: crate::share::stream::followers::Followers,
     stopping: watch::Sender<bool>,
     /// True when this house plays the demonstration: fictional data, and a persona switcher.
     pub demo: bool,
@@ -98,6 +100,7 @@ impl House {
             lists,
             names: crate::analyse::names::Names::default(),
             passkeys: Ceremonies::default(),
+            followers: crate::share::stream::followers::Followers::default(),
             stopping: watch::Sender::new(false),
             demo,
         }))

@@ -134,7 +134,6 @@ struct Asked<'n> {
     merged: BTreeMap<u32, u32>,
     /// Places of the graph that are not for this reader.
     hidden: Bits,
-    sees: Sees,
 }
 
 impl<'n> Asked<'n> {
@@ -170,7 +169,6 @@ impl<'n> Asked<'n> {
             whole,
             merged,
             hidden,
-            sees: scope.sees,
         })
     }
 

@@ -23,6 +23,7 @@ const MIGRATIONS: &[(&str, &str)] = &[
     ("0015_pages", include_str!("../../migrations/0015_pages.sql")),
     ("0016_council", include_str!("../../migrations/0016_council.sql")),
     ("0017_gate", include_str!("../../migrations/0017_gate.sql")),
+    ("0018_recall", include_str!("../../migrations/0018_recall.sql")),
     ("0019_graph", include_str!("../../migrations/0019_graph.sql")),
 ];
 
@@ -52,7 +53,7 @@ mod tests {
     /// A folder written before the graph was in integers keeps every object, version, edge and name.
     #[test]
     fn a_folder_of_texts_becomes_one_of_integers() {
-        let mut old = Connection::open_in_memory().unwrap();
+        let old = Connection::open_in_memory().unwrap();
         keyed::register(&old, Key::of(&old).unwrap()).unwrap();
         for (name, sql) in MIGRATIONS.iter().take_while(|(name, _)| *name < "0009") {
             old.execute_batch(sql).unwrap_or_else(|problem| panic!("{name}: {problem}"));
@@ -128,7 +129,7 @@ mod tests {
 
     /// A folder of the program before the migration called `until`.
     fn folder_before(until: &str) -> Connection {
-        let mut old = Connection::open_in_memory().unwrap();
+        let old = Connection::open_in_memory().unwrap();
         keyed::register(&old, Key::of(&old).unwrap()).unwrap();
         let before = MIGRATIONS.iter().take_while(|(name, _)| *name < until);
         let count = before.clone().count();

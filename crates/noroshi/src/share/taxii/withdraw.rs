@@ -11,11 +11,13 @@ use serde_json::json;
 use super::place::Root;
 use super::query::{self, Limits, List};
 use super::{Ready, collections, errors};
+use crate::evidence::rows::version_key;
 use crate::house::House;
 use crate::office::commit::{Change, Write};
 use crate::office::ctx::Ctx;
 use crate::office::store::Value;
 use crate::share::serve::{self, Asked, Whose};
+use crate::share::watch::{self, Look};
 use crate::web::refusal::{Failure, Refusal};
 
 /// Versions withdrawn by one request; who has more repeats it.
@@ -55,24 +57,31 @@ pub async fn answer(
                 limit: if query.spec_held { VERSIONS_MAX } else { 0 },
             };
             let slice = serve::page(reader, &view, &org, now, &asked)?;
-            Ok(slice.items.iter().map(|one| (one.added, one.whose)).collect::<Vec<_>>())
+            let key = |one: &serve::Served| (one.object.id().to_string(), version_key(&one.object));
+            let found = slice.items.iter().map(|one| (one.added, one.whose, key(one)));
+            Ok(found.collect::<Vec<_>>())
         })
         .await?;
     if found.is_empty() {
         return Err(Refusal::absent().into());
     }
-    if found.iter().any(|(_, whose)| *whose == Whose::Others) {
+    if found.iter().any(|(_, whose, _)| *whose == Whose::Others) {
         return Err(errors::forbidden("NRS-SHAR-0211"));
     }
-    let added: Vec<i64> = found.iter().map(|(added, _)| *added).collect();
+    let added: Vec<i64> = found.iter().map(|(added, ..)| *added).collect();
     let mut change = Change::office("share.withdraw", object).payload(json!({
         "collection": shelf.collection.collection, "audience": audience, "added": added,
     }));
-    for (place, whose) in found {
+    for (place, whose, (id, modified)) in found {
         change = change.write(taken_back(&audience, place, whose, ctx));
+        if whose != Whose::OwnCopy {
+            // Whoever read it is told; a copy beside the stream was read by nobody else.
+            let subject = watch::withdrawn(&audience, &modified, &id);
+            change = change.write(Look::Withdrawn.at(&subject, "it was taken back over TAXII", ctx));
+        }
     }
     house.door.commit(ctx, change).await?;
-    Ok(Ready { status: StatusCode::OK, body: String::new(), added: None })
+    Ok(Ready { status: StatusCode::OK, body: String::new(), added: None, notes: Vec::new() })
 }
 
 fn taken_back(audience: &str, place: i64, whose: Whose, ctx: &Ctx) -> Write {
