@@ -127,7 +127,7 @@ mod tests {
 
     /// A folder of the program before the migration called `until`.
     fn folder_before(until: &str) -> Connection {
-        let mut old = Connection::open_in_memory().unwrap();
+        let old = Connection::open_in_memory().unwrap();
         keyed::register(&old, Key::of(&old).unwrap()).unwrap();
         let before = MIGRATIONS.iter().take_while(|(name, _)| *name < until);
         let count = before.clone().count();
