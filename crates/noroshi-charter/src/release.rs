@@ -444,7 +444,7 @@ mod tests {
     }
 
     #[test]
-    fn a_label_is_read_as_it_is_written_and_a_slip_names_nobody() {
+    fn p20_a_label_is_read_as_it_is_written_and_a_slip_names_nobody() {
         for label in [
             "council",
             "operators",
