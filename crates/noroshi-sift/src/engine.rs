@@ -1,22 +1,25 @@
 //! Reader, index, tally: the whole way of a record.
 
 use std::io::{self, BufRead, Write};
-use std::net::IpAddr;
 
 use ipnet::IpNet;
 use jiff::{SignedDuration, Timestamp};
-use noroshi_evidence::mechanical::{Direction, MechanicalRecord, SelectorId};
+use noroshi_evidence::mechanical::{MechanicalRecord, SelectorId};
 
-use crate::certificate::{Certificate, FORM, NUMBER_MAX, Tally};
+use crate::certificate::{Certificate, FORM, NUMBER_MAX, Rules, Tally};
+use crate::chain::Entry;
 use crate::digest::{Digest, Tree};
+use crate::gate::{Admitted, Gate};
 use crate::index::{Position, SelectorIndex};
 use crate::json::JsonRecord;
 use crate::lines::{Cutter, Line};
+use crate::mandate::Mandated;
 use crate::mode::{Locked, Mode, SensorId};
 use crate::problem::{Problems, Reason};
 use crate::sealed::Sealed;
 use crate::sighting::{Sighting, Sightings};
 use crate::store::{ROWS_PER_GROUP, RecordWriter, WriteRecords};
+use crate::switches::Switches;
 use crate::view::{Detail, Ends, Look, View};
 use crate::zeek::Header;
 
@@ -43,6 +46,12 @@ impl Link {
         let previous = Some(certificate.digest()?);
         Ok(Self { sequence: certificate.sequence.saturating_add(1), previous })
     }
+
+    /// The one after any entry of the sensor's chain.
+    pub fn after_entry(entry: &Entry) -> Result<Self, serde_json::Error> {
+        let previous = Some(entry.digest()?);
+        Ok(Self { sequence: entry.sequence().saturating_add(1), previous })
+    }
 }
 
 /// What must be said before anything is looked through. There is no default for any of it.
@@ -50,9 +59,10 @@ impl Link {
 pub struct Settings {
     /// Which sensor selects.
     pub sensor: SensorId,
-    /// The networks of whoever selects. A record neither of whose ends lies in one of them is turned away.
+    /// The networks of whoever selects. A record neither of whose ends lies in one of them is turned away. None
+    /// under a mandate, which says itself what may be looked at.
     pub own_networks: Vec<IpNet>,
-    /// For how many days what is kept is retained, from the beginning of the selection.
+    /// For how many days what is kept is retained, from the beginning of the selection; no more than a mandate allows.
     pub retention_days: u32,
     /// The digest of the program that selects.
     pub program: Digest,
@@ -74,6 +84,12 @@ pub enum Begin {
     /// The retention is not a number of days that can be asked for.
     #[error("NRS-SIFT-0003: retention is `{0}` days, not 1 to {RETENTION_DAYS_MAX}")]
     Retention(u32),
+    /// Networks, sensor or retention are not those of the mandate.
+    #[error("NRS-SIFT-0007: {0} is not within the mandate")]
+    BeyondMandate(&'static str),
+    /// The rules could not be written down.
+    #[error("NRS-SIFT-0008: rules of the selection cannot be written down")]
+    Rules,
     /// The first certificate has one before it, or a later one has none.
     #[error("NRS-SIFT-0004: number and predecessor of the certificate do not fit each other")]
     Link,
@@ -122,7 +138,9 @@ pub struct Outcome<W> {
 /// and a [`Sighting`] hold.
 pub struct Engine<W: Write + Send> {
     mode: Mode,
-    direction: Direction,
+    rules: Rules,
+    rules_digest: Digest,
+    gate: Gate,
     index: SelectorIndex,
     settings: Settings,
     retain_until: Timestamp,
@@ -149,17 +167,64 @@ enum Place {
 }
 
 impl<W: Write + Send> Engine<W> {
-    /// Begins a selection, or says why there must be none.
+    /// Begins a selection, or says why there must be none. A statutory mode begins with [`Engine::under`] only.
     pub fn new(
         mode: Mode,
         index: SelectorIndex,
         settings: Settings,
         sink: W,
     ) -> Result<Self, Begin> {
-        let direction = mode.direction()?;
-        if settings.own_networks.is_empty() || settings.own_networks.len() > OWN_NETWORKS_MAX {
-            return Err(Begin::OwnNetworks(settings.own_networks.len()));
+        mode.direction()?;
+        let count = settings.own_networks.len();
+        if !(1..=OWN_NETWORKS_MAX).contains(&count) {
+            return Err(Begin::OwnNetworks(count));
         }
+        let gate = Gate::own(&settings.own_networks).map_err(|_| Begin::OwnNetworks(count))?;
+        let rules = Rules {
+            switches: Switches::of_mode(mode),
+            networks: Some(digest_of_networks(&settings.own_networks)?),
+            mandate: None,
+            measure: None,
+            geo_basis: None,
+        };
+        Self::begin(mode, rules, gate, index, settings, sink)
+    }
+
+    /// Begins a selection on the ground of a mandate, within its terms.
+    pub fn under(
+        mandated: Mandated,
+        index: SelectorIndex,
+        settings: Settings,
+        sink: W,
+    ) -> Result<Self, Begin> {
+        let (terms, digest, gate) = mandated.into_parts();
+        let beyond = [
+            (!settings.own_networks.is_empty(), "list of own networks"),
+            (settings.sensor != terms.sensor, "sensor"),
+            (settings.retention_days > terms.retention_days_max, "retention"),
+            (!(terms.not_before..=terms.not_after).contains(&settings.started_at), "time"),
+        ];
+        if let Some((_, what)) = beyond.into_iter().find(|(is_beyond, _)| *is_beyond) {
+            return Err(Begin::BeyondMandate(what));
+        }
+        let rules = Rules {
+            switches: terms.switches,
+            networks: None,
+            mandate: Some(digest),
+            measure: Some(terms.measure),
+            geo_basis: Some(terms.prefix_table),
+        };
+        Self::begin(terms.mode, rules, gate, index, settings, sink)
+    }
+
+    fn begin(
+        mode: Mode,
+        rules: Rules,
+        gate: Gate,
+        index: SelectorIndex,
+        settings: Settings,
+        sink: W,
+    ) -> Result<Self, Begin> {
         let days = settings.retention_days;
         if !(1..=RETENTION_DAYS_MAX).contains(&days) {
             return Err(Begin::Retention(days));
@@ -174,7 +239,9 @@ impl<W: Write + Send> Engine<W> {
         let retain_until = retain_until.map_err(|_| Begin::Retention(days))?;
         Ok(Self {
             mode,
-            direction,
+            rules_digest: rules.digest().map_err(|_| Begin::Rules)?,
+            rules,
+            gate,
             index,
             retain_until: to_microsecond(retain_until),
             started_us: settings.started_at.as_microsecond(),
@@ -267,10 +334,10 @@ impl<W: Write + Send> Engine<W> {
         let Some(ends) = view.ends()? else { return Ok(Place::Content) };
         self.earliest_us = self.earliest_us.min(ends.ts_us);
         self.latest_us = self.latest_us.max(ends.ts_us);
-        let own = [ends.src, ends.dst].map(|end| end.is_some_and(|address| self.is_own(address)));
-        if own == [false, false] {
+        // INVARIANT: what is not admitted is never looked up.
+        let Some(admitted) = self.gate.admit(ends.ts_us, [ends.src, ends.dst]) else {
             return Ok(Place::Direction);
-        }
+        };
         self.found.clear();
         let Self { index, found, scratch, .. } = self;
         let mut look = Look { index, found, scratch };
@@ -279,26 +346,23 @@ impl<W: Write + Send> Engine<W> {
         if self.found.is_empty() {
             return Ok(Place::Unmatched);
         }
-        self.keep(ends, own, view.detail()?)
+        self.keep(ends, admitted, view.detail()?)
     }
 
-    #[inline]
-    fn is_own(&self, address: IpAddr) -> bool {
-        self.settings.own_networks.iter().any(|net| net.contains(&address))
-    }
-
-    fn keep(&mut self, ends: Ends, own: [bool; 2], detail: Detail) -> Result<Place, Reason> {
+    fn keep(&mut self, ends: Ends, admitted: Admitted, detail: Detail) -> Result<Place, Reason> {
+        let [own_src, own_dst] = admitted.own;
         let mut found = std::mem::take(&mut self.found);
         found.sort_unstable();
         found.dedup();
         // An expired selector matches nothing, whether it had expired before this run or expired during it.
         let now_us = ends.ts_us.max(self.started_us);
         found.retain(|position| self.index.expires_us(*position) > now_us);
-        let sides = [ends.src.zip(Some(own[0])), ends.dst.zip(Some(own[1]))];
+        let sides = [ends.src.zip(Some(own_src)), ends.dst.zip(Some(own_dst))];
         for position in &found {
             let Some(selector) = self.index.selector(*position) else { continue };
             let id = selector.effective_id();
-            let row = self.row(id, selector.version, ends, detail).ok_or(Reason::BadTime)?;
+            let row = self.row(id, selector.version, (ends, admitted), detail);
+            let row = row.ok_or(Reason::BadTime)?;
             self.encoded.clear();
             row.encode(&mut self.encoded);
             self.tree.push(&self.encoded);
@@ -315,15 +379,14 @@ impl<W: Write + Send> Engine<W> {
         &self,
         id: SelectorId,
         version: u32,
-        ends: Ends,
+        (ends, admitted): (Ends, Admitted),
         detail: Detail,
     ) -> Option<MechanicalRecord> {
         let time = |us: i64| Timestamp::from_microsecond(us).ok();
         Some(MechanicalRecord {
             selector_id: id,
             selector_version: version,
-            // Only statutory measures have names, and none of their modes is open.
-            measure_id: None,
+            measure_id: self.rules.measure.clone(),
             ts: time(ends.ts_us)?,
             src_ip: ends.src,
             dst_ip: ends.dst,
@@ -334,7 +397,7 @@ impl<W: Write + Send> Engine<W> {
             packets: detail.packets,
             flow_start: detail.flow_start_us.map(time).map_or(Some(None), |time| time.map(Some))?,
             flow_end: detail.flow_end_us.map(time).map_or(Some(None), |time| time.map(Some))?,
-            direction: self.direction,
+            direction: admitted.direction,
             retain_until: self.retain_until,
         })
     }
@@ -365,6 +428,9 @@ impl<W: Write + Send> Engine<W> {
             tally: self.tally,
             rows: self.tree.size(),
             rows_root: self.tree.root(),
+            rules: Some(self.rules),
+            rules_digest: Some(self.rules_digest),
+            signature: None,
         };
         Ok(Outcome {
             certificate,
@@ -373,6 +439,15 @@ impl<W: Write + Send> Engine<W> {
             sink: self.writer.finish()?,
         })
     }
+}
+
+/// In whatever order they were named.
+fn digest_of_networks(networks: &[IpNet]) -> Result<Digest, Begin> {
+    let mut names: Vec<String> = networks.iter().map(|net| net.trunc().to_string()).collect();
+    names.sort_unstable();
+    names.dedup();
+    let text = serde_json_canonicalizer::to_vec(&names).map_err(|_| Begin::Rules)?;
+    Ok(Digest::of(&text))
 }
 
 /// Stored times are microseconds; a finer one would not be read back equal.

@@ -216,6 +216,8 @@ impl SelectorIndex {
     /// Finds every selector that contains the address. What is found is appended.
     #[inline]
     pub fn find_address(&self, address: IpAddr, found: &mut Vec<Position>) {
+        #[cfg(test)]
+        crate::gate::lookups::count();
         match address {
             IpAddr::V4(address) => self.find_v4(address.to_bits(), found),
             IpAddr::V6(address) => self.find_v6(address.to_bits(), found),
@@ -271,6 +273,8 @@ impl SelectorIndex {
     /// below it, each name above. `name` is lower case and has no trailing dot. What is found is appended.
     #[inline]
     pub fn find_name(&self, name: &[u8], found: &mut Vec<Position>) {
+        #[cfg(test)]
+        crate::gate::lookups::count();
         if self.names.len() == 0 || name.len() > NAME_BYTES_MAX {
             return;
         }

@@ -7,6 +7,8 @@ mod begin;
 #[cfg(test)]
 mod corpora;
 #[cfg(test)]
+mod law;
+#[cfg(test)]
 mod marker;
 #[cfg(test)]
 mod parity;
