@@ -38,6 +38,7 @@
 //! - Memory does not grow with the input: kept records are written out in row groups, all else is bounded.
 //! - Refusals carry a stable code: `NRS-SIFT-00nn` to begin, `01nn` of a record, `02nn` of a list.
 
+mod bits;
 pub mod certificate;
 pub mod digest;
 pub mod engine;
@@ -49,7 +50,10 @@ pub mod problem;
 pub mod sealed;
 pub mod selector;
 pub mod sighting;
+pub mod stix;
 pub mod store;
+pub mod switches;
 mod text;
 mod view;
+mod worker;
 mod zeek;
