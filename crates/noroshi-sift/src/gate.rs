@@ -17,7 +17,8 @@ use noroshi_evidence::mechanical::Direction;
 
 use crate::mandate::{Mandate, Network};
 use crate::mode::Mode;
-use crate::prefix::{Jurisdiction, PrefixTable, Ranges, ReadTable, UNKNOWN};
+use crate::prefix::{Jurisdiction, PrefixTable};
+use crate::worker::OwnNetworks;
 
 /// A record that may be looked at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,13 +33,13 @@ pub(crate) struct Admitted {
 pub(crate) struct Gate(Kind);
 
 enum Kind {
-    Own(Ranges),
+    Own(OwnNetworks),
     Mandated {
         direction: Direction,
         home: Jurisdiction,
         table: Arc<PrefixTable>,
         /// None where the measure is not confined to networks.
-        networks: Option<Ranges>,
+        networks: Option<OwnNetworks>,
         from_us: i64,
         to_us: i64,
     },
@@ -46,25 +47,21 @@ enum Kind {
 
 impl Gate {
     /// Everything with an end in one of the networks.
-    pub(crate) fn own(networks: &[IpNet]) -> Result<Self, ReadTable> {
-        Ranges::of_networks(networks).map(|networks| Self(Kind::Own(networks)))
+    pub(crate) fn own(networks: &[IpNet]) -> Self {
+        Self(Kind::Own(OwnNetworks::new(networks)))
     }
 
     /// What the mandate says.
-    pub(crate) fn mandated(terms: &Mandate, table: Arc<PrefixTable>) -> Result<Self, ReadTable> {
+    pub(crate) fn mandated(terms: &Mandate, table: Arc<PrefixTable>) -> Self {
         let networks: Vec<IpNet> = terms.scope.networks.iter().copied().map(Network::net).collect();
-        Ok(Self(Kind::Mandated {
+        Self(Kind::Mandated {
             direction: terms.mode.direction_of_records(),
             home: terms.home,
             table,
-            networks: if networks.is_empty() {
-                None
-            } else {
-                Some(Ranges::of_networks(&networks)?)
-            },
+            networks: (!networks.is_empty()).then(|| OwnNetworks::new(&networks)),
             from_us: terms.not_before.as_microsecond(),
             to_us: terms.not_after.as_microsecond(),
-        }))
+        })
     }
 
     /// Whether a record may be looked at.
@@ -72,7 +69,7 @@ impl Gate {
     pub(crate) fn admit(&self, ts_us: i64, ends: [Option<IpAddr>; 2]) -> Option<Admitted> {
         match &self.0 {
             Kind::Own(networks) => {
-                let own = ends.map(|end| end.is_some_and(|end| networks.find(end) != UNKNOWN));
+                let own = ends.map(|end| end.is_some_and(|end| networks.holds(end)));
                 let is_one_own = own != [false, false];
                 is_one_own.then_some(Admitted { direction: Direction::OwnNetwork, own })
             }
@@ -80,9 +77,7 @@ impl Gate {
                 let [src, dst] = ends;
                 let (src, dst) = (src?, dst?);
                 let own = [table.jurisdiction(src)? == *home, table.jurisdiction(dst)? == *home];
-                let inside = |networks: &Ranges| {
-                    networks.find(src) != UNKNOWN || networks.find(dst) != UNKNOWN
-                };
+                let inside = |networks: &OwnNetworks| networks.holds(src) || networks.holds(dst);
                 let is_admitted = direction_of(own) == Some(*direction)
                     && (*from_us..=*to_us).contains(&ts_us)
                     && networks.as_ref().is_none_or(inside);
@@ -142,7 +137,7 @@ mod tests {
     use crate::engine::{Engine, Link, Settings};
     use crate::index::SelectorIndex;
     use crate::mandate::tests::{mandate, open, table};
-    use crate::selector::parse_list;
+    use crate::selector::{Selector, parse_list};
 
     const HOME: &str = "192.0.2.1";
     const HOME_TOO: &str = "192.0.2.200";
@@ -159,7 +154,9 @@ mod tests {
     fn index() -> SelectorIndex {
         let (list, _) =
             parse_list(b"192.0.2.0/24\n198.51.100.0/24\n203.0.113.0/24\nevil.example\n");
-        SelectorIndex::build(list).unwrap()
+        let measure = Some("measure-1".parse().unwrap());
+        let list = list.into_iter().map(|one| Selector { measure: measure.clone(), ..one });
+        SelectorIndex::build(list.collect()).unwrap()
     }
 
     #[test]
@@ -195,7 +192,7 @@ mod tests {
     #[test]
     fn what_has_one_end_only_is_shown_to_be_in_no_direction() {
         for mode in Mode::ALL.into_iter().filter(|mode| *mode != Mode::OwnNetwork) {
-            let gate = Gate::mandated(&mandate(mode), Arc::new(table())).unwrap();
+            let gate = Gate::mandated(&mandate(mode), Arc::new(table()));
             for address in [HOME, ABROAD, NOWHERE] {
                 let end = Some(address.parse().unwrap());
                 assert_eq!(gate.admit(1_795_000_000_000_000, [end, None]), None);

@@ -39,6 +39,7 @@
 //! - Memory does not grow with the input: kept records are written out in row groups, all else is bounded.
 //! - Refusals carry a stable code: `NRS-SIFT-00nn` to begin, `01nn` of a record, `02nn` of a list.
 
+mod bits;
 pub mod certificate;
 pub mod chain;
 pub mod digest;
@@ -57,8 +58,10 @@ pub mod sealed;
 pub mod selector;
 pub mod sighting;
 pub mod signature;
+pub mod stix;
 pub mod store;
 pub mod switches;
 mod text;
 mod view;
+mod worker;
 mod zeek;

@@ -259,9 +259,6 @@ pub enum Unfit {
     /// Another table than the one it names.
     #[error("NRS-SIFT-0034: prefix table is not `{0}` with the digest the mandate names")]
     Table(GeoBasis),
-    /// The networks of the scope cannot be looked up.
-    #[error("NRS-SIFT-0035: networks of the mandate cannot be looked up")]
-    Networks,
 }
 
 impl Signed {
@@ -307,7 +304,7 @@ impl Verified {
             return Err(Unfit::Table(terms.prefix_table));
         }
         let digest = terms.digest().map_err(|_| Unfit::Signature)?;
-        let gate = Gate::mandated(&terms, Arc::clone(table)).map_err(|_| Unfit::Networks)?;
+        let gate = Gate::mandated(&terms, Arc::clone(table));
         Ok(Mandated { terms, digest, gate })
     }
 }
@@ -483,7 +480,7 @@ pub(crate) mod tests {
                 let net = ["192.0.2.0/25", "198.51.100.128/25", "2001:db8::/40"][usize::from(which)];
                 terms.scope.networks = vec![net.parse().unwrap()];
             }
-            let gate = Gate::mandated(&terms, Arc::new(table())).unwrap();
+            let gate = Gate::mandated(&terms, Arc::new(table()));
             let admitted = gate.admit(ts * 1_000_000, [Some(src), Some(dst)]);
             let direction = match (home(src), home(dst)) {
                 (Some(false), Some(false)) => Some(Direction::ForeignToForeign),
