@@ -7,6 +7,14 @@ mod begin;
 #[cfg(test)]
 mod corpora;
 #[cfg(test)]
+mod fields;
+#[cfg(test)]
+mod fuzz;
+#[cfg(test)]
+mod index;
+#[cfg(test)]
+mod law;
+#[cfg(test)]
 mod marker;
 #[cfg(test)]
 mod parity;
