@@ -221,13 +221,40 @@ impl<W: Write + Send> Engine<W> {
             },
             Err(reason) => Err(*reason),
         };
+        self.count(source, line.offset, line.number, place)
+    }
+
+    /// Looks through one record of a reader that does not cut lines. `number` counts within the source.
+    pub(crate) fn take(
+        &mut self,
+        source: &str,
+        offset: u64,
+        number: u64,
+        view: Result<impl View, Reason>,
+    ) -> Result<(), Read> {
+        let place = view.and_then(|view| self.project(view));
+        self.count(source, offset, number, place)
+    }
+
+    /// Adds to the bytes read.
+    pub(crate) const fn add_bytes(&mut self, bytes: u64) {
+        self.tally.bytes = self.tally.bytes.saturating_add(bytes);
+    }
+
+    fn count(
+        &mut self,
+        source: &str,
+        offset: u64,
+        number: u64,
+        place: Result<Place, Reason>,
+    ) -> Result<(), Read> {
         let count = match place {
             Ok(Place::Kept) => &mut self.tally.kept,
             Ok(Place::Unmatched) => &mut self.tally.unmatched,
             Ok(Place::Direction) => &mut self.tally.direction,
             Ok(Place::Content) => &mut self.tally.content,
             Err(reason) => {
-                self.problems.push(source, line.offset, line.number, reason);
+                self.problems.push(source, offset, number, reason);
                 &mut self.tally.errors
             }
         };

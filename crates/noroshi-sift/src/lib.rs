@@ -38,9 +38,11 @@
 //! - Memory does not grow with the input: kept records are written out in row groups, all else is bounded.
 //! - Refusals carry a stable code: `NRS-SIFT-00nn` to begin, `01nn` of a record, `02nn` of a list.
 
+pub mod capture;
 pub mod certificate;
 pub mod digest;
 pub mod engine;
+mod flow;
 pub mod index;
 mod json;
 mod lines;
@@ -50,6 +52,7 @@ pub mod sealed;
 pub mod selector;
 pub mod sighting;
 pub mod store;
+pub mod switches;
 mod text;
 mod view;
 mod zeek;

@@ -10,7 +10,7 @@ use noroshi_sift::problem::Reason;
 use crate::run::{records, run};
 
 /// `None`, and a line that says so, where the corpus is absent.
-fn corpus(name: &str) -> Option<PathBuf> {
+pub(crate) fn corpus(name: &str) -> Option<PathBuf> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/corpora").join(name);
     let present = path.try_exists().unwrap();
     if !present {

@@ -5,6 +5,8 @@ mod balance;
 #[cfg(test)]
 mod begin;
 #[cfg(test)]
+mod capture;
+#[cfg(test)]
 mod corpora;
 #[cfg(test)]
 mod marker;
