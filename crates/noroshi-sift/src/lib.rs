@@ -38,21 +38,26 @@
 //! - Memory does not grow with the input: kept records are written out in row groups, all else is bounded.
 //! - Refusals carry a stable code: `NRS-SIFT-00nn` to begin, `01nn` of a record, `02nn` of a list.
 
+mod bytes;
 pub mod capture;
 pub mod certificate;
 pub mod digest;
 pub mod engine;
+pub mod export;
 mod flow;
 pub mod index;
 mod json;
 mod lines;
 pub mod mode;
+mod packed;
 pub mod problem;
+pub mod reading;
 pub mod sealed;
 pub mod selector;
 pub mod sighting;
 pub mod store;
 pub mod switches;
+pub mod table;
 mod text;
 mod view;
 mod zeek;

@@ -25,9 +25,8 @@ pub(crate) enum Form {
 
 /// The form that the first four bytes announce.
 pub(crate) fn form_of(begin: &[u8]) -> Option<Form> {
-    let pcap = |big_endian, nanoseconds, modified| {
-        Some(Form::Pcap { big_endian, nanoseconds, modified })
-    };
+    let pcap =
+        |big_endian, nanoseconds, modified| Some(Form::Pcap { big_endian, nanoseconds, modified });
     match begin.first_chunk::<4>()? {
         [0xa1, 0xb2, 0xc3, 0xd4] => pcap(true, false, false),
         [0xd4, 0xc3, 0xb2, 0xa1] => pcap(false, false, false),
@@ -259,8 +258,7 @@ impl<R: Read> Packets<R> {
                 14 if length == 8 => {
                     let (high, low) = (self.u32(at + 4), self.u32(at + 8));
                     let (high, low) = if self.big_endian { (high, low) } else { (low, high) };
-                    interface.shift_s =
-                        (u64::from(high) << 32 | u64::from(low)).cast_signed();
+                    interface.shift_s = (u64::from(high) << 32 | u64::from(low)).cast_signed();
                 }
                 _ => {}
             }

@@ -4,8 +4,8 @@ use std::net::IpAddr;
 
 use noroshi_evidence::mechanical::Protocol;
 
-use super::bytes::Bytes;
 use super::community::Tuple;
+use crate::bytes::Bytes;
 use crate::switches::Switches;
 
 /// How many names of one flow are held.

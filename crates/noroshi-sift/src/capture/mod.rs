@@ -15,7 +15,6 @@
 //! A tunnel is a flow, and where tunnels are opened so is each flow inside it: IP in IP, GRE (with PPP,
 //! ERSPAN and frames of radio), and on their assigned ports VXLAN, Geneve, GTP, Teredo, AYIYA and GRE in UDP.
 
-pub(crate) mod bytes;
 mod community;
 pub(crate) mod file;
 mod fragments;
@@ -25,18 +24,21 @@ mod table;
 mod tunnel;
 
 use std::io::{Read as _, Write};
+use std::net::IpAddr;
 
 pub use community::{Tuple, community_id};
 use file::{Form, Packets, Stop};
 use fragments::Fragments;
+use noroshi_evidence::mechanical::Protocol;
 use packet::{Found, Opener};
 pub use table::Limits;
 use table::{At, Table};
 
 use crate::engine::{Engine, Read};
+use crate::export::{self, Collector};
 use crate::flow::FlowRecord;
-use crate::switches::Switches;
 use crate::problem::Reason;
+use crate::switches::Switches;
 
 /// How a capture is read.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -47,6 +49,8 @@ pub struct CaptureSettings {
     pub limits: Limits,
     /// Which names may be looked at.
     pub switches: Switches,
+    /// Whether datagrams to the ports of exports are taken for exports, whose records are read as well.
+    pub exports: bool,
 }
 
 /// What became of the packets, beside the records.
@@ -86,17 +90,20 @@ struct Capture<R> {
     table: Table,
     last: At,
     read: u64,
+    /// Datagrams of exports that the packet at hand held, where they are wanted.
+    exports: Option<Vec<(IpAddr, Vec<u8>)>>,
 }
 
 impl<R: std::io::Read> Capture<R> {
     fn new(input: R, form: Form, settings: CaptureSettings) -> Self {
-        let CaptureSettings { tunnels, limits, switches } = settings;
+        let CaptureSettings { tunnels, limits, switches, exports } = settings;
         Self {
             packets: Packets::new(input, form),
             opener: Opener { fragments: Fragments::default(), tunnels },
             table: Table::new(limits, switches),
             last: At { ts_us: 0, offset: 0, number: 0 },
             read: 0,
+            exports: exports.then(Vec::new),
         }
     }
 
@@ -116,10 +123,17 @@ impl<R: std::io::Read> Capture<R> {
         self.last = at;
         self.table.advance(ts_us);
         let table = &mut self.table;
+        let exports = &mut self.exports;
         let mut segments = 0;
         let found = self.opener.frame(packet.link, ts_us, packet.bytes, &mut |segment| {
             segments += 1;
             table.add(segment, at);
+            if let Some(exports) = exports
+                && segment.tuple.proto == Protocol::UDP
+                && export::PORTS.contains(&segment.tuple.dst_port)
+            {
+                exports.push((segment.tuple.src, segment.payload.to_vec()));
+            }
         });
         match found {
             Ok(Found::Ip) => {}
@@ -146,16 +160,21 @@ impl<W: Write + Send> Engine<W> {
         input: impl std::io::Read,
         form: Form,
         settings: CaptureSettings,
+        collector: &mut Collector,
     ) -> Result<CaptureNotes, Read> {
         let mut capture = Capture::new(input, form, settings);
         let stop = loop {
             let mut others = Vec::new();
-            let step = capture
-                .step(&mut |offset, number, record| others.push((offset, number, record)));
+            let step =
+                capture.step(&mut |offset, number, record| others.push((offset, number, record)));
             for (offset, number, record) in others {
                 self.take(source, offset, number, record)?;
             }
             self.take_ended(source, &mut capture.table)?;
+            for (exporter, datagram) in capture.exports.iter_mut().flat_map(|all| all.drain(..)) {
+                let at = (capture.last.offset, capture.last.number);
+                self.datagram_at(collector, source, Some(exporter), at, &datagram)?;
+            }
             if let Err(stop) = step {
                 break stop;
             }

@@ -7,10 +7,10 @@ use std::net::IpAddr;
 
 use noroshi_evidence::mechanical::Protocol;
 
-use super::bytes::Bytes;
 use super::community::{Tuple, counterpart};
 use super::fragments::{Fragment, Fragments};
 use super::tunnel;
+use crate::bytes::Bytes;
 use crate::problem::Reason;
 
 /// How many headers may follow each other before IP, inside it and between one IP and the next.
@@ -384,7 +384,12 @@ impl Around<'_, '_> {
             Some(tunnel::Inner::Wireless(bytes)) => self.wireless(Bytes(bytes), layers),
             Some(tunnel::Inner::Generic(bytes)) => {
                 let gre = Segment {
-                    tuple: Tuple { proto: Protocol(GRE), src_port: 0, dst_port: 0, ..segment.tuple },
+                    tuple: Tuple {
+                        proto: Protocol(GRE),
+                        src_port: 0,
+                        dst_port: 0,
+                        ..segment.tuple
+                    },
                     bytes: 0,
                     packets: 0,
                     tcp: None,

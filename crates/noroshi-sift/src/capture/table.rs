@@ -142,8 +142,8 @@ impl Table {
         flow.bytes = flow.bytes.saturating_add(segment.bytes);
         flow.packets = flow.packets.saturating_add(segment.packets);
         flow.last_us = flow.last_us.max(at.ts_us);
-        let is_forth = flow.tuple.src == segment.tuple.src
-            && flow.tuple.src_port == segment.tuple.src_port;
+        let is_forth =
+            flow.tuple.src == segment.tuple.src && flow.tuple.src_port == segment.tuple.src_port;
         if let Some((flags, sequence)) = segment.tcp {
             let [forth, back] = &mut flow.closed;
             if flags & RST != 0 {
@@ -243,8 +243,7 @@ impl Flow {
     fn end(self, held: &mut usize) -> Ended {
         let Self { tuple, begun, last_us, bytes, packets, heard, .. } = self;
         let ends = Ends { ts_us: begun.ts_us, src: Some(tuple.src), dst: Some(tuple.dst) };
-        let has_ports =
-            matches!(tuple.proto, Protocol::TCP | Protocol::UDP | Protocol::SCTP);
+        let has_ports = matches!(tuple.proto, Protocol::TCP | Protocol::UDP | Protocol::SCTP);
         let detail = Detail {
             src_port: has_ports.then_some(tuple.src_port),
             dst_port: has_ports.then_some(tuple.dst_port),

@@ -1,6 +1,6 @@
 //! What a tunnel carries.
 
-use super::bytes::Bytes;
+use crate::bytes::Bytes;
 
 /// What stands behind the header of a tunnel.
 pub(crate) enum Inner<'a> {

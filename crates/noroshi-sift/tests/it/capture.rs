@@ -183,7 +183,10 @@ fn flows_are_those_of_zeek() {
     assert_eq!((index.lines().count(), without), (145, 46));
     // Zeek ran without the scripts that know on which ports servers listen, or looked into the content (NTP).
     assert!(turned.iter().all(|name| TURNED.iter().any(|(known, _)| known == name)), "{turned:?}");
-    assert!(differ.keys().all(|name| FILTERED.iter().any(|(known, _)| known == name)), "{differ:?}");
+    assert!(
+        differ.keys().all(|name| FILTERED.iter().any(|(known, _)| known == name)),
+        "{differ:?}"
+    );
     assert!(equal >= 86, "{equal}");
 }
 

@@ -11,6 +11,10 @@ mod corpora;
 #[cfg(test)]
 mod marker;
 #[cfg(test)]
+mod packets;
+#[cfg(test)]
 mod parity;
+#[cfg(test)]
+mod reading;
 #[cfg(test)]
 mod run;
