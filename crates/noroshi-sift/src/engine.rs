@@ -212,7 +212,37 @@ impl<W: Write + Send> Engine<W> {
         result.map(drop)
     }
 
-    fn line(&mut self, source: &str, header: &mut Header, line: &Line<'_>) -> Result<(), Read> {
+    /// Looks through lines from `skip` on; of those before only what they say of columns is taken in.
+    pub(crate) fn read_after(
+        &mut self,
+        source: &str,
+        input: impl BufRead,
+        skip: u64,
+    ) -> Result<(), Read> {
+        let mut header = Header::default();
+        let mut bytes = skip;
+        let result = Cutter::default().run(input, |line| {
+            if line.offset >= skip {
+                bytes = line.offset;
+                return self.line(source, &mut header, &line);
+            }
+            let text = line.content.as_ref().map_or(&[][..], |sealed| sealed.open());
+            if text.first() == Some(&b'#') {
+                header.directive(text);
+            }
+            Ok(())
+        });
+        let read = result.as_ref().map_or(bytes, |bytes| *bytes).saturating_sub(skip);
+        self.tally.bytes = self.tally.bytes.saturating_add(read);
+        result.map(drop)
+    }
+
+    pub(crate) fn line(
+        &mut self,
+        source: &str,
+        header: &mut Header,
+        line: &Line<'_>,
+    ) -> Result<(), Read> {
         let place = match &line.content {
             Ok(sealed) => match self.record(header, sealed) {
                 Ok(None) => return Ok(()),

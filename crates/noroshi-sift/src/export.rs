@@ -65,20 +65,20 @@ type Sender = (Option<IpAddr>, u16, u32);
 /// What is known of exporters from one datagram to the next: templates and sequence numbers, no record.
 ///
 /// INVARIANT: bounded by [`DOMAINS_MAX`], [`TEMPLATES_MAX`] and [`FIELDS_MAX`].
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub struct Collector {
     domains: BTreeMap<Sender, Domain>,
     notes: ExportNotes,
 }
 
-#[derive(Default)]
+#[derive(Clone, Default)]
 struct Domain {
     templates: BTreeMap<u16, Template>,
     /// The sequence number the next datagram should have; unknown where records could not be counted.
     next: Option<u32>,
 }
 
-#[derive(PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 struct Template {
     fields: Vec<Field>,
     is_options: bool,

@@ -45,6 +45,7 @@ pub mod digest;
 pub mod engine;
 pub mod export;
 mod flow;
+pub mod follow;
 pub mod index;
 mod json;
 mod lines;

@@ -37,6 +37,47 @@ pub struct Reading {
 }
 
 impl<W: Write + Send> Engine<W> {
+    /// Like [`Engine::read_any`], but passes over the first `skip` bytes of what is inside a packed log: they were
+    /// read before it was packed.
+    pub fn read_any_after(
+        &mut self,
+        source: &str,
+        input: impl io::Read,
+        skip: u64,
+        reading: &Reading,
+        collector: &mut Collector,
+    ) -> Result<CaptureNotes, Read> {
+        if skip == 0 {
+            return self.read_any(source, input, reading, collector);
+        }
+        let (begin, input) = peek(input)?;
+        let Some(packing) = packing_of(&begin) else {
+            return Ok(CaptureNotes::default());
+        };
+        let mut unpacked = Unpacked::new(input, packing)?;
+        let inside = io::BufReader::with_capacity(1 << 18, &mut unpacked);
+        let done = self.read_after(source, inside, skip);
+        self.broken(source, done, unpacked.fault(), unpacked.out())?;
+        Ok(CaptureNotes::default())
+    }
+
+    /// A break of the packing is one more thing that could not be read, at the place that was reached.
+    fn broken<T: Default>(
+        &mut self,
+        source: &str,
+        done: Result<T, Read>,
+        fault: Option<Reason>,
+        out: u64,
+    ) -> Result<T, Read> {
+        match (done, fault) {
+            (Err(Read::Input(_)), Some(reason)) => {
+                self.take(source, out, 0, Err::<FlowRecord, _>(reason))?;
+                Ok(T::default())
+            }
+            (done, _) => done,
+        }
+    }
+
     /// Looks through one input of any kind. `source` is the name under which problems are reported.
     ///
     /// What is damaged or makes no sense is counted and reported; an error means that the input itself or
@@ -57,14 +98,7 @@ impl<W: Write + Send> Engine<W> {
             Ok((begin, inside)) => self.read_plain(source, &begin, inside, reading, collector),
             Err(error) => Err(Read::Input(error)),
         };
-        match (done, unpacked.fault()) {
-            (Err(Read::Input(_)), Some(reason)) => {
-                // The break is one more thing that could not be read, at the place that was reached.
-                self.take(source, unpacked.out(), 0, Err::<FlowRecord, _>(reason))?;
-                Ok(CaptureNotes::default())
-            }
-            (done, _) => done,
-        }
+        self.broken(source, done, unpacked.fault(), unpacked.out())
     }
 
     fn read_plain(

@@ -81,6 +81,8 @@ pub(crate) struct Header {
     columns: Option<Result<Columns, Reason>>,
     /// The field ends of the record at hand, reused.
     ends: Vec<usize>,
+    /// Where the lines begin that say this, and where they end, in a file that is followed.
+    stands: Option<(u64, u64)>,
 }
 
 impl Default for Header {
@@ -93,6 +95,7 @@ impl Default for Header {
             names: Vec::new(),
             columns: None,
             ends: Vec::new(),
+            stands: None,
         }
     }
 }
@@ -129,6 +132,16 @@ impl Header {
             }
             _ => {}
         }
+    }
+
+    /// Notes from where to where the lines reach that say this.
+    pub(crate) fn noted(&mut self, begin: Option<u64>, end: u64) {
+        self.stands = begin.map(|begin| (begin, end));
+    }
+
+    /// Where the lines end that begin at `begin`.
+    pub(crate) fn ends_at(&self, begin: u64) -> Option<u64> {
+        self.stands.filter(|(known, _)| *known == begin).map(|(_, end)| end)
     }
 
     fn arrange(&self, kinds: Option<&[&[u8]]>) -> Result<Columns, Reason> {

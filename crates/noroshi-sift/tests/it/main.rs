@@ -9,6 +9,8 @@ mod capture;
 #[cfg(test)]
 mod corpora;
 #[cfg(test)]
+mod follow;
+#[cfg(test)]
 mod marker;
 #[cfg(test)]
 mod packets;
