@@ -333,6 +333,11 @@ impl Follower {
         }
     }
 
+    /// Whether the file is there and something of it may still come.
+    pub fn is_followed(&self, identity: Identity) -> bool {
+        self.files.get(&identity).is_some_and(|file| !file.finished)
+    }
+
     /// Notes that a file is gone for good. Returns its name and how far it had been read where more was seen of
     /// it than that.
     pub fn vanished(&mut self, identity: Identity) -> Option<(String, u64)> {

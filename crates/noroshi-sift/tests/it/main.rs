@@ -11,6 +11,12 @@ mod corpora;
 #[cfg(test)]
 mod follow;
 #[cfg(test)]
+mod forms;
+#[cfg(test)]
+mod hostile;
+#[cfg(test)]
+mod hostile_core;
+#[cfg(test)]
 mod marker;
 #[cfg(test)]
 mod packets;
