@@ -35,10 +35,6 @@ impl<'a> Bytes<'a> {
         self.array().map(u32::from_be_bytes)
     }
 
-    pub(crate) fn u64(&mut self) -> Option<u64> {
-        self.array().map(u64::from_be_bytes)
-    }
-
     pub(crate) fn ipv4(&mut self) -> Option<IpAddr> {
         self.array::<4>().map(|octets| IpAddr::V4(Ipv4Addr::from(octets)))
     }

@@ -251,7 +251,7 @@ impl<W: Write + Send> Engine<W> {
             },
             Err(reason) => Err(*reason),
         };
-        self.count(source, line.offset, line.number, place)
+        self.count(source, line.offset, line.number, &place)
     }
 
     /// Looks through one record of a reader that does not cut lines. `number` counts within the source.
@@ -263,7 +263,7 @@ impl<W: Write + Send> Engine<W> {
         view: Result<impl View, Reason>,
     ) -> Result<(), Read> {
         let place = view.and_then(|view| self.project(view));
-        self.count(source, offset, number, place)
+        self.count(source, offset, number, &place)
     }
 
     /// Adds to the bytes read.
@@ -276,7 +276,7 @@ impl<W: Write + Send> Engine<W> {
         source: &str,
         offset: u64,
         number: u64,
-        place: Result<Place, Reason>,
+        place: &Result<Place, Reason>,
     ) -> Result<(), Read> {
         let count = match place {
             Ok(Place::Kept) => &mut self.tally.kept,
@@ -284,7 +284,7 @@ impl<W: Write + Send> Engine<W> {
             Ok(Place::Direction) => &mut self.tally.direction,
             Ok(Place::Content) => &mut self.tally.content,
             Err(reason) => {
-                self.problems.push(source, offset, number, reason);
+                self.problems.push(source, offset, number, *reason);
                 &mut self.tally.errors
             }
         };

@@ -113,6 +113,23 @@ impl Clock {
     }
 }
 
+/// How many data records a datagram held.
+#[derive(Clone, Copy)]
+enum Counted {
+    Records(u32),
+    /// A set whose template has not come cannot be counted.
+    Unknown,
+}
+
+impl Counted {
+    const fn and(self, more: u32) -> Self {
+        match self {
+            Self::Records(records) => Self::Records(records.wrapping_add(more)),
+            Self::Unknown => Self::Unknown,
+        }
+    }
+}
+
 type Take<'t> = &'t mut dyn FnMut(Result<FlowRecord, Reason>);
 
 impl Collector {
@@ -210,20 +227,23 @@ impl Collector {
         let records = self.sets(sender, clock, bytes, take)?;
         // A set that could not be counted leaves it open what comes next.
         if let Some(domain) = self.domains.get_mut(&sender) {
-            domain.next = records.map(|records| sequence.wrapping_add(records));
+            domain.next = match records {
+                Counted::Records(records) => Some(sequence.wrapping_add(records)),
+                Counted::Unknown => None,
+            };
         }
         Some(())
     }
 
-    /// Decodes sets; gives the number of data records, if all could be counted.
+    /// Decodes sets.
     fn sets(
         &mut self,
         sender: Sender,
         clock: Clock,
         mut bytes: Bytes<'_>,
         take: Take<'_>,
-    ) -> Option<Option<u32>> {
-        let mut records = Some(0_u32);
+    ) -> Option<Counted> {
+        let mut records = Counted::Records(0);
         while bytes.len() >= 4 {
             let (id, length) = (bytes.u16()?, usize::from(bytes.u16()?));
             let set = Bytes(bytes.take(length.checked_sub(4)?)?);
@@ -234,10 +254,10 @@ impl Collector {
                     let template = self.domains.get(&sender).and_then(|at| at.templates.get(&id));
                     if let Some(template) = template {
                         let count = data(template, clock, set, take)?;
-                        records = records.map(|records| records.wrapping_add(count));
+                        records = records.and(count);
                     } else {
                         take(Err(Reason::NoTemplate));
-                        records = None;
+                        records = Counted::Unknown;
                     }
                 }
                 // Reserved; nothing is known of it.
@@ -459,7 +479,7 @@ fn time(kind: u16, value: &[u8], clock: Clock) -> Option<i64> {
         // RFC 7011 §6.1.9: NTP's form, seconds and a binary fraction.
         154 | 156 if value.len() == 8 => {
             let seconds = i64::try_from(number >> 32).ok()?;
-            let fraction = i64::try_from((number & 0xffff_ffff) * 1_000_000 >> 32).ok()?;
+            let fraction = i64::try_from(((number & 0xffff_ffff) * 1_000_000) >> 32).ok()?;
             (seconds - NTP_TO_UNIX).checked_mul(US)?.checked_add(fraction)
         }
         158 => clock.export_us.checked_sub(signed?),
@@ -515,7 +535,7 @@ fn length_of(stream: &[u8]) -> Option<usize> {
                 let mut set = Bytes(stream.get(length..).unwrap_or_default());
                 match (set.u16(), set.u16()) {
                     (Some(0 | 1 | 256..), Some(bytes)) if bytes >= 4 => {
-                        length += usize::from(bytes)
+                        length += usize::from(bytes);
                     }
                     (Some(5 | 9 | 10) | None, _) => return Some(length),
                     _ => return None,

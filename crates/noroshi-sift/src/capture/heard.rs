@@ -54,7 +54,7 @@ impl Heard {
     }
 
     /// What was heard; gives back the bytes that were held.
-    pub(crate) fn names(mut self: Box<Self>, held: &mut usize) -> (Vec<Box<[u8]>>, Vec<IpAddr>) {
+    pub(crate) fn names(mut self, held: &mut usize) -> (Vec<Box<[u8]>>, Vec<IpAddr>) {
         self.release(held);
         (self.names, self.addresses)
     }

@@ -140,7 +140,7 @@ impl Around<'_, '_> {
         self.network(kind, bytes, layers)
     }
 
-    /// What stands behind an EtherType, or behind a length (IEEE 802.3).
+    /// What stands behind an `EtherType`, or behind a length (IEEE 802.3).
     fn network(&mut self, kind: u16, mut bytes: Bytes<'_>, layers: u32) -> Opened {
         let Some(layers) = layers.checked_sub(1) else { return Ok(None) };
         match kind {
@@ -166,7 +166,7 @@ impl Around<'_, '_> {
         }
     }
 
-    /// IEEE 802.2 with the sub-network header that names an EtherType.
+    /// IEEE 802.2 with the sub-network header that names an `EtherType`.
     fn logical_link(&mut self, mut bytes: Bytes<'_>, layers: u32) -> Opened {
         match bytes.array::<6>() {
             Some([0xaa, 0xaa, 3, ..]) => {
@@ -274,7 +274,8 @@ impl Around<'_, '_> {
         bytes.take(options).ok_or(CUT)?;
         let body = bytes.take(length.min(bytes.len())).unwrap_or_default();
         let ends = Between { src, dst, bytes: total as u64, packets: 1 };
-        if part & 0x3fff == 0 {
+        // Neither a place in a datagram nor more to come.
+        if part.trailing_zeros() >= 14 {
             return self.body(ends, proto, body, layers);
         }
         let fragment = Fragment {
@@ -421,13 +422,13 @@ fn extension(body: &mut Bytes<'_>) -> Option<u8> {
 }
 
 /// The transport's ports; the first four bytes suffice for them.
-pub(crate) fn segment_of<'a>(
+pub(crate) fn segment_of(
     src: IpAddr,
     dst: IpAddr,
     proto: u8,
     (bytes, packets): (u64, u64),
-    body: &'a [u8],
-) -> Segment<'a> {
+    body: &[u8],
+) -> Segment<'_> {
     segment(&Between { src, dst, bytes, packets }, Protocol(proto), body)
 }
 

@@ -13,7 +13,7 @@ pub(crate) enum Inner<'a> {
     Generic(&'a [u8]),
 }
 
-/// Behind an EtherType, where a whole frame has one too.
+/// Behind an `EtherType`, where a whole frame has one too.
 fn behind(kind: u16, bytes: &[u8]) -> Inner<'_> {
     if kind == 0x6558 { Inner::Ethernet(bytes) } else { Inner::Network(kind, bytes) }
 }

@@ -9,7 +9,9 @@ use crate::reading::parquet_file;
 #[test]
 fn inputs_of_every_kind_may_be_worsened_at_will() {
     let seeds = seeds(parquet_file(parquet::basic::Compression::SNAPPY));
-    seeds.iter().for_each(|seed| check(index(), seed));
+    for seed in &seeds {
+        check(index(), seed);
+    }
     let mut noise = Noise::new(20_261_127);
     for round in 0..6_000 {
         let seed = &seeds[round % seeds.len()];

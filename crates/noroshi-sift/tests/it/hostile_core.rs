@@ -58,6 +58,10 @@ fn captures() -> Vec<Vec<u8>> {
             packets::ACK,
             b"GET /PLANTED HTTP/1.1\r\nHost: c.evil.example\r\nCookie: PLANTED\r\n\r\n",
         ),
+        Frame::tcp("192.0.2.7", 4003, "203.0.113.5", 443, packets::ACK, b"PLANTED")
+            .sequence(u32::MAX)
+            .at(90),
+        Frame::cut_off(),
         Frame::arp(),
         inner.clone().vlan(7),
         inner.clone().vxlan(),
