@@ -23,7 +23,8 @@ use crate::selector::EmailKey;
 use crate::sighting::{Sighting, Sightings};
 use crate::store::{ROWS_PER_GROUP, RecordWriter, WriteRecords};
 use crate::switches::Switches;
-use crate::worker::{Findings, Frame, Worker, header_lines};
+use crate::view::View;
+use crate::worker::{Findings, Frame, Place, Worker, header_lines};
 use crate::zeek::Header;
 
 /// The longest retention that can be asked for, in days.
@@ -278,24 +279,99 @@ impl<W: Write + Send> Engine<W> {
     /// Looks through one input: Zeek's tables, Zeek's JSON or EVE, recognised by their lines. `source` is
     /// the name under which problems are reported.
     pub fn read(&mut self, source: &str, input: impl io::Read) -> Result<(), Read> {
+        self.read_from(source, Header::default(), input, 0)
+    }
+
+    /// Looks through lines from `skip` on; of those before only what they say of columns is taken in.
+    pub(crate) fn read_after(
+        &mut self,
+        source: &str,
+        mut input: impl io::Read,
+        skip: u64,
+    ) -> Result<(), Read> {
         let mut header = Header::default();
+        let mut before = Chunks::new(io::Read::take(&mut input, skip));
+        while let Some(piece) = before.next(&mut self.buffer) {
+            let end = piece.content.unwrap_or_default();
+            let lines = header_lines(self.buffer.get(..end).unwrap_or_default());
+            lines.for_each(|line| header.directive(line));
+        }
+        before.finish().1?;
+        self.read_from(source, header, input, skip)
+    }
+
+    /// Looks through lines that begin at an offset of their input, under the header in force there.
+    fn read_from(
+        &mut self,
+        source: &str,
+        mut header: Header,
+        input: impl io::Read,
+        from: u64,
+    ) -> Result<(), Read> {
         let mut chunks = Chunks::new(input);
         let mut lines = 0;
         while let Some(piece) = chunks.next(&mut self.buffer) {
             let mut found = Findings::default();
+            let offset = from.saturating_add(piece.offset);
             let content = piece.content.map(|end| self.buffer.get(..end).unwrap_or_default());
             match content {
                 Ok(bytes) => {
                     let sealed = Sealed::new(bytes);
-                    self.worker.piece(&self.frame, &mut header, &sealed, piece.offset, &mut found);
+                    self.worker.piece(&self.frame, &mut header, &sealed, offset, &mut found);
                 }
-                Err(reason) => passed_over(piece.offset, reason, &mut found),
+                Err(reason) => passed_over(offset, reason, &mut found),
             }
             self.total.absorb(source, &mut lines, found)?;
         }
         let (bytes, ended) = chunks.finish();
-        self.total.tally.bytes = self.total.tally.bytes.saturating_add(bytes);
+        self.add_bytes(bytes);
         ended.map_err(Read::Input)
+    }
+
+    /// Looks through one line, which stands at an offset and has a number.
+    pub(crate) fn line(
+        &mut self,
+        source: &str,
+        header: &mut Header,
+        (offset, number): (u64, u64),
+        content: Result<&Sealed<'_>, Reason>,
+    ) -> Result<(), Read> {
+        let mut found = Findings::default();
+        match content {
+            Ok(sealed) => self.worker.piece(&self.frame, header, sealed, offset, &mut found),
+            Err(reason) => passed_over(offset, reason, &mut found),
+        }
+        self.total.absorb(source, &mut number.saturating_sub(1), found)
+    }
+
+    /// Looks through one record of a reader that does not cut lines. `number` counts within the source.
+    pub(crate) fn take(
+        &mut self,
+        source: &str,
+        offset: u64,
+        mut number: u64,
+        view: Result<impl View, Reason>,
+    ) -> Result<(), Read> {
+        let mut found = Findings::default();
+        found.tally.seen = 1;
+        match view.and_then(|view| self.worker.one(&self.frame, view, &mut found)) {
+            Ok(Place::Kept) => found.tally.kept = 1,
+            Ok(Place::Unmatched) => found.tally.unmatched = 1,
+            Ok(Place::Direction) => found.tally.direction = 1,
+            Ok(Place::Content) => found.tally.content = 1,
+            Err(reason) => found.problem(offset, 0, reason),
+        }
+        self.total.absorb(source, &mut number, found)
+    }
+
+    /// Adds to the bytes read.
+    pub(crate) const fn add_bytes(&mut self, bytes: u64) {
+        self.total.tally.bytes = self.total.tally.bytes.saturating_add(bytes);
+    }
+
+    /// Which fields may be looked at.
+    pub(crate) const fn switches(&self) -> Switches {
+        self.frame.switches
     }
 
     /// The same with several threads. Pieces are looked through at the same time and counted in their order, so that

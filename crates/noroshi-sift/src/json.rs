@@ -70,7 +70,8 @@ fn member_of(name: &[u8]) -> Option<Member> {
         b"host" => Member::Host,
         b"server_name" => Member::ServerName,
         b"uri" => Member::Uri,
-        b"flow" => Member::Flow,
+        // One direction of a flow, in the same words but for the counters.
+        b"flow" | b"netflow" => Member::Flow,
         _ => return None,
     })
 }
@@ -481,16 +482,16 @@ impl View for JsonRecord<'_> {
     }
 }
 
-/// The member `flow` of EVE.
+/// The member `flow` or `netflow` of EVE.
 fn flow(scan: &mut Scan<'_>, detail: &mut Detail) -> Result<(), Reason> {
     let mut counters = [None; 4];
     scan.members(0, |scan, name| {
         let span = scan.value(0)?;
         let value = scan.slice(span);
         let at = match name {
-            b"bytes_toserver" => 0,
+            b"bytes_toserver" | b"bytes" => 0,
             b"bytes_toclient" => 1,
-            b"pkts_toserver" => 2,
+            b"pkts_toserver" | b"pkts" => 2,
             b"pkts_toclient" => 3,
             b"start" | b"end" => {
                 let time = string_of(value).and_then(parse_time_us);

@@ -40,20 +40,27 @@
 //! - Refusals carry a stable code: `NRS-SIFT-00nn` to begin, `01nn` of a record, `02nn` of a list.
 
 mod bits;
+mod bytes;
+pub mod capture;
 pub mod certificate;
 pub mod chain;
 pub mod digest;
 pub mod engine;
+pub mod export;
+mod flow;
+pub mod follow;
 mod gate;
 pub mod index;
 mod json;
 mod lines;
 pub mod mandate;
 pub mod mode;
+mod packed;
 pub mod prefix;
 pub mod problem;
 pub mod proof;
 pub mod pseudonym;
+pub mod reading;
 pub mod sealed;
 pub mod selector;
 pub mod sighting;
@@ -61,6 +68,7 @@ pub mod signature;
 pub mod stix;
 pub mod store;
 pub mod switches;
+pub mod table;
 mod text;
 mod view;
 mod worker;

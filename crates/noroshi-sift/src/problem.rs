@@ -17,7 +17,7 @@ pub enum Reason {
     TooDeep,
     /// The input ended or failed inside the record.
     Interrupted,
-    /// Neither Zeek nor EVE.
+    /// Nothing that is known.
     UnknownFormat,
     /// A Zeek record before any `#fields` line.
     NoHeader,
@@ -39,6 +39,24 @@ pub enum Reason {
     BadTime,
     /// A port, a counter or a duration that is not a number.
     BadNumber,
+    /// A frame of a link type that is not known.
+    UnknownLink,
+    /// A frame whose headers are cut off or contradict each other.
+    BadPacket,
+    /// A file of packets that goes on as nonsense.
+    BadCapture,
+    /// Packed input that is damaged or cut off; what stood before it was read.
+    Damaged,
+    /// Packed input that unpacks to more than the limit.
+    TooDense,
+    /// A set of an export whose template has not come; it holds one or more records.
+    NoTemplate,
+    /// An export that contradicts itself or is cut off.
+    BadExport,
+    /// A table whose columns are not those of the mapping, or that cannot be read.
+    BadTable,
+    /// A followed file that went away before it was read to its end.
+    Vanished,
 }
 
 impl Reason {
@@ -59,6 +77,15 @@ impl Reason {
             Self::BadAddress => "NRS-SIFT-0112",
             Self::BadTime => "NRS-SIFT-0113",
             Self::BadNumber => "NRS-SIFT-0114",
+            Self::UnknownLink => "NRS-SIFT-0130",
+            Self::BadPacket => "NRS-SIFT-0131",
+            Self::BadCapture => "NRS-SIFT-0132",
+            Self::Damaged => "NRS-SIFT-0133",
+            Self::TooDense => "NRS-SIFT-0134",
+            Self::NoTemplate => "NRS-SIFT-0135",
+            Self::BadExport => "NRS-SIFT-0136",
+            Self::BadTable => "NRS-SIFT-0137",
+            Self::Vanished => "NRS-SIFT-0138",
         }
     }
 
@@ -68,7 +95,7 @@ impl Reason {
             Self::TooLong => "record is longer than the limit",
             Self::TooDeep => "record is nested deeper than the limit",
             Self::Interrupted => "input ended or failed inside the record",
-            Self::UnknownFormat => "record is neither Zeek nor EVE",
+            Self::UnknownFormat => "record is of no known format",
             Self::NoHeader => "record stands before any `#fields` line",
             Self::BadHeader => "header above the record makes no sense",
             Self::FieldCount => "record has more or fewer fields than its header",
@@ -79,6 +106,15 @@ impl Reason {
             Self::BadAddress => "address field is not an address",
             Self::BadTime => "time is absent or not a time",
             Self::BadNumber => "port, counter or duration is not a number",
+            Self::UnknownLink => "frame has a link type that is not known",
+            Self::BadPacket => "headers of the frame are cut off or contradict each other",
+            Self::BadCapture => "file of packets goes on as nonsense",
+            Self::Damaged => "packed input is damaged or cut off",
+            Self::TooDense => "packed input unpacks to more than the limit",
+            Self::NoTemplate => "set of the export came before its template",
+            Self::BadExport => "export contradicts itself or is cut off",
+            Self::BadTable => "table has not the columns of the mapping or cannot be read",
+            Self::Vanished => "followed file went away before it was read to its end",
         }
     }
 }
@@ -91,7 +127,7 @@ pub struct Problem {
     pub source: String,
     /// Bytes from the beginning of the input to the beginning of the record.
     pub offset: u64,
-    /// The line, counted from one.
+    /// The line, row, packet or datagram, counted from one.
     pub line: u64,
     /// Why.
     pub reason: Reason,

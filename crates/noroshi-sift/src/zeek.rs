@@ -114,6 +114,8 @@ pub(crate) struct Header {
     names: Vec<Vec<u8>>,
     /// `None` until a `#fields` line has come; an error after one that makes no sense.
     columns: Option<Result<Columns, Reason>>,
+    /// Where the lines begin that say this, and where they end, in a file that is followed.
+    stands: Option<(u64, u64)>,
 }
 
 impl Default for Header {
@@ -125,6 +127,7 @@ impl Default for Header {
             unset: b"-".to_vec(),
             names: Vec::new(),
             columns: None,
+            stands: None,
         }
     }
 }
@@ -161,6 +164,16 @@ impl Header {
             }
             _ => {}
         }
+    }
+
+    /// Notes from where to where the lines reach that say this.
+    pub(crate) fn noted(&mut self, begin: Option<u64>, end: u64) {
+        self.stands = begin.map(|begin| (begin, end));
+    }
+
+    /// Where the lines end that begin at `begin`.
+    pub(crate) fn ends_at(&self, begin: u64) -> Option<u64> {
+        self.stands.filter(|(known, _)| *known == begin).map(|(_, end)| end)
     }
 
     fn arrange(&self, kinds: Option<&[&[u8]]>) -> Result<Columns, Reason> {

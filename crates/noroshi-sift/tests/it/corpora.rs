@@ -10,7 +10,7 @@ use noroshi_sift::problem::Reason;
 use crate::run::{records, run};
 
 /// `None`, and a line that says so, where the corpus is absent.
-fn corpus(name: &str) -> Option<PathBuf> {
+pub(crate) fn corpus(name: &str) -> Option<PathBuf> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/corpora").join(name);
     let present = path.try_exists().unwrap();
     if !present {
@@ -28,15 +28,14 @@ fn log(path: &Path) -> Option<Vec<u8>> {
     Some(fs::read(path).unwrap())
 }
 
-fn files_below(folder: &Path) -> Vec<PathBuf> {
+/// The files below a folder whose names have one of these in the place of an ending.
+pub(crate) fn files_below(folder: &Path, endings: &[&str]) -> Vec<PathBuf> {
     let mut files = Vec::new();
     for entry in fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
         if path.is_dir() {
-            files.extend(files_below(&path));
-        } else if path.to_string_lossy().contains(".log")
-            || path.extension().is_some_and(|end| end == "json")
-        {
+            files.extend(files_below(&path, endings));
+        } else if endings.iter().any(|end| path.to_string_lossy().contains(&format!(".{end}"))) {
             files.push(path);
         }
     }
@@ -148,7 +147,7 @@ fn real_and_damaged_logs_balance() {
     let mut seen = 0;
     for name in ["rita-zeek/test_data", "slips-dataset/dataset", "ocsf-zeek"] {
         let Some(folder) = corpus(name) else { continue };
-        for path in files_below(&folder) {
+        for path in files_below(&folder, &["log", "json"]) {
             let Some(bytes) = log(&path) else { continue };
             let tally =
                 run("10.0.0.0/8\n192.168.0.0/16\n=example.com", &[&bytes]).certificate.tally;

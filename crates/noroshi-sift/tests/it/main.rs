@@ -5,11 +5,21 @@ mod balance;
 #[cfg(test)]
 mod begin;
 #[cfg(test)]
+mod capture;
+#[cfg(test)]
 mod corpora;
 #[cfg(test)]
 mod fields;
 #[cfg(test)]
+mod follow;
+#[cfg(test)]
+mod forms;
+#[cfg(test)]
 mod fuzz;
+#[cfg(test)]
+mod hostile;
+#[cfg(test)]
+mod hostile_core;
 #[cfg(test)]
 mod index;
 #[cfg(test)]
@@ -17,6 +27,10 @@ mod law;
 #[cfg(test)]
 mod marker;
 #[cfg(test)]
+mod packets;
+#[cfg(test)]
 mod parity;
+#[cfg(test)]
+mod reading;
 #[cfg(test)]
 mod run;

@@ -2,7 +2,7 @@
 //! and counts of sightings; nothing else is written anywhere, also not when something goes wrong.
 
 use std::fs::File;
-use std::io::{self, BufReader, Write as _};
+use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -10,6 +10,7 @@ use ipnet::IpNet;
 use noroshi_sift::certificate::Certificate;
 use noroshi_sift::digest::Digest;
 use noroshi_sift::engine::{Begin, Engine, Finish, Link, Outcome, Read, Settings};
+use noroshi_sift::export::Collector;
 use noroshi_sift::index::SelectorIndex;
 use noroshi_sift::mode::Mode;
 use noroshi_sift::selector;
@@ -27,8 +28,10 @@ const ANSWER_BYTES_MAX: u64 = 1 << 20;
 /// Verbs.
 #[derive(Debug, clap::Subcommand)]
 pub enum Verb {
-    /// Look through Zeek logs and EVE for the selectors of a list; keep the mechanical fields of what matched.
+    /// Look through telemetry for the selectors of a list; keep the mechanical fields of what matched.
     Run(Run),
+    /// Do the same with files that grow and flows that are exported, until told to end.
+    Follow(super::follow::Follow),
     /// Hand the certificates and sightings of a folder in at the platform.
     Submit(Submit),
 }
@@ -58,7 +61,9 @@ pub struct Run {
     /// The certificate before, when it does not lie in the folder.
     #[arg(long, value_name = "CERT")]
     previous: Option<PathBuf>,
-    /// Telemetry; `-` is standard input.
+    #[command(flatten)]
+    inputs: super::inputs::Inputs,
+    /// Telemetry of any kind, recognised by its content; `-` is standard input.
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
 }
@@ -77,7 +82,7 @@ pub struct Submit {
     dir: PathBuf,
 }
 
-fn read_mode(text: &str) -> Result<Mode, String> {
+pub(super) fn read_mode(text: &str) -> Result<Mode, String> {
     serde_json::from_value(json!(text)).map_err(|_| {
         "not one of own-network, party-agreement, foreign-to-foreign, foreign-to-domestic, domestic-to-foreign"
             .to_owned()
@@ -92,6 +97,10 @@ pub fn run(verb: Verb, format: Format) -> Ended {
             std::panic::set_hook(Box::new(|info| tell(&words_of_a_defect(info))));
             select(&run, format)
         }
+        Verb::Follow(follow) => {
+            std::panic::set_hook(Box::new(|info| tell(&words_of_a_defect(info))));
+            super::follow::run(&follow, format)
+        }
         Verb::Submit(submit) => hand_in(&submit, format),
     }
 }
@@ -103,12 +112,12 @@ fn words_of_a_defect(info: &std::panic::PanicHookInfo<'_>) -> String {
     format!("noroshi sift: a defect stopped the selection at `{place}`; no certificate was made")
 }
 
-fn io(what: &Path) -> impl Fn(io::Error) -> Failed {
+pub(super) fn io(what: &Path) -> impl Fn(io::Error) -> Failed {
     let what = what.display().to_string();
     move |source| Failed::Io { what: what.clone(), source }
 }
 
-fn usage(code: &'static str, message: impl ToString) -> Failed {
+pub(super) fn usage(code: &'static str, message: impl ToString) -> Failed {
     Failed::Usage { code, message: message.to_string() }
 }
 
@@ -152,28 +161,35 @@ fn look_through(
     sink: File,
 ) -> Result<Outcome<File>, Failed> {
     let mut engine = Engine::new(asked.mode, index, settings, sink).map_err(begin_failed)?;
+    let reading = asked.inputs.reading()?;
+    let mut collector = Collector::default();
     for file in &asked.files {
         let name = file.display().to_string();
         let read = if name == "-" {
-            engine.read("-", BufReader::with_capacity(1 << 18, io::stdin()))
+            engine.read_any("-", io::stdin(), &reading, &mut collector).map(drop)
         } else {
             let opened = File::open(file).map_err(io(file))?;
-            engine.read(&name, BufReader::with_capacity(1 << 18, opened))
+            super::inputs::read_file(&mut engine, &name, opened, 0, &reading, &mut collector)
         };
         read.map_err(|problem| match problem {
             Read::Input(source) => Failed::Io { what: name.clone(), source },
             Read::Write(problem) => Failed::House(Box::new(problem)),
         })?;
     }
-    engine.finish(Clock.now()).map_err(|problem| match problem {
+    engine.finish(Clock.now()).map_err(finish_failed)
+}
+
+/// Why no certificate was made, in the words of the command line.
+pub(super) fn finish_failed(problem: Finish) -> Failed {
+    match problem {
         Finish::Write(problem) => Failed::House(Box::new(problem)),
         Finish::EndsBeforeItBegan(_) => {
             usage("NRS-SIFT-0006", "the clock of this machine went back; run it again")
         }
-    })
+    }
 }
 
-fn begin_failed(problem: Begin) -> Failed {
+pub(super) fn begin_failed(problem: Begin) -> Failed {
     let code = match &problem {
         Begin::Locked(locked) => locked.code,
         Begin::OwnNetworks(_) => "NRS-SIFT-0002",
@@ -186,7 +202,7 @@ fn begin_failed(problem: Begin) -> Failed {
     usage(code, plain)
 }
 
-fn index_of(list: &Path) -> Result<SelectorIndex, Failed> {
+pub(super) fn index_of(list: &Path) -> Result<SelectorIndex, Failed> {
     let bytes = std::fs::read(list).map_err(io(list))?;
     let (selectors, problems) = selector::parse_list(&bytes);
     for problem in problems.iter().take(SHOWN_MAX) {
@@ -209,7 +225,7 @@ fn index_of(list: &Path) -> Result<SelectorIndex, Failed> {
     SelectorIndex::build(selectors).map_err(|problem| usage("NRS-SIFT-0021", problem))
 }
 
-fn program_digest() -> Result<Digest, Failed> {
+pub(super) fn program_digest() -> Result<Digest, Failed> {
     let program = std::env::current_exe();
     let program = program
         .map_err(|source| Failed::Io { what: "the program's own file".to_owned(), source })?;
@@ -218,12 +234,12 @@ fn program_digest() -> Result<Digest, Failed> {
 
 /// The folder of a sensor: `records/<n>.parquet`, `sightings/<n>.json`, `certificate-<n>.json`; `sightings.json` are
 /// those of the last run, `submitted.json` says from which certificate on the platform has not heard.
-struct Place {
-    dir: PathBuf,
+pub(super) struct Place {
+    pub(super) dir: PathBuf,
 }
 
 impl Place {
-    fn open(dir: &Path) -> Result<Self, Failed> {
+    pub(super) fn open(dir: &Path) -> Result<Self, Failed> {
         for sub in ["records", "sightings"] {
             std::fs::create_dir_all(dir.join(sub)).map_err(io(dir))?;
         }
@@ -244,7 +260,7 @@ impl Place {
     }
 
     /// The last certificate of the folder.
-    fn last(&self) -> Result<Option<Certificate>, Failed> {
+    pub(super) fn last(&self) -> Result<Option<Certificate>, Failed> {
         let mut highest = None;
         for entry in std::fs::read_dir(&self.dir).map_err(io(&self.dir))? {
             let name = entry.map_err(io(&self.dir))?.file_name();
@@ -270,14 +286,14 @@ impl Place {
         Link::after(&before).map_err(|problem| Failed::House(Box::new(problem)))
     }
 
-    fn new_records(&self, sequence: u64) -> Result<(PathBuf, File), Failed> {
+    pub(super) fn new_records(&self, sequence: u64) -> Result<(PathBuf, File), Failed> {
         let part = self.dir.join("records").join(format!("{sequence}.parquet.part"));
         let file = File::create(&part).map_err(io(&part))?;
         Ok((part, file))
     }
 
     /// Records first, the certificate last: a certificate that lies there covers records that do.
-    fn keep(&self, part: &Path, outcome: &Outcome<File>) -> Result<(), Failed> {
+    pub(super) fn keep(&self, part: &Path, outcome: &Outcome<File>) -> Result<(), Failed> {
         let sequence = outcome.certificate.sequence;
         outcome.sink.sync_all().map_err(io(part))?;
         let records = self.dir.join("records").join(format!("{sequence}.parquet"));
@@ -321,14 +337,14 @@ fn read_certificate(bytes: &[u8], path: &Path) -> Result<Certificate, Failed> {
 }
 
 /// Writes a file so that it is either the old one or the new one, whole and on disk.
-fn write(path: &Path, bytes: &[u8]) -> Result<(), Failed> {
+pub(super) fn write(path: &Path, bytes: &[u8]) -> Result<(), Failed> {
     let part = path.with_extension("part");
     let mut file = File::create(&part).map_err(io(&part))?;
     file.write_all(bytes).and_then(|()| file.sync_all()).map_err(io(&part))?;
     std::fs::rename(&part, path).map_err(io(path))
 }
 
-fn report(place: &Place, outcome: &Outcome<File>, format: Format) {
+pub(super) fn report(place: &Place, outcome: &Outcome<File>, format: Format) {
     let Outcome { certificate, problems, .. } = outcome;
     for problem in problems.first.iter().take(SHOWN_MAX) {
         tell(&problem.to_string());

@@ -3,5 +3,7 @@
 pub mod act;
 pub mod api;
 pub mod cli;
+pub mod follow;
+pub mod inputs;
 pub mod pages;
 pub mod read;

@@ -30,6 +30,7 @@ mod response;
 mod share;
 mod sift;
 mod sight;
+mod sift_follow;
 mod story;
 mod stream;
 mod taxii;

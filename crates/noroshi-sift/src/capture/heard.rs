@@ -1,0 +1,307 @@
+//! Names inside a communication, looked at only where a legal switch allows it.
+
+use std::net::IpAddr;
+
+use noroshi_evidence::mechanical::Protocol;
+
+use super::community::Tuple;
+use crate::bytes::Bytes;
+use crate::switches::Switches;
+
+/// How many names of one flow are held.
+const NAMES_MAX: usize = 64;
+/// How many bytes of the beginning of a stream are held to find a name in.
+const BEGIN_BYTES_MAX: usize = 8_192;
+/// The same over all flows.
+const HELD_BYTES_MAX: usize = 32 << 20;
+/// How many pointers of one DNS name are followed.
+const POINTERS_MAX: usize = 16;
+const NAME_BYTES_MAX: usize = 255;
+const DNS_PORTS: [u16; 3] = [53, 5353, 5355];
+
+/// What has been heard in one flow.
+///
+/// INVARIANT: no `Debug`; what it holds dies with the flow.
+pub(crate) struct Heard {
+    switches: Switches,
+    names: Vec<Box<[u8]>>,
+    addresses: Vec<IpAddr>,
+    begin: Vec<u8>,
+    /// The sequence number of the next byte of the beginning.
+    next: Option<u32>,
+    /// The beginning has given its name, or never will.
+    done: bool,
+}
+
+impl Heard {
+    /// `None` where nothing may be looked at.
+    pub(crate) fn of(proto: Protocol, switches: Switches) -> Option<Box<Self>> {
+        let allowed = match proto {
+            Protocol::TCP => switches.tls_names || switches.http_hosts || switches.dns_names,
+            Protocol::UDP => switches.dns_names,
+            _ => false,
+        };
+        allowed.then(|| {
+            Box::new(Self {
+                switches,
+                names: Vec::new(),
+                addresses: Vec::new(),
+                begin: Vec::new(),
+                next: None,
+                done: false,
+            })
+        })
+    }
+
+    /// What was heard; gives back the bytes that were held.
+    pub(crate) fn names(mut self, held: &mut usize) -> (Vec<Box<[u8]>>, Vec<IpAddr>) {
+        self.release(held);
+        (self.names, self.addresses)
+    }
+
+    fn release(&mut self, held: &mut usize) {
+        *held = held.saturating_sub(self.begin.len());
+        self.begin = Vec::new();
+        self.done = true;
+    }
+
+    /// One datagram of DNS.
+    pub(crate) fn datagram(&mut self, tuple: Tuple, payload: &[u8]) {
+        if self.switches.dns_names
+            && [tuple.src_port, tuple.dst_port].iter().any(|port| DNS_PORTS.contains(port))
+        {
+            // What cannot be read any further gives the names that stood before.
+            self.dns(payload).unwrap_or_default();
+        }
+    }
+
+    /// One segment of a stream; only what its opener says first is looked at.
+    pub(crate) fn stream(
+        &mut self,
+        is_forth: bool,
+        starts: bool,
+        sequence: u32,
+        payload: &[u8],
+        held: &mut usize,
+    ) {
+        if self.done || !is_forth {
+            return;
+        }
+        if starts {
+            self.next = Some(sequence.wrapping_add(1));
+            return;
+        }
+        if payload.is_empty() {
+            return;
+        }
+        let next = *self.next.get_or_insert(sequence);
+        // What was sent again is skipped; what came too early is lost to us.
+        let again = next.wrapping_sub(sequence);
+        let fresh = payload.get(usize::try_from(again).unwrap_or(usize::MAX)..);
+        let Some(fresh) = fresh.filter(|fresh| !fresh.is_empty()) else { return };
+        let room = BEGIN_BYTES_MAX.saturating_sub(self.begin.len());
+        let fresh = fresh.get(..room).unwrap_or(fresh);
+        if *held + fresh.len() > HELD_BYTES_MAX {
+            return self.release(held);
+        }
+        self.next = Some(next.wrapping_add(u32::try_from(fresh.len()).unwrap_or(u32::MAX)));
+        *held += fresh.len();
+        self.begin.extend_from_slice(fresh);
+        self.look_at_begin(held);
+    }
+
+    fn look_at_begin(&mut self, held: &mut usize) {
+        let begin = std::mem::take(&mut self.begin);
+        let is_full = begin.len() >= BEGIN_BYTES_MAX;
+        let verdict = match begin.first() {
+            Some(0x16) if self.switches.tls_names => server_name(&begin),
+            Some(b'A'..=b'Z') if self.switches.http_hosts => host(&begin),
+            Some(0..=0x15) if self.switches.dns_names => self.dns_stream(&begin),
+            _ => Verdict::Nothing,
+        };
+        self.begin = begin;
+        match verdict {
+            Verdict::Name(name) => {
+                self.note(name);
+                self.release(held);
+            }
+            Verdict::More if !is_full => {}
+            Verdict::More | Verdict::Nothing => self.release(held),
+        }
+    }
+
+    /// DNS over TCP: a length in front (RFC 1035 §4.2.2). The question has the name, so the opener suffices.
+    fn dns_stream(&mut self, begin: &[u8]) -> Verdict {
+        let mut bytes = Bytes(begin);
+        let Some(length) = bytes.u16() else { return Verdict::More };
+        match bytes.take(usize::from(length)) {
+            Some(message) => {
+                self.dns(message).unwrap_or_default();
+                Verdict::Nothing
+            }
+            None => Verdict::More,
+        }
+    }
+
+    fn note(&mut self, name: Box<[u8]>) {
+        if self.names.len() < NAMES_MAX && !name.is_empty() && !self.names.contains(&name) {
+            self.names.push(name);
+        }
+    }
+
+    /// The names asked for, and names and addresses answered (RFC 1035 §4.1).
+    fn dns(&mut self, message: &[u8]) -> Option<()> {
+        let mut bytes = Bytes(message);
+        bytes.u32()?;
+        let (questions, answers) = (bytes.u16()?, bytes.u16()?);
+        bytes.u32()?;
+        for _ in 0..questions.min(16) {
+            let name = dns_name(message, &mut bytes)?;
+            self.note(name);
+            bytes.u32()?;
+        }
+        for _ in 0..answers.min(64) {
+            dns_name(message, &mut bytes)?;
+            let kind = bytes.u16()?;
+            bytes.take(6)?;
+            let length = usize::from(bytes.u16()?);
+            let mut data = Bytes(bytes.take(length)?);
+            match kind {
+                1 if length == 4 => self.addresses.extend(data.ipv4()),
+                28 if length == 16 => self.addresses.extend(data.ipv6()),
+                // CNAME, NS and PTR hold a name, which may point back into the message.
+                2 | 5 | 12 => {
+                    let mut rest = Bytes(message.get(message.len() - bytes.len() - length..)?);
+                    let name = dns_name(message, &mut rest)?;
+                    self.note(name);
+                }
+                _ => {}
+            }
+            self.addresses.truncate(NAMES_MAX);
+        }
+        Some(())
+    }
+}
+
+enum Verdict {
+    Name(Box<[u8]>),
+    /// It may come with the next segment.
+    More,
+    Nothing,
+}
+
+/// A name, following pointers backwards only (RFC 1035 §4.1.4).
+fn dns_name<'a>(message: &'a [u8], bytes: &mut Bytes<'a>) -> Option<Box<[u8]>> {
+    let mut name = Vec::new();
+    let mut rest = *bytes;
+    let mut left = None;
+    for _ in 0..POINTERS_MAX + 128 {
+        let length = rest.u8()?;
+        match length {
+            0 => {
+                *bytes = left.unwrap_or(rest);
+                return Some(name.into());
+            }
+            1..=63 => {
+                if !name.is_empty() {
+                    name.push(b'.');
+                }
+                name.extend_from_slice(rest.take(usize::from(length))?);
+                if name.len() > NAME_BYTES_MAX {
+                    return None;
+                }
+            }
+            0xc0.. => {
+                let at = usize::from(length & 0x3f) << 8 | usize::from(rest.u8()?);
+                let here = message.len() - rest.len();
+                left = left.or(Some(rest));
+                rest = Bytes(message.get(at..).filter(|_| at < here)?);
+            }
+            _ => return None,
+        }
+    }
+    None
+}
+
+/// The server name in the first message of TLS (RFC 8446 §4.1.2, RFC 6066 §3).
+fn server_name(begin: &[u8]) -> Verdict {
+    let mut hello = Vec::new();
+    let mut records = Bytes(begin);
+    let mut is_cut = false;
+    // The message may lie in several records.
+    while let Some([kind, _, _, high, low]) = records.array::<5>() {
+        let length = usize::from(u16::from_be_bytes([high, low]));
+        if kind != 0x16 {
+            return Verdict::Nothing;
+        }
+        let body = records.take(length.min(records.len())).unwrap_or_default();
+        hello.extend_from_slice(body);
+        if body.len() < length {
+            is_cut = true;
+            break;
+        }
+    }
+    let is_short = hello.len() < 4
+        || hello.get(1..4).is_some_and(|length| {
+            length.iter().fold(0, |sum, byte| sum << 8 | usize::from(*byte)) + 4 > hello.len()
+        });
+    if hello.first().is_some_and(|kind| *kind != 1) {
+        return Verdict::Nothing;
+    }
+    match name_in_hello(&hello) {
+        Some(name) => Verdict::Name(name),
+        None if is_cut || is_short => Verdict::More,
+        None => Verdict::Nothing,
+    }
+}
+
+fn name_in_hello(hello: &[u8]) -> Option<Box<[u8]>> {
+    let mut bytes = Bytes(hello);
+    bytes.take(4 + 2 + 32)?;
+    let session = bytes.u8()?;
+    bytes.take(usize::from(session))?;
+    let suites = bytes.u16()?;
+    bytes.take(usize::from(suites))?;
+    let compressions = bytes.u8()?;
+    bytes.take(usize::from(compressions))?;
+    bytes.u16()?;
+    loop {
+        let (kind, length) = (bytes.u16()?, bytes.u16()?);
+        let body = bytes.take(usize::from(length))?;
+        if kind != 0 {
+            continue;
+        }
+        let mut list = Bytes(body);
+        list.u16()?;
+        if list.u8()? != 0 {
+            return None;
+        }
+        let length = usize::from(list.u16()?);
+        return list.take(length).filter(|name| name.len() <= NAME_BYTES_MAX).map(Into::into);
+    }
+}
+
+/// The host of the first request of HTTP (RFC 9112 §3.2).
+fn host(begin: &[u8]) -> Verdict {
+    let mut lines = begin.split_inclusive(|byte| *byte == b'\n');
+    let Some(request) = lines.next().filter(|line| line.ends_with(b"\n")) else {
+        return Verdict::More;
+    };
+    if memchr::memmem::find(request, b" HTTP/1.").is_none() {
+        return Verdict::Nothing;
+    }
+    for line in lines {
+        if !line.ends_with(b"\n") {
+            return Verdict::More;
+        }
+        let line = line.trim_ascii();
+        if line.is_empty() {
+            return Verdict::Nothing;
+        }
+        let Some((name, value)) = line.split_at_checked(5) else { continue };
+        if name.eq_ignore_ascii_case(b"host:") {
+            return Verdict::Name(value.trim_ascii().into());
+        }
+    }
+    Verdict::More
+}

@@ -1,0 +1,533 @@
+//! Files that grow, are renamed, cut and packed, each byte of which is to be read once.
+//!
+//! A [`Follower`] is a value: it is shown what files there are and says what to read from where. What it
+//! knows can be written down at any time and taken up again. Whoever keeps it together with the certificate
+//! of what was read up to it reads everything once, also after a kill.
+//!
+//! A log of lines is followed line by line; a line that has no end yet waits for it. Anything else (packed
+//! logs, captures, tables) is read as a whole, once, when it has not changed between two looks.
+//!
+//! | what happens | what is done |
+//! |---|---|
+//! | renamed, by whatever tool | followed under its new name; the rest is read |
+//! | cut to nothing and written anew | read from the beginning; what was not read before is lost, and stated |
+//! | packed after it was renamed | recognised by its beginning; only what had not been read is read |
+//! | removed before it was read | stated as [`Reason::Vanished`], unless whoever reads still holds it open |
+//!
+//! Of what stands in a file the state holds 32 bits of a digest of its beginning, to tell files apart.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::io::{self, Read as _, Seek, SeekFrom, Write};
+
+use serde::{Deserialize, Serialize};
+
+use crate::capture::file::form_of;
+use crate::digest::Digest;
+use crate::engine::{Engine, Read};
+use crate::export::is_export;
+use crate::flow::FlowRecord;
+use crate::lines::LINE_BYTES_MAX;
+use crate::packed::{Unpacked, packing_of};
+use crate::problem::Reason;
+use crate::sealed::Sealed;
+use crate::zeek::Header;
+
+/// How many bytes of the beginning of a file are to be shown.
+pub const HEAD_BYTES: usize = 8_192;
+/// How many bytes of the beginning tell a file from another.
+const MARK_BYTES: usize = 4_096;
+/// How many files are followed at a time.
+pub const FILES_MAX: usize = 65_536;
+/// How many files that are gone are remembered, to be recognised when they come back packed.
+const GONE_MAX: usize = 4_096;
+/// How much is read in one piece.
+const PIECE_BYTES: usize = 256 << 10;
+/// How far the lines that name the columns may reach.
+const HEADER_BYTES_MAX: u64 = 1 << 20;
+
+/// What stays when a file is renamed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Identity {
+    /// The device it lies on.
+    pub device: u64,
+    /// Its number there.
+    pub inode: u64,
+}
+
+/// One file as it is now.
+pub struct Entry<'a> {
+    /// Its name now.
+    pub path: &'a str,
+    /// What stays.
+    pub identity: Identity,
+    /// Its length in bytes.
+    pub size: u64,
+    /// Whether it was asked for; others are looked at only because they may be a followed file under a new name.
+    pub wanted: bool,
+    /// Its first [`HEAD_BYTES`], or all of it.
+    pub head: Sealed<'a>,
+}
+
+/// What a file begins with: the digest of so many bytes, shortened so that nothing can be read out of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+struct Mark {
+    length: usize,
+    sum: u32,
+}
+
+impl Mark {
+    fn of(head: &[u8]) -> Self {
+        let begin = head.get(..MARK_BYTES).unwrap_or(head);
+        let [a, b, c, d, ..] = Digest::of(begin).0;
+        Self { length: begin.len(), sum: u32::from_be_bytes([a, b, c, d]) }
+    }
+
+    /// Whether `head` begins as that which was marked.
+    fn fits(self, head: &[u8]) -> bool {
+        head.get(..self.length).is_some_and(|begin| Self::of(begin) == self)
+    }
+}
+
+/// How a file is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum Kind {
+    Lines,
+    Whole,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Tracked {
+    path: String,
+    /// The name under which it was found; another one now says that it will not be written to any longer.
+    found: String,
+    identity: Identity,
+    mark: Mark,
+    kind: Kind,
+    /// How far it has been read; of a packed log counted in what is inside.
+    offset: u64,
+    /// How many lines have been read.
+    line: u64,
+    /// Where the lines stand that name the columns in force.
+    header: Option<u64>,
+    /// In the middle of a line that is too long.
+    passing_over: bool,
+    /// Its length when it was last looked at.
+    size: u64,
+    /// Nothing of it is left to be read.
+    finished: bool,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Gone {
+    mark: Mark,
+    offset: u64,
+}
+
+/// What was noticed beside records.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FollowNotes {
+    /// Files that were cut and written anew.
+    pub cut: u64,
+    /// Files that were recognised as packed forms of what had been read.
+    pub recognised: u64,
+    /// Files read as a whole that changed afterwards; the change was not read.
+    pub changed: u64,
+    /// Files not followed because of [`FILES_MAX`].
+    pub refused: u64,
+}
+
+/// Which files are followed, and how far each has been read.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Follower {
+    #[serde(with = "list")]
+    files: BTreeMap<Identity, Tracked>,
+    gone: VecDeque<Gone>,
+    notes: FollowNotes,
+}
+
+/// Something to be read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Step {
+    /// Which file.
+    pub identity: Identity,
+    /// Its name now, or the last one.
+    pub path: String,
+    /// What.
+    pub what: What,
+}
+
+/// How something is to be read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum What {
+    /// The lines that have come, by [`Engine::follow`]; where it is the last look, also one without an end.
+    Lines {
+        /// Whether no more will come.
+        last: bool,
+    },
+    /// All of it, by [`Engine::read_any_after`], but for what was read before it was packed; then [`Follower::whole`].
+    Whole {
+        /// Bytes of what is inside that have been read.
+        skip: u64,
+    },
+    /// It is gone; if it is still held open its rest is to be read, otherwise [`Follower::vanished`] says so.
+    Gone,
+}
+
+impl Follower {
+    /// What was noticed so far.
+    pub const fn notes(&self) -> FollowNotes {
+        self.notes
+    }
+
+    /// Looks at all the files there are and says what is to be read: what is known first, in the order given.
+    pub fn observe(&mut self, entries: &[Entry<'_>]) -> Vec<Step> {
+        let there: BTreeSet<Identity> = entries.iter().map(|entry| entry.identity).collect();
+        let mut steps = Vec::new();
+        let mut seen = BTreeSet::new();
+        let mut fresh = Vec::new();
+        for entry in entries {
+            // Another name of a file that has been looked at.
+            if !seen.insert(entry.identity) {
+                continue;
+            }
+            if self.files.contains_key(&entry.identity) {
+                let what = self.again(entry, &there);
+                steps.extend(what.map(|what| step(entry, what)));
+            }
+            // Also what was cut just now begins anew.
+            if entry.wanted && entry.size > 0 && !self.files.contains_key(&entry.identity) {
+                fresh.push(entry);
+            }
+        }
+        for entry in fresh {
+            let what = self.begin(entry);
+            steps.extend(what.map(|what| step(entry, what)));
+        }
+        for (identity, file) in self.files.iter().filter(|(identity, _)| !there.contains(identity))
+        {
+            steps.push(Step { identity: *identity, path: file.path.clone(), what: What::Gone });
+        }
+        steps
+    }
+
+    /// A file that is known. `there` are all files there are.
+    fn again(&mut self, entry: &Entry<'_>, there: &BTreeSet<Identity>) -> Option<What> {
+        let head = entry.head.open();
+        let file = self.files.get_mut(&entry.identity)?;
+        let is_cut = file.kind == Kind::Lines && entry.size < file.offset;
+        if is_cut || !file.mark.fits(head) {
+            self.notes.cut = self.notes.cut.saturating_add(1);
+            // What was cut may have been copied before.
+            self.forget(entry.identity);
+            return None;
+        }
+        let rests = file.size == entry.size;
+        file.size = entry.size;
+        entry.path.clone_into(&mut file.path);
+        if file.mark.length < MARK_BYTES {
+            file.mark = Mark::of(head);
+        }
+        if file.kind == Kind::Lines {
+            file.finished &= entry.size <= file.offset;
+            let is_left = entry.path != file.found || !entry.wanted;
+            let is_due = entry.size > file.offset;
+            return is_due.then_some(What::Lines { last: is_left && rests });
+        }
+        if file.finished {
+            self.notes.changed = self.notes.changed.saturating_add(u64::from(!rests));
+            return None;
+        }
+        if !rests {
+            return None;
+        }
+        // Only now: whatever packs a file removes it when it is done.
+        let skip = match unpacked_head(head) {
+            Some(inside) => self.recognise(&inside, there).unwrap_or_default(),
+            None => 0,
+        };
+        Some(What::Whole { skip })
+    }
+
+    /// A file that is new.
+    fn begin(&mut self, entry: &Entry<'_>) -> Option<What> {
+        if self.files.len() >= FILES_MAX {
+            self.notes.refused = self.notes.refused.saturating_add(1);
+            return None;
+        }
+        let head = entry.head.open();
+        let kind = kind_of(head);
+        let mark = Mark::of(head);
+        let (mut offset, mut finished) = (0, false);
+        if kind == Kind::Lines {
+            let is_copy = |known: &Mark| known.fits(head) && known.length >= 16;
+            let copied = self.gone.iter().find(|gone| is_copy(&gone.mark)).map(|gone| gone.offset);
+            let full = self.files.values().find(|file| {
+                file.kind == kind && file.mark.length == MARK_BYTES && file.mark == mark
+            });
+            if let Some(read) = copied.or(full.map(|file| file.offset))
+                && read <= entry.size
+            {
+                self.notes.recognised = self.notes.recognised.saturating_add(1);
+                (offset, finished) = (read, read == entry.size);
+            }
+        }
+        let path = entry.path.to_owned();
+        let file = Tracked {
+            found: path.clone(),
+            path,
+            identity: entry.identity,
+            mark,
+            kind,
+            offset,
+            line: 0,
+            // A copy has its columns where the other had them: at its beginning.
+            header: (offset > 0 && head.first() == Some(&b'#')).then_some(0),
+            passing_over: false,
+            size: entry.size,
+            finished,
+        };
+        self.files.insert(entry.identity, file);
+        (kind == Kind::Lines && offset < entry.size).then_some(What::Lines { last: false })
+    }
+
+    /// How far that which begins so has been read under another name that is gone, or that begins equal to the
+    /// last byte compared.
+    fn recognise(&mut self, inside: &[u8], there: &BTreeSet<Identity>) -> Option<u64> {
+        let followed = self.files.values_mut().find(|file| {
+            let is_gone = !there.contains(&file.identity);
+            let is_sure = is_gone || file.mark.length == MARK_BYTES;
+            file.kind == Kind::Lines && is_sure && file.mark.fits(inside) && file.mark.length >= 16
+        });
+        let read = match followed {
+            Some(file) => {
+                file.finished = true;
+                file.offset
+            }
+            None => self.gone.iter().find(|gone| gone.mark.fits(inside))?.offset,
+        };
+        self.notes.recognised = self.notes.recognised.saturating_add(1);
+        Some(read)
+    }
+
+    /// Keeps of a file what is needed to recognise it.
+    fn forget(&mut self, identity: Identity) -> Option<Tracked> {
+        let file = self.files.remove(&identity)?;
+        if file.kind == Kind::Lines && file.mark.length >= 16 {
+            if self.gone.len() >= GONE_MAX {
+                self.gone.pop_front();
+            }
+            self.gone.push_back(Gone { mark: file.mark, offset: file.offset });
+        }
+        Some(file)
+    }
+
+    /// Notes that a whole file has been read.
+    pub fn whole(&mut self, identity: Identity) {
+        if let Some(file) = self.files.get_mut(&identity) {
+            file.finished = true;
+        }
+    }
+
+    /// Whether the file is there and something of it may still come.
+    pub fn is_followed(&self, identity: Identity) -> bool {
+        self.files.get(&identity).is_some_and(|file| !file.finished)
+    }
+
+    /// Notes that a file is gone for good. Returns its name and how far it had been read where more was seen of
+    /// it than that.
+    pub fn vanished(&mut self, identity: Identity) -> Option<(String, u64)> {
+        let file = self.forget(identity)?;
+        let is_lost = !file.finished && file.size > file.offset;
+        is_lost.then_some((file.path, file.offset))
+    }
+}
+
+fn step(entry: &Entry<'_>, what: What) -> Step {
+    Step { identity: entry.identity, path: entry.path.to_owned(), what }
+}
+
+/// In JSON the files are a list; each has its identity in it.
+mod list {
+    use std::collections::BTreeMap;
+
+    use serde::{Deserialize as _, Deserializer, Serializer};
+
+    use super::{Identity, Tracked};
+
+    pub(super) fn serialize<S: Serializer>(
+        files: &BTreeMap<Identity, Tracked>,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(files.values())
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<BTreeMap<Identity, Tracked>, D::Error> {
+        let files = Vec::<Tracked>::deserialize(deserializer)?;
+        Ok(files.into_iter().map(|file| (file.identity, file)).collect())
+    }
+}
+
+fn kind_of(head: &[u8]) -> Kind {
+    let is_whole = packing_of(head).is_some()
+        || form_of(head).is_some()
+        || is_export(head)
+        || head.starts_with(b"PAR1")
+        || crate::table::csv::form_of(head, None).is_some();
+    if is_whole { Kind::Whole } else { Kind::Lines }
+}
+
+/// The beginning of what is inside a packed file.
+fn unpacked_head(head: &[u8]) -> Option<Vec<u8>> {
+    let mut unpacked = Unpacked::new(head, packing_of(head)?).ok()?;
+    let mut inside = vec![0; MARK_BYTES];
+    let mut have = 0;
+    while have < MARK_BYTES {
+        // The head breaks off in the middle; what came out before is enough.
+        match unpacked.read(inside.get_mut(have..).unwrap_or_default()) {
+            Ok(read) if read > 0 => have += read,
+            _ => break,
+        }
+    }
+    inside.truncate(have);
+    Some(inside)
+}
+
+/// The columns in force in followed tables, so that they need not be read again at every look.
+#[derive(Default)]
+pub struct Headers(BTreeMap<Identity, (Option<u64>, Header)>);
+
+impl<W: Write + Send> Engine<W> {
+    /// Reads lines of a followed file from where it was left, at most about `bytes_max` bytes; returns whether
+    /// there may be more.
+    pub fn follow(
+        &mut self,
+        follower: &mut Follower,
+        headers: &mut Headers,
+        step: &Step,
+        mut file: impl io::Read + Seek,
+        bytes_max: u64,
+    ) -> Result<bool, Read> {
+        let Some(tracked) = follower.files.get_mut(&step.identity) else { return Ok(false) };
+        let mut header = match headers.0.remove(&step.identity) {
+            Some((at, header)) if at == tracked.header => header,
+            _ => header_at(tracked.header, &mut file)?,
+        };
+        file.seek(SeekFrom::Start(tracked.offset))?;
+        let before = tracked.offset;
+        let last = step.what != What::Lines { last: false };
+        let done = self.pieces(tracked, &mut header, &mut file, last, bytes_max);
+        self.add_bytes(tracked.offset - before);
+        headers.0.insert(step.identity, (tracked.header, header));
+        done
+    }
+
+    fn pieces(
+        &mut self,
+        tracked: &mut Tracked,
+        header: &mut Header,
+        file: &mut impl io::Read,
+        last: bool,
+        bytes_max: u64,
+    ) -> Result<bool, Read> {
+        let mut buffer: Vec<u8> = Vec::new();
+        let end = tracked.offset.saturating_add(bytes_max);
+        loop {
+            let mut piece = file.by_ref().take(PIECE_BYTES as u64);
+            let read = piece.read_to_end(&mut buffer)?;
+            let whole = memchr::memrchr(b'\n', &buffer).map_or(0, |at| at + 1);
+            let lines = buffer.get(..whole).unwrap_or_default();
+            for line in lines.split_inclusive(|byte| *byte == b'\n') {
+                self.followed_line(tracked, header, line)?;
+            }
+            buffer.drain(..whole);
+            if buffer.len() > LINE_BYTES_MAX {
+                self.too_long(tracked, buffer.len() as u64)?;
+                buffer.clear();
+            }
+            if read == 0 {
+                if last && !buffer.is_empty() {
+                    self.followed_line(tracked, header, &buffer)?;
+                }
+                if last {
+                    tracked.finished = true;
+                }
+                return Ok(false);
+            }
+            if tracked.offset >= end {
+                return Ok(true);
+            }
+        }
+    }
+
+    /// One line with its end, or the last one.
+    fn followed_line(
+        &mut self,
+        tracked: &mut Tracked,
+        header: &mut Header,
+        line: &[u8],
+    ) -> Result<(), Read> {
+        let offset = tracked.offset;
+        tracked.offset += line.len() as u64;
+        if std::mem::take(&mut tracked.passing_over) {
+            return Ok(());
+        }
+        tracked.line += 1;
+        let text = line.strip_suffix(b"\n").unwrap_or(line);
+        // `#close` says nothing of the columns.
+        if text.first() == Some(&b'#') && !text.starts_with(b"#close") {
+            let goes_on = tracked.header.is_some_and(|at| header.ends_at(at) == Some(offset));
+            if !goes_on {
+                tracked.header = Some(offset);
+            }
+            header.noted(tracked.header, tracked.offset);
+        }
+        let content =
+            if text.len() > LINE_BYTES_MAX { Err(Reason::TooLong) } else { Ok(Sealed::new(text)) };
+        let content = content.as_ref().map_err(|reason| *reason);
+        self.line(&tracked.path, header, (offset, tracked.line), content)
+    }
+
+    /// A line that is too long and has no end yet is counted once and passed over.
+    fn too_long(&mut self, tracked: &mut Tracked, bytes: u64) -> Result<(), Read> {
+        let offset = tracked.offset;
+        tracked.offset += bytes;
+        if tracked.passing_over {
+            return Ok(());
+        }
+        tracked.passing_over = true;
+        tracked.line += 1;
+        let (path, number) = (tracked.path.clone(), tracked.line);
+        self.take(&path, offset, number, Err::<FlowRecord, _>(Reason::TooLong))
+    }
+
+    /// Counts what went away unread.
+    pub fn vanished(&mut self, path: &str, offset: u64) -> Result<(), Read> {
+        self.take(path, offset, 0, Err::<FlowRecord, _>(Reason::Vanished))
+    }
+}
+
+/// Reads the lines that name the columns again.
+fn header_at(at: Option<u64>, file: &mut (impl io::Read + Seek)) -> io::Result<Header> {
+    let mut header = Header::default();
+    let Some(at) = at else { return Ok(header) };
+    file.seek(SeekFrom::Start(at))?;
+    let mut bytes = Vec::new();
+    file.by_ref().take(HEADER_BYTES_MAX).read_to_end(&mut bytes)?;
+    let mut offset = at;
+    for line in bytes.split_inclusive(|byte| *byte == b'\n') {
+        let Some(text) = line.strip_suffix(b"\n").filter(|text| text.first() == Some(&b'#')) else {
+            break;
+        };
+        offset += line.len() as u64;
+        header.directive(text.strip_suffix(b"\r").unwrap_or(text));
+    }
+    header.noted(Some(at), offset);
+    Ok(header)
+}

@@ -1,0 +1,367 @@
+//! Following: every line once, whatever is done to the files, and also after a kill at any point.
+
+use std::collections::BTreeMap;
+use std::io::Cursor;
+
+use noroshi_sift::engine::{Engine, Outcome};
+use noroshi_sift::export::Collector;
+use noroshi_sift::follow::{Entry, Follower, HEAD_BYTES, Headers, Identity, What};
+use noroshi_sift::mode::Mode;
+use noroshi_sift::problem::Reason;
+use noroshi_sift::reading::Reading;
+use noroshi_sift::sealed::Sealed;
+use proptest::prelude::*;
+
+use crate::reading::gzip;
+use crate::run::{index, records, settings};
+
+/// A folder that lives in memory. Names starting with `old` were not asked for.
+#[derive(Default, Clone)]
+struct Folder {
+    files: BTreeMap<String, (u64, Vec<u8>)>,
+    next: u64,
+}
+
+impl Folder {
+    fn write(&mut self, name: &str, bytes: &[u8]) {
+        let next = &mut self.next;
+        let file = self.files.entry(name.to_owned()).or_insert_with(|| {
+            *next += 1;
+            (*next, Vec::new())
+        });
+        file.1.extend_from_slice(bytes);
+    }
+
+    fn rename(&mut self, from: &str, to: &str) {
+        let file = self.files.remove(from).unwrap();
+        self.files.insert(to.to_owned(), file);
+    }
+
+    fn pack(&mut self, name: &str) {
+        let (_, bytes) = self.files.remove(name).unwrap();
+        self.write(&format!("{name}.gz"), &gzip(&bytes));
+    }
+
+    fn copy_and_cut(&mut self, name: &str, to: &str) {
+        let bytes = std::mem::take(&mut self.files.get_mut(name).unwrap().1);
+        self.write(to, &bytes);
+    }
+}
+
+/// One who follows: what is certain, and what is only in memory.
+struct House {
+    follower: Follower,
+    headers: Headers,
+    kept: Vec<i64>,
+    errors: Vec<Reason>,
+    batch: Follower,
+    engine: Engine<Vec<u8>>,
+    bytes_max: u64,
+}
+
+fn engine() -> Engine<Vec<u8>> {
+    Engine::new(Mode::OwnNetwork, index("203.0.113.5"), settings(), Vec::new()).unwrap()
+}
+
+impl House {
+    fn new(bytes_max: u64) -> Self {
+        Self {
+            follower: Follower::default(),
+            headers: Headers::default(),
+            kept: Vec::new(),
+            errors: Vec::new(),
+            batch: Follower::default(),
+            engine: engine(),
+            bytes_max,
+        }
+    }
+
+    /// One look and everything it says to read.
+    fn look(&mut self, folder: &Folder) {
+        let entries: Vec<Entry<'_>> = folder
+            .files
+            .iter()
+            .map(|(name, (inode, bytes))| Entry {
+                path: name,
+                identity: Identity { device: 1, inode: *inode },
+                size: bytes.len() as u64,
+                wanted: !name.starts_with("old"),
+                head: Sealed::new(&bytes[..bytes.len().min(HEAD_BYTES)]),
+            })
+            .collect();
+        for step in self.batch.observe(&entries) {
+            let file = folder.files.values().find(|file| file.0 == step.identity.inode);
+            match (step.what, file) {
+                (What::Lines { .. }, Some((_, bytes))) => {
+                    let file = Cursor::new(bytes);
+                    let Self { engine, batch, headers, bytes_max, .. } = self;
+                    while engine.follow(batch, headers, &step, file.clone(), *bytes_max).unwrap() {}
+                }
+                (What::Whole { skip }, Some((_, bytes))) => {
+                    let mut collector = Collector::default();
+                    let reading = Reading::default();
+                    self.engine
+                        .read_any_after(&step.path, &bytes[..], skip, &reading, &mut collector)
+                        .unwrap();
+                    self.batch.whole(step.identity);
+                }
+                (What::Gone, None) => {
+                    if let Some((path, offset)) = self.batch.vanished(step.identity) {
+                        self.engine.vanished(&path, offset).unwrap();
+                    }
+                }
+                (what, file) => panic!("{what:?} of {:?}", file.map(|file| file.0)),
+            }
+        }
+    }
+
+    fn commit(&mut self) {
+        let engine = std::mem::replace(&mut self.engine, engine());
+        let outcome: Outcome<Vec<u8>> =
+            engine.finish("2026-11-23T00:01:00Z".parse().unwrap()).unwrap();
+        assert!(outcome.certificate.balances());
+        self.kept.extend(records(&outcome).iter().map(|row| row.ts.as_second()));
+        self.errors.extend(outcome.problems.first.iter().map(|problem| problem.reason));
+        // As it is written down and taken up again.
+        let state = serde_json::to_string(&self.batch).unwrap();
+        self.follower = serde_json::from_str(&state).unwrap();
+        assert_eq!(self.follower, self.batch);
+        for planted in ["PLANTED", "192.0.2", "203.0.113"] {
+            assert!(!state.contains(planted), "{state}");
+        }
+    }
+
+    fn kill(&mut self) {
+        self.engine = engine();
+        self.headers = Headers::default();
+        self.batch = self.follower.clone();
+    }
+}
+
+fn json(second: i64) -> String {
+    format!(
+        "{{\"ts\":{second},\"id.orig_h\":\"192.0.2.7\",\"id.resp_h\":\"203.0.113.5\",\"uri\":\"PLANTED\"}}\n"
+    )
+}
+
+const HEADER: &str = "#separator \\x09\n#path\tconn\n#open\t2026-11-23-00-00-00\n\
+    #fields\tts\tid.orig_h\tid.resp_h\turi\n#types\ttime\taddr\taddr\tstring\n";
+
+fn row(second: i64) -> String {
+    format!("{second}\t192.0.2.7\t203.0.113.5\tPLANTED\n")
+}
+
+#[test]
+fn a_line_waits_for_its_end() {
+    let mut folder = Folder::default();
+    let mut house = House::new(1 << 20);
+    let line = json(1);
+    folder.write("conn.log", &line.as_bytes()[..20]);
+    house.look(&folder);
+    assert_eq!(house.engine.tally().seen, 0);
+    folder.write("conn.log", &line.as_bytes()[20..]);
+    house.look(&folder);
+    house.look(&folder);
+    house.commit();
+    assert_eq!(house.kept, [1]);
+}
+
+#[test]
+fn columns_hold_over_a_kill_and_change_in_the_middle() {
+    let mut folder = Folder::default();
+    let mut house = House::new(1);
+    folder.write("conn.log", (HEADER.to_owned() + &row(1)).as_bytes());
+    house.look(&folder);
+    house.commit();
+    house.kill();
+    let other = "#fields\tid.resp_h\tts\n#types\taddr\ttime\n203.0.113.5\t3\n";
+    folder.write("conn.log", (row(2) + other).as_bytes());
+    house.look(&folder);
+    house.commit();
+    house.kill();
+    folder.write("conn.log", b"203.0.113.5\t4\n#close\t2026-11-23-00-00-00\n");
+    house.look(&folder);
+    house.commit();
+    house.kill();
+    folder.write("conn.log", b"203.0.113.5\t5\n");
+    house.look(&folder);
+    house.commit();
+    assert_eq!((house.kept.as_slice(), house.errors.as_slice()), (&[1, 2, 3, 4, 5][..], &[][..]));
+}
+
+#[test]
+fn a_renamed_file_is_read_to_its_end_and_its_packed_form_not_again() {
+    let mut folder = Folder::default();
+    let mut house = House::new(1 << 20);
+    folder.write("conn.log", (HEADER.to_owned() + &row(1)).as_bytes());
+    house.look(&folder);
+    house.commit();
+    // While nobody looks: more lines, renamed, a new file begun, the old one packed.
+    house.kill();
+    folder.write("conn.log", (row(2) + &row(3)).as_bytes());
+    folder.rename("conn.log", "conn.1.log");
+    folder.write("conn.log", (HEADER.replace("00-00-00", "00-01-00") + &row(4)).as_bytes());
+    folder.pack("conn.1.log");
+    for _ in 0..3 {
+        house.look(&folder);
+    }
+    house.commit();
+    house.kept.sort_unstable();
+    assert_eq!((house.kept.as_slice(), house.errors.as_slice()), (&[1, 2, 3, 4][..], &[][..]));
+    assert_eq!(house.follower.notes().recognised, 1);
+}
+
+#[test]
+fn a_last_line_without_an_end_is_read_when_nobody_writes_any_more() {
+    let mut folder = Folder::default();
+    let mut house = House::new(1 << 20);
+    folder.write("conn.log", json(1).trim_end().as_bytes());
+    for _ in 0..3 {
+        house.look(&folder);
+    }
+    assert_eq!(house.engine.tally().seen, 0);
+    folder.rename("conn.log", "old.log");
+    for _ in 0..3 {
+        house.look(&folder);
+    }
+    house.commit();
+    assert_eq!(house.kept, [1]);
+}
+
+#[test]
+fn a_copy_of_what_was_cut_is_not_read_again() {
+    let mut folder = Folder::default();
+    let mut house = House::new(1 << 20);
+    folder.write("eve.json", (json(1) + &json(2)).as_bytes());
+    house.look(&folder);
+    folder.write("eve.json", json(3).as_bytes());
+    folder.copy_and_cut("eve.json", "eve.json.1");
+    folder.write("eve.json", json(4).as_bytes());
+    for _ in 0..3 {
+        house.look(&folder);
+    }
+    house.commit();
+    house.kept.sort_unstable();
+    // The third line stood only in the copy when it was looked at.
+    assert_eq!(house.kept, [1, 2, 3, 4]);
+    assert_eq!(house.follower.notes().cut, 1);
+}
+
+#[test]
+fn what_is_removed_unread_is_stated() {
+    let mut folder = Folder::default();
+    let mut house = House::new(1 << 20);
+    folder.write("conn.log", json(1).as_bytes());
+    house.look(&folder);
+    house.commit();
+    folder.write("conn.log", &json(2).as_bytes()[..9]);
+    house.look(&folder);
+    folder.files.clear();
+    house.look(&folder);
+    house.look(&folder);
+    house.commit();
+    assert_eq!(
+        (house.kept.as_slice(), house.errors.as_slice()),
+        (&[1][..], &[Reason::Vanished][..])
+    );
+}
+
+#[test]
+fn an_endless_line_is_passed_over_in_bounded_memory() {
+    let mut folder = Folder::default();
+    let mut house = House::new(1 << 20);
+    folder.write("conn.log", json(1).as_bytes());
+    for _ in 0..5 {
+        folder.write("conn.log", &vec![b'x'; 1 << 20]);
+        house.look(&folder);
+        house.commit();
+        house.kill();
+    }
+    folder.write("conn.log", ("\n".to_owned() + &json(2)).as_bytes());
+    house.look(&folder);
+    house.commit();
+    assert_eq!(
+        (house.kept.as_slice(), house.errors.as_slice()),
+        (&[1, 2][..], &[Reason::TooLong][..])
+    );
+}
+
+#[derive(Debug, Clone)]
+enum Act {
+    Write(usize),
+    /// Half a line now, the other half with the next writing.
+    WriteHalf,
+    Rotate,
+    RotateAndPack,
+    Look,
+    Commit,
+    Kill,
+}
+
+fn any_act() -> impl Strategy<Value = Act> {
+    prop_oneof![
+        4 => (1_usize..5).prop_map(Act::Write),
+        1 => Just(Act::WriteHalf),
+        1 => Just(Act::Rotate),
+        1 => Just(Act::RotateAndPack),
+        4 => Just(Act::Look),
+        2 => Just(Act::Commit),
+        2 => Just(Act::Kill),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(300))]
+
+    /// Whatever happens in whatever order: each line is kept once, and none is lost while its file is there
+    /// in some form.
+    #[test]
+    fn every_line_is_kept_once(acts in proptest::collection::vec(any_act(), 1..40), table: bool) {
+        let mut folder = Folder::default();
+        let mut house = House::new(64);
+        let (mut second, mut rotations, mut half) = (0, 0, String::new());
+        let open = |folder: &mut Folder, rotations: i32| {
+            let begin = HEADER.replace("00-00-00", &format!("00-00-{rotations}"));
+            folder.write("conn.log", if table { begin.as_bytes() } else { b"" });
+        };
+        open(&mut folder, 0);
+        for act in acts.into_iter().chain([Act::Look, Act::Look, Act::Look, Act::Commit]) {
+            let mut line = || {
+                second += 1;
+                if table { row(second) } else { json(second) }
+            };
+            match act {
+                Act::Write(lines) => {
+                    folder.write("conn.log", std::mem::take(&mut half).as_bytes());
+                    for _ in 0..lines {
+                        folder.write("conn.log", line().as_bytes());
+                    }
+                }
+                Act::WriteHalf if half.is_empty() => {
+                    let whole = line();
+                    let (begin, end) = whole.split_at(12);
+                    folder.write("conn.log", begin.as_bytes());
+                    half = end.to_owned();
+                }
+                Act::Rotate | Act::RotateAndPack => {
+                    folder.write("conn.log", std::mem::take(&mut half).as_bytes());
+                    rotations += 1;
+                    let to = format!("conn.{rotations}.log");
+                    folder.rename("conn.log", &to);
+                    if matches!(act, Act::RotateAndPack) {
+                        folder.pack(&to);
+                    }
+                    open(&mut folder, rotations);
+                }
+                Act::WriteHalf => {}
+                Act::Look => house.look(&folder),
+                Act::Commit => house.commit(),
+                Act::Kill => house.kill(),
+            }
+        }
+        house.kept.sort_unstable();
+        let whole = second - i64::from(!half.is_empty());
+        let expected: Vec<i64> = (1..=whole).collect();
+        prop_assert_eq!(&house.kept, &expected);
+    }
+}

@@ -1,0 +1,562 @@
+//! Every kind of input by its content: packed, captured, exported, in tables; whole, broken and hostile.
+
+use std::io::Write as _;
+use std::sync::Arc;
+
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use noroshi_evidence::mechanical::{MechanicalRecord, Protocol};
+use noroshi_sift::capture::{CaptureNotes, CaptureSettings, Limits};
+use noroshi_sift::engine::{Engine, Outcome};
+use noroshi_sift::export::{Collector, ExportNotes};
+use noroshi_sift::mode::Mode;
+use noroshi_sift::problem::Reason;
+use noroshi_sift::reading::Reading;
+use noroshi_sift::sealed::Sealed;
+use noroshi_sift::switches::Switches;
+use parquet::data_type::{ByteArray, ByteArrayType, DoubleType, Int64Type};
+use parquet::file::properties::WriterProperties;
+use parquet::file::writer::SerializedFileWriter;
+use parquet::schema::parser::parse_message_type;
+
+use crate::packets::{self, Frame};
+use crate::run::{index, records, settings};
+
+pub(crate) struct Read {
+    pub(crate) outcome: Outcome<Vec<u8>>,
+    pub(crate) capture: CaptureNotes,
+    pub(crate) export: ExportNotes,
+}
+
+pub(crate) fn read_with(list: &str, reading: &Reading, inputs: &[&[u8]]) -> Read {
+    let mut engine = Engine::new(Mode::OwnNetwork, index(list), settings(), Vec::new()).unwrap();
+    let mut collector = Collector::default();
+    let mut capture = CaptureNotes::default();
+    for (number, input) in inputs.iter().enumerate() {
+        let source = format!("input-{number}");
+        capture = engine.read_any(&source, *input, reading, &mut collector).unwrap();
+    }
+    let outcome = engine.finish("2026-11-23T00:01:00Z".parse().unwrap()).unwrap();
+    assert!(outcome.certificate.balances(), "{:?}", outcome.certificate);
+    let problems = outcome.problems.first.len() as u64 + outcome.problems.omitted;
+    assert_eq!(problems, outcome.certificate.tally.errors, "every error is stated");
+    assert!(outcome.certificate.covers(&records(&outcome)));
+    Read { outcome, capture, export: collector.notes() }
+}
+
+pub(crate) fn read(list: &str, inputs: &[&[u8]]) -> Read {
+    read_with(list, &Reading::default(), inputs)
+}
+
+impl Read {
+    fn rows(&self) -> Vec<MechanicalRecord> {
+        records(&self.outcome)
+    }
+
+    fn reasons(&self) -> Vec<Reason> {
+        self.outcome.problems.first.iter().map(|problem| problem.reason).collect()
+    }
+
+    /// Kept, unmatched, content, errors.
+    fn counts(&self) -> [u64; 4] {
+        let tally = self.outcome.certificate.tally;
+        [tally.kept, tally.unmatched, tally.content, tally.errors]
+    }
+}
+
+pub(crate) fn gzip(bytes: &[u8]) -> Vec<u8> {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
+    encoder.write_all(bytes).unwrap();
+    encoder.finish().unwrap()
+}
+
+/// Noise in the message keeps it from being packed to nothing.
+pub(crate) fn log(lines: usize) -> String {
+    let mut noise = 7_u64;
+    let mut log = String::new();
+    for number in 0..lines {
+        noise = noise.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        let (host, second) = (number % 5, 1_790_000_000 + number);
+        let line = format!(
+            "{{\"ts\":{second}.5,\"id.orig_h\":\"192.0.2.7\",\"id.resp_h\":\"203.0.113.{host}\",\"uid\":\"{noise:x}\"}}\n"
+        );
+        log += &line;
+    }
+    log
+}
+
+#[test]
+fn packed_logs_are_what_is_inside() {
+    let log = log(500);
+    let plain = read("203.0.113.4", &[log.as_bytes()]);
+    let (first, second) = log.split_at(log.len() / 2);
+    let members = [gzip(first.as_bytes()), gzip(second.as_bytes())].concat();
+    let frames = [
+        zstd::encode_all(first.as_bytes(), 1).unwrap(),
+        zstd::encode_all(second.as_bytes(), 1).unwrap(),
+    ]
+    .concat();
+    assert_eq!(plain.counts(), [100, 400, 0, 0]);
+    for packed in [gzip(log.as_bytes()), members, frames] {
+        let inside = read("203.0.113.4", &[&packed]);
+        assert_eq!(inside.outcome.certificate.tally, plain.outcome.certificate.tally);
+        assert_eq!(inside.outcome.certificate.rows_root, plain.outcome.certificate.rows_root);
+    }
+}
+
+#[test]
+fn half_a_packing_is_read_to_the_break_and_stated() {
+    let log = log(2_000);
+    for packed in [gzip(log.as_bytes()), zstd::encode_all(log.as_bytes(), 1).unwrap()] {
+        for cut in [packed.len() / 2, packed.len() - 4, 12] {
+            let half = read("203.0.113.4", &[&packed[..cut]]);
+            let [kept, unmatched, _, errors] = half.counts();
+            assert!(half.reasons().contains(&Reason::Damaged), "{cut}: {:?}", half.reasons());
+            // The record that the break cut in two, and the break.
+            assert!((1..=2).contains(&errors), "{cut}: {errors}");
+            let whole = usize::try_from(kept + unmatched).unwrap();
+            let out: usize = log.lines().take(whole).map(|line| line.len() + 1).sum();
+            let tally = half.outcome.certificate.tally;
+            assert!(out as u64 <= tally.bytes + 1 && tally.bytes <= log.len() as u64, "{cut}");
+        }
+    }
+}
+
+#[test]
+fn what_unpacks_to_too_much_is_stopped() {
+    let bomb = zstd::encode_all(std::io::repeat(b' ').take(128 << 20), 1).unwrap();
+    let stopped = read("203.0.113.4", &[&bomb]);
+    assert!(stopped.reasons().contains(&Reason::TooDense), "{:?}", stopped.reasons());
+    assert!(stopped.outcome.certificate.tally.bytes < 80 << 20);
+}
+
+use std::io::Read as _;
+
+#[test]
+fn a_capture_is_counted_in_flows() {
+    let frames = [
+        Frame::tcp("192.0.2.7", 4000, "203.0.113.5", 443, packets::SYN, b""),
+        Frame::tcp("203.0.113.5", 443, "192.0.2.7", 4000, packets::SYN | packets::ACK, b""),
+        Frame::tcp("192.0.2.7", 4000, "203.0.113.5", 443, packets::ACK, b"PLANTED content"),
+        Frame::udp("192.0.2.7", 5000, "198.51.100.1", 53, b"PLANTED"),
+        Frame::arp(),
+        Frame::cut_off(),
+    ];
+    for file in [
+        packets::pcap(&frames, true, false),
+        packets::pcap(&frames, false, false),
+        packets::pcap(&frames, true, true),
+        packets::pcapng(&frames, true),
+        packets::pcapng(&frames, false),
+    ] {
+        let read = read("203.0.113.5", &[&file, &gzip(&file)]);
+        assert_eq!(read.counts(), [2, 2, 2, 2], "{:?}", read.reasons());
+        assert_eq!(read.reasons(), [Reason::BadPacket, Reason::BadPacket]);
+        assert_eq!(read.capture.packets, 6);
+        let row = &read.rows()[0];
+        assert_eq!((row.src_port, row.dst_port), (Some(4000), Some(443)));
+        assert_eq!((row.bytes, row.packets), (Some(40 * 3 + 15), Some(3)));
+        assert_eq!(row.ts, "2026-09-21T14:13:20.000001Z".parse().unwrap());
+        assert_eq!(row.flow_end.unwrap(), "2026-09-21T14:13:22.000001Z".parse().unwrap());
+        assert!(!read.outcome.sink.windows(7).any(|window| window == b"PLANTED"));
+    }
+}
+
+#[test]
+fn a_capture_may_end_anywhere() {
+    let frames = vec![Frame::udp("192.0.2.7", 5000, "203.0.113.5", 53, b"content"); 3];
+    for file in [packets::pcap(&frames, true, false), packets::pcapng(&frames, true)] {
+        for end in 4..file.len() {
+            let read = read("203.0.113.5", &[&file[..end]]);
+            let torn = read.reasons();
+            assert!(torn.is_empty() || torn == [Reason::Interrupted], "{end}: {torn:?}");
+            let packets: u64 = read.rows().iter().filter_map(|row| row.packets).sum();
+            assert_eq!(packets, read.capture.packets, "{end}");
+        }
+    }
+}
+
+#[test]
+fn fragments_of_a_datagram_are_one_flow_with_its_ports() {
+    let whole = packets::udp(5000, 53, &[b'x'; 3_000]);
+    let frames = Frame::fragments("192.0.2.7", "203.0.113.5", &whole, 1_480);
+    assert_eq!(frames.len(), 3);
+    let mut shuffled = frames.clone();
+    shuffled.rotate_left(1);
+    for frames in [frames.clone(), shuffled] {
+        let read = read("203.0.113.5", &[&packets::pcap(&frames, true, false)]);
+        let rows = read.rows();
+        assert_eq!(rows.len(), 1);
+        assert_eq!((rows[0].src_port, rows[0].packets), (Some(5000), Some(3)));
+        assert_eq!(rows[0].bytes, Some(3_008 + 60));
+    }
+    // Without the last piece the datagram is still counted, by what its beginning says.
+    let read = read("203.0.113.5", &[&packets::pcap(&frames[..2], true, false)]);
+    assert_eq!((read.rows()[0].src_port, read.rows()[0].packets), (Some(5000), Some(2)));
+    assert_eq!(read.capture.incomplete, 1);
+}
+
+#[test]
+fn tunnels_are_opened_where_asked() {
+    let inner = Frame::udp("198.51.100.9", 5000, "203.0.113.5", 53, b"content");
+    let frames =
+        [inner.clone().vlan(7).vlan(8), inner.clone().vxlan(), inner.clone().gre(), inner.gtp()];
+    let file = packets::pcap(&frames, true, false);
+    let closed = read("203.0.113.5", &[&file]);
+    let opened = Reading {
+        capture: CaptureSettings { tunnels: true, ..CaptureSettings::default() },
+        ..Reading::default()
+    };
+    let opened = read_with("203.0.113.5", &opened, &[&file]);
+    // The frame with the tags; opened, the same flow once more for each of the tunnels.
+    assert_eq!(closed.rows()[0].packets, Some(1));
+    assert_eq!(opened.rows()[0].packets, Some(4));
+    assert_eq!(
+        closed.counts()[1],
+        opened.counts()[1],
+        "the tunnels themselves are flows either way"
+    );
+}
+
+#[test]
+fn the_table_of_flows_is_bounded_and_says_what_it_closed() {
+    let frames: Vec<Frame> = (0..1_000)
+        .map(|number| Frame::udp("192.0.2.7", 5000 + number, "203.0.113.5", 53, b""))
+        .collect();
+    let limits = Limits { flows_max: 10, ..Limits::default() };
+    let reading = Reading {
+        capture: CaptureSettings { limits, ..CaptureSettings::default() },
+        ..Reading::default()
+    };
+    let read = read_with("203.0.113.5", &reading, &[&packets::pcap(&frames, true, false)]);
+    assert_eq!(read.counts(), [1_000, 0, 0, 0]);
+    // A second between packets: what has rested for a minute would have ended anyhow.
+    assert_eq!(read.capture.evicted, 990);
+}
+
+#[test]
+fn a_flow_that_rests_or_lasts_is_recorded_in_parts() {
+    let frame = Frame::udp("192.0.2.7", 5000, "203.0.113.5", 9, b"");
+    let at = |seconds: u64| frame.clone().at(seconds);
+    let rests = packets::pcap(&[at(0), at(30), at(200)], true, false);
+    assert_eq!(read("203.0.113.5", &[&rests]).counts(), [2, 0, 0, 0]);
+    let lasts: Vec<Frame> = (0..100).map(|number| at(number * 50)).collect();
+    let read = read("203.0.113.5", &[&packets::pcap(&lasts, true, false)]);
+    assert_eq!(read.counts()[0], 3);
+    assert_eq!(read.rows().iter().filter_map(|row| row.packets).sum::<u64>(), 100);
+}
+
+#[test]
+fn names_are_looked_at_only_where_a_switch_allows_it() {
+    let frames = [
+        Frame::udp("192.0.2.7", 5000, "198.51.100.1", 53, &packets::question("a.evil.example")),
+        Frame::tcp(
+            "192.0.2.7",
+            4001,
+            "198.51.100.2",
+            443,
+            packets::ACK,
+            &packets::hello("b.evil.example"),
+        ),
+        Frame::tcp(
+            "192.0.2.7",
+            4002,
+            "198.51.100.3",
+            80,
+            packets::ACK,
+            b"GET /PLANTED HTTP/1.1\r\nCookie: PLANTED\r\nHost: c.evil.example\r\n\r\n",
+        ),
+    ];
+    let file = packets::pcap(&frames, true, false);
+    let kept = |switches: Switches| {
+        let reading = Reading {
+            capture: CaptureSettings { switches, ..CaptureSettings::default() },
+            ..Reading::default()
+        };
+        let read = read_with("evil.example", &reading, &[&file]);
+        read.rows().iter().map(|row| row.dst_port.unwrap()).collect::<Vec<u16>>()
+    };
+    let none = Switches::default();
+    assert_eq!(kept(none), [0_u16; 0]);
+    assert_eq!(kept(Switches { dns_names: true, ..none }), [53]);
+    assert_eq!(kept(Switches { tls_names: true, ..none }), [443]);
+    assert_eq!(kept(Switches { http_hosts: true, ..none }), [80]);
+}
+
+#[test]
+fn a_greeting_in_pieces_still_has_its_name() {
+    let hello = packets::hello("b.evil.example");
+    let (first, rest) = hello.split_at(40);
+    let (second, third) = rest.split_at(30);
+    let part = |sequence: u32, bytes: &[u8]| {
+        Frame::tcp("192.0.2.7", 4001, "198.51.100.2", 443, packets::ACK, bytes).sequence(sequence)
+    };
+    let frames = [
+        Frame::tcp("192.0.2.7", 4001, "198.51.100.2", 443, packets::SYN, b"").sequence(99),
+        part(100, first),
+        part(100, first),
+        part(140, second),
+        part(170, third),
+    ];
+    let switches = Switches { tls_names: true, ..Switches::default() };
+    let reading = Reading {
+        capture: CaptureSettings { switches, ..CaptureSettings::default() },
+        ..Reading::default()
+    };
+    let read = read_with("evil.example", &reading, &[&packets::pcap(&frames, true, false)]);
+    assert_eq!(read.counts(), [1, 0, 0, 0]);
+}
+
+const FIELDS: [(u16, u16); 9] =
+    [(8, 4), (12, 4), (7, 2), (11, 2), (4, 1), (1, 8), (2, 4), (152, 8), (153, 8)];
+
+/// A record of [`FIELDS`].
+fn exported(host: u8) -> Vec<u8> {
+    let mut record = vec![192, 0, 2, 7, 203, 0, 113, host];
+    record.extend(4000_u16.to_be_bytes());
+    record.extend(443_u16.to_be_bytes());
+    record.push(6);
+    record.extend(1_500_u64.to_be_bytes());
+    record.extend(3_u32.to_be_bytes());
+    record.extend(1_790_000_000_500_u64.to_be_bytes());
+    record.extend(1_790_000_001_500_u64.to_be_bytes());
+    record
+}
+
+#[test]
+fn exports_of_three_versions_are_read_from_files_and_datagrams() {
+    let template = packets::template(256, &FIELDS);
+    let data = packets::set(256, &[exported(5), exported(6), vec![0; 3]].concat());
+    let sets = [packets::set_of_version(10, &template), data.clone()].concat();
+    let ipfix = packets::ipfix(0, 7, &sets);
+    let later = packets::ipfix(2, 7, &data);
+    let file = [ipfix.clone(), later].concat();
+    let read = read("203.0.113.5", &[&file]);
+    assert_eq!(read.counts(), [2, 2, 0, 0], "{:?}", read.reasons());
+    let row = &read.rows()[0];
+    assert_eq!(
+        (row.src_port, row.dst_port, row.proto),
+        (Some(4000), Some(443), Some(Protocol::TCP))
+    );
+    assert_eq!((row.bytes, row.packets), (Some(1_500), Some(3)));
+    assert_eq!(row.flow_start.unwrap(), "2026-09-21T14:13:20.5Z".parse().unwrap());
+    assert_eq!(read.export, ExportNotes { datagrams: 2, templates: 1, ..ExportNotes::default() });
+
+    let nine = packets::version_9(0, &[packets::set_of_version(9, &template), data].concat());
+    let nine = [nine.clone(), nine].concat();
+    let read = super::reading::read("203.0.113.5", &[&nine]);
+    assert_eq!(read.counts(), [2, 2, 0, 0], "{:?}", read.reasons());
+    assert_eq!(read.export.restarts, 1, "the same sequence number came twice");
+
+    let old = packets::version_5(&["203.0.113.5", "203.0.113.6"]);
+    let read = super::reading::read("203.0.113.5", &[&old]);
+    assert_eq!(read.counts(), [1, 1, 0, 0]);
+    let row = &read.rows()[0];
+    assert_eq!((row.bytes, row.packets), (Some(900), Some(2)));
+    assert_eq!(row.flow_start.unwrap(), "2026-09-21T14:13:10Z".parse().unwrap());
+}
+
+#[test]
+fn what_an_export_lacks_is_stated() {
+    let data = packets::set(256, &exported(5));
+    let template = packets::set_of_version(10, &packets::template(256, &FIELDS));
+    let mut engine =
+        Engine::new(Mode::OwnNetwork, index("203.0.113.5"), settings(), Vec::new()).unwrap();
+    let mut collector = Collector::default();
+    let mut number = 0;
+    let mut take = |sequence: u32, sets: &[u8]| {
+        number += 1;
+        let datagram = packets::ipfix(sequence, 7, sets);
+        let sealed = Sealed::new(&datagram);
+        let exporter = Some("198.51.100.77".parse().unwrap());
+        engine.datagram(&mut collector, "udp", exporter, number, &sealed).unwrap();
+    };
+    take(0, &data);
+    take(1, &template);
+    take(1, &data);
+    take(12, &data);
+    take(3, &data);
+    // A withdrawn template is not used any more.
+    take(4, &[packets::set_of_version(10, &packets::template(256, &[])), data.clone()].concat());
+    // Half a record is what a contradiction looks like.
+    take(4, &[template.clone(), vec![1, 0, 0, 99]].concat());
+    let notes = collector.notes();
+    assert_eq!((notes.lost_records, notes.restarts), (10, 1));
+    let outcome = engine.finish("2026-11-23T00:01:00Z".parse().unwrap()).unwrap();
+    let reasons: Vec<Reason> = outcome.problems.first.iter().map(|one| one.reason).collect();
+    assert_eq!(reasons, [Reason::NoTemplate, Reason::NoTemplate, Reason::BadExport]);
+    assert_eq!(outcome.certificate.tally.kept, 3);
+    assert!(outcome.certificate.balances());
+}
+
+#[test]
+fn exporters_do_not_share_templates() {
+    let template = packets::set_of_version(10, &packets::template(256, &FIELDS));
+    let data = packets::set(256, &exported(5));
+    let mut engine =
+        Engine::new(Mode::OwnNetwork, index("203.0.113.5"), settings(), Vec::new()).unwrap();
+    let mut collector = Collector::default();
+    let learn = packets::ipfix(0, 7, &template);
+    let use_it = packets::ipfix(0, 7, &data);
+    let mut take = |exporter: &str, bytes: &[u8]| {
+        let exporter = Some(exporter.parse().unwrap());
+        engine.datagram(&mut collector, "udp", exporter, 1, &Sealed::new(bytes)).unwrap();
+    };
+    take("198.51.100.77", &learn);
+    take("198.51.100.78", &use_it);
+    take("198.51.100.77", &use_it);
+    assert_eq!(engine.tally().kept, 1);
+    assert_eq!(engine.tally().errors, 1);
+}
+
+#[test]
+fn exports_are_read_out_of_a_capture() {
+    let template = packets::set_of_version(10, &packets::template(256, &FIELDS));
+    let export = packets::ipfix(0, 7, &[template, packets::set(256, &exported(5))].concat());
+    let frames = [Frame::udp("198.51.100.77", 40_000, "192.0.2.9", 4739, &export)];
+    let file = packets::pcap(&frames, true, false);
+    assert_eq!(read("203.0.113.5", &[&file]).counts(), [0, 1, 0, 0]);
+    let reading = Reading {
+        capture: CaptureSettings { exports: true, ..CaptureSettings::default() },
+        ..Reading::default()
+    };
+    assert_eq!(read_with("203.0.113.5", &reading, &[&file]).counts(), [1, 1, 0, 0]);
+}
+
+const CSV: &str = "ts,id.orig_h,id.orig_p,id.resp_h,id.resp_p,proto,duration,orig_ip_bytes,resp_ip_bytes,query,note\n\
+    1790000000.5,192.0.2.7,4000,203.0.113.5,443,tcp,2.0,100,200,,\"a, \"\"quoted\"\"\nPLANTED\"\n\
+    1790000001,192.0.2.7,4001,203.0.113.6,443,tcp,-,,,x.evil.example,\n\
+    1790000002,192.0.2.7,4001,PLANTED,443,tcp,-,,,,\n\
+    1790000003,192.0.2.7,4001\n\
+    1790000004,,,,,,,,,,\n";
+
+#[test]
+fn a_table_is_read_by_the_names_of_its_columns() {
+    for delimiter in [",", ";", "|"] {
+        let text = CSV.replace("a, ", "a ").replace(',', delimiter);
+        let read = read("203.0.113.5\nevil.example", &[text.as_bytes()]);
+        assert_eq!(read.counts(), [2, 0, 1, 2], "{delimiter}: {:?}", read.reasons());
+        assert_eq!(read.reasons(), [Reason::BadAddress, Reason::FieldCount]);
+        let row = &read.rows()[0];
+        assert_eq!((row.bytes, row.src_port), (Some(300), Some(4000)));
+        assert_eq!(row.flow_end.unwrap(), "2026-09-21T14:13:22.5Z".parse().unwrap());
+        // The offset leads to the record.
+        let offset = usize::try_from(read.outcome.problems.first[0].offset).unwrap();
+        assert!(text.as_bytes().get(offset..).unwrap().starts_with(b"1790000002"), "{offset}");
+        assert_eq!(read.outcome.certificate.tally.bytes, text.len() as u64);
+    }
+}
+
+#[test]
+fn a_table_is_read_by_a_mapping() {
+    let mapping = "# a table of ours\nts = when (ms)\nsrc = from\ndst = to\nbytes = in + out\nname = site, asked\n";
+    let table = "when;from;to;in;out;site;asked;other\n\
+        1790000000500;192.0.2.7;203.0.113.9;1;2;x.evil.example;;PLANTED\n\
+        1790000000500;192.0.2.7;203.0.113.9;1;2;;evil.example;PLANTED\n";
+    let reading = Reading { mapping: Some(mapping.parse().unwrap()), ..Reading::default() };
+    let read = read_with("evil.example", &reading, &[table.as_bytes()]);
+    assert_eq!(read.counts(), [2, 0, 0, 0], "{:?}", read.reasons());
+    assert_eq!(read.rows()[0].bytes, Some(3));
+    // Another table than the mapping is for is no table.
+    let other = read_with("evil.example", &reading, &[CSV.as_bytes()]);
+    assert_eq!(other.counts()[0], 0);
+    assert_eq!(other.counts()[3], other.outcome.certificate.tally.seen);
+}
+
+#[test]
+fn a_mapping_says_what_is_wrong_with_it() {
+    let check = |text: &str, line: usize, code: &str| {
+        let wrong = text.parse::<noroshi_sift::table::Mapping>().unwrap_err();
+        assert_eq!((wrong.line, wrong.reason.code()), (line, code), "{text}");
+    };
+    check("ts = a\n", 0, "NRS-SIFT-0144");
+    check("src = a\n", 0, "NRS-SIFT-0144");
+    check("ts = a\n\nwho = b", 3, "NRS-SIFT-0141");
+    check("ts = a (h)", 1, "NRS-SIFT-0142");
+    check("ts = a\nts = b", 2, "NRS-SIFT-0143");
+    check("ts =", 1, "NRS-SIFT-0141");
+    check(&"#".repeat(100_000), 0, "NRS-SIFT-0140");
+}
+
+/// Two row groups; times as microseconds, one name absent, and a column that is never looked at.
+pub(crate) fn parquet_file(compression: parquet::basic::Compression) -> Vec<u8> {
+    let schema = "message m { REQUIRED INT64 ts (TIMESTAMP(MICROS,true)); REQUIRED group id { REQUIRED BYTE_ARRAY orig_h (STRING);
+        REQUIRED BYTE_ARRAY resp_h (STRING); REQUIRED INT64 resp_p; } OPTIONAL DOUBLE duration;
+        OPTIONAL BYTE_ARRAY query (STRING); REQUIRED BYTE_ARRAY body; }";
+    let schema = Arc::new(parse_message_type(schema).unwrap());
+    let properties = WriterProperties::builder().set_compression(compression).build();
+    let mut writer = SerializedFileWriter::new(Vec::new(), schema, Arc::new(properties)).unwrap();
+    let text = |values: &[&str]| -> Vec<ByteArray> {
+        values.iter().map(|value| ByteArray::from(*value)).collect()
+    };
+    for _ in 0..2 {
+        let mut group = writer.next_row_group().unwrap();
+        let mut number = 0;
+        while let Some(mut column) = group.next_column().unwrap() {
+            match number {
+                0 => {
+                    let times = [1_790_000_000_500_000, 1_790_000_001_500_000];
+                    column.typed::<Int64Type>().write_batch(&times, None, None).unwrap();
+                }
+                1 | 2 => {
+                    let hosts = [["192.0.2.7", "192.0.2.8"], ["203.0.113.5", "203.0.113.6"]];
+                    let values = text(&hosts[number - 1]);
+                    column.typed::<ByteArrayType>().write_batch(&values, None, None).unwrap();
+                }
+                3 => {
+                    column.typed::<Int64Type>().write_batch(&[443, 53], None, None).unwrap();
+                }
+                4 => {
+                    let column = column.typed::<DoubleType>();
+                    column.write_batch(&[0.25], Some(&[1, 0]), None).unwrap();
+                }
+                5 => {
+                    let values = text(&["x.evil.example"]);
+                    column
+                        .typed::<ByteArrayType>()
+                        .write_batch(&values, Some(&[0, 1]), None)
+                        .unwrap();
+                }
+                _ => {
+                    let values = text(&["PLANTED", "PLANTED"]);
+                    column.typed::<ByteArrayType>().write_batch(&values, None, None).unwrap();
+                }
+            }
+            column.close().unwrap();
+            number += 1;
+        }
+        group.close().unwrap();
+    }
+    writer.into_inner().unwrap()
+}
+
+#[test]
+fn parquet_is_read_by_its_columns() {
+    use parquet::basic::Compression;
+    for compression in [
+        Compression::UNCOMPRESSED,
+        Compression::SNAPPY,
+        Compression::GZIP(parquet::basic::GzipLevel::default()),
+        Compression::ZSTD(parquet::basic::ZstdLevel::default()),
+    ] {
+        let file = parquet_file(compression);
+        let read = read("203.0.113.5\nevil.example", &[&file]);
+        assert_eq!(read.counts(), [4, 0, 0, 0], "{:?}", read.reasons());
+        let row = &read.rows()[0];
+        assert_eq!((row.dst_port, row.ts), (Some(443), "2026-09-21T14:13:20.5Z".parse().unwrap()));
+        assert_eq!(row.flow_end.unwrap(), "2026-09-21T14:13:20.75Z".parse().unwrap());
+        assert_eq!(read.rows()[1].flow_end, None);
+        assert!(!read.outcome.sink.windows(7).any(|window| window == b"PLANTED"));
+    }
+}
+
+#[test]
+fn parquet_that_cannot_be_read_is_stated() {
+    let file = parquet_file(parquet::basic::Compression::UNCOMPRESSED);
+    let cut = read("203.0.113.5", &[&file[..file.len() / 2]]);
+    assert_eq!((cut.counts(), cut.reasons()), ([0, 0, 0, 1], vec![Reason::BadTable]));
+    let reading =
+        Reading { mapping: Some("ts = a\nsrc = b".parse().unwrap()), ..Reading::default() };
+    let other = read_with("203.0.113.5", &reading, &[&file]);
+    assert_eq!((other.counts(), other.reasons()), ([0, 0, 0, 1], vec![Reason::BadTable]));
+}

@@ -1,0 +1,702 @@
+//! `noroshi sift follow`: a sensor's service. Looks through what is written into files while they grow, and closes a
+//! certificate at every interval.
+//!
+//! Exactly once: the state of what has been read lies under the number of its certificate, and is written before it.
+//! The certificate is the last thing written; while it does not lie there, nothing of its interval counts, and the
+//! interval is read again from the state of the certificate before. What cannot be written is not let go: reading
+//! pauses, says so, and tries again.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{self, Read as _, Seek as _, SeekFrom};
+use std::net::{IpAddr, SocketAddr, UdpSocket};
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TryRecvError, sync_channel};
+use std::time::{Duration, Instant};
+
+use ipnet::IpNet;
+use noroshi_sift::digest::Digest;
+use noroshi_sift::engine::{Begin, Engine, Finish, Link, Outcome, Read, Settings};
+use noroshi_sift::export::{Collector, DATAGRAM_BYTES_MAX};
+use noroshi_sift::follow::{Entry, Follower, HEAD_BYTES, Headers, Identity, Step, What};
+use noroshi_sift::index::SelectorIndex;
+use noroshi_sift::mode::Mode;
+use noroshi_sift::reading::Reading;
+use noroshi_sift::sealed::Sealed;
+
+use super::cli::{
+    Place, begin_failed, finish_failed, index_of, io, program_digest, read_mode, usage, write,
+};
+use super::inputs::{Inputs, read_file};
+use crate::cli::{Ended, Failed, Format, tell};
+use crate::office::clock::Clock;
+
+/// How often files are looked at.
+const LOOK: Duration = Duration::from_millis(250);
+/// How long is waited before what could not be written is tried again.
+const PAUSE: Duration = Duration::from_secs(2);
+/// How much of one file is read before the clock and the signals are looked at again, in bytes.
+const PIECE_BYTES: u64 = 8 << 20;
+/// How many entries of a folder are looked at.
+const ENTRIES_MAX: usize = 65_536;
+/// How many datagrams wait to be read; when they are full, the network's own queue fills, and what that loses the
+/// numbers of the exports state.
+const DATAGRAMS_WAITING_MAX: usize = 4_096;
+/// How many bytes of datagrams are held until their certificate is written; then the interval is closed early.
+const DATAGRAMS_HELD_BYTES_MAX: usize = 32 << 20;
+/// How many files are held open.
+const OPEN_MAX: usize = 512;
+
+/// `noroshi sift follow`.
+#[derive(Debug, clap::Args)]
+pub struct Follow {
+    /// The legal ground: own-network. The statutory modes are locked until their chapters are in force.
+    #[arg(long, value_parser = read_mode)]
+    mode: Mode,
+    /// The list of selectors; read again at every interval.
+    #[arg(long, value_name = "FILE")]
+    selectors: PathBuf,
+    /// For how many days what is kept is retained.
+    #[arg(long, value_name = "N")]
+    retention_days: u32,
+    /// Where records, certificates, sightings and the state of reading are written.
+    #[arg(long, value_name = "DIR")]
+    out: PathBuf,
+    /// The name of the sensor.
+    #[arg(long, value_name = "NAME", default_value = "sensor")]
+    sensor: String,
+    /// A network of one's own, as a prefix; repeat it for each.
+    #[arg(long = "own-network", value_name = "PREFIX", required = true)]
+    own_networks: Vec<IpNet>,
+    /// After how many seconds a certificate is closed, also over nothing.
+    #[arg(long, value_name = "SECONDS", default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..=86_400))]
+    every: u64,
+    /// Read what is there, close one certificate and end.
+    #[arg(long)]
+    once: bool,
+    /// Receive NetFlow 5 and 9 and IPFIX on this address, as `192.0.2.1:2055`.
+    #[arg(long, value_name = "ADDRESS")]
+    listen: Option<SocketAddr>,
+    #[command(flatten)]
+    inputs: Inputs,
+    /// Files, folders, or patterns with `*` and `?` in the last part of a path.
+    #[arg(required_unless_present = "listen", value_name = "PATH")]
+    paths: Vec<PathBuf>,
+}
+
+/// Runs until it is told to end.
+pub fn run(asked: &Follow, format: Format) -> Ended {
+    asked.mode.direction().map_err(|locked| {
+        usage(locked.code, format!("the mode is locked until {} is in force", locked.clause))
+    })?;
+    let reading = asked.inputs.reading()?;
+    let place = Place::open(&asked.out)?;
+    // Held until the end of the program.
+    let _lock = lock(&place)?;
+    let sequence = place.last()?.map(|certificate| certificate.sequence);
+    let follower = recover(&place, sequence)?;
+    let (stop, stopped) = sync_channel(1);
+    watch_signals(stop)?;
+    let datagrams = asked.listen.map(listen).transpose()?;
+    let mut service = Service {
+        asked,
+        reading,
+        place,
+        program: program_digest()?,
+        patterns: asked.paths.iter().map(|path| Pattern::of(path)).collect(),
+        follower,
+        collector: Collector::default(),
+        headers: Headers::default(),
+        open: BTreeMap::new(),
+        held: Vec::new(),
+        stopped,
+        datagrams,
+        stopping: false,
+    };
+    service.serve(format)
+}
+
+/// Two that write into one folder would break its chain.
+fn lock(place: &Place) -> Result<File, Failed> {
+    let path = place.dir.join("follow.lock");
+    let file = File::options().create(true).append(true).open(&path).map_err(io(&path))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(std::fs::TryLockError::WouldBlock) => {
+            Err(usage("NRS-SIFT-0032", "another `noroshi sift follow` writes into this folder"))
+        }
+        Err(std::fs::TryLockError::Error(source)) => Err(io(&path)(source)),
+    }
+}
+
+fn state_path(place: &Place, sequence: u64) -> PathBuf {
+    place.dir.join("follow").join(format!("{sequence}.json"))
+}
+
+/// Removes what no certificate covers, and takes up the state of the last one that has one.
+fn recover(place: &Place, sequence: Option<u64>) -> Result<Follower, Failed> {
+    let folder = place.dir.join("follow");
+    std::fs::create_dir_all(&folder).map_err(io(&folder))?;
+    let next = sequence.map_or(0, |sequence| sequence + 1);
+    // What was being written then is overwritten; what was written to its end would look like more.
+    remove(&place.dir.join("records").join(format!("{next}.parquet")))?;
+    remove(&place.dir.join("sightings").join(format!("{next}.json")))?;
+    remove(&state_path(place, next))?;
+    let mut latest = None;
+    for entry in std::fs::read_dir(&folder).map_err(io(&folder))? {
+        let name = entry.map_err(io(&folder))?.file_name();
+        let number = name.to_str().and_then(|name| name.strip_suffix(".json")?.parse::<u64>().ok());
+        latest = latest.max(number.filter(|number| *number < next));
+    }
+    let Some(latest) = latest else { return Ok(Follower::default()) };
+    let path = state_path(place, latest);
+    let bytes = std::fs::read(&path).map_err(io(&path))?;
+    serde_json::from_slice(&bytes).map_err(|_| {
+        usage(
+            "NRS-SIFT-0033",
+            format!(
+                "`{}` is not a state of reading; bring it back or remove it to read all anew",
+                path.display()
+            ),
+        )
+    })
+}
+
+fn remove(path: &Path) -> Result<(), Failed> {
+    match std::fs::remove_file(path) {
+        Err(problem) if problem.kind() != io::ErrorKind::NotFound => Err(io(path)(problem)),
+        _ => Ok(()),
+    }
+}
+
+/// Sends once when the machine or a person asks the program to end.
+fn watch_signals(stop: SyncSender<()>) -> Result<(), Failed> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let failed = |source| Failed::Io { what: "signals".to_owned(), source };
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(failed)?;
+    let (mut end, mut interrupt) = {
+        let _inside = runtime.enter();
+        let end = signal(SignalKind::terminate()).map_err(failed)?;
+        (end, signal(SignalKind::interrupt()).map_err(failed)?)
+    };
+    std::thread::spawn(move || {
+        runtime.block_on(async {
+            tokio::select! { _ = end.recv() => {}, _ = interrupt.recv() => {} }
+        });
+        // Nobody listens any more only when the program ends anyhow.
+        drop(stop.send(()));
+    });
+    Ok(())
+}
+
+/// A datagram and who sent it. It holds flows, no content, and is not written anywhere.
+struct Datagram {
+    exporter: IpAddr,
+    bytes: Vec<u8>,
+}
+
+fn listen(address: SocketAddr) -> Result<Receiver<Datagram>, Failed> {
+    let socket = UdpSocket::bind(address)
+        .map_err(|source| Failed::Io { what: address.to_string(), source })?;
+    let bound = socket.local_addr().map_or(address, |bound| bound);
+    tell(&format!("receiving exports on {bound}"));
+    let (sender, receiver) = sync_channel(DATAGRAMS_WAITING_MAX);
+    std::thread::spawn(move || {
+        let mut buffer = vec![0; DATAGRAM_BYTES_MAX];
+        loop {
+            let Ok((length, from)) = socket.recv_from(&mut buffer) else { continue };
+            let bytes = buffer.get(..length).unwrap_or_default().to_vec();
+            if sender.send(Datagram { exporter: from.ip(), bytes }).is_err() {
+                return;
+            }
+        }
+    });
+    Ok(receiver)
+}
+
+/// Which files of which folder.
+struct Pattern {
+    folder: PathBuf,
+    /// `None`: all of them.
+    name: Option<String>,
+}
+
+impl Pattern {
+    fn of(path: &Path) -> Self {
+        if path.is_dir() {
+            return Self { folder: path.to_owned(), name: None };
+        }
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+        Self {
+            folder: folder.unwrap_or(Path::new(".")).to_owned(),
+            name: path.file_name().map(|name| name.to_string_lossy().into_owned()),
+        }
+    }
+
+    fn wants(&self, name: &str) -> bool {
+        self.name.as_ref().is_none_or(|pattern| matches(pattern.as_bytes(), name.as_bytes()))
+    }
+}
+
+/// `*` is anything, `?` one byte.
+fn matches(pattern: &[u8], name: &[u8]) -> bool {
+    // One star is remembered at a time, so that no pattern takes long.
+    let (mut at, mut here, mut star) = (0, 0, None);
+    while here < name.len() {
+        match pattern.get(at) {
+            Some(b'*') => {
+                star = Some((at, here));
+                at += 1;
+            }
+            Some(byte) if *byte == b'?' || name.get(here) == Some(byte) => {
+                at += 1;
+                here += 1;
+            }
+            _ => {
+                let Some((back, from)) = star else { return false };
+                star = Some((back, from + 1));
+                (at, here) = (back + 1, from + 1);
+            }
+        }
+    }
+    pattern.get(at..).unwrap_or_default().iter().all(|byte| *byte == b'*')
+}
+
+/// A file that is there now.
+struct Found {
+    path: String,
+    identity: Identity,
+    size: u64,
+    wanted: bool,
+    head: Vec<u8>,
+}
+
+struct Service<'a> {
+    asked: &'a Follow,
+    reading: Reading,
+    place: Place,
+    program: Digest,
+    patterns: Vec<Pattern>,
+    /// What has been read up to the last certificate.
+    follower: Follower,
+    collector: Collector,
+    headers: Headers,
+    /// Held open so that what was renamed or removed can be read to its end.
+    open: BTreeMap<Identity, File>,
+    /// Datagrams of the interval, until its certificate is written.
+    held: Vec<Datagram>,
+    stopped: Receiver<()>,
+    datagrams: Option<Receiver<Datagram>>,
+    stopping: bool,
+}
+
+/// What an interval has come to, besides its outcome.
+struct Batch {
+    follower: Follower,
+    collector: Collector,
+}
+
+/// Why an interval was not certified.
+enum Broken {
+    /// What is kept could not be written; it is tried again.
+    Sink(Box<dyn std::error::Error + Send + Sync>),
+    Failed(Failed),
+}
+
+impl From<Failed> for Broken {
+    fn from(failed: Failed) -> Self {
+        Self::Failed(failed)
+    }
+}
+
+impl Service<'_> {
+    fn serve(&mut self, format: Format) -> Ended {
+        let mut errors = 0;
+        loop {
+            match self.interval(format) {
+                Ok(found) => errors += found,
+                Err(Broken::Failed(failed)) => return Err(failed),
+                Err(Broken::Sink(problem)) => {
+                    let chain = crate::web::refusal::chain(problem.as_ref());
+                    if self.asked.once || self.stopping {
+                        return Err(Failed::House(problem));
+                    }
+                    tell(&format!(
+                        "NRS-SIFT-0031: paused, because what is kept cannot be written ({chain}); nothing is lost, and \
+                         it is tried again every {} s",
+                        PAUSE.as_secs()
+                    ));
+                    self.wait(PAUSE);
+                    continue;
+                }
+            }
+            if self.asked.once || self.stopping {
+                let code = if self.asked.once && errors > 0 { 1 } else { 0 };
+                return Ok(ExitCode::from(code));
+            }
+        }
+    }
+
+    /// Waits, or less if the program is told to end.
+    fn wait(&mut self, time: Duration) {
+        match self.stopped.recv_timeout(time) {
+            Err(RecvTimeoutError::Timeout) => {}
+            Ok(()) | Err(RecvTimeoutError::Disconnected) => self.stopping = true,
+        }
+    }
+
+    /// One interval from its beginning to its certificate; returns how many records could not be read.
+    fn interval(&mut self, format: Format) -> Result<u64, Broken> {
+        let index = index_of(&self.asked.selectors)?;
+        let before = self.place.last()?;
+        let link = match &before {
+            None => Link::FIRST,
+            Some(before) if before.sensor.to_string() != self.asked.sensor => {
+                let words =
+                    format!("the chain in the folder is that of the sensor `{}`", before.sensor);
+                return Err(usage("NRS-SIFT-0022", words).into());
+            }
+            Some(before) => {
+                Link::after(before).map_err(|problem| Failed::House(Box::new(problem)))?
+            }
+        };
+        let settings = Settings {
+            sensor: self.asked.sensor.parse().map_err(|_| {
+                usage(
+                    "NRS-SIFT-0005",
+                    "the name of the sensor is not 1 to 128 bytes of visible ASCII",
+                )
+            })?,
+            own_networks: self.asked.own_networks.clone(),
+            retention_days: self.asked.retention_days,
+            program: self.program,
+            link,
+            started_at: Clock.now(),
+        };
+        let (part, sink) = self.place.new_records(link.sequence).map_err(sink_failed)?;
+        let mut batch =
+            Batch { follower: self.follower.clone(), collector: self.collector.clone() };
+        let done = self.certified(index, settings, sink, &mut batch).and_then(|outcome| {
+            self.certify(&part, &outcome, &batch.follower, format)?;
+            Ok(outcome.certificate.tally.errors)
+        });
+        match done {
+            Ok(errors) => {
+                (self.follower, self.collector) = (batch.follower, batch.collector);
+                self.held.clear();
+                Ok(errors)
+            }
+            Err(broken) => {
+                // What was not certified does not stay, in memory neither.
+                drop(std::fs::remove_file(&part));
+                self.headers = Headers::default();
+                Err(broken)
+            }
+        }
+    }
+
+    /// Reads one interval and makes its certificate; nothing of it counts yet.
+    fn certified(
+        &mut self,
+        index: SelectorIndex,
+        settings: Settings,
+        sink: File,
+        batch: &mut Batch,
+    ) -> Result<Outcome<File>, Broken> {
+        let begun = Engine::new(self.asked.mode, index, settings, sink);
+        let mut engine = begun.map_err(|problem| match problem {
+            Begin::Write(problem) => Broken::Sink(Box::new(problem)),
+            other => Broken::Failed(begin_failed(other)),
+        })?;
+        self.read_interval(&mut engine, batch)?;
+        engine.finish(Clock.now()).map_err(|problem| match problem {
+            Finish::Write(problem) => Broken::Sink(Box::new(problem)),
+            other => Broken::Failed(finish_failed(other)),
+        })
+    }
+
+    /// The state first, the certificate last: it is what makes both count.
+    fn certify(
+        &mut self,
+        part: &Path,
+        outcome: &Outcome<File>,
+        follower: &Follower,
+        format: Format,
+    ) -> Result<(), Broken> {
+        let sequence = outcome.certificate.sequence;
+        let state =
+            serde_json::to_string(follower).map_err(|problem| Failed::House(Box::new(problem)))?;
+        write(&state_path(&self.place, sequence), state.as_bytes()).map_err(sink_failed)?;
+        self.place.keep(part, outcome).map_err(sink_failed)?;
+        sync_folder(&self.place.dir).map_err(sink_failed)?;
+        super::cli::report(&self.place, outcome, format);
+        if let Some(old) = sequence.checked_sub(2) {
+            // A state too many does no harm.
+            drop(remove(&state_path(&self.place, old)));
+        }
+        Ok(())
+    }
+
+    fn read_interval(
+        &mut self,
+        engine: &mut Engine<File>,
+        batch: &mut Batch,
+    ) -> Result<(), Broken> {
+        let begun = Instant::now();
+        let every = Duration::from_secs(self.asked.every);
+        // What an interval that could not be written had received comes first.
+        for number in 0..self.held.len() {
+            self.datagram(engine, batch, number)?;
+        }
+        let mut looks = 0;
+        loop {
+            let (read, is_full) = (self.look(engine, batch)?, self.receive(engine, batch)?);
+            looks += 1;
+            // Twice nothing: what rests has been read too.
+            if self.asked.once && !read && looks > 2 {
+                return Ok(());
+            }
+            if self.stopping || is_full || (!self.asked.once && begun.elapsed() >= every) {
+                return Ok(());
+            }
+            if !read {
+                let left = every.saturating_sub(begun.elapsed());
+                let pause = if self.asked.once { Duration::ZERO } else { LOOK.min(left) };
+                self.wait(pause);
+            }
+        }
+    }
+
+    /// Looks at the files and reads what has come; whether anything had.
+    fn look(&mut self, engine: &mut Engine<File>, batch: &mut Batch) -> Result<bool, Broken> {
+        let found = self.list()?;
+        let entries: Vec<Entry<'_>> = found
+            .iter()
+            .map(|file| Entry {
+                path: &file.path,
+                identity: file.identity,
+                size: file.size,
+                wanted: file.wanted,
+                head: Sealed::new(&file.head),
+            })
+            .collect();
+        let mut read = false;
+        for step in batch.follower.observe(&entries) {
+            let done = match step.what {
+                What::Lines { .. } => self.lines(engine, batch, &step),
+                What::Whole { skip } => self.whole(engine, batch, &step, skip),
+                What::Gone => self.gone(engine, batch, &step),
+            };
+            read |= done.map_err(read_failed)?;
+            if self.stopping {
+                break;
+            }
+        }
+        self.open.retain(|identity, _| batch.follower.is_followed(*identity));
+        Ok(read)
+    }
+
+    /// The file, if it is still the one that was looked at.
+    fn opened(&mut self, step: &Step) -> io::Result<Option<File>> {
+        if let Some(file) = self.open.get(&step.identity) {
+            return file.try_clone().map(Some);
+        }
+        let file = match File::open(&step.path) {
+            Ok(file) => file,
+            Err(problem) if problem.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(problem) => return Err(problem),
+        };
+        if identity_of(&file.metadata()?) != step.identity {
+            return Ok(None);
+        }
+        if self.open.len() < OPEN_MAX {
+            self.open.insert(step.identity, file.try_clone()?);
+        }
+        Ok(Some(file))
+    }
+
+    fn lines(
+        &mut self,
+        engine: &mut Engine<File>,
+        batch: &mut Batch,
+        step: &Step,
+    ) -> Result<bool, Read> {
+        let Some(mut file) = self.opened(step)? else { return Ok(false) };
+        let before = engine.tally().bytes;
+        while engine.follow(&mut batch.follower, &mut self.headers, step, &mut file, PIECE_BYTES)? {
+            self.stopping |= matches!(self.stopped.try_recv(), Ok(()));
+            if self.stopping {
+                break;
+            }
+        }
+        Ok(engine.tally().bytes > before)
+    }
+
+    fn whole(
+        &mut self,
+        engine: &mut Engine<File>,
+        batch: &mut Batch,
+        step: &Step,
+        skip: u64,
+    ) -> Result<bool, Read> {
+        let Some(mut file) = self.opened(step)? else { return Ok(false) };
+        file.seek(SeekFrom::Start(0))?;
+        read_file(engine, &step.path, file, skip, &self.reading, &mut batch.collector)?;
+        batch.follower.whole(step.identity);
+        Ok(true)
+    }
+
+    fn gone(
+        &mut self,
+        engine: &mut Engine<File>,
+        batch: &mut Batch,
+        step: &Step,
+    ) -> Result<bool, Read> {
+        // It may have come back under its number since; then it is not gone.
+        if let Some(mut file) = self.open.remove(&step.identity) {
+            while engine.follow(
+                &mut batch.follower,
+                &mut self.headers,
+                step,
+                &mut file,
+                PIECE_BYTES,
+            )? {}
+        }
+        if let Some((path, offset)) = batch.follower.vanished(step.identity) {
+            engine.vanished(&path, offset)?;
+        }
+        Ok(true)
+    }
+
+    /// Takes in the datagrams that have come; whether as many are held as may be.
+    fn receive(&mut self, engine: &mut Engine<File>, batch: &mut Batch) -> Result<bool, Broken> {
+        loop {
+            let held: usize = self.held.iter().map(|datagram| datagram.bytes.len() + 64).sum();
+            if held >= DATAGRAMS_HELD_BYTES_MAX {
+                return Ok(true);
+            }
+            for _ in 0..DATAGRAMS_WAITING_MAX {
+                let Some(datagrams) = &self.datagrams else { return Ok(false) };
+                match datagrams.try_recv() {
+                    Ok(datagram) => self.held.push(datagram),
+                    Err(TryRecvError::Empty | TryRecvError::Disconnected) => return Ok(false),
+                }
+                self.datagram(engine, batch, self.held.len() - 1)?;
+            }
+        }
+    }
+
+    fn datagram(
+        &mut self,
+        engine: &mut Engine<File>,
+        batch: &mut Batch,
+        at: usize,
+    ) -> Result<(), Broken> {
+        let Some(Datagram { exporter, bytes }) = self.held.get(at) else { return Ok(()) };
+        let source = exporter.to_string();
+        engine
+            .datagram(
+                &mut batch.collector,
+                &source,
+                Some(*exporter),
+                at as u64 + 1,
+                &Sealed::new(bytes),
+            )
+            .map_err(read_failed)
+    }
+
+    /// The files of all folders that are asked for, in the order of their names.
+    fn list(&self) -> Result<Vec<Found>, Failed> {
+        let mut found: BTreeMap<PathBuf, Found> = BTreeMap::new();
+        for pattern in &self.patterns {
+            let entries = match std::fs::read_dir(&pattern.folder) {
+                Ok(entries) => entries,
+                // It may be made later.
+                Err(problem) if problem.kind() == io::ErrorKind::NotFound => continue,
+                Err(problem) => return Err(io(&pattern.folder)(problem)),
+            };
+            for entry in entries.take(ENTRIES_MAX) {
+                let path = entry.map_err(io(&pattern.folder))?.path();
+                let name = path.file_name().map(|name| name.to_string_lossy().into_owned());
+                let wanted = name.is_some_and(|name| pattern.wants(&name));
+                if let Some(known) = found.get_mut(&path) {
+                    known.wanted |= wanted;
+                } else if let Some(file) = look_at(&path, wanted) {
+                    found.insert(path, file);
+                }
+            }
+        }
+        Ok(found.into_values().collect())
+    }
+}
+
+/// `None` for what is no file, or cannot be opened now.
+fn look_at(path: &Path, wanted: bool) -> Option<Found> {
+    // A pipe would block whoever opens it.
+    if !std::fs::metadata(path).ok()?.is_file() {
+        return None;
+    }
+    let file = File::open(path).ok()?;
+    let metadata = file.metadata().ok()?;
+    let mut head = Vec::new();
+    file.take(HEAD_BYTES as u64).read_to_end(&mut head).ok()?;
+    Some(Found {
+        path: path.display().to_string(),
+        identity: identity_of(&metadata),
+        size: metadata.len(),
+        wanted,
+        head,
+    })
+}
+
+fn identity_of(metadata: &std::fs::Metadata) -> Identity {
+    Identity { device: metadata.dev(), inode: metadata.ino() }
+}
+
+fn sync_folder(folder: &Path) -> Result<(), Failed> {
+    for folder in [folder.to_owned(), folder.join("records"), folder.join("follow")] {
+        File::open(&folder).and_then(|open| open.sync_all()).map_err(io(&folder))?;
+    }
+    Ok(())
+}
+
+fn read_failed(problem: Read) -> Broken {
+    match problem {
+        Read::Input(source) => {
+            Broken::Failed(Failed::Io { what: "a followed file".to_owned(), source })
+        }
+        Read::Write(problem) => Broken::Sink(Box::new(problem)),
+    }
+}
+
+fn sink_failed(failed: Failed) -> Broken {
+    match failed {
+        Failed::Io { .. } => Broken::Sink(Box::new(failed)),
+        other => Broken::Failed(other),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::matches;
+
+    #[test]
+    fn patterns_match_names() {
+        let check = |pattern: &str, name: &str, expected: bool| {
+            assert_eq!(matches(pattern.as_bytes(), name.as_bytes()), expected, "{pattern} {name}");
+        };
+        check("*.log", "conn.log", true);
+        check("*.log", "conn.log.1", false);
+        check("*.log*", "conn.log.1", true);
+        check("conn.?", "conn.1", true);
+        check("conn.?", "conn.", false);
+        check("a*b*c", "a-b-b-c", true);
+        check("a*b*c", "a-b-b", false);
+        check("", "", true);
+        check("*", "", true);
+        check(&"*a".repeat(50), &"a".repeat(49), false);
+    }
+}

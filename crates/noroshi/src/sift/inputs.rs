@@ -1,0 +1,103 @@
+//! How the inputs of a selection are opened and read.
+
+use std::fs::File;
+use std::io::{self, BufReader, Read as _, Seek as _, Write};
+use std::path::{Path, PathBuf};
+
+use noroshi_sift::capture::CaptureSettings;
+use noroshi_sift::engine::{Engine, Read};
+use noroshi_sift::export::Collector;
+use noroshi_sift::reading::{Reading, is_parquet};
+use noroshi_sift::switches::Switches;
+use noroshi_sift::table::{MAPPING_BYTES_MAX, Mapping};
+
+use crate::cli::Failed;
+
+/// A field of the content of captures that may be looked at where the law allows it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum Field {
+    /// Names asked for and answered in DNS.
+    DnsName,
+    /// The name of the server in the first message of TLS.
+    TlsSni,
+    /// The host that a request of HTTP names.
+    HttpHost,
+}
+
+/// How inputs are read.
+#[derive(Debug, Clone, clap::Args)]
+pub struct Inputs {
+    /// Captures: look also at what goes through tunnels (IP in IP, GRE, VXLAN, Geneve, GTP, Teredo, AYIYA).
+    #[arg(long)]
+    tunnels: bool,
+    /// Captures: take datagrams to the ports of NetFlow and IPFIX for exports and read their records too.
+    #[arg(long)]
+    exports: bool,
+    /// Captures: a field of the content that may be looked at for names; repeat it for each.
+    #[arg(long = "look-at", value_name = "FIELD", value_enum)]
+    look_at: Vec<Field>,
+    /// Tables: which columns are what, one `role = column` a line; without it the names of the columns decide.
+    #[arg(long, value_name = "FILE")]
+    mapping: Option<PathBuf>,
+}
+
+impl Inputs {
+    /// What the crate is to be told.
+    pub fn reading(&self) -> Result<Reading, Failed> {
+        let may = |field: Field| self.look_at.contains(&field);
+        let switches = Switches {
+            dns_names: may(Field::DnsName),
+            tls_names: may(Field::TlsSni),
+            http_hosts: may(Field::HttpHost),
+            ..Switches::CLOSED
+        };
+        let (tunnels, exports) = (self.tunnels, self.exports);
+        let capture = CaptureSettings { tunnels, exports, switches, ..CaptureSettings::default() };
+        let mapping = self.mapping.as_deref().map(mapping_of).transpose()?;
+        Ok(Reading { capture, mapping })
+    }
+}
+
+fn mapping_of(path: &Path) -> Result<Mapping, Failed> {
+    let what = path.display().to_string();
+    let io = |source| Failed::Io { what: what.clone(), source };
+    let mut text = String::new();
+    let file = File::open(path).map_err(io)?;
+    file.take(MAPPING_BYTES_MAX as u64 + 1).read_to_string(&mut text).map_err(io)?;
+    text.parse().map_err(|wrong: noroshi_sift::table::NotAMapping| {
+        let words = wrong.to_string();
+        let code = wrong.reason.code();
+        let plain = words.strip_prefix(&format!("{code}: ")).unwrap_or(&words);
+        Failed::Usage { code, message: format!("`{what}`: {plain}") }
+    })
+}
+
+/// Looks through an open file, but for the first `skip` bytes of what is inside a packed log.
+pub fn read_file<W: Write + Send>(
+    engine: &mut Engine<W>,
+    source: &str,
+    mut file: File,
+    skip: u64,
+    reading: &Reading,
+    collector: &mut Collector,
+) -> Result<(), Read> {
+    let mut begin = [0; 4];
+    let have = file.read(&mut begin)?;
+    if is_parquet(begin.get(..have).unwrap_or_default()) && file.metadata()?.is_file() {
+        return engine.read_parquet(source, file, reading.mapping.as_ref());
+    }
+    // A pipe under a name cannot go back to its beginning; what was taken out is put in front again.
+    let done = if file.rewind().is_ok() {
+        engine.read_any_after(
+            source,
+            BufReader::with_capacity(1 << 18, file),
+            skip,
+            reading,
+            collector,
+        )
+    } else {
+        let whole = io::Cursor::new(begin.get(..have).unwrap_or_default()).chain(file);
+        engine.read_any_after(source, whole, skip, reading, collector)
+    };
+    done.map(drop)
+}

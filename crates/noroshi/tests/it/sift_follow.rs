@@ -1,0 +1,310 @@
+//! A sensor's service: every record once, through rotations and kills; nothing but counters and mechanical records on
+//! disk; a full disk is a pause that is said.
+
+use std::collections::BTreeSet;
+use std::fs::{File, OpenOptions};
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::UdpSocket;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+use noroshi_sift::certificate::Certificate;
+use noroshi_sift::store::read_records;
+use serde_json::Value;
+
+const MARKER: &str = "PLANTED-5c1d-CONTENT";
+/// Whatever takes longer has failed.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+struct Sensor {
+    dir: tempfile::TempDir,
+}
+
+impl Sensor {
+    fn new() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::create_dir(dir.path().join("logs")).unwrap();
+        std::fs::write(dir.path().join("selectors.txt"), "203.0.113.77\n").unwrap();
+        Self { dir }
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
+    }
+
+    fn command(&self, verb: &str, more: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_noroshi"));
+        command.args(["sift", verb, "--mode", "own-network", "--retention-days", "30"]);
+        command.args(["--own-network", "192.0.2.0/24", "--format", "json"]);
+        command.arg("--selectors").arg(self.path("selectors.txt"));
+        command.arg("--out").arg(self.path("out")).args(more);
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        command
+    }
+
+    fn follow(&self, more: &[&str]) -> Child {
+        self.command("follow", more).arg(self.path("logs")).spawn().unwrap()
+    }
+
+    fn write(&self, name: &str, text: &str) {
+        let mut file = OpenOptions::new()
+            .create(true)
+            .append(true)
+            .open(self.path("logs").join(name))
+            .unwrap();
+        file.write_all(text.as_bytes()).unwrap();
+    }
+
+    fn certificates(&self) -> Vec<Certificate> {
+        let read = |number: usize| {
+            let bytes = std::fs::read(self.path("out").join(format!("certificate-{number}.json")));
+            bytes.ok().map(|bytes| serde_json::from_slice(&bytes).unwrap())
+        };
+        (0..).map_while(read).collect()
+    }
+
+    fn seen(&self) -> u64 {
+        self.certificates().iter().map(|certificate| certificate.tally.seen).sum()
+    }
+
+    /// The seconds of all kept records, each certificate checked against them and the one before.
+    fn kept(&self) -> Vec<i64> {
+        let certificates = self.certificates();
+        let mut kept = Vec::new();
+        for (number, certificate) in certificates.iter().enumerate() {
+            assert!(certificate.balances(), "{certificate:?}");
+            assert!(number == 0 || certificate.follows(&certificates[number - 1]));
+            let path = self.path("out").join(format!("records/{number}.parquet"));
+            let records = read_records(File::open(path).unwrap()).unwrap();
+            assert!(certificate.covers(&records), "certificate {number}");
+            kept.extend(records.iter().map(|record| record.ts.as_second()));
+        }
+        kept.sort_unstable();
+        kept
+    }
+
+    /// No content in any byte below the folder that is written to.
+    fn check_no_content(&self) {
+        let mut bytes = Vec::new();
+        every_byte_below(&self.path("out"), &mut bytes);
+        assert!(!bytes.is_empty());
+        for needle in [MARKER.as_bytes(), b"PLANTED", &MARKER.to_lowercase().into_bytes()] {
+            let found = bytes.windows(needle.len()).any(|window| window == needle);
+            assert!(!found, "content lies in the folder");
+        }
+    }
+}
+
+fn every_byte_below(dir: &Path, bytes: &mut Vec<u8>) {
+    for entry in std::fs::read_dir(dir).unwrap() {
+        let path = entry.unwrap().path();
+        bytes.extend_from_slice(path.display().to_string().as_bytes());
+        if path.is_dir() {
+            every_byte_below(&path, bytes);
+        } else {
+            bytes.extend(std::fs::read(&path).unwrap());
+        }
+    }
+}
+
+/// A record of a second; every second one is selected.
+fn record(second: i64) -> String {
+    let host = if second % 2 == 0 { "203.0.113.77" } else { "198.51.100.1" };
+    format!(
+        "{{\"ts\":{second},\"id.orig_h\":\"192.0.2.10\",\"id.resp_h\":\"{host}\",\"host\":\"{MARKER}.example\",\"uri\":\"/{MARKER}\"}}\n"
+    )
+}
+
+fn until(what: &str, mut holds: impl FnMut() -> bool) {
+    let begun = Instant::now();
+    while !holds() {
+        assert!(begun.elapsed() < PATIENCE, "waited in vain: {what}");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+fn terminate(child: &Child) {
+    let done = Command::new("kill").arg("-TERM").arg(child.id().to_string()).status().unwrap();
+    assert!(done.success());
+}
+
+fn end(child: Child) -> Output {
+    terminate(&child);
+    child.wait_with_output().unwrap()
+}
+
+#[test]
+fn records_are_kept_once_through_rotations_and_kills() {
+    let sensor = Sensor::new();
+    let (mut second, mut noise, mut rotation) = (0_i64, 88_172_645_463_325_252_u64, 0);
+    for _ in 0..14 {
+        let mut child = sensor.follow(&["--every", "1"]);
+        noise =
+            noise.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        // Writes go on while it runs; the kill comes at a point that no part of the program chose.
+        for step in 0..(noise >> 33) % 12 {
+            for _ in 0..40 {
+                second += 1;
+                sensor.write("http.log", &record(second));
+            }
+            if step % 5 == 4 {
+                rotation += 1;
+                let logs = sensor.path("logs");
+                std::fs::rename(logs.join("http.log"), logs.join(format!("http.{rotation}.log")))
+                    .unwrap();
+            }
+            std::thread::sleep(Duration::from_millis((noise >> 20) % 250));
+        }
+        child.kill().unwrap();
+        child.wait().unwrap();
+        sensor.check_no_content();
+    }
+    sensor.write("http.log", "{\"ts\":1,\"id.orig_h\":\"");
+    let child = sensor.follow(&["--every", "1"]);
+    until("all is read", || sensor.seen() == u64::try_from(second).unwrap());
+    let output = end(child);
+    assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
+    let expected: Vec<i64> = (1..=second).filter(|second| second % 2 == 0).collect();
+    assert_eq!(sensor.kept(), expected);
+    sensor.check_no_content();
+    let said = [output.stdout, output.stderr].concat();
+    assert!(!String::from_utf8_lossy(&said).contains("PLANTED"));
+    // A single run over the same files keeps the same.
+    let single = Sensor::new();
+    let logs = std::fs::read_dir(sensor.path("logs")).unwrap();
+    let files: Vec<String> =
+        logs.map(|entry| entry.unwrap().path().display().to_string()).collect();
+    let files: Vec<&str> = files.iter().map(String::as_str).collect();
+    let output = single.command("run", &files).output().unwrap();
+    assert_eq!(output.status.code(), Some(1), "the half line is an error of this run");
+    assert_eq!(single.kept(), expected);
+}
+
+#[test]
+fn an_interval_without_records_has_its_certificate_too() {
+    let sensor = Sensor::new();
+    let child = sensor.follow(&["--every", "1"]);
+    until("two heartbeats", || sensor.certificates().len() >= 2);
+    let other = sensor.follow(&["--every", "1"]).wait_with_output().unwrap();
+    assert_eq!(other.status.code(), Some(2));
+    assert!(
+        String::from_utf8_lossy(&other.stderr).contains("NRS-SIFT-0032"),
+        "one writer at a time"
+    );
+    let output = end(child);
+    assert_eq!(output.status.code(), Some(0));
+    let lines = String::from_utf8(output.stdout).unwrap();
+    let summaries: Vec<Value> =
+        lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(summaries.len(), sensor.certificates().len());
+    assert_eq!(summaries[0]["counts"]["seen"], 0);
+    assert_eq!(sensor.kept(), [0_i64; 0]);
+}
+
+#[test]
+fn what_is_there_is_read_once_and_a_second_time_not_again() {
+    let sensor = Sensor::new();
+    sensor.write("a.log", &(record(2) + &record(3)));
+    let once = || sensor.follow(&["--once"]).wait_with_output().unwrap();
+    assert_eq!(once().status.code(), Some(0));
+    sensor.write("a.log", &(record(4) + "no record\n"));
+    assert_eq!(once().status.code(), Some(1), "an unreadable record is told by the exit status");
+    assert_eq!(once().status.code(), Some(0));
+    assert_eq!(sensor.kept(), [2, 4]);
+    let seen: Vec<u64> = sensor.certificates().iter().map(|one| one.tally.seen).collect();
+    assert_eq!(seen, [2, 2, 0]);
+}
+
+/// `/dev/full` takes the place of a disk on which nothing is left.
+#[test]
+fn a_full_disk_is_a_pause_that_is_said_and_loses_nothing() {
+    let sensor = Sensor::new();
+    sensor.write("a.log", &(record(2) + &record(4)));
+    let part = sensor.path("out").join("records/0.parquet.part");
+    std::fs::create_dir_all(part.parent().unwrap()).unwrap();
+    std::os::unix::fs::symlink("/dev/full", &part).unwrap();
+    let mut child = sensor.follow(&["--every", "1"]);
+    let mut said = BufReader::new(child.stderr.take().unwrap());
+    let mut paused = String::new();
+    said.read_line(&mut paused).unwrap();
+    assert!(paused.contains("NRS-SIFT-0031"), "{paused}");
+    assert_eq!(sensor.certificates().len(), 0, "nothing is certified that is not written");
+    // The pause ends by itself once there is room again: the failed part has been removed.
+    sensor.write("a.log", &record(6));
+    until("all is read", || sensor.seen() == 3);
+    terminate(&child);
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+    assert_eq!(sensor.kept(), [2, 4, 6]);
+    assert!(!paused.contains("PLANTED"), "{paused}");
+}
+
+#[test]
+fn exports_are_received_and_what_was_lost_on_the_way_is_not_counted_as_seen() {
+    let sensor = Sensor::new();
+    let mut child = sensor.follow(&["--every", "1", "--listen", "127.0.0.1:0"]);
+    let mut said = BufReader::new(child.stderr.take().unwrap());
+    let mut line = String::new();
+    said.read_line(&mut line).unwrap();
+    let address = line.trim().strip_prefix("receiving exports on ").unwrap().to_owned();
+    let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let mut datagram = vec![0, 5, 0, 2];
+    datagram.extend([60_000_u32, 1_790_000_000, 0, 0, 0].map(u32::to_be_bytes).concat());
+    for host in [77, 78] {
+        datagram.extend([192, 0, 2, 10, 203, 0, 113, host, 0, 0, 0, 0, 0, 0, 0, 0]);
+        datagram.extend([2_u32, 900, 50_000, 59_000].map(u32::to_be_bytes).concat());
+        datagram.extend([4000_u16, 443].map(u16::to_be_bytes).concat());
+        datagram.extend([0, 0, 6, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
+    }
+    for _ in 0..50 {
+        socket.send_to(&datagram, &address).unwrap();
+    }
+    socket.send_to(&datagram[..60], &address).unwrap();
+    // Fifty-one datagrams of two records, the last of them cut off in its first.
+    until("all is received", || sensor.seen() >= 101);
+    terminate(&child);
+    let mut rest = String::new();
+    said.read_to_string(&mut rest).unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(0), "{rest}");
+    assert_eq!(sensor.kept().len(), 50);
+    assert_eq!(sensor.certificates().iter().map(|one| one.tally.errors).sum::<u64>(), 1);
+    assert!(rest.contains("NRS-SIFT-0136"), "{rest}");
+    sensor.check_no_content();
+}
+
+#[test]
+fn half_a_packed_log_is_read_to_its_break_and_told_by_the_exit_status() {
+    let sensor = Sensor::new();
+    let log: String = (1..=4_000).map(record).collect();
+    sensor.write("a.log", &log);
+    let packed = Command::new("gzip").arg("-c").arg(sensor.path("logs/a.log")).output();
+    // A machine without gzip has nothing to show here.
+    let Ok(packed) = packed else { return };
+    let half = sensor.path("half.gz");
+    std::fs::write(&half, &packed.stdout[..packed.stdout.len() / 2]).unwrap();
+    let output = sensor.command("run", &[&half.display().to_string()]).output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(said.contains("NRS-SIFT-0133"), "{said}");
+    let kept = sensor.kept();
+    assert!(kept.len() > 100 && kept.len() < 2_000, "{}", kept.len());
+    let whole: BTreeSet<i64> = (1..=4_000).filter(|second| second % 2 == 0).collect();
+    assert!(
+        kept.iter().eq(whole.iter().take(kept.len())),
+        "what stood before the break is all there"
+    );
+    sensor.check_no_content();
+}
+
+#[test]
+fn a_mapping_that_is_none_is_refused_with_its_line() {
+    let sensor = Sensor::new();
+    std::fs::write(sensor.path("mapping.txt"), "ts = a\nwho = b\n").unwrap();
+    sensor.write("a.csv", "a,b\n1,2\n");
+    let mapping = sensor.path("mapping.txt").display().to_string();
+    let file = sensor.path("logs/a.csv").display().to_string();
+    let output = sensor.command("run", &["--mapping", &mapping, &file]).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(2), "{said}");
+    assert!(said.contains("NRS-SIFT-0141") && said.contains("line 2"), "{said}");
+}
