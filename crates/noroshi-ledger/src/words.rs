@@ -236,6 +236,7 @@ const KIND_TEXTS: &[(&str, Text)] = &[
     ("intake.report", Text { ja: "受け付けた報告", en: "reports filed" }),
     ("evidence.change", Text { ja: "証拠の変更", en: "changes of the evidence" }),
     ("sift.batch", Text { ja: "選別の証明書", en: "certificates of selection" }),
+    ("sift.deletion", Text { ja: "選別の記録の削除の証明書", en: "certificates of deletion" }),
     ("analyse.change", Text { ja: "分析の変更", en: "changes of cases and assessments" }),
     ("measure.requested", Text { ja: "措置の承認申請", en: "requests for approval of a measure" }),
     ("measure.question", Text { ja: "委員会の質問", en: "questions of the commission" }),

@@ -12,7 +12,7 @@ use noroshi_sift::mode::Mode;
 use noroshi_sift::prefix::{Jurisdiction, PrefixTable};
 use noroshi_sift::proof::{NotProved, prove};
 use noroshi_sift::selector::{Selector, parse_list};
-use noroshi_sift::signature::SecretKey;
+use noroshi_sift::signature::{PublicKey, SecretKey};
 use noroshi_sift::switches::Switches;
 
 use crate::run::{index, records, run, settings};
@@ -38,6 +38,7 @@ fn terms(mode: Mode) -> Mandate {
         form: FORM.to_owned(),
         id: "mandate-1".parse().unwrap(),
         sensor: "sensor-1".parse().unwrap(),
+        sensor_key: sensor_key(),
         mode,
         commencement: Commencement {
             from: "2026-11-01T00:00:00Z".parse().unwrap(),
@@ -57,10 +58,15 @@ fn terms(mode: Mode) -> Mandate {
     }
 }
 
+fn sensor_key() -> PublicKey {
+    SecretKey::of_seed([9; 32]).public()
+}
+
 fn mandated(mode: Mode) -> Mandated {
     let key = SecretKey::of_seed([3; 32]);
     let verified = terms(mode).sign(&key).unwrap().verify(&key.public()).unwrap();
-    verified.open(&"sensor-1".parse().unwrap(), &table(), settings().started_at).unwrap()
+    let sensor = "sensor-1".parse().unwrap();
+    verified.open(&sensor, &sensor_key(), &table(), settings().started_at).unwrap()
 }
 
 fn within() -> Settings {

@@ -27,8 +27,11 @@ use noroshi_sift::reading::Reading;
 use noroshi_sift::sealed::Sealed;
 
 use super::cli::{
-    Place, begin_failed, finish_failed, index_of, io, program_digest, read_mode, usage, write,
+    Place, begin_failed, finish_failed, index_of, io, may_begin, own_networks, program_digest,
+    read_mode, signed, usage, write,
 };
+use super::folder;
+use super::ground::{self, Ground};
 use super::inputs::{Inputs, read_file};
 use crate::cli::{Ended, Failed, Format, tell};
 use crate::office::clock::Clock;
@@ -52,9 +55,11 @@ const OPEN_MAX: usize = 512;
 /// `noroshi sift follow`.
 #[derive(Debug, clap::Args)]
 pub struct Follow {
-    /// The legal ground: own-network. The statutory modes are locked until their chapters are in force.
+    /// The legal ground: own-network, or a statutory mode under a mandate.
     #[arg(long, value_parser = read_mode)]
     mode: Mode,
+    #[command(flatten)]
+    ground: Ground,
     /// The list of selectors; read again at every interval.
     #[arg(long, value_name = "FILE")]
     selectors: PathBuf,
@@ -67,8 +72,9 @@ pub struct Follow {
     /// The name of the sensor.
     #[arg(long, value_name = "NAME", default_value = "sensor")]
     sensor: String,
-    /// A network of one's own, as a prefix; repeat it for each.
-    #[arg(long = "own-network", value_name = "PREFIX", required = true)]
+    /// A network of one's own, as a prefix; repeat it for each. Who names none says that all of the telemetry is of
+    /// one's own.
+    #[arg(long = "own-network", value_name = "PREFIX")]
     own_networks: Vec<IpNet>,
     /// After how many seconds a certificate is closed, also over nothing.
     #[arg(long, value_name = "SECONDS", default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..=86_400))]
@@ -88,14 +94,12 @@ pub struct Follow {
 
 /// Runs until it is told to end.
 pub fn run(asked: &Follow, format: Format) -> Ended {
-    asked.mode.direction().map_err(|locked| {
-        usage(locked.code, format!("the mode is locked until {} is in force", locked.clause))
-    })?;
+    may_begin(asked.mode, &asked.ground)?;
     let reading = asked.inputs.reading()?;
     let place = Place::open(&asked.out)?;
     // Held until the end of the program.
     let _lock = lock(&place)?;
-    let sequence = place.last()?.map(|certificate| certificate.sequence);
+    let sequence = place.last()?.map(|entry| entry.sequence());
     let follower = recover(&place, sequence)?;
     let (stop, stopped) = sync_channel(1);
     watch_signals(stop)?;
@@ -141,7 +145,7 @@ fn recover(place: &Place, sequence: Option<u64>) -> Result<Follower, Failed> {
     std::fs::create_dir_all(&folder).map_err(io(&folder))?;
     let next = sequence.map_or(0, |sequence| sequence + 1);
     // What was being written then is overwritten; what was written to its end would look like more.
-    remove(&place.dir.join("records").join(format!("{next}.parquet")))?;
+    folder::remove_uncertified(&place.dir, next)?;
     remove(&place.dir.join("sightings").join(format!("{next}.json")))?;
     remove(&state_path(place, next))?;
     let mut latest = None;
@@ -354,13 +358,13 @@ impl Service<'_> {
         let before = self.place.last()?;
         let link = match &before {
             None => Link::FIRST,
-            Some(before) if before.sensor.to_string() != self.asked.sensor => {
+            Some(before) if before.sensor().to_string() != self.asked.sensor => {
                 let words =
-                    format!("the chain in the folder is that of the sensor `{}`", before.sensor);
+                    format!("the chain in the folder is that of the sensor `{}`", before.sensor());
                 return Err(usage("NRS-SIFT-0022", words).into());
             }
             Some(before) => {
-                Link::after(before).map_err(|problem| Failed::House(Box::new(problem)))?
+                Link::after_entry(before).map_err(|problem| Failed::House(Box::new(problem)))?
             }
         };
         let settings = Settings {
@@ -370,7 +374,7 @@ impl Service<'_> {
                     "the name of the sensor is not 1 to 128 bytes of visible ASCII",
                 )
             })?,
-            own_networks: self.asked.own_networks.clone(),
+            own_networks: own_networks(&self.asked.own_networks, &self.asked.ground),
             retention_days: self.asked.retention_days,
             program: self.program,
             link,
@@ -406,16 +410,24 @@ impl Service<'_> {
         sink: File,
         batch: &mut Batch,
     ) -> Result<Outcome<File>, Broken> {
-        let begun = Engine::new(self.asked.mode, index, settings, sink);
+        let asked = self.asked;
+        let enrolment = folder::enrolment(&self.place.dir)?;
+        let mandated =
+            ground::open(&asked.ground, asked.mode, enrolment.as_ref(), settings.started_at)?;
+        let begun = match mandated {
+            Some(mandated) => Engine::under(mandated, index, settings, sink),
+            None => Engine::new(asked.mode, index, settings, sink),
+        };
         let mut engine = begun.map_err(|problem| match problem {
             Begin::Write(problem) => Broken::Sink(Box::new(problem)),
             other => Broken::Failed(begin_failed(other)),
         })?;
         self.read_interval(&mut engine, batch)?;
-        engine.finish(Clock.now()).map_err(|problem| match problem {
+        let outcome = engine.finish(Clock.now()).map_err(|problem| match problem {
             Finish::Write(problem) => Broken::Sink(Box::new(problem)),
             other => Broken::Failed(finish_failed(other)),
-        })
+        })?;
+        Ok(signed(&self.place, outcome)?)
     }
 
     /// The state first, the certificate last: it is what makes both count.

@@ -3,7 +3,15 @@
 pub mod act;
 pub mod api;
 pub mod cli;
+pub mod enrol;
+mod folder;
 pub mod follow;
+mod ground;
+mod harden;
 pub mod inputs;
+pub mod law;
 pub mod pages;
+pub mod prove;
+pub mod pseudonyms;
+pub mod purge;
 pub mod read;

@@ -31,6 +31,7 @@ mod share;
 mod sift;
 mod sight;
 mod sift_follow;
+mod sift_law;
 mod story;
 mod stream;
 mod taxii;
