@@ -9,10 +9,13 @@ use ipnet::IpNet;
 use jiff::{SignedDuration, Timestamp};
 use noroshi_evidence::mechanical::MechanicalRecord;
 
-use crate::certificate::{Certificate, FORM, NUMBER_MAX, Tally};
+use crate::certificate::{Certificate, FORM, NUMBER_MAX, Rules, Tally};
+use crate::chain::Entry;
 use crate::digest::{Digest, Tree};
+use crate::gate::Gate;
 use crate::index::SelectorIndex;
 use crate::lines::{Chunks, Piece};
+use crate::mandate::Mandated;
 use crate::mode::{Locked, Mode, SensorId};
 use crate::problem::{Problems, Reason};
 use crate::sealed::Sealed;
@@ -20,7 +23,8 @@ use crate::selector::EmailKey;
 use crate::sighting::{Sighting, Sightings};
 use crate::store::{ROWS_PER_GROUP, RecordWriter, WriteRecords};
 use crate::switches::Switches;
-use crate::worker::{Findings, Frame, OwnNetworks, Worker, header_lines};
+use crate::view::View;
+use crate::worker::{Findings, Frame, Place, Worker, header_lines};
 use crate::zeek::Header;
 
 /// The longest retention that can be asked for, in days.
@@ -46,6 +50,12 @@ impl Link {
         let previous = Some(certificate.digest()?);
         Ok(Self { sequence: certificate.sequence.saturating_add(1), previous })
     }
+
+    /// The one after any entry of the sensor's chain.
+    pub fn after_entry(entry: &Entry) -> Result<Self, serde_json::Error> {
+        let previous = Some(entry.digest()?);
+        Ok(Self { sequence: entry.sequence().saturating_add(1), previous })
+    }
 }
 
 /// What must be said before anything is looked through. There is no default for any of it.
@@ -53,9 +63,10 @@ impl Link {
 pub struct Settings {
     /// Which sensor selects.
     pub sensor: SensorId,
-    /// The networks of whoever selects. A record neither of whose ends lies in one of them is turned away.
+    /// The networks of whoever selects. A record neither of whose ends lies in one of them is turned away. None
+    /// under a mandate, which says itself what may be looked at.
     pub own_networks: Vec<IpNet>,
-    /// For how many days what is kept is retained, from the beginning of the selection.
+    /// For how many days what is kept is retained, from the beginning of the selection; no more than a mandate allows.
     pub retention_days: u32,
     /// The digest of the program that selects.
     pub program: Digest,
@@ -77,6 +88,12 @@ pub enum Begin {
     /// The retention is not a number of days that can be asked for.
     #[error("NRS-SIFT-0003: retention is `{0}` days, not 1 to {RETENTION_DAYS_MAX}")]
     Retention(u32),
+    /// Networks, sensor or retention are not those of the mandate.
+    #[error("NRS-SIFT-0007: {0} is not within the mandate")]
+    BeyondMandate(&'static str),
+    /// The rules could not be written down.
+    #[error("NRS-SIFT-0008: rules of the selection cannot be written down")]
+    Rules,
     /// The first certificate has one before it, or a later one has none.
     #[error("NRS-SIFT-0004: number and predecessor of the certificate do not fit each other")]
     Link,
@@ -126,8 +143,9 @@ pub struct Outcome<W> {
 pub struct Engine<W: Write + Send> {
     mode: Mode,
     frame: Frame,
+    rules: Rules,
+    rules_digest: Digest,
     settings: Settings,
-    rules: Digest,
     worker: Worker,
     buffer: Vec<u8>,
     total: Total<W>,
@@ -147,7 +165,7 @@ struct Total<W: Write + Send> {
 
 impl<W: Write + Send> Engine<W> {
     /// Begins a selection, or says why there must be none. What may be looked at are the fields that the mode opens
-    /// ([`Switches::of_mode`]).
+    /// ([`Switches::of_mode`]). A statutory mode begins with [`Engine::under`] only.
     pub fn new(
         mode: Mode,
         index: impl Into<Arc<SelectorIndex>>,
@@ -157,8 +175,7 @@ impl<W: Write + Send> Engine<W> {
         Self::with_switches(mode, Switches::of_mode(mode), index, settings, sink)
     }
 
-    /// Begins a selection with fields opened or closed one by one. A statutory mode opens none yet, so there they must
-    /// be those of the mode.
+    /// Begins a selection in one's own network with fields opened or closed one by one.
     pub fn with_switches(
         mode: Mode,
         switches: Switches,
@@ -166,10 +183,57 @@ impl<W: Write + Send> Engine<W> {
         settings: Settings,
         sink: W,
     ) -> Result<Self, Begin> {
-        let direction = mode.direction()?;
-        if settings.own_networks.is_empty() || settings.own_networks.len() > OWN_NETWORKS_MAX {
-            return Err(Begin::OwnNetworks(settings.own_networks.len()));
+        mode.direction()?;
+        let count = settings.own_networks.len();
+        if !(1..=OWN_NETWORKS_MAX).contains(&count) {
+            return Err(Begin::OwnNetworks(count));
         }
+        let gate = Gate::own(&settings.own_networks).map_err(|_| Begin::OwnNetworks(count))?;
+        let rules = Rules {
+            switches,
+            networks: Some(digest_of_networks(&settings.own_networks)?),
+            mandate: None,
+            measure: None,
+            geo_basis: None,
+        };
+        Self::begin(mode, rules, gate, index.into(), settings, sink)
+    }
+
+    /// Begins a selection on the ground of a mandate, within its terms.
+    pub fn under(
+        mandated: Mandated,
+        index: impl Into<Arc<SelectorIndex>>,
+        settings: Settings,
+        sink: W,
+    ) -> Result<Self, Begin> {
+        let (terms, digest, gate) = mandated.into_parts();
+        let beyond = [
+            (!settings.own_networks.is_empty(), "list of own networks"),
+            (settings.sensor != terms.sensor, "sensor"),
+            (settings.retention_days > terms.retention_days_max, "retention"),
+            (!(terms.not_before..=terms.not_after).contains(&settings.started_at), "time"),
+        ];
+        if let Some((_, what)) = beyond.into_iter().find(|(is_beyond, _)| *is_beyond) {
+            return Err(Begin::BeyondMandate(what));
+        }
+        let rules = Rules {
+            switches: terms.switches,
+            networks: None,
+            mandate: Some(digest),
+            measure: Some(terms.measure),
+            geo_basis: Some(terms.prefix_table),
+        };
+        Self::begin(terms.mode, rules, gate, index.into(), settings, sink)
+    }
+
+    fn begin(
+        mode: Mode,
+        rules: Rules,
+        gate: Gate,
+        index: Arc<SelectorIndex>,
+        settings: Settings,
+        sink: W,
+    ) -> Result<Self, Begin> {
         let days = settings.retention_days;
         if !(1..=RETENTION_DAYS_MAX).contains(&days) {
             return Err(Begin::Retention(days));
@@ -183,18 +247,19 @@ impl<W: Write + Send> Engine<W> {
         let retain_until = settings.started_at.saturating_add(retention);
         let retain_until = retain_until.map_err(|_| Begin::Retention(days))?;
         let frame = Frame {
-            direction,
-            index: index.into(),
-            own: OwnNetworks::new(&settings.own_networks),
-            switches,
+            gate,
+            index,
+            switches: rules.switches,
             email_key: None,
+            measure: rules.measure.clone(),
             retain_until: to_microsecond(retain_until),
             started_us: settings.started_at.as_microsecond(),
         };
         Ok(Self {
             mode,
             frame,
-            rules: rules_of(mode, switches, &settings),
+            rules_digest: rules.digest().map_err(|_| Begin::Rules)?,
+            rules,
             settings,
             worker: Worker::default(),
             buffer: Vec::new(),
@@ -212,6 +277,28 @@ impl<W: Write + Send> Engine<W> {
     /// What has been counted so far.
     pub const fn tally(&self) -> Tally {
         self.total.tally
+    }
+
+    /// Looks through one record of a reader that does not cut lines. `number` counts within the source.
+    #[expect(dead_code, reason = "the readers that are not cut into lines use it")]
+    pub(crate) fn take(
+        &mut self,
+        source: &str,
+        offset: u64,
+        number: u64,
+        view: Result<impl View, Reason>,
+    ) -> Result<(), Read> {
+        let mut found = Findings::default();
+        found.tally.seen = 1;
+        match view.and_then(|view| self.worker.one(&self.frame, view, &mut found)) {
+            Ok(Place::Kept) => found.tally.kept = 1,
+            Ok(Place::Unmatched) => found.tally.unmatched = 1,
+            Ok(Place::Direction) => found.tally.direction = 1,
+            Ok(Place::Content) => found.tally.content = 1,
+            Err(reason) => found.problem(offset, 0, reason),
+        }
+        let mut before = number;
+        self.total.absorb(source, &mut before, found)
     }
 
     /// Looks through one input: Zeek's tables, Zeek's JSON or EVE, recognised by their lines. `source` is
@@ -301,11 +388,13 @@ impl<W: Write + Send> Engine<W> {
             selectors: index.digest(),
             selectors_count: index.len() as u64,
             program,
-            rules: Some(self.rules),
             retention_days,
             tally,
             rows: tree.size(),
             rows_root: tree.root(),
+            rules: Some(self.rules),
+            rules_digest: Some(self.rules_digest),
+            signature: None,
         };
         Ok(Outcome {
             certificate,
@@ -464,20 +553,13 @@ fn work<W: Write + Send>(
     }
 }
 
-/// SHA-256 over what decides besides the list: `noroshi-rules/1`, mode, switches, retention and the networks of one's
-/// own in sorted order, a line each.
-fn rules_of(mode: Mode, switches: Switches, settings: &Settings) -> Digest {
-    let mut networks: Vec<String> =
-        settings.own_networks.iter().map(|net| net.trunc().to_string()).collect();
-    networks.sort();
-    networks.dedup();
-    let days = settings.retention_days;
-    let text = format!(
-        "noroshi-rules/1\nmode={mode:?}\nswitches={}\nretention-days={days}\n{}\n",
-        switches.digest(),
-        networks.join("\n"),
-    );
-    Digest::of(text.as_bytes())
+/// In whatever order they were named.
+fn digest_of_networks(networks: &[IpNet]) -> Result<Digest, Begin> {
+    let mut names: Vec<String> = networks.iter().map(|net| net.trunc().to_string()).collect();
+    names.sort_unstable();
+    names.dedup();
+    let text = serde_json_canonicalizer::to_vec(&names).map_err(|_| Begin::Rules)?;
+    Ok(Digest::of(&text))
 }
 
 /// Stored times are microseconds; a finer one would not be read back equal.

@@ -263,7 +263,8 @@ impl Current {
 pub(crate) struct Conditions {
     pub(crate) valid_from_us: i64,
     pub(crate) expires_us: i64,
-    pub(crate) only: Only,
+    /// Whether it asks for an end, a port, a protocol or a measure.
+    pub(crate) has_more: bool,
 }
 
 /// An index and what lies over it, taken apart for many look-ups.
@@ -287,6 +288,8 @@ impl<'a> Lookup<'a> {
     /// The hashes under which an address may be found.
     #[inline]
     pub(crate) fn hash_address(&self, address: IpAddr, hashes: &mut Vec<u64>) {
+        #[cfg(test)]
+        crate::gate::lookups::count();
         match address {
             IpAddr::V4(address) => hashes.push(self.key.of_v4(address.to_bits())),
             IpAddr::V6(address) => hashes.push(self.key.of_v6(address.to_bits())),
@@ -297,6 +300,8 @@ impl<'a> Lookup<'a> {
     /// The hashes under which a name may be found.
     #[inline]
     pub(crate) fn hash_name(&self, name: &[u8], hashes: &mut Vec<u64>) {
+        #[cfg(test)]
+        crate::gate::lookups::count();
         if name.len() <= NAME_BYTES_MAX {
             self.key.of_names(name, |hash, _| hashes.push(hash));
         }
@@ -322,6 +327,8 @@ impl<'a> Lookup<'a> {
     }
 
     pub(crate) fn find_address(&self, address: IpAddr, found: &mut Vec<Position>) {
+        #[cfg(test)]
+        crate::gate::lookups::count();
         match address {
             IpAddr::V4(address) => {
                 self.find_each(found, |parts, found| parts.find_v4(address.to_bits(), found));
@@ -338,6 +345,8 @@ impl<'a> Lookup<'a> {
     }
 
     pub(crate) fn find_name(&self, name: &[u8], found: &mut Vec<Position>) {
+        #[cfg(test)]
+        crate::gate::lookups::count();
         if name.len() > NAME_BYTES_MAX {
             return;
         }
@@ -353,11 +362,7 @@ impl<'a> Lookup<'a> {
     }
 
     /// Looks in both layers and leaves out what was taken away.
-    fn find_each(
-        &self,
-        found: &mut Vec<Position>,
-        find: impl Fn(&Parts<'a>, &mut Vec<Position>),
-    ) {
+    fn find_each(&self, found: &mut Vec<Position>, find: impl Fn(&Parts<'a>, &mut Vec<Position>)) {
         let before = found.len();
         find(&self.base, found);
         if let Some(added) = &self.added {
@@ -408,7 +413,7 @@ impl<'a> Lookup<'a> {
         Some(Conditions {
             valid_from_us: term.valid_from_us,
             expires_us: term.expires_us,
-            only: term.only,
+            has_more: term.only != Only::NOTHING || term.texts[1].is_some(),
         })
     }
 
@@ -442,8 +447,8 @@ impl<'a> Lookup<'a> {
     pub(crate) fn arrange(&self, found: &mut Vec<Position>) {
         found.sort_unstable();
         found.dedup();
-        let is_mixed = found.len() > 1
-            && found.last().is_some_and(|position| position.0 >= self.added_from);
+        let is_mixed =
+            found.len() > 1 && found.last().is_some_and(|position| position.0 >= self.added_from);
         if is_mixed {
             found.sort_by_cached_key(|position| {
                 self.selector(*position).map(|selector| (build::rank(&selector.value), selector))
@@ -517,7 +522,8 @@ impl<'a> Parts<'a> {
         }
         let lengths = image.section(Section::NetLengths);
         let v6_from = lengths.partition_point(|length| *length < 128);
-        let (net_lengths_v4, net_lengths_v6) = lengths.split_at_checked(v6_from).unwrap_or_default();
+        let (net_lengths_v4, net_lengths_v6) =
+            lengths.split_at_checked(v6_from).unwrap_or_default();
         let parts = Self {
             filter: Filter::new(image.section(Section::Filter)),
             slots: Slots::new(image.section(Section::Slots)),
@@ -744,7 +750,8 @@ impl<'a> Parts<'a> {
         let (offsets, _) = rest.as_chunks::<4>();
         let has = |flag: u8| flags & flag != 0;
         let mut texts = [None; 3];
-        let wanted = [flag::ID, flag::MEASURE, flag::APPROVAL].into_iter().zip(lengths.iter().zip(offsets));
+        let wanted =
+            [flag::ID, flag::MEASURE, flag::APPROVAL].into_iter().zip(lengths.iter().zip(offsets));
         for (text, (flag, (length, offset))) in texts.iter_mut().zip(wanted) {
             if has(flag) {
                 let begin = u32::from_le_bytes(*offset) as usize;
@@ -752,7 +759,8 @@ impl<'a> Parts<'a> {
                 *text = Some(std::str::from_utf8(bytes).ok()?);
             }
         }
-        let side = if has(flag::SRC) { Some(Side::Src) } else { has(flag::DST).then_some(Side::Dst) };
+        let side =
+            if has(flag::SRC) { Some(Side::Src) } else { has(flag::DST).then_some(Side::Dst) };
         Some(Term {
             version: u32::from_le_bytes(*version),
             only: Only {

@@ -76,7 +76,14 @@ fn member_of(name: &[u8]) -> Option<Member> {
 }
 
 /// Whether Zeek gives a member of this name the type `addr`; JSON does not say so itself.
+#[inline]
 fn holds_address(name: &[u8]) -> bool {
+    // Most names are none of these by their last letter.
+    let may = matches!(name.last(), Some(b'c' | b't' | b'r' | b's' | b'h'));
+    may && ends_like_address(name)
+}
+
+fn ends_like_address(name: &[u8]) -> bool {
     matches!(name, b"src" | b"dst" | b"bound.host" | b"request.host")
         || name.ends_with(b"_addr")
         || name.ends_with(b"_hosts")
@@ -690,7 +697,9 @@ impl<'a> Scan<'a> {
     fn escape(&self, at: usize) -> Option<usize> {
         match self.text.get(at + 1..)? {
             [b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't', ..] => Some(2),
-            [b'u', a, b, c, d, ..] if [a, b, c, d].into_iter().all(u8::is_ascii_hexdigit) => Some(6),
+            [b'u', a, b, c, d, ..] if [a, b, c, d].into_iter().all(u8::is_ascii_hexdigit) => {
+                Some(6)
+            }
             _ => None,
         }
     }
@@ -772,7 +781,8 @@ mod tests {
         with(record.as_bytes(), |parsed| {
             let lookup = index.lookup();
             let goal = Goal::Found(&mut found);
-            let mut look = Look { lookup: &lookup, switches, email_key: None, goal, scratch: &mut scratch };
+            let mut look =
+                Look { lookup: &lookup, switches, email_key: None, goal, scratch: &mut scratch };
             parsed.unwrap().look(&mut look).unwrap();
         });
         let mut found: Vec<String> =
@@ -805,12 +815,19 @@ mod tests {
             r#"{"http":{"hostname":"Paths.example:8080","url":"/a?b"}}"#,
             &["url:paths.example/a?b"],
         );
-        check(r#"{"host":"paths.example","uri":"http://paths.example/a?b#c"}"#, &["url:paths.example/a?b"]);
+        check(
+            r#"{"host":"paths.example","uri":"http://paths.example/a?b#c"}"#,
+            &["url:paths.example/a?b"],
+        );
         check(r#"{"query":"x.狼煙.example"}"#, &["xn--ouxv8a.example"]);
         check(
             r#"{"tls":{"fingerprint":"01:02:03:04:05:06:07:08:09:0A:0b:0c:0d:0e:0f:10:11:12:13:14",
             "ja3":{"hash":"D41D8CD98F00B204E9800998ECF8427E","string":"x"},"ja4":"t13d_A_b"}}"#,
-            &["cert:0102030405060708090a0b0c0d0e0f1011121314", "ja3:d41d8cd98f00b204e9800998ecf8427e", "ja4:t13d_a_b"],
+            &[
+                "cert:0102030405060708090a0b0c0d0e0f1011121314",
+                "ja3:d41d8cd98f00b204e9800998ecf8427e",
+                "ja4:t13d_a_b",
+            ],
         );
         check(
             r#"{"fileinfo":{"md5":"d41d8cd98f00b204e9800998ecf8427e"}}"#,

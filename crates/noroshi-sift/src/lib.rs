@@ -34,22 +34,30 @@
 //!   place for a name, a path or a payload ([`noroshi_evidence::mechanical`]).
 //! - A problem carries offset and reason, never a byte of what was wrong. Nothing is logged.
 //! - Every record seen is counted in exactly one place ([`certificate::Tally`]).
-//! - The statutory modes are locked until their chapters are in force ([`mode::Mode::direction`]).
+//! - A statutory mode begins with a verified mandate and in no other way ([`mandate::Mandated`]); what may be
+//!   looked at is frozen before the first record (`gate`), and asked before any selector is looked up.
 //! - Memory does not grow with the input: kept records are written out in row groups, all else is bounded.
 //! - Refusals carry a stable code: `NRS-SIFT-00nn` to begin, `01nn` of a record, `02nn` of a list.
 
 mod bits;
 pub mod certificate;
+pub mod chain;
 pub mod digest;
 pub mod engine;
+mod gate;
 pub mod index;
 mod json;
 mod lines;
+pub mod mandate;
 pub mod mode;
+pub mod prefix;
 pub mod problem;
+pub mod proof;
+pub mod pseudonym;
 pub mod sealed;
 pub mod selector;
 pub mod sighting;
+pub mod signature;
 pub mod stix;
 pub mod store;
 pub mod switches;

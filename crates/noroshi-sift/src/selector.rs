@@ -108,7 +108,8 @@ impl HexDigest {
     pub fn parse(text: &str) -> Option<Self> {
         let mut bytes = [0; 64];
         let length = read_hex(text.as_bytes(), &mut bytes)?;
-        matches!(length, 16 | 20 | 32 | 64).then(|| Self(bytes.get(..length).unwrap_or_default().into()))
+        matches!(length, 16 | 20 | 32 | 64)
+            .then(|| Self(bytes.get(..length).unwrap_or_default().into()))
     }
 
     /// The bytes.
@@ -123,7 +124,12 @@ impl HexDigest {
 
 /// Hexadecimal digits, with or without colons between pairs, as bytes; how many there are.
 pub(crate) fn read_hex(text: &[u8], into: &mut [u8; 64]) -> Option<usize> {
-    let digit = |byte: &u8| char::from(*byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
+    let digit = |byte: &u8| match *byte {
+        byte @ b'0'..=b'9' => Some(byte - b'0'),
+        byte @ b'a'..=b'f' => Some(byte - b'a' + 10),
+        byte @ b'A'..=b'F' => Some(byte - b'A' + 10),
+        _ => None,
+    };
     let (mut rest, mut length) = (text, 0);
     while let [high, low, after @ ..] = rest {
         *into.get_mut(length)? = digit(high)? << 4 | digit(low)?;
@@ -176,7 +182,9 @@ impl EmailKey {
         let domain = DomainName::parse(domain).ok()?;
         let valid = !local.is_empty()
             && local.len() <= 64
-            && !local.chars().any(|c| c.is_whitespace() || c.is_control() || matches!(c, '@' | '<' | '>' | ','));
+            && !local
+                .chars()
+                .any(|c| c.is_whitespace() || c.is_control() || matches!(c, '@' | '<' | '>' | ','));
         if !valid {
             return None;
         }
@@ -551,10 +559,7 @@ pub fn parse_list(input: &[u8]) -> (Vec<Selector>, Vec<ListProblem>) {
 }
 
 /// The same, with a key under which plain e-mail addresses become hashes.
-pub fn parse_list_with(
-    input: &[u8],
-    key: Option<&EmailKey>,
-) -> (Vec<Selector>, Vec<ListProblem>) {
+pub fn parse_list_with(input: &[u8], key: Option<&EmailKey>) -> (Vec<Selector>, Vec<ListProblem>) {
     let (mut selectors, mut problems) = (Vec::new(), Vec::new());
     for (line, bytes) in (1..).zip(input.split(|byte| *byte == b'\n')) {
         match parse_line(bytes, key) {
@@ -726,9 +731,18 @@ mod tests {
         check("http://203.0.113.5:8080/", Ok("ipv4 203.0.113.5"));
         check("url,狼煙.example/a", Ok("url url:xn--ouxv8a.example/a"));
         check("D41D8CD98F00B204E9800998ECF8427E", Ok("file d41d8cd98f00b204e9800998ecf8427e"));
-        check("ja3,D41D8CD98F00B204E9800998ECF8427E", Ok("ja3 ja3:d41d8cd98f00b204e9800998ecf8427e"));
-        check("ja4:t13d1516h2_8DAAF6152771_b0da82dd1658", Ok("ja4 ja4:t13d1516h2_8daaf6152771_b0da82dd1658"));
-        check(&format!("cert:{}", ["ab"; 20].join(":")), Ok(&format!("cert cert:{}", "ab".repeat(20))));
+        check(
+            "ja3,D41D8CD98F00B204E9800998ECF8427E",
+            Ok("ja3 ja3:d41d8cd98f00b204e9800998ecf8427e"),
+        );
+        check(
+            "ja4:t13d1516h2_8DAAF6152771_b0da82dd1658",
+            Ok("ja4 ja4:t13d1516h2_8daaf6152771_b0da82dd1658"),
+        );
+        check(
+            &format!("cert:{}", ["ab"; 20].join(":")),
+            Ok(&format!("cert cert:{}", "ab".repeat(20))),
+        );
         check("203.0.113.5 443/tcp", Ok("ipv4 203.0.113.5 443/tcp"));
         check("evil.example  dst:*/udp", Ok("domain evil.example dst:*/udp"));
         check("cidr,203.0.113.0/24 src:53", Ok("cidr 203.0.113.0/24 src:53"));

@@ -290,9 +290,9 @@ fn value(text: &str, kind: &str, key: Option<&EmailKey>) -> Result<SelectorValue
         SelectorValue::Domain { .. } => matches!(kind, "domain-exact" | "address" | "url"),
         SelectorValue::Url(_) => kind == "url",
         SelectorValue::Email(_) => kind == "email",
-        SelectorValue::File(_)
-        | SelectorValue::Certificate(_)
-        | SelectorValue::Fingerprint(_) => false,
+        SelectorValue::File(_) | SelectorValue::Certificate(_) | SelectorValue::Fingerprint(_) => {
+            false
+        }
     };
     match value {
         _ if !fits => Err(ListReason::WrongKind),
@@ -336,10 +336,8 @@ mod tests {
     fn check(pattern: &str, expected: &[&str]) {
         let key = EmailKey::new(b"a key that is long enough").unwrap();
         let found = compile(pattern, Some(&key)).unwrap();
-        let found: Vec<String> = found
-            .iter()
-            .map(|(value, only)| format!("{} {value}{only}", value.kind()))
-            .collect();
+        let found: Vec<String> =
+            found.iter().map(|(value, only)| format!("{} {value}{only}", value.kind())).collect();
         assert_eq!(found, expected, "{pattern}");
     }
 
@@ -351,7 +349,10 @@ mod tests {
     fn patterns_that_reduce_become_selectors() {
         check("[ipv4-addr:value = '203.0.113.5']", &["ipv4 203.0.113.5"]);
         check("[ipv4-addr:value ISSUBSET '203.0.113.0/24']", &["cidr 203.0.113.0/24"]);
-        check("[ipv6-addr:value IN ('2001:db8::1', '2001:db8::2')]", &["ipv6 2001:db8::1", "ipv6 2001:db8::2"]);
+        check(
+            "[ipv6-addr:value IN ('2001:db8::1', '2001:db8::2')]",
+            &["ipv6 2001:db8::1", "ipv6 2001:db8::2"],
+        );
         check(
             "[domain-name:value = 'Evil.example' OR ipv4-addr:value = '203.0.113.5'] OR [url:value = 'http://bad.example/x']",
             &["ipv4 203.0.113.5", "domain-exact =evil.example", "url url:bad.example/x"],
@@ -366,10 +367,16 @@ mod tests {
             "[network-traffic:dst_ref.value = '203.0.113.5' AND network-traffic:dst_port = 443 AND network-traffic:protocols[*] = 'tcp']",
             &["ipv4 203.0.113.5 dst:443/tcp"],
         );
-        check("[network-traffic:src_ref.value ISSUBSET '203.0.113.0/24']", &["cidr 203.0.113.0/24 src:*"]);
+        check(
+            "[network-traffic:src_ref.value ISSUBSET '203.0.113.0/24']",
+            &["cidr 203.0.113.0/24 src:*"],
+        );
         check(
             "[file:hashes.MD5 = 'd41d8cd98f00b204e9800998ecf8427e' OR x509-certificate:hashes.'SHA-1' = 'da39a3ee5e6b4b0d3255bfef95601890afd80709']",
-            &["file d41d8cd98f00b204e9800998ecf8427e", "cert cert:da39a3ee5e6b4b0d3255bfef95601890afd80709"],
+            &[
+                "file d41d8cd98f00b204e9800998ecf8427e",
+                "cert cert:da39a3ee5e6b4b0d3255bfef95601890afd80709",
+            ],
         );
         let key = EmailKey::new(b"a key that is long enough").unwrap();
         let email = SelectorValue::parse_with("someone@evil.example", Some(&key)).unwrap();
@@ -382,11 +389,17 @@ mod tests {
         refused("[ipv4-addr:value != '203.0.113.5']", no);
         refused("[ipv4-addr:value = '203.0.113.5' AND domain-name:value = 'evil.example']", no);
         refused("[ipv4-addr:value = '203.0.113.5'] AND [domain-name:value = 'evil.example']", no);
-        refused("[ipv4-addr:value = '203.0.113.5'] FOLLOWEDBY [ipv4-addr:value = '203.0.113.6']", no);
+        refused(
+            "[ipv4-addr:value = '203.0.113.5'] FOLLOWEDBY [ipv4-addr:value = '203.0.113.6']",
+            no,
+        );
         refused("[ipv4-addr:value = '203.0.113.5'] REPEATS 3 TIMES", no);
         refused("[domain-name:value LIKE '%.evil.example']", no);
         refused("[domain-name:value MATCHES 'evil']", no);
-        refused("[network-traffic:dst_ref.value = '203.0.113.5' AND network-traffic:src_port = 443]", no);
+        refused(
+            "[network-traffic:dst_ref.value = '203.0.113.5' AND network-traffic:src_port = 443]",
+            no,
+        );
         refused("[network-traffic:dst_port = 443]", no);
         refused("[process:name = 'x']", no);
         refused("[email-addr:value = 'someone@evil.example']", ListReason::NeedsKey);
@@ -407,7 +420,10 @@ mod tests {
         let (selectors, problems) = parse_bundle(bundle, None).unwrap();
         let [only] = selectors.as_slice() else { panic!("{selectors:?}") };
         assert_eq!(only.effective_id().as_str(), "indicator--1");
-        assert_eq!(i64::from(only.version), "2026-11-23T00:00:00Z".parse::<Timestamp>().unwrap().as_second());
+        assert_eq!(
+            i64::from(only.version),
+            "2026-11-23T00:00:00Z".parse::<Timestamp>().unwrap().as_second()
+        );
         assert_eq!(only.valid_from, Some("2026-11-01T00:00:00Z".parse().unwrap()));
         assert_eq!(only.expires, Some("2026-12-01T00:00:00Z".parse().unwrap()));
         let expected = [
@@ -418,6 +434,9 @@ mod tests {
         assert_eq!(problems, expected.map(|(line, reason)| ListProblem { line, reason }));
         assert!(matches!(parse_bundle(b"[]", None), Err(ReadBundle::NotABundle)));
         assert!(matches!(parse_bundle(b"{", None), Err(ReadBundle::NotJson(_))));
-        assert!(matches!(parse_bundle(b"{\"type\":\"bundle\",\"objects\":1}", None), Err(ReadBundle::NotABundle)));
+        assert!(matches!(
+            parse_bundle(b"{\"type\":\"bundle\",\"objects\":1}", None),
+            Err(ReadBundle::NotABundle)
+        ));
     }
 }

@@ -229,15 +229,15 @@ fn v4_of(word: u128, length: usize) -> Option<Ipv4Addr> {
     });
     let [first, second, third] = ends;
     #[expect(clippy::cast_possible_truncation, reason = "fifteen at most")]
-    let octets =
-        [(0, first), (first + 1, second), (second + 1, third), (third + 1, length as u32)];
+    let octets = [(0, first), (first + 1, second), (second + 1, third), (third + 1, length as u32)];
     let mut value = 0;
     for (begin, end) in octets {
         let digits = end.wrapping_sub(begin);
         is_valid &= (1..=3).contains(&digits);
         // The last digit goes to the highest of four bytes, and there are zeroes before the first.
         #[expect(clippy::cast_possible_truncation, reason = "three digits are wanted")]
-        let text = (word.wrapping_shr(8 * (begin & 15)) as u32).wrapping_shl(8 * (4 - (digits & 3)));
+        let text =
+            (word.wrapping_shr(8 * (begin & 15)) as u32).wrapping_shl(8 * (4 - (digits & 3)));
         let [_, hundreds, tens, ones] = text.to_le_bytes().map(u32::from);
         let zero = u32::from(b'0');
         let digit = |byte: u32, is_there: bool| {
@@ -247,7 +247,8 @@ fn v4_of(word: u128, length: usize) -> Option<Ipv4Addr> {
         let (hundreds, a) = digit(hundreds, digits == 3);
         let (tens, b) = digit(tens, digits >= 2);
         let (ones, c) = digit(ones, true);
-        let octet = hundreds.wrapping_mul(100).wrapping_add(tens.wrapping_mul(10)).wrapping_add(ones);
+        let octet =
+            hundreds.wrapping_mul(100).wrapping_add(tens.wrapping_mul(10)).wrapping_add(ones);
         // A leading zero is refused: some systems read it as octal (RFC 6943 §3.1.1).
         let least = [0, 0, 10, 100].get(digits as usize & 3).copied().unwrap_or(0);
         is_valid &= a & b & c & (octet <= 255) & (octet >= least);

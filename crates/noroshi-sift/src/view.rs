@@ -240,7 +240,9 @@ impl Look<'_> {
             return self.plain_name(host);
         }
         // A name in its own script; the list has its A-labels (RFC 5891 §4.4).
-        if let Some(name) = std::str::from_utf8(host).ok().and_then(|text| DomainName::parse(text).ok()) {
+        if let Some(name) =
+            std::str::from_utf8(host).ok().and_then(|text| DomainName::parse(text).ok())
+        {
             self.plain_name(name.as_str().as_bytes());
         }
     }

@@ -6,11 +6,11 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use ipnet::IpNet;
 use jiff::Timestamp;
-use noroshi_evidence::mechanical::{Direction, MechanicalRecord, SelectorId};
+use noroshi_evidence::mechanical::{MeasureId, MechanicalRecord, SelectorId};
 
 use crate::certificate::Tally;
+use crate::gate::{Admitted, Gate};
 use crate::index::{Conditions, Lookup, Position, SelectorIndex};
 use crate::json::{JsonRecord, Special};
 use crate::lines::LINE_BYTES_MAX;
@@ -26,72 +26,14 @@ const BLOCK_BYTES: usize = 64 << 10;
 /// After how many hashes of one block the index is asked.
 const HASHES_MAX: usize = 16_384;
 
-/// The networks of whoever selects, as ranges that neither touch nor overlap.
-#[derive(Debug, Default)]
-pub(crate) struct OwnNetworks {
-    v4: Vec<(u32, u32)>,
-    v6: Vec<(u128, u128)>,
-}
-
-impl OwnNetworks {
-    pub(crate) fn new(nets: &[IpNet]) -> Self {
-        let mut own = Self::default();
-        for net in nets {
-            match net {
-                IpNet::V4(net) => {
-                    own.v4.push((net.network().to_bits(), net.broadcast().to_bits()));
-                }
-                IpNet::V6(net) => {
-                    own.v6.push((net.network().to_bits(), net.broadcast().to_bits()));
-                }
-            }
-        }
-        own.v4.sort_unstable();
-        own.v4.dedup_by(|later, kept| joins(later, kept, u32::checked_add, 1));
-        own.v6.sort_unstable();
-        own.v6.dedup_by(|later, kept| joins(later, kept, u128::checked_add, 1));
-        own
-    }
-
-    #[inline]
-    pub(crate) fn holds(&self, address: IpAddr) -> bool {
-        match address {
-            IpAddr::V4(address) => in_ranges(&self.v4, address.to_bits()),
-            IpAddr::V6(address) => in_ranges(&self.v6, address.to_bits()),
-        }
-    }
-}
-
-fn joins<T: Copy + Ord>(
-    later: &(T, T),
-    kept: &mut (T, T),
-    add: impl Fn(T, T) -> Option<T>,
-    one: T,
-) -> bool {
-    let touches = add(kept.1, one).is_none_or(|next| later.0 <= next);
-    if touches {
-        kept.1 = kept.1.max(later.1);
-    }
-    touches
-}
-
-#[inline]
-fn in_ranges<T: Copy + Ord>(ranges: &[(T, T)], value: T) -> bool {
-    if ranges.len() <= 8 {
-        return ranges.iter().any(|(first, last)| *first <= value && value <= *last);
-    }
-    let behind = ranges.partition_point(|(first, _)| *first <= value);
-    let range = behind.checked_sub(1).and_then(|at| ranges.get(at));
-    range.is_some_and(|(_, last)| value <= *last)
-}
-
 /// What holds during a whole selection and is shared by all that work on it.
 pub(crate) struct Frame {
-    pub(crate) direction: Direction,
+    pub(crate) gate: Gate,
     pub(crate) index: Arc<SelectorIndex>,
-    pub(crate) own: OwnNetworks,
     pub(crate) switches: Switches,
     pub(crate) email_key: Option<EmailKey>,
+    /// The measure of a mandate; a selector of another one is not for this selection.
+    pub(crate) measure: Option<MeasureId>,
     pub(crate) retain_until: Timestamp,
     pub(crate) started_us: i64,
 }
@@ -330,7 +272,8 @@ fn block_of(rest: &[u8]) -> (&[u8], &[u8]) {
 /// The header lines of a piece, in their order.
 pub(crate) fn header_lines(piece: &[u8]) -> impl Iterator<Item = &[u8]> {
     let at = memchr::memchr_iter(b'#', piece);
-    let at = at.filter(|at| at.checked_sub(1).is_none_or(|before| piece.get(before) == Some(&b'\n')));
+    let at =
+        at.filter(|at| at.checked_sub(1).is_none_or(|before| piece.get(before) == Some(&b'\n')));
     at.filter_map(|at| {
         let rest = piece.get(at..)?;
         rest.split(|byte| *byte == b'\n').next().map(line_of)
@@ -346,13 +289,19 @@ fn line_of(line: &[u8]) -> &[u8] {
 impl Batch {
     /// Reads of a record what decides, and sets aside what has to be looked up. Counts it where it is decided.
     #[inline]
-    fn gather<V: View>(&mut self, job: &mut Job<'_>, mut view: V, line: usize) -> Result<(), Reason> {
+    fn gather<V: View>(
+        &mut self,
+        job: &mut Job<'_>,
+        mut view: V,
+        line: usize,
+    ) -> Result<(), Reason> {
         let Some(ends) = view.ends()? else {
             job.out.tally.content += 1;
             return Ok(());
         };
         job.out.time(ends.ts_us);
-        if !is_ours(job.frame, ends) {
+        // INVARIANT: what is not admitted is never looked up.
+        if job.frame.gate.admit(ends.ts_us, [ends.src, ends.dst]).is_none() {
             job.out.tally.direction += 1;
             return Ok(());
         }
@@ -394,7 +343,10 @@ impl Batch {
         while let Some(number) = passed.peek().copied() {
             let number = number as usize;
             // The record that the hash belongs to, and over its other hashes.
-            from += waiting.get(from..).unwrap_or_default().partition_point(|one| one.hashes_end <= number);
+            from += waiting
+                .get(from..)
+                .unwrap_or_default()
+                .partition_point(|one| one.hashes_end <= number);
             let Some(record) = waiting.get(from) else { break };
             while passed.next_if(|next| (*next as usize) < record.hashes_end).is_some() {}
             decided += 1;
@@ -416,6 +368,9 @@ impl Batch {
     /// The exact look-up of a record that has passed everything before it.
     fn exact<V: View>(&mut self, job: &mut Job<'_>, mut view: V) -> Result<Place, Reason> {
         let Some(ends) = view.ends()? else { return Ok(Place::Content) };
+        let Some(admitted) = job.frame.gate.admit(ends.ts_us, [ends.src, ends.dst]) else {
+            return Ok(Place::Direction);
+        };
         let mut found = std::mem::take(&mut self.found);
         found.clear();
         let mut look = look(job, Goal::Found(&mut found), &mut self.scratch);
@@ -424,7 +379,7 @@ impl Batch {
             if found.is_empty() {
                 return Ok(Place::Unmatched);
             }
-            keep(job, ends, view.detail()?, &mut found)
+            keep(job, (ends, admitted), view.detail()?, &mut found)
         });
         self.found = found;
         place
@@ -434,9 +389,6 @@ impl Batch {
     fn project<V: View>(&mut self, job: &mut Job<'_>, mut view: V) -> Result<Place, Reason> {
         let Some(ends) = view.ends()? else { return Ok(Place::Content) };
         job.out.time(ends.ts_us);
-        if !is_ours(job.frame, ends) {
-            return Ok(Place::Direction);
-        }
         self.exact(job, view)
     }
 }
@@ -451,16 +403,10 @@ fn look<'a>(job: &'a Job<'_>, goal: Goal<'a>, scratch: &'a mut Vec<u8>) -> Look<
     }
 }
 
-/// A record neither of whose ends lies in a network of one's own is nobody's business here.
-#[inline]
-fn is_ours(frame: &Frame, ends: Ends) -> bool {
-    [ends.src, ends.dst].into_iter().flatten().any(|address| frame.own.holds(address))
-}
-
 /// Makes a mechanical record for each selector that holds.
 fn keep(
     job: &mut Job<'_>,
-    ends: Ends,
+    (ends, admitted): (Ends, Admitted),
     mut detail: Detail,
     found: &mut Vec<Position>,
 ) -> Result<Place, Reason> {
@@ -473,15 +419,14 @@ fn keep(
         let conditions = lookup.conditions(*position);
         conditions.is_some_and(|conditions| {
             is_in_force(conditions, ends, frame.started_us)
-                && (conditions.only == Only::NOTHING
-                    || lookup.selector(*position).is_some_and(|it| holds(&it, ends, detail)))
+                && (!conditions.has_more || holds(frame, lookup.selector(*position), ends, detail))
         })
     });
-    let sides = [ends.src, ends.dst]
-        .map(|end| end.map(|address| (address, frame.own.holds(address))));
+    let [own_src, own_dst] = admitted.own;
+    let sides = [ends.src.zip(Some(own_src)), ends.dst.zip(Some(own_dst))];
     for position in found.iter() {
         let Some(selector) = lookup.selector(*position) else { continue };
-        let row = row(frame, &selector, ends, detail).ok_or(Reason::BadTime)?;
+        let row = row(frame, selector, (ends, admitted), detail).ok_or(Reason::BadTime)?;
         out.rows.push(row);
         out.seen.push((*position, ends.ts_us, sides));
     }
@@ -494,8 +439,13 @@ fn is_in_force(conditions: Conditions, ends: Ends, started_us: i64) -> bool {
     conditions.expires_us > ends.ts_us.max(started_us) && conditions.valid_from_us <= ends.ts_us
 }
 
-/// Whether the record is at the end, the port and the protocol that the selector asks for.
-fn holds(selector: &Selector, ends: Ends, detail: Detail) -> bool {
+/// Whether the selector is for this measure, and the record at the end, the port and the protocol it asks for.
+fn holds(frame: &Frame, selector: Option<Selector>, ends: Ends, detail: Detail) -> bool {
+    let Some(selector) = selector else { return false };
+    let is_of_measure = |wanted| selector.measure.as_ref().is_none_or(|measure| measure == wanted);
+    if !frame.measure.as_ref().is_none_or(is_of_measure) {
+        return false;
+    }
     let Only { side, port, proto } = selector.only;
     if proto.is_some() && proto != detail.proto {
         return false;
@@ -515,13 +465,18 @@ fn holds(selector: &Selector, ends: Ends, detail: Detail) -> bool {
 }
 
 /// `None` where a time lies outside what can be written; then it does so for every selector.
-fn row(frame: &Frame, selector: &Selector, ends: Ends, detail: Detail) -> Option<MechanicalRecord> {
+fn row(
+    frame: &Frame,
+    selector: Selector,
+    (ends, admitted): (Ends, Admitted),
+    detail: Detail,
+) -> Option<MechanicalRecord> {
     let time = |us: i64| Timestamp::from_microsecond(us).ok();
     let id: SelectorId = selector.effective_id();
     Some(MechanicalRecord {
         selector_id: id,
         selector_version: selector.version,
-        measure_id: selector.measure.clone(),
+        measure_id: frame.measure.clone().or(selector.measure),
         ts: time(ends.ts_us)?,
         src_ip: ends.src,
         dst_ip: ends.dst,
@@ -532,27 +487,7 @@ fn row(frame: &Frame, selector: &Selector, ends: Ends, detail: Detail) -> Option
         packets: detail.packets,
         flow_start: detail.flow_start_us.map(time).map_or(Some(None), |time| time.map(Some))?,
         flow_end: detail.flow_end_us.map(time).map_or(Some(None), |time| time.map(Some))?,
-        direction: frame.direction,
+        direction: admitted.direction,
         retain_until: frame.retain_until,
     })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn own_networks_are_ranges() {
-        let nets = ["10.0.0.0/9", "10.128.0.0/9", "192.0.2.0/25", "192.0.2.64/26", "2001:db8::/32"];
-        let own = OwnNetworks::new(&nets.map(|net| net.parse().unwrap()));
-        assert_eq!(own.v4.len(), 2, "{:?}", own.v4);
-        let holds = |address: &str| own.holds(address.parse().unwrap());
-        assert!(holds("10.255.255.255") && holds("192.0.2.127") && holds("2001:db8::1"));
-        assert!(!holds("11.0.0.0") && !holds("192.0.2.128") && !holds("2001:db9::"));
-        let many: Vec<IpNet> = (0..40).map(|net| format!("10.{}.0.0/16", net * 2).parse().unwrap()).collect();
-        let own = OwnNetworks::new(&many);
-        for block in 0_u8..80 {
-            assert_eq!(own.holds(IpAddr::from([10, block, 1, 1])), block % 2 == 0, "{block}");
-        }
-    }
 }

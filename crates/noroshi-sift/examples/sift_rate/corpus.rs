@@ -240,7 +240,7 @@ impl Records {
             micros: 1_790_000_000_000_000 + number * 431,
             seed: dice.next(),
             src: if is_v6 {
-                format!("2001:db8:a::{:x}", client + 1)
+                format!("2001:db8:a::{:x}:{:x}", client >> 16, client & 0xffff)
             } else {
                 format!("10.{}.{}.{}", client >> 16 & 255, client >> 8 & 255, client & 255)
             },
@@ -300,19 +300,25 @@ const AGENTS: [&str; 3] = [
 
 /// One line of a Zeek table.
 pub(crate) fn table_row(record: &Record, sink: &mut impl Write) -> io::Result<()> {
-    let Record { about, micros, seed, src, dst, src_port, dst_port, name, path, answer, sent, got } = record;
+    let Record { about, micros, seed, src, dst, src_port, dst_port, name, path, answer, sent, got } =
+        record;
     let (second, micro) = (micros / 1_000_000, micros % 1_000_000);
     write!(sink, "{second}.{micro:06}\tC{seed:016x}\t{src}\t{src_port}\t{dst}\t{dst_port}\t")?;
     match about {
         About::Conn => writeln!(
             sink,
             "tcp\tssl\t{}.{micro:06}\t{sent}\t{got}\tSF\tT\tF\t0\tShADadFf\t{}\t{}\t{}\t{}\t-",
-            seed % 60, sent / 700 + 4, sent + 160, got / 1300 + 3, got + 120
+            seed % 60,
+            sent / 700 + 4,
+            sent + 160,
+            got / 1300 + 3,
+            got + 120
         ),
         About::Dns => writeln!(
             sink,
             "udp\t{}\t0.0{micro:05}\t{name}\t1\tC_INTERNET\t1\tA\t0\tNOERROR\tF\tF\tT\tT\t0\t{answer}\t{}.000000\tF",
-            seed & 0xffff, seed >> 20 & 0xfff
+            seed & 0xffff,
+            seed >> 20 & 0xfff
         ),
         About::Http => writeln!(
             sink,
@@ -322,14 +328,16 @@ pub(crate) fn table_row(record: &Record, sink: &mut impl Write) -> io::Result<()
         About::Ssl | About::File => writeln!(
             sink,
             "TLSv13\tTLS_AES_128_GCM_SHA256\tx25519\t{name}\tF\t-\th2\tT\tCsxknGIi\t{},{}\t(empty)\tT",
-            digest(seed & 0xffff), digest(seed & 0xff)
+            digest(seed & 0xffff),
+            digest(seed & 0xff)
         ),
     }
 }
 
 /// One line of EVE.
 pub(crate) fn eve_line(record: &Record, sink: &mut impl Write) -> io::Result<()> {
-    let Record { about, micros, seed, src, dst, src_port, dst_port, name, path, answer, sent, got } = record;
+    let Record { about, micros, seed, src, dst, src_port, dst_port, name, path, answer, sent, got } =
+        record;
     let time = |micros: u64| {
         let day = micros / 1_000_000 % 86_400;
         let (hour, minute, second) = (day / 3_600, day / 60 % 60, day % 60);
@@ -345,18 +353,24 @@ pub(crate) fn eve_line(record: &Record, sink: &mut impl Write) -> io::Result<()>
     write!(
         sink,
         r#"{{"timestamp":"{}","flow_id":{},"in_iface":"eth0","event_type":"{kind}","src_ip":"{src}","src_port":{src_port},"dest_ip":"{dst}","dest_port":{dst_port},"proto":"{proto}","pkt_src":"wire/pcap","#,
-        time(*micros), seed >> 12
+        time(*micros),
+        seed >> 12
     )?;
     match about {
         About::Conn => writeln!(
             sink,
             r#""app_proto":"tls","flow":{{"pkts_toserver":{},"pkts_toclient":{},"bytes_toserver":{sent},"bytes_toclient":{got},"start":"{}","end":"{}","age":{},"state":"closed","reason":"timeout","alerted":false}},"community_id":"1:{seed:016x}{sent:08x}=","tcp":{{"tcp_flags":"1b","tcp_flags_ts":"1b","tcp_flags_tc":"1b","syn":true,"fin":true,"psh":true,"ack":true,"state":"closed"}}}}"#,
-            sent / 700 + 4, got / 1300 + 3, time(*micros), time(micros + seed % 60_000_000), seed % 60
+            sent / 700 + 4,
+            got / 1300 + 3,
+            time(*micros),
+            time(micros + seed % 60_000_000),
+            seed % 60
         ),
         About::Dns => writeln!(
             sink,
             r#""dns":{{"version":3,"type":"response","id":{},"tx_id":1,"flags":"8180","qr":true,"rd":true,"ra":true,"opcode":0,"rcode":"NOERROR","queries":[{{"rrname":"{name}","rrtype":"A"}}],"answers":[{{"rrname":"{name}","rrtype":"A","ttl":{},"rdata":"{answer}"}}],"grouped":{{"A":["{answer}"]}}}}}}"#,
-            seed & 0xffff, seed >> 20 & 0xfff
+            seed & 0xffff,
+            seed >> 20 & 0xfff
         ),
         About::Http => writeln!(
             sink,
@@ -366,7 +380,11 @@ pub(crate) fn eve_line(record: &Record, sink: &mut impl Write) -> io::Result<()>
         About::Ssl => writeln!(
             sink,
             r#""tls":{{"subject":"CN={name}","issuerdn":"C=XX, O=Example CA, CN=R11","serial":"04:{:02X}:{:02X}","fingerprint_sha256":"{}","sni":"{name}","version":"TLS 1.3","notbefore":"2026-10-01T00:00:00","notafter":"2026-12-30T00:00:00","ja3":{{"hash":"{:016x}{:016x}"}},"ja4":"t13d1516h2_8daaf6152771_b0da82dd1658"}}}}"#,
-            seed & 255, seed >> 8 & 255, digest(seed & 0xffff), spread(seed & 31), spread(seed & 31 | 64)
+            seed & 255,
+            seed >> 8 & 255,
+            digest(seed & 0xffff),
+            spread(seed & 31),
+            spread(seed & 31 | 64)
         ),
         About::File => writeln!(
             sink,

@@ -130,7 +130,9 @@ impl Corpus {
 
 fn all(asked: &Asked) -> Result<()> {
     let corpora = [zeek(asked)?, eve(asked)?];
-    println!("what\tformat\tselectors\trecords\tbytes\tcpu_s\twall_s\tpeak_MiB\trecords_per_cpu_s\tMB_per_cpu_s");
+    println!(
+        "what\tformat\tselectors\trecords\tbytes\tcpu_s\twall_s\tpeak_MiB\trecords_per_cpu_s\tMB_per_cpu_s"
+    );
     for corpus in &corpora {
         let floors: &[&str] = match corpus.form {
             "zeek" => &["lines", "feeds", "tabs"],
@@ -153,7 +155,10 @@ fn all(asked: &Asked) -> Result<()> {
             if asked.threads > 1 {
                 let threads = asked.threads.to_string();
                 let more = run(&["sift", path(&list.index)?, &threads], corpus, &[])?;
-                println!("{}", more.line(&format!("noroshi-{threads}-threads"), corpus, *selectors)?);
+                println!(
+                    "{}",
+                    more.line(&format!("noroshi-{threads}-threads"), corpus, *selectors)?
+                );
             }
             if let Some(python) = &asked.python {
                 let peer = peer(python, corpus, &list.plain)?;
@@ -195,7 +200,12 @@ impl Run {
         let [cpu, wall, peak, found] = words.as_slice() else {
             return Err(format!("not understood: {text}").into());
         };
-        Ok(Self { cpu: cpu.parse()?, wall: wall.parse()?, peak_mib: peak.parse()?, found: found.parse()? })
+        Ok(Self {
+            cpu: cpu.parse()?,
+            wall: wall.parse()?,
+            peak_mib: peak.parse()?,
+            found: found.parse()?,
+        })
     }
 
     #[expect(clippy::cast_precision_loss, reason = "a rate has no use for the last digits")]
@@ -303,7 +313,8 @@ fn index(asked: &Asked, selectors: u64) -> Result<List> {
     let build = finish(command.args(["one", "build", path(&list.text)?, path(&list.index)?]))?;
     let mut command = Command::new(std::env::current_exe()?);
     let load = finish(command.args(["one", "load", path(&list.index)?]))?;
-    let (text, index) = (std::fs::metadata(&list.text)?.len(), std::fs::metadata(&list.index)?.len());
+    let (text, index) =
+        (std::fs::metadata(&list.text)?.len(), std::fs::metadata(&list.index)?.len());
     #[expect(clippy::cast_precision_loss, reason = "a ratio has no use for the last digits")]
     let ratio = index as f64 / text as f64;
     println!(
@@ -337,7 +348,9 @@ fn one(words: &[String]) -> Result<()> {
             let index = SelectorIndex::open(Path::new(index))?;
             return measure(cpu_seconds()?, Instant::now(), sift(index, threads.parse()?, files)?);
         }
-        ["floor", floor, files @ ..] => files.iter().map(|file| pass(floor, file)).sum::<Result<u64>>()?,
+        ["floor", floor, files @ ..] => {
+            files.iter().map(|file| pass(floor, file)).sum::<Result<u64>>()?
+        }
         other => return Err(format!("{other:?} is not understood").into()),
     };
     measure(used, begun, found)
@@ -356,7 +369,8 @@ fn measure(used: f64, begun: Instant, found: u64) -> Result<()> {
 fn cpu_seconds() -> Result<f64> {
     let stat = std::fs::read_to_string("/proc/self/stat")?;
     let (_, rest) = stat.rsplit_once(") ").ok_or("no stat")?;
-    let ticks: Vec<f64> = rest.split(' ').skip(11).take(2).filter_map(|word| word.parse().ok()).collect();
+    let ticks: Vec<f64> =
+        rest.split(' ').skip(11).take(2).filter_map(|word| word.parse().ok()).collect();
     Ok(ticks.iter().sum::<f64>() / 100.0)
 }
 
@@ -394,7 +408,8 @@ fn pass(floor: &str, file: &str) -> Result<u64> {
         buffer.clear();
         while input.read_until(b'\n', &mut buffer)? > 0 {
             if floor == "tape" {
-                found += simd_json::to_tape_with_buffers(&mut buffer, &mut buffers)?.0.len().min(1) as u64;
+                found += simd_json::to_tape_with_buffers(&mut buffer, &mut buffers)?.0.len().min(1)
+                    as u64;
             } else {
                 let value = simd_json::to_borrowed_value_with_buffers(&mut buffer, &mut buffers)?;
                 found += u64::from(matches!(value, simd_json::BorrowedValue::Object(_)));

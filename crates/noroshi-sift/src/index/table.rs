@@ -76,8 +76,10 @@ impl Key {
     /// The bytes from the end to the beginning, eight at a time, as they are.
     pub(crate) fn of_bytes(self, kind: Kind, bytes: &[u8]) -> u64 {
         let (first, words) = bytes.as_rchunks::<8>();
-        let hash =
-            words.iter().rev().fold(self.start, |hash, word| self.mix(hash, u64::from_le_bytes(*word)));
+        let hash = words
+            .iter()
+            .rev()
+            .fold(self.start, |hash, word| self.mix(hash, u64::from_le_bytes(*word)));
         self.finish(hash, partial(first), bytes.len(), kind)
     }
 

@@ -3,10 +3,10 @@
 use std::num::NonZeroUsize;
 
 use noroshi_sift::engine::{Engine, Outcome};
+use noroshi_sift::index::SelectorIndex;
 use noroshi_sift::mode::Mode;
 use noroshi_sift::selector::{EmailKey, parse_list_with};
 use noroshi_sift::switches::Switches;
-use noroshi_sift::index::SelectorIndex;
 
 use crate::run::{index, records, run, settings};
 
@@ -16,7 +16,9 @@ fn looked(switches: Switches, list: &str, log: &str) -> Outcome<Vec<u8>> {
     assert_eq!(problems, []);
     let index = SelectorIndex::build(selectors).unwrap();
     let mut engine =
-        Engine::with_switches(Mode::OwnNetwork, switches, index, settings(), Vec::new()).unwrap().with_email_key(key);
+        Engine::with_switches(Mode::OwnNetwork, switches, index, settings(), Vec::new())
+            .unwrap()
+            .with_email_key(key);
     engine.read("log", log.as_bytes()).unwrap();
     let outcome = engine.finish("2026-11-23T00:01:00Z".parse().unwrap()).unwrap();
     assert!(outcome.certificate.balances());
@@ -25,7 +27,9 @@ fn looked(switches: Switches, list: &str, log: &str) -> Outcome<Vec<u8>> {
 
 /// All switches on but one, and that one alone: the record is kept in the second case only.
 fn check(name: &str, list: &str, record: &str) {
-    let record = format!("{{\"ts\":1790000000,\"id.orig_h\":\"192.0.2.1\",\"id.resp_h\":\"192.0.2.2\",{record}}}\n");
+    let record = format!(
+        "{{\"ts\":1790000000,\"id.orig_h\":\"192.0.2.1\",\"id.resp_h\":\"192.0.2.2\",{record}}}\n"
+    );
     let all_on = serde_json::to_value(Switches::CLOSED).unwrap();
     let with = |others: bool, this: bool| {
         let mut json = all_on.clone();
@@ -49,7 +53,11 @@ fn each_switch_opens_its_field_and_no_other() {
     check("tls-names", "evil.example", r#""tls":{"sni":"evil.example"}"#);
     check("http-hosts", "evil.example", r#""http":{"hostname":"evil.example","url":"/"}"#);
     check("url-paths", "url:evil.example/x", r#""http":{"hostname":"evil.example","url":"/x"}"#);
-    check("tls-fingerprints", &format!("ja3:{md5}"), &format!(r#""tls":{{"ja3":{{"hash":"{md5}"}}}}"#));
+    check(
+        "tls-fingerprints",
+        &format!("ja3:{md5}"),
+        &format!(r#""tls":{{"ja3":{{"hash":"{md5}"}}}}"#),
+    );
     check("certificates", &format!("cert:{md5}"), &format!(r#""cert_chain_fps":["{md5}"]"#));
     check("files", md5, &format!(r#""md5":"{md5}""#));
     check("email-addresses", "someone@evil.example", r#""mailfrom":"<Someone@evil.example>""#);
@@ -61,15 +69,22 @@ fn ports_are_neither_kept_nor_compared_where_their_switch_is_off() {
     let off = Switches { ports: false, ..Switches::of_mode(Mode::OwnNetwork) };
     let kept = looked(off, "203.0.113.5\n203.0.113.5 443/tcp", log);
     let record = &records(&kept)[0];
-    assert_eq!((kept.certificate.rows, record.src_port, record.dst_port, record.proto), (1, None, None, None));
+    assert_eq!(
+        (kept.certificate.rows, record.src_port, record.dst_port, record.proto),
+        (1, None, None, None)
+    );
 }
 
 #[test]
 fn conditions_are_about_the_end_that_has_the_value() {
     let conn = |src: &str, dst: &str| {
-        format!("{{\"ts\":1,\"id.orig_h\":\"{src}\",\"id.orig_p\":53,\"id.resp_h\":\"{dst}\",\"id.resp_p\":443,\"proto\":\"tcp\",\"query\":\"evil.example\"}}\n")
+        format!(
+            "{{\"ts\":1,\"id.orig_h\":\"{src}\",\"id.orig_p\":53,\"id.resp_h\":\"{dst}\",\"id.resp_p\":443,\"proto\":\"tcp\",\"query\":\"evil.example\"}}\n"
+        )
     };
-    let kept = |list: &str, src: &str, dst: &str| run(list, &[conn(src, dst).as_bytes()]).certificate.tally.kept;
+    let kept = |list: &str, src: &str, dst: &str| {
+        run(list, &[conn(src, dst).as_bytes()]).certificate.tally.kept
+    };
     let (evil, good) = ("203.0.113.5", "192.0.2.1");
     for (condition, as_src, as_dst) in [
         ("443/tcp", 0, 1),
@@ -82,7 +97,11 @@ fn conditions_are_about_the_end_that_has_the_value() {
     ] {
         for value in [evil, "203.0.113.0/24"] {
             let list = format!("{value} {condition}");
-            assert_eq!((kept(&list, evil, good), kept(&list, good, evil)), (as_src, as_dst), "{list}");
+            assert_eq!(
+                (kept(&list, evil, good), kept(&list, good, evil)),
+                (as_src, as_dst),
+                "{list}"
+            );
         }
     }
     assert_eq!(kept("evil.example 443", good, good), 1);
@@ -91,12 +110,21 @@ fn conditions_are_about_the_end_that_has_the_value() {
 
 #[test]
 fn a_selector_holds_within_its_window_and_carries_its_measure() {
-    let list = "domain,evil.example,a,1,2026-11-23T00:00:30Z,2026-11-23T00:00:10Z,measure-1,approval-1";
-    let dns = |second: u32| format!("{{\"ts\":\"2026-11-23T00:00:{second:02}Z\",\"id.orig_h\":\"192.0.2.7\",\"query\":\"evil.example\"}}\n");
+    let list =
+        "domain,evil.example,a,1,2026-11-23T00:00:30Z,2026-11-23T00:00:10Z,measure-1,approval-1";
+    let dns = |second: u32| {
+        format!(
+            "{{\"ts\":\"2026-11-23T00:00:{second:02}Z\",\"id.orig_h\":\"192.0.2.7\",\"query\":\"evil.example\"}}\n"
+        )
+    };
     let log: String = [9, 10, 29, 30].map(dns).concat();
     let outcome = run(list, &[log.as_bytes()]);
     assert_eq!((outcome.certificate.tally.kept, outcome.certificate.tally.unmatched), (2, 2));
-    assert!(records(&outcome).iter().all(|record| record.measure_id.as_ref().unwrap().as_str() == "measure-1"));
+    assert!(
+        records(&outcome)
+            .iter()
+            .all(|record| record.measure_id.as_ref().unwrap().as_str() == "measure-1")
+    );
 }
 
 #[test]
@@ -136,11 +164,17 @@ fn several_threads_come_to_the_same() {
     let tally = one.certificate.tally;
     assert!(tally.kept > 1_000 && tally.unmatched > 1_000 && tally.errors > 1_000, "{tally:?}");
     for threads in [2, 3, 7] {
-        let mut engine = Engine::new(Mode::OwnNetwork, index(list), settings(), Vec::new()).unwrap();
-        engine.read_with_threads("input-0", log.as_slice(), NonZeroUsize::new(threads).unwrap()).unwrap();
+        let mut engine =
+            Engine::new(Mode::OwnNetwork, index(list), settings(), Vec::new()).unwrap();
+        engine
+            .read_with_threads("input-0", log.as_slice(), NonZeroUsize::new(threads).unwrap())
+            .unwrap();
         let many = engine.finish("2026-11-23T00:01:00Z".parse().unwrap()).unwrap();
         assert_eq!(many.certificate, one.certificate, "{threads}");
-        assert_eq!((&many.problems, &many.sightings, &many.sink), (&one.problems, &one.sightings, &one.sink));
+        assert_eq!(
+            (&many.problems, &many.sightings, &many.sink),
+            (&one.problems, &one.sightings, &one.sink)
+        );
     }
 }
 
@@ -158,7 +192,8 @@ fn a_failing_input_is_counted_and_said_with_several_threads_too() {
             Ok(line.len())
         }
     }
-    let mut engine = Engine::new(Mode::OwnNetwork, index("203.0.113.5"), settings(), Vec::new()).unwrap();
+    let mut engine =
+        Engine::new(Mode::OwnNetwork, index("203.0.113.5"), settings(), Vec::new()).unwrap();
     assert!(engine.read_with_threads("input", Fails(50), NonZeroUsize::new(2).unwrap()).is_err());
     // Fifty lines without a header and the one in which it failed.
     assert_eq!((engine.tally().seen, engine.tally().errors), (51, 51));

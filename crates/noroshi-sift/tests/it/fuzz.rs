@@ -46,7 +46,8 @@ pub(crate) fn read(data: &[u8]) {
         Switches { url_paths: true, email_addresses: true, ..Switches::of_mode(Mode::OwnNetwork) };
     let engine = |threads: usize| {
         let mut engine =
-            Engine::with_switches(Mode::OwnNetwork, switches, index(LIST), settings(), Vec::new()).unwrap();
+            Engine::with_switches(Mode::OwnNetwork, switches, index(LIST), settings(), Vec::new())
+                .unwrap();
         engine.read_with_threads("input", data, threads.try_into().unwrap()).unwrap();
         engine.finish("2026-11-23T00:01:00Z".parse().unwrap()).unwrap()
     };
@@ -72,17 +73,36 @@ pub(crate) fn eve(data: &[u8]) {
 
 /// Pieces out of which data is made, so that some of it gets far.
 const PIECES: [&[u8]; 20] = [
-    b"\n", b"\t", b"\"", b"{", b"}", b"[", b"]", b":", b",", b"\\", b"-", b"#fields\tts\n", b"evil.example",
-    b"\"rrname\":\"evil.example\"", b"203.0.113.5", b"2001:db8::5", b"\xff\xfe", b"0", b"(empty)", b"\r\n",
+    b"\n",
+    b"\t",
+    b"\"",
+    b"{",
+    b"}",
+    b"[",
+    b"]",
+    b":",
+    b",",
+    b"\\",
+    b"-",
+    b"#fields\tts\n",
+    b"evil.example",
+    b"\"rrname\":\"evil.example\"",
+    b"203.0.113.5",
+    b"2001:db8::5",
+    b"\xff\xfe",
+    b"0",
+    b"(empty)",
+    b"\r\n",
 ];
 
 fn seeded(run: fn(&[u8])) {
     let mut state = 0x6e6f_726f_7368_6921_u64;
     let mut next = || {
-        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        state =
+            state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         state >> 33
     };
-    for _ in 0..400 {
+    for _ in 0..150 {
         let mut data = Vec::new();
         for _ in 0..next() % 24 {
             match next() % 3 {

@@ -13,6 +13,8 @@ mod fuzz;
 #[cfg(test)]
 mod index;
 #[cfg(test)]
+mod law;
+#[cfg(test)]
 mod marker;
 #[cfg(test)]
 mod parity;
