@@ -251,7 +251,7 @@ impl<'a> JsonRecord<'a> {
     #[inline]
     fn note(&mut self, scan: &mut Scan<'a>, name: &[u8]) -> Result<(), Reason> {
         if let Some(member) = member_of(name) {
-            let span = scan.value(0)?;
+            let span = scan.spanned(0)?;
             if scan.slice(span) == b"null" {
                 return Ok(());
             }
@@ -266,7 +266,7 @@ impl<'a> JsonRecord<'a> {
         if let Some(inner) = Inner::of_record(name) {
             return self.inner(scan, inner, 0);
         }
-        let span = scan.value(0)?;
+        let span = scan.spanned(0)?;
         if holds_address(name) {
             let slot = self.addresses.iter_mut().find(|slot| **slot == (0, 0));
             *slot.ok_or(Reason::TooManyAddresses)? = span;
@@ -278,19 +278,20 @@ impl<'a> JsonRecord<'a> {
     fn inner(&mut self, scan: &mut Scan<'a>, inner: Inner, depth: u32) -> Result<(), Reason> {
         match scan.byte() {
             b'"' if inner.is_value() => {
-                let span = scan.string()?;
-                self.push(inner, span);
+                let begin = scan.at + 1;
+                let end = scan.string().ok_or(Reason::BadJson)?;
+                self.push(inner, span(begin, end));
                 Ok(())
             }
             b'{' => scan.members(depth + 1, |scan, name| match inner.of_member(name) {
                 Some(inner) => self.inner(scan, inner, depth + 1),
-                None => scan.value(depth + 1).map(drop),
+                None => scan.value(depth + 1),
             }),
             b'[' if inner.of_element().is_some() => {
                 let element = inner.of_element().unwrap_or(inner);
                 scan.elements(depth + 1, |scan| self.inner(scan, element, depth + 1))
             }
-            _ => scan.value(depth).map(drop),
+            _ => scan.value(depth),
         }
     }
 
@@ -338,7 +339,7 @@ impl<'a> JsonRecord<'a> {
             b'[' => {
                 // The list has been gone through before and is well-formed.
                 let read = scan.elements(0, |scan| {
-                    let span = scan.value(0)?;
+                    let span = scan.spanned(0)?;
                     string_of(scan.slice(span)).into_iter().for_each(&mut take);
                     Ok(())
                 });
@@ -492,7 +493,7 @@ impl View for JsonRecord<'_> {
 fn flow(scan: &mut Scan<'_>, detail: &mut Detail) -> Result<(), Reason> {
     let mut counters = [None; 4];
     scan.members(0, |scan, name| {
-        let span = scan.value(0)?;
+        let span = scan.spanned(0)?;
         let value = scan.slice(span);
         let at = match name {
             b"bytes_toserver" => 0,
@@ -579,20 +580,24 @@ impl<'a> Scan<'a> {
 
     /// Passes over a value and says where it stands, quotes included.
     #[inline]
-    fn value(&mut self, depth: u32) -> Result<Span, Reason> {
+    fn spanned(&mut self, depth: u32) -> Result<Span, Reason> {
         let begin = self.at;
-        match self.byte() {
-            b'"' => {
-                self.string()?;
-            }
-            b'{' => self.members(depth + 1, |scan, _| scan.value(depth + 1).map(drop))?,
-            b'[' => self.elements(depth + 1, |scan| scan.value(depth + 1).map(drop))?,
-            b't' => self.word(b"true")?,
-            b'f' => self.word(b"false")?,
-            b'n' => self.word(b"null")?,
-            _ => self.number()?,
-        }
+        self.value(depth)?;
         Ok(span(begin, self.at))
+    }
+
+    /// Passes over a value.
+    #[inline]
+    fn value(&mut self, depth: u32) -> Result<(), Reason> {
+        match self.byte() {
+            b'"' => self.string().map(drop).ok_or(Reason::BadJson),
+            b'{' => self.members(depth + 1, |scan, _| scan.value(depth + 1)),
+            b'[' => self.elements(depth + 1, |scan| scan.value(depth + 1)),
+            b't' => self.word(b"true"),
+            b'f' => self.word(b"false"),
+            b'n' => self.word(b"null"),
+            _ => self.number(),
+        }
     }
 
     fn word(&mut self, word: &[u8]) -> Result<(), Reason> {
@@ -617,11 +622,13 @@ impl<'a> Scan<'a> {
             return Ok(());
         }
         loop {
-            let name = self.string()?;
+            let begin = self.at + 1;
+            let end = self.string().ok_or(Reason::BadJson)?;
             self.blank();
             self.require(b':')?;
             self.blank();
-            take(self, self.slice(name))?;
+            let name = self.text.get(begin..end).unwrap_or_default();
+            take(self, name)?;
             self.blank();
             if self.take(b'}') {
                 return Ok(());
@@ -657,22 +664,24 @@ impl<'a> Scan<'a> {
         }
     }
 
-    /// A string with its quotes; says where what is between them stands.
+    /// Passes over a string and says where its closing quote stands. Nothing but a number is handed back, so that it
+    /// stays in a register.
     #[inline]
-    fn string(&mut self) -> Result<Span, Reason> {
-        self.require(b'"')?;
-        let begin = self.at;
-        let mut from = begin;
+    fn string(&mut self) -> Option<usize> {
+        if self.byte() != b'"' {
+            return None;
+        }
+        let mut from = self.at + 1;
         loop {
-            let at = self.next_special(from).ok_or(Reason::BadJson)?;
+            let at = self.next_special(from)?;
             match self.text.get(at) {
                 Some(b'"') => {
                     self.at = at + 1;
-                    return Ok(span(begin, at));
+                    return Some(at);
                 }
-                Some(b'\\') => from = at + self.escape(at).ok_or(Reason::BadJson)?,
+                Some(b'\\') => from = at + self.escape(at)?,
                 // RFC 8259 §7: control characters are escaped.
-                _ => return Err(Reason::BadJson),
+                _ => return None,
             }
         }
     }

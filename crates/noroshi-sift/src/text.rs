@@ -220,38 +220,26 @@ fn parse_v4(text: &[u8]) -> Option<Ipv4Addr> {
 /// `word` has the text, its first byte in the lowest place, and zeroes above.
 #[inline]
 fn v4_of(word: u128, length: usize) -> Option<Ipv4Addr> {
-    let mut dots = bits::dots(&word.to_le_bytes());
-    let mut is_valid = dots.count_ones() == 3;
-    let ends = [(); 3].map(|()| {
+    let (mut dots, digits) = bits::dots_and_digits(&word.to_le_bytes());
+    let mut is_valid = dots.count_ones() == 3 && (dots | digits) & 0xffff == (1 << length) - 1;
+    let [first, second, third] = [(); 3].map(|()| {
         let end = dots.trailing_zeros();
         dots &= dots.wrapping_sub(1);
         end
     });
-    let [first, second, third] = ends;
     #[expect(clippy::cast_possible_truncation, reason = "fifteen at most")]
     let octets = [(0, first), (first + 1, second), (second + 1, third), (third + 1, length as u32)];
     let mut value = 0;
     for (begin, end) in octets {
         let digits = end.wrapping_sub(begin);
-        is_valid &= (1..=3).contains(&digits);
         // The last digit goes to the highest of four bytes, and there are zeroes before the first.
         #[expect(clippy::cast_possible_truncation, reason = "three digits are wanted")]
         let text =
-            (word.wrapping_shr(8 * (begin & 15)) as u32).wrapping_shl(8 * (4 - (digits & 3)));
-        let [_, hundreds, tens, ones] = text.to_le_bytes().map(u32::from);
-        let zero = u32::from(b'0');
-        let digit = |byte: u32, is_there: bool| {
-            let digit = byte.wrapping_sub(zero);
-            (if is_there { digit } else { 0 }, !is_there || digit < 10)
-        };
-        let (hundreds, a) = digit(hundreds, digits == 3);
-        let (tens, b) = digit(tens, digits >= 2);
-        let (ones, c) = digit(ones, true);
-        let octet =
-            hundreds.wrapping_mul(100).wrapping_add(tens.wrapping_mul(10)).wrapping_add(ones);
+            (word.wrapping_shr(8 * begin) as u32).wrapping_shl(32_u32.wrapping_sub(8 * digits));
+        let octet = (text >> 24 & 15) + (text >> 16 & 15) * 10 + (text >> 8 & 15) * 100;
         // A leading zero is refused: some systems read it as octal (RFC 6943 §3.1.1).
-        let least = [0, 0, 10, 100].get(digits as usize & 3).copied().unwrap_or(0);
-        is_valid &= a & b & c & (octet <= 255) & (octet >= least);
+        let least = 0x640a_0000_u32.wrapping_shr(8 * digits) & 0xff;
+        is_valid &= (digits.wrapping_sub(1) < 3) & (octet <= 255) & (octet >= least);
         value = value << 8 | (octet & 255);
     }
     is_valid.then(|| Ipv4Addr::from_bits(value))

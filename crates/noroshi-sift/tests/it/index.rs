@@ -86,8 +86,8 @@ fn every_kind_of_wrong_file_has_its_code() {
     assert_eq!(code(&|file| file.truncate(file.len() - 64)), "NRS-SIFT-0033");
     assert_eq!(code(&|file| file.push(0)), "NRS-SIFT-0033");
     assert_eq!(code(&|file| file[60] ^= 1), "NRS-SIFT-0034");
-    // The filter is the first section.
-    assert_eq!(code(&|file| file[600] ^= 1), "NRS-SIFT-0034");
+    // The filter is the first section and begins at 512.
+    assert_eq!(code(&|file| file[520] ^= 1), "NRS-SIFT-0034");
     let increment = index(LIST).increment(&[], &[]).unwrap();
     let mut file = Vec::new();
     increment.write_to(&mut file).unwrap();
