@@ -251,8 +251,9 @@ impl<'a> JsonRecord<'a> {
     #[inline]
     fn note(&mut self, scan: &mut Scan<'a>, name: &[u8]) -> Result<(), Reason> {
         if let Some(member) = member_of(name) {
+            let is_null = scan.byte() == b'n';
             let span = scan.spanned(0)?;
-            if scan.slice(span) == b"null" {
+            if is_null {
                 return Ok(());
             }
             return match self.members.get_mut(member as usize) {
@@ -561,6 +562,12 @@ impl<'a> Scan<'a> {
 
     #[inline]
     fn blank(&mut self) {
+        if self.byte() <= b' ' {
+            self.long_blank();
+        }
+    }
+
+    fn long_blank(&mut self) {
         while matches!(self.byte(), b' ' | b'\t' | b'\r' | b'\n') {
             self.at += 1;
         }
@@ -630,10 +637,14 @@ impl<'a> Scan<'a> {
             let name = self.text.get(begin..end).unwrap_or_default();
             take(self, name)?;
             self.blank();
-            if self.take(b'}') {
-                return Ok(());
+            match self.byte() {
+                b',' => self.at += 1,
+                b'}' => {
+                    self.at += 1;
+                    return Ok(());
+                }
+                _ => return Err(Reason::BadJson),
             }
-            self.require(b',')?;
             self.blank();
         }
     }
@@ -665,13 +676,24 @@ impl<'a> Scan<'a> {
     }
 
     /// Passes over a string and says where its closing quote stands. Nothing but a number is handed back, so that it
-    /// stays in a register.
-    #[inline]
+    /// stays in a register; a string without escapes that ends within the next word of [`Special`] ends here.
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "some fifty times a record")]
     fn string(&mut self) -> Option<usize> {
         if self.byte() != b'"' {
             return None;
         }
-        let mut from = self.at + 1;
+        let from = self.at + 1;
+        let bits = *self.special.get(from / 64)? >> (from % 64);
+        let at = from + bits.trailing_zeros() as usize;
+        if bits != 0 && self.text.get(at) == Some(&b'"') {
+            self.at = at + 1;
+            return Some(at);
+        }
+        self.long_string(from)
+    }
+
+    fn long_string(&mut self, mut from: usize) -> Option<usize> {
         loop {
             let at = self.next_special(from)?;
             match self.text.get(at) {
@@ -686,20 +708,14 @@ impl<'a> Scan<'a> {
         }
     }
 
-    #[inline]
     fn next_special(&self, from: usize) -> Option<usize> {
         let mut word = from / 64;
-        let bits = *self.special.get(word)? >> (from % 64);
-        if bits != 0 {
-            return Some(from + bits.trailing_zeros() as usize);
-        }
-        loop {
+        let mut bits = *self.special.get(word)? >> (from % 64) << (from % 64);
+        while bits == 0 {
             word += 1;
-            let bits = *self.special.get(word)?;
-            if bits != 0 {
-                return Some(word * 64 + bits.trailing_zeros() as usize);
-            }
+            bits = *self.special.get(word)?;
         }
+        Some(word * 64 + bits.trailing_zeros() as usize)
     }
 
     /// How long the escape is that begins there.

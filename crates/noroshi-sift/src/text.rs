@@ -191,8 +191,67 @@ pub(crate) fn parse_address(text: &[u8]) -> Option<IpAddr> {
     if text.len() > 45 || !text.contains(&b':') {
         return None;
     }
-    let address: Ipv6Addr = std::str::from_utf8(text).ok()?.parse().ok()?;
-    Some(IpAddr::V6(address).to_canonical())
+    parse_v6(text).map(|address| IpAddr::V6(address).to_canonical())
+}
+
+/// Groups of hexadecimal digits, one `::`, perhaps an IPv4 address at the end (RFC 4291 §2.2).
+fn parse_v6(text: &[u8]) -> Option<Ipv6Addr> {
+    let mut groups = [0_u16; 8];
+    let (mut count, mut gap) = (0, None);
+    let mut rest = text;
+    if let [b':', b':', behind @ ..] = rest {
+        (gap, rest) = (Some(0), behind);
+    }
+    while !rest.is_empty() {
+        let (value, behind) = hex_group(rest)?;
+        if behind.first() == Some(&b'.') {
+            let [a, b, c, d] = parse_v4(rest)?.octets();
+            let [one, other] = groups.get_mut(count..)?.first_chunk_mut::<2>()?;
+            (*one, *other) = (u16::from_be_bytes([a, b]), u16::from_be_bytes([c, d]));
+            count += 2;
+            break;
+        }
+        *groups.get_mut(count)? = value;
+        count += 1;
+        rest = match behind {
+            [] => break,
+            [b':', b':', behind @ ..] if gap.is_none() => {
+                gap = Some(count);
+                behind
+            }
+            [b':', behind @ ..] if !behind.is_empty() => behind,
+            _ => return None,
+        };
+    }
+    match gap {
+        None => (count == 8).then(|| Ipv6Addr::from(groups)),
+        // `::` stands for one group or more.
+        Some(gap) if count < 8 => {
+            groups.get_mut(gap..)?.rotate_right(8 - count);
+            Some(Ipv6Addr::from(groups))
+        }
+        Some(_) => None,
+    }
+}
+
+/// One to four hexadecimal digits and what stands behind them.
+#[inline]
+fn hex_group(text: &[u8]) -> Option<(u16, &[u8])> {
+    let (mut value, mut count) = (0_u16, 0);
+    for byte in text.iter().take(5) {
+        let digit = match byte {
+            b'0'..=b'9' => byte - b'0',
+            b'a'..=b'f' => byte - b'a' + 10,
+            b'A'..=b'F' => byte - b'A' + 10,
+            _ => break,
+        };
+        value = value << 4 | u16::from(digit);
+        count += 1;
+    }
+    if !(1..=4).contains(&count) {
+        return None;
+    }
+    text.get(count..).map(|behind| (value, behind))
 }
 
 /// Four numbers and three dots. Where the dots stand is found at once, and the numbers are put together without a
@@ -218,7 +277,8 @@ fn parse_v4(text: &[u8]) -> Option<Ipv4Addr> {
 }
 
 /// `word` has the text, its first byte in the lowest place, and zeroes above.
-#[inline]
+#[inline(always)]
+#[expect(clippy::inline_always, reason = "twice a record or more")]
 fn v4_of(word: u128, length: usize) -> Option<Ipv4Addr> {
     let (mut dots, digits) = bits::dots_and_digits(&word.to_le_bytes());
     let mut is_valid = dots.count_ones() == 3 && (dots | digits) & 0xffff == (1 << length) - 1;
@@ -330,6 +390,14 @@ mod tests {
         fn what_looks_like_an_address_is_one_or_is_refused(text in "[0-9.]{5,17}|([0-9]{1,4}[./]){3}[0-9a:]{0,4}") {
             let std = text.parse::<Ipv4Addr>().ok();
             prop_assert_eq!(parse_v4(text.as_bytes()), std, "{}", text);
+        }
+
+        #[test]
+        fn what_looks_like_an_address_of_ipv6_is_one_or_is_refused(
+            text in "([0-9a-fA-F]{0,5}:){1,8}[0-9a-f]{0,4}|([0-9a-f]{1,2}:){0,7}:?([0-9.]{7,10})?|::[0-9a-f:.]{0,9}",
+        ) {
+            let std = text.parse::<Ipv6Addr>().ok();
+            prop_assert_eq!(parse_v6(text.as_bytes()), std, "{}", text);
         }
 
         #[test]
