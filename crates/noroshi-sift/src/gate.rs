@@ -18,7 +18,6 @@ use noroshi_evidence::mechanical::Direction;
 use crate::mandate::{Mandate, Network};
 use crate::mode::Mode;
 use crate::prefix::{Jurisdiction, PrefixTable};
-use crate::worker::OwnNetworks;
 
 /// A record that may be looked at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,6 +26,65 @@ pub(crate) struct Admitted {
     pub(crate) direction: Direction,
     /// Whether source and destination are one's own; under a mandate, at home.
     pub(crate) own: [bool; 2],
+}
+
+/// The networks of whoever selects, as ranges that neither touch nor overlap.
+#[derive(Debug, Default)]
+struct OwnNetworks {
+    v4: Vec<(u32, u32)>,
+    v6: Vec<(u128, u128)>,
+}
+
+impl OwnNetworks {
+    fn new(nets: &[IpNet]) -> Self {
+        let mut own = Self::default();
+        for net in nets {
+            match net {
+                IpNet::V4(net) => {
+                    own.v4.push((net.network().to_bits(), net.broadcast().to_bits()));
+                }
+                IpNet::V6(net) => {
+                    own.v6.push((net.network().to_bits(), net.broadcast().to_bits()));
+                }
+            }
+        }
+        own.v4.sort_unstable();
+        own.v4.dedup_by(|later, kept| joins(later, kept, u32::checked_add, 1));
+        own.v6.sort_unstable();
+        own.v6.dedup_by(|later, kept| joins(later, kept, u128::checked_add, 1));
+        own
+    }
+
+    #[inline]
+    fn holds(&self, address: IpAddr) -> bool {
+        match address {
+            IpAddr::V4(address) => in_ranges(&self.v4, address.to_bits()),
+            IpAddr::V6(address) => in_ranges(&self.v6, address.to_bits()),
+        }
+    }
+}
+
+fn joins<T: Copy + Ord>(
+    later: &(T, T),
+    kept: &mut (T, T),
+    add: impl Fn(T, T) -> Option<T>,
+    one: T,
+) -> bool {
+    let touches = add(kept.1, one).is_none_or(|next| later.0 <= next);
+    if touches {
+        kept.1 = kept.1.max(later.1);
+    }
+    touches
+}
+
+#[inline]
+fn in_ranges<T: Copy + Ord>(ranges: &[(T, T)], value: T) -> bool {
+    if ranges.len() <= 8 {
+        return ranges.iter().any(|(first, last)| *first <= value && value <= *last);
+    }
+    let behind = ranges.partition_point(|(first, _)| *first <= value);
+    let range = behind.checked_sub(1).and_then(|at| ranges.get(at));
+    range.is_some_and(|(_, last)| value <= *last)
 }
 
 /// The frozen answer to what may be looked at.
@@ -157,6 +215,22 @@ mod tests {
         let measure = Some("measure-1".parse().unwrap());
         let list = list.into_iter().map(|one| Selector { measure: measure.clone(), ..one });
         SelectorIndex::build(list.collect()).unwrap()
+    }
+
+    #[test]
+    fn own_networks_are_ranges() {
+        let nets = ["10.0.0.0/9", "10.128.0.0/9", "192.0.2.0/25", "192.0.2.64/26", "2001:db8::/32"];
+        let own = OwnNetworks::new(&nets.map(|net| net.parse().unwrap()));
+        assert_eq!(own.v4.len(), 2, "{:?}", own.v4);
+        let holds = |address: &str| own.holds(address.parse().unwrap());
+        assert!(holds("10.255.255.255") && holds("192.0.2.127") && holds("2001:db8::1"));
+        assert!(!holds("11.0.0.0") && !holds("192.0.2.128") && !holds("2001:db9::"));
+        let many: Vec<IpNet> =
+            (0..40).map(|net| format!("10.{}.0.0/16", net * 2).parse().unwrap()).collect();
+        let own = OwnNetworks::new(&many);
+        for block in 0_u8..80 {
+            assert_eq!(own.holds(IpAddr::from([10, block, 1, 1])), block % 2 == 0, "{block}");
+        }
     }
 
     #[test]

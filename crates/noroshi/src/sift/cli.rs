@@ -2,7 +2,8 @@
 //! and counts of sightings; nothing else is written anywhere, also not when something goes wrong.
 
 use std::fs::File;
-use std::io::{self, Write as _};
+use std::io::{self, Read as _, Write as _};
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -11,13 +12,16 @@ use noroshi_sift::chain::Entry;
 use noroshi_sift::digest::Digest;
 use noroshi_sift::engine::{Begin, Engine, Finish, Link, Outcome, Read, Settings};
 use noroshi_sift::export::Collector;
-use noroshi_sift::index::SelectorIndex;
+use noroshi_sift::index::image::LoadIndex;
+use noroshi_sift::index::{BuildIndex, Increment, SelectorIndex};
 use noroshi_sift::mode::Mode;
-use noroshi_sift::selector;
+use noroshi_sift::selector::{self, EmailKey, Selector};
 use noroshi_sift::sighting::Sighting;
+use noroshi_sift::stix;
 use serde_json::json;
 
 use super::ground::{self, Ground};
+use super::looking::{self, Looking};
 use super::{enrol, folder, harden, prove, purge};
 use crate::cli::{Ended, Failed, Format, print, tell};
 use crate::office::clock::Clock;
@@ -30,6 +34,8 @@ const ANSWER_BYTES_MAX: u64 = 1 << 20;
 /// Verbs.
 #[derive(Debug, clap::Subcommand)]
 pub enum Verb {
+    /// Make an index out of lists of selectors and STIX bundles: one file that sensors map and share.
+    Index(Index),
     /// Look through telemetry for the selectors of a list; keep the mechanical fields of what matched.
     Run(Run),
     /// Do the same with files that grow and flows that are exported, until told to end.
@@ -48,6 +54,26 @@ pub enum Verb {
     Fetch(enrol::Fetch),
 }
 
+/// `noroshi sift index`.
+#[derive(Debug, clap::Args)]
+pub struct Index {
+    /// Lists (one value a line, or rows of `type,value`) and STIX bundles.
+    #[arg(required = true, value_name = "SELECTORS")]
+    lists: Vec<PathBuf>,
+    /// Where the index is written; a file that lies there is replaced at once, and who has it open keeps the old one.
+    #[arg(long, value_name = "INDEX")]
+    out: PathBuf,
+    /// Write an increment over this index instead: what is added since it was made.
+    #[arg(long, value_name = "INDEX")]
+    over: Option<PathBuf>,
+    /// With --over: lists of what is no longer looked for.
+    #[arg(long, value_name = "SELECTORS", requires = "over")]
+    remove: Vec<PathBuf>,
+    /// The file with the key under which e-mail addresses become hashes.
+    #[arg(long, value_name = "FILE")]
+    email_key_file: Option<PathBuf>,
+}
+
 /// `noroshi sift run`.
 #[derive(Debug, clap::Args)]
 pub struct Run {
@@ -56,9 +82,11 @@ pub struct Run {
     mode: Mode,
     #[command(flatten)]
     ground: Ground,
-    /// The list of selectors.
-    #[arg(long, value_name = "FILE")]
-    selectors: PathBuf,
+    #[command(flatten)]
+    pub(super) looking: Looking,
+    /// How many threads look through an input; as many as there are cores where nothing is said.
+    #[arg(long, value_name = "N")]
+    threads: Option<NonZeroUsize>,
     /// For how many days what is kept is retained.
     #[arg(long, value_name = "N")]
     retention_days: u32,
@@ -106,6 +134,7 @@ pub(super) fn read_mode(text: &str) -> Result<Mode, String> {
 /// Runs a verb.
 pub fn run(verb: Verb, format: Format) -> Ended {
     match verb {
+        Verb::Index(index) => make_index(&index, format),
         Verb::Run(run) => {
             harden::no_core_dump()?;
             // A panic's words could hold what was being read; they are not said.
@@ -150,7 +179,8 @@ fn select(asked: &Run, format: Format) -> Ended {
     let started_at = Clock.now();
     let enrolment = folder::enrolment(&asked.out)?;
     let mandated = ground::open(&asked.ground, asked.mode, enrolment.as_ref(), started_at)?;
-    let index = index_of(&asked.selectors)?;
+    let key = asked.looking.email_key()?;
+    let index = asked.looking.index(key.as_ref())?;
     let place = Place::open(&asked.out)?;
     let link = place.link(asked)?;
     let settings = Settings {
@@ -164,11 +194,8 @@ fn select(asked: &Run, format: Format) -> Ended {
         started_at,
     };
     let (part, sink) = place.new_records(link.sequence)?;
-    let engine = match mandated {
-        Some(mandated) => Engine::under(mandated, index, settings, sink),
-        None => Engine::new(asked.mode, index, settings, sink),
-    };
-    let done = engine.map_err(begin_failed).and_then(|engine| look_through(asked, engine));
+    let engine = asked.looking.engine((asked.mode, mandated), (index, key), settings, sink);
+    let done = engine.and_then(|engine| look_through(asked, engine));
     let outcome = match done.and_then(|outcome| signed(&place, outcome)) {
         Ok(outcome) => outcome,
         Err(failed) => {
@@ -252,27 +279,122 @@ pub(super) fn begin_failed(problem: Begin) -> Failed {
     usage(code, plain)
 }
 
-pub(super) fn index_of(list: &Path) -> Result<SelectorIndex, Failed> {
-    let bytes = std::fs::read(list).map_err(io(list))?;
-    let (selectors, problems) = selector::parse_list(&bytes);
-    for problem in problems.iter().take(SHOWN_MAX) {
-        tell(&format!(
-            "{}:{}: {}: line passed over",
-            list.display(),
-            problem.line,
-            problem.reason.code()
-        ));
-    }
-    if problems.len() > SHOWN_MAX {
-        tell(&format!("{}: {} more lines passed over", list.display(), problems.len() - SHOWN_MAX));
-    }
-    if selectors.is_empty() {
+/// The selectors of a file, an index, a list or a bundle, with the increment over it.
+pub(super) fn index_of(
+    file: &Path,
+    increment: Option<&Path>,
+    key: Option<&EmailKey>,
+) -> Result<SelectorIndex, Failed> {
+    let index = if is_index(file)? {
+        SelectorIndex::open(file).map_err(load_failed(file))?
+    } else {
+        let (selectors, _) = selectors_of(file, key)?;
+        SelectorIndex::build(selectors).map_err(|problem| usage("NRS-SIFT-0021", problem))?
+    };
+    let index = match increment {
+        None => index,
+        Some(path) => {
+            let over = Increment::open(path).map_err(load_failed(path))?;
+            index.layer(over).map_err(load_failed(path))?
+        }
+    };
+    if index.is_empty() {
         return Err(usage(
             "NRS-SIFT-0020",
             "the list has no selector; fetch it from the platform again",
         ));
     }
-    SelectorIndex::build(selectors).map_err(|problem| usage("NRS-SIFT-0021", problem))
+    Ok(index)
+}
+
+fn is_index(file: &Path) -> Result<bool, Failed> {
+    let mut begin = Vec::new();
+    let opened = File::open(file).map_err(io(file))?;
+    opened.take(8).read_to_end(&mut begin).map_err(io(file))?;
+    Ok(begin == b"NRSINDEX")
+}
+
+fn load_failed(path: &Path) -> impl Fn(LoadIndex) -> Failed {
+    let what = path.display().to_string();
+    move |problem| match problem {
+        LoadIndex::Io(source) => Failed::Io { what: what.clone(), source },
+        problem => {
+            let words = problem.to_string();
+            let plain = words.strip_prefix(&format!("{}: ", problem.code())).unwrap_or(&words);
+            usage(problem.code(), format!("`{what}`: {plain}; make it again with `noroshi sift index`"))
+        }
+    }
+}
+
+/// What a list or a bundle looks for, and how many of its lines or objects were passed over.
+fn selectors_of(file: &Path, key: Option<&EmailKey>) -> Result<(Vec<Selector>, usize), Failed> {
+    let bytes = std::fs::read(file).map_err(io(file))?;
+    let is_bundle = bytes.trim_ascii_start().starts_with(b"{");
+    let (selectors, problems) = if is_bundle {
+        stix::parse_bundle(&bytes, key).map_err(|problem| {
+            let words = problem.to_string();
+            let (code, words) = words.split_once(": ").unwrap_or_default();
+            let code = if code == "NRS-SIFT-0040" { "NRS-SIFT-0040" } else { "NRS-SIFT-0041" };
+            usage(code, format!("`{}`: {words}", file.display()))
+        })?
+    } else {
+        selector::parse_list_with(&bytes, key)
+    };
+    let what = if is_bundle { "object" } else { "line" };
+    for problem in problems.iter().take(SHOWN_MAX) {
+        tell(&format!(
+            "{}:{}: {}: {what} passed over",
+            file.display(),
+            problem.line,
+            problem.reason.code()
+        ));
+    }
+    if problems.len() > SHOWN_MAX {
+        tell(&format!("{}: {} more {what}s passed over", file.display(), problems.len() - SHOWN_MAX));
+    }
+    Ok((selectors, problems.len()))
+}
+
+fn make_index(asked: &Index, format: Format) -> Ended {
+    let key = asked.email_key_file.as_deref().map(looking::email_key).transpose()?;
+    let (mut added, mut removed, mut passed_over) = (Vec::new(), Vec::new(), 0);
+    for (files, list) in [(&asked.lists, &mut added), (&asked.remove, &mut removed)] {
+        for file in files {
+            let (selectors, problems) = selectors_of(file, key.as_ref())?;
+            list.extend(selectors);
+            passed_over += problems;
+        }
+    }
+    let too_much = |problem: BuildIndex| usage("NRS-SIFT-0021", problem);
+    let part = asked.out.with_extension("part");
+    let mut sink = io::BufWriter::new(File::create(&part).map_err(io(&part))?);
+    let index = match &asked.over {
+        None => {
+            let index = SelectorIndex::build(added).map_err(too_much)?;
+            index.write_to(&mut sink).map_err(io(&part))?;
+            index
+        }
+        Some(path) => {
+            let base = SelectorIndex::open(path).map_err(load_failed(path))?;
+            let increment = base.increment(&added, &removed).map_err(too_much)?;
+            increment.write_to(&mut sink).map_err(io(&part))?;
+            base.layer(increment).map_err(load_failed(path))?
+        }
+    };
+    let file = sink.into_inner().map_err(|problem| io(&part)(problem.into_error()))?;
+    file.sync_all().map_err(io(&part))?;
+    let bytes = file.metadata().map_err(io(&part))?.len();
+    std::fs::rename(&part, &asked.out).map_err(io(&asked.out))?;
+    let (count, digest, path) = (index.len(), index.digest(), asked.out.display());
+    if format == Format::Json {
+        let summary = json!({
+            "index": path.to_string(), "selectors": count, "digest": digest, "bytes": bytes, "passed_over": passed_over,
+        });
+        print(&summary.to_string());
+    } else {
+        print(&format!("{count} selectors, {passed_over} passed over\n{digest}  {path}"));
+    }
+    Ok(if passed_over > 0 { ExitCode::from(1) } else { ExitCode::SUCCESS })
 }
 
 pub(super) fn program_digest() -> Result<Digest, Failed> {

@@ -18,20 +18,22 @@ use std::time::{Duration, Instant};
 
 use ipnet::IpNet;
 use noroshi_sift::digest::Digest;
-use noroshi_sift::engine::{Begin, Engine, Finish, Link, Outcome, Read, Settings};
+use noroshi_sift::engine::{Engine, Finish, Link, Outcome, Read, Settings};
 use noroshi_sift::export::{Collector, DATAGRAM_BYTES_MAX};
 use noroshi_sift::follow::{Entry, Follower, HEAD_BYTES, Headers, Identity, Step, What};
 use noroshi_sift::index::SelectorIndex;
 use noroshi_sift::mode::Mode;
 use noroshi_sift::reading::Reading;
+use noroshi_sift::selector::EmailKey;
 use noroshi_sift::sealed::Sealed;
 
 use super::cli::{
-    Place, begin_failed, finish_failed, index_of, io, may_begin, own_networks, program_digest,
+    Place, finish_failed, io, may_begin, own_networks, program_digest,
     read_mode, signed, usage, write,
 };
 use super::folder;
 use super::ground::{self, Ground};
+use super::looking::Looking;
 use super::inputs::{Inputs, read_file};
 use crate::cli::{Ended, Failed, Format, tell};
 use crate::office::clock::Clock;
@@ -60,9 +62,9 @@ pub struct Follow {
     mode: Mode,
     #[command(flatten)]
     ground: Ground,
-    /// The list of selectors; read again at every interval.
-    #[arg(long, value_name = "FILE")]
-    selectors: PathBuf,
+    /// Read again at every interval.
+    #[command(flatten)]
+    looking: Looking,
     /// For how many days what is kept is retained.
     #[arg(long, value_name = "N")]
     retention_days: u32,
@@ -354,7 +356,8 @@ impl Service<'_> {
 
     /// One interval from its beginning to its certificate; returns how many records could not be read.
     fn interval(&mut self, format: Format) -> Result<u64, Broken> {
-        let index = index_of(&self.asked.selectors)?;
+        let key = self.asked.looking.email_key()?;
+        let index = self.asked.looking.index(key.as_ref())?;
         let before = self.place.last()?;
         let link = match &before {
             None => Link::FIRST,
@@ -383,7 +386,7 @@ impl Service<'_> {
         let (part, sink) = self.place.new_records(link.sequence).map_err(sink_failed)?;
         let mut batch =
             Batch { follower: self.follower.clone(), collector: self.collector.clone() };
-        let done = self.certified(index, settings, sink, &mut batch).and_then(|outcome| {
+        let done = self.certified((index, key), settings, sink, &mut batch).and_then(|outcome| {
             self.certify(&part, &outcome, &batch.follower, format)?;
             Ok(outcome.certificate.tally.errors)
         });
@@ -405,7 +408,7 @@ impl Service<'_> {
     /// Reads one interval and makes its certificate; nothing of it counts yet.
     fn certified(
         &mut self,
-        index: SelectorIndex,
+        looked_for: (SelectorIndex, Option<EmailKey>),
         settings: Settings,
         sink: File,
         batch: &mut Batch,
@@ -414,14 +417,8 @@ impl Service<'_> {
         let enrolment = folder::enrolment(&self.place.dir)?;
         let mandated =
             ground::open(&asked.ground, asked.mode, enrolment.as_ref(), settings.started_at)?;
-        let begun = match mandated {
-            Some(mandated) => Engine::under(mandated, index, settings, sink),
-            None => Engine::new(asked.mode, index, settings, sink),
-        };
-        let mut engine = begun.map_err(|problem| match problem {
-            Begin::Write(problem) => Broken::Sink(Box::new(problem)),
-            other => Broken::Failed(begin_failed(other)),
-        })?;
+        let mut engine =
+            asked.looking.engine((asked.mode, mandated), looked_for, settings, sink)?;
         self.read_interval(&mut engine, batch)?;
         let outcome = engine.finish(Clock.now()).map_err(|problem| match problem {
             Finish::Write(problem) => Broken::Sink(Box::new(problem)),

@@ -10,6 +10,7 @@ mod ground;
 mod harden;
 pub mod inputs;
 pub mod law;
+pub mod looking;
 pub mod pages;
 pub mod prove;
 pub mod pseudonyms;
