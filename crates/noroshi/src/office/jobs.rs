@@ -3,17 +3,20 @@
 //!
 //! Kinds are sorted into lanes (`share.peer.pull` runs in the lane `share.peer`), and each lane has a loop of its own: a
 //! foreign server that does not answer must never delay the end of a block. Inside a lane, jobs of different subjects run
-//! side by side; those of one subject run one after the other, in the order in which they were due.
+//! side by side, a few at once, and none waits for another's round to end; those of one subject run one after the other,
+//! in the order in which they were due. While the first of them waits after a failure, the later ones wait with it.
 //!
 //! A handler may be run again after a kill, so it does its outside work idempotently and gives back a [`Change`];
 //! that change and the job's end stand in one transaction, so its effect on the record happens once.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::future::Future;
+use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::FutureExt as _;
 use jiff::{SignedDuration, Timestamp};
 
 use super::commit::{Change, CommitFailure, Write};
@@ -21,8 +24,8 @@ use super::ctx::{Ctx, Via};
 use super::store::{StoreFailure, Value};
 use crate::house::House;
 
-/// Jobs looked at in one round of a lane.
-const ROUND_MAX: i64 = 64;
+/// Jobs taken from the table at once.
+const TAKEN_MAX: i64 = 64;
 /// Subjects of one lane that are worked on side by side.
 const ABREAST_MAX: usize = 8;
 /// The table is looked at this often even when nothing wakes the runner.
@@ -30,6 +33,10 @@ const LOOK_AGAIN: Duration = Duration::from_secs(5);
 /// First and longest wait after a failed attempt.
 const BACKOFF_FIRST: SignedDuration = SignedDuration::from_millis(500);
 const BACKOFF_MAX: SignedDuration = SignedDuration::from_secs(300);
+
+/// Lanes in which a job that waits after a failure holds up no later one of its subject. The end of a block must come
+/// although its beginning still fails, and what a step finds done already it leaves alone.
+const LANES_WITHOUT_ORDER: [&str; 1] = ["response"];
 
 /// One open row of the outbox.
 #[derive(Debug, Clone)]
@@ -120,108 +127,170 @@ async fn report_orphans(house: &Arc<House>, lanes: &BTreeMap<&'static str, Handl
         )
     });
     for kind in kinds.await.unwrap_or_default() {
-        if !lanes.contains_key(lane(&kind)) {
+        let taken = lanes.get(lane(&kind)).is_some_and(|lane| lane.contains_key(kind.as_str()));
+        if !taken {
             tracing::error!(kind, "no handler for this kind of job");
         }
     }
 }
 
-async fn run_lane(house: Arc<House>, lane: &'static str, handlers: Handlers) {
+struct Patience {
+    subject: String,
+    wait: SignedDuration,
+    next: Timestamp,
+}
+
+/// How one job ended, and of the jobs of one subject those that were tried.
+type Ended = (String, Vec<(i64, Result<(), String>)>);
+
+/// One lane: what runs in it, and what waits after a failure.
+struct Lane {
+    house: Arc<House>,
+    name: &'static str,
+    handlers: Handlers,
+    ordered: bool,
+    patience: BTreeMap<i64, Patience>,
+    /// Subjects whose jobs run now, or are about to.
+    busy: BTreeSet<String>,
+    /// Taken from the table, not begun.
+    waiting: VecDeque<(String, Vec<(Handler, Task)>)>,
+    running: tokio::task::JoinSet<Ended>,
+}
+
+async fn run_lane(house: Arc<House>, name: &'static str, handlers: Handlers) {
     let mut grown = house.door.size();
-    let mut patience: BTreeMap<i64, Patience> = BTreeMap::new();
+    let mut lane = Lane {
+        house,
+        name,
+        handlers,
+        ordered: !LANES_WITHOUT_ORDER.contains(&name),
+        patience: BTreeMap::new(),
+        busy: BTreeSet::new(),
+        waiting: VecDeque::new(),
+        running: tokio::task::JoinSet::new(),
+    };
     loop {
-        let wait = match round(&house, lane, &handlers, &mut patience).await {
+        let wait = match lane.fill().await {
             Ok(wait) => wait,
             Err(problem) => {
-                tracing::error!(%problem, lane, "the outbox could not be read");
+                tracing::error!(%problem, lane = name, "the outbox could not be read");
                 LOOK_AGAIN
             }
         };
         tokio::select! {
+            Some(ended) = lane.running.join_next() => lane.ended(ended),
             () = tokio::time::sleep(wait) => {}
             changed = grown.changed() => if changed.is_err() { return },
         }
     }
 }
 
-struct Patience {
-    wait: SignedDuration,
-    next: Timestamp,
-}
-
-async fn round(
-    house: &Arc<House>,
-    lane: &'static str,
-    handlers: &Handlers,
-    patience: &mut BTreeMap<i64, Patience>,
-) -> Result<Duration, StoreFailure> {
-    let now = house.clock.now();
-    // Jobs that wait after a failure are not looked at: however many there are, they hold up no others.
-    let waiting = in_patience(patience, now);
-    let open = house.store.read(move |reader| due(reader, lane, now, &waiting)).await?;
-    let looked: BTreeSet<i64> = open.iter().map(|task| task.job).collect();
-    patience.retain(|job, patience| patience.next > now || looked.contains(job));
-    let mut subjects: BTreeMap<String, Vec<(Handler, Task)>> = BTreeMap::new();
-    for task in open {
-        let Some(handler) = handlers.get(task.kind.as_str()) else {
-            tracing::error!(kind = task.kind, job = task.job, "no handler for this kind of job");
-            continue;
-        };
-        if patience.get(&task.job).is_none_or(|patience| patience.next <= now) {
-            subjects.entry(task.subject.clone()).or_default().push((*handler, task));
+impl Lane {
+    /// Begins what may begin now, and says how long nothing else will.
+    async fn fill(&mut self) -> Result<Duration, StoreFailure> {
+        if self.waiting.is_empty() && self.running.len() < ABREAST_MAX {
+            self.take().await?;
         }
+        while self.running.len() < ABREAST_MAX
+            && let Some((subject, tasks)) = self.waiting.pop_front()
+        {
+            let (house, ordered) = (Arc::clone(&self.house), self.ordered);
+            self.running.spawn(async move { (subject, in_turn(&house, tasks, ordered).await) });
+        }
+        if self.running.len() >= ABREAST_MAX {
+            return Ok(LOOK_AGAIN);
+        }
+        let held = self.held();
+        let next = self.house.store.read(move |reader| next_due(reader, &held)).await?;
+        let now = self.house.clock.now();
+        let soonest = self.patience.values().map(|one| one.next).filter(|next| *next > now);
+        Ok(until(now, soonest.chain(next).min()))
     }
-    for (job, outcome) in work(house, subjects).await {
-        match outcome {
-            Ok(()) => drop(patience.remove(&job)),
-            Err(note) => {
-                let wait = patience
-                    .get(&job)
-                    .map_or(BACKOFF_FIRST, |before| (before.wait * 2).min(BACKOFF_MAX));
-                tracing::warn!(job, note, wait = %wait, "a job will be tried again");
-                patience.insert(job, Patience { wait, next: house.clock.now() + wait });
+
+    /// Takes due jobs from the table, those of one subject together.
+    async fn take(&mut self) -> Result<(), StoreFailure> {
+        let now = self.house.clock.now();
+        let held = self.held();
+        let open = self.house.store.read(move |reader| due(reader, now, &held)).await?;
+        let taken: BTreeSet<i64> = open.iter().map(|task| task.job).collect();
+        let busy = &self.busy;
+        // What is neither open nor held any more was closed by somebody else.
+        self.patience.retain(|job, one| {
+            one.next > now || taken.contains(job) || busy.contains(&one.subject)
+        });
+        let mut place: BTreeMap<String, usize> = BTreeMap::new();
+        for task in open {
+            let Some(handler) = self.handlers.get(task.kind.as_str()) else { continue };
+            let at = *place.entry(task.subject.clone()).or_insert(self.waiting.len());
+            if at == self.waiting.len() {
+                self.busy.insert(task.subject.clone());
+                self.waiting.push_back((task.subject.clone(), Vec::new()));
+            }
+            if let Some((_, tasks)) = self.waiting.get_mut(at) {
+                tasks.push((*handler, task));
             }
         }
+        Ok(())
     }
-    let waiting = in_patience(patience, now);
-    let next_due = house.store.read(move |reader| next_due(reader, lane, &waiting)).await?;
-    let soonest = patience.values().map(|patience| patience.next).chain(next_due).min();
-    Ok(until(house.clock.now(), soonest))
+
+    /// What must not begin now: jobs that wait after a failure, and subjects whose turn it is not.
+    fn held(&self) -> Held {
+        let now = self.house.clock.now();
+        let patient = || self.patience.iter().filter(|(_, one)| one.next > now);
+        let mut subjects: BTreeSet<&str> = self.busy.iter().map(String::as_str).collect();
+        if self.ordered {
+            subjects.extend(patient().map(|(_, one)| one.subject.as_str()));
+        }
+        Held {
+            jobs: serde_json::json!(patient().map(|(job, _)| *job).collect::<Vec<_>>()).to_string(),
+            subjects: serde_json::json!(subjects).to_string(),
+            kinds: serde_json::json!(self.handlers.keys().collect::<Vec<_>>()).to_string(),
+        }
+    }
+
+    fn ended(&mut self, ended: Result<Ended, tokio::task::JoinError>) {
+        let (subject, ended) = match ended {
+            Ok(ended) => ended,
+            Err(problem) => {
+                // Handlers cannot fall through: whatever they do is caught where they are called.
+                tracing::error!(%problem, lane = self.name, "a task of a lane ended");
+                return;
+            }
+        };
+        self.busy.remove(&subject);
+        for (job, outcome) in ended {
+            let Err(note) = outcome else {
+                self.patience.remove(&job);
+                continue;
+            };
+            let before = self.patience.get(&job);
+            let wait = before.map_or(BACKOFF_FIRST, |one| (one.wait * 2).min(BACKOFF_MAX));
+            tracing::warn!(job, note, wait = %wait, "a job will be tried again");
+            let next = self.house.clock.now() + wait;
+            self.patience.insert(job, Patience { subject: subject.clone(), wait, next });
+        }
+    }
 }
 
-/// The jobs that wait after a failure, as a list of SQL.
-fn in_patience(patience: &BTreeMap<i64, Patience>, now: Timestamp) -> String {
-    let waiting = patience.iter().filter(|(_, patience)| patience.next > now);
-    waiting.map(|(job, _)| job.to_string()).collect::<Vec<_>>().join(",")
-}
-
-/// Works on every subject, a few side by side, and says how each job ended.
-async fn work(
+/// The jobs of one subject, one after the other. Where order is kept, what follows a failure is not tried.
+async fn in_turn(
     house: &Arc<House>,
-    subjects: BTreeMap<String, Vec<(Handler, Task)>>,
+    tasks: Vec<(Handler, Task)>,
+    ordered: bool,
 ) -> Vec<(i64, Result<(), String>)> {
-    let mut waiting = subjects.into_values();
-    let mut abreast = tokio::task::JoinSet::new();
-    let mut ended = Vec::new();
-    loop {
-        while abreast.len() < ABREAST_MAX
-            && let Some(tasks) = waiting.next()
-        {
-            let house = Arc::clone(house);
-            abreast.spawn(async move {
-                let mut ended = Vec::with_capacity(tasks.len());
-                for (handler, task) in tasks {
-                    ended.push((task.job, attempt(&house, handler, task).await));
-                }
-                ended
-            });
-        }
-        match abreast.join_next().await {
-            Some(Ok(some)) => ended.extend(some),
-            Some(Err(problem)) => tracing::error!(%problem, "a handler fell over"),
-            None => return ended,
+    let mut ended = Vec::with_capacity(tasks.len());
+    for (handler, task) in tasks {
+        let job = task.job;
+        // A handler that panics failed like any other: it is tried again, less and less often.
+        let attempt = AssertUnwindSafe(attempt(house, handler, task)).catch_unwind().await;
+        let outcome = attempt.unwrap_or_else(|_| Err("the handler fell over".to_owned()));
+        let stops = ordered && outcome.is_err();
+        ended.push((job, outcome));
+        if stops {
+            break;
         }
     }
+    ended
 }
 
 fn until(now: Timestamp, soonest: Option<Timestamp>) -> Duration {
@@ -259,22 +328,34 @@ async fn attempt(house: &Arc<House>, handler: Handler, task: Task) -> Result<(),
     }
 }
 
-/// A kind belongs to a lane when it is the lane's name, a full stop and one more word.
-const OF_LANE: &str = "state = 'open' AND substr(kind, 1, length($1) + 1) = $1 || '.' \
-     AND substr(kind, length($1) + 2) NOT LIKE '%.%'";
+/// What must not begin now, each a list of JSON.
+struct Held {
+    jobs: String,
+    subjects: String,
+    /// What the lane has handlers for.
+    kinds: String,
+}
+
+const FREE: &str = "state = 'open' AND kind IN (SELECT value FROM json_each($1)) \
+     AND subject NOT IN (SELECT value FROM json_each($2)) AND job NOT IN (SELECT value FROM json_each($3))";
 
 fn due(
     reader: &super::store::Reader<'_>,
-    lane: &str,
     now: Timestamp,
-    waiting: &str,
+    held: &Held,
 ) -> Result<Vec<Task>, StoreFailure> {
     reader.all(
         &format!(
             "SELECT job, position, kind, subject, payload, due_at FROM office_outbox \
-             WHERE {OF_LANE} AND due_at <= $2 AND job NOT IN ({waiting}) ORDER BY due_at, job LIMIT $3"
+             WHERE {FREE} AND due_at <= $4 ORDER BY due_at, job LIMIT $5"
         ),
-        &[Value::from(lane), Value::from(now), Value::Int(ROUND_MAX)],
+        &[
+            Value::from(&held.kinds),
+            Value::from(&held.subjects),
+            Value::from(&held.jobs),
+            Value::from(now),
+            Value::Int(TAKEN_MAX),
+        ],
         |row| {
             Ok(Task {
                 job: row.int(0)?,
@@ -290,14 +371,11 @@ fn due(
 
 fn next_due(
     reader: &super::store::Reader<'_>,
-    lane: &str,
-    waiting: &str,
+    held: &Held,
 ) -> Result<Option<Timestamp>, StoreFailure> {
     let found = reader.first(
-        &format!(
-            "SELECT min(due_at) FROM office_outbox WHERE {OF_LANE} AND job NOT IN ({waiting})"
-        ),
-        &[Value::from(lane)],
+        &format!("SELECT min(due_at) FROM office_outbox WHERE {FREE}"),
+        &[Value::from(&held.kinds), Value::from(&held.subjects), Value::from(&held.jobs)],
         |row| row.time_or_none(0),
     )?;
     Ok(found.flatten())
@@ -309,4 +387,101 @@ fn is_closed(reader: &super::store::Reader<'_>, job: i64) -> Result<bool, StoreF
         &[Value::Int(job)],
     )?;
     Ok(open == 0)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use noroshi_charter::hat::Hat;
+    use serde_json::json;
+
+    use super::*;
+    use crate::config::Config;
+    use crate::office::commit::Job;
+    use crate::office::id::{OrgId, PersonId};
+
+    /// Jobs in the order in which they ended.
+    static DONE: Mutex<Vec<String>> = Mutex::new(Vec::new());
+    static ENDED: tokio::sync::Notify = tokio::sync::Notify::const_new();
+    static TRIES: AtomicUsize = AtomicUsize::new(0);
+    static FELL: AtomicUsize = AtomicUsize::new(0);
+
+    fn ctx(house: &House) -> Ctx {
+        Ctx {
+            person: PersonId::parse("person-test").unwrap(),
+            org: OrgId::parse("org-test").unwrap(),
+            hat: Hat::Administrator,
+            sector: None,
+            via: Via::Job,
+            now: house.clock.now(),
+            request: String::new(),
+        }
+    }
+
+    async fn finish(house: Arc<House>, task: Task) -> Result<Outcome, StoreFailure> {
+        let name = task.payload["name"].as_str().unwrap_or_default().to_owned();
+        match name.as_str() {
+            "never" => std::future::pending::<()>().await,
+            "twice" if TRIES.fetch_add(1, Ordering::SeqCst) < 2 => {
+                return Ok(Outcome::Later("not yet".to_owned()));
+            }
+            "panics" if FELL.fetch_add(1, Ordering::SeqCst) < 2 => panic!("a handler fell over"),
+            _ => {}
+        }
+        DONE.lock().unwrap().push(name);
+        ENDED.notify_one();
+        let ctx = ctx(&house);
+        Ok(Outcome::Done(ctx, Box::new(Change::office("test.done", &task.subject))))
+    }
+
+    async fn done_to(count: usize) {
+        while DONE.lock().unwrap().len() < count {
+            let waited = tokio::time::timeout(Duration::from_secs(60), ENDED.notified()).await;
+            assert!(waited.is_ok(), "only {:?}", DONE.lock().unwrap());
+        }
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_job_that_never_ends_or_fails_holds_up_only_its_subject() {
+        let dir = tempfile::tempdir().unwrap();
+        let house = House::open(dir.path(), Config::default(), false).unwrap();
+        let ctx = ctx(&house);
+        let job = |subject: &str, name: &str| Job {
+            kind: "test.finish",
+            subject: subject.to_owned(),
+            payload: json!({ "name": name }),
+            due_at: ctx.now,
+        };
+        let mut change = Change::office("test.ask", "test");
+        for (subject, name) in [("slow", "never"), ("slow", "behind"), ("b", "twice"), ("b", "b2")]
+        {
+            change = change.job(job(subject, name));
+        }
+        for (subject, name) in [("c", "panics"), ("c", "c2"), ("d", "d1")] {
+            change = change.job(job(subject, name));
+        }
+        house.door.commit(&ctx, change).await.unwrap();
+        let handlers: Handlers = [("test.finish", {
+            let handler: Handler = |house, task| -> Working { Box::pin(finish(house, task)) };
+            handler
+        })]
+        .into();
+        let lane = tokio::spawn(run_lane(Arc::clone(&house), "test", handlers));
+        done_to(5).await;
+        // What comes while another subject's job never ends is done all the same.
+        let late = Change::office("test.ask", "test").job(job("e", "e1"));
+        house.door.commit(&ctx, late).await.unwrap();
+        done_to(6).await;
+        lane.abort();
+        let done = DONE.lock().unwrap().clone();
+        let place = |name: &str| done.iter().position(|one| one == name);
+        assert!(place("d1").is_some() && place("e1").is_some(), "{done:?}");
+        assert!(place("twice").is_some() && place("twice") < place("b2"), "{done:?}");
+        assert!(place("panics").is_some() && place("panics") < place("c2"), "{done:?}");
+        assert_eq!(place("behind"), None, "{done:?}");
+        // Each waited after each failure, instead of being tried on and on.
+        assert_eq!((TRIES.load(Ordering::SeqCst), FELL.load(Ordering::SeqCst)), (3, 3));
+    }
 }
