@@ -44,6 +44,9 @@ impl Source for Folder {
     }
 }
 
+/// C2SP tlog-tiles: entries of a whole bundle.
+const ENTRIES_OF_A_BUNDLE: u64 = 256;
+
 fn key_of(dir: &Path) -> Result<Vkey, Broken> {
     let path = dir.join("log.vkey");
     let text = std::fs::read_to_string(&path)
@@ -69,8 +72,8 @@ pub(super) fn verify_copy(log: &Path, copy: &Path) -> Result<String, Broken> {
 
 /// Changes one byte of the copy; the verifier must say so. Gives its words.
 pub(super) fn verify_tampered(copy: &Path) -> Result<String, Broken> {
-    let bundle = first_bundle(&copy.join("tile").join("entries"))
-        .ok_or_else(|| Broken::Unlike("the copy has no entries".to_owned()))?;
+    let bundle =
+        first_bundle(copy).ok_or_else(|| Broken::Unlike("the copy has no entries".to_owned()))?;
     let failed = |source| Broken::Io { what: bundle.display().to_string(), source };
     let mut bytes = std::fs::read(&bundle).map_err(failed)?;
     let middle = bytes.len() / 2;
@@ -85,14 +88,19 @@ pub(super) fn verify_tampered(copy: &Path) -> Result<String, Broken> {
     }
 }
 
-fn first_bundle(dir: &Path) -> Option<PathBuf> {
-    let full = dir.join("000");
-    if full.is_file() {
-        return Some(full);
-    }
-    // The widest partial bundle is the one the checkpoint needs; narrower ones stem from earlier checkpoints.
-    let partial = std::fs::read_dir(dir.join("000.p")).ok()?.flatten().map(|entry| entry.path());
-    partial.max_by_key(|path| path.file_name().and_then(|name| name.to_str()?.parse::<u16>().ok()))
+/// The first bundle of entries that the copied checkpoint names. The log may have grown while it was copied, so a wider
+/// one may lie beside it, which nobody looks at.
+fn first_bundle(copy: &Path) -> Option<PathBuf> {
+    let entries = copy.join("tile").join("entries");
+    let checkpoint = std::fs::read_to_string(copy.join("checkpoint")).ok()?;
+    // C2SP tlog-checkpoint: origin, size, root hash, a line each.
+    let size: u64 = checkpoint.lines().nth(1)?.parse().ok()?;
+    let bundle = if size < ENTRIES_OF_A_BUNDLE {
+        entries.join("000.p").join(size.to_string())
+    } else {
+        entries.join("000")
+    };
+    bundle.is_file().then_some(bundle)
 }
 
 fn copy_folder(from: &Path, to: &Path) -> Result<(), Broken> {
@@ -112,4 +120,21 @@ fn copy_folder(from: &Path, to: &Path) -> Result<(), Broken> {
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_bundle_is_the_one_the_checkpoint_names_although_the_log_has_grown() {
+        let dir = tempfile::tempdir().unwrap();
+        let partial = dir.path().join("tile/entries/000.p");
+        std::fs::create_dir_all(&partial).unwrap();
+        for size in ["9", "41", "44"] {
+            std::fs::write(partial.join(size), size).unwrap();
+        }
+        std::fs::write(dir.path().join("checkpoint"), "log.example\n41\nroot=\n").unwrap();
+        assert_eq!(first_bundle(dir.path()), Some(partial.join("41")));
+    }
 }
