@@ -25,7 +25,7 @@ pub(crate) struct Giver {
     pub(crate) collection: String,
 }
 
-fn malware(number: usize) -> String {
+pub(crate) fn malware(number: usize) -> String {
     format!(
         r#"{{"type":"malware","spec_version":"2.1","id":"malware--1b6ea7d9-2b0f-4f55-8f0a-{number:012x}","created":"2026-01-01T00:00:00.000Z","modified":"2026-01-01T00:00:00.000Z","name":"m{number}","is_family":true, "x_kept":1.0}}"#
     )
@@ -84,14 +84,14 @@ impl Giver {
 }
 
 /// A house that takes.
-struct Taker {
-    test: TestHouse,
-    analyst: Someone,
-    org: String,
+pub(crate) struct Taker {
+    pub(crate) test: TestHouse,
+    pub(crate) analyst: Someone,
+    pub(crate) org: String,
 }
 
 impl Taker {
-    async fn open(mut peer: Peer, secret: &str) -> Self {
+    pub(crate) async fn open(mut peer: Peer, secret: &str) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join("peer.secret");
         std::fs::write(&file, secret).unwrap();
@@ -104,19 +104,24 @@ impl Taker {
         Self { test, analyst, org }
     }
 
-    async fn call(&self, method: &'static str, path: &str, body: Option<Value>) -> (u16, Value) {
+    pub(crate) async fn call(
+        &self,
+        method: &'static str,
+        path: &str,
+        body: Option<Value>,
+    ) -> (u16, Value) {
         let url = self.test.url(&format!("/api/v1{path}"));
         ask(method, url, &self.analyst.token, body).await
     }
 
-    async fn start(&self) {
+    pub(crate) async fn start(&self) {
         let wish = json!({ "direction": "pull", "org": self.org, "tlp": "green" });
         let (status, answer) = self.call("POST", "/peers/lantern/start", Some(wish)).await;
         assert_eq!(status, 200, "{answer}");
     }
 
     /// Waits for what a job must bring about.
-    async fn until(&self, what: &str, reached: impl Fn(&Value) -> bool) -> Value {
+    pub(crate) async fn until(&self, what: &str, reached: impl Fn(&Value) -> bool) -> Value {
         for _ in 0..LOOKS {
             let (status, answer) = self.call("GET", "/peers", None).await;
             assert_eq!(status, 200, "{answer}");
@@ -129,7 +134,7 @@ impl Taker {
         panic!("never {what}: {}", self.call("GET", "/peers", None).await.1);
     }
 
-    async fn holds(&self, number: usize) -> bool {
+    pub(crate) async fn holds(&self, number: usize) -> bool {
         let (status, answer) =
             self.call("GET", &format!("/evidence/objects/{}", id_of(number)), None).await;
         assert!(status == 200 || status == 404, "{answer}");
@@ -137,7 +142,7 @@ impl Taker {
     }
 }
 
-fn peer(url: String) -> Peer {
+pub(crate) fn peer(url: String) -> Peer {
     Peer {
         name: "lantern".to_owned(),
         url,
@@ -289,4 +294,205 @@ async fn what_was_released_to_a_neighbour_is_handed_to_its_server() {
         .await
         .unwrap();
     assert!(recorded >= 2, "{recorded}");
+}
+
+/// Hands what was released to the ally to `peer`, whose secret is `secret`.
+pub(crate) async fn pusher(mut peer: Peer, secret: &str) -> Giver {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("peer.secret");
+    std::fs::write(&file, secret).unwrap();
+    peer.secret_file = Some(file);
+    let config = Config { peers: vec![peer], ..TestHouse::config() };
+    Giver::open_with(dir, config).await
+}
+
+impl Giver {
+    pub(crate) async fn start_push(&self) {
+        let wish = json!({ "direction": "push", "org": self.ally.ctx.org });
+        let url = self.test.url("/api/v1/peers/lantern/start");
+        let (status, answer) = ask("POST", url, &self.legal.token, Some(wish)).await;
+        assert_eq!(status, 200, "{answer}");
+    }
+
+    pub(crate) async fn until(&self, what: &str, reached: impl Fn(&Value) -> bool) -> Value {
+        let mut last = Value::Null;
+        for _ in 0..LOOKS {
+            let url = self.test.url("/api/v1/peers");
+            last = ask("GET", url, &self.legal.token, None).await.1["items"][0].clone();
+            if reached(&last) {
+                return last;
+            }
+            pause(Duration::from_millis(50)).await;
+        }
+        panic!("never {what}: {last}");
+    }
+}
+
+/// A TAXII server of a test: what it is asked, it answers with status, headers and text.
+type Answering = dyn Fn(&str, &str, &[u8]) -> (u16, String, String) + Send + Sync;
+
+fn serve(answering: Arc<Answering>) -> String {
+    use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://127.0.0.1:{}", listener.local_addr().unwrap().port());
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let Ok(mut stream) = stream else { return };
+            let mut reader = BufReader::new(stream.try_clone().unwrap());
+            let (mut first, mut length) = (String::new(), 0_usize);
+            reader.read_line(&mut first).unwrap();
+            loop {
+                let mut line = String::new();
+                reader.read_line(&mut line).unwrap();
+                if line.trim_end().is_empty() {
+                    break;
+                }
+                if let Some(value) = line.to_ascii_lowercase().strip_prefix("content-length:") {
+                    length = value.trim().parse().unwrap();
+                }
+            }
+            let mut body = vec![0; length];
+            reader.read_exact(&mut body).unwrap();
+            let mut words = first.split(' ');
+            let (method, target) = (words.next().unwrap(), words.next().unwrap());
+            let (status, headers, text) = answering(method, target, &body);
+            write!(
+                stream,
+                "HTTP/1.1 {status} x\r\nContent-Type: application/taxii+json;version=2.1\r\n{headers}Content-Length: {}\r\nConnection: close\r\n\r\n{text}",
+                text.len()
+            )
+            .unwrap();
+        }
+    });
+    url
+}
+
+/// The value of one field of a query.
+fn asked_for(target: &str, name: &str) -> Option<String> {
+    let (_, query) = target.split_once('?')?;
+    let pair = query.split('&').find_map(|pair| pair.strip_prefix(&format!("{name}=")))?;
+    Some(pair.replace("%3A", ":").replace("%3a", ":"))
+}
+
+fn date(number: usize) -> String {
+    format!("2026-02-01T00:{:02}:{:02}.000000Z", number / 60, number % 60)
+}
+
+/// A collection of numbered objects of which one cannot be read, nor any page with it. `next` or only dates lead on.
+fn broken_at(bad: usize, count: usize, has_next: bool) -> Arc<Answering> {
+    Arc::new(move |_, target, _| {
+        let path = target.split('?').next().unwrap();
+        if path == "/c/" {
+            let text = r#"{"id":"c","title":"c","can_read":true,"can_write":false}"#;
+            return (200, String::new(), text.to_owned());
+        }
+        let text_of = |number: usize| {
+            if number == bad {
+                "{\"type\": \"malware\" \"broken\"}".to_owned()
+            } else {
+                malware(number)
+            }
+        };
+        if let Some(id) = path.strip_prefix("/c/objects/").map(|id| id.trim_end_matches('/'))
+            && !id.is_empty()
+        {
+            let number = (0..count).find(|number| id_of(*number) == id).unwrap();
+            let text = format!(r#"{{"more":false,"objects":[{}]}}"#, text_of(number));
+            return (200, String::new(), text);
+        }
+        let after = asked_for(target, "added_after");
+        let next = asked_for(target, "next").map(|next| next.parse::<usize>().unwrap());
+        let first = next.unwrap_or_else(|| {
+            (0..count)
+                .find(|n| after.as_ref().is_none_or(|after| date(*n) > *after))
+                .unwrap_or(count)
+        });
+        let limit: usize = asked_for(target, "limit").unwrap().parse().unwrap();
+        let last = (first + limit.min(40)).min(count);
+        let more = last < count;
+        if path == "/c/manifest/" {
+            let entry = |n: usize| json!({ "id": id_of(n), "date_added": date(n), "version": "2026-01-01T00:00:00.000Z" });
+            let entries: Vec<Value> = (first..last).map(entry).collect();
+            return (200, String::new(), json!({ "more": more, "objects": entries }).to_string());
+        }
+        let objects: Vec<String> = (first..last).map(text_of).collect();
+        let next = if more && has_next { format!(r#""next":"{last}","#) } else { String::new() };
+        let text = format!(r#"{{"more":{more},{next}"objects":[{}]}}"#, objects.join(","));
+        let header = if last > first {
+            format!("X-TAXII-Date-Added-Last: {}\r\n", date(last - 1))
+        } else {
+            String::new()
+        };
+        (200, header, text)
+    })
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_object_that_cannot_be_read_is_put_aside_and_everything_else_comes() {
+    for has_next in [true, false] {
+        let url = serve(broken_at(77, 150, has_next));
+        let taker = Taker::open(peer(format!("{url}/c/")), "x").await;
+        taker.start().await;
+        let current = taker.until("current", |peer| peer["health"] == "current").await;
+        assert_eq!(current["taken"], 149, "next: {has_next}: {current}");
+        assert_eq!(current["aside"], 1, "{current}");
+        let aside = current["put_aside"].as_array().unwrap();
+        assert_eq!(aside.len(), 1, "{current}");
+        assert_eq!(aside[0]["id"], id_of(77).as_str(), "{current}");
+        assert!(aside[0]["message"].as_str().unwrap().starts_with("NRS-SHAR-0404"), "{current}");
+        assert!(taker.holds(76).await && taker.holds(78).await && taker.holds(149).await);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_batch_that_is_too_large_is_parted_and_what_is_refused_alone_is_put_aside() {
+    let taken = Arc::new(std::sync::Mutex::new(std::collections::BTreeSet::new()));
+    let kept = Arc::clone(&taken);
+    let url = serve(Arc::new(move |method, target, body| {
+        if method == "GET" {
+            assert_eq!(target, "/c/");
+            let text = r#"{"id":"c","title":"c","can_read":true,"can_write":true}"#;
+            return (200, String::new(), text.to_owned());
+        }
+        let envelope: Value = serde_json::from_slice(body).unwrap();
+        let objects = envelope["objects"].as_array().unwrap();
+        if objects.len() > 7 {
+            return (413, String::new(), r#"{"title":"too large"}"#.to_owned());
+        }
+        if objects.iter().any(|one| one["id"] == id_of(13).as_str()) {
+            return (422, String::new(), r#"{"title":"not this one"}"#.to_owned());
+        }
+        let ids = objects.iter().map(|one| one["id"].as_str().unwrap().to_owned());
+        kept.lock().unwrap().extend(ids);
+        let count = objects.len();
+        let text = json!({ "id": "s", "status": "complete", "total_count": count, "success_count": count,
+            "failure_count": 0, "pending_count": 0 });
+        (202, String::new(), text.to_string())
+    }));
+    let giver = pusher(peer(format!("{url}/c/")), "x").await;
+    giver.release(0..40).await;
+    giver.start_push().await;
+    let last = giver.until("current", |peer| peer["health"] == "current").await;
+    // While it goes on at once it is no way current.
+    assert_eq!((last["taken"].as_u64(), last["aside"].as_u64()), (Some(39), Some(1)), "{last}");
+    assert_eq!(last["put_aside"][0]["id"], id_of(13).as_str(), "{last}");
+    let words = last["put_aside"][0]["message"].as_str().unwrap();
+    assert!(words.contains("422") && words.contains("not this one"), "the peer's words: {words}");
+    let taken = taken.lock().unwrap();
+    assert_eq!(taken.len(), 39);
+    assert!(!taken.contains(&id_of(13)) && taken.contains(&id_of(39)));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_discovery_that_leads_elsewhere_says_what_to_do() {
+    let url = serve(Arc::new(|_, _, _| {
+        let text = r#"{"title":"t","default":"https://taxii.other.example/root/","api_roots":["https://taxii.other.example/root/"]}"#;
+        (200, String::new(), text.to_owned())
+    }));
+    let taker = Taker::open(peer(format!("{url}/taxii2/")), "x").await;
+    taker.start().await;
+    let failing = taker.until("failing", |peer| peer["health"] == "failing").await;
+    assert_eq!(failing["error_code"], "NRS-SHAR-0407", "{failing}");
+    let words = failing["error"].as_str().unwrap();
+    assert!(words.contains("https://taxii.other.example/root/"), "{words}");
 }

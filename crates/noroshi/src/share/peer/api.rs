@@ -20,7 +20,10 @@ use crate::web::visitor::Caller;
 
 /// This part of the API description.
 #[derive(OpenApi)]
-#[openapi(paths(list, start, pause, wake), components(schemas(PeerOut, Peers, StartIn, PeerDone)))]
+#[openapi(
+    paths(list, start, pause, wake),
+    components(schemas(PeerOut, PutAside, Peers, StartIn, PeerDone))
+)]
 pub struct Doc;
 
 /// Routes below `/api/v1`.
@@ -63,6 +66,27 @@ struct PeerOut {
     current_at: Option<String>,
     /// When it is tried next.
     due_at: Option<String>,
+    /// The newest of what it did not take, or of what cannot be read.
+    put_aside: Vec<PutAside>,
+}
+
+/// An object that a peer did not take, or that cannot be read.
+#[derive(Debug, Serialize, ToSchema)]
+struct PutAside {
+    /// Its identifier.
+    id: String,
+    /// Its version.
+    version: String,
+    /// The peer's words, or why it cannot be read.
+    message: String,
+    /// When.
+    at: String,
+}
+
+impl From<read::Refused> for PutAside {
+    fn from(one: read::Refused) -> Self {
+        Self { id: one.id, version: one.version, message: one.message, at: stamp(one.at) }
+    }
 }
 
 impl From<Known> for PeerOut {
@@ -84,6 +108,7 @@ impl From<Known> for PeerOut {
             tried_at: standing.and_then(|one| one.tried_at).map(stamp),
             current_at: standing.and_then(|one| one.current_at).map(stamp),
             due_at: standing.and_then(|one| one.due_at).map(stamp),
+            put_aside: known.put_aside.into_iter().map(PutAside::from).collect(),
             peer: known.name,
         }
     }

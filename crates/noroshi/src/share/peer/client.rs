@@ -68,6 +68,12 @@ pub enum Trouble {
     /// The answer is not what TAXII 2.1 prescribes.
     #[error("the answer is not TAXII 2.1: {0}")]
     Form(String),
+    /// The answer is larger than is taken.
+    #[error("the answer is larger than {0} bytes")]
+    TooLarge(u64),
+    /// The server's discovery names API roots of other servers only, to which the secret does not go.
+    #[error("the discovery leads to {0}")]
+    Elsewhere(String),
     /// There is no collection of that name.
     #[error("the server has no collection `{0}` for this user")]
     NoCollection(String),
@@ -83,6 +89,8 @@ impl Trouble {
             Self::Status { .. } => "NRS-SHAR-0403",
             Self::Form(_) => "NRS-SHAR-0404",
             Self::NoCollection(_) => "NRS-SHAR-0405",
+            Self::Elsewhere(_) => "NRS-SHAR-0407",
+            Self::TooLarge(_) => "NRS-SHAR-0408",
         }
     }
 
@@ -92,6 +100,16 @@ impl Trouble {
             Self::Status { retry_seconds, .. } => *retry_seconds,
             _ => None,
         }
+    }
+
+    /// What came cannot be read; less at once, or something else, may be.
+    pub const fn is_unreadable(&self) -> bool {
+        matches!(self, Self::Form(_) | Self::TooLarge(_))
+    }
+
+    /// The server does not take these objects together, or not this one.
+    pub const fn refuses_the_batch(&self) -> bool {
+        matches!(self, Self::Status { status: 400 | 413 | 422, .. })
     }
 
     /// The server does not take the question as it was put.
@@ -113,6 +131,29 @@ pub struct Page {
     pub bundle: String,
     /// What it said about going on.
     pub seen: Seen,
+}
+
+/// One entry of a manifest (TAXII 2.1 §5.3).
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct Entry {
+    /// Identifier of the object.
+    pub id: String,
+    /// When it was added, as the server writes it.
+    pub date_added: String,
+    /// Its version.
+    #[serde(default)]
+    pub version: String,
+}
+
+/// A part of a manifest.
+#[derive(Debug, Clone, Default, Deserialize)]
+pub struct Manifest {
+    /// There is more.
+    #[serde(default)]
+    pub more: bool,
+    /// In the order of addition.
+    #[serde(default)]
+    pub objects: Vec<Entry>,
 }
 
 /// What a server made of objects that were handed to it (TAXII 2.1 §4.3).
@@ -216,14 +257,16 @@ impl Connection {
         if found.can_read.is_some() {
             return Ok(url);
         }
-        let mut roots = Vec::new();
+        let (mut roots, mut elsewhere) = (Vec::new(), None);
         if !found.versions.is_empty() {
             roots.push(url.clone());
         }
         for root in found.default.into_iter().chain(found.api_roots) {
             let root = with_slash(&absolute(&url, &root));
             // The secret is for the configured server and goes nowhere else, whatever a discovery names.
-            if host(&root) == host(&url) && !roots.contains(&root) {
+            if host(&root) != host(&url) {
+                elsewhere = elsewhere.or(Some(root));
+            } else if !roots.contains(&root) {
                 roots.push(root);
             }
         }
@@ -239,7 +282,10 @@ impl Connection {
                 return Ok(format!("{root}collections/{}/", one.id));
             }
         }
-        Err(Trouble::NoCollection(wanted.unwrap_or_default().to_owned()))
+        Err(match elsewhere {
+            Some(root) => Trouble::Elsewhere(root),
+            None => Trouble::NoCollection(wanted.unwrap_or_default().to_owned()),
+        })
     }
 
     fn look(&self, url: &str) -> Result<Anything, Trouble> {
@@ -264,6 +310,35 @@ impl Connection {
             bundle: bundle(objects),
             seen: Seen { more: envelope.more, next: envelope.next, last, empty },
         })
+    }
+
+    /// What was added to the collection at `url` after a date, without the objects.
+    pub fn manifest(
+        &self,
+        url: &str,
+        after: Option<&str>,
+        limit: u32,
+        types: &[String],
+    ) -> Result<Manifest, Trouble> {
+        let mut query = vec![("limit", limit.to_string())];
+        query.extend(after.map(|after| ("added_after", after.to_owned())));
+        if !types.is_empty() {
+            query.push(("match[type]", types.join(",")));
+        }
+        let (text, _) = self.get(&format!("{}manifest/", with_slash(url)), &query)?;
+        serde_json::from_str(&text).map_err(|problem| Trouble::Form(problem.to_string()))
+    }
+
+    /// One version of one object, as the text of a list.
+    pub fn object(&self, url: &str, id: &str, version: &str) -> Result<String, Trouble> {
+        let mut query = Vec::new();
+        if !version.is_empty() {
+            query.push(("match[version]", version.to_owned()));
+        }
+        let (text, _) = self.get(&format!("{}objects/{id}/", with_slash(url)), &query)?;
+        let envelope: Envelope<'_> =
+            serde_json::from_str(&text).map_err(|problem| Trouble::Form(problem.to_string()))?;
+        Ok(envelope.objects.map_or("[]", RawValue::get).to_owned())
     }
 
     /// Hands objects to the collection at `url`: the text of a list of objects.
@@ -306,7 +381,7 @@ impl Connection {
 }
 
 /// A bundle around the text of a list of objects.
-fn bundle(objects: &str) -> String {
+pub(super) fn bundle(objects: &str) -> String {
     format!(r#"{{"type":"bundle","id":"bundle--{}","objects":{objects}}}"#, random_uuid())
 }
 
@@ -320,12 +395,12 @@ fn read(mut answer: ureq::http::Response<ureq::Body>) -> Result<(String, Option<
     let retry_seconds = header("retry-after")
         .and_then(|text| text.trim().parse::<u64>().ok())
         .map(|seconds| seconds.min(RETRY_SECONDS_MAX));
-    let text = answer
-        .body_mut()
-        .with_config()
-        .limit(ANSWER_BYTES_MAX)
-        .read_to_string()
-        .map_err(|problem| Trouble::Unreachable(problem.to_string()))?;
+    let text = answer.body_mut().with_config().limit(ANSWER_BYTES_MAX).read_to_string().map_err(
+        |problem| match problem {
+            ureq::Error::BodyExceedsLimit(limit) => Trouble::TooLarge(limit),
+            problem => Trouble::Unreachable(problem.to_string()),
+        },
+    )?;
     if matches!(status, 200..=299) {
         return Ok((text, last));
     }

@@ -13,6 +13,10 @@ pub const LIMIT_FIRST: u32 = 1_000;
 /// Objects asked for at most, when so many share one date that a smaller page leads nowhere.
 pub const LIMIT_MAX: u32 = 64_000;
 
+/// Once a page of one could not be read, it is not looked for any more in smaller steps than this: a server that gives
+/// no `next` may give what was read already first.
+const CAREFUL_MAX: u32 = 16;
+
 /// The state that is kept between two pages.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Cursor {
@@ -22,6 +26,15 @@ pub struct Cursor {
     /// The walk under way.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub walk: Option<Walk>,
+    /// Objects asked for at most, since a larger page could not be read; grows again with each page that can.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub narrow: Option<u32>,
+    /// What cannot be read lies in the next [`CAREFUL_MAX`] objects.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub careful: bool,
+    /// When handing over: objects of one batch at most, since a larger one was refused; grows like `narrow`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub batch: Option<usize>,
     /// When handing over: everything of the audience's stream up to here was handed over.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pushed: Option<i64>,
@@ -108,26 +121,64 @@ impl From<Option<&str>> for Cursor {
 impl Cursor {
     /// What to ask next.
     pub fn ask(&self) -> Ask {
+        let limit = self.full().min(self.narrow.unwrap_or(u32::MAX));
         match &self.walk {
-            Some(walk) => {
-                Ask { after: walk.after.clone(), next: walk.next.clone(), limit: walk.limit }
-            }
-            None => Ask {
-                after: self.watermark.as_deref().map(just_before),
-                next: None,
-                limit: LIMIT_FIRST,
-            },
+            Some(walk) => Ask { after: walk.after.clone(), next: walk.next.clone(), limit },
+            None => Ask { after: self.watermark.as_deref().map(just_before), next: None, limit },
         }
+    }
+
+    /// Objects asked for at once where everything can be read.
+    fn full(&self) -> u32 {
+        self.walk.as_ref().map_or(LIMIT_FIRST, |walk| walk.limit)
+    }
+
+    /// What was asked cannot be read: asks for half as much. `false` when it cannot be less, so that it must be stepped
+    /// over.
+    pub fn halve(&mut self) -> bool {
+        let limit = self.ask().limit;
+        if limit <= 1 || (self.careful && limit <= CAREFUL_MAX) {
+            return false;
+        }
+        self.narrow = Some(limit / 2);
+        self.careful |= limit / 2 <= 1;
+        true
+    }
+
+    /// From where to look for what cannot be read: everything before was taken.
+    pub fn before_unreadable(&self) -> Option<String> {
+        let ask = self.ask();
+        let high = self.walk.as_ref().and_then(|walk| walk.high.as_deref());
+        match (ask.next, high) {
+            (Some(_), Some(high)) => Some(just_before(high)),
+            _ => ask.after,
+        }
+    }
+
+    /// Everything up to `date` was taken or put aside.
+    pub fn stepped_over(&mut self, date: String) {
+        let before = self.walk.as_ref().and_then(|walk| walk.high.clone());
+        let (high, limit) = (later(before, Some(date.clone())), self.full());
+        self.walk = Some(Walk { after: Some(date), next: None, high, limit });
+        self.grow();
+    }
+
+    /// A page could be read.
+    fn grow(&mut self) {
+        self.narrow = self.narrow.map(|limit| limit.saturating_mul(2)).filter(|n| *n < LIMIT_FIRST);
+        self.careful &= self.narrow.is_some_and(|limit| limit <= CAREFUL_MAX);
     }
 
     /// Takes an answer in. On [`Stuck`] the cursor is unchanged.
     pub fn took(&mut self, seen: &Seen) -> Result<Step, Stuck> {
         let asked = self.ask();
+        let (full, is_narrow) = (self.full(), self.narrow.is_some());
         let before = self.walk.as_ref().and_then(|walk| walk.high.clone());
         let high = later(before, seen.last.clone());
         if !seen.more {
             self.watermark = later(self.watermark.take(), high);
             self.walk = None;
+            self.grow();
             return Ok(Step::End);
         }
         let walk = match (&seen.next, &seen.last) {
@@ -135,13 +186,17 @@ impl Cursor {
                 if seen.empty && asked.next.as_ref() == Some(next) {
                     return Err(Stuck);
                 }
-                Walk { after: asked.after, next: Some(next.clone()), high, limit: asked.limit }
+                Walk { after: asked.after, next: Some(next.clone()), high, limit: full }
             }
             // TAXII 2.1 §3.4: objects come in the order of their addition, so the last date is a place to go on from.
-            (None, Some(last)) => onward(&asked, just_before(last), high)?,
+            (None, Some(last)) => {
+                let asked = Ask { limit: full, ..asked };
+                onward(&asked, just_before(last), high, is_narrow)?
+            }
             (None, None) => return Err(Stuck),
         };
         self.walk = Some(walk);
+        self.grow();
         Ok(Step::On)
     }
 
@@ -159,9 +214,16 @@ impl Cursor {
     }
 }
 
-/// The walk that asks from `after`; a larger page when the same place was asked from already.
-fn onward(asked: &Ask, after: String, high: Option<String>) -> Result<Walk, Stuck> {
-    let limit = if asked.next.is_none() && asked.after.as_ref() == Some(&after) {
+/// The walk that asks from `after`; a larger page when the same place was asked from already. A page that was kept small
+/// grows by itself.
+fn onward(
+    asked: &Ask,
+    after: String,
+    high: Option<String>,
+    is_narrow: bool,
+) -> Result<Walk, Stuck> {
+    let again = asked.next.is_none() && asked.after.as_ref() == Some(&after);
+    let limit = if again && !is_narrow {
         if asked.limit >= LIMIT_MAX {
             return Err(Stuck);
         }
@@ -179,7 +241,7 @@ fn later(one: Option<String>, other: Option<String>) -> Option<String> {
 }
 
 /// One unit of the last digit earlier, written with the same digits. What is no date stays as it is.
-fn just_before(text: &str) -> String {
+pub(super) fn just_before(text: &str) -> String {
     let Ok(at) = text.parse::<Timestamp>() else { return text.to_owned() };
     let fraction = text.split_once('.').map_or("", |(_, rest)| rest);
     let digits = fraction.bytes().take_while(u8::is_ascii_digit).take(9).count();
@@ -213,6 +275,28 @@ mod tests {
         assert_eq!(cursor.took(&seen), Err(Stuck));
         assert_eq!(cursor, Cursor::default());
         assert!(!cursor.next_refused());
+    }
+
+    #[test]
+    fn a_page_that_cannot_be_read_is_halved_down_to_one_and_grows_again() {
+        let mut cursor = Cursor::default();
+        let mut asked = vec![cursor.ask().limit];
+        while cursor.halve() {
+            asked.push(cursor.ask().limit);
+        }
+        assert_eq!(asked, [1_000, 500, 250, 125, 62, 31, 15, 7, 3, 1]);
+        cursor.stepped_over("2026-01-01T00:00:00.5Z".to_owned());
+        assert_eq!(cursor.ask().after.as_deref(), Some("2026-01-01T00:00:00.5Z"));
+        // Close by, it is stepped over at once instead of being halved again.
+        assert!(!cursor.halve());
+        let seen = Seen { more: true, next: Some("n".to_owned()), ..Seen::default() };
+        let mut asked = Vec::new();
+        for _ in 0..10 {
+            cursor.took(&seen).unwrap();
+            asked.push(cursor.ask().limit);
+        }
+        assert_eq!(asked, [4, 8, 16, 32, 64, 128, 256, 512, 1_000, 1_000]);
+        assert!(!cursor.careful);
     }
 
     /// What the server gives to go on with.

@@ -9,9 +9,9 @@ use serde_json::json;
 
 use super::act::next;
 use super::cli::batches;
-use super::client::{Connection, Status, Trouble};
+use super::client::{Connection, Detail, Status, Trouble};
 use super::cursor::{Awaited, Cursor};
-use super::jobs::{Problem, access, ctx_of, cursor_text, failed};
+use super::jobs::{Problem, access, ctx_of, cursor_text, failed, put_aside};
 use super::read::{self, Standing};
 use crate::config::Peer;
 use crate::house::House;
@@ -98,6 +98,7 @@ fn onward(standing: &Standing, now: Timestamp, upto: i64, more: bool, status: St
     }
     cursor.awaited = None;
     cursor.pushed = Some(upto);
+    cursor.batch = cursor.batch.map(|batch| batch.saturating_mul(2)).filter(|batch| *batch < BATCH);
     let wait =
         if more { SignedDuration::ZERO } else { SignedDuration::from_mins(standing.minutes) };
     Step { cursor, status, due: now + wait }
@@ -129,6 +130,7 @@ async fn batch(
 ) -> Result<Option<(View, Vec<Served>, i64, bool)>, StoreFailure> {
     let Some(org) = OrgId::parse(&standing.org) else { return Ok(None) };
     let after = standing.cursor.pushed.unwrap_or(0);
+    let limit = standing.cursor.batch.unwrap_or(BATCH).clamp(1, BATCH);
     house
         .store
         .read(move |reader| {
@@ -138,7 +140,7 @@ async fn batch(
             let filter = Filter { types, tlp_max: Tlp::Red };
             let view = View { audience, filter };
             let versions = Versions { all: true, ..Versions::default() };
-            let asked = Asked { after, until, versions, limit: BATCH, ..Asked::default() };
+            let asked = Asked { after, until, versions, limit, ..Asked::default() };
             let slice = serve::page(reader, &view, &org, now, &asked)?;
             let upto = slice.next.unwrap_or(until);
             Ok(Some((view, slice.items, upto, slice.next.is_some())))
@@ -188,8 +190,37 @@ async fn hand(
             cursor: standing.cursor.clone(),
         }));
     }
-    let said = speak(peer, standing, move |connection, url| connection.add(url, &text)).await;
-    Ok(said.map(|status| onward(standing, now, upto, more, status)))
+    // That the batch is refused is an answer; that there is none, or none for anybody, is a trouble.
+    let said = speak(peer, standing, move |connection, url| match connection.add(url, &text) {
+        Err(trouble) if trouble.refuses_the_batch() => Ok(Err(trouble)),
+        answered => answered.map(Ok),
+    });
+    Ok(said.await.map(|answered| match answered {
+        Ok(status) => onward(standing, now, upto, more, status),
+        Err(trouble) => refused(standing, now, &items, (upto, more), &trouble),
+    }))
+}
+
+/// A batch the peer does not take is handed over in two; one object it does not take alone is put aside with the peer's
+/// words, and the others go on.
+fn refused(
+    standing: &Standing,
+    now: Timestamp,
+    items: &[Served],
+    (upto, more): (i64, bool),
+    trouble: &Trouble,
+) -> Step {
+    if items.len() > 1 {
+        let cursor = Cursor { batch: Some(items.len() / 2), ..standing.cursor.clone() };
+        return Step { cursor, status: Status::default(), due: now };
+    }
+    let failure = |one: &Served| Detail {
+        id: one.object.head().id.to_string(),
+        version: one.version(),
+        message: trouble.to_string(),
+    };
+    let status = Status { failures: items.iter().map(failure).collect(), ..Status::default() };
+    onward(standing, now, upto, more, status)
 }
 
 /// How many of `items` stand in the first batch: its text is theirs, joined.
@@ -231,18 +262,26 @@ fn took(
                 Value::from(due),
             ],
         ));
-    for one in &status.failures {
-        change = change.write(Write::new(
-            "INSERT INTO share_peer_refused (peer, id, version, message, at) VALUES ($1, $2, $3, $4, $5) \
-             ON CONFLICT (peer, id, version) DO UPDATE SET message = excluded.message, at = excluded.at",
-            vec![
-                Value::from(&standing.peer),
-                Value::from(&one.id),
-                Value::from(&one.version),
-                Value::from(one.message.chars().take(500).collect::<String>()),
-                Value::from(now),
-            ],
-        ));
+    change.writes.extend(put_aside(standing, &status.failures, now));
+    if let Some(upto) = cursor.pushed.filter(|_| cursor.awaited.is_none()) {
+        change = change.write(messages_taken(standing, status, upto, now));
     }
     change.job(next(&standing.peer, standing.direction, standing.generation, due))
+}
+
+/// The peer has said what became of what was handed over: the messages among it were taken, but for those it refused.
+fn messages_taken(standing: &Standing, status: &Status, upto: i64, now: Timestamp) -> Write {
+    let refused: Vec<&str> = status.failures.iter().map(|one| one.id.as_str()).collect();
+    Write::new(
+        "UPDATE share_recall_recipient SET state = 'delivered', delivered_at = $1 WHERE org = $2 AND state = 'pending' \
+         AND recall IN (SELECT r.recall FROM share_recall r JOIN share_item i ON i.id = r.notice \
+         WHERE i.audience IN ('partner:' || $2, 'operator:' || $2, 'supplier:' || $2, 'national:' || $2) \
+         AND i.added <= $3 AND r.notice NOT IN (SELECT value FROM json_each($4)))",
+        vec![
+            Value::from(now),
+            Value::from(&standing.org),
+            Value::from(upto),
+            Value::from(json!(refused).to_string()),
+        ],
+    )
 }

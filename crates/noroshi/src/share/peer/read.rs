@@ -148,6 +148,8 @@ impl Health {
             Some(one) if one.failures > 0 => Self::Failing,
             Some(one) if one.tried_at.is_none() => Self::Waiting,
             Some(one) if one.cursor.walk.is_some() || one.cursor.awaited.is_some() => Self::Walking,
+            // It goes on at once: the last step was not the last.
+            Some(one) if one.due_at <= one.tried_at => Self::Walking,
             Some(_) => Self::Current,
         }
     }
@@ -162,19 +164,61 @@ pub struct Known {
     pub configured: Option<Peer>,
     /// As it fares; absent when it was never switched on.
     pub standing: Option<Standing>,
+    /// What it did not take, or what of it cannot be read; the newest of it.
+    pub put_aside: Vec<Refused>,
+}
+
+/// What a peer did not take, or what of it cannot be read.
+#[derive(Debug, Clone)]
+pub struct Refused {
+    /// The object.
+    pub id: String,
+    /// Its version.
+    pub version: String,
+    /// The peer's words, or why it cannot be read.
+    pub message: String,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// Entries shown of what was put aside with one peer.
+const LISTED_MAX: i64 = 50;
+
+fn put_aside(reader: &Reader<'_>, peer: &str) -> Result<Vec<Refused>, StoreFailure> {
+    reader.all(
+        "SELECT id, version, message, at FROM share_peer_refused WHERE peer = $1 ORDER BY at DESC, id, version LIMIT $2",
+        &[Value::from(peer), Value::from(LISTED_MAX)],
+        |row| {
+            Ok(Refused {
+                id: row.text(0)?,
+                version: row.text(1)?,
+                message: row.text(2)?,
+                at: row.time(3)?,
+            })
+        },
+    )
 }
 
 /// Every peer, by name.
 pub fn known(reader: &Reader<'_>, config: &Config) -> Result<Vec<Known>, StoreFailure> {
     let mut all: std::collections::BTreeMap<String, Known> = std::collections::BTreeMap::new();
     for peer in &config.peers {
-        let known =
-            Known { name: peer.name.clone(), configured: Some(peer.clone()), standing: None };
+        let known = Known {
+            name: peer.name.clone(),
+            configured: Some(peer.clone()),
+            standing: None,
+            put_aside: put_aside(reader, &peer.name)?,
+        };
         all.insert(peer.name.clone(), known);
     }
     for standing in standings(reader)? {
         let name = standing.peer.clone();
-        let known = Known { name: name.clone(), configured: None, standing: None };
+        let known = Known {
+            name: name.clone(),
+            configured: None,
+            standing: None,
+            put_aside: put_aside(reader, &name)?,
+        };
         all.entry(name).or_insert(known).standing = Some(standing);
     }
     Ok(all.into_values().collect())
