@@ -90,18 +90,18 @@ const NEEDS: &[Need] = &[
     Need {
         package: "python3",
         probe: Probe::Program("python3"),
-        purpose: "foreign STIX and TAXII clients",
+        purpose: "foreign STIX and TAXII clients and servers",
     },
     Need {
         package: "python3-venv",
         probe: Probe::Python("venv, ensurepip"),
-        purpose: "keeping those clients off the system",
+        purpose: "keeping those packages off the system",
     },
 ];
 
-/// The foreign clients, pinned: a new release must not change what a test means.
-const PYTHON_CLIENTS: [&str; 2] = ["stix2==3.0.2", "taxii2-client==2.3.0"];
-const PYTHON_MODULES: &str = "stix2, taxii2client.v21";
+/// The foreign clients and servers, pinned: a new release must not change what a test means.
+const PYTHON_CLIENTS: [&str; 3] = ["stix2==3.0.2", "taxii2-client==2.3.0", "medallion==3.0.0"];
+const PYTHON_MODULES: &str = "stix2, taxii2client.v21, medallion";
 
 /// What the tests are told.
 #[derive(Debug)]
@@ -130,7 +130,7 @@ pub(crate) fn prepare(root: &Path, servers: bool) -> anyhow::Result<Ready> {
     }
     let venv = target_folder(root).join("venv");
     python_clients(&venv)?;
-    say(&format!("{} packages and {} Python clients are here", NEEDS.len(), PYTHON_CLIENTS.len()));
+    say(&format!("{} packages and {} Python packages are here", NEEDS.len(), PYTHON_CLIENTS.len()));
     Ok(Ready {
         environment: vec![
             ("NOROSHI_TEST_SERVERS", "required".into()),
@@ -226,7 +226,7 @@ fn python_clients(venv: &Path) -> anyhow::Result<()> {
     if imports(&python, PYTHON_MODULES) {
         return Ok(());
     }
-    say(&format!("installing {} into {}", PYTHON_CLIENTS.join(" and "), venv.display()));
+    say(&format!("installing {} into {}", PYTHON_CLIENTS.join(", "), venv.display()));
     // A half-made or outdated environment is made anew.
     succeed(Command::new("python3").args(["-m", "venv", "--clear"]).arg(venv))?;
     let mut pip = Command::new(&python);
@@ -235,7 +235,7 @@ fn python_clients(venv: &Path) -> anyhow::Result<()> {
     succeed(&mut pip).with_context(|| {
         format!(
             "{} cannot be installed; `--without-servers` runs the other tests",
-            PYTHON_CLIENTS.join(" and ")
+            PYTHON_CLIENTS.join(", ")
         )
     })?;
     if imports(&python, PYTHON_MODULES) {

@@ -153,6 +153,27 @@ impl Parts {
         }
     }
 
+    /// Whether the markings at the places `hidden` cover a part that is there and that none of those at `before` in
+    /// `then`, the same object as it was marked before, touches.
+    pub fn hides_beyond(&self, hidden: &[usize], then: &Self, before: &[usize]) -> bool {
+        let tops = |parts: &Self, place: usize| -> Option<Vec<Step>> {
+            let selectors = parts.markings.get(place)?.selectors.as_ref()?;
+            Some(selectors.iter().filter_map(|path| path.first()).cloned().collect())
+        };
+        let covered: Vec<Step> =
+            before.iter().filter_map(|place| tops(then, *place)).flatten().collect();
+        let tree = self.object.to_value();
+        let is_new = |step: &Step| {
+            let there = match step {
+                Step::Member(name) => tree.get(name).is_some(),
+                Step::Element(_) => true,
+            };
+            there && !covered.contains(step)
+        };
+        // What cannot be found hides the whole object, which is judged elsewhere.
+        hidden.iter().filter_map(|place| tops(self, *place)).flatten().any(|step| is_new(&step))
+    }
+
     /// Whether it can leave at all without these parts and names.
     pub fn survives(&self, hidden: &[usize], hides: &dyn Fn(&str) -> bool) -> Result<(), Stays> {
         self.prune(hidden, hides).map(drop)

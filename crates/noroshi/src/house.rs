@@ -36,6 +36,8 @@ pub struct House {
     pub lists: crate::evidence::lists::Held,
     /// Passkey ceremonies under way.
     pub passkeys: Ceremonies,
+    /// Change streams that are followed.
+    pub followers: crate::share::stream::followers::Followers,
     stopping: watch::Sender<bool>,
     /// True when this house plays the demonstration: fictional data, and a persona switcher.
     pub demo: bool,
@@ -95,6 +97,7 @@ impl House {
             log,
             lists,
             passkeys: Ceremonies::default(),
+            followers: crate::share::stream::followers::Followers::default(),
             stopping: watch::Sender::new(false),
             demo,
         }))

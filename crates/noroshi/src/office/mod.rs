@@ -21,5 +21,6 @@ pub mod passkey;
 pub mod people;
 pub mod profile;
 pub mod read;
+pub mod seal;
 pub mod secret;
 pub mod store;

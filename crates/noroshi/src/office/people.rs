@@ -209,13 +209,22 @@ pub fn find_session(
     secret: &str,
     now: Timestamp,
 ) -> Result<Option<Session>, StoreFailure> {
+    session_of(reader, &digest(secret), now)
+}
+
+/// Finds a session by the digest of the cookie's secret; expired ones and those of disabled logins are not found.
+pub fn session_of(
+    reader: &Reader<'_>,
+    key: &str,
+    now: Timestamp,
+) -> Result<Option<Session>, StoreFailure> {
     reader.first(
         "SELECT s.digest, s.person, p.name, p.login, s.csrf, p.lang, p.theme, s.hat, \
                 o.org, o.name_ja, o.name_en, o.kind, o.sector \
          FROM office_session s JOIN office_person p ON p.person = s.person JOIN office_org o ON o.org = s.org \
          JOIN office_hat h ON h.person = s.person AND h.org = s.org AND h.hat = s.hat \
          WHERE s.digest = $1 AND s.expires_at > $2 AND p.disabled_at IS NULL",
-        &[Value::from(digest(secret)), Value::from(now)],
+        &[Value::from(key), Value::from(now)],
         |row| {
             Ok(Session {
                 digest: row.text(0)?,
@@ -231,10 +240,10 @@ pub fn find_session(
     )
 }
 
-/// Finds whom an API token lets act; revoked and expired ones are not found.
+/// Finds whom an API token lets act, by the token's digest; revoked and expired ones are not found.
 pub fn find_token(
     reader: &Reader<'_>,
-    secret: &str,
+    key: &str,
     now: Timestamp,
     request: String,
 ) -> Result<Option<Ctx>, StoreFailure> {
@@ -243,7 +252,7 @@ pub fn find_token(
          FROM office_token t JOIN office_person p ON p.person = t.person JOIN office_org o ON o.org = t.org \
          JOIN office_hat h ON h.person = t.person AND h.org = t.org AND h.hat = t.hat \
          WHERE t.digest = $1 AND t.expires_at > $2 AND t.revoked_at IS NULL AND p.disabled_at IS NULL",
-        &[Value::from(digest(secret)), Value::from(now)],
+        &[Value::from(key), Value::from(now)],
         |row| {
             let org = org_at(row, 2)?;
             Ok(Ctx {
@@ -304,6 +313,22 @@ pub fn find_login(reader: &Reader<'_>, login: &str) -> Result<Option<Login>, Sto
             })
         },
     )
+}
+
+/// Whether somebody holds a hat of an organisation now and is not shut out.
+pub fn holds(
+    reader: &Reader<'_>,
+    person: &PersonId,
+    org: &OrgId,
+    hat: Hat,
+) -> Result<bool, StoreFailure> {
+    let held = reader.first(
+        "SELECT 1 FROM office_hat h JOIN office_person p ON p.person = h.person \
+         WHERE h.person = $1 AND h.org = $2 AND h.hat = $3 AND p.disabled_at IS NULL",
+        &[Value::from(person), Value::from(org), Value::from(hat.id())],
+        |row| row.int(0),
+    )?;
+    Ok(held.is_some())
 }
 
 /// Every hat a person holds, in a stable order.

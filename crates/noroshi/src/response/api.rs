@@ -100,7 +100,7 @@ fn created(body: Value) -> Response {
 #[utoipa::path(post, path = "/consents", request_body = NewConsent, responses((status = 201, description = "Recorded: `id`, `position`")), tag = "response")]
 async fn consent(
     State(house): State<Arc<House>>,
-    Caller { ctx }: Caller,
+    Caller { ctx, .. }: Caller,
     headers: HeaderMap,
     body: Body<NewConsent>,
 ) -> Answer {
@@ -113,7 +113,7 @@ async fn consent(
 #[utoipa::path(get, path = "/consents", responses((status = 200, description = "Page of consents")), tag = "response")]
 async fn consents(
     State(house): State<Arc<House>>,
-    Caller { ctx }: Caller,
+    Caller { ctx, .. }: Caller,
 ) -> Answer<Json<Page<read::Consent>>> {
     use crate::office::authorise::{Action, On};
     house.authoriser.check(
@@ -130,7 +130,7 @@ async fn consents(
 #[utoipa::path(delete, path = "/consents/{id}", params(("id" = String, Path)), responses((status = 204, description = "Withdrawn")), tag = "response")]
 async fn withdraw(
     State(house): State<Arc<House>>,
-    Caller { ctx }: Caller,
+    Caller { ctx, .. }: Caller,
     Path(id): Path<String>,
 ) -> Answer<StatusCode> {
     act::withdraw(&house, &ctx, &id).await?;
@@ -156,7 +156,7 @@ fn with(mut value: Value, more: &[(&str, Value)]) -> Value {
 #[utoipa::path(post, path = "/measures", request_body = Ask, responses((status = 201, description = "Asked for: `id`, `request_digest`, `guard`, `plan`")), tag = "response")]
 async fn request(
     State(house): State<Arc<House>>,
-    Caller { ctx }: Caller,
+    Caller { ctx, .. }: Caller,
     headers: HeaderMap,
     body: Body<Ask>,
 ) -> Answer {
@@ -169,7 +169,7 @@ async fn request(
 #[utoipa::path(post, path = "/measures/preview", request_body = Ask, responses((status = 200, description = "`guard`, `plan`, `findings`")), tag = "response")]
 async fn preview(
     State(house): State<Arc<House>>,
-    Caller { ctx }: Caller,
+    Caller { ctx, .. }: Caller,
     body: Body<Ask>,
 ) -> Answer<Json<Value>> {
     Ok(Json(drafted(&act::preview(&house, &ctx, &body.value).await?)))
@@ -179,7 +179,7 @@ async fn preview(
 #[utoipa::path(put, path = "/measures/{id}", request_body = Ask, params(("id" = String, Path)), responses((status = 200, description = "The new text: `request_digest`, `guard`, `plan`")), tag = "response")]
 async fn revise(
     State(house): State<Arc<House>>,
-    Caller { ctx }: Caller,
+    Caller { ctx, .. }: Caller,
     Path(id): Path<String>,
     body: Body<Ask>,
 ) -> Answer<Json<Value>> {
@@ -200,7 +200,7 @@ fn short(measure: &Measure) -> Value {
 #[utoipa::path(get, path = "/measures", params(Paging), responses((status = 200, description = "Page of measures")), tag = "response")]
 async fn list(
     State(house): State<Arc<House>>,
-    Caller { ctx }: Caller,
+    Caller { ctx, .. }: Caller,
     Query(paging): Query<Paging>,
 ) -> Answer<Json<Page<Value>>> {
     use base64::Engine as _;
@@ -224,7 +224,7 @@ async fn list(
 #[utoipa::path(get, path = "/measures/{id}", params(("id" = String, Path)), responses((status = 200, description = "State, request, plan, steps, votes, effects")), tag = "response")]
 async fn one(
     State(house): State<Arc<House>>,
-    Caller { ctx }: Caller,
+    Caller { ctx, .. }: Caller,
     Path(id): Path<String>,
 ) -> Answer<Json<Value>> {
     let measure = act::find(&house, &ctx, &id).await?;
@@ -286,7 +286,7 @@ async fn whole(house: &Arc<House>, ctx: &Ctx, measure: &Measure) -> Result<Value
 #[utoipa::path(post, path = "/measures/{id}/questions", request_body = Said, params(("id" = String, Path)), responses((status = 201, description = "Asked")), tag = "response")]
 async fn question(
     State(house): State<Arc<House>>,
-    Caller { ctx }: Caller,
+    Caller { ctx, .. }: Caller,
     Path(id): Path<String>,
     body: Body<Said>,
 ) -> Answer {
@@ -298,7 +298,7 @@ async fn question(
 #[utoipa::path(post, path = "/measures/{id}/answers", request_body = Said, params(("id" = String, Path)), responses((status = 201, description = "Answered")), tag = "response")]
 async fn answer(
     State(house): State<Arc<House>>,
-    Caller { ctx }: Caller,
+    Caller { ctx, .. }: Caller,
     Path(id): Path<String>,
     body: Body<Said>,
 ) -> Answer {
@@ -310,7 +310,7 @@ async fn answer(
 #[utoipa::path(post, path = "/measures/{id}/votes", request_body = NewVote, params(("id" = String, Path)), responses((status = 201, description = "Counted: `state`, `position`")), tag = "response")]
 async fn vote(
     State(house): State<Arc<House>>,
-    Caller { ctx }: Caller,
+    Caller { ctx, .. }: Caller,
     Path(id): Path<String>,
     body: Body<NewVote>,
 ) -> Answer {
@@ -323,7 +323,7 @@ async fn vote(
 #[utoipa::path(post, path = "/measures/{id}/execute", params(("id" = String, Path)), responses((status = 202, description = "Begun")), tag = "response")]
 async fn execute(
     State(house): State<Arc<House>>,
-    Caller { ctx }: Caller,
+    Caller { ctx, .. }: Caller,
     Path(id): Path<String>,
 ) -> Answer {
     let position = act::execute(&house, &ctx, &id).await?;
@@ -338,7 +338,7 @@ async fn execute(
 #[utoipa::path(post, path = "/measures/{id}/rollback", request_body = Reason, params(("id" = String, Path)), responses((status = 202, description = "Being taken back")), tag = "response")]
 async fn rollback(
     State(house): State<Arc<House>>,
-    Caller { ctx }: Caller,
+    Caller { ctx, .. }: Caller,
     Path(id): Path<String>,
     body: Body<Reason>,
 ) -> Answer {
@@ -354,7 +354,7 @@ async fn rollback(
 #[utoipa::path(post, path = "/measures/{id}/after-report", request_body = Said, params(("id" = String, Path)), responses((status = 201, description = "Filed")), tag = "response")]
 async fn after_report(
     State(house): State<Arc<House>>,
-    Caller { ctx }: Caller,
+    Caller { ctx, .. }: Caller,
     Path(id): Path<String>,
     body: Body<Said>,
 ) -> Answer {
@@ -366,7 +366,7 @@ async fn after_report(
 #[utoipa::path(get, path = "/measures/{id}/authorisation", params(("id" = String, Path)), responses((status = 200, description = "DSSE envelope")), tag = "response")]
 async fn authorisation(
     State(house): State<Arc<House>>,
-    Caller { ctx }: Caller,
+    Caller { ctx, .. }: Caller,
     Path(id): Path<String>,
 ) -> Answer<Json<Value>> {
     let measure = act::find(&house, &ctx, &id).await?;

@@ -19,8 +19,8 @@ use super::gate::StayReason;
 use super::handed::Handing;
 use super::preview::{self, Passes, Preview, Stays};
 use super::read::{self, Collection, Outcome};
-use super::recall;
 use super::serve::Served;
+use super::watch::{self, Look};
 use crate::evidence::rows::tlp_code;
 use crate::house::House;
 use crate::office::authorise::{Action, On};
@@ -154,12 +154,11 @@ pub async fn find(
                 Value::from(valid_until),
             ],
         ))
+        // What the partner was given under a finding that no longer reaches so far is taken back.
+        .write(Look::Org.at(org.as_str(), "the protection finding changed", ctx))
         .once(key);
     let made = once(house.door.commit(ctx, change).await, id)?;
-    // What the partner was given under a finding that no longer reaches so far is taken back.
-    let wanted = org.clone();
-    let given = house.store.read(move |reader| recall::given_to(reader, wanted.as_str())).await?;
-    recall::sweep(house, ctx, given, "the protection finding changed").await?;
+    watch::settle(house, &[(Look::Org, org.to_string())]).await?;
     Ok(made)
 }
 
@@ -193,8 +192,12 @@ pub async fn set_ceiling(
                 Value::from(tlp_code(colour.unwrap_or(Tlp::Clear))),
                 Value::from(ctx.now),
             ],
-        ));
-    once(house.door.commit(ctx, change).await, org.to_string())
+        ))
+        // What it was given above the ceiling is taken back.
+        .write(Look::Org.at(org.as_str(), "the ceiling was set", ctx));
+    let made = once(house.door.commit(ctx, change).await, org.to_string())?;
+    watch::settle(house, &[(Look::Org, org.to_string())]).await?;
+    Ok(made)
 }
 
 /// Records that an organisation sits in the council, with its consent (Act art. 45(2)), or has left it.
@@ -337,9 +340,14 @@ pub async fn handle(
                 Value::from(ctx.now),
             ],
         ));
+        // Whoever got it, or what names it, may not have it any more.
+        for look in [Look::Object, Look::Names] {
+            change = change.write(look.at(object, "the handling was restricted", ctx));
+        }
     }
     let made = once(house.door.commit(ctx, change).await, id)?;
-    recall::sweep(house, ctx, said.objects.clone(), "the handling was restricted").await?;
+    let look = |object: &String| (Look::Object, object.clone());
+    watch::settle(house, &said.objects.iter().map(look).collect::<Vec<_>>()).await?;
     Ok(made)
 }
 

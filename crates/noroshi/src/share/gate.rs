@@ -9,8 +9,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 use noroshi_charter::derivation::{Source, inherit};
 use noroshi_charter::outgoing::{Held, Outgoing, Sent, Verdict, judge};
-use noroshi_charter::release::{Recipient, Refusal};
-use noroshi_evidence::marking::{LegalBits, Marks, Tlp};
+use noroshi_charter::release::{Ceiling, Protection, Recipient, Refusal};
+use noroshi_evidence::marking::{LegalBits, LegalClass, Marks, Tlp};
 use noroshi_evidence::object::StixObject;
 use noroshi_evidence::redact::Node;
 use serde::{Deserialize, Serialize};
@@ -151,7 +151,8 @@ impl Web {
     /// An object with the bits of its sources; a version that is not in the web takes those of what it names.
     fn held(&self, candidate: &Candidate) -> Held {
         let mut held = candidate.held.clone();
-        if candidate.review.is_some() {
+        // A message about an object says nothing of what the object says.
+        if candidate.review.is_some() || candidate.is_notice {
             held.facts.bits = LegalBits::default();
             return held;
         }
@@ -168,6 +169,9 @@ impl Web {
         tlp_max: Tlp,
         now: Timestamp,
     ) -> Verdict {
+        if candidate.is_notice {
+            return judge(&self.held(candidate), &told(to), tlp_max, now);
+        }
         judge(&self.held(candidate), to, tlp_max, now)
     }
 
@@ -202,6 +206,13 @@ impl Web {
     pub fn known(&self, id: &str) -> Option<&Known> {
         self.known.get(id)
     }
+}
+
+/// Somebody as the recipient of a message about what it has already. It names only that, so it reaches also whoever may
+/// have nothing else any more: a finding that ended or a ceiling that fell is often why there is a message at all.
+fn told(to: &Recipient) -> Recipient {
+    let protection = Protection { scope: LegalClass::CiaP, until: Timestamp::MAX };
+    Recipient { protection: Some(protection), ceiling: Ceiling::NONE, ..to.clone() }
 }
 
 fn source_of(candidate: Option<&Candidate>) -> Source {

@@ -1,19 +1,38 @@
 //! What is handed out is recorded before the first byte goes: a leaf, and the exact places in the audience's stream.
+//!
+//! Handed out means that the bytes of the object went. A manifest or a list of versions names objects and hands none
+//! out; whoever read only that gets no message when an object is recalled, and a note named there was not taken.
+//!
+//! A message about a recall is *taken* when the answer that carries it was given away to its end: an answer that broke
+//! off before leaves it pending. That is as much as a server can see of its reader; that it has read and acted, only the
+//! recipient can say, by acknowledging.
 
+use std::sync::Arc;
+
+use axum::body::{Body, Bytes};
+use futures_util::stream::unfold;
 use jiff::Timestamp;
 use noroshi_charter::release::Audience;
 use noroshi_ledger::digest::Digest;
 use noroshi_ledger::leaf::Fact;
 use serde_json::json;
+use tokio::sync::mpsc;
 
 use super::act::Door;
 use super::deltas;
 use super::recall;
 use super::serve::Served;
+use crate::house::House;
 use crate::office::commit::{Change, Write};
+use crate::office::ctx::Ctx;
 use crate::office::id::{OrgId, fill_random};
 use crate::office::secret::hex;
 use crate::office::store::Value;
+
+/// Lists that name objects and hand none out.
+const ONLY_NAMES: [&str; 2] = ["manifest", "versions"];
+/// Bytes of an answer that are given away at once.
+const PIECE_BYTES: usize = 64 * 1024;
 
 /// Who is handed something, of which stream, through which door.
 #[derive(Debug, Clone, Copy)]
@@ -46,12 +65,9 @@ impl Handing<'_> {
         };
         let mut change = Change::new("share.read", self.through, fact)
             .payload(json!({ "what": what, "objects": objects, "salt": salt, "lines": lines }));
-        change.writes.extend(self.delivery(items, now));
-        // Whoever is handed a message about a recall has it.
-        let notes = items.iter().filter(|one| one.object.object_type() == "note");
-        change.writes.extend(notes.map(|one| {
-            recall::delivered("notice", one.object.head().id.as_str(), self.recipient, now)
-        }));
+        if !ONLY_NAMES.contains(&what) {
+            change.writes.extend(self.delivery(items, now));
+        }
         change
     }
 
@@ -74,4 +90,78 @@ impl Handing<'_> {
             ],
         ))
     }
+}
+
+// ---- messages that were taken ------------------------------------------------------------------------------------
+
+/// The notes among objects that may be messages about a recall.
+pub fn notes(items: &[Served]) -> Vec<String> {
+    let notes = items.iter().filter(|one| one.object.object_type() == "note");
+    notes.map(|one| one.object.head().id.as_str().to_owned()).collect()
+}
+
+/// The writes that say that messages were taken.
+pub fn taken_writes<'a>(
+    org: &'a OrgId,
+    notes: &'a [String],
+    at: Timestamp,
+) -> impl Iterator<Item = Write> + 'a {
+    notes.iter().map(move |note| recall::delivered("notice", note, org, at))
+}
+
+/// Records that the caller's organisation took messages; those it had already change nothing.
+pub async fn taken(house: &Arc<House>, ctx: &Ctx, notes: Vec<String>) {
+    let org = ctx.org.clone();
+    let found = house.store.read(move |reader| recall::untaken(reader, &org, &notes)).await;
+    let recorded = match found {
+        Ok(notes) if notes.is_empty() => return,
+        Ok(notes) => {
+            let now = house.clock.now();
+            let mut change =
+                Change::office("share.told", ctx.org.as_str()).payload(json!({ "notes": notes }));
+            change.writes.extend(taken_writes(&ctx.org, &notes, now));
+            house.door.commit(ctx, change).await.map(drop).map_err(|why| why.to_string())
+        }
+        Err(problem) => Err(problem.to_string()),
+    };
+    if let Err(problem) = recorded {
+        // It stays pending, and its recipient is told again.
+        tracing::error!(problem, "that a message was taken could not be recorded");
+    }
+}
+
+/// A piece of an answer, and the notes of which it is the end.
+pub type Piece = (Bytes, Vec<String>);
+
+/// What an answer gives away, piece by piece. The notes of a piece count as taken when the one after it, or the end, is
+/// asked for.
+pub fn body(house: &Arc<House>, ctx: &Ctx, pieces: mpsc::Receiver<Piece>) -> Body {
+    let state = (Arc::clone(house), ctx.clone(), pieces, Vec::new());
+    Body::from_stream(unfold(state, |(house, ctx, mut pieces, given)| async move {
+        if !given.is_empty() {
+            let (house, ctx) = (Arc::clone(&house), ctx.clone());
+            tokio::spawn(async move { taken(&house, &ctx, given).await });
+        }
+        let (bytes, notes) = pieces.recv().await?;
+        Some((Ok::<_, std::convert::Infallible>(bytes), (house, ctx, pieces, notes)))
+    }))
+}
+
+/// A whole answer with notes in it, as [`body`] gives it away.
+pub fn whole(house: &Arc<House>, ctx: &Ctx, text: String, notes: Vec<String>) -> Body {
+    if notes.is_empty() {
+        return Body::from(text);
+    }
+    let (sender, pieces) = mpsc::channel(1);
+    tokio::spawn(async move {
+        let mut rest = Bytes::from(text);
+        while !rest.is_empty() {
+            let piece = rest.split_to(rest.len().min(PIECE_BYTES));
+            let ends = if rest.is_empty() { notes.clone() } else { Vec::new() };
+            if sender.send((piece, ends)).await.is_err() {
+                return;
+            }
+        }
+    });
+    body(house, ctx, pieces)
 }

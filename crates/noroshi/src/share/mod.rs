@@ -5,6 +5,7 @@ pub mod api;
 pub mod audience;
 pub mod council;
 pub mod deltas;
+pub mod fallen;
 pub mod gate;
 pub mod handed;
 pub mod pages;

@@ -732,7 +732,7 @@ async fn recalls_page(house: &Arc<House>, visitor: &Visitor, form: FormState) ->
     page::html(&RecallsPage {
         crumbs: vec![Link { href: "/share".to_owned(), label: shell.t("share-title") }],
         rows: message_rows(rows, &shell),
-        kinds: recall::Kind::ALL
+        kinds: recall::Kind::ASKED
             .map(|kind| Choice::new(kind.code(), shell.t(format!("share-kind-{}", kind.code()))))
             .into(),
         form,

@@ -397,7 +397,7 @@ pub fn last_release(
 /// Whether this version, or every version, was taken back anywhere.
 pub fn is_recalled(reader: &Reader<'_>, candidate: &Candidate) -> Result<bool, StoreFailure> {
     let found = reader.number(
-        "SELECT COUNT(*) FROM share_recall WHERE id = $1 AND kind <> 'remark' AND (modified = $2 OR (modified IS NULL AND at >= $3))",
+        "SELECT COUNT(*) FROM share_recall WHERE id = $1 AND kind NOT IN ('remark', 'withdrawal') AND (modified = $2 OR (modified IS NULL AND at >= $3))",
         &[
             Value::from(candidate.id()),
             Value::from(&candidate.modified),

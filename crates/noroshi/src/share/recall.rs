@@ -3,7 +3,7 @@
 //! The stream stops showing the object, a message about it (a STIX `note`) goes into every stream it was handed out
 //! through, to exactly those who got it, and a row for each of them stays open until they acknowledge.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use axum::http::StatusCode;
@@ -16,10 +16,11 @@ use noroshi_ledger::leaf::Fact;
 use serde_json::json;
 
 use super::act::{Made, may_release, once, refuse};
+use super::fallen::Handed;
 use super::gate::Filter;
 use super::read::NOTICES;
 use super::serve::{self, View};
-use super::{audience, deltas};
+use super::{audience, fallen};
 use crate::evidence::rows::{self, NewObject};
 use crate::house::House;
 use crate::office::authorise::{Action, On};
@@ -48,11 +49,16 @@ pub enum Kind {
     Remark,
     /// Its originator withdrew it.
     Revocation,
+    /// Whoever handed it in over TAXII took it back; it may hand it in again.
+    Withdrawal,
 }
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Self; 4] = [Self::Recall, Self::Correction, Self::Remark, Self::Revocation];
+    pub const ALL: [Self; 5] =
+        [Self::Recall, Self::Correction, Self::Remark, Self::Revocation, Self::Withdrawal];
+    /// Those a person of the office chooses from.
+    pub const ASKED: [Self; 4] = [Self::Recall, Self::Correction, Self::Remark, Self::Revocation];
 
     /// As records name it.
     pub const fn code(self) -> &'static str {
@@ -61,6 +67,7 @@ impl Kind {
             Self::Correction => "correction",
             Self::Remark => "remark",
             Self::Revocation => "revocation",
+            Self::Withdrawal => "withdrawal",
         }
     }
 
@@ -85,40 +92,6 @@ pub struct Asked {
     pub replaced_by: Option<String>,
 }
 
-/// Where an object was handed out: each audience with the organisations that got it through it.
-type Handed = BTreeMap<Audience, BTreeSet<String>>;
-
-/// Everybody who was handed the object, from the record of deliveries: the exact places, not the span of a page.
-fn handed(reader: &Reader<'_>, id: &str, modified: Option<&str>) -> Result<Handed, StoreFailure> {
-    let rows = reader.all(
-        "SELECT i.audience, i.added, i.modified, d.recipient, d.first_added, d.added \
-         FROM share_item i LEFT JOIN share_delivery d \
-         ON d.audience = i.audience AND d.first_added <= i.added AND d.last_added >= i.added \
-         WHERE i.audience IN (SELECT audience FROM share_audience) AND i.id = $1",
-        &[Value::from(id)],
-        |row| {
-            let recipient = row.text_or_none(3)?;
-            let got = match &recipient {
-                None => false,
-                Some(_) => {
-                    let damaged = || StoreFailure::Damaged("the places of a delivery".to_owned());
-                    let places = deltas::decode(row.int(4)?, &row.blob(5)?).ok_or_else(damaged)?;
-                    places.contains(&row.int(1)?)
-                }
-            };
-            Ok((row.text(0)?, row.text(2)?, recipient.filter(|_| got)))
-        },
-    )?;
-    let mut handed = Handed::new();
-    for (label, version, recipient) in rows {
-        let Some(audience) = Audience::parse(&label) else { continue };
-        if modified.is_none_or(|modified| modified == version) {
-            handed.entry(audience).or_default().extend(recipient);
-        }
-    }
-    Ok(handed)
-}
-
 /// Takes an object back, or corrects it, at everybody who got it.
 pub async fn recall(
     house: &Arc<House>,
@@ -127,7 +100,8 @@ pub async fn recall(
     key: Option<Idempotency>,
 ) -> Answer<Made> {
     may_release(house, ctx)?;
-    let kind = Kind::parse(&asked.kind).ok_or_else(|| refuse("NRS-SHAR-0330"))?;
+    let kind = Kind::parse(&asked.kind).filter(|kind| Kind::ASKED.contains(kind));
+    let kind = kind.ok_or_else(|| refuse("NRS-SHAR-0330"))?;
     let reason = asked.reason.trim();
     if reason.is_empty() || reason.chars().count() > REASON_CHARS_MAX {
         return Err(refuse("NRS-SHAR-0331"));
@@ -143,7 +117,7 @@ pub async fn recall(
     let wanted = asked.clone();
     let handed = house
         .store
-        .read(move |reader| handed(reader, &wanted.id, wanted.modified.as_deref()))
+        .read(move |reader| fallen::handed(reader, &wanted.id, wanted.modified.as_deref()))
         .await?;
     if handed.is_empty() {
         return Err(Refusal::new("NRS-SHAR-0334", StatusCode::NOT_FOUND).into());
@@ -153,7 +127,8 @@ pub async fn recall(
     once(house.door.commit(ctx, change).await, id)
 }
 
-fn change(
+/// The change that records a message and puts it where its recipients find it.
+pub(super) fn change(
     id: &str,
     ctx: &Ctx,
     (asked, kind, reason): (&Asked, Kind, &str),
@@ -192,8 +167,8 @@ fn change(
         ));
     }
     // What is only marked more strictly stays in the streams: the gate keeps it from those who may not have it now, and
-    // gives it back should the marking be lifted.
-    if kind != Kind::Remark {
+    // gives it back should the marking be lifted. What was taken back by whoever handed it in left its stream then.
+    if !matches!(kind, Kind::Remark | Kind::Withdrawal) {
         change = change.write(Write::new(
             "UPDATE share_item SET withdrawn_at = $1 WHERE id = $2 AND ($3 IS NULL OR modified = $3) \
              AND withdrawn_at IS NULL",
@@ -282,7 +257,8 @@ pub struct Message {
     pub org: String,
     /// The recipient's names, Japanese and English.
     pub names: (String, String),
-    /// `pending`, `delivered` or `acknowledged`.
+    /// `pending`, `delivered` (it took the message) or `acknowledged` (it says that it has acted); until then it stands
+    /// in the list of what is open.
     pub state: String,
     /// When it was acknowledged.
     pub acknowledged_at: Option<Timestamp>,
@@ -383,16 +359,40 @@ fn may_have(
     Ok(false)
 }
 
-/// The write that says that an organisation has been shown a message, found by itself or by its note.
+/// The write that says that an organisation has taken a message, found by itself or by its note.
 pub(super) fn delivered(by: &str, value: &str, org: &OrgId, at: Timestamp) -> Write {
-    let sql = if by == "notice" {
-        "UPDATE share_recall_recipient SET state = 'delivered', delivered_at = $1 WHERE org = $2 AND state = 'pending' \
-         AND recall IN (SELECT recall FROM share_recall WHERE notice = $3)"
-    } else {
-        "UPDATE share_recall_recipient SET state = 'delivered', delivered_at = $1 WHERE org = $2 AND state = 'pending' \
-         AND recall = $3"
+    let sql = match by {
+        "notice" => {
+            "UPDATE share_recall_recipient SET state = 'delivered', delivered_at = $1 WHERE org = $2 \
+             AND state = 'pending' AND recall IN (SELECT recall FROM share_recall WHERE notice = $3)"
+        }
+        _ => {
+            "UPDATE share_recall_recipient SET state = 'delivered', delivered_at = $1 WHERE org = $2 \
+             AND state = 'pending' AND recall = $3"
+        }
     };
     Write::new(sql, vec![Value::from(at), Value::from(org), Value::from(value)])
+}
+
+/// Of these notes those an organisation has not taken yet.
+pub(super) fn untaken(
+    reader: &Reader<'_>,
+    org: &OrgId,
+    notes: &[String],
+) -> Result<Vec<String>, StoreFailure> {
+    let mut untaken = Vec::new();
+    for note in notes {
+        let waits = reader.first(
+            "SELECT 1 FROM share_recall r JOIN share_recall_recipient t ON t.recall = r.recall \
+             WHERE r.notice = $1 AND t.org = $2 AND t.state = 'pending'",
+            &[Value::from(note), Value::from(org)],
+            |row| row.int(0),
+        )?;
+        if waits.is_some() {
+            untaken.push(note.clone());
+        }
+    }
+    Ok(untaken)
 }
 
 /// The recipient says that it has acted.
@@ -447,115 +447,4 @@ pub async fn remind(house: &Arc<House>, ctx: &Ctx, recall: &str, org: &str) -> A
             ],
         ));
     once(house.door.commit(ctx, change).await, recall.to_owned())
-}
-
-// ---- what must be taken back without anybody asking ------------------------------------------------------------------
-
-/// Objects looked at in one sweep; the next one goes on.
-const SWEPT_MAX: usize = 1_000;
-/// Arrivals looked at in one read.
-const ARRIVALS_MAX: i64 = 5_000;
-
-/// What was handed out and may not be any more: what sort of message is needed, and who has not had it yet.
-fn fallen(
-    reader: &Reader<'_>,
-    ids: &[String],
-    now: Timestamp,
-) -> Result<Vec<(String, Kind, Handed)>, StoreFailure> {
-    let mut fallen = Vec::new();
-    for id in ids.iter().take(SWEPT_MAX) {
-        let Some(candidate) = super::read::candidate(reader, id)? else { continue };
-        if candidate.is_notice {
-            continue;
-        }
-        let revoked = candidate.object().head().revoked && is_live(reader, id)?;
-        let mut lost = Handed::new();
-        for (place, orgs) in handed(reader, id, None)? {
-            let web = super::read::web_of(reader, &place.label(), candidate.clone())?;
-            for org in orgs {
-                let to = audience::recipient(reader, Some(&org), &place)?;
-                let stays = !web.judge(&candidate, &to, Tlp::Red, now).allows();
-                if revoked || (stays && !is_told(reader, id, &org)?) {
-                    lost.entry(place.clone()).or_default().insert(org);
-                }
-            }
-        }
-        if !lost.is_empty() {
-            let kind = if revoked { Kind::Revocation } else { Kind::Remark };
-            fallen.push((id.clone(), kind, lost));
-        }
-    }
-    Ok(fallen)
-}
-
-/// Whether an organisation has had a message about an object since it was last handed it.
-fn is_told(reader: &Reader<'_>, id: &str, org: &str) -> Result<bool, StoreFailure> {
-    let told = reader.number(
-        "SELECT COUNT(*) FROM share_recall r JOIN share_recall_recipient t ON t.recall = r.recall \
-         WHERE r.id = $1 AND t.org = $2 AND r.at >= (SELECT COALESCE(MAX(d.at), '') FROM share_item i \
-         JOIN share_delivery d ON d.audience = i.audience AND d.first_added <= i.added AND d.last_added >= i.added \
-         WHERE i.audience IN (SELECT audience FROM share_audience) AND i.id = $1 AND d.recipient = $2)",
-        &[Value::from(id), Value::from(org)],
-    )?;
-    Ok(told > 0)
-}
-
-/// Sends a message about each of `ids` that was handed out and may not be any more. Returns how many.
-pub async fn sweep(house: &Arc<House>, ctx: &Ctx, ids: Vec<String>, why: &str) -> Answer<usize> {
-    let now = ctx.now;
-    let found = house.store.read(move |reader| fallen(reader, &ids, now)).await?;
-    let count = found.len();
-    for (id, kind, handed) in found {
-        let recall = format!("recall-{}", fresh_uuid(ctx.now).simple());
-        let kind_of = kind.code().to_owned();
-        let asked =
-            Asked { id, modified: None, kind: kind_of, reason: why.to_owned(), replaced_by: None };
-        let change = change(&recall, ctx, (&asked, kind, why), &handed)?;
-        house.door.commit(ctx, change).await?;
-    }
-    Ok(count)
-}
-
-/// The last object in order of arrival.
-pub fn last_seq(reader: &Reader<'_>) -> Result<i64, StoreFailure> {
-    reader.number("SELECT MAX(seq) FROM evidence_object", &[])
-}
-
-/// Of the objects that came in after `seq`, those that are in a stream; and up to where was looked.
-pub fn touched(reader: &Reader<'_>, seq: i64) -> Result<(i64, Vec<String>), StoreFailure> {
-    let new = reader.all(
-        "SELECT seq, id FROM evidence_object WHERE seq > $1 ORDER BY seq LIMIT $2",
-        &[Value::from(seq), Value::from(ARRIVALS_MAX)],
-        |row| Ok((row.int(0)?, row.text(1)?)),
-    )?;
-    let last = new.last().map_or(seq, |(seq, _)| *seq);
-    let ids: BTreeSet<String> = new.into_iter().map(|(_, id)| id).collect();
-    let mut touched = Vec::new();
-    for id in ids {
-        if is_live(reader, &id)? {
-            touched.push(id);
-        }
-    }
-    Ok((last, touched))
-}
-
-/// Whether an object stands in any stream and was not taken back.
-fn is_live(reader: &Reader<'_>, id: &str) -> Result<bool, StoreFailure> {
-    let live = reader.number(
-        "SELECT COUNT(*) FROM share_item WHERE audience IN (SELECT audience FROM share_audience) \
-         AND id = $1 AND withdrawn_at IS NULL",
-        &[Value::from(id)],
-    )?;
-    Ok(live > 0)
-}
-
-/// What one organisation was handed and is not withdrawn.
-pub fn given_to(reader: &Reader<'_>, org: &str) -> Result<Vec<String>, StoreFailure> {
-    reader.all(
-        "SELECT DISTINCT i.id FROM share_delivery d JOIN share_item i ON i.audience = d.audience \
-         AND i.added BETWEEN d.first_added AND d.last_added AND i.withdrawn_at IS NULL \
-         WHERE d.recipient = $1 ORDER BY i.id LIMIT 1000",
-        &[Value::from(org)],
-        |row| row.text(0),
-    )
 }

@@ -1,84 +1,569 @@
-//! Watches what was handed out: when a newer version withdraws it, marks it more strictly, or a finding ends, everybody
-//! who got it is told without anybody asking.
+//! Watches what was handed out: when a newer version withdraws it, marks it more strictly, what it was made from
+//! changes, a finding ends, a ceiling falls, or whoever handed it in takes it back, everybody who got it is told without
+//! anybody asking.
 //!
-//! It looks again whenever the log grows, and once over everything when the program starts, so nothing that happened
-//! while it was down is missed. A second look finds nothing new: what is withdrawn has its message.
+//! How far it got stands in the store and moves in the transaction that records what was found, so a stop at any point
+//! misses nothing. Arrivals are looked at in order; what must be looked at because of them, or because somebody decided
+//! something, stands in a list that is worked off a step at a time, however long it is. A step that fails is tried
+//! again, less and less often, and holds up no other.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use noroshi_charter::hat::Hat;
+use serde_json::json;
 
-use super::recall;
+use super::fallen::{self, Handed};
+use super::peer::jobs::backoff;
+use super::recall::{self, Asked, Kind};
+use crate::evidence;
 use crate::house::House;
+use crate::office::commit::{Change, CommitFailure, Write};
 use crate::office::ctx::{Ctx, Via};
-use crate::office::id::{OrgId, PersonId};
-use crate::office::store::{Reader, StoreFailure, Value};
+use crate::office::id::{OrgId, PersonId, fresh_uuid};
+use crate::office::store::{Reader, Row, StoreFailure, Value};
+use crate::web::refusal::{Answer, Failure, chain};
 
-/// Objects at the end of the graph that are looked at when the program starts: far more than come in between a commit
-/// and the look that follows it.
-const LOOK_BACK: i64 = 100_000;
 /// Findings end by themselves, without a leaf: the clock is looked at this often.
 const LOOK_AGAIN: Duration = Duration::from_secs(30);
+/// Arrivals looked at in one read.
+const ARRIVALS_MAX: i64 = 1_000;
+/// Arrivals that led to nothing are looked at again after a stop, so many at most; each leaf of the log costs more.
+const LAG_MAX: i64 = 20_000;
+/// Deliveries of one organisation that are looked at in one step.
+const DELIVERIES_MAX: i64 = 2;
+/// What names an object, looked at in one step.
+const NAMING_MAX: i64 = 500;
+/// Steps that a decision waits for before its answer, and how long; the rest is done after it.
+const STEPS_BEFORE_ANSWER: usize = 200;
+const WAIT_BEFORE_ANSWER: SignedDuration = SignedDuration::from_secs(2);
+/// What is said for the record.
+const WHY: &str = "it may not be handed out any more";
+
+/// What is to be looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Look {
+    /// One object: who may not have it any more.
+    Object,
+    /// What names an object.
+    Names,
+    /// What an organisation was handed.
+    Org,
+    /// A version that was taken back by whoever handed it in: `<audience> <modified> <object>`.
+    Withdrawn,
+}
+
+impl Look {
+    const ALL: [Self; 4] = [Self::Object, Self::Names, Self::Org, Self::Withdrawn];
+
+    const fn code(self) -> &'static str {
+        match self {
+            Self::Object => "object",
+            Self::Names => "names",
+            Self::Org => "org",
+            Self::Withdrawn => "withdrawn",
+        }
+    }
+
+    /// The write that asks for it, in the name of whoever decided what makes it needed. Asked for again, it begins anew.
+    pub fn at(self, subject: &str, why: &str, ctx: &Ctx) -> Write {
+        Write::one(
+            "INSERT INTO share_look (kind, subject, after, turn, why, person, org, hat, asked_at) \
+             VALUES ($1, $2, 0, 0, $3, $4, $5, $6, $7) ON CONFLICT (kind, subject) DO UPDATE SET after = 0, \
+             turn = share_look.turn + 1, why = excluded.why, person = excluded.person, org = excluded.org, \
+             hat = excluded.hat, asked_at = excluded.asked_at",
+            vec![
+                Value::from(self.code()),
+                Value::from(subject),
+                Value::from(why),
+                Value::from(ctx.person.as_str()),
+                Value::from(&ctx.org),
+                Value::from(ctx.hat.id()),
+                Value::from(ctx.now),
+            ],
+        )
+    }
+}
+
+/// What a withdrawn version is called in the list.
+pub fn withdrawn(audience: &str, modified: &str, id: &str) -> String {
+    format!("{audience} {modified} {id}")
+}
+
+/// One entry of the list, as it stands.
+#[derive(Debug, Clone)]
+struct Entry {
+    look: Look,
+    subject: String,
+    after: i64,
+    turn: i64,
+    why: String,
+    ctx: Ctx,
+}
+
+impl Entry {
+    fn key(&self) -> (Look, String) {
+        (self.look, self.subject.clone())
+    }
+
+    /// Takes the step: only one of several that are at it at once succeeds.
+    fn taken(&mut self) -> Write {
+        let write = Write::one(
+            "UPDATE share_look SET turn = turn + 1 WHERE kind = $1 AND subject = $2 AND turn = $3",
+            self.params(),
+        );
+        self.turn += 1;
+        write
+    }
+
+    /// The write after which the entry is done, or goes on after `upto`.
+    fn done(&self, upto: Option<i64>) -> Write {
+        let mut params = self.params();
+        let Some(upto) = upto else {
+            return Write::one(
+                "DELETE FROM share_look WHERE kind = $1 AND subject = $2 AND turn = $3",
+                params,
+            );
+        };
+        params.push(Value::from(upto));
+        Write::one(
+            "UPDATE share_look SET turn = turn + 1, after = $4 WHERE kind = $1 AND subject = $2 AND turn = $3",
+            params,
+        )
+    }
+
+    fn params(&self) -> Vec<Value> {
+        vec![Value::from(self.look.code()), Value::from(&self.subject), Value::from(self.turn)]
+    }
+}
+
+const ENTRY: &str = "SELECT kind, subject, after, turn, why, person, org, hat FROM share_look";
+
+fn entry_at(row: &Row<'_, '_>, now: Timestamp) -> Result<Entry, StoreFailure> {
+    let kind = row.text(0)?;
+    let damaged =
+        |what: &str| StoreFailure::Damaged(format!("`{what}` in what is to be looked at"));
+    let who = actor(&row.text(5)?, &row.text(6)?, &row.text(7)?, now);
+    Ok(Entry {
+        look: Look::ALL
+            .into_iter()
+            .find(|look| look.code() == kind)
+            .ok_or_else(|| damaged(&kind))?,
+        subject: row.text(1)?,
+        after: row.int(2)?,
+        turn: row.int(3)?,
+        why: row.text(4)?,
+        ctx: who.ok_or_else(|| damaged("an actor"))?,
+    })
+}
+
+fn actor(person: &str, org: &str, hat: &str, now: Timestamp) -> Option<Ctx> {
+    Some(Ctx {
+        person: PersonId::parse(person)?,
+        org: OrgId::parse(org)?,
+        hat: Hat::parse(hat)?,
+        sector: None,
+        via: Via::Job,
+        now,
+        request: String::new(),
+    })
+}
+
+// ---- the loop --------------------------------------------------------------------------------------------------------
+
+/// Where the loop stands.
+#[derive(Debug, Default)]
+pub struct Watcher {
+    /// Arrivals up to here were looked at; absent until it was read from the store.
+    seq: Option<i64>,
+    /// Up to where the store has it.
+    kept: i64,
+    /// Findings that ended up to here were looked at.
+    at: Timestamp,
+    /// Entries whose last step failed: how often, and when they are tried again.
+    resting: BTreeMap<(Look, String), (i64, Timestamp)>,
+}
 
 /// Watches until the house stops.
 pub async fn watch(house: Arc<House>) {
     let mut grown = house.door.size();
-    let mut since = Since { seq: None, at: Timestamp::UNIX_EPOCH };
+    let mut watcher = Watcher::default();
+    let mut failures = 0_i64;
     loop {
-        match look(&house, since, house.clock.now()).await {
-            Ok(seen) => since = seen,
-            Err(problem) => tracing::error!(%problem, "what was handed out could not be looked at"),
-        }
+        let wait = match watcher.turn(&house).await {
+            Ok(true) => {
+                failures = 0;
+                // Others have their turn between two steps, however much there is.
+                tokio::task::yield_now().await;
+                continue;
+            }
+            Ok(false) => {
+                failures = 0;
+                LOOK_AGAIN
+            }
+            Err(problem) => {
+                failures = failures.saturating_add(1);
+                let said = said(&problem);
+                tracing::error!(problem = said, "what was handed out could not be looked at");
+                let wait = Duration::try_from(backoff(failures, None)).unwrap_or(LOOK_AGAIN);
+                // What could not be looked at is not tried more often because something else changed.
+                tokio::time::sleep(wait).await;
+                continue;
+            }
+        };
         tokio::select! {
-            () = tokio::time::sleep(LOOK_AGAIN) => {}
+            () = tokio::time::sleep(wait) => {}
             changed = grown.changed() => if changed.is_err() { return },
         }
     }
 }
 
-/// Up to where everything was looked at.
-#[derive(Debug, Clone, Copy)]
-pub struct Since {
-    /// Order of arrival of the last object; absent at the start of the program.
-    pub seq: Option<i64>,
-    /// The instant of the last look.
-    pub at: Timestamp,
+fn said(problem: &Failure) -> String {
+    match problem {
+        Failure::Refused(refusal) => refusal.code.to_owned(),
+        Failure::Broken(source) => chain(source.as_ref()),
+    }
 }
 
-/// One look at what came in, or ended, after `since`.
-pub async fn look(house: &Arc<House>, since: Since, now: Timestamp) -> Result<Since, StoreFailure> {
-    let (last, found) = house
-        .store
-        .read(move |reader| {
-            let from = match since.seq {
-                Some(seq) => seq,
-                None => recall::last_seq(reader)?.saturating_sub(LOOK_BACK),
-            };
-            let (last, mut ids) = recall::touched(reader, from)?;
-            for org in ended(reader, since.at, now)? {
-                ids.extend(recall::given_to(reader, &org)?);
+impl Watcher {
+    /// One piece of each sort of work; says whether there is more at once.
+    pub async fn turn(&mut self, house: &Arc<House>) -> Answer<bool> {
+        let behind = self.arrivals(house).await?;
+        self.ended(house).await?;
+        let stepped = self.step(house).await?;
+        Ok(behind || stepped)
+    }
+
+    /// Looks at what came in. How far it got is written down with what was found.
+    async fn arrivals(&mut self, house: &Arc<House>) -> Answer<bool> {
+        let from = match self.seq {
+            Some(seq) => seq,
+            None => {
+                let (seq, at) = house.store.read(stands).await?;
+                (self.kept, self.at) = (seq, at);
+                seq
             }
-            ids.sort();
-            ids.dedup();
-            let mut whose = Vec::new();
-            for id in ids {
-                if let Some(ctx) = released_by(reader, &id, now)? {
-                    whose.push((id, ctx));
+        };
+        let now = house.clock.now();
+        let new = house.store.read(move |reader| arrived(reader, from)).await?;
+        let Some(upto) = new.last().map(|one| one.seq) else {
+            self.seq = Some(from);
+            return Ok(false);
+        };
+        let full = i64::try_from(new.len()).unwrap_or(i64::MAX) >= ARRIVALS_MAX;
+        let found = found(house, new, now).await?;
+        if found.is_empty() && upto - self.kept < LAG_MAX {
+            self.seq = Some(upto);
+            return Ok(full);
+        }
+        let Some(ctx) = house.store.read(move |reader| newest_actor(reader, now)).await? else {
+            // Nobody ever acted here, so nobody was handed anything.
+            self.seq = Some(upto);
+            return Ok(full);
+        };
+        let mut change = Change::office("share.watch", "arrivals").payload(json!({
+            "arrivals": upto, "found": found.keys().collect::<Vec<_>>(),
+        }));
+        for (id, (names, who)) in &found {
+            let who = who.as_ref().unwrap_or(&ctx);
+            change = change.write(Look::Object.at(id, WHY, who));
+            if *names {
+                change = change.write(Look::Names.at(id, WHY, who));
+            }
+        }
+        let change = change.write(Write::one(
+            "UPDATE share_watch SET seq = $1 WHERE watch = 'arrivals' AND seq = $2",
+            vec![Value::from(upto), Value::from(self.kept)],
+        ));
+        house.door.commit(&ctx, change).await?;
+        (self.seq, self.kept) = (Some(upto), upto);
+        Ok(full)
+    }
+
+    /// Looks for findings that ended since the last look.
+    async fn ended(&mut self, house: &Arc<House>) -> Answer<()> {
+        let (since, now) = (self.at, house.clock.now());
+        let orgs = house.store.read(move |reader| ended(reader, since, now)).await?;
+        if orgs.is_empty() {
+            self.at = now;
+            return Ok(());
+        }
+        let Some(ctx) = house.store.read(move |reader| newest_actor(reader, now)).await? else {
+            return Ok(());
+        };
+        let mut change =
+            Change::office("share.watch", "findings").payload(json!({ "ended": orgs }));
+        for (org, who) in &orgs_with(house, orgs, now).await? {
+            let who = who.as_ref().unwrap_or(&ctx);
+            change = change.write(Look::Org.at(org, "the protection finding ended", who));
+        }
+        let change = change.write(Write::one(
+            "UPDATE share_watch SET at = $1 WHERE watch = 'arrivals'",
+            vec![Value::from(now)],
+        ));
+        house.door.commit(&ctx, change).await?;
+        self.at = now;
+        Ok(())
+    }
+
+    /// One step of the first entry that does not rest.
+    async fn step(&mut self, house: &Arc<House>) -> Answer<bool> {
+        let now = house.clock.now();
+        let resting: BTreeSet<(Look, String)> = self
+            .resting
+            .iter()
+            .filter(|(_, (_, next))| *next > now)
+            .map(|(key, _)| key.clone())
+            .collect();
+        let limit = i64::try_from(resting.len() + 1).unwrap_or(i64::MAX);
+        let open = house
+            .store
+            .read(move |reader| {
+                let sql = format!("{ENTRY} ORDER BY asked_at, kind, subject LIMIT $1");
+                reader.all(&sql, &[Value::from(limit)], |row| entry_at(row, now))
+            })
+            .await?;
+        let Some(entry) = open.into_iter().find(|one| !resting.contains(&one.key())) else {
+            return Ok(false);
+        };
+        let key = entry.key();
+        match one_step(house, entry).await {
+            Ok(()) => drop(self.resting.remove(&key)),
+            Err(problem) => {
+                let failures = self.resting.get(&key).map_or(1, |(n, _)| n.saturating_add(1));
+                let said = said(&problem);
+                tracing::error!(problem = said, kind = key.0.code(), "a look failed");
+                self.resting.insert(key, (failures, now + backoff(failures, None)));
+            }
+        }
+        Ok(true)
+    }
+}
+
+/// Looks at some of the list now, so that the answer to a decision finds it done. What is left, the loop does.
+pub async fn settle(house: &Arc<House>, looks: &[(Look, String)]) -> Answer<()> {
+    let until = house.clock.now() + WAIT_BEFORE_ANSWER;
+    for _ in 0..STEPS_BEFORE_ANSWER {
+        let (wanted, now) = (looks.to_vec(), house.clock.now());
+        if now > until {
+            return Ok(());
+        }
+        let open = house
+            .store
+            .read(move |reader| {
+                let sql = format!("{ENTRY} WHERE kind = $1 AND subject = $2");
+                for (look, subject) in wanted {
+                    let params = [Value::from(look.code()), Value::from(&subject)];
+                    let found = reader.first(&sql, &params, |row| entry_at(row, now))?;
+                    if found.is_some() {
+                        return Ok(found);
+                    }
                 }
-            }
-            Ok((last, whose))
-        })
-        .await?;
-    for (id, ctx) in found {
-        let named = id.clone();
-        if recall::sweep(house, &ctx, vec![id], "it may not be handed out any more").await.is_err()
-        {
-            tracing::error!(id = named, "a message about what was handed out could not be sent");
+                Ok(None)
+            })
+            .await?;
+        let Some(entry) = open else { return Ok(()) };
+        one_step(house, entry).await?;
+    }
+    Ok(())
+}
+
+// ---- a step ----------------------------------------------------------------------------------------------------------
+
+/// What a step found, and how far it got.
+struct Seen {
+    messages: Vec<(String, Option<String>, Kind, Handed)>,
+    /// Objects to look at.
+    objects: Vec<String>,
+    /// Where to go on; absent at the end.
+    upto: Option<i64>,
+}
+
+async fn one_step(house: &Arc<House>, mut entry: Entry) -> Answer<()> {
+    let (wanted, now) = (entry.clone(), entry.ctx.now);
+    let seen = house.store.read(move |reader| see(reader, &wanted, now)).await?;
+    let ctx = entry.ctx.clone();
+    let mut waiting = seen.messages.into_iter().peekable();
+    while let Some((id, modified, kind, handed)) = waiting.next() {
+        let name = format!("recall-{}", fresh_uuid(ctx.now).simple());
+        let asked = Asked {
+            id: id.clone(),
+            modified,
+            kind: kind.code().to_owned(),
+            reason: entry.why.clone(),
+            replaced_by: None,
+        };
+        let mut change = recall::change(&name, &ctx, (&asked, kind, &entry.why), &handed)?;
+        if entry.look == Look::Object {
+            // What names it may have fallen with it.
+            change = change.write(Look::Names.at(&id, &entry.why, &ctx));
+        }
+        let last = waiting.peek().is_none() && seen.objects.is_empty();
+        let step = if last { entry.done(seen.upto) } else { entry.taken() };
+        match house.door.commit(&ctx, change.write(step)).await {
+            Ok(_) if last => return Ok(()),
+            Ok(_) => {}
+            Err(CommitFailure::Conflict { .. }) => return Ok(()),
+            Err(problem) => return Err(problem.into()),
         }
     }
-    Ok(Since { seq: Some(last), at: now })
+    let mut change = Change::office("share.look", entry.look.code())
+        .payload(json!({ "subject": entry.subject, "objects": seen.objects }));
+    for id in &seen.objects {
+        change = change.write(Look::Object.at(id, &entry.why, &ctx));
+    }
+    match house.door.commit(&ctx, change.write(entry.done(seen.upto))).await {
+        // Somebody else took the step, or it was asked for anew.
+        Ok(_) | Err(CommitFailure::Conflict { .. }) => Ok(()),
+        Err(problem) => Err(problem.into()),
+    }
+}
+
+fn see(reader: &Reader<'_>, entry: &Entry, now: Timestamp) -> Result<Seen, StoreFailure> {
+    let mut seen = Seen { messages: Vec::new(), objects: Vec::new(), upto: None };
+    match entry.look {
+        Look::Object => {
+            if let Some((kind, handed)) = fallen::of(reader, &entry.subject, None, now)? {
+                seen.messages.push((entry.subject.clone(), None, kind, handed));
+            }
+        }
+        Look::Names => {
+            let Some(node) = evidence::read::node(reader, &entry.subject)? else { return Ok(seen) };
+            let some = fallen::naming(reader, node, entry.after, NAMING_MAX)?;
+            let full = i64::try_from(some.len()).unwrap_or(i64::MAX) >= NAMING_MAX;
+            seen.upto = some.last().filter(|_| full).map(|(via, ..)| *via);
+            let ids: BTreeSet<String> = some.into_iter().map(|(_, _, id, _)| id).collect();
+            for id in ids {
+                if fallen::of(reader, &id, None, now)?.is_some() {
+                    seen.objects.push(id);
+                }
+            }
+        }
+        Look::Org => {
+            let (ids, upto) =
+                fallen::given_to(reader, &entry.subject, entry.after, DELIVERIES_MAX)?;
+            seen.upto = upto;
+            for id in ids {
+                if let Some((kind, handed)) = fallen::of(reader, &id, Some(&entry.subject), now)? {
+                    seen.messages.push((id, None, kind, handed));
+                }
+            }
+        }
+        Look::Withdrawn => seen.messages.extend(taken_back(reader, entry)?),
+    }
+    Ok(seen)
+}
+
+/// A version that was taken back by whoever handed it in: everybody else who took it there is told.
+fn taken_back(
+    reader: &Reader<'_>,
+    entry: &Entry,
+) -> Result<Option<(String, Option<String>, Kind, Handed)>, StoreFailure> {
+    let mut parts = entry.subject.splitn(3, ' ');
+    let (Some(audience), Some(modified), Some(id)) = (parts.next(), parts.next(), parts.next())
+    else {
+        return Err(StoreFailure::Damaged(format!("`{}` is no version", entry.subject)));
+    };
+    let mut handed = fallen::handed(reader, id, Some(modified))?;
+    handed.retain(|place, orgs| {
+        orgs.remove(entry.ctx.org.as_str());
+        place.label() == audience && !orgs.is_empty()
+    });
+    let message = (id.to_owned(), Some(modified.to_owned()), Kind::Withdrawal, handed);
+    Ok((!message.3.is_empty()).then_some(message))
+}
+
+// ---- what came in ----------------------------------------------------------------------------------------------------
+
+/// Where the watch stands in the store.
+fn stands(reader: &Reader<'_>) -> Result<(i64, Timestamp), StoreFailure> {
+    let found =
+        reader.first("SELECT seq, at FROM share_watch WHERE watch = 'arrivals'", &[], |row| {
+            Ok((row.int(0)?, row.time(1)?))
+        })?;
+    found.ok_or_else(|| StoreFailure::Damaged("where the watch stands".to_owned()))
+}
+
+/// A version that came in.
+struct Arrived {
+    seq: i64,
+    id: String,
+    /// Its node, where its legal bits are the first of it.
+    newly_bound: Option<i64>,
+}
+
+fn arrived(reader: &Reader<'_>, after: i64) -> Result<Vec<Arrived>, StoreFailure> {
+    reader.all(
+        "SELECT o.seq, o.id, CASE WHEN (o.has_comms = 1 OR o.has_secret = 1) AND NOT EXISTS (SELECT 1 \
+         FROM evidence_object v WHERE v.node = o.node AND v.seq < o.seq AND v.has_comms >= o.has_comms \
+         AND v.has_secret >= o.has_secret) THEN o.node END \
+         FROM evidence_object o WHERE o.seq > $1 ORDER BY o.seq LIMIT $2",
+        &[Value::from(after), Value::from(ARRIVALS_MAX)],
+        |row| Ok(Arrived { seq: row.int(0)?, id: row.text(1)?, newly_bound: row.int_or_none(2)? }),
+    )
+}
+
+/// Objects to look at, each with whether what names it must be looked at too, and in whose name.
+type Found = BTreeMap<String, (bool, Option<Ctx>)>;
+
+async fn found(house: &Arc<House>, new: Vec<Arrived>, now: Timestamp) -> Answer<Found> {
+    let bound: Vec<i64> = new.iter().filter_map(|one| one.newly_bound).collect();
+    let ids: BTreeSet<String> = new.into_iter().map(|one| one.id).collect();
+    let mut found = house.store.read(move |reader| touched(reader, ids, now)).await?;
+    for id in derived(house, bound).await? {
+        let more = BTreeSet::from([id]);
+        found.extend(house.store.read(move |reader| touched(reader, more, now)).await?);
+    }
+    Ok(found)
+}
+
+/// Of these objects those that stand in a stream and may not be had any more, by somebody at least.
+fn touched(
+    reader: &Reader<'_>,
+    ids: BTreeSet<String>,
+    now: Timestamp,
+) -> Result<Found, StoreFailure> {
+    let mut found = Found::new();
+    for id in ids {
+        if !fallen::is_live(reader, &id)? {
+            continue;
+        }
+        // What cannot be judged here is looked at by itself, and stops nothing else.
+        let names = fallen::is_kept_from_some(reader, &id, now).unwrap_or(true);
+        if names || fallen::of(reader, &id, None, now).map_or(true, |found| found.is_some()) {
+            let who = released_by(reader, &id, now)?;
+            found.insert(id, (names, who));
+        }
+    }
+    Ok(found)
+}
+
+/// Everything held that was made from these, however far: it bears their legal bits from now on. What bears one itself
+/// ends the way: what was made from that was found when it came in.
+async fn derived(house: &Arc<House>, from: Vec<i64>) -> Answer<BTreeSet<String>> {
+    let mut seen: BTreeSet<i64> = from.iter().copied().collect();
+    let mut open: Vec<(i64, i64)> = from.into_iter().map(|node| (node, 0)).collect();
+    let mut found = BTreeSet::new();
+    while let Some((node, after)) = open.pop() {
+        let some =
+            house.store.read(move |reader| fallen::naming(reader, node, after, NAMING_MAX)).await?;
+        if let Some((via, ..)) = some.last()
+            && i64::try_from(some.len()).unwrap_or(i64::MAX) >= NAMING_MAX
+        {
+            open.push((node, *via));
+        }
+        for (_, other, id, bound) in some {
+            if seen.insert(other) {
+                found.insert(id);
+                if !bound {
+                    open.push((other, 0));
+                }
+            }
+        }
+    }
+    Ok(found)
 }
 
 /// Organisations whose newest finding ended in between.
@@ -95,25 +580,53 @@ fn ended(
     )
 }
 
-/// The context to act in: the house finishes what the person who released it began.
-fn released_by(reader: &Reader<'_>, id: &str, now: Timestamp) -> Result<Option<Ctx>, StoreFailure> {
-    let found = reader.first(
+/// Each with whoever made its finding.
+async fn orgs_with(
+    house: &Arc<House>,
+    orgs: Vec<String>,
+    now: Timestamp,
+) -> Answer<Vec<(String, Option<Ctx>)>> {
+    let found = house.store.read(move |reader| {
+        let who = |org: String| {
+            let sql = "SELECT a.person, a.org, a.hat FROM share_finding f JOIN office_audit a \
+                 ON a.subject = f.finding AND a.command = 'share.find' WHERE f.org = $1 ORDER BY f.found_at DESC LIMIT 1";
+            let ctx = first_actor(reader, sql, &[Value::from(&org)], now)?;
+            Ok((org, ctx))
+        };
+        orgs.into_iter().map(who).collect::<Result<Vec<_>, StoreFailure>>()
+    });
+    Ok(found.await?)
+}
+
+/// The context to act in: the house finishes what the person who released it began, or who handed it in.
+pub fn released_by(
+    reader: &Reader<'_>,
+    id: &str,
+    now: Timestamp,
+) -> Result<Option<Ctx>, StoreFailure> {
+    first_actor(
+        reader,
         "SELECT a.person, a.org, a.hat FROM share_item i JOIN office_audit a ON a.subject = i.release \
-         AND a.command = 'share.release' \
+         AND a.command IN ('share.release', 'share.take') \
          WHERE i.audience IN (SELECT audience FROM share_audience) AND i.id = $1 AND i.withdrawn_at IS NULL \
          ORDER BY i.added DESC LIMIT 1",
         &[Value::from(id)],
-        |row| Ok((row.text(0)?, row.text(1)?, row.text(2)?)),
-    )?;
-    Ok(found.and_then(|(person, org, hat)| {
-        Some(Ctx {
-            person: PersonId::parse(&person)?,
-            org: OrgId::parse(&org)?,
-            hat: Hat::parse(&hat)?,
-            sector: None,
-            via: Via::Job,
-            now,
-            request: String::new(),
-        })
-    }))
+        now,
+    )
+}
+
+/// Whoever acted last: what nobody in particular began is finished in their name.
+fn newest_actor(reader: &Reader<'_>, now: Timestamp) -> Result<Option<Ctx>, StoreFailure> {
+    let sql = "SELECT person, org, hat FROM office_audit ORDER BY position DESC LIMIT 1";
+    first_actor(reader, sql, &[], now)
+}
+
+fn first_actor(
+    reader: &Reader<'_>,
+    sql: &str,
+    params: &[Value],
+    now: Timestamp,
+) -> Result<Option<Ctx>, StoreFailure> {
+    let found = reader.first(sql, params, |row| Ok((row.text(0)?, row.text(1)?, row.text(2)?)))?;
+    Ok(found.and_then(|(person, org, hat)| actor(&person, &org, &hat, now)))
 }

@@ -168,10 +168,19 @@ pub(super) fn problem(lang: Lang, refusal: &Refusal, instance: &str) -> Response
     response
         .headers_mut()
         .insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
-    if refusal.status == StatusCode::SERVICE_UNAVAILABLE {
-        response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("2"));
+    if let Some(seconds) = retry_seconds(refusal.status) {
+        response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static(seconds));
     }
     response
+}
+
+/// After how many seconds the same request may be answered.
+fn retry_seconds(status: StatusCode) -> Option<&'static str> {
+    match status {
+        StatusCode::SERVICE_UNAVAILABLE => Some("2"),
+        StatusCode::TOO_MANY_REQUESTS => Some("60"),
+        _ => None,
+    }
 }
 
 /// A JSON body: the parsed value and its bytes (which an idempotency key is bound to).

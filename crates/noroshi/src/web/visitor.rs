@@ -10,6 +10,7 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Redirect, Response};
 use base64::Engine as _;
+use jiff::Timestamp;
 
 use super::form::Values;
 use super::locale::{Lang, Words};
@@ -20,6 +21,7 @@ use crate::office::certificates;
 use crate::office::ctx::Ctx;
 use crate::office::people::{self, HeldHat, Session};
 use crate::office::secret;
+use crate::office::store::{Reader, StoreFailure};
 
 /// Name of the session cookie.
 pub const SESSION_COOKIE: &str = "noroshi_session";
@@ -361,6 +363,59 @@ fn same_origin(headers: &HeaderMap) -> Result<(), Failure> {
 pub struct Caller {
     /// The context to act in.
     pub ctx: Ctx,
+    /// By what it proved who it is.
+    pub proof: Proof,
+}
+
+/// By what somebody proved who it is: enough to ask again whether it still holds, and of no use to prove it elsewhere.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Proof {
+    /// The digest of an API token.
+    Token(String),
+    /// The fingerprint of a client certificate.
+    Certificate(String),
+    /// The digest of a browser's session.
+    Session(String),
+}
+
+impl Proof {
+    /// As it is kept, e.g. `token:<digest>`.
+    pub fn text(&self) -> String {
+        match self {
+            Self::Token(digest) => format!("token:{digest}"),
+            Self::Certificate(fingerprint) => format!("certificate:{fingerprint}"),
+            Self::Session(digest) => format!("session:{digest}"),
+        }
+    }
+
+    /// Reads [`Proof::text`].
+    pub fn parse(text: &str) -> Option<Self> {
+        let (kind, rest) = text.split_once(':')?;
+        let rest = rest.to_owned();
+        match kind {
+            "token" => Some(Self::Token(rest)),
+            "certificate" => Some(Self::Certificate(rest)),
+            "session" => Some(Self::Session(rest)),
+            _ => None,
+        }
+    }
+
+    /// Whom it lets act at `now`; nobody when it ended, was taken back, or the hat or the login behind it was.
+    pub fn again(
+        &self,
+        reader: &Reader<'_>,
+        now: Timestamp,
+        request: String,
+    ) -> Result<Option<Ctx>, StoreFailure> {
+        match self {
+            Self::Token(digest) => people::find_token(reader, digest, now, request),
+            Self::Certificate(mark) => certificates::find(reader, mark, now, request),
+            Self::Session(digest) => {
+                let found = people::session_of(reader, digest, now)?;
+                Ok(found.map(|session| people::session_ctx(&session, now, request)))
+            }
+        }
+    }
 }
 
 impl FromRequestParts<Arc<House>> for Caller {
@@ -369,12 +424,11 @@ impl FromRequestParts<Arc<House>> for Caller {
     async fn from_request_parts(parts: &mut Parts, house: &Arc<House>) -> Result<Self, Failure> {
         if let Some(token) = bearer(&parts.headers) {
             let (now, request) = (house.clock.now(), request_id(parts));
-            let found = house
-                .store
-                .read(move |reader| people::find_token(reader, &token, now, request))
-                .await?;
+            let proof = Proof::Token(secret::digest(&token));
+            let asked = proof.clone();
+            let found = house.store.read(move |reader| asked.again(reader, now, request)).await?;
             return found
-                .map(|ctx| Self { ctx })
+                .map(|ctx| Self { ctx, proof })
                 .ok_or_else(|| Refusal::new("NRS-AUTH-0002", StatusCode::UNAUTHORIZED).into());
         }
         if let Some(caller) = certified(parts, house).await? {
@@ -383,7 +437,7 @@ impl FromRequestParts<Arc<House>> for Caller {
         let reading = parts.method.is_safe();
         let visitor = if reading { find_visitor(parts, house, "").await? } else { None };
         visitor
-            .map(|visitor| Self { ctx: visitor.ctx })
+            .map(|visitor| Self { proof: Proof::Session(visitor.session.digest), ctx: visitor.ctx })
             .ok_or_else(|| Refusal::new("NRS-AUTH-0001", StatusCode::UNAUTHORIZED).into())
     }
 }
@@ -397,11 +451,10 @@ async fn certified(parts: &Parts, house: &Arc<House>) -> Result<Option<Caller>, 
     };
     same_origin(&parts.headers)?;
     let (now, request) = (house.clock.now(), request_id(parts));
-    let found = house
-        .store
-        .read(move |reader| certificates::find(reader, &fingerprint, now, request))
-        .await?;
-    Ok(found.map(|ctx| Caller { ctx }))
+    let proof = Proof::Certificate(fingerprint);
+    let asked = proof.clone();
+    let found = house.store.read(move |reader| asked.again(reader, now, request)).await?;
+    Ok(found.map(|ctx| Caller { ctx, proof }))
 }
 
 /// The secret of `Authorization: Bearer …`, or the password of `Basic …` (what TAXII clients can send).

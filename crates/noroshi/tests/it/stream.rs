@@ -8,6 +8,8 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use hmac::{Hmac, Mac as _};
+use noroshi::office::commit::{Change, Write};
+use noroshi::office::store::Value as Cell;
 use noroshi_charter::hat::Hat;
 use serde_json::{Value, json};
 use sha2::Sha256;
@@ -236,4 +238,147 @@ async fn a_webhook_that_fails_is_tried_again_with_the_same_batch() {
     assert_eq!((hook["failures"].as_i64(), hook["sent"].as_i64()), (Some(1), Some(0)), "{hook}");
     assert_eq!(hook["error"], "answered 503");
     assert!(hook["due_at"].is_string(), "{hook}");
+}
+
+/// Reads a followed stream line by line.
+fn follow(giver: &Giver) -> tokio::sync::mpsc::UnboundedReceiver<Value> {
+    let url = giver.test.url("/api/v1/changes?follow=true");
+    let bearer = format!("Bearer {}", giver.ally.token);
+    let (sender, seen) = tokio::sync::mpsc::unbounded_channel();
+    tokio::task::spawn_blocking(move || {
+        let agent: ureq::Agent = ureq::Agent::config_builder().build().into();
+        let answer = agent.get(&url).header("authorization", &bearer).call().unwrap();
+        let reader = BufReader::new(answer.into_body().into_reader());
+        for line in reader.lines().map_while(Result::ok) {
+            if sender.send(serde_json::from_str(&line).unwrap()).is_err() {
+                return;
+            }
+        }
+    });
+    seen
+}
+
+async fn write(giver: &Giver, sql: &'static str) {
+    let change = Change::office("test.write", "test")
+        .write(Write::one(sql, vec![Cell::from(giver.ally.ctx.person.as_str())]));
+    giver.test.house.door.commit(&giver.legal.ctx, change).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_followed_stream_ends_when_its_reader_may_not_read_any_more() {
+    for sql in [
+        "UPDATE office_token SET revoked_at = '2026-01-01T00:00:00.000Z' WHERE person = $1",
+        "DELETE FROM office_hat WHERE person = $1",
+        "UPDATE office_person SET disabled_at = '2026-01-01T00:00:00.000Z' WHERE person = $1",
+    ] {
+        let giver = Giver::open().await;
+        giver.release(0..1).await;
+        let mut seen = follow(&giver);
+        assert_eq!(seen.recv().await.unwrap()["type"], "object");
+        assert_eq!(seen.recv().await.unwrap()["type"], "alive");
+        write(&giver, sql).await;
+        giver.release(1..2).await;
+        let last = seen.recv().await.unwrap();
+        assert_eq!(
+            (last["type"].as_str(), last["code"].as_str()),
+            (Some("end"), Some("NRS-AUTH-0002")),
+            "{sql}"
+        );
+        assert!(seen.recv().await.is_none(), "{sql}");
+        giver.test.serving.stop().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_organisation_follows_no_more_streams_than_it_may() {
+    let giver = Giver::open().await;
+    giver.release(0..1).await;
+    let mut held = Vec::new();
+    for _ in 0..noroshi::share::stream::followers::FOLLOWERS_MAX {
+        let mut seen = follow(&giver);
+        assert_eq!(seen.recv().await.unwrap()["type"], "object");
+        held.push(seen);
+    }
+    let url = giver.test.url("/api/v1/changes?follow=true");
+    let bearer = format!("Bearer {}", giver.ally.token);
+    let (status, retry, answer) = tokio::task::spawn_blocking(move || {
+        let agent: ureq::Agent =
+            ureq::Agent::config_builder().http_status_as_error(false).build().into();
+        let mut answer = agent.get(&url).header("authorization", &bearer).call().unwrap();
+        let retry = answer.headers().get("retry-after").map(|one| one.to_str().unwrap().to_owned());
+        (answer.status().as_u16(), retry, answer.body_mut().read_to_string().unwrap())
+    })
+    .await
+    .unwrap();
+    assert_eq!((status, retry.as_deref()), (429, Some("60")), "{answer}");
+    assert!(answer.contains("NRS-SHAR-0435"), "{answer}");
+    // One that is not followed costs nobody anything.
+    assert_eq!(changes(&giver, "").await.0, 200);
+    giver.test.serving.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_webhook_rests_when_whoever_made_it_may_not_read_any_more() {
+    let receiver = receive(0);
+    let mut config = TestHouse::config();
+    config.stream.hooks = vec![receiver.url.clone()];
+    let giver = Giver::open_with(tempfile::tempdir().unwrap(), config).await;
+    let url = giver.test.url("/api/v1/hooks");
+    let body = json!({ "url": receiver.url });
+    assert_eq!(ask("POST", url.clone(), &giver.ally.token, Some(body)).await.0, 201);
+    write(
+        &giver,
+        "UPDATE office_token SET revoked_at = '2026-01-01T00:00:00.000Z' WHERE person = $1",
+    )
+    .await;
+    giver.release(0..2).await;
+    let mut error = String::new();
+    for _ in 0..400 {
+        error = giver
+            .test
+            .house
+            .store
+            .read(|reader| {
+                reader.first("SELECT COALESCE(error, '') FROM share_hook", &[], |row| row.text(0))
+            })
+            .await
+            .unwrap()
+            .unwrap();
+        if !error.is_empty() {
+            break;
+        }
+        pause(Duration::from_millis(50)).await;
+    }
+    assert_eq!(error, "NRS-SHAR-0436");
+    assert!(receiver.got.lock().unwrap().is_empty(), "nothing was sent");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_address_that_never_answers_holds_up_no_other() {
+    // It takes the connection and says nothing.
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let slow = format!("http://127.0.0.1:{}", silent.local_addr().unwrap().port());
+    let receiver = receive(0);
+    let mut config = TestHouse::config();
+    config.stream.hooks = vec![receiver.url.clone(), slow.clone()];
+    let giver = Giver::open_with(tempfile::tempdir().unwrap(), config).await;
+    for url in [slow, receiver.url.clone()] {
+        let body = json!({ "url": url });
+        let target = giver.test.url("/api/v1/hooks");
+        assert_eq!(ask("POST", target, &giver.ally.token, Some(body)).await.0, 201);
+    }
+    let begun = std::time::Instant::now();
+    for (batch, numbers) in [0..2, 2..4].into_iter().enumerate() {
+        giver.release(numbers).await;
+        for _ in 0..200 {
+            if receiver.got.lock().unwrap().len() > batch {
+                break;
+            }
+            pause(Duration::from_millis(50)).await;
+        }
+    }
+    assert_eq!(receiver.got.lock().unwrap().len(), 2);
+    // The silent one has 20 seconds to answer.
+    assert!(begun.elapsed() < Duration::from_secs(15), "{:?}", begun.elapsed());
+    drop(silent);
 }

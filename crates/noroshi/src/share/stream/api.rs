@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::body::{Body, Bytes};
+use axum::body::Bytes;
 use axum::extract::{Path, Query, State};
 use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderMap, StatusCode};
@@ -17,6 +17,7 @@ use tokio::sync::mpsc;
 use utoipa::{OpenApi, ToSchema};
 
 use super::cursor::{Marker, Place};
+use super::followers::{self, Follower};
 use super::hooks;
 use super::read::{self, Found, Part, Wish};
 use crate::house::House;
@@ -24,17 +25,18 @@ use crate::office::authorise::{Action, On};
 use crate::office::clock::stamp;
 use crate::office::ctx::Ctx;
 use crate::share::act::Door;
-use crate::share::handed::Handing;
+use crate::share::handed::{self, Handing, Piece};
 use crate::share::serve::date_added;
 use crate::web::api::Body as Json_;
 use crate::web::refusal::{Answer, Failure, Refusal};
-use crate::web::visitor::Caller;
+use crate::web::visitor::{Caller, Proof};
 
 /// The media type of lines of JSON.
 const NDJSON: &str = "application/x-ndjson";
-/// How long a followed stream stays open; a reader goes on from its last line, with its token looked at again.
+/// How long a followed stream stays open; a reader goes on from its last line.
 const FOLLOW_MAX: Duration = Duration::from_secs(600);
-/// A followed stream says at least this often that it is alive.
+/// A followed stream says at least this often that it is alive, and is asked at least so often whether its reader may
+/// still have it.
 const HEARTBEAT: Duration = Duration::from_secs(15);
 /// Parts that wait for a slow reader.
 const PARTS_WAITING: usize = 2;
@@ -93,18 +95,20 @@ fn too_far(since: Timestamp) -> Refusal {
 
 /// What was released to the caller's organisation, in order, one JSON object a line: `{"type":"object","audience",
 /// "date_added","object","cursor"}`, and `{"type":"alive","cursor"}` while nothing comes. Give the last line's `cursor`
-/// back to go on. 410 when the place lies further back than the stream reaches: take the collections in over TAXII, then
+/// back to go on. Followed, it ends with `{"type":"end","code"}` as soon as the caller may not have it any more; 429 when
+/// the organisation follows as many as it may. 410 when the place lies further back than the stream reaches: take the collections in over TAXII, then
 /// go on with `from=now`.
 #[utoipa::path(get, path = "/changes", tag = "share",
     params(("cursor" = Option<String>, Query), ("from" = Option<String>, Query), ("types" = Option<String>, Query),
         ("follow" = Option<bool>, Query)),
-    responses((status = 200, content_type = "application/x-ndjson"), (status = 410, body = crate::web::api::Problem)))]
+    responses((status = 200, content_type = "application/x-ndjson"), (status = 410, body = crate::web::api::Problem),
+        (status = 429, body = crate::web::api::Problem)))]
 async fn changes(
     State(house): State<Arc<House>>,
     caller: Caller,
     Query(asked): Query<Asked>,
 ) -> Answer {
-    let ctx = caller.ctx;
+    let Caller { ctx, proof } = caller;
     may_read(&house, &ctx)?;
     let types: Vec<String> = asked
         .types
@@ -118,20 +122,24 @@ async fn changes(
         return Err(bad("types"));
     }
     let wish = Wish { types };
+    let follow = asked.follow.then(|| house.followers.join(&ctx.org));
+    if matches!(follow, Some(None)) {
+        return Err(Refusal::new("NRS-SHAR-0435", StatusCode::TOO_MANY_REQUESTS)
+            .arg("most", followers::FOLLOWERS_MAX)
+            .into());
+    }
+    let follow = follow.flatten();
     let place = begin(&house, &ctx, &asked).await?;
     // The first part is looked for before anything is said, so that a refusal is an ordinary answer.
     let first = part(&house, &ctx, &place, &wish).await?;
     let (lines, taken) = mpsc::channel(PARTS_WAITING);
-    let follow = asked.follow;
+    let body = handed::body(&house, &ctx, taken);
     tokio::spawn(async move {
-        let stream = Stream { house, ctx, wish, lines };
+        let stream = Stream { house, ctx, proof, wish, lines };
         if let Err(Failure::Broken(problem)) = stream.run(first, follow).await {
             tracing::error!(problem = problem.to_string(), "a change stream ended");
         }
     });
-    let body = Body::from_stream(futures_util::stream::unfold(taken, |mut taken| async move {
-        taken.recv().await.map(|line| (Ok::<_, std::convert::Infallible>(line), taken))
-    }));
     Ok(([(CONTENT_TYPE, NDJSON)], body).into_response())
 }
 
@@ -200,12 +208,13 @@ pub(super) fn lines(marker: &Marker<'_>, from: &Place, part: &Part) -> String {
 struct Stream {
     house: Arc<House>,
     ctx: Ctx,
+    proof: Proof,
     wish: Wish,
-    lines: mpsc::Sender<Bytes>,
+    lines: mpsc::Sender<Piece>,
 }
 
 impl Stream {
-    async fn run(self, first: Part, follow: bool) -> Answer<()> {
+    async fn run(self, first: Part, follow: Option<Follower>) -> Answer<()> {
         let marker = Marker { key: key(&self.house)?, org: self.ctx.org.as_str() };
         let until = tokio::time::Instant::now() + FOLLOW_MAX;
         let mut grown = self.house.door.size();
@@ -218,7 +227,8 @@ impl Stream {
             }
             let text = lines(&marker, &from, &part);
             // A reader that does not take its lines is let go when its time is over.
-            let sent = tokio::time::timeout_at(until, self.send(text)).await;
+            let piece = (text, handed::notes(&part.items));
+            let sent = tokio::time::timeout_at(until, self.send(piece)).await;
             if !sent.unwrap_or(false) {
                 return Ok(());
             }
@@ -226,7 +236,7 @@ impl Stream {
             if part.ended {
                 // Also the last line of an answer that is not followed: a reader always has a place to go on from.
                 let alive = json!({ "type": "alive", "cursor": marker.write(&from) });
-                if !self.send(format!("{alive}\n")).await || !follow {
+                if !self.send((format!("{alive}\n"), Vec::new())).await || follow.is_none() {
                     return Ok(());
                 }
                 grown.mark_unchanged();
@@ -245,18 +255,38 @@ impl Stream {
         }
     }
 
-    async fn send(&self, text: String) -> bool {
-        text.is_empty() || self.lines.send(Bytes::from(text)).await.is_ok()
+    async fn send(&self, (text, notes): (String, Vec<String>)) -> bool {
+        text.is_empty() || self.lines.send((Bytes::from(text), notes)).await.is_ok()
+    }
+
+    /// Whoever began to read may still read, as the same person under the same hat. To which audiences its organisation
+    /// belongs is looked up with each part.
+    async fn may_go_on(&self) -> Answer<()> {
+        let (proof, now) = (self.proof.clone(), self.house.clock.now());
+        let request = self.ctx.request.clone();
+        let found = self.house.store.read(move |reader| proof.again(reader, now, request)).await?;
+        let same = |one: &Ctx| {
+            one.person == self.ctx.person && one.org == self.ctx.org && one.hat == self.ctx.hat
+        };
+        let Some(ctx) = found.filter(same) else {
+            return Err(Refusal::new("NRS-AUTH-0002", StatusCode::UNAUTHORIZED).into());
+        };
+        may_read(&self.house, &ctx)
+    }
+
+    async fn next(&self, from: &Place) -> Answer<Part> {
+        self.may_go_on().await?;
+        part(&self.house, &self.ctx, from, &self.wish).await
     }
 }
 
 /// A refusal in the middle ends the stream with a line that says why.
 async fn part_or_end(stream: &Stream, from: &Place) -> Answer<Option<Part>> {
-    match part(&stream.house, &stream.ctx, from, &stream.wish).await {
+    match stream.next(from).await {
         Ok(part) => Ok(Some(part)),
         Err(Failure::Refused(refusal)) => {
             let line = json!({ "type": "end", "code": refusal.code });
-            stream.send(format!("{line}\n")).await;
+            stream.send((format!("{line}\n"), Vec::new())).await;
             Ok(None)
         }
         Err(failure) => Err(failure),
@@ -342,7 +372,7 @@ async fn hook_add(
 ) -> Answer<Response> {
     may_read(&house, &caller.ctx)?;
     let HookIn { url, types } = body.value;
-    let (made, secret) = hooks::add(&house, &caller.ctx, &url, &types).await?;
+    let (made, secret) = hooks::add(&house, &caller, &url, &types).await?;
     let made = HookMade { id: made.id, secret, position: made.position };
     Ok((StatusCode::CREATED, Json(made)).into_response())
 }

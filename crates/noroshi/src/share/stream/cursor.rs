@@ -1,5 +1,6 @@
-//! A place in an organisation's change stream: how far it got in each of its audiences' streams. Signed, so that
-//! nobody can make one up, and bound to the organisation.
+//! A place in an organisation's change stream: how far it got in each of its audiences' streams. Sealed, because a
+//! stream may end with something its reader may not see and whose time is nothing for it either; and bound to the
+//! organisation.
 
 use std::collections::BTreeMap;
 
@@ -8,16 +9,22 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hmac::{Hmac, Mac as _};
 use sha2::{Digest as _, Sha256};
 
+use crate::office::seal::Sealer;
+
 /// The form of the text.
 const FORM: u8 = 1;
 /// Bytes of an audience's name that a place carries.
 const NAME_BYTES: usize = 8;
-/// Bytes of the signature that are carried.
+/// Bytes of the signature of the first form, which was signed and not sealed.
 const MAC_BYTES: usize = 16;
 /// Audiences one organisation can stand in.
 const AUDIENCES_MAX: usize = 32;
-/// What the signature is for.
-const PURPOSE: &[u8] = b"noroshi/stream/cursor/v1";
+/// What the signature of the first form was for.
+const PURPOSE_BEFORE: &[u8] = b"noroshi/stream/cursor/v1";
+/// What the seal is for.
+const PURPOSE: &str = "noroshi/stream/cursor/v2";
+/// What the name of a batch is for.
+const NAME: &[u8] = b"noroshi/stream/batch/v1";
 
 /// How far a reader got in each stream, by the head of the digest of the audience's label; microseconds since 1970.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -41,6 +48,28 @@ impl Place {
     pub fn set(&mut self, audience: &str, added: i64) {
         self.0.insert(name(audience), added);
     }
+
+    fn bytes(&self) -> Vec<u8> {
+        let mut bytes = vec![FORM];
+        for (name, added) in self.0.iter().take(AUDIENCES_MAX) {
+            bytes.extend_from_slice(name);
+            bytes.extend_from_slice(&added.to_be_bytes());
+        }
+        bytes
+    }
+
+    fn parse(bytes: &[u8]) -> Option<Self> {
+        let (form, rest) = bytes.split_first()?;
+        if *form != FORM || rest.len() % (NAME_BYTES + 8) != 0 {
+            return None;
+        }
+        let mut found = Self::default();
+        for one in rest.chunks_exact(NAME_BYTES + 8) {
+            let (name, added) = one.split_first_chunk::<NAME_BYTES>()?;
+            found.0.insert(*name, i64::from_be_bytes(added.try_into().ok()?));
+        }
+        Some(found)
+    }
 }
 
 /// Makes and reads the places of one organisation.
@@ -52,42 +81,42 @@ pub struct Marker<'a> {
 }
 
 impl Marker<'_> {
-    fn mac(&self, bytes: &[u8]) -> Option<Hmac<Sha256>> {
+    fn sealer(&self) -> Sealer<'_> {
+        Sealer { key: self.key, purpose: PURPOSE, holder: self.org.as_bytes() }
+    }
+
+    fn mac(&self, purpose: &[u8], bytes: &[u8]) -> Option<Hmac<Sha256>> {
         let mut mac = Hmac::<Sha256>::new_from_slice(&self.key).ok()?;
-        mac.update(PURPOSE);
+        mac.update(purpose);
         mac.update(&(self.org.len() as u64).to_be_bytes());
         mac.update(self.org.as_bytes());
         mac.update(bytes);
         Some(mac)
     }
 
-    /// The text of a place.
+    /// The text of a place; another one each time.
     pub fn write(&self, place: &Place) -> String {
-        let mut bytes = vec![FORM];
-        for (name, added) in place.0.iter().take(AUDIENCES_MAX) {
-            bytes.extend_from_slice(name);
-            bytes.extend_from_slice(&added.to_be_bytes());
-        }
-        let mac = self.mac(&bytes).map(|mac| mac.finalize().into_bytes()).unwrap_or_default();
-        bytes.extend_from_slice(mac.get(..MAC_BYTES).unwrap_or_default());
-        URL_SAFE_NO_PAD.encode(bytes)
+        URL_SAFE_NO_PAD.encode(self.sealer().seal(&place.bytes()).unwrap_or_default())
+    }
+
+    /// A name of what comes before a place: the same each time, and it tells nothing.
+    pub fn name(&self, place: &Place) -> String {
+        let mac = self.mac(NAME, &place.bytes()).map(|mac| mac.finalize().into_bytes());
+        URL_SAFE_NO_PAD.encode(mac.unwrap_or_default())
     }
 
     /// Reads a place that was made here for this organisation.
     pub fn read(&self, text: &str) -> Option<Place> {
         let bytes = URL_SAFE_NO_PAD.decode(text).ok()?;
-        let (place, mac) = bytes.split_at_checked(bytes.len().checked_sub(MAC_BYTES)?)?;
-        self.mac(place)?.verify_truncated_left(mac).ok()?;
-        let (form, rest) = place.split_first()?;
-        if *form != FORM || rest.len() % (NAME_BYTES + 8) != 0 {
-            return None;
+        match self.sealer().open(&bytes) {
+            Some(place) => Place::parse(&place),
+            // Readers and webhooks go on from places that were given before they were sealed.
+            None => {
+                let (place, mac) = bytes.split_at_checked(bytes.len().checked_sub(MAC_BYTES)?)?;
+                self.mac(PURPOSE_BEFORE, place)?.verify_truncated_left(mac).ok()?;
+                Place::parse(place)
+            }
         }
-        let mut found = Place::default();
-        for one in rest.chunks_exact(NAME_BYTES + 8) {
-            let (name, added) = one.split_first_chunk::<NAME_BYTES>()?;
-            found.0.insert(*name, i64::from_be_bytes(added.try_into().ok()?));
-        }
-        Some(found)
     }
 }
 
@@ -116,6 +145,24 @@ mod tests {
             bytes[at] ^= 1;
             prop_assert_eq!(marker.read(&URL_SAFE_NO_PAD.encode(bytes)), None);
         }
+    }
+
+    #[test]
+    fn a_place_shows_nothing_and_a_signed_one_is_still_good() {
+        let marker = Marker { key: [7; 32], org: "org-a" };
+        let mut place = Place::default();
+        let added = 1_795_000_000_000_001_i64;
+        place.set("council", added);
+        let text = marker.write(&place);
+        let bytes = URL_SAFE_NO_PAD.decode(&text).unwrap();
+        assert!(!bytes.windows(8).any(|part| part == added.to_be_bytes()));
+        assert_ne!(marker.write(&place), text, "that nothing changed is not seen either");
+        assert_eq!(marker.name(&place), marker.name(&place));
+        // As places were written before.
+        let mut before = place.bytes();
+        let mac = marker.mac(PURPOSE_BEFORE, &before).unwrap().finalize().into_bytes();
+        before.extend_from_slice(&mac[..MAC_BYTES]);
+        assert_eq!(marker.read(&URL_SAFE_NO_PAD.encode(before)), Some(place));
     }
 
     #[test]

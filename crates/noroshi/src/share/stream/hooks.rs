@@ -3,12 +3,15 @@
 //!
 //! The secret that signs lies in a file of its own beside the house's keys; the row only says that there is one.
 
+use std::collections::{BTreeSet, VecDeque};
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::http::StatusCode;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use futures_util::FutureExt as _;
 use hmac::{Hmac, Mac as _};
 use jiff::{SignedDuration, Timestamp};
 use noroshi_charter::hat::Hat;
@@ -19,14 +22,17 @@ use super::api::{key, lines, reach};
 use super::cursor::{Marker, Place};
 use super::read::{self, Found, Part, Wish};
 use crate::house::House;
+use crate::office::authorise::{Action, On};
 use crate::office::commit::{Change, Write};
 use crate::office::ctx::{Ctx, Via};
 use crate::office::id::{OrgId, PersonId, fresh_uuid};
+use crate::office::people;
 use crate::office::store::{Reader, Row, StoreFailure, Value};
 use crate::share::act::{Door, Made};
-use crate::share::handed::Handing;
+use crate::share::handed::{self, Handing};
 use crate::share::peer::jobs::backoff;
 use crate::web::refusal::{Answer, Failure, Refusal};
+use crate::web::visitor::{Caller, Proof};
 
 /// Longest address, in bytes.
 const URL_BYTES_MAX: usize = 500;
@@ -34,6 +40,8 @@ const URL_BYTES_MAX: usize = 500;
 const HOOKS_MAX: usize = 8;
 /// Types one webhook may name.
 const TYPES_MAX: usize = 64;
+/// Webhooks carried side by side.
+const ABREAST_MAX: usize = 16;
 /// How long an address may take to answer.
 const ANSWER_WAIT: Duration = Duration::from_secs(20);
 /// The table is looked at this often even when nothing changed.
@@ -58,6 +66,8 @@ pub struct Hook {
     version: i64,
     /// Who made it: person and hat.
     by: (String, String),
+    /// By what it proved who it is; absent for webhooks made before that was kept.
+    proof: Option<Proof>,
     /// Objects sent.
     pub sent: u64,
     /// Failures in a row.
@@ -68,8 +78,7 @@ pub struct Hook {
     pub due_at: Option<Timestamp>,
 }
 
-const COLUMNS: &str =
-    "hook, org, url, types, state, cursor, version, person, hat, sent, failures, error, due_at";
+const COLUMNS: &str = "hook, org, url, types, state, cursor, version, person, hat, sent, failures, error, due_at, proof";
 
 fn hook_at(row: &Row<'_, '_>) -> Result<Hook, StoreFailure> {
     let org = row.text(1)?;
@@ -87,6 +96,7 @@ fn hook_at(row: &Row<'_, '_>) -> Result<Hook, StoreFailure> {
         failures: row.int(10)?,
         error: row.text_or_none(11)?,
         due_at: row.time_or_none(12)?,
+        proof: row.text_or_none(13)?.as_deref().and_then(Proof::parse),
     })
 }
 
@@ -94,6 +104,11 @@ fn hook_at(row: &Row<'_, '_>) -> Result<Hook, StoreFailure> {
 pub fn of(reader: &Reader<'_>, org: &OrgId) -> Result<Vec<Hook>, StoreFailure> {
     let sql = format!("SELECT {COLUMNS} FROM share_hook WHERE org = $1 ORDER BY hook DESC");
     reader.all(&sql, &[Value::from(org)], hook_at)
+}
+
+fn one(reader: &Reader<'_>, hook: &str) -> Result<Option<Hook>, StoreFailure> {
+    let sql = format!("SELECT {COLUMNS} FROM share_hook WHERE hook = $1");
+    reader.first(&sql, &[Value::from(hook)], hook_at)
 }
 
 fn due(reader: &Reader<'_>, now: Timestamp) -> Result<Vec<Hook>, StoreFailure> {
@@ -132,10 +147,11 @@ fn secret(house: &House, hook: &str) -> Result<[u8; 32], Failure> {
 /// Makes a webhook of the caller's organisation, from now on. The secret is given once.
 pub async fn add(
     house: &Arc<House>,
-    ctx: &Ctx,
+    caller: &Caller,
     url: &str,
     types: &[String],
 ) -> Answer<(Made, String)> {
+    let ctx = &caller.ctx;
     let http = url.starts_with("https://") || url.starts_with("http://");
     if !http || url.len() > URL_BYTES_MAX || url.chars().any(|one| one.is_control() || one == ' ') {
         return Err(refuse("NRS-SHAR-0432"));
@@ -159,8 +175,8 @@ pub async fn add(
     let change = Change::office("share.hook.add", &id)
         .payload(json!({ "org": ctx.org.as_str(), "url": url }))
         .write(Write::one(
-            "INSERT INTO share_hook (hook, org, url, types, state, cursor, version, person, hat, created_at) \
-             VALUES ($1, $2, $3, $4, 'on', $5, 1, $6, $7, $8)",
+            "INSERT INTO share_hook (hook, org, url, types, state, cursor, version, person, hat, created_at, proof) \
+             VALUES ($1, $2, $3, $4, 'on', $5, 1, $6, $7, $8, $9)",
             vec![
                 Value::from(&id),
                 Value::from(&ctx.org),
@@ -170,6 +186,7 @@ pub async fn add(
                 Value::from(ctx.person.to_string()),
                 Value::from(ctx.hat.id()),
                 Value::from(ctx.now),
+                Value::from(caller.proof.text()),
             ],
         ));
     let position = house.door.commit(ctx, change).await?.position;
@@ -191,30 +208,61 @@ pub async fn end(house: &Arc<House>, ctx: &Ctx, hook: &str) -> Answer<()> {
     Ok(())
 }
 
-/// Sends what there is to send, until the house stops.
+/// Sends what there is to send, until the house stops. A hook that is slow or falls over holds up no other.
 pub async fn run(house: Arc<House>) {
     let mut grown = house.door.size();
+    let mut busy: BTreeSet<String> = BTreeSet::new();
+    let mut waiting: VecDeque<Hook> = VecDeque::new();
+    let mut running: tokio::task::JoinSet<String> = tokio::task::JoinSet::new();
     loop {
-        let now = house.clock.now();
-        match house.store.read(move |reader| due(reader, now)).await {
-            Ok(hooks) => {
-                let mut abreast = tokio::task::JoinSet::new();
-                for hook in hooks {
-                    let house = Arc::clone(&house);
-                    abreast.spawn(async move {
-                        if let Err(problem) = carry(&house, &hook).await {
-                            tracing::warn!(hook = hook.hook, %problem, "a webhook could not be carried");
-                        }
-                    });
-                }
-                while abreast.join_next().await.is_some() {}
+        if waiting.is_empty() {
+            let now = house.clock.now();
+            match house.store.read(move |reader| due(reader, now)).await {
+                Ok(hooks) => waiting.extend(hooks),
+                Err(problem) => tracing::error!(%problem, "the webhooks could not be read"),
             }
-            Err(problem) => tracing::error!(%problem, "the webhooks could not be read"),
+            waiting.retain(|hook| !busy.contains(&hook.hook));
+        }
+        while running.len() < ABREAST_MAX
+            && let Some(hook) = waiting.pop_front()
+        {
+            // Carried meanwhile: what it stands at now is found with the next look.
+            if busy.insert(hook.hook.clone()) {
+                let house = Arc::clone(&house);
+                running.spawn(async move {
+                    carry_or_rest(&house, &hook).await;
+                    hook.hook
+                });
+            }
         }
         tokio::select! {
+            Some(ended) = running.join_next() => match ended {
+                Ok(hook) => drop(busy.remove(&hook)),
+                Err(problem) => tracing::error!(%problem, "a webhook's task ended"),
+            },
             changed = grown.changed() => if changed.is_err() { return },
             () = tokio::time::sleep(LOOK_AGAIN) => {}
         }
+    }
+}
+
+/// Carries a hook; one that cannot be carried rests like one whose address does not answer.
+async fn carry_or_rest(house: &Arc<House>, hook: &Hook) {
+    let carried = AssertUnwindSafe(carry(house, hook)).catch_unwind().await;
+    let why = match carried {
+        Ok(Ok(())) => return,
+        Ok(Err(Failure::Refused(refusal))) => refusal.code.to_owned(),
+        Ok(Err(Failure::Broken(problem))) => problem.to_string(),
+        Err(_) => "it fell over".to_owned(),
+    };
+    tracing::warn!(hook = hook.hook, why, "a webhook could not be carried");
+    let id = hook.hook.clone();
+    // It may have been carried a little before it failed: how it stands now is what rests.
+    let now = house.store.read(move |reader| one(reader, &id)).await;
+    if let (Ok(Some(stands)), Some(ctx)) = (now, ctx_of(house, hook))
+        && let Err(problem) = failed(house, &ctx, &stands, &why).await
+    {
+        tracing::error!(hook = hook.hook, %problem, "that a webhook failed could not be recorded");
     }
 }
 
@@ -229,6 +277,30 @@ fn ctx_of(house: &House, hook: &Hook) -> Option<Ctx> {
         now: house.clock.now(),
         request: String::new(),
     })
+}
+
+/// Whether whoever made a hook may still read: the login, the hat and what it proved them by are asked again. Those of
+/// its organisation's audiences that it belongs to are looked up with each batch.
+async fn may_go_on(house: &Arc<House>, hook: &Hook, ctx: &Ctx) -> Answer<bool> {
+    let (proof, ctx, now) = (hook.proof.clone(), ctx.clone(), house.clock.now());
+    let may = house.authoriser.check(
+        &ctx,
+        Action::ShareRead,
+        On { owner: Some(&ctx.org), ..On::default() },
+    );
+    if may.is_err() {
+        return Ok(false);
+    }
+    let found = house.store.read(move |reader| {
+        let Some(proof) = proof else {
+            return people::holds(reader, &ctx.person, &ctx.org, ctx.hat);
+        };
+        let found = proof.again(reader, now, String::new())?;
+        Ok(found.is_some_and(|one| {
+            one.person == ctx.person && one.org == ctx.org && one.hat == ctx.hat
+        }))
+    });
+    Ok(found.await?)
 }
 
 /// Sends one hook everything it has not been sent, batch by batch, until there is nothing or it fails.
@@ -247,6 +319,10 @@ async fn step(house: &Arc<House>, hook: &Hook) -> Answer<Option<Hook>> {
     if !allowed(house, &hook.url) {
         // Taken out of the configuration since.
         failed(house, &ctx, hook, "NRS-SHAR-0433").await?;
+        return Ok(None);
+    }
+    if !may_go_on(house, hook, &ctx).await? {
+        failed(house, &ctx, hook, "NRS-SHAR-0436").await?;
         return Ok(None);
     }
     let marker = Marker { key: key(house)?, org: hook.org.as_str() };
@@ -280,7 +356,7 @@ async fn step(house: &Arc<House>, hook: &Hook) -> Answer<Option<Hook>> {
         }
     }
     let sent = hook.sent + part.items.len() as u64;
-    let change = Change::office("share.hook.sent", &hook.hook)
+    let mut change = Change::office("share.hook.sent", &hook.hook)
         .payload(json!({ "objects": part.items.len() }))
         .write(Write::one(
             "UPDATE share_hook SET cursor = $3, sent = $4, failures = 0, error = NULL, due_at = NULL, \
@@ -292,6 +368,8 @@ async fn step(house: &Arc<House>, hook: &Hook) -> Answer<Option<Hook>> {
                 Value::from(sent),
             ],
         ));
+    // Its address has answered: what it was told it has.
+    change.writes.extend(handed::taken_writes(&hook.org, &handed::notes(&part.items), now));
     house.door.commit(&ctx, change).await?;
     Ok(Some(Hook { cursor: next, sent, version: hook.version + 1, failures: 0, ..hook.clone() }))
 }
@@ -314,7 +392,7 @@ async fn send(
     let secret = secret(house, &hook.hook).map_err(|problem| problem.to_string())?;
     let body = lines(marker, place, part);
     // The same batch has the same name however often it is sent, so that a receiver takes it in once.
-    let id = format!("{}.{}", hook.hook, marker.write(&part.place));
+    let id = format!("{}.{}", hook.hook, marker.name(&part.place));
     let seconds = now.as_second();
     let signed = signature(&secret, &id, seconds, &body);
     let url = hook.url.clone();

@@ -7,5 +7,6 @@
 
 pub mod api;
 pub mod cursor;
+pub mod followers;
 pub mod hooks;
 pub mod read;

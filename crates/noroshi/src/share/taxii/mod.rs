@@ -33,6 +33,7 @@ use self::place::{Place, Root};
 use self::query::List;
 use crate::house::House;
 use crate::office::ctx::Ctx;
+use crate::share::handed;
 use crate::web::refusal::{Failure, Refusal};
 use crate::web::visitor::Caller;
 
@@ -60,11 +61,13 @@ pub struct Ready {
     body: String,
     /// When the first and the last entry were added (§3.2).
     added: Option<(String, String)>,
+    /// Notes in it that may be messages about a recall.
+    notes: Vec<String>,
 }
 
 impl Ready {
     fn json(body: &serde_json::Value) -> Self {
-        Self { status: StatusCode::OK, body: body.to_string(), added: None }
+        Self { status: StatusCode::OK, body: body.to_string(), added: None, notes: Vec::new() }
     }
 }
 
@@ -76,11 +79,14 @@ async fn answer(house: &Arc<House>, roots: &[Root], place: Place, request: Reque
     let asked = Asked { method: parts.method, query: parts.uri.query().unwrap_or_default(), body };
     // Who calls comes first: a stranger learns nothing about what there is.
     let made = match caller {
-        Ok(caller) => act(house, &caller.ctx, roots, place, &headers, asked).await,
+        Ok(caller) => {
+            let made = act(house, &caller.ctx, roots, place, &headers, asked).await;
+            made.map(|ready| finish(house, &caller.ctx, ready))
+        }
         Err(failure) => Err(failure),
     };
     match made {
-        Ok(ready) => finish(ready),
+        Ok(response) => response,
         Err(failure) => errors::render(&headers, allow, failure),
     }
 }
@@ -92,8 +98,9 @@ struct Asked<'a> {
     body: Body,
 }
 
-fn finish(ready: Ready) -> Response {
-    let mut response = (ready.status, ready.body).into_response();
+fn finish(house: &Arc<House>, ctx: &Ctx, ready: Ready) -> Response {
+    let body = handed::whole(house, ctx, ready.body, ready.notes);
+    let mut response = (ready.status, body).into_response();
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(MEDIA_TYPE));
     headers.insert(VARY, HeaderValue::from_static("accept, authorization"));

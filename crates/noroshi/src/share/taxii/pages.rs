@@ -14,6 +14,7 @@ use super::{Ready, collections, errors};
 use crate::house::House;
 use crate::office::ctx::Ctx;
 use crate::share::act::{self, Door};
+use crate::share::handed;
 use crate::share::serve::{self, Asked, Served, Slice, View};
 use crate::web::refusal::{Failure, Refusal};
 
@@ -157,7 +158,11 @@ fn render(list: List, slice: &Slice, next: Option<&str>) -> Ready {
             next,
         ),
     };
-    Ready { status: StatusCode::OK, body, added }
+    let notes = match list {
+        List::Objects | List::Object => handed::notes(items),
+        List::Manifest | List::Versions => Vec::new(),
+    };
+    Ready { status: StatusCode::OK, body, added, notes }
 }
 
 /// A list with the members that every list has.

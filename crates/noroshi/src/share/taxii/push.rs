@@ -72,7 +72,7 @@ pub async fn answer(
     house.door.commit(ctx, change).await?;
     let known = settled(house, ctx, root, &push).await?;
     let body = status::resource(&push, &known).to_string();
-    Ok(Ready { status: StatusCode::ACCEPTED, body, added: None })
+    Ok(Ready { status: StatusCode::ACCEPTED, body, added: None, notes: Vec::new() })
 }
 
 /// An envelope as far as it must be understood to be taken.
@@ -431,7 +431,7 @@ fn places(
         let standing = reader.first(
             "SELECT i.withdrawn_at IS NULL, \
              EXISTS (SELECT 1 FROM share_push p WHERE p.push = i.release AND p.org = $4) \
-             AND NOT EXISTS (SELECT 1 FROM share_recall r WHERE r.id = i.id \
+             AND NOT EXISTS (SELECT 1 FROM share_recall r WHERE r.id = i.id AND r.kind <> 'withdrawal' \
              AND (r.modified IS NULL OR r.modified = i.modified)) \
              FROM share_item i WHERE i.audience = $1 AND i.id = $2 AND i.modified = $3",
             &[Value::from(audience), Value::from(id), Value::from(modified), Value::from(org)],

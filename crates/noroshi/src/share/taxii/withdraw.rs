@@ -11,11 +11,13 @@ use serde_json::json;
 use super::place::Root;
 use super::query::{self, Limits, List};
 use super::{Ready, collections, errors};
+use crate::evidence::rows::version_key;
 use crate::house::House;
 use crate::office::commit::{Change, Write};
 use crate::office::ctx::Ctx;
 use crate::office::store::Value;
 use crate::share::serve::{self, Asked};
+use crate::share::watch::{self, Look};
 use crate::web::refusal::{Failure, Refusal};
 
 /// Versions withdrawn by one request; who has more repeats it.
@@ -57,10 +59,11 @@ pub async fn answer(
             let slice = serve::page(reader, &view, &org, now, &asked)?;
             let added: Vec<i64> = slice.items.iter().map(|one| one.added).collect();
             let own = serve::handed_in(reader, &view.audience, &org, &added)?;
-            Ok((added, own))
+            let key = |one: &serve::Served| (one.object.id().to_string(), version_key(&one.object));
+            Ok((added, own, slice.items.iter().map(key).collect::<Vec<_>>()))
         })
         .await?;
-    let (added, own) = found;
+    let (added, own, versions) = found;
     if added.is_empty() {
         return Err(Refusal::absent().into());
     }
@@ -76,6 +79,11 @@ pub async fn answer(
             vec![Value::from(&audience), Value::from(*place), Value::from(ctx.now)],
         ));
     }
+    // Whoever read it is told.
+    for (id, modified) in &versions {
+        let subject = watch::withdrawn(&audience, modified, id);
+        change = change.write(Look::Withdrawn.at(&subject, "it was taken back over TAXII", ctx));
+    }
     house.door.commit(ctx, change).await?;
-    Ok(Ready { status: StatusCode::OK, body: String::new(), added: None })
+    Ok(Ready { status: StatusCode::OK, body: String::new(), added: None, notes: Vec::new() })
 }

@@ -1,0 +1,360 @@
+//! Taking back: everybody who got an object is told, however it came, whatever made it fall out, and to the last one.
+
+use std::time::Duration;
+
+use noroshi::evidence::rows::{self, NewObject};
+use noroshi::office::commit::Change;
+use noroshi::office::store::Value as Cell;
+use noroshi_evidence::marking::{LegalClass, Tlp};
+use noroshi_evidence::object::StixObject;
+use serde_json::{Value, json};
+
+use super::house::{Someone, TestHouse, ask, pause};
+use super::peers::{Giver, id_of as malware_id};
+use super::taxii::{Stage, id_of, ids_of, indicator, malware, uuid, version};
+
+/// Looks at what the watch must bring about.
+const LOOKS: usize = 600;
+
+fn edge(number: usize, from: &str, to: &str) -> String {
+    format!(
+        r#"{{"type":"relationship","spec_version":"2.1","id":"relationship--{}","created":"2026-01-01T00:00:00.000Z","modified":"2026-01-01T00:00:00.000Z","relationship_type":"indicates","source_ref":"{from}","target_ref":"{to}"}}"#,
+        uuid(number)
+    )
+}
+
+async fn hold(stage: &Stage, texts: &[String], tlp: Tlp, class: LegalClass) {
+    let object = |text: &String| NewObject {
+        object: StixObject::parse(text).unwrap(),
+        tlp,
+        class,
+        originator: "office".to_owned(),
+        source: "import:test".to_owned(),
+    };
+    let objects: Vec<NewObject> = texts.iter().map(object).collect();
+    let mut change = Change::new("evidence.import", "test", rows::fact("test", &objects));
+    change.writes = rows::insert_objects(&objects, stage.legal.ctx.now);
+    stage.test.house.door.commit(&stage.legal.ctx, change).await.unwrap();
+}
+
+/// A partner's collection with objects that the partner has read.
+async fn read_by_ally(stage: &Stage, texts: &[String]) -> String {
+    let shelf = stage.shelf(&stage.ally).await;
+    stage.hold(texts, Tlp::Green).await;
+    stage.release(&shelf, &ids_of(texts)).await;
+    let got = stage.get(&stage.ally, stage.below(&shelf, "/objects/")).await;
+    assert_eq!(got.ids(), ids_of(texts));
+    shelf
+}
+
+/// The open messages as the office sees them.
+async fn open(test: &TestHouse, who: &Someone) -> Vec<Value> {
+    let (status, answer) = ask("GET", test.url("/api/v1/recalls"), &who.token, None).await;
+    assert_eq!(status, 200, "{answer}");
+    answer["items"].as_array().unwrap().clone()
+}
+
+async fn message(stage: &Stage, object: &str, org: &str) -> Value {
+    for _ in 0..LOOKS {
+        let open = open(&stage.test, &stage.legal).await;
+        let found = open.iter().find(|one| one["object"] == object && one["org"] == org);
+        if let Some(found) = found {
+            return found.clone();
+        }
+        pause(Duration::from_millis(50)).await;
+    }
+    panic!("nobody was told of {object}: {:?}", open(&stage.test, &stage.legal).await);
+}
+
+async fn number(test: &TestHouse, sql: &'static str) -> i64 {
+    test.house.store.read(move |reader| reader.number(sql, &[])).await.unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_finding_that_ends_reaches_everything_that_was_handed_out_and_can_be_read() {
+    let giver = Giver::open().await;
+    giver.release(0..1_150).await;
+    let url = giver.test.url("/api/v1/changes");
+    let (status, _) = ask("GET", url.clone(), &giver.ally.token, None).await;
+    assert_eq!(status, 200);
+    let until = giver.test.house.clock.now().to_string();
+    let path = format!("/partners/{}/findings", giver.ally.ctx.org);
+    giver.post(&path, json!({ "scope": "CIA-P", "valid_until": until })).await;
+    let mut told = 0;
+    for _ in 0..LOOKS {
+        told = number(&giver.test, "SELECT COUNT(DISTINCT id) FROM share_recall").await;
+        if told == 1_150 && number(&giver.test, "SELECT COUNT(*) FROM share_look").await == 0 {
+            break;
+        }
+        pause(Duration::from_millis(100)).await;
+    }
+    assert_eq!(told, 1_150, "every object, not the first thousand");
+    let twice = "SELECT COUNT(*) FROM share_recall";
+    assert_eq!(number(&giver.test, twice).await, 1_150, "each once");
+    // The messages come through although nothing else does any more.
+    let (_, answer) = ask("GET", url, &giver.ally.token, None).await;
+    let text = answer.as_str().unwrap();
+    let notes = text.lines().filter(|line| line.contains("noroshi-notice")).count();
+    assert_eq!(notes, 1_150);
+    assert!(text.contains(&malware_id(1_149)) && !text.contains("\"type\":\"malware\""));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_ceiling_that_falls_takes_back_what_lies_above_it() {
+    let stage = Stage::open().await;
+    let texts = [indicator(1), malware(2)];
+    let shelf = read_by_ally(&stage, &texts).await;
+    let path = format!("/organisations/{}/ceiling", stage.ally.ctx.org);
+    stage.office("POST", &path, json!({ "class": "CIA-N", "tlp": "clear" }), 201).await;
+    let open = open(&stage.test, &stage.legal).await;
+    assert_eq!(open.len(), 2, "{open:?}");
+    let got = stage.get(&stage.ally, stage.below(&shelf, "/objects/")).await;
+    assert_eq!(got.ids().len(), 2, "{}", got.text);
+    assert!(got.ids().iter().all(|id| id.starts_with("note--")), "{}", got.text);
+    // Set once more, it says nothing new.
+    stage.office("POST", &path, json!({ "class": "CIA-N", "tlp": "clear" }), 201).await;
+    assert_eq!(number(&stage.test, "SELECT COUNT(*) FROM share_recall").await, 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_names_an_object_that_falls_out_falls_with_it() {
+    let stage = Stage::open().await;
+    let (one, other) = (indicator(1), malware(2));
+    let edge = edge(3, &id_of(&one), &id_of(&other));
+    read_by_ally(&stage, &[one, other.clone(), edge.clone()]).await;
+    let stricter = other.replace("\"modified\":\"2026-01", "\"modified\":\"2026-02");
+    stage.hold(&[stricter], Tlp::Red).await;
+    let org = stage.ally.ctx.org.as_str();
+    assert_eq!(message(&stage, &id_of(&other), org).await["kind"], "remark");
+    assert_eq!(message(&stage, &id_of(&edge), org).await["kind"], "remark");
+    assert_eq!(open(&stage.test, &stage.legal).await.len(), 2, "and nothing else");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_made_from_something_that_turns_out_selected_is_taken_back() {
+    let stage = Stage::open().await;
+    let one = indicator(1);
+    // It names something that is not held yet, and was never in a stream.
+    let edge = edge(3, &id_of(&one), &id_of(&malware(2)));
+    read_by_ally(&stage, &[one, edge.clone()]).await;
+    hold(&stage, &[malware(2)], Tlp::Clear, LegalClass::Cia).await;
+    let org = stage.ally.ctx.org.as_str();
+    assert_eq!(message(&stage, &id_of(&edge), org).await["kind"], "remark");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_part_that_is_marked_more_strictly_is_a_message() {
+    let stage = Stage::open().await;
+    let with = |modified: &str, marking: &str| {
+        format!(
+            r#"{{"type":"tool","spec_version":"2.1","id":"tool--{}","created":"2026-01-01T00:00:00Z","modified":"{modified}","name":"t","description":"for few"{marking}}}"#,
+            uuid(40)
+        )
+    };
+    let red = format!(
+        r#","granular_markings":[{{"marking_ref":"{}","selectors":["description"]}}]"#,
+        Tlp::Red.marking_id()
+    );
+    let tool = with("2026-01-01T00:00:00Z", "");
+    let shelf = read_by_ally(&stage, std::slice::from_ref(&tool)).await;
+    stage.hold(&[with("2026-02-01T00:00:00Z", &red)], Tlp::Green).await;
+    let org = stage.ally.ctx.org.as_str();
+    assert_eq!(message(&stage, &id_of(&tool), org).await["kind"], "remark");
+    // Read again it comes without the part, so a newer version that hides the same is nothing new.
+    let again = stage.get(&stage.ally, stage.below(&shelf, "/objects/")).await;
+    assert!(!again.text.contains("for few"), "{}", again.text);
+    stage.hold(&[with("2026-03-01T00:00:00Z", &red)], Tlp::Green).await;
+    pause(Duration::from_millis(500)).await;
+    assert_eq!(number(&stage.test, "SELECT COUNT(*) FROM share_recall").await, 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_part_that_was_hidden_from_the_first_is_no_message() {
+    let stage = Stage::open().await;
+    let tool = |modified: &str| {
+        format!(
+            r#"{{"type":"tool","spec_version":"2.1","id":"tool--{}","created":"2026-01-01T00:00:00Z","modified":"{modified}","name":"t","description":"for few","granular_markings":[{{"marking_ref":"{}","selectors":["description"]}}]}}"#,
+            uuid(40),
+            Tlp::Red.marking_id()
+        )
+    };
+    let first = tool("2026-01-01T00:00:00Z");
+    let shelf = stage.shelf(&stage.ally).await;
+    stage.hold(std::slice::from_ref(&first), Tlp::Green).await;
+    stage.release(&shelf, &[id_of(&first)]).await;
+    stage.get(&stage.ally, stage.below(&shelf, "/objects/")).await;
+    stage.hold(&[tool("2026-02-01T00:00:00Z")], Tlp::Green).await;
+    pause(Duration::from_millis(500)).await;
+    assert_eq!(number(&stage.test, "SELECT COUNT(*) FROM share_recall").await, 0);
+}
+
+const GREEN: &str =
+    r#","object_marking_refs":["marking-definition--bab4a63c-aed9-4cf5-a766-dfca5abac2bb"]}"#;
+
+fn green(text: &str) -> String {
+    format!("{}{GREEN}", text.strip_suffix('}').unwrap())
+}
+
+/// The council, in which both partners sit, with a collection both write and read.
+async fn council(stage: &Stage) -> String {
+    for who in [&stage.ally, &stage.other] {
+        let path = format!("/council/{}", who.ctx.org);
+        let (status, answer) = ask(
+            "POST",
+            stage.test.url(&format!("/api/v1{path}")),
+            &stage.legal.token,
+            Some(json!({ "consent": "consent 1" })),
+        )
+        .await;
+        assert_eq!(status, 201, "{answer}");
+    }
+    let body = json!({ "audience": "council", "title": "Council" });
+    let opened = stage.office("POST", "/collections", body, 201).await;
+    let id = opened["id"].as_str().unwrap().to_owned();
+    let settings = json!({ "can_write": true });
+    stage.office("PUT", &format!("/collections/{id}/taxii"), settings, 200).await;
+    id
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_came_in_over_taxii_is_watched_like_everything_else() {
+    let stage = Stage::open().await;
+    let shelf = council(&stage).await;
+    let text = green(&indicator(1));
+    let done = stage.pushed(&stage.ally, &shelf, std::slice::from_ref(&text)).await;
+    assert_eq!(done["success_count"], 1, "{done}");
+    let got = stage.get(&stage.other, stage.below(&shelf, "/objects/")).await;
+    assert_eq!(got.ids(), [id_of(&text)], "{}", got.text);
+    let revoked = green(&version(1, "2026-03-01T00:00:00.000Z"))
+        .replace("\"name\"", "\"revoked\":true,\"name\"");
+    stage.hold(&[revoked], Tlp::Green).await;
+    let org = stage.other.ctx.org.as_str();
+    assert_eq!(message(&stage, &id_of(&text), org).await["kind"], "revocation");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_its_pusher_takes_back_reaches_whoever_read_it_also_when_it_comes_again() {
+    let stage = Stage::open().await;
+    let shelf = council(&stage).await;
+    let text = green(&indicator(1));
+    stage.pushed(&stage.ally, &shelf, std::slice::from_ref(&text)).await;
+    let objects = stage.below(&shelf, "/objects/");
+    assert_eq!(stage.get(&stage.other, objects.clone()).await.ids(), [id_of(&text)]);
+    let id = id_of(&text);
+    assert_eq!(stage.delete(&stage.ally, &shelf, &format!("{id}/")).await.status, 200);
+    let org = stage.other.ctx.org.as_str();
+    assert_eq!(message(&stage, &id, org).await["kind"], "withdrawal");
+    let shown = stage.get(&stage.other, objects.clone()).await;
+    assert!(shown.ids().len() == 1 && shown.ids()[0].starts_with("note--"), "{}", shown.text);
+    // Nobody else is told, its pusher least of all.
+    assert_eq!(open(&stage.test, &stage.legal).await.len(), 1);
+    // Handed in again it is back, at another place; a recall finds who read it at the first one.
+    let done = stage.pushed(&stage.ally, &shelf, std::slice::from_ref(&text)).await;
+    assert_eq!(done["success_count"], 1, "{done}");
+    let asked = json!({ "object": id, "kind": "recall", "reason": "it was wrong" });
+    stage.office("POST", "/recalls", asked, 201).await;
+    let told: Vec<Value> = open(&stage.test, &stage.legal).await;
+    assert!(
+        told.iter().any(|one| one["kind"] == "recall" && one["org"] == org),
+        "who read it before it came again: {told:?}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_message_is_delivered_when_it_was_taken_and_a_manifest_hands_nothing_out() {
+    let stage = Stage::open().await;
+    let shelf = stage.shelf(&stage.ally).await;
+    let texts = [indicator(1), indicator(2)];
+    stage.hold(&texts, Tlp::Green).await;
+    stage.release(&shelf, &ids_of(&texts)).await;
+    // Only the first was read; the second only stood in a manifest.
+    let one = stage.below(&shelf, &format!("/objects/{}/", id_of(&texts[0])));
+    assert_eq!(stage.get(&stage.ally, one).await.status, 200);
+    let manifest = stage.below(&shelf, "/manifest/");
+    assert_eq!(stage.get(&stage.ally, manifest.clone()).await.ids(), ids_of(&texts));
+    for text in &texts {
+        let asked = json!({ "object": id_of(text), "kind": "recall", "reason": "it was wrong" });
+        stage.office("POST", "/recalls", asked, 201).await;
+    }
+    let told = open(&stage.test, &stage.legal).await;
+    assert_eq!(told.len(), 1, "{told:?}");
+    assert_eq!(
+        (told[0]["object"].as_str(), told[0]["state"].as_str()),
+        (Some(id_of(&texts[0]).as_str()), Some("pending"))
+    );
+    // The manifest names the note and does not give it away.
+    let named = stage.get(&stage.ally, manifest).await.ids();
+    assert!(named.len() == 1 && named[0].starts_with("note--"), "{named:?}");
+    pause(Duration::from_millis(300)).await;
+    assert_eq!(open(&stage.test, &stage.legal).await[0]["state"], "pending");
+    stage.get(&stage.ally, stage.below(&shelf, "/objects/")).await;
+    let mut state = Value::Null;
+    for _ in 0..LOOKS {
+        state = open(&stage.test, &stage.legal).await[0]["state"].clone();
+        if state == "delivered" {
+            break;
+        }
+        pause(Duration::from_millis(20)).await;
+    }
+    // It stands in the list until the recipient says that it has acted.
+    assert_eq!(state, "delivered");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_came_in_while_nobody_watched_is_found_and_the_place_is_kept() {
+    let giver = Giver::open().await;
+    giver.release(0..3).await;
+    ask("GET", giver.test.url("/api/v1/changes"), &giver.ally.token, None).await;
+    let Giver { test, legal, ally, collection } = giver;
+    let TestHouse { house, serving, dir } = test;
+    let config = house.config.clone();
+    serving.stop().await;
+    drop(house);
+    let house = loop {
+        match noroshi::house::House::open(dir.path(), config.clone(), false) {
+            Ok(house) => break house,
+            Err(_) => pause(Duration::from_millis(20)).await,
+        }
+    };
+    // Nothing runs yet: what comes in now is found later.
+    let text = format!(
+        r#"{{"type":"malware","spec_version":"2.1","id":"{}","created":"2026-01-01T00:00:00.000Z","modified":"2026-04-01T00:00:00.000Z","name":"m1","is_family":true,"revoked":true}}"#,
+        malware_id(1)
+    );
+    let objects = [NewObject {
+        object: StixObject::parse(&text).unwrap(),
+        tlp: Tlp::Green,
+        class: LegalClass::CiaN,
+        originator: "allied-cert".to_owned(),
+        source: "import:test".to_owned(),
+    }];
+    let mut change = Change::new("evidence.import", "test", rows::fact("test", &objects));
+    change.writes = rows::insert_objects(&objects, legal.ctx.now);
+    house.door.commit(&legal.ctx, change).await.unwrap();
+    let serving = noroshi::house::Serving::start(std::sync::Arc::clone(&house)).await.unwrap();
+    let giver = Giver { test: TestHouse { house, serving, dir }, legal, ally, collection };
+    let mut told = Vec::new();
+    for _ in 0..LOOKS {
+        told = open(&giver.test, &giver.legal).await;
+        if !told.is_empty() {
+            break;
+        }
+        pause(Duration::from_millis(50)).await;
+    }
+    assert_eq!(told[0]["kind"], "revocation", "{told:?}");
+    // The place moved with what was found there.
+    let kept = number(&giver.test, "SELECT seq FROM share_watch").await;
+    let revoked = giver
+        .test
+        .house
+        .store
+        .read(|reader| {
+            reader.number(
+                "SELECT MAX(seq) FROM evidence_object WHERE id = $1",
+                &[Cell::from(malware_id(1))],
+            )
+        })
+        .await
+        .unwrap();
+    assert!(kept >= revoked, "{kept} {revoked}");
+}
