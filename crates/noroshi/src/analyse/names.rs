@@ -147,9 +147,7 @@ impl Held {
     fn reconcile(&mut self, reader: &Reader<'_>) -> Result<(), StoreFailure> {
         let before = (std::mem::take(&mut self.open), std::mem::take(&mut self.closed));
         let apart = std::mem::take(&mut self.apart);
-        let was = |place: u32| {
-            (before.0.has(place) || before.1.has(place)) && !apart.has(place)
-        };
+        let was = |place: u32| (before.0.has(place) || before.1.has(place)) && !apart.has(place);
         let mut new = Vec::new();
         names::listed(reader, 0, |one| {
             let place = self.list(one)?;

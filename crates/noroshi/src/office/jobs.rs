@@ -404,6 +404,7 @@ mod tests {
 
     /// Jobs in the order in which they ended.
     static DONE: Mutex<Vec<String>> = Mutex::new(Vec::new());
+    static ENDED: tokio::sync::Notify = tokio::sync::Notify::const_new();
     static TRIES: AtomicUsize = AtomicUsize::new(0);
     static FELL: AtomicUsize = AtomicUsize::new(0);
 
@@ -430,8 +431,16 @@ mod tests {
             _ => {}
         }
         DONE.lock().unwrap().push(name);
+        ENDED.notify_one();
         let ctx = ctx(&house);
         Ok(Outcome::Done(ctx, Box::new(Change::office("test.done", &task.subject))))
+    }
+
+    async fn done_to(count: usize) {
+        while DONE.lock().unwrap().len() < count {
+            let waited = tokio::time::timeout(Duration::from_secs(60), ENDED.notified()).await;
+            assert!(waited.is_ok(), "only {:?}", DONE.lock().unwrap());
+        }
     }
 
     #[tokio::test(flavor = "multi_thread")]
@@ -460,23 +469,11 @@ mod tests {
         })]
         .into();
         let lane = tokio::spawn(run_lane(Arc::clone(&house), "test", handlers));
-        let late = || async {
-            // What comes while another subject's job never ends is done all the same.
-            house
-                .door
-                .commit(&ctx, Change::office("test.ask", "test").job(job("e", "e1")))
-                .await
-                .unwrap();
-        };
-        for round in 0..400 {
-            if round == 5 {
-                late().await;
-            }
-            if DONE.lock().unwrap().len() >= 6 {
-                break;
-            }
-            tokio::time::sleep(Duration::from_millis(25)).await;
-        }
+        done_to(5).await;
+        // What comes while another subject's job never ends is done all the same.
+        let late = Change::office("test.ask", "test").job(job("e", "e1"));
+        house.door.commit(&ctx, late).await.unwrap();
+        done_to(6).await;
         lane.abort();
         let done = DONE.lock().unwrap().clone();
         let place = |name: &str| done.iter().position(|one| one == name);

@@ -54,7 +54,7 @@ mod tests {
     /// A folder written before the graph was in integers keeps every object, version, edge and name.
     #[test]
     fn a_folder_of_texts_becomes_one_of_integers() {
-        let old = Connection::open_in_memory().unwrap();
+        let mut old = Connection::open_in_memory().unwrap();
         keyed::register(&old, Key::of(&old).unwrap()).unwrap();
         for (name, sql) in MIGRATIONS.iter().take_while(|(name, _)| *name < "0009") {
             old.execute_batch(sql).unwrap_or_else(|problem| panic!("{name}: {problem}"));

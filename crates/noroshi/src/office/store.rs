@@ -137,8 +137,18 @@ pub struct Store {
     key: Key,
     /// Owns the idle read connections; held only to push or pop.
     idle: Mutex<Vec<Connection>>,
-    /// Questions asked of all snapshots.
+    /// Questions asked of all snapshots for requests.
     lookups: AtomicU64,
+}
+
+tokio::task_local! {
+    /// There while a request is answered; jobs of the house run without.
+    static ASKED_FOR: ();
+}
+
+/// Answers a request: what it looks up is counted by [`Store::lookups`].
+pub fn asked_for<A: Future>(answer: A) -> impl Future<Output = A::Output> {
+    ASKED_FOR.scope((), answer)
 }
 
 impl Store {
@@ -167,7 +177,16 @@ impl Store {
         F: FnOnce(&Reader<'_>) -> Result<T, StoreFailure> + Send + 'static,
     {
         let store = std::sync::Arc::clone(self);
-        tokio::task::spawn_blocking(move || store.read_now(work))
+        let is_asked_for = ASKED_FOR.try_with(|()| ()).is_ok();
+        let read = move |reader: &Reader<'_>| {
+            let answer = work(reader);
+            if is_asked_for {
+                store.lookups.fetch_add(reader.lookups(), Ordering::Relaxed);
+            }
+            answer
+        };
+        let store = std::sync::Arc::clone(self);
+        tokio::task::spawn_blocking(move || store.read_now(read))
             .await
             .map_err(|_| StoreFailure::Stopping)?
     }
@@ -178,7 +197,8 @@ impl Store {
         Ok(connection)
     }
 
-    /// Questions answered since the store was opened: what is looked up for two requests can be compared by it.
+    /// Questions answered for requests ([`asked_for`]) since the store was opened: what is looked up for two of them can
+    /// be compared by it.
     pub fn lookups(&self) -> u64 {
         self.lookups.load(Ordering::Relaxed)
     }
@@ -203,7 +223,6 @@ impl Store {
             let snapshot = connection.transaction()?;
             let reader = Reader { connection: &snapshot, lookups: Cell::new(0) };
             let answer = work(&reader);
-            self.lookups.fetch_add(reader.lookups(), Ordering::Relaxed);
             snapshot.finish()?;
             answer
         };

@@ -88,7 +88,7 @@ async fn finish(State(house): State<Arc<House>>, mut request: Request, next: Nex
     request.extensions_mut().insert(id.clone());
     request.extensions_mut().insert(nonce.clone());
     let asked = page::Asked::of(&request);
-    let mut response = next.run(request).await;
+    let mut response = crate::office::store::asked_for(next.run(request)).await;
     if let Some(refusal::Pending(refusal)) = response.extensions_mut().remove() {
         response = page::render_refusal(&house, &asked, &id, &refusal);
     }

@@ -65,7 +65,7 @@ impl Medallion {
 
     fn ask(&self, method: &str, path: &str, body: &Value) -> Value {
         let agent: ureq::Agent = ureq::Agent::config_builder().build().into();
-        let url = format!("{}/root/collections/{COLLECTION}{path}", self.url);
+        let url = format!("{}/r/collections/{COLLECTION}{path}", self.url);
         let request = ureq::http::Request::builder()
             .method(method)
             .uri(url)

@@ -51,8 +51,8 @@ def main():
     }
     information = {"title": "Root", "versions": [TAXII], "max_content_length": 9765625}
     data = {
-        "/discovery": {"title": "medallion", "default": "/root/", "api_roots": ["/root/"]},
-        "root": {"information": information, "status": [], "collections": [collection]},
+        "/discovery": {"title": "medallion", "default": "/r/", "api_roots": ["/r/"]},
+        "r": {"information": information, "status": [], "collections": [collection]},
     }
     path = os.path.join(tempfile.mkdtemp(), "data.json")
     with open(path, "w", encoding="utf-8") as file:

@@ -93,8 +93,18 @@ pub fn exceptions(
     let nodes = NODE_OF_FIRST.replace("$1", "h.id");
     for (which, is_seen) in [
         ("o.closed = 1 AND o.originator = $1".to_owned(), true),
-        (format!("o.seq IN (SELECT v.seq FROM ({named}) h JOIN evidence_object v ON v.node = {nodes})"), true),
-        (format!("o.seq IN (SELECT v.seq FROM ({named}) h JOIN evidence_object v ON v.node = {nodes})"), false),
+        (
+            format!(
+                "o.seq IN (SELECT v.seq FROM ({named}) h JOIN evidence_object v ON v.node = {nodes})"
+            ),
+            true,
+        ),
+        (
+            format!(
+                "o.seq IN (SELECT v.seq FROM ({named}) h JOIN evidence_object v ON v.node = {nodes})"
+            ),
+            false,
+        ),
     ] {
         let not = if is_seen { "" } else { "NOT " };
         let sql = format!(

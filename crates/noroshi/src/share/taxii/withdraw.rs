@@ -77,7 +77,8 @@ pub async fn answer(
         if whose != Whose::OwnCopy {
             // Whoever read it is told; a copy beside the stream was read by nobody else.
             let subject = watch::withdrawn(&audience, &modified, &id);
-            change = change.write(Look::Withdrawn.at(&subject, "it was taken back over TAXII", ctx));
+            change =
+                change.write(Look::Withdrawn.at(&subject, "it was taken back over TAXII", ctx));
         }
     }
     house.door.commit(ctx, change).await?;
