@@ -321,7 +321,10 @@ fn load_failed(path: &Path) -> impl Fn(LoadIndex) -> Failed {
         problem => {
             let words = problem.to_string();
             let plain = words.strip_prefix(&format!("{}: ", problem.code())).unwrap_or(&words);
-            usage(problem.code(), format!("`{what}`: {plain}; make it again with `noroshi sift index`"))
+            usage(
+                problem.code(),
+                format!("`{what}`: {plain}; make it again with `noroshi sift index`"),
+            )
         }
     }
 }
@@ -350,7 +353,11 @@ fn selectors_of(file: &Path, key: Option<&EmailKey>) -> Result<(Vec<Selector>, u
         ));
     }
     if problems.len() > SHOWN_MAX {
-        tell(&format!("{}: {} more {what}s passed over", file.display(), problems.len() - SHOWN_MAX));
+        tell(&format!(
+            "{}: {} more {what}s passed over",
+            file.display(),
+            problems.len() - SHOWN_MAX
+        ));
     }
     Ok((selectors, problems.len()))
 }

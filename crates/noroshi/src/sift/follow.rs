@@ -24,17 +24,17 @@ use noroshi_sift::follow::{Entry, Follower, HEAD_BYTES, Headers, Identity, Step,
 use noroshi_sift::index::SelectorIndex;
 use noroshi_sift::mode::Mode;
 use noroshi_sift::reading::Reading;
-use noroshi_sift::selector::EmailKey;
 use noroshi_sift::sealed::Sealed;
+use noroshi_sift::selector::EmailKey;
 
 use super::cli::{
-    Place, finish_failed, io, may_begin, own_networks, program_digest,
-    read_mode, signed, usage, write,
+    Place, finish_failed, io, may_begin, own_networks, program_digest, read_mode, signed, usage,
+    write,
 };
 use super::folder;
 use super::ground::{self, Ground};
-use super::looking::Looking;
 use super::inputs::{Inputs, read_file};
+use super::looking::Looking;
 use crate::cli::{Ended, Failed, Format, tell};
 use crate::office::clock::Clock;
 
@@ -193,7 +193,7 @@ fn watch_signals(stop: SyncSender<()>) -> Result<(), Failed> {
             tokio::select! { _ = end.recv() => {}, _ = interrupt.recv() => {} }
         });
         // Nobody listens any more only when the program ends anyhow.
-        drop(stop.send(()));
+        stop.send(()).ok();
     });
     Ok(())
 }

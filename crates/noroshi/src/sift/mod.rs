@@ -6,7 +6,7 @@ pub mod cli;
 pub mod enrol;
 mod folder;
 pub mod follow;
-mod ground;
+pub mod ground;
 mod harden;
 pub mod inputs;
 pub mod law;
