@@ -149,6 +149,8 @@ impl Default for Switches {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
 
     #[test]
@@ -168,10 +170,9 @@ mod tests {
     fn every_switch_is_in_the_digest() {
         let own = Switches::of_mode(Mode::OwnNetwork);
         let json = serde_json::to_value(own).unwrap();
-        let names: Vec<&String> = json.as_object().unwrap().keys().collect();
-        let mut named = own.named().map(|(name, _)| name.to_owned());
-        named.sort();
-        assert_eq!(names, named.iter().collect::<Vec<_>>());
+        let names: BTreeSet<&String> = json.as_object().unwrap().keys().collect();
+        let named = own.named().map(|(name, _)| name.to_owned());
+        assert_eq!(names, named.iter().collect());
         for name in named {
             let mut other = json.clone();
             other[&name] = (!json[&name].as_bool().unwrap()).into();

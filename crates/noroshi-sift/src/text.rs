@@ -292,13 +292,13 @@ fn v4_of(word: u128, length: usize) -> Option<Ipv4Addr> {
     let mut value = 0;
     for (begin, end) in octets {
         let digits = end.wrapping_sub(begin);
+        let bits = digits.wrapping_mul(8);
         // The last digit goes to the highest of four bytes, and there are zeroes before the first.
         #[expect(clippy::cast_possible_truncation, reason = "three digits are wanted")]
-        let text =
-            (word.wrapping_shr(8 * begin) as u32).wrapping_shl(32_u32.wrapping_sub(8 * digits));
+        let text = (word.wrapping_shr(8 * begin) as u32).wrapping_shl(32_u32.wrapping_sub(bits));
         let octet = (text >> 24 & 15) + (text >> 16 & 15) * 10 + (text >> 8 & 15) * 100;
         // A leading zero is refused: some systems read it as octal (RFC 6943 §3.1.1).
-        let least = 0x640a_0000_u32.wrapping_shr(8 * digits) & 0xff;
+        let least = 0x640a_0000_u32.wrapping_shr(bits) & 0xff;
         is_valid &= (digits.wrapping_sub(1) < 3) & (octet <= 255) & (octet >= least);
         value = value << 8 | (octet & 255);
     }
