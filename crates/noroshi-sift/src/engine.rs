@@ -328,20 +328,18 @@ impl<W: Write + Send> Engine<W> {
         ended.map_err(Read::Input)
     }
 
-    /// Looks through one line, which stands at an offset and has a number.
-    pub(crate) fn line(
+    /// Looks through whole lines that stand at an offset of their source, behind so many others.
+    pub(crate) fn take_lines(
         &mut self,
         source: &str,
         header: &mut Header,
-        (offset, number): (u64, u64),
-        content: Result<&Sealed<'_>, Reason>,
+        bytes: &[u8],
+        offset: u64,
+        lines: &mut u64,
     ) -> Result<(), Read> {
         let mut found = Findings::default();
-        match content {
-            Ok(sealed) => self.worker.piece(&self.frame, header, sealed, offset, &mut found),
-            Err(reason) => passed_over(offset, reason, &mut found),
-        }
-        self.total.absorb(source, &mut number.saturating_sub(1), found)
+        self.worker.piece(&self.frame, header, &Sealed::new(bytes), offset, &mut found);
+        self.total.absorb(source, lines, found)
     }
 
     /// Looks through one record of a reader that does not cut lines. `number` counts within the source.

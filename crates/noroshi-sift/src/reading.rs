@@ -142,6 +142,16 @@ impl<W: Write + Send> Engine<W> {
     }
 }
 
+/// Whether what begins so is read line by line: nothing packed, no capture, no export and no table with names of
+/// columns that say a role.
+pub fn is_lines(begin: &[u8], reading: &Reading) -> bool {
+    packing_of(begin).is_none()
+        && form_of(begin).is_none()
+        && !is_parquet(begin)
+        && !is_export(begin)
+        && crate::table::csv::form_of(begin, reading.mapping.as_ref()).is_none()
+}
+
 /// Whether a file begins like Parquet, which can be read in place and should not go through a pipe.
 pub fn is_parquet(begin: &[u8]) -> bool {
     begin.starts_with(b"PAR1")

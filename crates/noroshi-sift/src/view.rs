@@ -109,19 +109,6 @@ impl Look<'_> {
         }
     }
 
-    /// A name out of a column of which it is not known who asked for it and how.
-    pub(crate) fn any_name(&mut self, seen: &[u8]) {
-        let Switches { dns_names, tls_names, http_hosts, .. } = self.switches;
-        if dns_names && tls_names && http_hosts {
-            self.name(seen);
-        }
-    }
-
-    /// A name that was listened for only because its switch is on.
-    pub(crate) fn heard(&mut self, seen: &[u8]) {
-        self.name(seen);
-    }
-
     /// Host and path an HTTP client asked for.
     pub(crate) fn url(&mut self, host: &[u8], path: &[u8]) {
         if !self.switches.url_paths || !self.lookup.has(Kind::Url) {

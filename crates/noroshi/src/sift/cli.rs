@@ -22,7 +22,7 @@ use serde_json::json;
 
 use super::ground::{self, Ground};
 use super::looking::{self, Looking};
-use super::{enrol, folder, harden, prove, purge};
+use super::{enrol, folder, harden, inputs, prove, purge};
 use crate::cli::{Ended, Failed, Format, print, tell};
 use crate::office::clock::Clock;
 
@@ -238,13 +238,21 @@ pub(super) fn signed(place: &Place, outcome: Outcome<File>) -> Result<Outcome<Fi
 fn look_through(asked: &Run, mut engine: Engine<File>) -> Result<Outcome<File>, Failed> {
     let reading = asked.inputs.reading()?;
     let mut collector = Collector::default();
+    let threads = asked.threads.or_else(|| std::thread::available_parallelism().ok());
+    let threads = threads.unwrap_or(NonZeroUsize::MIN);
     for file in &asked.files {
         let name = file.display().to_string();
         let read = if name == "-" {
             engine.read_any("-", io::stdin(), &reading, &mut collector).map(drop)
         } else {
-            let opened = File::open(file).map_err(io(file))?;
-            super::inputs::read_file(&mut engine, &name, opened, 0, &reading, &mut collector)
+            let mut opened = File::open(file).map_err(io(file))?;
+            match inputs::are_lines(&mut opened, &reading) {
+                Ok(true) => engine.read_with_threads(&name, opened, threads),
+                Ok(false) => {
+                    inputs::read_file(&mut engine, &name, opened, 0, &reading, &mut collector)
+                }
+                Err(problem) => Err(Read::Input(problem)),
+            }
         };
         read.map_err(|problem| match problem {
             Read::Input(source) => Failed::Io { what: name.clone(), source },

@@ -162,7 +162,7 @@ pub(super) fn lock(dir: &Path) -> Result<File, Failed> {
     match file.try_lock() {
         Ok(()) => Ok(file),
         Err(fs::TryLockError::WouldBlock) => {
-            Err(usage("NRS-SIFT-0032", "another `noroshi sift` writes into this folder"))
+            Err(usage("NRS-SIFT-0096", "another `noroshi sift` writes into this folder"))
         }
         Err(fs::TryLockError::Error(source)) => Err(io(&path)(source)),
     }

@@ -131,7 +131,7 @@ fn lock(place: &Place) -> Result<File, Failed> {
     match file.try_lock() {
         Ok(()) => Ok(file),
         Err(std::fs::TryLockError::WouldBlock) => {
-            Err(usage("NRS-SIFT-0032", "another `noroshi sift follow` writes into this folder"))
+            Err(usage("NRS-SIFT-0096", "another `noroshi sift follow` writes into this folder"))
         }
         Err(std::fs::TryLockError::Error(source)) => Err(io(&path)(source)),
     }
@@ -161,7 +161,7 @@ fn recover(place: &Place, sequence: Option<u64>) -> Result<Follower, Failed> {
     let bytes = std::fs::read(&path).map_err(io(&path))?;
     serde_json::from_slice(&bytes).map_err(|_| {
         usage(
-            "NRS-SIFT-0033",
+            "NRS-SIFT-0097",
             format!(
                 "`{}` is not a state of reading; bring it back or remove it to read all anew",
                 path.display()
@@ -331,7 +331,7 @@ impl Service<'_> {
                         return Err(Failed::House(problem));
                     }
                     tell(&format!(
-                        "NRS-SIFT-0031: paused, because what is kept cannot be written ({chain}); nothing is lost, and \
+                        "NRS-SIFT-0095: paused, because what is kept cannot be written ({chain}); nothing is lost, and \
                          it is tried again every {} s",
                         PAUSE.as_secs()
                     ));
