@@ -69,6 +69,10 @@ pub struct Certificate {
     pub selectors_count: u64,
     /// The digest of the program that selected.
     pub program: Digest,
+    /// The digest of what decided besides the list: mode, fields looked at, networks, retention. Certificates made
+    /// before there was one have none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rules: Option<Digest>,
     /// For how many days what was kept is retained.
     pub retention_days: u32,
     /// Where every record went.
@@ -136,6 +140,7 @@ mod tests {
             selectors: Digest::of(b"selectors"),
             selectors_count: 2,
             program: Digest::of(b"program"),
+            rules: None,
             retention_days: 90,
             tally: Tally { seen: 3, unmatched: 2, errors: 1, ..Tally::default() },
             rows: 0,

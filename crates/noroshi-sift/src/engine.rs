@@ -1,23 +1,28 @@
 //! Reader, index, tally: the whole way of a record.
 
-use std::io::{self, BufRead, Write};
-use std::net::IpAddr;
+use std::collections::BTreeMap;
+use std::io::{self, Write};
+use std::num::NonZeroUsize;
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
 
 use ipnet::IpNet;
 use jiff::{SignedDuration, Timestamp};
-use noroshi_evidence::mechanical::{Direction, MechanicalRecord, SelectorId};
+use noroshi_evidence::mechanical::MechanicalRecord;
 
 use crate::certificate::{Certificate, FORM, NUMBER_MAX, Tally};
 use crate::digest::{Digest, Tree};
-use crate::index::{Position, SelectorIndex};
-use crate::json::JsonRecord;
-use crate::lines::{Cutter, Line};
+use crate::flow::FlowRecord;
+use crate::index::SelectorIndex;
+use crate::lines::{Chunks, Piece};
 use crate::mode::{Locked, Mode, SensorId};
 use crate::problem::{Problems, Reason};
 use crate::sealed::Sealed;
+use crate::selector::EmailKey;
 use crate::sighting::{Sighting, Sightings};
 use crate::store::{ROWS_PER_GROUP, RecordWriter, WriteRecords};
-use crate::view::{Detail, Ends, Look, View};
+use crate::switches::Switches;
+use crate::view::View;
+use crate::worker::{Findings, Frame, OwnNetworks, Place, Worker, header_lines};
 use crate::zeek::Header;
 
 /// The longest retention that can be asked for, in days.
@@ -122,37 +127,44 @@ pub struct Outcome<W> {
 /// and a [`Sighting`] hold.
 pub struct Engine<W: Write + Send> {
     mode: Mode,
-    direction: Direction,
-    index: SelectorIndex,
+    frame: Frame,
     settings: Settings,
-    retain_until: Timestamp,
-    started_us: i64,
+    rules: Digest,
+    worker: Worker,
+    buffer: Vec<u8>,
+    total: Total<W>,
+}
+
+/// What the pieces of all inputs have come to.
+struct Total<W: Write + Send> {
     tally: Tally,
-    earliest_us: i64,
-    latest_us: i64,
+    times_us: Option<(i64, i64)>,
     problems: Problems,
     sightings: Sightings,
     tree: Tree,
     rows: Vec<MechanicalRecord>,
     writer: RecordWriter<W>,
-    found: Vec<Position>,
-    scratch: Vec<u8>,
     encoded: Vec<u8>,
 }
 
-/// Where a record went.
-enum Place {
-    Kept,
-    Unmatched,
-    Direction,
-    Content,
-}
-
 impl<W: Write + Send> Engine<W> {
-    /// Begins a selection, or says why there must be none.
+    /// Begins a selection, or says why there must be none. What may be looked at are the fields that the mode opens
+    /// ([`Switches::of_mode`]).
     pub fn new(
         mode: Mode,
-        index: SelectorIndex,
+        index: impl Into<Arc<SelectorIndex>>,
+        settings: Settings,
+        sink: W,
+    ) -> Result<Self, Begin> {
+        Self::with_switches(mode, Switches::of_mode(mode), index, settings, sink)
+    }
+
+    /// Begins a selection with fields opened or closed one by one. A statutory mode opens none yet, so there they must
+    /// be those of the mode.
+    pub fn with_switches(
+        mode: Mode,
+        switches: Switches,
+        index: impl Into<Arc<SelectorIndex>>,
         settings: Settings,
         sink: W,
     ) -> Result<Self, Begin> {
@@ -172,86 +184,103 @@ impl<W: Write + Send> Engine<W> {
         let retention = SignedDuration::from_hours(i64::from(days) * 24);
         let retain_until = settings.started_at.saturating_add(retention);
         let retain_until = retain_until.map_err(|_| Begin::Retention(days))?;
-        Ok(Self {
-            mode,
+        let frame = Frame {
             direction,
-            index,
+            index: index.into(),
+            own: OwnNetworks::new(&settings.own_networks),
+            switches,
+            email_key: None,
             retain_until: to_microsecond(retain_until),
             started_us: settings.started_at.as_microsecond(),
+        };
+        Ok(Self {
+            mode,
+            frame,
+            rules: rules_of(mode, switches, &settings),
             settings,
-            tally: Tally::default(),
-            earliest_us: i64::MAX,
-            latest_us: i64::MIN,
-            problems: Problems::default(),
-            sightings: Sightings::default(),
-            tree: Tree::default(),
-            rows: Vec::new(),
-            writer: RecordWriter::new(sink)?,
-            found: Vec::new(),
-            scratch: Vec::new(),
-            encoded: Vec::new(),
+            worker: Worker::default(),
+            buffer: Vec::new(),
+            total: Total::new(RecordWriter::new(sink)?),
         })
+    }
+
+    /// The same with the key under which e-mail addresses are looked at, where their switch is on.
+    #[must_use]
+    pub fn with_email_key(mut self, key: EmailKey) -> Self {
+        self.frame.email_key = Some(key);
+        self
     }
 
     /// What has been counted so far.
     pub const fn tally(&self) -> Tally {
-        self.tally
+        self.total.tally
     }
 
     /// Looks through one input: Zeek's tables, Zeek's JSON or EVE, recognised by their lines. `source` is
     /// the name under which problems are reported.
-    pub fn read(&mut self, source: &str, input: impl BufRead) -> Result<(), Read> {
+    pub fn read(&mut self, source: &str, input: impl io::Read) -> Result<(), Read> {
         let mut header = Header::default();
-        let mut bytes = 0;
-        let result = Cutter::default().run(input, |line| {
-            bytes = line.offset;
-            self.line(source, &mut header, &line)
-        });
-        let read = result.as_ref().map_or(bytes, |bytes| *bytes);
-        self.tally.bytes = self.tally.bytes.saturating_add(read);
-        result.map(drop)
+        let mut chunks = Chunks::new(input);
+        let mut lines = 0;
+        while let Some(piece) = chunks.next(&mut self.buffer) {
+            let mut found = Findings::default();
+            let content = piece.content.map(|end| self.buffer.get(..end).unwrap_or_default());
+            match content {
+                Ok(bytes) => {
+                    let sealed = Sealed::new(bytes);
+                    self.worker.piece(&self.frame, &mut header, &sealed, piece.offset, &mut found);
+                }
+                Err(reason) => passed_over(piece.offset, reason, &mut found),
+            }
+            self.total.absorb(source, &mut lines, found)?;
+        }
+        let (bytes, ended) = chunks.finish();
+        self.total.tally.bytes = self.total.tally.bytes.saturating_add(bytes);
+        ended.map_err(Read::Input)
     }
 
     /// Looks through lines from `skip` on; of those before only what they say of columns is taken in.
     pub(crate) fn read_after(
         &mut self,
         source: &str,
-        input: impl BufRead,
+        input: impl io::Read,
         skip: u64,
     ) -> Result<(), Read> {
         let mut header = Header::default();
-        let mut bytes = skip;
-        let result = Cutter::default().run(input, |line| {
-            if line.offset >= skip {
-                bytes = line.offset;
-                return self.line(source, &mut header, &line);
-            }
-            let text = line.content.as_ref().map_or(&[][..], |sealed| sealed.open());
-            if text.first() == Some(&b'#') {
-                header.directive(text);
-            }
-            Ok(())
-        });
-        let read = result.as_ref().map_or(bytes, |bytes| *bytes).saturating_sub(skip);
-        self.tally.bytes = self.tally.bytes.saturating_add(read);
-        result.map(drop)
+        let (mut chunks, mut buffer, mut lines) = (Chunks::new(input), Vec::new(), 0);
+        while let Some(piece) = chunks.next(&mut buffer) {
+            let bytes = match piece.content {
+                Ok(end) => buffer.get(..end).unwrap_or_default(),
+                Err(_) if piece.offset < skip => continue,
+                Err(reason) => {
+                    self.take(source, piece.offset, lines + 1, Err::<FlowRecord, _>(reason))?;
+                    lines += 1;
+                    continue;
+                }
+            };
+            let known = usize::try_from(skip.saturating_sub(piece.offset)).unwrap_or(usize::MAX);
+            let (known, fresh) = bytes.split_at_checked(known).unwrap_or((bytes, &[]));
+            header_lines(known).for_each(|line| header.directive(line));
+            let offset = piece.offset + known.len() as u64;
+            self.take_lines(source, &mut header, fresh, offset, &mut lines)?;
+        }
+        let (bytes, ended) = chunks.finish();
+        self.add_bytes(bytes.saturating_sub(skip));
+        ended.map_err(Read::Input)
     }
 
-    pub(crate) fn line(
+    /// Looks through whole lines that stand at an offset of their source, behind so many others.
+    pub(crate) fn take_lines(
         &mut self,
         source: &str,
         header: &mut Header,
-        line: &Line<'_>,
+        bytes: &[u8],
+        offset: u64,
+        lines: &mut u64,
     ) -> Result<(), Read> {
-        let place = match &line.content {
-            Ok(sealed) => match self.record(header, sealed) {
-                Ok(None) => return Ok(()),
-                Ok(Some(place)) => Ok(place),
-                Err(reason) => Err(reason),
-            },
-            Err(reason) => Err(*reason),
-        };
-        self.count(source, line.offset, line.number, &place)
+        let mut found = Findings::default();
+        self.worker.piece(&self.frame, header, &Sealed::new(bytes), offset, &mut found);
+        self.total.absorb(source, lines, found)
     }
 
     /// Looks through one record of a reader that does not cut lines. `number` counts within the source.
@@ -262,138 +291,67 @@ impl<W: Write + Send> Engine<W> {
         number: u64,
         view: Result<impl View, Reason>,
     ) -> Result<(), Read> {
-        let place = view.and_then(|view| self.project(view));
-        self.count(source, offset, number, &place)
+        let mut found = Findings::default();
+        found.tally.seen = 1;
+        match view.and_then(|view| self.worker.one(&self.frame, view, &mut found)) {
+            Ok(Place::Kept) => found.tally.kept = 1,
+            Ok(Place::Unmatched) => found.tally.unmatched = 1,
+            Ok(Place::Direction) => found.tally.direction = 1,
+            Ok(Place::Content) => found.tally.content = 1,
+            Err(reason) => found.problem(offset, number, reason),
+        }
+        self.total.absorb(source, &mut 0, found)
     }
 
     /// Adds to the bytes read.
     pub(crate) const fn add_bytes(&mut self, bytes: u64) {
-        self.tally.bytes = self.tally.bytes.saturating_add(bytes);
+        self.total.tally.bytes = self.total.tally.bytes.saturating_add(bytes);
     }
 
-    fn count(
+    /// Which fields may be looked at.
+    pub(crate) const fn switches(&self) -> Switches {
+        self.frame.switches
+    }
+
+    /// Like [`Engine::read`], with several threads. Pieces are looked through at the same time and counted in their order, so that
+    /// everything that comes of it is as if one thread had done it.
+    pub fn read_with_threads(
         &mut self,
         source: &str,
-        offset: u64,
-        number: u64,
-        place: &Result<Place, Reason>,
+        input: impl io::Read + Send,
+        threads: NonZeroUsize,
     ) -> Result<(), Read> {
-        let count = match place {
-            Ok(Place::Kept) => &mut self.tally.kept,
-            Ok(Place::Unmatched) => &mut self.tally.unmatched,
-            Ok(Place::Direction) => &mut self.tally.direction,
-            Ok(Place::Content) => &mut self.tally.content,
-            Err(reason) => {
-                self.problems.push(source, offset, number, *reason);
-                &mut self.tally.errors
-            }
+        if threads.get() == 1 {
+            return self.read(source, input);
+        }
+        let inputs = Mutex::new(Inputs {
+            chunks: Chunks::new(input),
+            header: Arc::new(Header::default()),
+            number: 0,
+        });
+        let totals = Totals {
+            state: Mutex::new(InOrder {
+                total: &mut self.total,
+                lines: 0,
+                next: 0,
+                early: BTreeMap::new(),
+                failed: None,
+            }),
+            advanced: Condvar::new(),
+            ahead_max: threads.get() as u64 * PIECES_AHEAD,
         };
-        *count += 1;
-        self.tally.seen += 1;
-        if self.rows.len() >= ROWS_PER_GROUP {
-            self.writer.write(&self.rows)?;
-            self.rows.clear();
-        }
-        Ok(())
-    }
-
-    /// `None` for a line that is no record.
-    fn record(
-        &mut self,
-        header: &mut Header,
-        sealed: &Sealed<'_>,
-    ) -> Result<Option<Place>, Reason> {
-        let line = sealed.open();
-        let line = line.strip_suffix(b"\r").unwrap_or(line);
-        match line.first() {
-            None => Ok(None),
-            Some(b'#') => {
-                header.directive(line);
-                Ok(None)
+        let frame = &self.frame;
+        std::thread::scope(|scope| {
+            for _ in 0..threads.get() {
+                scope.spawn(|| work(source, frame, &inputs, &totals));
             }
-            Some(_) if header.is_known() => self.project(header.view(line)?).map(Some),
-            Some(b'{') => self.project(JsonRecord::parse(line)?).map(Some),
-            // A table whose header is lost has tabs; what has none is something else.
-            Some(_) if line.contains(&b'\t') => Err(Reason::NoHeader),
-            Some(_) => Err(Reason::UnknownFormat),
-        }
-    }
-
-    #[inline]
-    fn project(&mut self, mut view: impl View) -> Result<Place, Reason> {
-        let Some(ends) = view.ends()? else { return Ok(Place::Content) };
-        self.earliest_us = self.earliest_us.min(ends.ts_us);
-        self.latest_us = self.latest_us.max(ends.ts_us);
-        let own = [ends.src, ends.dst].map(|end| end.is_some_and(|address| self.is_own(address)));
-        if own == [false, false] {
-            return Ok(Place::Direction);
-        }
-        self.found.clear();
-        let Self { index, found, scratch, .. } = self;
-        let mut look = Look { index, found, scratch };
-        [ends.src, ends.dst].into_iter().flatten().for_each(|address| look.address(address));
-        view.look(&mut look)?;
-        if self.found.is_empty() {
-            return Ok(Place::Unmatched);
-        }
-        self.keep(ends, own, view.detail()?)
-    }
-
-    #[inline]
-    fn is_own(&self, address: IpAddr) -> bool {
-        self.settings.own_networks.iter().any(|net| net.contains(&address))
-    }
-
-    fn keep(&mut self, ends: Ends, own: [bool; 2], detail: Detail) -> Result<Place, Reason> {
-        let mut found = std::mem::take(&mut self.found);
-        found.sort_unstable();
-        found.dedup();
-        // An expired selector matches nothing, whether it had expired before this run or expired during it.
-        let now_us = ends.ts_us.max(self.started_us);
-        found.retain(|position| self.index.expires_us(*position) > now_us);
-        let sides = [ends.src.zip(Some(own[0])), ends.dst.zip(Some(own[1]))];
-        for position in &found {
-            let Some(selector) = self.index.selector(*position) else { continue };
-            let id = selector.effective_id();
-            let row = self.row(id, selector.version, ends, detail).ok_or(Reason::BadTime)?;
-            self.encoded.clear();
-            row.encode(&mut self.encoded);
-            self.tree.push(&self.encoded);
-            self.rows.push(row);
-            self.sightings.count(*position, ends.ts_us, sides);
-        }
-        let place = if found.is_empty() { Place::Unmatched } else { Place::Kept };
-        self.found = found;
-        Ok(place)
-    }
-
-    /// `None` where a time lies outside what can be written; then it does so for every selector.
-    fn row(
-        &self,
-        id: SelectorId,
-        version: u32,
-        ends: Ends,
-        detail: Detail,
-    ) -> Option<MechanicalRecord> {
-        let time = |us: i64| Timestamp::from_microsecond(us).ok();
-        Some(MechanicalRecord {
-            selector_id: id,
-            selector_version: version,
-            // Only statutory measures have names, and none of their modes is open.
-            measure_id: None,
-            ts: time(ends.ts_us)?,
-            src_ip: ends.src,
-            dst_ip: ends.dst,
-            src_port: detail.src_port,
-            dst_port: detail.dst_port,
-            proto: detail.proto,
-            bytes: detail.bytes,
-            packets: detail.packets,
-            flow_start: detail.flow_start_us.map(time).map_or(Some(None), |time| time.map(Some))?,
-            flow_end: detail.flow_end_us.map(time).map_or(Some(None), |time| time.map(Some))?,
-            direction: self.direction,
-            retain_until: self.retain_until,
-        })
+        });
+        let failed = totals.state.into_inner().unwrap_or_else(PoisonError::into_inner).failed;
+        let inputs = inputs.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let (bytes, ended) = inputs.chunks.finish();
+        self.total.tally.bytes = self.total.tally.bytes.saturating_add(bytes);
+        failed.map_or(Ok(()), Err)?;
+        ended.map_err(Read::Input)
     }
 
     /// Ends the selection: writes what is kept and certifies what was done.
@@ -401,9 +359,10 @@ impl<W: Write + Send> Engine<W> {
         if now < self.settings.started_at {
             return Err(Finish::EndsBeforeItBegan(now));
         }
-        self.writer.write(&self.rows)?;
-        let has_records = self.earliest_us <= self.latest_us;
-        let time = |us: i64| Timestamp::from_microsecond(us).ok().filter(|_| has_records);
+        self.total.writer.write(&self.total.rows)?;
+        let Total { tally, times_us, problems, sightings, tree, writer, .. } = self.total;
+        let index = &self.frame.index;
+        let time = |us: i64| Timestamp::from_microsecond(us).ok();
         let Settings { sensor, retention_days, program, link, started_at, .. } = self.settings;
         let certificate = Certificate {
             form: FORM.to_owned(),
@@ -413,23 +372,188 @@ impl<W: Write + Send> Engine<W> {
             previous: link.previous,
             started_at,
             finished_at: now,
-            records_from: time(self.earliest_us),
-            records_to: time(self.latest_us),
-            selectors: self.index.digest(),
-            selectors_count: self.index.len() as u64,
+            records_from: times_us.and_then(|(first, _)| time(first)),
+            records_to: times_us.and_then(|(_, last)| time(last)),
+            selectors: index.digest(),
+            selectors_count: index.len() as u64,
             program,
+            rules: Some(self.rules),
             retention_days,
-            tally: self.tally,
-            rows: self.tree.size(),
-            rows_root: self.tree.root(),
+            tally,
+            rows: tree.size(),
+            rows_root: tree.root(),
         };
         Ok(Outcome {
             certificate,
-            sightings: self.sightings.finish(&self.index),
-            problems: self.problems,
-            sink: self.writer.finish()?,
+            sightings: sightings.finish(index),
+            problems,
+            sink: writer.finish()?,
         })
     }
+}
+
+impl<W: Write + Send> Total<W> {
+    fn new(writer: RecordWriter<W>) -> Self {
+        Self {
+            tally: Tally::default(),
+            times_us: None,
+            problems: Problems::default(),
+            sightings: Sightings::default(),
+            tree: Tree::default(),
+            rows: Vec::new(),
+            writer,
+            encoded: Vec::new(),
+        }
+    }
+
+    /// Adds what was found in the next piece of an input of which so many lines have gone before.
+    fn absorb(&mut self, source: &str, lines: &mut u64, found: Findings) -> Result<(), Read> {
+        let Tally { seen, kept, unmatched, direction, content, errors, bytes: _ } = found.tally;
+        self.tally.seen += seen;
+        self.tally.kept += kept;
+        self.tally.unmatched += unmatched;
+        self.tally.direction += direction;
+        self.tally.content += content;
+        self.tally.errors += errors;
+        for (offset, line, reason) in found.problems {
+            self.problems.push(source, offset, *lines + line, reason);
+        }
+        *lines += found.lines;
+        if let Some((first, last)) = found.times_us {
+            let (earliest, latest) = self.times_us.unwrap_or((first, last));
+            self.times_us = Some((earliest.min(first), latest.max(last)));
+        }
+        for (position, ts_us, sides) in found.seen {
+            self.sightings.count(position, ts_us, sides);
+        }
+        for row in found.rows {
+            self.encoded.clear();
+            row.encode(&mut self.encoded);
+            self.tree.push(&self.encoded);
+            self.rows.push(row);
+            if self.rows.len() >= ROWS_PER_GROUP {
+                self.writer.write(&self.rows)?;
+                self.rows.clear();
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Counts a line that was not handed on.
+fn passed_over(offset: u64, reason: Reason, found: &mut Findings) {
+    found.lines = 1;
+    found.tally.seen = 1;
+    found.problem(offset, 1, reason);
+}
+
+/// How many finished pieces of each thread may wait for one that is not finished.
+const PIECES_AHEAD: u64 = 4;
+
+/// Where the next piece comes from. The lock of it orders the pieces.
+struct Inputs<R> {
+    chunks: Chunks<R>,
+    /// The header in force where the next piece begins.
+    header: Arc<Header>,
+    number: u64,
+}
+
+impl<R: io::Read> Inputs<R> {
+    /// The next piece, its number, and the header under which it begins.
+    fn next(&mut self, buffer: &mut Vec<u8>) -> Option<(Piece, u64, Arc<Header>)> {
+        let piece = self.chunks.next(buffer)?;
+        let header = Arc::clone(&self.header);
+        if let Ok(end) = piece.content {
+            let mut after = None;
+            for line in header_lines(buffer.get(..end).unwrap_or_default()) {
+                after.get_or_insert_with(|| Header::clone(&header)).directive(line);
+            }
+            if let Some(after) = after {
+                self.header = Arc::new(after);
+            }
+        }
+        let number = self.number;
+        self.number += 1;
+        Some((piece, number, header))
+    }
+}
+
+/// Takes findings in the order of their pieces, whichever thread has them first.
+struct Totals<'a, W: Write + Send> {
+    state: Mutex<InOrder<'a, W>>,
+    /// Told when `next` moves on or something failed.
+    advanced: Condvar,
+    ahead_max: u64,
+}
+
+struct InOrder<'a, W: Write + Send> {
+    total: &'a mut Total<W>,
+    lines: u64,
+    next: u64,
+    early: BTreeMap<u64, Findings>,
+    failed: Option<Read>,
+}
+
+impl<W: Write + Send> Totals<'_, W> {
+    /// Whether there is a point in going on.
+    fn take(&self, source: &str, number: u64, found: Findings) -> bool {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        // Back-pressure: the slowest piece decides how far ahead others may be.
+        while number >= state.next + self.ahead_max && state.failed.is_none() {
+            state = self.advanced.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
+        state.early.insert(number, found);
+        let InOrder { total, lines, next, early, failed } = &mut *state;
+        while failed.is_none()
+            && let Some(found) = early.remove(next)
+        {
+            *failed = total.absorb(source, lines, found).err();
+            *next += 1;
+        }
+        self.advanced.notify_all();
+        state.failed.is_none()
+    }
+}
+
+fn work<W: Write + Send>(
+    source: &str,
+    frame: &Frame,
+    inputs: &Mutex<Inputs<impl io::Read>>,
+    totals: &Totals<'_, W>,
+) {
+    let (mut worker, mut buffer) = (Worker::default(), Vec::new());
+    loop {
+        let next = inputs.lock().unwrap_or_else(PoisonError::into_inner).next(&mut buffer);
+        let Some((piece, number, header)) = next else { return };
+        let mut found = Findings::default();
+        match piece.content {
+            Ok(end) => {
+                let sealed = Sealed::new(buffer.get(..end).unwrap_or_default());
+                let mut header = Arc::unwrap_or_clone(header);
+                worker.piece(frame, &mut header, &sealed, piece.offset, &mut found);
+            }
+            Err(reason) => passed_over(piece.offset, reason, &mut found),
+        }
+        if !totals.take(source, number, found) {
+            return;
+        }
+    }
+}
+
+/// SHA-256 over what decides besides the list: `noroshi-rules/1`, mode, switches, retention and the networks of one's
+/// own in sorted order, a line each.
+fn rules_of(mode: Mode, switches: Switches, settings: &Settings) -> Digest {
+    let mut networks: Vec<String> =
+        settings.own_networks.iter().map(|net| net.trunc().to_string()).collect();
+    networks.sort();
+    networks.dedup();
+    let days = settings.retention_days;
+    let text = format!(
+        "noroshi-rules/1\nmode={mode:?}\nswitches={}\nretention-days={days}\n{}\n",
+        switches.digest(),
+        networks.join("\n"),
+    );
+    Digest::of(text.as_bytes())
 }
 
 /// Stored times are microseconds; a finer one would not be read back equal.

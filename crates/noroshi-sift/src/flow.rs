@@ -7,6 +7,24 @@ use noroshi_evidence::mechanical::Protocol;
 use crate::problem::Reason;
 use crate::view::{Detail, Ends, Look, View};
 
+/// Where a name was seen; each place has its own legal switch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Field {
+    Dns,
+    Tls,
+    Http,
+}
+
+impl Field {
+    pub(crate) fn show(self, name: &[u8], look: &mut Look<'_>) {
+        match self {
+            Self::Dns => look.dns_name(name),
+            Self::Tls => look.tls_name(name),
+            Self::Http => look.http_host(name),
+        }
+    }
+}
+
 /// One flow, however it was learnt of.
 ///
 /// INVARIANT: no `Debug` and no accessor for the names, which are content until a selector matches them.
@@ -14,7 +32,7 @@ pub(crate) struct FlowRecord {
     pub(crate) ends: Option<Ends>,
     pub(crate) detail: Detail,
     /// Names seen inside, where a legal switch allows to look at them.
-    pub(crate) names: Vec<Box<[u8]>>,
+    pub(crate) names: Vec<(Field, Box<[u8]>)>,
     /// Further addresses seen: the next hop of an export, the addresses a name was answered with.
     pub(crate) addresses: Vec<IpAddr>,
 }
@@ -38,7 +56,9 @@ impl View for FlowRecord {
 
     fn look(&self, look: &mut Look<'_>) -> Result<(), Reason> {
         self.addresses.iter().for_each(|address| look.address(*address));
-        self.names.iter().for_each(|name| look.name(name));
+        for (field, name) in &self.names {
+            field.show(name, look);
+        }
         Ok(())
     }
 

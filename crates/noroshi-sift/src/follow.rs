@@ -26,7 +26,7 @@ use crate::digest::Digest;
 use crate::engine::{Engine, Read};
 use crate::export::is_export;
 use crate::flow::FlowRecord;
-use crate::lines::{LINE_BYTES_MAX, Line};
+use crate::lines::LINE_BYTES_MAX;
 use crate::packed::{Unpacked, packing_of};
 use crate::problem::Reason;
 use crate::sealed::Sealed;
@@ -109,8 +109,8 @@ struct Tracked {
     offset: u64,
     /// How many lines have been read.
     line: u64,
-    /// Where the lines stand that name the columns in force.
-    header: Option<u64>,
+    /// From where to where the lines stand that name the columns in force.
+    header: Option<(u64, u64)>,
     /// In the middle of a line that is too long.
     passing_over: bool,
     /// Its length when it was last looked at.
@@ -286,7 +286,7 @@ impl Follower {
             offset,
             line: 0,
             // A copy has its columns where the other had them: at its beginning.
-            header: (offset > 0 && head.first() == Some(&b'#')).then_some(0),
+            header: (offset > 0 && head.first() == Some(&b'#')).then_some((0, HEADER_BYTES_MAX)),
             passing_over: false,
             size: entry.size,
             finished,
@@ -401,7 +401,7 @@ fn unpacked_head(head: &[u8]) -> Option<Vec<u8>> {
 
 /// The columns in force in followed tables, so that they need not be read again at every look.
 #[derive(Default)]
-pub struct Headers(BTreeMap<Identity, (Option<u64>, Header)>);
+pub struct Headers(BTreeMap<Identity, (Option<(u64, u64)>, Header)>);
 
 impl<W: Write + Send> Engine<W> {
     /// Reads lines of a followed file from where it was left, at most about `bytes_max` bytes; returns whether
@@ -442,10 +442,7 @@ impl<W: Write + Send> Engine<W> {
             let mut piece = file.by_ref().take(PIECE_BYTES as u64);
             let read = piece.read_to_end(&mut buffer)?;
             let whole = memchr::memrchr(b'\n', &buffer).map_or(0, |at| at + 1);
-            let lines = buffer.get(..whole).unwrap_or_default();
-            for line in lines.split_inclusive(|byte| *byte == b'\n') {
-                self.followed_line(tracked, header, line)?;
-            }
+            self.followed_lines(tracked, header, buffer.get(..whole).unwrap_or_default())?;
             buffer.drain(..whole);
             if buffer.len() > LINE_BYTES_MAX {
                 self.too_long(tracked, buffer.len() as u64)?;
@@ -453,7 +450,7 @@ impl<W: Write + Send> Engine<W> {
             }
             if read == 0 {
                 if last && !buffer.is_empty() {
-                    self.followed_line(tracked, header, &buffer)?;
+                    self.followed_lines(tracked, header, &buffer)?;
                 }
                 if last {
                     tracked.finished = true;
@@ -466,32 +463,32 @@ impl<W: Write + Send> Engine<W> {
         }
     }
 
-    /// One line with its end, or the last one.
-    fn followed_line(
+    /// Whole lines, or the last one without its end.
+    fn followed_lines(
         &mut self,
         tracked: &mut Tracked,
         header: &mut Header,
-        line: &[u8],
+        mut lines: &[u8],
     ) -> Result<(), Read> {
+        if tracked.passing_over && !lines.is_empty() {
+            // The end of a line that was too long.
+            let end = memchr::memchr(b'\n', lines).map_or(lines.len(), |feed| feed + 1);
+            tracked.offset += end as u64;
+            tracked.passing_over = false;
+            lines = lines.get(end..).unwrap_or_default();
+        }
+        for (at, length) in directives(lines) {
+            let begin = tracked.offset + at as u64;
+            let end = begin + length as u64;
+            tracked.header = match tracked.header {
+                Some((first, behind)) if behind == begin => Some((first, end)),
+                _ => Some((begin, end)),
+            };
+        }
         let offset = tracked.offset;
-        tracked.offset += line.len() as u64;
-        if std::mem::take(&mut tracked.passing_over) {
-            return Ok(());
-        }
-        tracked.line += 1;
-        let text = line.strip_suffix(b"\n").unwrap_or(line);
-        // `#close` says nothing of the columns.
-        if text.first() == Some(&b'#') && !text.starts_with(b"#close") {
-            let goes_on = tracked.header.is_some_and(|at| header.ends_at(at) == Some(offset));
-            if !goes_on {
-                tracked.header = Some(offset);
-            }
-            header.noted(tracked.header, tracked.offset);
-        }
-        let content =
-            if text.len() > LINE_BYTES_MAX { Err(Reason::TooLong) } else { Ok(Sealed::new(text)) };
-        let line = Line { offset, number: tracked.line, content };
-        self.line(&tracked.path, header, &line)
+        tracked.offset += lines.len() as u64;
+        let path = tracked.path.clone();
+        self.take_lines(&path, header, lines, offset, &mut tracked.line)
     }
 
     /// A line that is too long and has no end yet is counted once and passed over.
@@ -513,21 +510,30 @@ impl<W: Write + Send> Engine<W> {
     }
 }
 
+/// Where lines stand that say something of columns, and how long they are. `#close` says nothing of them.
+fn directives(lines: &[u8]) -> impl Iterator<Item = (usize, usize)> {
+    memchr::memchr_iter(b'#', lines)
+        .filter(|at| at.checked_sub(1).is_none_or(|before| lines.get(before) == Some(&b'\n')))
+        .filter_map(|at| {
+            let rest = lines.get(at..)?;
+            let length = memchr::memchr(b'\n', rest).map_or(rest.len(), |feed| feed + 1);
+            (!rest.starts_with(b"#close")).then_some((at, length))
+        })
+}
+
 /// Reads the lines that name the columns again.
-fn header_at(at: Option<u64>, file: &mut (impl io::Read + Seek)) -> io::Result<Header> {
+fn header_at(stands: Option<(u64, u64)>, file: &mut (impl io::Read + Seek)) -> io::Result<Header> {
     let mut header = Header::default();
-    let Some(at) = at else { return Ok(header) };
-    file.seek(SeekFrom::Start(at))?;
+    let Some((begin, end)) = stands else { return Ok(header) };
+    file.seek(SeekFrom::Start(begin))?;
     let mut bytes = Vec::new();
-    file.by_ref().take(HEADER_BYTES_MAX).read_to_end(&mut bytes)?;
-    let mut offset = at;
+    let length = end.saturating_sub(begin).min(HEADER_BYTES_MAX);
+    file.by_ref().take(length).read_to_end(&mut bytes)?;
     for line in bytes.split_inclusive(|byte| *byte == b'\n') {
         let Some(text) = line.strip_suffix(b"\n").filter(|text| text.first() == Some(&b'#')) else {
             break;
         };
-        offset += line.len() as u64;
         header.directive(text.strip_suffix(b"\r").unwrap_or(text));
     }
-    header.noted(Some(at), offset);
     Ok(header)
 }

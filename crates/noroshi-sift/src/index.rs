@@ -1,26 +1,41 @@
 //! The list, arranged so that one look decides.
 //!
-//! Addresses and names stand in open-addressed tables under a keyed hash. The key comes out of the digest of
-//! the whole list, so that the same list gives the same index, and nobody who supplies a part of a list can
-//! prepare values that fall together. A table holds one byte of tag and four bytes of position per slot; a
-//! value that is not listed is nearly always turned away by the tag alone.
+//! A filter turns away nearly everything that is not listed, with one look at one cache line; what passes is looked
+//! up exactly. Values stand under a keyed hash. The key comes out of the digest of the whole list, so that the
+//! same list gives the same index, and nobody who supplies a part of a list can prepare values that fall
+//! together.
+//!
+//! An index is the same bytes in memory and as a file ([`image`]): it is built once, mapped by every process that
+//! uses it, and replaced by renaming. Over it may lie an increment: what was added and what was taken away since,
+//! until [`SelectorIndex::compact`] makes one list of the two.
 
-use std::fmt::Write as _;
+mod build;
+pub mod image;
+pub(crate) mod table;
+
+use std::io::{self, Write};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use jiff::Timestamp;
-use noroshi_evidence::mechanical::SelectorId;
+use noroshi_evidence::mechanical::{MeasureId, Protocol, SelectorId};
 use noroshi_evidence::observable::DomainName;
-use sha2::{Digest as _, Sha256};
 
 use crate::digest::Digest;
-use crate::selector::{Selector, SelectorValue};
+use crate::selector::{
+    EmailHash, Fingerprint, HexDigest, Locator, Only, Selector, SelectorValue, Side,
+    parse_canonical,
+};
+use build::{EVER_US, NET_BYTES, NEVER_US, TERM_BYTES, flag};
+use image::{Image, KINDS, LoadIndex, Section};
+use table::{Filter, Key, Kind, Slots};
 
 /// The most selectors one index holds.
 pub const SELECTORS_MAX: usize = 50_000_000;
 /// The longest name that is looked up (RFC 1035 §2.3.4, without the trailing dot).
-const NAME_BYTES_MAX: usize = 253;
+pub(crate) const NAME_BYTES_MAX: usize = 253;
 
 /// Why a list did not become an index.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -28,136 +43,140 @@ pub enum BuildIndex {
     /// More than [`SELECTORS_MAX`].
     #[error("list has `{0}` selectors, more than the limit of {SELECTORS_MAX}")]
     TooMany(usize),
+    /// More than 4 GiB of names or of ids.
+    #[error("list has more text than an index holds")]
+    TooLarge,
 }
 
-/// The position of a selector in the index.
+/// The position of a selector in the index. What an increment adds stands behind everything else.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Position(u32);
 
-/// Every selector of a list, ready to be looked up.
-///
-/// INVARIANT: positions run over addresses of IPv4, of IPv6, prefixes and names in this order, each sorted,
-/// so that selectors of one value stand next to each other.
+/// Every selector of a list, ready to be looked up. Copies share the list.
+#[derive(Debug, Clone)]
 pub struct SelectorIndex {
-    key: Key,
-    v4: Vec<u32>,
-    v4_slots: Slots,
-    v6: Vec<u128>,
-    v6_slots: Slots,
-    nets: Vec<IpNet>,
-    net_slots: Slots,
-    net_lengths_v4: Vec<u8>,
-    net_lengths_v6: Vec<u8>,
-    /// One bit for each /16 of IPv4 that some prefix touches.
-    net_touched: Box<[u64]>,
-    names: Names,
-    name_slots: Slots,
-    terms: Terms,
-    digest: Digest,
+    base: Arc<Image>,
+    over: Option<Arc<Over>>,
+}
+
+#[derive(Debug)]
+struct Over {
+    added: Image,
+    /// Positions of the base that are no longer looked for, sorted.
+    removed: Vec<u32>,
+}
+
+/// What was added to an index and what was taken away from it.
+#[derive(Debug)]
+pub struct Increment(Image);
+
+impl Increment {
+    /// Maps a file.
+    pub fn open(path: &Path) -> Result<Self, LoadIndex> {
+        Image::open(path).and_then(Self::of_image)
+    }
+
+    /// Takes the bytes of a file.
+    pub fn of_bytes(bytes: Vec<u8>) -> Result<Self, LoadIndex> {
+        Image::of_bytes(bytes).and_then(Self::of_image)
+    }
+
+    fn of_image(image: Image) -> Result<Self, LoadIndex> {
+        if image.base.is_some() { Ok(Self(image)) } else { Err(LoadIndex::OtherBase) }
+    }
+
+    /// Writes the bytes of a file.
+    pub fn write_to(&self, sink: impl Write) -> io::Result<()> {
+        self.0.write_to(sink)
+    }
 }
 
 impl SelectorIndex {
     /// Arranges a list. Of the same value under the same id the highest version stays.
     pub fn build(selectors: Vec<Selector>) -> Result<Self, BuildIndex> {
-        if selectors.len() > SELECTORS_MAX {
-            return Err(BuildIndex::TooMany(selectors.len()));
-        }
-        let mut sorted: Vec<(u128, &Selector)> =
-            selectors.iter().map(|selector| (rank(&selector.value), selector)).collect();
-        sorted.sort_unstable_by(|(left_rank, left), (right_rank, right)| {
-            left_rank.cmp(right_rank).then_with(|| {
-                let names = (&left.value, &left.id).cmp(&(&right.value, &right.id));
-                names
-                    .then_with(|| (right.version, right.expires).cmp(&(left.version, left.expires)))
-            })
-        });
-        sorted.dedup_by(|(_, later), (_, kept)| later.value == kept.value && later.id == kept.id);
-        let mut index = Self::empty(digest_of(&sorted));
-        for (_, selector) in &sorted {
-            index.push(selector);
-        }
-        drop(sorted);
+        let image = build::image(&selectors, None, Vec::new());
         drop(selectors);
-        index.shrink();
-        index.arrange();
-        Ok(index)
+        Ok(Self { base: Arc::new(image?), over: None })
     }
 
-    fn empty(digest: Digest) -> Self {
-        Self {
-            key: Key::of(digest),
-            v4: Vec::new(),
-            v4_slots: Slots::for_entries(0),
-            v6: Vec::new(),
-            v6_slots: Slots::for_entries(0),
-            nets: Vec::new(),
-            net_slots: Slots::for_entries(0),
-            net_lengths_v4: Vec::new(),
-            net_lengths_v6: Vec::new(),
-            net_touched: vec![0; 65_536 / 64].into_boxed_slice(),
-            names: Names::default(),
-            name_slots: Slots::for_entries(0),
-            terms: Terms::default(),
-            digest,
-        }
+    /// Maps the file of an index. The file is to be replaced by renaming, never written in place.
+    pub fn open(path: &Path) -> Result<Self, LoadIndex> {
+        Image::open(path).and_then(Self::of_image)
     }
 
-    fn push(&mut self, selector: &Selector) {
-        match &selector.value {
-            SelectorValue::Address(IpAddr::V4(address)) => self.v4.push(address.to_bits()),
-            SelectorValue::Address(IpAddr::V6(address)) => self.v6.push(address.to_bits()),
-            SelectorValue::Network(net) => self.nets.push(*net),
-            SelectorValue::Domain { name, subdomains } => {
-                self.names.push(name.as_str(), *subdomains);
-            }
-        }
-        self.terms.push(selector.id.as_ref(), selector.version, selector.expires);
+    /// Takes the bytes of the file of an index.
+    pub fn of_bytes(bytes: Vec<u8>) -> Result<Self, LoadIndex> {
+        Image::of_bytes(bytes).and_then(Self::of_image)
     }
 
-    fn shrink(&mut self) {
-        self.v4.shrink_to_fit();
-        self.v6.shrink_to_fit();
-        self.nets.shrink_to_fit();
-        self.names.bytes.shrink_to_fit();
-        self.names.ends.shrink_to_fit();
-        self.names.subdomains.shrink_to_fit();
-        self.terms.which.shrink_to_fit();
-        self.terms.different.shrink_to_fit();
+    fn of_image(image: Image) -> Result<Self, LoadIndex> {
+        if image.base.is_some() {
+            return Err(LoadIndex::OtherBase);
+        }
+        Parts::of(&image)?;
+        Ok(Self { base: Arc::new(image), over: None })
     }
 
-    fn arrange(&mut self) {
-        let key = self.key;
-        self.v4_slots = Slots::arrange(self.v4.iter().map(|bits| key.of_v4(*bits)), same(&self.v4));
-        self.v6_slots = Slots::arrange(self.v6.iter().map(|bits| key.of_v6(*bits)), same(&self.v6));
-        self.net_slots =
-            Slots::arrange(self.nets.iter().map(|net| key.of_net(*net)), same(&self.nets));
-        let names = &self.names;
-        let hashes = (0..names.len()).map(|at| key.of_name(names.text(at)));
-        self.name_slots = Slots::arrange(hashes, |one, other| names.text(one) == names.text(other));
-        for net in &self.nets {
-            match net {
-                IpNet::V4(net) => {
-                    self.net_lengths_v4.push(net.prefix_len());
-                    let first = net.network().to_bits() >> 16;
-                    let last = net.broadcast().to_bits() >> 16;
-                    for block in first..=last {
-                        if let Some(word) = self.net_touched.get_mut(word_of(block)) {
-                            *word |= 1 << (block % 64);
-                        }
-                    }
-                }
-                IpNet::V6(net) => self.net_lengths_v6.push(net.prefix_len()),
-            }
+    /// Writes the bytes of a file; an increment that lies over the index is not part of it.
+    pub fn write_to(&self, sink: impl Write) -> io::Result<()> {
+        self.base.write_to(sink)
+    }
+
+    /// What has to lie over this index so that these are added and those are no longer looked for. It holds
+    /// everything since the index was built, not only since the last increment. A selector of the same value,
+    /// condition and id as an added one gives way to it.
+    pub fn increment(
+        &self,
+        added: &[Selector],
+        removed: &[Selector],
+    ) -> Result<Increment, BuildIndex> {
+        let mut lines: Vec<String> =
+            added.iter().chain(removed).map(|selector| removed_line(selector)).collect();
+        lines.sort_unstable();
+        lines.dedup();
+        let removed = lines.concat().into_bytes();
+        build::image(added, Some(self.base.digest), removed).map(Increment)
+    }
+
+    /// Lays an increment over the index, in the place of one that may have lain there. The index itself is shared, not
+    /// copied.
+    pub fn layer(&self, increment: Increment) -> Result<Self, LoadIndex> {
+        let Increment(added) = increment;
+        if added.base != Some(self.base.digest) {
+            return Err(LoadIndex::OtherBase);
         }
-        for lengths in [&mut self.net_lengths_v4, &mut self.net_lengths_v6] {
-            lengths.sort_unstable();
-            lengths.dedup();
+        Parts::of(&added)?;
+        let alone = Self { base: Arc::clone(&self.base), over: None };
+        let base = alone.lookup();
+        let text = std::str::from_utf8(added.section(Section::Removed));
+        let mut removed = Vec::new();
+        for line in text.map_err(|_| LoadIndex::Contradicts)?.lines() {
+            removed.extend(base.named(line).ok_or(LoadIndex::Contradicts)?);
         }
+        removed.sort_unstable();
+        removed.dedup();
+        Ok(Self { base: Arc::clone(&self.base), over: Some(Arc::new(Over { added, removed })) })
+    }
+
+    /// One list of the index and what lies over it.
+    pub fn compact(&self) -> Result<Self, BuildIndex> {
+        let lookup = self.lookup();
+        let all = (0..).map(Position).take(self.positions());
+        let selectors = all
+            .filter(|position| !lookup.is_removed(*position))
+            .filter_map(|position| lookup.selector(position))
+            .collect();
+        Self::build(selectors)
+    }
+
+    fn positions(&self) -> usize {
+        self.lookup().added_from as usize
+            + self.over.as_ref().map_or(0, |over| Parts::of(&over.added).map_or(0, |it| it.len()))
     }
 
     /// How many selectors there are.
     pub fn len(&self) -> usize {
-        self.v4.len() + self.v6.len() + self.nets.len() + self.names.len()
+        self.positions() - self.over.as_ref().map_or(0, |over| over.removed.len())
     }
 
     /// Whether nothing is looked for.
@@ -165,406 +184,593 @@ impl SelectorIndex {
         self.len() == 0
     }
 
-    /// How much memory the index takes, in bytes; the texts of ids are not counted.
+    /// How many bytes the index takes, in memory and as a file.
     pub fn size_bytes(&self) -> usize {
-        let slots = [&self.v4_slots, &self.v6_slots, &self.net_slots, &self.name_slots];
-        size_of_val(&*self.v4)
-            + size_of_val(&*self.v6)
-            + size_of_val(&*self.nets)
-            + size_of_val(&*self.net_touched)
-            + self.names.size_bytes()
-            + self.terms.size_bytes()
-            + slots.into_iter().map(Slots::size_bytes).sum::<usize>()
+        self.base.size_bytes() + self.over.as_ref().map_or(0, |over| over.added.size_bytes())
     }
 
     /// SHA-256 over `noroshi-selectors/1`, a line feed, and for each selector in sorted order a line of kind,
-    /// value, id (or `-`), version and expiry (or `-`), separated by tabs. Expired selectors count: it is
-    /// the list as it was approved.
-    pub const fn digest(&self) -> Digest {
-        self.digest
+    /// value with condition, id (or `-`), version and expiry (or `-`), and where one of them is set the beginning, the
+    /// measure and the approval (each or `-`), separated by tabs. Expired selectors count: it is the list as it
+    /// was approved. Where an increment lies over a list, a line `over`, the digest of the list and the digest of what
+    /// was taken away come first, and the rest is what was added.
+    pub fn digest(&self) -> Digest {
+        self.over.as_ref().map_or(self.base.digest, |over| over.added.digest)
     }
 
     /// The selector at a position.
     pub fn selector(&self, position: Position) -> Option<Selector> {
-        let at = position.0 as usize;
-        let (id, version, expires) = self.terms.get(at)?;
-        self.value(at).map(|value| Selector { value, id, version, expires })
-    }
-
-    fn value(&self, at: usize) -> Option<SelectorValue> {
-        if let Some(bits) = self.v4.get(at) {
-            return Some(SelectorValue::Address(Ipv4Addr::from_bits(*bits).into()));
-        }
-        let at = at - self.v4.len();
-        if let Some(bits) = self.v6.get(at) {
-            return Some(SelectorValue::Address(Ipv6Addr::from_bits(*bits).into()));
-        }
-        let at = at - self.v6.len();
-        if let Some(net) = self.nets.get(at) {
-            return Some(SelectorValue::Network(*net));
-        }
-        let at = at - self.nets.len();
-        let name = DomainName::parse(std::str::from_utf8(self.names.text(at)).ok()?).ok()?;
-        Some(SelectorValue::Domain { name, subdomains: self.names.takes_subdomains(at) })
-    }
-
-    /// When the selector at a position stops matching, in microseconds since the epoch.
-    pub(crate) fn expires_us(&self, position: Position) -> i64 {
-        self.terms.expires_us(position.0 as usize)
+        self.lookup().selector(position)
     }
 
     /// Finds every selector that contains the address. What is found is appended.
-    #[inline]
     pub fn find_address(&self, address: IpAddr, found: &mut Vec<Position>) {
-        match address {
-            IpAddr::V4(address) => self.find_v4(address.to_bits(), found),
-            IpAddr::V6(address) => self.find_v6(address.to_bits(), found),
-        }
-    }
-
-    #[inline]
-    fn find_v4(&self, bits: u32, found: &mut Vec<Position>) {
-        if !self.v4.is_empty() {
-            let equal = |at: usize| self.v4.get(at) == Some(&bits);
-            if let Some(first) = self.v4_slots.find(self.key.of_v4(bits), equal) {
-                push_run(first, 0, equal, found);
-            }
-        }
-        let block = bits >> 16;
-        let touched =
-            self.net_touched.get(word_of(block)).is_some_and(|word| word >> (block % 64) & 1 == 1);
-        if touched {
-            self.find_v4_nets(Ipv4Addr::from_bits(bits), found);
-        }
-    }
-
-    fn find_v4_nets(&self, address: Ipv4Addr, found: &mut Vec<Position>) {
-        for length in &self.net_lengths_v4 {
-            if let Ok(net) = Ipv4Net::new(address, *length) {
-                self.find_net(net.trunc().into(), found);
-            }
-        }
-    }
-
-    fn find_v6(&self, bits: u128, found: &mut Vec<Position>) {
-        if !self.v6.is_empty() {
-            let equal = |at: usize| self.v6.get(at) == Some(&bits);
-            if let Some(first) = self.v6_slots.find(self.key.of_v6(bits), equal) {
-                push_run(first, self.v4.len(), equal, found);
-            }
-        }
-        for length in &self.net_lengths_v6 {
-            if let Ok(net) = Ipv6Net::new(Ipv6Addr::from_bits(bits), *length) {
-                self.find_net(net.trunc().into(), found);
-            }
-        }
-    }
-
-    fn find_net(&self, net: IpNet, found: &mut Vec<Position>) {
-        let equal = |at: usize| self.nets.get(at) == Some(&net);
-        if let Some(first) = self.net_slots.find(self.key.of_net(net), equal) {
-            push_run(first, self.v4.len() + self.v6.len(), equal, found);
-        }
+        self.lookup().find_address(address, found);
     }
 
     /// Finds every selector that contains the name: the name itself and, where a selector takes in what is
-    /// below it, each name above. `name` is lower case and has no trailing dot. What is found is appended.
-    #[inline]
+    /// below it, each name above, in any case. What is found is appended.
     pub fn find_name(&self, name: &[u8], found: &mut Vec<Position>) {
-        if self.names.len() == 0 || name.len() > NAME_BYTES_MAX {
+        self.lookup().find_name(name, found);
+    }
+
+    /// What looks things up, ready for many of them.
+    pub(crate) fn lookup(&self) -> Lookup<'_> {
+        let base = Parts::of(&self.base).unwrap_or_default();
+        let added_from = u32::try_from(base.len()).unwrap_or(u32::MAX);
+        let over = self.over.as_ref();
+        Lookup {
+            key: Key::of(self.base.digest),
+            base,
+            added: over.map(|over| Parts::of(&over.added).unwrap_or_default()),
+            added_from,
+            removed: over.map_or(&[], |over| &over.removed),
+        }
+    }
+}
+
+/// A selector by its name, as it stands in the list of what is taken away.
+fn removed_line(selector: &Selector) -> String {
+    let id = selector.id.as_ref().map_or("-", |id| id.as_str());
+    format!("{}{}\t{id}\n", selector.value, selector.only)
+}
+
+/// The index that is in force, to be exchanged while others use it. Whoever took one keeps it until they let go of it;
+/// the last one to do so frees it.
+#[derive(Debug)]
+pub struct Current(Mutex<Arc<SelectorIndex>>);
+
+impl Current {
+    /// Begins with an index.
+    pub fn new(index: SelectorIndex) -> Self {
+        Self(Mutex::new(Arc::new(index)))
+    }
+
+    /// The index in force.
+    pub fn get(&self) -> Arc<SelectorIndex> {
+        Arc::clone(&self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Puts another one in force and hands back the one before.
+    pub fn swap(&self, index: SelectorIndex) -> Arc<SelectorIndex> {
+        let mut current = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        std::mem::replace(&mut *current, Arc::new(index))
+    }
+}
+
+/// When a selector matches and what must hold besides.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Conditions {
+    pub(crate) valid_from_us: i64,
+    pub(crate) expires_us: i64,
+    pub(crate) only: Only,
+}
+
+/// An index and what lies over it, taken apart for many look-ups.
+#[derive(Clone, Copy)]
+pub(crate) struct Lookup<'a> {
+    key: Key,
+    base: Parts<'a>,
+    added: Option<Parts<'a>>,
+    added_from: u32,
+    removed: &'a [u32],
+}
+
+impl<'a> Lookup<'a> {
+    /// Whether a value of this hash may be looked for; `false` is certain.
+    #[inline]
+    pub(crate) fn may_hold(&self, hash: u64) -> bool {
+        self.base.filter.may_hold(hash)
+            || self.added.as_ref().is_some_and(|added| added.filter.may_hold(hash))
+    }
+
+    /// The hashes under which an address may be found.
+    #[inline]
+    pub(crate) fn hash_address(&self, address: IpAddr, hashes: &mut Vec<u64>) {
+        match address {
+            IpAddr::V4(address) => hashes.push(self.key.of_v4(address.to_bits())),
+            IpAddr::V6(address) => hashes.push(self.key.of_v6(address.to_bits())),
+        }
+        self.nets_of(address, |net| hashes.push(self.key.of_net(net)));
+    }
+
+    /// The hashes under which a name may be found.
+    #[inline]
+    pub(crate) fn hash_name(&self, name: &[u8], hashes: &mut Vec<u64>) {
+        if name.len() <= NAME_BYTES_MAX {
+            self.key.of_names(name, |hash, _| hashes.push(hash));
+        }
+    }
+
+    /// The hash of anything else.
+    pub(crate) fn hash_bytes(&self, kind: Kind, bytes: &[u8]) -> u64 {
+        self.key.of_bytes(kind, bytes)
+    }
+
+    /// Whether something of the kind is looked for at all.
+    #[inline]
+    pub(crate) fn has(&self, kind: Kind) -> bool {
+        self.base.has(kind) || self.added.as_ref().is_some_and(|added| added.has(kind))
+    }
+
+    #[inline]
+    fn nets_of(&self, address: IpAddr, mut take: impl FnMut(IpNet)) {
+        self.base.nets_of(address, &mut take);
+        if let Some(added) = &self.added {
+            added.nets_of(address, take);
+        }
+    }
+
+    pub(crate) fn find_address(&self, address: IpAddr, found: &mut Vec<Position>) {
+        match address {
+            IpAddr::V4(address) => {
+                self.find_each(found, |parts, found| parts.find_v4(address.to_bits(), found));
+            }
+            IpAddr::V6(address) => {
+                let hash = self.key.of_v6(address.to_bits());
+                self.find_each(found, |parts, found| parts.find_v6(hash, address, found));
+            }
+        }
+        self.nets_of(address, |net| {
+            let hash = self.key.of_net(net);
+            self.find_each(found, |parts, found| parts.find_net(hash, net, found));
+        });
+    }
+
+    pub(crate) fn find_name(&self, name: &[u8], found: &mut Vec<Position>) {
+        if name.len() > NAME_BYTES_MAX {
             return;
         }
-        let base = self.v4.len() + self.v6.len() + self.nets.len();
-        let mut hash = self.key.start();
-        let mut end = name.len();
-        // From the right, label by label; each step hashes one label more.
-        while let Some(above) = name.get(..end) {
-            let dot = memchr::memrchr(b'.', above);
-            let begin = dot.map_or(0, |dot| dot + 1);
-            hash = self.key.label(hash, above.get(begin..).unwrap_or_default());
+        self.key.of_names(name, |hash, begin| {
             let suffix = name.get(begin..).unwrap_or_default();
-            let whole = begin == 0;
-            let equal = |at: usize| self.names.text_at(at) == Some(suffix);
-            // A selector has two labels or more.
-            if end != name.len()
-                && let Some(first) = self.name_slots.find(hash, equal)
-            {
-                let run = (first..).take_while(|at| equal(*at));
-                let taken = run.filter(|at| whole || self.names.takes_subdomains(*at));
-                found.extend(taken.filter_map(|at| position(base + at)));
-            }
-            let Some(dot) = dot else { break };
-            end = dot;
-        }
-    }
-}
-
-/// The selectors of one value stand next to each other.
-fn push_run(first: usize, base: usize, equal: impl Fn(usize) -> bool, found: &mut Vec<Position>) {
-    found.extend((first..).take_while(|at| equal(*at)).filter_map(|at| position(base + at)));
-}
-
-/// INVARIANT: there are at most [`SELECTORS_MAX`] positions.
-fn position(at: usize) -> Option<Position> {
-    u32::try_from(at).ok().map(Position)
-}
-
-fn same<T: PartialEq>(values: &[T]) -> impl Fn(usize, usize) -> bool {
-    |one, other| values.get(one) == values.get(other)
-}
-
-const fn word_of(block: u32) -> usize {
-    (block / 64) as usize
-}
-
-/// A number that orders as the value does, so that sorting seldom has to look at the value: the kind in the
-/// top byte, then as much of the value as there is room for.
-fn rank(value: &SelectorValue) -> u128 {
-    let (kind, rest) = match value {
-        SelectorValue::Address(IpAddr::V4(address)) => (0, u128::from(address.to_bits())),
-        SelectorValue::Address(IpAddr::V6(address)) => (1, address.to_bits() >> 8),
-        SelectorValue::Network(_) => (2, 0),
-        SelectorValue::Domain { name, .. } => {
-            let bytes = name.as_str().bytes().chain(std::iter::repeat(0)).take(15);
-            (3, bytes.fold(0, |rest, byte| rest << 8 | u128::from(byte)))
-        }
-    };
-    kind << 120 | rest
-}
-
-fn digest_of(sorted: &[(u128, &Selector)]) -> Digest {
-    let mut hasher = Sha256::new();
-    hasher.update(b"noroshi-selectors/1\n");
-    let mut line = String::new();
-    for (_, Selector { value, id, version, expires }) in sorted {
-        let id = id.as_ref().map_or("-", SelectorId::as_str);
-        line.clear();
-        // Writing to a `String` does not fail.
-        let written = match expires {
-            Some(time) => write!(line, "{}\t{value}\t{id}\t{version}\t{time}", value.kind()),
-            None => write!(line, "{}\t{value}\t{id}\t{version}\t-", value.kind()),
-        };
-        debug_assert!(written.is_ok());
-        line.push('\n');
-        hasher.update(&line);
-    }
-    Digest(hasher.finalize().into())
-}
-
-/// A keyed hash: multiply, fold the halves of the product together, go on.
-#[derive(Clone, Copy)]
-struct Key {
-    start: u64,
-    step: u64,
-}
-
-impl Key {
-    fn of(digest: Digest) -> Self {
-        let seed =
-            Sha256::new().chain_update(b"noroshi-index/1\n").chain_update(digest.0).finalize();
-        let word =
-            |bytes: &[u8]| bytes.iter().fold(0_u64, |word, byte| word << 8 | u64::from(*byte));
-        let (start, rest) = seed.split_at(8);
-        // Odd, so that multiplication loses nothing.
-        Self { start: word(start), step: word(rest.split_at(8).0) | 1 }
+            self.find_each(found, |parts, found| parts.find_name(hash, suffix, begin == 0, found));
+        });
     }
 
-    const fn start(self) -> u64 {
-        self.start
+    pub(crate) fn find_bytes(&self, kind: Kind, bytes: &[u8], found: &mut Vec<Position>) {
+        let hash = self.key.of_bytes(kind, bytes);
+        self.find_each(found, |parts, found| parts.find_bytes(hash, kind, bytes, found));
     }
 
-    #[inline]
-    #[expect(clippy::cast_possible_truncation, reason = "both halves of the product are wanted")]
-    const fn mix(self, hash: u64, word: u64) -> u64 {
-        let product = (hash ^ word) as u128 * self.step as u128;
-        (product as u64 ^ (product >> 64) as u64).wrapping_add(self.start)
-    }
-
-    #[inline]
-    const fn of_v4(self, bits: u32) -> u64 {
-        self.mix(self.mix(self.start, bits as u64), 4)
-    }
-
-    #[inline]
-    #[expect(clippy::cast_possible_truncation, reason = "both halves are wanted")]
-    const fn of_v6(self, bits: u128) -> u64 {
-        self.mix(self.mix(self.mix(self.start, bits as u64), (bits >> 64) as u64), 6)
-    }
-
-    fn of_net(self, net: IpNet) -> u64 {
-        let bits = match net {
-            IpNet::V4(net) => self.of_v4(net.addr().to_bits()),
-            IpNet::V6(net) => self.of_v6(net.addr().to_bits()),
-        };
-        self.mix(bits, u64::from(net.prefix_len()))
-    }
-
-    /// Takes one label into the hash, eight bytes at a time.
-    #[inline]
-    fn label(self, hash: u64, label: &[u8]) -> u64 {
-        let (words, rest) = label.as_chunks::<8>();
-        let hash = words.iter().fold(hash, |hash, word| self.mix(hash, u64::from_le_bytes(*word)));
-        let rest = rest.iter().fold(1_u64, |word, byte| word << 8 | u64::from(*byte));
-        self.mix(hash, rest)
-    }
-
-    fn of_name(self, name: &[u8]) -> u64 {
-        name.rsplit(|byte| *byte == b'.').fold(self.start, |hash, label| self.label(hash, label))
-    }
-}
-
-/// An open-addressed table of positions.
-///
-/// INVARIANT: at least a third of the slots are empty, so every search ends.
-struct Slots {
-    /// 0 for an empty slot, otherwise seven bits of the hash under a set top bit.
-    tags: Box<[u8]>,
-    entries: Box<[u32]>,
-}
-
-impl Slots {
-    fn for_entries(entries: usize) -> Self {
-        let slots = (entries + entries / 2 + 1).next_power_of_two();
-        Self { tags: vec![0; slots].into_boxed_slice(), entries: vec![0; slots].into_boxed_slice() }
-    }
-
-    /// Of entries with the same value the first one is entered.
-    fn arrange(
-        hashes: impl ExactSizeIterator<Item = u64>,
-        same: impl Fn(usize, usize) -> bool,
-    ) -> Self {
-        let mut slots = Self::for_entries(hashes.len());
-        for (at, hash) in hashes.enumerate() {
-            let repeats = at.checked_sub(1).is_some_and(|before| same(before, at));
-            if !repeats && let Ok(entry) = u32::try_from(at) {
-                slots.insert(hash, entry);
-            }
-        }
-        slots
-    }
-
-    const fn size_bytes(&self) -> usize {
-        self.tags.len() * (size_of::<u8>() + size_of::<u32>())
-    }
-
-    fn insert(&mut self, hash: u64, entry: u32) {
-        let mask = self.tags.len() - 1;
-        let mut at = slot_of(hash, mask);
-        while self.tags.get(at).is_some_and(|tag| *tag != 0) {
-            at = (at + 1) & mask;
-        }
-        if let (Some(tag), Some(slot)) = (self.tags.get_mut(at), self.entries.get_mut(at)) {
-            *tag = tag_of(hash);
-            *slot = entry;
-        }
-    }
-
-    #[inline]
-    fn find(&self, hash: u64, equal: impl Fn(usize) -> bool) -> Option<usize> {
-        let mask = self.tags.len() - 1;
-        let wanted = tag_of(hash);
-        let mut at = slot_of(hash, mask);
-        loop {
-            let tag = *self.tags.get(at)?;
-            if tag == 0 {
-                return None;
-            }
-            if tag == wanted {
-                let entry = *self.entries.get(at)? as usize;
-                if equal(entry) {
-                    return Some(entry);
+    /// Looks in both layers and leaves out what was taken away.
+    fn find_each(&self, found: &mut Vec<Position>, find: impl Fn(&Parts<'a>, &mut Vec<Position>)) {
+        let before = found.len();
+        find(&self.base, found);
+        if let Some(added) = &self.added {
+            if !self.removed.is_empty() {
+                let mut kept = before;
+                for at in before..found.len() {
+                    if let Some(position) = found.get(at).copied()
+                        && !self.is_removed(position)
+                    {
+                        if let Some(slot) = found.get_mut(kept) {
+                            *slot = position;
+                        }
+                        kept += 1;
+                    }
                 }
+                found.truncate(kept);
             }
-            at = (at + 1) & mask;
+            let between = found.len();
+            find(added, found);
+            found.iter_mut().skip(between).for_each(|position| {
+                position.0 = position.0.saturating_add(self.added_from);
+            });
+        }
+    }
+
+    fn is_removed(&self, position: Position) -> bool {
+        self.removed.binary_search(&position.0).is_ok()
+    }
+
+    /// The part that has a position, and the position in it.
+    fn part(&self, position: Position) -> Option<(&Parts<'a>, usize)> {
+        match position.0.checked_sub(self.added_from) {
+            None => Some((&self.base, position.0 as usize)),
+            Some(at) => Some((self.added.as_ref()?, at as usize)),
+        }
+    }
+
+    /// The selector at a position.
+    pub(crate) fn selector(&self, position: Position) -> Option<Selector> {
+        let (parts, at) = self.part(position)?;
+        parts.selector(at)
+    }
+
+    /// When the selector at a position matches, and under which condition; nothing for no position.
+    pub(crate) fn conditions(&self, position: Position) -> Option<Conditions> {
+        let (parts, at) = self.part(position)?;
+        let term = parts.term(at)?;
+        Some(Conditions {
+            valid_from_us: term.valid_from_us,
+            expires_us: term.expires_us,
+            only: term.only,
+        })
+    }
+
+    /// The positions of the selectors that a line of [`removed_line`] names, be it none; nothing for what is no
+    /// such line.
+    fn named(&self, line: &str) -> Option<Vec<u32>> {
+        let (text, id) = line.split_once('\t')?;
+        let (value, only) = parse_canonical(text)?;
+        let mut found = Vec::new();
+        match &value {
+            SelectorValue::Address(address) => self.find_address(*address, &mut found),
+            SelectorValue::Network(net) => {
+                let hash = self.key.of_net(*net);
+                self.base.find_net(hash, *net, &mut found);
+            }
+            value => {
+                let (kind, bytes) = build::text_of(value)?;
+                self.find_bytes(kind, &bytes, &mut found);
+            }
+        }
+        found.retain(|position| {
+            self.selector(*position).is_some_and(|selector| {
+                (&selector.value, selector.only) == (&value, only)
+                    && selector.id.as_ref().map_or("-", |id| id.as_str()) == id
+            })
+        });
+        Some(found.into_iter().map(|position| position.0).collect())
+    }
+
+    /// Positions in the order of their selectors, each once, whatever layer they are in.
+    pub(crate) fn arrange(&self, found: &mut Vec<Position>) {
+        found.sort_unstable();
+        found.dedup();
+        let is_mixed =
+            found.len() > 1 && found.last().is_some_and(|position| position.0 >= self.added_from);
+        if is_mixed {
+            found.sort_by_cached_key(|position| {
+                self.selector(*position).map(|selector| (build::rank(&selector.value), selector))
+            });
         }
     }
 }
 
-/// The top bits make the tag, the low bits the slot: they do not repeat each other.
-const fn tag_of(hash: u64) -> u8 {
-    (hash >> 57) as u8 | 0x80
+/// The sections of one image.
+#[derive(Clone, Copy)]
+struct Parts<'a> {
+    filter: Filter<'a>,
+    slots: Slots<'a>,
+    /// At which position each kind begins; the last is the number of all.
+    firsts: [u32; KINDS + 1],
+    v4: &'a [[u8; 4]],
+    v4_starts: &'a [[u8; 4]],
+    v6: &'a [[u8; 16]],
+    nets: &'a [[u8; NET_BYTES]],
+    net_touched: &'a [u8],
+    net_lengths_v4: &'a [u8],
+    net_lengths_v6: &'a [u8],
+    text_ends: &'a [[u8; 4]],
+    texts: &'a [u8],
+    exact: &'a [u8],
+    term_of: &'a [[u8; 4]],
+    terms: &'a [[u8; TERM_BYTES]],
+    term_texts: &'a [u8],
 }
 
-#[expect(clippy::cast_possible_truncation, reason = "only the bits under the mask are wanted")]
-const fn slot_of(hash: u64, mask: usize) -> usize {
-    hash as usize & mask
+impl Default for Parts<'_> {
+    fn default() -> Self {
+        Self {
+            filter: Filter::new(&[]),
+            slots: Slots::new(&[]),
+            firsts: [0; KINDS + 1],
+            v4: &[],
+            v4_starts: &[],
+            v6: &[],
+            nets: &[],
+            net_touched: &[],
+            net_lengths_v4: &[],
+            net_lengths_v6: &[],
+            text_ends: &[],
+            texts: &[],
+            exact: &[],
+            term_of: &[],
+            terms: &[],
+            term_texts: &[],
+        }
+    }
 }
 
-/// The names in one piece of memory.
-#[derive(Default)]
-struct Names {
-    bytes: Vec<u8>,
-    /// Where each name ends, in bytes.
-    ends: Vec<u64>,
-    subdomains: Vec<bool>,
+/// A set of terms taken apart.
+struct Term<'a> {
+    version: u32,
+    only: Only,
+    valid_from_us: i64,
+    expires_us: i64,
+    texts: [Option<&'a str>; 3],
 }
 
-impl Names {
-    fn push(&mut self, name: &str, subdomains: bool) {
-        self.bytes.extend_from_slice(name.as_bytes());
-        self.ends.push(self.bytes.len() as u64);
-        self.subdomains.push(subdomains);
+impl<'a> Parts<'a> {
+    /// Takes an image apart; parts that do not have the lengths they must have are refused.
+    fn of(image: &'a Image) -> Result<Self, LoadIndex> {
+        let mut firsts = [0_u32; KINDS + 1];
+        let mut sum = 0_u32;
+        for (first, count) in firsts.iter_mut().skip(1).zip(image.kinds) {
+            sum = sum.checked_add(count).ok_or(LoadIndex::Contradicts)?;
+            *first = sum;
+        }
+        let lengths = image.section(Section::NetLengths);
+        let v6_from = lengths.partition_point(|length| *length < 128);
+        let (net_lengths_v4, net_lengths_v6) =
+            lengths.split_at_checked(v6_from).unwrap_or_default();
+        let parts = Self {
+            filter: Filter::new(image.section(Section::Filter)),
+            slots: Slots::new(image.section(Section::Slots)),
+            firsts,
+            v4: image.section(Section::V4).as_chunks().0,
+            v4_starts: image.section(Section::V4Starts).as_chunks().0,
+            v6: image.section(Section::V6).as_chunks().0,
+            nets: image.section(Section::Nets).as_chunks().0,
+            net_touched: image.section(Section::NetTouched),
+            net_lengths_v4,
+            net_lengths_v6,
+            text_ends: image.section(Section::TextEnds).as_chunks().0,
+            texts: image.section(Section::Texts),
+            exact: image.section(Section::Exact),
+            term_of: image.section(Section::TermOf).as_chunks().0,
+            terms: image.section(Section::Terms).as_chunks().0,
+            term_texts: image.section(Section::TermTexts),
+        };
+        let [v4, v6, nets, ..] = image.kinds.map(|count| count as usize);
+        let texts = parts.len() - v4 - v6 - nets;
+        let terms_fit = if parts.term_of.is_empty() {
+            parts.terms.len() == usize::from(!parts.is_empty())
+        } else {
+            parts.term_of.len() == parts.len()
+        };
+        let fits = (parts.v4.len(), parts.v6.len()) == (v4, v6)
+            && (parts.nets.len(), parts.text_ends.len()) == (nets, texts)
+            && parts.v4_starts.len().saturating_sub(1).is_power_of_two() != parts.v4.is_empty()
+            && terms_fit
+            && parts.len() <= SELECTORS_MAX;
+        if fits { Ok(parts) } else { Err(LoadIndex::Contradicts) }
     }
 
     fn len(&self) -> usize {
-        self.ends.len()
+        self.firsts.last().map_or(0, |all| *all as usize)
     }
 
-    #[expect(clippy::cast_possible_truncation, reason = "the ends were lengths in memory")]
-    fn text_at(&self, at: usize) -> Option<&[u8]> {
-        let end = *self.ends.get(at)? as usize;
-        let begin = at
-            .checked_sub(1)
-            .and_then(|before| self.ends.get(before))
-            .map_or(0, |end| *end as usize);
-        self.bytes.get(begin..end)
+    fn is_empty(&self) -> bool {
+        self.len() == 0
     }
 
-    fn text(&self, at: usize) -> &[u8] {
-        self.text_at(at).unwrap_or_default()
+    /// The positions of a kind.
+    #[inline]
+    fn range(&self, kind: Kind) -> (u32, u32) {
+        let at = |number: usize| self.firsts.get(number).copied().unwrap_or_default();
+        (at(kind as usize - 1), at(kind as usize))
     }
 
-    fn size_bytes(&self) -> usize {
-        self.bytes.len() + size_of_val(&*self.ends) + size_of_val(&*self.subdomains)
+    #[inline]
+    fn has(&self, kind: Kind) -> bool {
+        let (first, end) = self.range(kind);
+        first < end
     }
 
-    fn takes_subdomains(&self, at: usize) -> bool {
-        self.subdomains.get(at).copied().unwrap_or_default()
-    }
-}
-
-/// Id, version and expiry, held once for all selectors that have no id of their own.
-#[derive(Default)]
-struct Terms {
-    which: Vec<u32>,
-    different: Vec<(Option<SelectorId>, u32, Option<Timestamp>)>,
-}
-
-impl Terms {
-    fn push(&mut self, id: Option<&SelectorId>, version: u32, expires: Option<Timestamp>) {
-        // A plain list has one term only, and a list with ids has no two that are equal.
-        let repeats = self.different.last().is_some_and(|(last, last_version, last_expires)| {
-            (last.as_ref(), *last_version, *last_expires) == (id, version, expires)
-        });
-        if !repeats {
-            self.different.push((id.cloned(), version, expires));
+    #[inline]
+    fn nets_of(&self, address: IpAddr, mut take: impl FnMut(IpNet)) {
+        match address {
+            IpAddr::V4(address) => {
+                let block = address.to_bits() >> 16;
+                let byte = self.net_touched.get(block as usize / 8).copied().unwrap_or_default();
+                if byte >> (block % 8) & 1 == 1 {
+                    for length in self.net_lengths_v4 {
+                        if let Ok(net) = Ipv4Net::new(address, *length) {
+                            take(net.trunc().into());
+                        }
+                    }
+                }
+            }
+            IpAddr::V6(address) => {
+                for length in self.net_lengths_v6 {
+                    if let Ok(net) = Ipv6Net::new(address, *length & 127) {
+                        take(net.trunc().into());
+                    }
+                }
+            }
         }
-        let last = self.different.len().saturating_sub(1);
-        self.which.push(u32::try_from(last).unwrap_or(u32::MAX));
     }
 
-    fn get(&self, at: usize) -> Option<(Option<SelectorId>, u32, Option<Timestamp>)> {
-        let which = *self.which.get(at)? as usize;
-        self.different.get(which).cloned()
+    fn find_v4(&self, bits: u32, found: &mut Vec<Position>) {
+        let ranges = self.v4_starts.len().saturating_sub(1);
+        let Some(log) = ranges.checked_ilog2() else { return };
+        let range = bits.checked_shr(32 - log).unwrap_or_default() as usize;
+        let start = |at: usize| self.v4_starts.get(at).map(|start| u32::from_le_bytes(*start));
+        let (Some(begin), Some(end)) = (start(range), start(range + 1)) else { return };
+        let Some(values) = self.v4.get(begin as usize..end as usize) else { return };
+        let first = values.partition_point(|value| u32::from_le_bytes(*value) < bits);
+        let equal = values.iter().skip(first).take_while(|value| **value == bits.to_le_bytes());
+        let first = begin.saturating_add(u32::try_from(first).unwrap_or(u32::MAX));
+        found.extend((first..).zip(equal).map(|(position, _)| Position(position)));
     }
 
-    fn size_bytes(&self) -> usize {
-        size_of_val(&*self.which) + size_of_val(&*self.different)
+    fn find_v6(&self, hash: u64, address: Ipv6Addr, found: &mut Vec<Position>) {
+        let (base, _) = self.range(Kind::V6);
+        let equal = |position: u32| {
+            let at = position.checked_sub(base).map(|at| at as usize);
+            at.and_then(|at| self.v6.get(at)) == Some(&address.octets())
+        };
+        self.push_run(hash, equal, found);
     }
 
-    fn expires_us(&self, at: usize) -> i64 {
-        let term = self.which.get(at).and_then(|which| self.different.get(*which as usize));
-        term.and_then(|(_, _, expires)| *expires).map_or(i64::MAX, Timestamp::as_microsecond)
+    fn find_net(&self, hash: u64, net: IpNet, found: &mut Vec<Position>) {
+        self.push_run(hash, |position| self.net(position) == Some(net), found);
+    }
+
+    fn find_name(&self, hash: u64, suffix: &[u8], whole: bool, found: &mut Vec<Position>) {
+        let range = self.range(Kind::Domain);
+        let equal = |position: u32| {
+            self.text_in(range, position).is_some_and(|text| text.eq_ignore_ascii_case(suffix))
+        };
+        let before = found.len();
+        self.push_run(hash, equal, found);
+        if !whole {
+            let mut at = before;
+            while let Some(position) = found.get(at) {
+                if self.is_exact(position.0) {
+                    found.remove(at);
+                } else {
+                    at += 1;
+                }
+            }
+        }
+    }
+
+    fn find_bytes(&self, hash: u64, kind: Kind, bytes: &[u8], found: &mut Vec<Position>) {
+        let range = self.range(kind);
+        self.push_run(hash, |position| self.text_in(range, position) == Some(bytes), found);
+    }
+
+    /// The selectors of one value stand next to each other.
+    fn push_run(&self, hash: u64, equal: impl Fn(u32) -> bool, found: &mut Vec<Position>) {
+        if let Some(first) = self.slots.find(hash, &equal) {
+            found.extend((first..).take_while(|at| equal(*at)).map(Position));
+        }
+    }
+
+    fn net(&self, position: u32) -> Option<IpNet> {
+        let at = position.checked_sub(self.range(Kind::Net).0)?;
+        let [family, length, address @ ..] = self.nets.get(at as usize)?;
+        let bits = u128::from_be_bytes(*address);
+        match family {
+            #[expect(clippy::cast_possible_truncation, reason = "the upper bits are zero")]
+            4 => Ipv4Net::new(Ipv4Addr::from_bits(bits as u32), *length).ok().map(IpNet::V4),
+            _ => Ipv6Net::new(Ipv6Addr::from_bits(bits), *length).ok().map(IpNet::V6),
+        }
+    }
+
+    fn text_in(&self, (first, end): (u32, u32), position: u32) -> Option<&'a [u8]> {
+        if !(first..end).contains(&position) {
+            return None;
+        }
+        let at = position.checked_sub(self.range(Kind::Domain).0)? as usize;
+        let end = |at: usize| self.text_ends.get(at).map(|end| u32::from_le_bytes(*end) as usize);
+        let begin = at.checked_sub(1).map_or(Some(0), end)?;
+        self.texts.get(begin..end(at)?)
+    }
+
+    fn is_exact(&self, position: u32) -> bool {
+        let at = position.saturating_sub(self.range(Kind::Domain).0);
+        self.exact.get(at as usize / 8).is_some_and(|byte| byte >> (at % 8) & 1 == 1)
+    }
+
+    fn selector(&self, at: usize) -> Option<Selector> {
+        let position = u32::try_from(at).ok()?;
+        let term = self.term(at)?;
+        let [id, measure, approval] = term.texts;
+        let time = |us: i64, none: i64| {
+            (us != none).then(|| Timestamp::from_microsecond(us).ok()).flatten()
+        };
+        Some(Selector {
+            value: self.value(position)?,
+            only: term.only,
+            id: id.and_then(|text| text.parse::<SelectorId>().ok()),
+            version: term.version,
+            valid_from: time(term.valid_from_us, EVER_US),
+            expires: time(term.expires_us, NEVER_US),
+            measure: measure.and_then(|text| text.parse::<MeasureId>().ok()),
+            approval: approval.and_then(|text| text.parse::<SelectorId>().ok()),
+        })
+    }
+
+    fn value(&self, position: u32) -> Option<SelectorValue> {
+        let at = position as usize;
+        if let Some(bits) = self.v4.get(at) {
+            let address = Ipv4Addr::from_bits(u32::from_le_bytes(*bits));
+            return Some(SelectorValue::Address(address.into()));
+        }
+        if let Some(octets) = self.v6.get(at - self.v4.len()) {
+            return Some(SelectorValue::Address(Ipv6Addr::from(*octets).into()));
+        }
+        if let Some(net) = self.net(position) {
+            return Some(SelectorValue::Network(net));
+        }
+        let text = |kind| self.text_in(self.range(kind), position);
+        if let Some(name) = text(Kind::Domain) {
+            let name = DomainName::parse(std::str::from_utf8(name).ok()?).ok()?;
+            return Some(SelectorValue::Domain { name, subdomains: !self.is_exact(position) });
+        }
+        if let Some(url) = text(Kind::Url) {
+            return Some(SelectorValue::Url(Locator::of_index(std::str::from_utf8(url).ok()?)));
+        }
+        if let Some(bytes) = text(Kind::File) {
+            return Some(SelectorValue::File(HexDigest::of_index(bytes)));
+        }
+        if let Some(bytes) = text(Kind::Certificate) {
+            return Some(SelectorValue::Certificate(HexDigest::of_index(bytes)));
+        }
+        if let Some(bytes) = text(Kind::Fingerprint) {
+            return fingerprint(bytes).map(SelectorValue::Fingerprint);
+        }
+        text(Kind::Email)?.first_chunk().map(|hash| SelectorValue::Email(EmailHash(*hash)))
+    }
+
+    fn term(&self, at: usize) -> Option<Term<'a>> {
+        let which = match self.term_of.get(at) {
+            Some(which) => u32::from_le_bytes(*which) as usize,
+            None => 0,
+        };
+        let term = self.terms.get(which)?;
+        let (version, rest) = term.split_first_chunk::<4>()?;
+        let ([flags, proto, port @ ..], rest) = rest.split_first_chunk::<4>()?;
+        let (valid_from, rest) = rest.split_first_chunk::<8>()?;
+        let (expires, rest) = rest.split_first_chunk::<8>()?;
+        let (lengths, rest) = rest.split_first_chunk::<4>()?;
+        let (offsets, _) = rest.as_chunks::<4>();
+        let has = |flag: u8| flags & flag != 0;
+        let mut texts = [None; 3];
+        let wanted =
+            [flag::ID, flag::MEASURE, flag::APPROVAL].into_iter().zip(lengths.iter().zip(offsets));
+        for (text, (flag, (length, offset))) in texts.iter_mut().zip(wanted) {
+            if has(flag) {
+                let begin = u32::from_le_bytes(*offset) as usize;
+                let bytes = self.term_texts.get(begin..begin + usize::from(*length))?;
+                *text = Some(std::str::from_utf8(bytes).ok()?);
+            }
+        }
+        let side =
+            if has(flag::SRC) { Some(Side::Src) } else { has(flag::DST).then_some(Side::Dst) };
+        Some(Term {
+            version: u32::from_le_bytes(*version),
+            only: Only {
+                side,
+                port: has(flag::PORT).then(|| u16::from_le_bytes(*port)),
+                proto: has(flag::PROTO).then_some(Protocol(*proto)),
+            },
+            valid_from_us: i64::from_le_bytes(*valid_from),
+            expires_us: i64::from_le_bytes(*expires),
+            texts,
+        })
+    }
+}
+
+fn fingerprint(bytes: &[u8]) -> Option<Fingerprint> {
+    match bytes.split_first()? {
+        (b'3', rest) => rest.first_chunk().copied().map(Fingerprint::Ja3),
+        (b's', rest) => rest.first_chunk().copied().map(Fingerprint::Ja3s),
+        (_, rest) => Some(Fingerprint::Ja4(std::str::from_utf8(rest).ok()?.into())),
     }
 }
 
@@ -681,7 +887,7 @@ mod tests {
     proptest! {
         #[test]
         fn ranks_order_as_values_do(one in any_selector(), other in any_selector()) {
-            let ranks = rank(&one.value).cmp(&rank(&other.value));
+            let ranks = build::rank(&one.value).cmp(&build::rank(&other.value));
             prop_assert!(ranks.is_eq() || ranks == one.value.cmp(&other.value));
         }
 

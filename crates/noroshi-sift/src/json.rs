@@ -2,11 +2,15 @@
 //!
 //! The whole line is checked to be JSON (RFC 8259), but only the values of known members are looked at, as
 //! slices of the line. Both formats use the same code, because their member names do not collide.
+//!
+//! Where strings may end is found for many lines at once ([`Special`]), so that the check steps from one quote to
+//! the next and never looks at what lies between.
 
 use std::net::IpAddr;
 
 use noroshi_evidence::mechanical::Protocol;
 
+use crate::bits;
 use crate::problem::Reason;
 use crate::text::{parse_address, parse_count, parse_port, parse_seconds_us, parse_time_us};
 use crate::view::{Detail, Ends, Look, View, sum};
@@ -15,6 +19,8 @@ use crate::view::{Detail, Ends, Look, View, sum};
 pub(crate) const DEPTH_MAX: u32 = 32;
 /// How many members with further addresses a record may have.
 pub(crate) const ADDRESS_MEMBERS_MAX: usize = 16;
+/// How many values of inner members are noted without asking for memory.
+const INNER_VALUES: usize = 12;
 
 /// A member that decides something.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,10 +43,7 @@ enum Member {
     Answers,
     Host,
     ServerName,
-    Dns,
-    Tls,
-    Http,
-    Quic,
+    Uri,
     Flow,
 }
 
@@ -66,10 +69,7 @@ fn member_of(name: &[u8]) -> Option<Member> {
         b"answers" => Member::Answers,
         b"host" => Member::Host,
         b"server_name" => Member::ServerName,
-        b"dns" => Member::Dns,
-        b"tls" => Member::Tls,
-        b"http" => Member::Http,
-        b"quic" => Member::Quic,
+        b"uri" => Member::Uri,
         // One direction of a flow, in the same words but for the counters.
         b"flow" | b"netflow" => Member::Flow,
         _ => return None,
@@ -85,62 +85,261 @@ fn holds_address(name: &[u8]) -> bool {
         || name.ends_with(b".resp_h")
 }
 
+/// What a value inside a record is, and what is looked for in it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Inner {
+    /// EVE's `dns`, at any depth.
+    Dns,
+    /// Its `grouped`: lists of answers.
+    Grouped,
+    /// A name asked for or answered.
+    DnsName,
+    /// EVE's `tls` or `quic`.
+    Tls,
+    TlsName,
+    Certificate,
+    /// `ja3` or `ja3s`, and which.
+    Hashed(u8),
+    Fingerprint(u8),
+    /// EVE's `http`.
+    Http,
+    HttpHost,
+    HttpPath,
+    /// EVE's `fileinfo`.
+    FileInfo,
+    File,
+    /// EVE's `smtp`.
+    Smtp,
+    Email,
+}
+
+impl Inner {
+    /// What a member of the record that decides nothing is.
+    fn of_record(name: &[u8]) -> Option<Self> {
+        Some(match name {
+            b"dns" => Self::Dns,
+            b"tls" | b"quic" => Self::Tls,
+            b"http" => Self::Http,
+            b"fileinfo" => Self::FileInfo,
+            b"smtp" => Self::Smtp,
+            b"md5" | b"sha1" | b"sha256" => Self::File,
+            b"cert_chain_fps" | b"client_cert_chain_fps" | b"fingerprint" => Self::Certificate,
+            b"ja3" => Self::Fingerprint(b'3'),
+            b"ja3s" => Self::Fingerprint(b's'),
+            b"ja4" => Self::Fingerprint(b'4'),
+            b"mailfrom" | b"rcptto" => Self::Email,
+            _ => return None,
+        })
+    }
+
+    /// What a member of such a value is.
+    fn of_member(self, name: &[u8]) -> Option<Self> {
+        match (self, name) {
+            (Self::Grouped, _) => Some(Self::Grouped),
+            (Self::Dns | Self::DnsName, b"rrname" | b"rdata") => Some(Self::DnsName),
+            (Self::Dns | Self::DnsName, b"grouped") => Some(Self::Grouped),
+            (Self::Dns | Self::DnsName, _) => Some(Self::Dns),
+            (Self::Tls, b"sni") => Some(Self::TlsName),
+            (Self::Tls, b"fingerprint" | b"fingerprint_sha256") => Some(Self::Certificate),
+            (Self::Tls, b"ja3") => Some(Self::Hashed(b'3')),
+            (Self::Tls, b"ja3s") => Some(Self::Hashed(b's')),
+            (Self::Tls, b"ja4") => Some(Self::Fingerprint(b'4')),
+            (Self::Hashed(which), b"hash") => Some(Self::Fingerprint(which)),
+            (Self::Http, b"hostname") => Some(Self::HttpHost),
+            (Self::Http, b"url") => Some(Self::HttpPath),
+            (Self::FileInfo, b"md5" | b"sha1" | b"sha256") => Some(Self::File),
+            (Self::Smtp, b"mail_from" | b"rcpt_to") => Some(Self::Email),
+            _ => None,
+        }
+    }
+
+    /// What an element of such a list is.
+    const fn of_element(self) -> Option<Self> {
+        match self {
+            Self::DnsName => Some(Self::Dns),
+            Self::Dns | Self::Grouped | Self::Certificate | Self::Email => Some(self),
+            _ => None,
+        }
+    }
+
+    /// Whether a string that is this is looked at.
+    const fn is_value(self) -> bool {
+        !matches!(
+            self,
+            Self::Dns | Self::Tls | Self::Hashed(_) | Self::Http | Self::FileInfo | Self::Smtp
+        )
+    }
+}
+
+/// Where a value stands in the block: its first byte and the one behind it. Nothing begins at the very end, so both
+/// zero is none.
+type Span = (u32, u32);
+
+/// Where in a block strings may end, and whether it is UTF-8.
+#[derive(Debug, Default)]
+pub(crate) struct Special {
+    words: Vec<u64>,
+    is_utf8: bool,
+}
+
+impl Special {
+    /// Goes through a block.
+    ///
+    /// INVARIANT: the block is shorter than 4 GiB.
+    pub(crate) fn index(&mut self, block: &[u8]) {
+        self.words.clear();
+        let (chunks, rest) = block.as_chunks::<{ bits::BLOCK_BYTES }>();
+        let last = bits::padded(rest);
+        let mut high = 0;
+        self.words.extend(chunks.iter().chain([&last]).map(|chunk| {
+            let (words, _) = chunk.as_chunks::<8>();
+            high |= words.iter().fold(0, |all, word| all | u64::from_le_bytes(*word));
+            bits::ends_plain_text(chunk)
+        }));
+        self.is_utf8 = high & 0x8080_8080_8080_8080 == 0 || std::str::from_utf8(block).is_ok();
+    }
+}
+
 /// One record.
 pub(crate) struct JsonRecord<'a> {
-    /// The values, as they stand in the line.
-    members: [Option<&'a [u8]>; MEMBERS],
-    addresses: [Option<&'a [u8]>; ADDRESS_MEMBERS_MAX],
+    scan: Scan<'a>,
+    members: [Span; MEMBERS],
+    addresses: [Span; ADDRESS_MEMBERS_MAX],
+    inner: [(Option<Inner>, Span); INNER_VALUES],
+    inner_count: usize,
+    /// What `inner` has no room for.
+    more: Vec<(Inner, Span)>,
 }
 
 impl<'a> JsonRecord<'a> {
-    /// Checks a line and notes where the wanted values stand.
-    pub(crate) fn parse(line: &'a [u8]) -> Result<Self, Reason> {
-        if std::str::from_utf8(line).is_err() {
+    /// Checks the line from `begin` to `end` of a block and notes where the wanted values stand.
+    pub(crate) fn parse(
+        block: &'a [u8],
+        begin: usize,
+        end: usize,
+        special: &'a Special,
+    ) -> Result<Self, Reason> {
+        let text = block.get(..end).unwrap_or_default();
+        if !special.is_utf8
+            && text.get(begin..).is_none_or(|line| std::str::from_utf8(line).is_err())
+        {
             return Err(Reason::BadUtf8);
         }
-        let mut record = Self { members: [None; MEMBERS], addresses: [None; ADDRESS_MEMBERS_MAX] };
-        let mut scan = Scan { rest: line };
+        let scan = Scan { text, at: begin, special: &special.words };
+        let mut record = Self {
+            scan,
+            members: [(0, 0); MEMBERS],
+            addresses: [(0, 0); ADDRESS_MEMBERS_MAX],
+            inner: [(None, (0, 0)); INNER_VALUES],
+            inner_count: 0,
+            more: Vec::new(),
+        };
+        let mut scan = scan;
         scan.blank();
-        scan.object(0, &mut |name, value| record.note(name, value))?;
+        scan.members(0, |scan, name| record.note(scan, name))?;
         scan.blank();
-        if scan.rest.is_empty() { Ok(record) } else { Err(Reason::BadJson) }
+        if scan.at == end { Ok(record) } else { Err(Reason::BadJson) }
     }
 
-    fn note(&mut self, name: &[u8], value: &'a [u8]) -> Result<(), Reason> {
+    /// Takes in one member of the record.
+    #[inline]
+    fn note(&mut self, scan: &mut Scan<'a>, name: &[u8]) -> Result<(), Reason> {
         if let Some(member) = member_of(name) {
-            if value == b"null" {
+            let span = scan.value(0)?;
+            if scan.slice(span) == b"null" {
                 return Ok(());
             }
             return match self.members.get_mut(member as usize) {
-                Some(slot @ None) => {
-                    *slot = Some(value);
+                Some(slot @ (0, 0)) => {
+                    *slot = span;
                     Ok(())
                 }
                 _ => Err(Reason::DuplicateMember),
             };
         }
+        if let Some(inner) = Inner::of_record(name) {
+            return self.inner(scan, inner, 0);
+        }
+        let span = scan.value(0)?;
         if holds_address(name) {
-            let slot = self.addresses.iter_mut().find(|slot| slot.is_none());
-            *slot.ok_or(Reason::TooManyAddresses)? = Some(value);
+            let slot = self.addresses.iter_mut().find(|slot| **slot == (0, 0));
+            *slot.ok_or(Reason::TooManyAddresses)? = span;
         }
         Ok(())
     }
 
-    #[inline]
-    fn raw(&self, member: Member) -> Option<&'a [u8]> {
-        self.members.get(member as usize).copied().flatten()
+    /// Passes over a value and notes the strings in it that are looked at.
+    fn inner(&mut self, scan: &mut Scan<'a>, inner: Inner, depth: u32) -> Result<(), Reason> {
+        match scan.byte() {
+            b'"' if inner.is_value() => {
+                let span = scan.string()?;
+                self.push(inner, span);
+                Ok(())
+            }
+            b'{' => scan.members(depth + 1, |scan, name| match inner.of_member(name) {
+                Some(inner) => self.inner(scan, inner, depth + 1),
+                None => scan.value(depth + 1).map(drop),
+            }),
+            b'[' if inner.of_element().is_some() => {
+                let element = inner.of_element().unwrap_or(inner);
+                scan.elements(depth + 1, |scan| self.inner(scan, element, depth + 1))
+            }
+            _ => scan.value(depth).map(drop),
+        }
     }
 
+    fn push(&mut self, inner: Inner, span: Span) {
+        match self.inner.get_mut(self.inner_count) {
+            Some(slot) => {
+                *slot = (Some(inner), span);
+                self.inner_count += 1;
+            }
+            None => self.more.push((inner, span)),
+        }
+    }
+
+    /// A value as it stands in the line.
+    #[inline]
+    fn raw(&self, member: Member) -> Option<&'a [u8]> {
+        self.span(member).map(|span| self.scan.slice(span))
+    }
+
+    #[inline]
+    fn span(&self, member: Member) -> Option<Span> {
+        self.members.get(member as usize).copied().filter(|span| *span != (0, 0))
+    }
+
+    #[inline]
     fn address(&self, member: Member) -> Result<Option<IpAddr>, Reason> {
         let Some(raw) = self.raw(member) else { return Ok(None) };
         let address = string_of(raw).and_then(parse_address);
         address.map(Some).ok_or(Reason::BadAddress)
     }
 
-    /// The strings of the members that hold addresses, and of `host`, which holds one in some logs.
-    fn further_addresses(&self) -> impl Iterator<Item = IpAddr> {
-        let members = self.addresses.iter().copied().flatten().chain(self.raw(Member::Host));
-        members.flat_map(strings_of).filter_map(parse_address)
+    /// Hands over the strings of the members that hold addresses.
+    fn other_addresses(&self, mut take: impl FnMut(IpAddr)) {
+        for span in self.addresses.iter().take_while(|span| **span != (0, 0)) {
+            self.strings(*span, |text| parse_address(text).into_iter().for_each(&mut take));
+        }
+    }
+
+    /// Hands over the string, or the strings of the list.
+    fn strings(&self, span: Span, mut take: impl FnMut(&'a [u8])) {
+        let mut scan = self.scan;
+        scan.at = span.0 as usize;
+        match scan.byte() {
+            b'"' => string_of(scan.slice(span)).into_iter().for_each(take),
+            b'[' => {
+                // The list has been gone through before and is well-formed.
+                let read = scan.elements(0, |scan| {
+                    let span = scan.value(0)?;
+                    string_of(scan.slice(span)).into_iter().for_each(&mut take);
+                    Ok(())
+                });
+                debug_assert!(read.is_ok());
+            }
+            _ => {}
+        }
     }
 
     fn time(&self) -> Result<i64, Reason> {
@@ -162,19 +361,47 @@ impl<'a> JsonRecord<'a> {
     fn port(&self, member: Member) -> Result<Option<u16>, Reason> {
         self.raw(member).map(|raw| parse_port(raw).ok_or(Reason::BadNumber)).transpose()
     }
+
+    /// The host an HTTP client asked for, and the path, wherever they stand.
+    fn look_at_url(&self, look: &mut Look<'_>) {
+        if !look.switches.url_paths {
+            return;
+        }
+        let inner = |wanted| {
+            let mut all = self.inner_values().filter(|(inner, _)| *inner == wanted);
+            all.next().map(|(_, span)| self.scan.slice(span))
+        };
+        let host = self.raw(Member::Host).and_then(string_of).or_else(|| inner(Inner::HttpHost));
+        let path = self.raw(Member::Uri).and_then(string_of).or_else(|| inner(Inner::HttpPath));
+        if let (Some(host), Some(path)) = (host, path) {
+            plain(host, |host| plain(path, |path| look.url(host, path)));
+        }
+    }
+
+    fn inner_values(&self) -> impl Iterator<Item = (Inner, Span)> {
+        let noted = self.inner.iter().take(self.inner_count);
+        let noted = noted.filter_map(|(inner, span)| inner.map(|inner| (inner, *span)));
+        noted.chain(self.more.iter().copied())
+    }
 }
 
 impl View for JsonRecord<'_> {
+    #[inline]
     fn ends(&mut self) -> Result<Option<Ends>, Reason> {
         let mut src = self.address(Member::Src)?;
         let mut dst = self.address(Member::Dst)?;
         if src.is_none() && dst.is_none() {
-            for address in self.further_addresses() {
+            let mut take = |address| {
                 if src.is_none() {
                     src = Some(address);
                 } else if dst.is_none() && src != Some(address) {
                     dst = Some(address);
                 }
+            };
+            self.other_addresses(&mut take);
+            // `host` holds an address in some logs.
+            if let Some(span) = self.span(Member::Host) {
+                self.strings(span, |text| parse_address(text).into_iter().for_each(&mut take));
             }
         }
         if src.is_none() && dst.is_none() {
@@ -183,32 +410,39 @@ impl View for JsonRecord<'_> {
         Ok(Some(Ends { ts_us: self.time()?, src, dst }))
     }
 
+    #[inline]
     fn look(&self, look: &mut Look<'_>) -> Result<(), Reason> {
-        for value in self.addresses.iter().copied().flatten().flat_map(strings_of) {
-            if let Some(address) = parse_address(value) {
-                look.address(address);
+        self.other_addresses(|address| look.address(address));
+        if let Some(span) = self.span(Member::Host) {
+            self.strings(span, |raw| plain(raw, |text| look.http_host(text)));
+        }
+        if let Some(span) = self.span(Member::ServerName) {
+            self.strings(span, |raw| plain(raw, |text| look.tls_name(text)));
+        }
+        for member in [Member::Query, Member::Answers] {
+            if let Some(span) = self.span(member) {
+                self.strings(span, |raw| plain(raw, |text| look.dns_name(text)));
             }
         }
-        for member in [Member::Query, Member::Host, Member::ServerName, Member::Answers] {
-            self.raw(member).into_iter().flat_map(strings_of).for_each(|raw| name(raw, look));
+        for (inner, span) in self.inner_values() {
+            plain(self.scan.slice(span), |text| match inner {
+                Inner::DnsName | Inner::Grouped => look.dns_name(text),
+                Inner::TlsName => look.tls_name(text),
+                Inner::HttpHost => look.http_host(text),
+                Inner::Certificate => look.certificate(text),
+                Inner::Fingerprint(which) => look.fingerprint(which, text),
+                Inner::File => look.file(text),
+                Inner::Email => look.email(text),
+                Inner::HttpPath
+                | Inner::Dns
+                | Inner::Tls
+                | Inner::Hashed(_)
+                | Inner::Http
+                | Inner::FileInfo
+                | Inner::Smtp => {}
+            });
         }
-        // In EVE the same is found one level down or more: names asked for and answered, and host names.
-        if let Some(raw) = self.raw(Member::Dns) {
-            dns_names(raw, false, 0, look)?;
-        }
-        for (member, wanted) in
-            [(Member::Tls, "sni"), (Member::Quic, "sni"), (Member::Http, "hostname")]
-        {
-            let Some(raw) = self.raw(member) else { continue };
-            members_of(raw, &mut |found, value| {
-                if found == wanted.as_bytes()
-                    && let Some(raw) = string_of(value)
-                {
-                    name(raw, look);
-                }
-                Ok(())
-            })?;
-        }
+        self.look_at_url(look);
         Ok(())
     }
 
@@ -234,8 +468,12 @@ impl View for JsonRecord<'_> {
             flow_start_us: duration_us.map(|_| ts_us),
             flow_end_us: duration_us.map(|duration_us| ts_us.saturating_add(duration_us)),
         };
-        if let Some(raw) = self.raw(Member::Flow) {
-            flow(raw, &mut detail)?;
+        if let Some((begin, _)) = self.span(Member::Flow) {
+            let mut scan = self.scan;
+            scan.at = begin as usize;
+            if scan.byte() == b'{' {
+                flow(&mut scan, &mut detail)?;
+            }
         }
         if proto.is_some_and(Protocol::has_no_ports) {
             (detail.src_port, detail.dst_port) = (None, None);
@@ -245,9 +483,11 @@ impl View for JsonRecord<'_> {
 }
 
 /// The member `flow` or `netflow` of EVE.
-fn flow(raw: &[u8], detail: &mut Detail) -> Result<(), Reason> {
+fn flow(scan: &mut Scan<'_>, detail: &mut Detail) -> Result<(), Reason> {
     let mut counters = [None; 4];
-    members_of(raw, &mut |name, value| {
+    scan.members(0, |scan, name| {
+        let span = scan.value(0)?;
+        let value = scan.slice(span);
         let at = match name {
             b"bytes_toserver" | b"bytes" => 0,
             b"bytes_toclient" => 1,
@@ -273,40 +513,15 @@ fn flow(raw: &[u8], detail: &mut Detail) -> Result<(), Reason> {
     Ok(())
 }
 
-/// Looks at every `rrname` and `rdata` inside `dns`, and at the lists under `grouped`.
-///
-/// INVARIANT: `raw` has passed the check of the whole line, so the depth is bounded.
-fn dns_names(raw: &[u8], grouped: bool, depth: u32, look: &mut Look<'_>) -> Result<(), Reason> {
-    if depth > DEPTH_MAX {
-        return Err(Reason::TooDeep);
-    }
-    if let Some(text) = string_of(raw) {
-        if grouped {
-            name(text, look);
-        }
-        return Ok(());
-    }
-    if raw.first() == Some(&b'[') {
-        let mut scan = Scan { rest: raw };
-        return scan.array(depth, &mut |value| dns_names(value, grouped, depth + 1, look));
-    }
-    members_of(raw, &mut |found, value| match (found, string_of(value)) {
-        (b"rrname" | b"rdata", Some(text)) => {
-            name(text, look);
-            Ok(())
-        }
-        _ => dns_names(value, grouped || found == b"grouped", depth + 1, look),
-    })
-}
-
-/// Looks up a name out of a JSON string.
-fn name(raw: &[u8], look: &mut Look<'_>) {
+/// What stands between the quotes, with its escapes resolved.
+#[inline]
+fn plain(raw: &[u8], take: impl FnOnce(&[u8])) {
     if memchr::memchr(b'\\', raw).is_none() {
-        return look.name(raw);
+        return take(raw);
     }
     let quoted = [b"\"", raw, b"\""].concat();
     if let Ok(plain) = serde_json::from_slice::<String>(&quoted) {
-        look.name(plain.as_bytes());
+        take(plain.as_bytes());
     }
 }
 
@@ -315,78 +530,77 @@ fn string_of(raw: &[u8]) -> Option<&[u8]> {
     raw.strip_prefix(b"\"")?.strip_suffix(b"\"")
 }
 
-/// The string, or the strings of the array.
-fn strings_of(raw: &[u8]) -> impl Iterator<Item = &[u8]> {
-    let mut scan = Scan { rest: raw.strip_prefix(b"[").unwrap_or_default() };
-    let rest = std::iter::from_fn(move || {
-        scan.blank();
-        scan.take(b',');
-        scan.blank();
-        if scan.rest.is_empty() { None } else { scan.value(0).ok() }
-    });
-    string_of(raw).into_iter().chain(rest.filter_map(string_of))
-}
-
-/// Hands on the members of an object; of anything else nothing.
-fn members_of<'a>(
-    raw: &'a [u8],
-    take: &mut dyn FnMut(&'a [u8], &'a [u8]) -> Result<(), Reason>,
-) -> Result<(), Reason> {
-    if raw.first() != Some(&b'{') {
-        return Ok(());
-    }
-    Scan { rest: raw }.object(0, take)
-}
-
 /// A strict reader of JSON that keeps nothing.
+#[derive(Debug, Clone, Copy)]
 struct Scan<'a> {
-    rest: &'a [u8],
+    /// The block up to the end of the line.
+    text: &'a [u8],
+    at: usize,
+    /// [`Special::words`] of the block.
+    special: &'a [u64],
 }
 
 impl<'a> Scan<'a> {
+    /// The byte at hand; zero behind the end, which JSON nowhere allows.
+    #[inline]
+    fn byte(&self) -> u8 {
+        self.text.get(self.at).copied().unwrap_or(0)
+    }
+
+    #[inline]
+    fn slice(&self, (begin, end): Span) -> &'a [u8] {
+        self.text.get(begin as usize..end as usize).unwrap_or_default()
+    }
+
     #[inline]
     fn blank(&mut self) {
-        while let [b' ' | b'\t' | b'\r' | b'\n', rest @ ..] = self.rest {
-            self.rest = rest;
+        while matches!(self.byte(), b' ' | b'\t' | b'\r' | b'\n') {
+            self.at += 1;
         }
     }
 
     #[inline]
     fn take(&mut self, wanted: u8) -> bool {
-        match self.rest {
-            [byte, rest @ ..] if *byte == wanted => {
-                self.rest = rest;
-                true
-            }
-            _ => false,
-        }
+        let is_there = self.byte() == wanted;
+        self.at += usize::from(is_there);
+        is_there
     }
 
+    #[inline]
     fn require(&mut self, wanted: u8) -> Result<(), Reason> {
         if self.take(wanted) { Ok(()) } else { Err(Reason::BadJson) }
     }
 
-    /// Passes over a value and returns it as it stands.
-    fn value(&mut self, depth: u32) -> Result<&'a [u8], Reason> {
-        let before = self.rest;
-        match before {
-            [b'"', ..] => {
+    /// Passes over a value and says where it stands, quotes included.
+    #[inline]
+    fn value(&mut self, depth: u32) -> Result<Span, Reason> {
+        let begin = self.at;
+        match self.byte() {
+            b'"' => {
                 self.string()?;
             }
-            [b'{', ..] => self.object(depth + 1, &mut |_, _| Ok(()))?,
-            [b'[', ..] => self.array(depth + 1, &mut |_| Ok(()))?,
-            [b't', b'r', b'u', b'e', rest @ ..]
-            | [b'n', b'u', b'l', b'l', rest @ ..]
-            | [b'f', b'a', b'l', b's', b'e', rest @ ..] => self.rest = rest,
+            b'{' => self.members(depth + 1, |scan, _| scan.value(depth + 1).map(drop))?,
+            b'[' => self.elements(depth + 1, |scan| scan.value(depth + 1).map(drop))?,
+            b't' => self.word(b"true")?,
+            b'f' => self.word(b"false")?,
+            b'n' => self.word(b"null")?,
             _ => self.number()?,
         }
-        Ok(before.get(..before.len() - self.rest.len()).unwrap_or_default())
+        Ok(span(begin, self.at))
     }
 
-    fn object(
+    fn word(&mut self, word: &[u8]) -> Result<(), Reason> {
+        let is_there = self.text.get(self.at..).is_some_and(|rest| rest.starts_with(word));
+        self.at += word.len();
+        if is_there { Ok(()) } else { Err(Reason::BadJson) }
+    }
+
+    /// Goes through an object; `take` passes over each value.
+    #[inline]
+    fn members(
         &mut self,
         depth: u32,
-        take: &mut dyn FnMut(&'a [u8], &'a [u8]) -> Result<(), Reason>,
+        mut take: impl FnMut(&mut Self, &'a [u8]) -> Result<(), Reason>,
     ) -> Result<(), Reason> {
         if depth > DEPTH_MAX {
             return Err(Reason::TooDeep);
@@ -401,8 +615,7 @@ impl<'a> Scan<'a> {
             self.blank();
             self.require(b':')?;
             self.blank();
-            let value = self.value(depth)?;
-            take(name, value)?;
+            take(self, self.slice(name))?;
             self.blank();
             if self.take(b'}') {
                 return Ok(());
@@ -412,10 +625,12 @@ impl<'a> Scan<'a> {
         }
     }
 
-    fn array(
+    /// Goes through an array; `take` passes over each value.
+    #[inline]
+    fn elements(
         &mut self,
         depth: u32,
-        take: &mut dyn FnMut(&'a [u8]) -> Result<(), Reason>,
+        mut take: impl FnMut(&mut Self) -> Result<(), Reason>,
     ) -> Result<(), Reason> {
         if depth > DEPTH_MAX {
             return Err(Reason::TooDeep);
@@ -426,8 +641,7 @@ impl<'a> Scan<'a> {
             return Ok(());
         }
         loop {
-            let value = self.value(depth)?;
-            take(value)?;
+            take(self)?;
             self.blank();
             if self.take(b']') {
                 return Ok(());
@@ -437,34 +651,55 @@ impl<'a> Scan<'a> {
         }
     }
 
-    /// A string with its quotes; returns what stands between them.
-    fn string(&mut self) -> Result<&'a [u8], Reason> {
+    /// A string with its quotes; says where what is between them stands.
+    #[inline]
+    fn string(&mut self) -> Result<Span, Reason> {
         self.require(b'"')?;
-        let text = self.rest;
-        let mut at = 0;
+        let begin = self.at;
+        let mut from = begin;
         loop {
-            let ahead = text.get(at..).ok_or(Reason::BadJson)?;
-            at += memchr::memchr2(b'"', b'\\', ahead).ok_or(Reason::BadJson)?;
-            let (inside, behind) = text.split_at_checked(at).ok_or(Reason::BadJson)?;
-            at += match behind {
-                [b'"', rest @ ..] => {
-                    self.rest = rest;
-                    // RFC 8259 §7: control characters are escaped. Folded without a branch, to run fast.
-                    let lowest = inside.iter().fold(u8::MAX, |lowest, byte| lowest.min(*byte));
-                    return if lowest < 0x20 { Err(Reason::BadJson) } else { Ok(inside) };
+            let at = self.next_special(from).ok_or(Reason::BadJson)?;
+            match self.text.get(at) {
+                Some(b'"') => {
+                    self.at = at + 1;
+                    return Ok(span(begin, at));
                 }
-                [b'\\', b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't', ..] => 2,
-                [b'\\', b'u', a, b, c, d, ..]
-                    if [a, b, c, d].into_iter().all(u8::is_ascii_hexdigit) =>
-                {
-                    6
-                }
+                Some(b'\\') => from = at + self.escape(at).ok_or(Reason::BadJson)?,
+                // RFC 8259 §7: control characters are escaped.
                 _ => return Err(Reason::BadJson),
-            };
+            }
+        }
+    }
+
+    #[inline]
+    fn next_special(&self, from: usize) -> Option<usize> {
+        let mut word = from / 64;
+        let bits = *self.special.get(word)? >> (from % 64);
+        if bits != 0 {
+            return Some(from + bits.trailing_zeros() as usize);
+        }
+        loop {
+            word += 1;
+            let bits = *self.special.get(word)?;
+            if bits != 0 {
+                return Some(word * 64 + bits.trailing_zeros() as usize);
+            }
+        }
+    }
+
+    /// How long the escape is that begins there.
+    fn escape(&self, at: usize) -> Option<usize> {
+        match self.text.get(at + 1..)? {
+            [b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't', ..] => Some(2),
+            [b'u', a, b, c, d, ..] if [a, b, c, d].into_iter().all(u8::is_ascii_hexdigit) => {
+                Some(6)
+            }
+            _ => None,
         }
     }
 
     /// RFC 8259 §6.
+    #[inline]
     fn number(&mut self) -> Result<(), Reason> {
         self.take(b'-');
         if !self.take(b'0') {
@@ -473,18 +708,36 @@ impl<'a> Scan<'a> {
         if self.take(b'.') {
             self.digits()?;
         }
-        if self.take(b'e') || self.take(b'E') {
+        if matches!(self.byte(), b'e' | b'E') {
+            self.at += 1;
             let _ = self.take(b'+') || self.take(b'-');
             self.digits()?;
         }
         Ok(())
     }
 
+    #[inline]
     fn digits(&mut self) -> Result<(), Reason> {
-        let count = self.rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
-        self.rest = self.rest.get(count..).unwrap_or_default();
-        if count == 0 { Err(Reason::BadJson) } else { Ok(()) }
+        let begin = self.at;
+        while let Some(eight) = self.text.get(self.at..).and_then(|rest| rest.first_chunk::<8>()) {
+            let count = bits::leading_digits(u64::from_le_bytes(*eight));
+            self.at += count;
+            if count < 8 {
+                return if self.at > begin { Ok(()) } else { Err(Reason::BadJson) };
+            }
+        }
+        while self.byte().is_ascii_digit() {
+            self.at += 1;
+        }
+        if self.at > begin { Ok(()) } else { Err(Reason::BadJson) }
     }
+}
+
+/// INVARIANT: a block is shorter than 4 GiB.
+#[inline]
+#[expect(clippy::cast_possible_truncation, reason = "a block is shorter than that")]
+const fn span(begin: usize, end: usize) -> Span {
+    (begin as u32, end as u32)
 }
 
 #[cfg(test)]
@@ -493,15 +746,39 @@ mod tests {
 
     use super::*;
     use crate::index::SelectorIndex;
+    use crate::mode::Mode;
     use crate::selector::parse_list;
+    use crate::switches::Switches;
+    use crate::view::Goal;
+
+    /// Asks something of the record of a line, behind another one.
+    fn with<T>(line: &[u8], ask: impl FnOnce(Result<JsonRecord<'_>, Reason>) -> T) -> T {
+        let block = [b"{\"before\":1}\n", line, b"\n"].concat();
+        let begin = block.len() - line.len() - 1;
+        let mut special = Special::default();
+        special.index(&block);
+        ask(JsonRecord::parse(&block, begin, begin + line.len(), &special))
+    }
+
+    fn refusal(line: &[u8]) -> Option<Reason> {
+        with(line, |record| record.err())
+    }
 
     /// Which of the selectors are found in a record.
     fn check(record: &str, expected: &[&str]) {
-        let list = b"203.0.113.5\nevil.example\nbad.example\nworse.example\n2001:db8::5";
+        let list = b"203.0.113.5\nevil.example\nbad.example\nworse.example\n2001:db8::5\nurl:paths.example/a?b\n\
+            \xe7\x8b\xbc\xe7\x85\x99.example\ncert:0102030405060708090a0b0c0d0e0f1011121314\n\
+            ja3:d41d8cd98f00b204e9800998ecf8427e\nja4:t13d_a_b\nd41d8cd98f00b204e9800998ecf8427e";
         let index = SelectorIndex::build(parse_list(list).0).unwrap();
         let (mut found, mut scratch) = (Vec::new(), Vec::new());
-        let parsed = JsonRecord::parse(record.as_bytes()).unwrap();
-        parsed.look(&mut Look { index: &index, found: &mut found, scratch: &mut scratch }).unwrap();
+        let switches = Switches { url_paths: true, ..Switches::of_mode(Mode::OwnNetwork) };
+        with(record.as_bytes(), |parsed| {
+            let lookup = index.lookup();
+            let goal = Goal::Found(&mut found);
+            let mut look =
+                Look { lookup: &lookup, switches, email_key: None, goal, scratch: &mut scratch };
+            parsed.unwrap().look(&mut look).unwrap();
+        });
         let mut found: Vec<String> =
             found.iter().map(|at| index.selector(*at).unwrap().value.to_string()).collect();
         found.sort();
@@ -529,6 +806,28 @@ mod tests {
             &["evil.example", "worse.example"],
         );
         check(
+            r#"{"http":{"hostname":"Paths.example:8080","url":"/a?b"}}"#,
+            &["url:paths.example/a?b"],
+        );
+        check(
+            r#"{"host":"paths.example","uri":"http://paths.example/a?b#c"}"#,
+            &["url:paths.example/a?b"],
+        );
+        check(r#"{"query":"x.狼煙.example"}"#, &["xn--ouxv8a.example"]);
+        check(
+            r#"{"tls":{"fingerprint":"01:02:03:04:05:06:07:08:09:0A:0b:0c:0d:0e:0f:10:11:12:13:14",
+            "ja3":{"hash":"D41D8CD98F00B204E9800998ECF8427E","string":"x"},"ja4":"t13d_A_b"}}"#,
+            &[
+                "cert:0102030405060708090a0b0c0d0e0f1011121314",
+                "ja3:d41d8cd98f00b204e9800998ecf8427e",
+                "ja4:t13d_a_b",
+            ],
+        );
+        check(
+            r#"{"fileinfo":{"md5":"d41d8cd98f00b204e9800998ecf8427e"}}"#,
+            &["d41d8cd98f00b204e9800998ecf8427e"],
+        );
+        check(
             r#"{"email":{"from":"bad.example"},"payload":"evil.example","user_agent":"bad.example"}"#,
             &[],
         );
@@ -540,7 +839,7 @@ mod tests {
             "src_port":4000,"dest_ip":"203.0.113.5","dest_port":53,"proto":"UDP","flow":{"pkts_toserver":1,
             "pkts_toclient":2,"bytes_toserver":30,"bytes_toclient":40,"start":"2026-01-01T00:00:01.000000+0000",
             "end":"2026-01-01T00:00:02.000000+0000"}}"#;
-        let detail = JsonRecord::parse(line.as_bytes()).unwrap().detail().unwrap();
+        let detail = with(line.as_bytes(), |record| record.unwrap().detail().unwrap());
         let second = parse_time_us(b"2026-01-01T00:00:01Z").unwrap();
         let expected = Detail {
             src_port: Some(4000),
@@ -569,9 +868,9 @@ mod tests {
             (&"[".repeat(100_000), Reason::BadJson),
             (&format!("{{\"a\":{}", "{\"a\":".repeat(100_000)), Reason::TooDeep),
         ] {
-            assert_eq!(JsonRecord::parse(text.as_bytes()).err(), Some(reason), "{text:.40}");
+            assert_eq!(refusal(text.as_bytes()), Some(reason), "{text:.40}");
         }
-        assert_eq!(JsonRecord::parse(b"{\"a\":\"\xff\"}").err(), Some(Reason::BadUtf8));
+        assert_eq!(refusal(b"{\"a\":\"\xff\"}"), Some(Reason::BadUtf8));
     }
 
     fn any_json() -> impl Strategy<Value = serde_json::Value> {
@@ -605,7 +904,7 @@ mod tests {
             let other = serde_json::from_str::<serde_json::Map<_, _>>(&text);
             let out_of_range = other.as_ref().is_err_and(|error| error.to_string().contains("out of range"));
             prop_assume!(!out_of_range);
-            prop_assert_eq!(JsonRecord::parse(text.as_bytes()).is_ok(), other.is_ok(), "{}", text);
+            prop_assert_eq!(refusal(text.as_bytes()).is_none(), other.is_ok(), "{}", text);
         }
     }
 }

@@ -38,6 +38,7 @@
 //! - Memory does not grow with the input: kept records are written out in row groups, all else is bounded.
 //! - Refusals carry a stable code: `NRS-SIFT-00nn` to begin, `01nn` of a record, `02nn` of a list.
 
+mod bits;
 mod bytes;
 pub mod capture;
 pub mod certificate;
@@ -56,9 +57,11 @@ pub mod reading;
 pub mod sealed;
 pub mod selector;
 pub mod sighting;
+pub mod stix;
 pub mod store;
 pub mod switches;
 pub mod table;
 mod text;
 mod view;
+mod worker;
 mod zeek;

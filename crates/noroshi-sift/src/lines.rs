@@ -1,156 +1,164 @@
-//! Cuts an input into sealed lines.
+//! Cuts an input into pieces of whole lines.
 
-use std::io::{self, BufRead, ErrorKind};
+use std::io::{self, ErrorKind, Read};
 
 use crate::problem::Reason;
-use crate::sealed::Sealed;
 
 /// The longest line that is looked at, in bytes. A longer one is passed over without being held.
 pub(crate) const LINE_BYTES_MAX: usize = 1 << 20;
 
-/// One line and where it stood.
-pub(crate) struct Line<'a> {
-    /// Bytes from the beginning of the input to the beginning of the line.
+/// How much is read at a time: small enough to stay in a core's own cache until it has been looked through.
+pub(crate) const READ_BYTES: usize = 256 << 10;
+
+/// A piece of an input: whole lines, or the one that cannot be handed on.
+pub(crate) struct Piece {
+    /// Bytes from the beginning of the input to the beginning of the piece.
     pub(crate) offset: u64,
-    /// Counted from one.
-    pub(crate) number: u64,
-    /// Without line feed; or why it cannot be handed on.
-    pub(crate) content: Result<Sealed<'a>, Reason>,
+    /// How many bytes of the buffer are whole lines; or why a line was passed over.
+    pub(crate) content: Result<usize, Reason>,
 }
 
-/// The state between two buffers of one input.
-#[derive(Default)]
-pub(crate) struct Cutter {
-    /// The beginning of a line whose end has not come yet.
-    pending: Vec<u8>,
-    /// How many bytes of a line over the limit have been passed over; `pending` is empty meanwhile.
-    passed_over: Option<u64>,
+/// Cuts an input into pieces of whole lines.
+pub(crate) struct Chunks<R> {
+    input: R,
+    /// What was read behind the last line feed.
+    carry: Vec<u8>,
     offset: u64,
-    number: u64,
+    /// Set where the input ended, with the failure it may have ended in.
+    ended: Option<io::Result<()>>,
 }
 
-impl Cutter {
-    /// Hands every line to `take`. Where the input fails, the line it failed in is handed on as
-    /// [`Reason::Interrupted`] before the failure is returned.
-    pub(crate) fn run<E: From<io::Error>>(
-        mut self,
-        mut input: impl BufRead,
-        mut take: impl FnMut(Line<'_>) -> Result<(), E>,
-    ) -> Result<u64, E> {
+impl<R: Read> Chunks<R> {
+    pub(crate) const fn new(input: R) -> Self {
+        Self { input, carry: Vec::new(), offset: 0, ended: None }
+    }
+
+    /// How many bytes of the input have been handed on, and how it ended.
+    pub(crate) fn finish(self) -> (u64, io::Result<()>) {
+        (self.offset, self.ended.unwrap_or(Ok(())))
+    }
+
+    /// Fills the buffer with the next lines; `None` behind the last. The last line may lack its line feed. Where the
+    /// input fails, the line it failed in is handed on as [`Reason::Interrupted`]; of a line that is too long
+    /// nothing but its length stays.
+    pub(crate) fn next(&mut self, buffer: &mut Vec<u8>) -> Option<Piece> {
+        if self.ended.is_some() {
+            return None;
+        }
+        buffer.resize(buffer.len().max(READ_BYTES), 0);
+        let mut filled = self.carry.len();
+        if filled >= buffer.len() {
+            buffer.resize(filled + READ_BYTES, 0);
+        }
+        buffer.iter_mut().zip(self.carry.drain(..)).for_each(|(to, from)| *to = from);
+        // What was carried may hold whole lines behind one that was passed over.
+        let mut looked_at = 0;
         loop {
-            let buffer = match input.fill_buf() {
-                Ok(buffer) => buffer,
-                Err(error) if error.kind() == ErrorKind::Interrupted => continue,
-                Err(error) => {
-                    self.end(Some(Reason::Interrupted), &mut take)?;
-                    return Err(error.into());
+            let fresh = buffer.get(looked_at..filled).unwrap_or_default();
+            if let Some(feed) = memchr::memrchr(b'\n', fresh) {
+                let end = looked_at + feed + 1;
+                self.carry.extend_from_slice(buffer.get(end..filled).unwrap_or_default());
+                return Some(self.piece(end as u64, Ok(end)));
+            }
+            looked_at = filled;
+            if filled > LINE_BYTES_MAX {
+                return Some(self.pass_over(filled as u64, buffer));
+            }
+            if filled == buffer.len() {
+                buffer.resize(filled * 2, 0);
+            }
+            match self.read(buffer.get_mut(filled..).unwrap_or_default()) {
+                Ok(0) => {
+                    self.ended = Some(Ok(()));
+                    return (filled > 0).then(|| self.piece(filled as u64, Ok(filled)));
                 }
-            };
-            let length = buffer.len();
-            if length == 0 {
-                self.end(None, &mut take)?;
-                return Ok(self.offset);
-            }
-            self.buffer(buffer, &mut take)?;
-            input.consume(length);
-        }
-    }
-
-    fn buffer<E>(
-        &mut self,
-        buffer: &[u8],
-        take: &mut impl FnMut(Line<'_>) -> Result<(), E>,
-    ) -> Result<(), E> {
-        let mut rest = buffer;
-        while let Some(end) = memchr::memchr(b'\n', rest) {
-            let (line, after) = rest.split_at_checked(end).unwrap_or_default();
-            rest = after.get(1..).unwrap_or_default();
-            if self.pending.is_empty() && self.passed_over.is_none() {
-                // The common case: the line lies in the buffer and is not copied.
-                self.line(line, take)?;
-            } else {
-                self.carry(line);
-                self.carried(1, None, take)?;
+                Ok(read) => filled += read,
+                Err(problem) => {
+                    self.ended = Some(Err(problem));
+                    return Some(self.piece(filled as u64, Err(Reason::Interrupted)));
+                }
             }
         }
-        self.carry(rest);
-        Ok(())
     }
 
-    /// A line that lies in one buffer.
-    fn line<E>(
-        &mut self,
-        line: &[u8],
-        take: &mut impl FnMut(Line<'_>) -> Result<(), E>,
-    ) -> Result<(), E> {
-        self.number += 1;
-        let offset = self.offset;
-        self.offset += line.len() as u64 + 1;
-        let content =
-            if line.len() > LINE_BYTES_MAX { Err(Reason::TooLong) } else { Ok(Sealed::new(line)) };
-        take(Line { offset, number: self.number, content })
-    }
-
-    /// Adds to the line whose end has not come yet. Of a line that is too long nothing but its length stays.
-    fn carry(&mut self, part: &[u8]) {
-        let held = (self.pending.len() + part.len()) as u64;
-        if self.passed_over.is_some() || held > LINE_BYTES_MAX as u64 {
-            self.passed_over = Some(self.passed_over.unwrap_or_default() + held);
-            self.pending.clear();
-        } else {
-            self.pending.extend_from_slice(part);
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        loop {
+            match self.input.read(into) {
+                Err(problem) if problem.kind() == ErrorKind::Interrupted => {}
+                other => return other,
+            }
         }
     }
 
-    /// The line whose parts have been carried; `feed` is the length of the line feed behind it.
-    fn carried<E>(
-        &mut self,
-        feed: u64,
-        broken: Option<Reason>,
-        take: &mut impl FnMut(Line<'_>) -> Result<(), E>,
-    ) -> Result<(), E> {
-        self.number += 1;
+    const fn piece(&mut self, bytes: u64, content: Result<usize, Reason>) -> Piece {
         let offset = self.offset;
-        let passed_over = self.passed_over.take();
-        self.offset += passed_over.unwrap_or(self.pending.len() as u64) + feed;
-        let content = passed_over
-            .map(|_| Reason::TooLong)
-            .or(broken)
-            .map_or_else(|| Ok(Sealed::new(&self.pending)), Err);
-        let result = take(Line { offset, number: self.number, content });
-        self.pending.clear();
-        result
+        self.offset += bytes;
+        Piece { offset, content }
     }
 
-    fn end<E>(
-        &mut self,
-        broken: Option<Reason>,
-        take: &mut impl FnMut(Line<'_>) -> Result<(), E>,
-    ) -> Result<(), E> {
-        if self.pending.is_empty() && self.passed_over.is_none() && broken.is_none() {
-            return Ok(());
+    /// Reads on to the end of a line of which so many bytes have been read.
+    fn pass_over(&mut self, mut bytes: u64, buffer: &mut [u8]) -> Piece {
+        loop {
+            match self.read(buffer) {
+                Ok(0) => {
+                    self.ended = Some(Ok(()));
+                    return self.piece(bytes, Err(Reason::TooLong));
+                }
+                Ok(read) => {
+                    let fresh = buffer.get(..read).unwrap_or_default();
+                    if let Some(feed) = memchr::memchr(b'\n', fresh) {
+                        self.carry.extend_from_slice(fresh.get(feed + 1..).unwrap_or_default());
+                        return self.piece(bytes + feed as u64 + 1, Err(Reason::TooLong));
+                    }
+                    bytes += read as u64;
+                }
+                Err(problem) => {
+                    self.ended = Some(Err(problem));
+                    return self.piece(bytes, Err(Reason::TooLong));
+                }
+            }
         }
-        self.carried(0, broken, take)
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::io::BufReader;
-
     use proptest::prelude::*;
 
     use super::*;
 
-    fn cut(input: &[u8], buffer_bytes: usize) -> Vec<(u64, u64, Result<Vec<u8>, Reason>)> {
+    /// Gives at most so many bytes at a time.
+    struct Sips<'a>(&'a [u8], usize);
+
+    impl Read for Sips<'_> {
+        fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+            let (now, later) = self.0.split_at(self.1.min(into.len()).min(self.0.len()));
+            into[..now.len()].copy_from_slice(now);
+            self.0 = later;
+            Ok(now.len())
+        }
+    }
+
+    fn cut(input: &[u8], sip_bytes: usize) -> Vec<(u64, Result<Vec<u8>, Reason>)> {
         let mut lines = Vec::new();
-        let reader = BufReader::with_capacity(buffer_bytes, input);
-        let read = Cutter::default().run(reader, |line| {
-            let content = line.content.map(|sealed| sealed.open().to_vec());
-            lines.push((line.offset, line.number, content));
-            Ok::<(), io::Error>(())
-        });
-        assert_eq!(read.unwrap(), input.len() as u64);
+        let mut chunks = Chunks::new(Sips(input, sip_bytes));
+        let mut buffer = Vec::new();
+        while let Some(piece) = chunks.next(&mut buffer) {
+            match piece.content {
+                Err(reason) => lines.push((piece.offset, Err(reason))),
+                Ok(end) => {
+                    let mut offset = piece.offset;
+                    for line in buffer[..end].split_inclusive(|byte| *byte == b'\n') {
+                        let text = line.strip_suffix(b"\n").unwrap_or(line).to_vec();
+                        lines.push((offset, Ok(text)));
+                        offset += line.len() as u64;
+                    }
+                }
+            }
+        }
+        let (read, end) = chunks.finish();
+        assert!(end.is_ok());
+        assert_eq!(read, input.len() as u64);
         lines
     }
 
@@ -160,44 +168,44 @@ mod tests {
         input.extend(vec![b'x'; LINE_BYTES_MAX + 1]);
         input.extend(b"\ntwo\nthree");
         let long = LINE_BYTES_MAX as u64;
-        for buffer_bytes in [7, 64 << 10, 4 << 20] {
-            let lines = cut(&input, buffer_bytes);
-            assert_eq!(lines[0], (0, 1, Ok(b"one".to_vec())), "{buffer_bytes}");
-            assert_eq!(lines[1], (4, 2, Err(Reason::TooLong)));
-            assert_eq!(lines[2], (long + 6, 3, Ok(b"two".to_vec())));
-            assert_eq!(lines[3], (long + 10, 4, Ok(b"three".to_vec())));
+        for sip_bytes in [977, 64 << 10, 4 << 20] {
+            let lines = cut(&input, sip_bytes);
+            assert_eq!(lines[0], (0, Ok(b"one".to_vec())), "{sip_bytes}");
+            assert_eq!(lines[1], (4, Err(Reason::TooLong)));
+            assert_eq!(lines[2], (long + 6, Ok(b"two".to_vec())));
+            assert_eq!(lines[3], (long + 10, Ok(b"three".to_vec())));
         }
     }
 
     #[test]
     fn an_input_that_fails_is_reported_where_it_failed() {
         struct Fails;
-        impl io::Read for Fails {
+        impl Read for Fails {
             fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
                 Err(io::Error::other("gone"))
             }
         }
+        let mut chunks = Chunks::new(Read::chain(&b"whole\nhal"[..], Fails));
+        let mut buffer = Vec::new();
         let mut seen = Vec::new();
-        let input = BufReader::new(io::Read::chain(&b"whole\nhal"[..], Fails));
-        let result = Cutter::default().run(input, |line| {
-            seen.push((line.offset, line.content.err()));
-            Ok::<(), io::Error>(())
-        });
-        assert!(result.is_err());
+        while let Some(piece) = chunks.next(&mut buffer) {
+            seen.push((piece.offset, piece.content.err()));
+        }
         assert_eq!(seen, [(0, None), (6, Some(Reason::Interrupted))]);
+        assert!(chunks.finish().1.is_err());
     }
 
     proptest! {
         #[test]
-        fn lines_are_those_of_the_input(input in "[ab\n]{0,40}", buffer_bytes in 1_usize..9) {
-            let lines = cut(input.as_bytes(), buffer_bytes);
-            let texts: Vec<Vec<u8>> = lines.iter().map(|line| line.2.clone().unwrap()).collect();
+        fn lines_are_those_of_the_input(input in "[ab\n]{0,40}", sip_bytes in 1_usize..9) {
+            let lines = cut(input.as_bytes(), sip_bytes);
+            let texts: Vec<Vec<u8>> = lines.iter().map(|line| line.1.clone().unwrap()).collect();
             let mut expected: Vec<Vec<u8>> = input.split('\n').map(|line| line.as_bytes().to_vec()).collect();
             if expected.last().is_some_and(Vec::is_empty) {
                 expected.pop();
             }
             prop_assert_eq!(texts, expected);
-            for (offset, _, content) in lines {
+            for (offset, content) in lines {
                 let begin = usize::try_from(offset).unwrap();
                 prop_assert!(input.as_bytes()[begin..].starts_with(&content.unwrap()));
             }

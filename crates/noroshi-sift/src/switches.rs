@@ -1,12 +1,135 @@
-//! Which fields of the content of a capture the law allows to look at.
+//! Which fields of a communication may be looked at.
+//!
+//! Act No. 42 of 2025, art. 2(8)(i) names addresses, times and other history of a communication. Ports, names,
+//! paths and fingerprints are arguable, so each is behind a switch of its own: on where somebody looks through the
+//! network of its own, off in every statutory mode until an order says otherwise. The switches are set before a
+//! selection begins and cannot be changed while it runs; their digest stands in the certificate.
 
-/// One switch a field. All are off unless whoever answers for the selection turns them on.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+use std::fmt::Write as _;
+
+use serde::{Deserialize, Serialize};
+
+use crate::digest::Digest;
+use crate::mode::Mode;
+
+/// A switch for each field; one that is off means that the field is not looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch that the law sets by itself")]
 pub struct Switches {
-    /// Names asked for and answered in DNS.
-    pub dns_name: bool,
-    /// The name of the server in the first message of TLS.
-    pub tls_sni: bool,
-    /// The host that a request of HTTP names.
-    pub http_host: bool,
+    /// Addresses besides those of the two ends: in answers of name servers, in other columns of that type.
+    pub further_addresses: bool,
+    /// Names asked for and answered.
+    pub dns_names: bool,
+    /// The name a TLS or QUIC client asks for.
+    pub tls_names: bool,
+    /// The host an HTTP client asks for.
+    pub http_hosts: bool,
+    /// The path an HTTP client asks for, together with the host.
+    pub url_paths: bool,
+    /// Fingerprints of TLS clients and servers.
+    pub tls_fingerprints: bool,
+    /// Digests of certificates.
+    pub certificates: bool,
+    /// Digests of files.
+    pub files: bool,
+    /// E-mail addresses of the envelope, looked at as keyed hashes only.
+    pub email_addresses: bool,
+    /// Ports and protocols, also as conditions of selectors; off, they are not kept either.
+    pub ports: bool,
+}
+
+impl Switches {
+    /// Everything off but the addresses of the two ends.
+    pub const CLOSED: Self = Self {
+        further_addresses: false,
+        dns_names: false,
+        tls_names: false,
+        http_hosts: false,
+        url_paths: false,
+        tls_fingerprints: false,
+        certificates: false,
+        files: false,
+        email_addresses: false,
+        ports: false,
+    };
+
+    /// What holds where nobody said anything else. In one's own network all but paths and e-mail addresses is
+    /// looked at; those two are said to be wanted or are not.
+    pub const fn of_mode(mode: Mode) -> Self {
+        match mode {
+            Mode::OwnNetwork => Self {
+                further_addresses: true,
+                dns_names: true,
+                tls_names: true,
+                http_hosts: true,
+                url_paths: false,
+                tls_fingerprints: true,
+                certificates: true,
+                files: true,
+                email_addresses: false,
+                ports: true,
+            },
+            Mode::PartyAgreement
+            | Mode::ForeignToForeign
+            | Mode::ForeignToDomestic
+            | Mode::DomesticToForeign => Self::CLOSED,
+        }
+    }
+
+    /// The switches by name, in the order of the digest.
+    pub const fn named(&self) -> [(&'static str, bool); 10] {
+        [
+            ("further-addresses", self.further_addresses),
+            ("dns-names", self.dns_names),
+            ("tls-names", self.tls_names),
+            ("http-hosts", self.http_hosts),
+            ("url-paths", self.url_paths),
+            ("tls-fingerprints", self.tls_fingerprints),
+            ("certificates", self.certificates),
+            ("files", self.files),
+            ("email-addresses", self.email_addresses),
+            ("ports", self.ports),
+        ]
+    }
+
+    /// SHA-256 over `noroshi-switches/1`, a line feed, and a line `name=on` or `name=off` for each.
+    pub fn digest(&self) -> Digest {
+        let mut text = String::from("noroshi-switches/1\n");
+        for (name, is_on) in self.named() {
+            // Writing to a `String` does not fail.
+            let written = writeln!(text, "{name}={}", if is_on { "on" } else { "off" });
+            debug_assert!(written.is_ok());
+        }
+        Digest::of(text.as_bytes())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn statutory_modes_begin_closed() {
+        for mode in Mode::ALL.into_iter().filter(|mode| *mode != Mode::OwnNetwork) {
+            assert_eq!(Switches::of_mode(mode), Switches::CLOSED);
+            assert!(Switches::of_mode(mode).named().iter().all(|(_, is_on)| !is_on));
+        }
+    }
+
+    #[test]
+    fn every_switch_is_in_the_digest() {
+        let own = Switches::of_mode(Mode::OwnNetwork);
+        let json = serde_json::to_value(own).unwrap();
+        let names: Vec<&String> = json.as_object().unwrap().keys().collect();
+        let mut named = own.named().map(|(name, _)| name.to_owned());
+        named.sort();
+        assert_eq!(names, named.iter().collect::<Vec<_>>());
+        for name in named {
+            let mut other = json.clone();
+            other[&name] = (!json[&name].as_bool().unwrap()).into();
+            let other: Switches = serde_json::from_value(other).unwrap();
+            assert_ne!(other.digest(), own.digest(), "{name}");
+        }
+    }
 }

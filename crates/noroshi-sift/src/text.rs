@@ -2,6 +2,8 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
+use crate::bits;
+
 const US_PER_SECOND: i64 = 1_000_000;
 /// The last second that a `jiff::Timestamp` holds, in December of the year 9999.
 const SECONDS_MAX: i64 = 253_402_207_199;
@@ -24,7 +26,28 @@ pub(crate) fn parse_port(text: &[u8]) -> Option<u16> {
 
 /// Seconds since the epoch or of a duration, with a fraction, as microseconds. What is finer is rounded, as
 /// Zeek itself rounds where it writes tables, so that both of its formats give the same time.
+#[inline]
 pub(crate) fn parse_seconds_us(text: &[u8]) -> Option<i64> {
+    plain_seconds_us(text).or_else(|| other_seconds_us(text))
+}
+
+/// Ten digits, a point and six digits: what a time of this century looks like in a table.
+#[inline]
+fn plain_seconds_us(text: &[u8]) -> Option<i64> {
+    let text: &[u8; 17] = text.try_into().ok()?;
+    let (low, rest) = text.split_first_chunk::<8>()?;
+    let ([tens, ones, b'.'], fraction) = rest.split_first_chunk::<3>()? else { return None };
+    let [a, b, c, d, e, f] = *fraction else { return None };
+    let low = u64::from_le_bytes(*low);
+    let tail = u64::from_le_bytes([*tens, *ones, a, b, c, d, e, f]);
+    if bits::leading_digits(low) + bits::leading_digits(tail) != 16 {
+        return None;
+    }
+    let us = bits::eight_digits(low) * 100_000_000 + bits::eight_digits(tail);
+    i64::try_from(us).ok()
+}
+
+fn other_seconds_us(text: &[u8]) -> Option<i64> {
     let mut whole = 0_i64;
     let mut digits = text.iter();
     let mut seen = 0_u32;
@@ -172,34 +195,66 @@ pub(crate) fn parse_address(text: &[u8]) -> Option<IpAddr> {
     Some(IpAddr::V6(address).to_canonical())
 }
 
+/// Four numbers and three dots. Where the dots stand is found at once, and the numbers are put together without a
+/// branch, because how long each is cannot be guessed.
 #[inline]
 fn parse_v4(text: &[u8]) -> Option<Ipv4Addr> {
     if !(7..=15).contains(&text.len()) {
         return None;
     }
-    let (mut value, mut octet, mut digits, mut dots) = (0_u32, 0_u32, 0_u32, 0_u32);
-    for byte in text {
-        match byte {
-            b'0'..=b'9' => {
-                // A leading zero is refused: some systems read it as octal (RFC 6943 §3.1.1).
-                if digits > 0 && octet == 0 {
-                    return None;
-                }
-                octet = octet * 10 + u32::from(byte - b'0');
-                digits += 1;
-                if octet > 255 {
-                    return None;
-                }
-            }
-            b'.' if digits > 0 && dots < 3 => {
-                value = value << 8 | octet;
-                (octet, digits) = (0, 0);
-                dots += 1;
-            }
-            _ => return None,
+    // Twice eight bytes, one from each end: they overlap, which is what makes one load of any length.
+    let mut bytes = [b'0'; 16];
+    let (low, high) = match (text.first_chunk::<8>(), text.last_chunk::<8>()) {
+        (Some(low), Some(high)) => (u64::from_le_bytes(*low), u64::from_le_bytes(*high)),
+        _ => {
+            // Seven bytes.
+            bytes.iter_mut().zip(text).for_each(|(to, from)| *to = *from);
+            let word = u64::from_le_bytes(*bytes.first_chunk::<8>()?);
+            return v4_of(u128::from(word) & ((1 << 56) - 1), 7);
         }
+    };
+    let word = u128::from(low) | u128::from(high) << (8 * (text.len() - 8));
+    v4_of(word, text.len())
+}
+
+/// `word` has the text, its first byte in the lowest place, and zeroes above.
+#[inline]
+fn v4_of(word: u128, length: usize) -> Option<Ipv4Addr> {
+    let mut dots = bits::dots(&word.to_le_bytes());
+    let mut is_valid = dots.count_ones() == 3;
+    let ends = [(); 3].map(|()| {
+        let end = dots.trailing_zeros();
+        dots &= dots.wrapping_sub(1);
+        end
+    });
+    let [first, second, third] = ends;
+    #[expect(clippy::cast_possible_truncation, reason = "fifteen at most")]
+    let octets = [(0, first), (first + 1, second), (second + 1, third), (third + 1, length as u32)];
+    let mut value = 0;
+    for (begin, end) in octets {
+        let digits = end.wrapping_sub(begin);
+        is_valid &= (1..=3).contains(&digits);
+        // The last digit goes to the highest of four bytes, and there are zeroes before the first.
+        #[expect(clippy::cast_possible_truncation, reason = "three digits are wanted")]
+        let text =
+            (word.wrapping_shr(8 * (begin & 15)) as u32).wrapping_shl(8 * (4 - (digits & 3)));
+        let [_, hundreds, tens, ones] = text.to_le_bytes().map(u32::from);
+        let zero = u32::from(b'0');
+        let digit = |byte: u32, is_there: bool| {
+            let digit = byte.wrapping_sub(zero);
+            (if is_there { digit } else { 0 }, !is_there || digit < 10)
+        };
+        let (hundreds, a) = digit(hundreds, digits == 3);
+        let (tens, b) = digit(tens, digits >= 2);
+        let (ones, c) = digit(ones, true);
+        let octet =
+            hundreds.wrapping_mul(100).wrapping_add(tens.wrapping_mul(10)).wrapping_add(ones);
+        // A leading zero is refused: some systems read it as octal (RFC 6943 §3.1.1).
+        let least = [0, 0, 10, 100].get(digits as usize & 3).copied().unwrap_or(0);
+        is_valid &= a & b & c & (octet <= 255) & (octet >= least);
+        value = value << 8 | (octet & 255);
     }
-    (dots == 3 && digits > 0).then(|| Ipv4Addr::from_bits(value << 8 | octet))
+    is_valid.then(|| Ipv4Addr::from_bits(value))
 }
 
 #[cfg(test)]
@@ -281,6 +336,17 @@ mod tests {
         fn times_agree_with_the_calendar(us in 0_i64..253_402_207_199_000_000) {
             let text = Timestamp::from_microsecond(us).unwrap().to_string();
             prop_assert_eq!(parse_time_us(text.as_bytes()), Some(us), "{}", text);
+        }
+
+        #[test]
+        fn what_looks_like_an_address_is_one_or_is_refused(text in "[0-9.]{5,17}|([0-9]{1,4}[./]){3}[0-9a:]{0,4}") {
+            let std = text.parse::<Ipv4Addr>().ok();
+            prop_assert_eq!(parse_v4(text.as_bytes()), std, "{}", text);
+        }
+
+        #[test]
+        fn both_readers_of_seconds_agree(text in "[0-9]{10}[.][0-9]{6}|[0-9e]{9,11}[.,][0-9e]{5,7}") {
+            prop_assert_eq!(parse_seconds_us(text.as_bytes()), other_seconds_us(text.as_bytes()), "{}", text);
         }
 
         #[test]

@@ -3,13 +3,19 @@
 use std::net::IpAddr;
 
 use noroshi_evidence::mechanical::Protocol;
+use noroshi_evidence::observable::DomainName;
 
-use crate::index::{Position, SelectorIndex};
+use crate::index::table::Kind;
+use crate::index::{Lookup, Position};
 use crate::problem::Reason;
+use crate::selector::{EmailKey, JA4_BYTES_MAX, read_hex};
+use crate::switches::Switches;
 use crate::text::parse_address;
 
 /// Longer names are not host names (RFC 1035 §2.3.4) and cannot match.
 const NAME_BYTES_MAX: usize = 255;
+/// The longest host and path that is looked up, in bytes.
+const URL_BYTES_MAX: usize = 4_096;
 
 /// When and between whom: all that is read of a record nobody looks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,28 +49,184 @@ pub(crate) trait View {
     fn detail(&self) -> Result<Detail, Reason>;
 }
 
-/// The index and what it has found in one record.
+/// What becomes of what is shown.
+pub(crate) enum Goal<'a> {
+    /// The hashes under which it may be found: many records are asked about at once.
+    Hashes(&'a mut Vec<u64>),
+    /// The selectors that match.
+    Found(&'a mut Vec<Position>),
+}
+
+/// The index, and the law about which fields are shown to it.
 pub(crate) struct Look<'a> {
-    pub(crate) index: &'a SelectorIndex,
-    pub(crate) found: &'a mut Vec<Position>,
+    pub(crate) lookup: &'a Lookup<'a>,
+    pub(crate) switches: Switches,
+    pub(crate) email_key: Option<&'a EmailKey>,
+    pub(crate) goal: Goal<'a>,
     /// Reused from record to record and cleared after each.
     pub(crate) scratch: &'a mut Vec<u8>,
 }
 
 impl Look<'_> {
+    /// One of the two ends of the communication.
+    #[inline]
+    pub(crate) fn end(&mut self, address: IpAddr) {
+        match &mut self.goal {
+            Goal::Hashes(hashes) => self.lookup.hash_address(address, hashes),
+            Goal::Found(found) => self.lookup.find_address(address, found),
+        }
+    }
+
+    /// Any other address.
     #[inline]
     pub(crate) fn address(&mut self, address: IpAddr) {
-        self.index.find_address(address, self.found);
+        if self.switches.further_addresses {
+            self.end(address);
+        }
+    }
+
+    /// A name that was asked for or answered, perhaps an address.
+    #[inline]
+    pub(crate) fn dns_name(&mut self, seen: &[u8]) {
+        if self.switches.dns_names {
+            self.name(seen);
+        }
+    }
+
+    /// The name a TLS or QUIC client asked for.
+    #[inline]
+    pub(crate) fn tls_name(&mut self, seen: &[u8]) {
+        if self.switches.tls_names {
+            self.name(seen);
+        }
+    }
+
+    /// The host an HTTP client asked for, perhaps with a port.
+    #[inline]
+    pub(crate) fn http_host(&mut self, seen: &[u8]) {
+        if self.switches.http_hosts {
+            self.name(seen);
+        }
+    }
+
+    /// Host and path an HTTP client asked for.
+    pub(crate) fn url(&mut self, host: &[u8], path: &[u8]) {
+        if !self.switches.url_paths || !self.lookup.has(Kind::Url) {
+            return;
+        }
+        // A proxy is asked for the whole locator.
+        let path = match memchr::memmem::find(path.get(..16).unwrap_or(path), b"://") {
+            Some(at) => {
+                let rest = path.get(at + 3..).unwrap_or_default();
+                memchr::memchr(b'/', rest).and_then(|slash| rest.get(slash..)).unwrap_or(b"/")
+            }
+            None => path,
+        };
+        let path = path.split(|byte| *byte == b'#').next().unwrap_or_default();
+        let host = without_port(host);
+        let host = host.strip_suffix(b".").unwrap_or(host);
+        if host.len() + path.len() > URL_BYTES_MAX {
+            return;
+        }
+        self.scratch.clear();
+        self.scratch.extend(host.iter().map(u8::to_ascii_lowercase));
+        self.scratch.extend_from_slice(path);
+        let text = std::mem::take(self.scratch);
+        self.bytes(Kind::Url, &text);
+        *self.scratch = text;
+        self.scratch.clear();
+    }
+
+    /// The digest of a file, in hexadecimal digits.
+    pub(crate) fn file(&mut self, seen: &[u8]) {
+        if self.switches.files {
+            self.digest(Kind::File, seen);
+        }
+    }
+
+    /// The digest of a certificate, in hexadecimal digits, perhaps with colons.
+    pub(crate) fn certificate(&mut self, seen: &[u8]) {
+        if self.switches.certificates {
+            self.digest(Kind::Certificate, seen);
+        }
+    }
+
+    /// A fingerprint: `3` of a client, `s` of a server, `4` of a client as text.
+    pub(crate) fn fingerprint(&mut self, which: u8, seen: &[u8]) {
+        if !self.switches.tls_fingerprints || !self.lookup.has(Kind::Fingerprint) {
+            return;
+        }
+        let mut text = [0; JA4_BYTES_MAX + 1];
+        let mut bytes = [0; 64];
+        let seen = match which {
+            b'4' => seen,
+            _ => match read_hex(seen, &mut bytes) {
+                Some(16) => bytes.get(..16).unwrap_or_default(),
+                _ => return,
+            },
+        };
+        let Some((first, rest)) = text.split_first_mut() else { return };
+        let Some(room) = rest.get_mut(..seen.len()) else { return };
+        *first = which;
+        room.iter_mut().zip(seen).for_each(|(to, from)| {
+            *to = if which == b'4' { from.to_ascii_lowercase() } else { *from };
+        });
+        self.bytes(Kind::Fingerprint, text.get(..=seen.len()).unwrap_or_default());
+    }
+
+    /// An e-mail address of the envelope.
+    pub(crate) fn email(&mut self, seen: &[u8]) {
+        let is_wanted = self.switches.email_addresses && self.lookup.has(Kind::Email);
+        let (true, Some(key)) = (is_wanted, self.email_key) else { return };
+        if let Some(hash) = std::str::from_utf8(seen).ok().and_then(|text| key.hash(text)) {
+            self.bytes(Kind::Email, &hash.0);
+        }
+    }
+
+    fn digest(&mut self, kind: Kind, seen: &[u8]) {
+        let mut bytes = [0; 64];
+        if self.lookup.has(kind)
+            && let Some(length @ (16 | 20 | 32 | 64)) = read_hex(seen, &mut bytes)
+        {
+            self.bytes(kind, bytes.get(..length).unwrap_or_default());
+        }
+    }
+
+    fn bytes(&mut self, kind: Kind, bytes: &[u8]) {
+        match &mut self.goal {
+            Goal::Hashes(hashes) => hashes.push(self.lookup.hash_bytes(kind, bytes)),
+            Goal::Found(found) => self.lookup.find_bytes(kind, bytes, found),
+        }
     }
 
     /// A name as it was seen: any case, perhaps with a trailing dot or a port, perhaps an address.
-    pub(crate) fn name(&mut self, seen: &[u8]) {
+    #[inline]
+    fn name(&mut self, seen: &[u8]) {
+        // Nearly every name ends in a letter; an address that does has a colon among its first five bytes.
+        let is_plain = seen.last().is_some_and(u8::is_ascii_alphabetic)
+            && !seen.iter().take(5).any(|byte| matches!(byte, b':' | b'['))
+            && seen.is_ascii();
+        if is_plain {
+            return self.plain_name(seen);
+        }
+        self.other_name(seen);
+    }
+
+    #[inline]
+    fn plain_name(&mut self, name: &[u8]) {
+        match &mut self.goal {
+            Goal::Hashes(hashes) => self.lookup.hash_name(name, hashes),
+            Goal::Found(found) => self.lookup.find_name(name, found),
+        }
+    }
+
+    fn other_name(&mut self, seen: &[u8]) {
         let seen = match seen {
             [b'[', inside @ ..] => inside.split(|byte| *byte == b']').next().unwrap_or_default(),
             seen => seen,
         };
         if let Some(address) = parse_address(seen) {
-            return self.address(address);
+            return self.end(address);
         }
         let host = without_port(seen);
         let host = host.strip_suffix(b".").unwrap_or(host);
@@ -72,12 +234,17 @@ impl Look<'_> {
             return;
         }
         if let Some(address) = parse_address(host) {
-            return self.address(address);
+            return self.end(address);
         }
-        self.scratch.clear();
-        self.scratch.extend(host.iter().map(u8::to_ascii_lowercase));
-        self.index.find_name(self.scratch, self.found);
-        self.scratch.clear();
+        if host.is_ascii() {
+            return self.plain_name(host);
+        }
+        // A name in its own script; the list has its A-labels (RFC 5891 §4.4).
+        if let Some(name) =
+            std::str::from_utf8(host).ok().and_then(|text| DomainName::parse(text).ok())
+        {
+            self.plain_name(name.as_str().as_bytes());
+        }
     }
 }
 

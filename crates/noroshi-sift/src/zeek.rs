@@ -8,6 +8,7 @@ use std::net::IpAddr;
 
 use noroshi_evidence::mechanical::Protocol;
 
+use crate::bits;
 use crate::problem::Reason;
 use crate::text::{parse_address, parse_count, parse_port, parse_seconds_us, parse_time_us};
 use crate::view::{Detail, Ends, Look, View, sum};
@@ -23,8 +24,8 @@ struct Column {
 }
 
 /// Where the wanted columns stand.
-#[derive(Debug, Default)]
-struct Columns {
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Columns {
     count: usize,
     ts: Option<usize>,
     src: Option<usize>,
@@ -36,8 +37,38 @@ struct Columns {
     wire_bytes: [Option<usize>; 2],
     payload_bytes: [Option<usize>; 2],
     packets: [Option<usize>; 2],
+    uri: Option<usize>,
     addresses: Vec<Column>,
-    names: Vec<Column>,
+    others: Vec<(Field, Column)>,
+}
+
+/// What a column that is looked at holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Field {
+    DnsName,
+    TlsName,
+    HttpHost,
+    File,
+    Certificate,
+    Fingerprint(u8),
+    Email,
+}
+
+impl Field {
+    fn of(name: &[u8]) -> Option<Self> {
+        Some(match name {
+            b"query" | b"answers" => Self::DnsName,
+            b"server_name" => Self::TlsName,
+            b"host" => Self::HttpHost,
+            b"md5" | b"sha1" | b"sha256" => Self::File,
+            b"cert_chain_fps" | b"client_cert_chain_fps" | b"fingerprint" => Self::Certificate,
+            b"ja3" => Self::Fingerprint(b'3'),
+            b"ja3s" => Self::Fingerprint(b's'),
+            b"ja4" => Self::Fingerprint(b'4'),
+            b"mailfrom" | b"rcptto" => Self::Email,
+            _ => return None,
+        })
+    }
 }
 
 impl Columns {
@@ -62,15 +93,19 @@ impl Columns {
             b"x_originating_ip" | b"path" => return,
             _ if name.starts_with(b"san.") => return,
             _ if holds_address => return self.addresses.push(Column { at, is_list }),
-            b"query" | b"host" | b"server_name" => return self.names.push(Column { at, is_list }),
-            b"answers" => return self.names.push(Column { at, is_list: true }),
-            _ => return,
+            b"uri" => &mut self.uri,
+            _ => {
+                let is_list = is_list || name == b"answers";
+                let column = Column { at, is_list };
+                return self.others.extend(Field::of(name).map(|field| (field, column)));
+            }
         };
         *slot = slot.or(Some(at));
     }
 }
 
-/// The header in force, with room for the fields of one record.
+/// The header in force.
+#[derive(Debug, Clone)]
 pub(crate) struct Header {
     separator: u8,
     set_separator: u8,
@@ -79,10 +114,6 @@ pub(crate) struct Header {
     names: Vec<Vec<u8>>,
     /// `None` until a `#fields` line has come; an error after one that makes no sense.
     columns: Option<Result<Columns, Reason>>,
-    /// The field ends of the record at hand, reused.
-    ends: Vec<usize>,
-    /// Where the lines begin that say this, and where they end, in a file that is followed.
-    stands: Option<(u64, u64)>,
 }
 
 impl Default for Header {
@@ -94,8 +125,6 @@ impl Default for Header {
             unset: b"-".to_vec(),
             names: Vec::new(),
             columns: None,
-            ends: Vec::new(),
-            stands: None,
         }
     }
 }
@@ -134,16 +163,6 @@ impl Header {
         }
     }
 
-    /// Notes from where to where the lines reach that say this.
-    pub(crate) fn noted(&mut self, begin: Option<u64>, end: u64) {
-        self.stands = begin.map(|begin| (begin, end));
-    }
-
-    /// Where the lines end that begin at `begin`.
-    pub(crate) fn ends_at(&self, begin: u64) -> Option<u64> {
-        self.stands.filter(|(known, _)| *known == begin).map(|(_, end)| end)
-    }
-
     fn arrange(&self, kinds: Option<&[&[u8]]>) -> Result<Columns, Reason> {
         let count = self.names.len();
         let agree = kinds.is_none_or(|kinds| kinds.len() == count);
@@ -163,27 +182,150 @@ impl Header {
         self.columns.is_some()
     }
 
-    /// Splits a record.
-    pub(crate) fn view<'a>(&'a mut self, line: &'a [u8]) -> Result<ZeekRecord<'a>, Reason> {
+    /// The byte between columns.
+    pub(crate) const fn separator(&self) -> u8 {
+        self.separator
+    }
+
+    /// One record out of a block.
+    #[inline]
+    pub(crate) fn view<'a>(&'a self, row: Row<'a>) -> Result<ZeekRecord<'a>, Reason> {
         let columns = match &self.columns {
             Some(Ok(columns)) => columns,
             Some(Err(reason)) => return Err(*reason),
             None => return Err(Reason::NoHeader),
         };
-        self.ends.clear();
-        // One more than there are columns is enough to see that there are too many.
-        self.ends.extend(memchr::memchr_iter(self.separator, line).take(columns.count));
-        if self.ends.len() + 1 != columns.count {
+        if row.ends.len() != columns.count {
             return Err(Reason::FieldCount);
         }
-        self.ends.push(line.len());
-        Ok(ZeekRecord { line, header: self, columns })
+        Ok(ZeekRecord { row, header: self, columns })
+    }
+}
+
+/// Where the fields of the lines of a block end.
+#[derive(Debug, Default)]
+pub(crate) struct Marks {
+    /// The place of every separator and line feed; only the first `count` are of this block.
+    at: Vec<u32>,
+    count: usize,
+    /// For each line the number of its line feed among them.
+    lines: Vec<u32>,
+}
+
+impl Marks {
+    /// Goes through a block. A line without a line feed is as one with it.
+    ///
+    /// INVARIANT: the block is shorter than 4 GiB.
+    pub(crate) fn index(&mut self, block: &[u8], separator: u8) {
+        self.count = 0;
+        self.lines.clear();
+        // Eight places are written at a time, whether or not so many are there.
+        if self.at.len() < block.len() + bits::BLOCK_BYTES + 8 {
+            self.at.resize(block.len() + bits::BLOCK_BYTES + 8, 0);
+        }
+        let (chunks, rest) = block.as_chunks::<{ bits::BLOCK_BYTES }>();
+        let mut base = 0;
+        for chunk in chunks {
+            self.chunk(chunk, separator, base);
+            base += 64;
+        }
+        let mut last = bits::padded(rest);
+        if !block.is_empty() && block.last() != Some(&b'\n') {
+            if let Some(end) = last.get_mut(rest.len()) {
+                *end = b'\n';
+            }
+            // Zeroes behind it are nothing, unless they are the separator.
+        }
+        if !rest.is_empty() || block.last().is_some_and(|byte| *byte != b'\n') {
+            self.chunk(&last, separator, base);
+        }
+        if let Some(end) = self.lines.last() {
+            self.count = *end as usize + 1;
+        }
+    }
+
+    #[inline]
+    fn chunk(&mut self, chunk: &[u8; bits::BLOCK_BYTES], separator: u8, base: u32) {
+        let (separators, mut feeds) = bits::equal_either(chunk, separator, b'\n');
+        let mut all = separators | feeds;
+        while feeds != 0 {
+            let before = (feeds & feeds.wrapping_neg()) - 1;
+            #[expect(clippy::cast_possible_truncation, reason = "a block has fewer places")]
+            self.lines.push(self.count as u32 + (all & before).count_ones());
+            feeds &= feeds - 1;
+        }
+        let found = all.count_ones() as usize;
+        let mut at = self.count;
+        self.count += found;
+        while at < self.count {
+            let Some(places) = self.at.get_mut(at..).and_then(|rest| rest.first_chunk_mut::<8>())
+            else {
+                return;
+            };
+            for place in places {
+                *place = base + (all.trailing_zeros() & 63);
+                all &= all.wrapping_sub(1);
+            }
+            at += 8;
+        }
+    }
+
+    /// How many lines there are.
+    pub(crate) fn lines(&self) -> usize {
+        self.lines.len()
+    }
+
+    /// A line of the block that was gone through.
+    #[inline]
+    pub(crate) fn row<'a>(&'a self, block: &'a [u8], line: usize) -> Option<Row<'a>> {
+        let last = *self.lines.get(line)? as usize;
+        let first = match line.checked_sub(1) {
+            Some(before) => *self.lines.get(before)? as usize + 1,
+            None => 0,
+        };
+        let begin = match first.checked_sub(1) {
+            Some(before) => *self.at.get(before)? as usize + 1,
+            None => 0,
+        };
+        let ends = self.at.get(first..=last)?;
+        let mut end = *ends.last()? as usize;
+        if end > begin && block.get(end - 1) == Some(&b'\r') {
+            end -= 1;
+        }
+        Some(Row { block, begin, end, ends })
+    }
+}
+
+/// One line and where its fields end.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Row<'a> {
+    block: &'a [u8],
+    pub(crate) begin: usize,
+    /// Without line feed and carriage return.
+    pub(crate) end: usize,
+    ends: &'a [u32],
+}
+
+impl<'a> Row<'a> {
+    /// The bytes of the line.
+    pub(crate) fn line(&self) -> &'a [u8] {
+        self.block.get(self.begin..self.end).unwrap_or_default()
+    }
+
+    #[inline]
+    fn field(&self, at: usize) -> Option<&'a [u8]> {
+        let begin = match at.checked_sub(1) {
+            Some(before) => *self.ends.get(before)? as usize + 1,
+            None => self.begin,
+        };
+        let end = (*self.ends.get(at)? as usize).min(self.end);
+        self.block.get(begin..end)
     }
 }
 
 /// One record under its header.
 pub(crate) struct ZeekRecord<'a> {
-    line: &'a [u8],
+    row: Row<'a>,
     header: &'a Header,
     columns: &'a Columns,
 }
@@ -192,25 +334,21 @@ impl<'a> ZeekRecord<'a> {
     /// A field, unless it is unset or empty.
     #[inline]
     fn field(&self, at: Option<usize>) -> Option<&'a [u8]> {
-        let at = at?;
-        let end = *self.header.ends.get(at)?;
-        let begin = match at.checked_sub(1) {
-            Some(before) => self.header.ends.get(before)? + 1,
-            None => 0,
-        };
-        let field = self.line.get(begin..end)?;
+        let field = self.row.field(at?)?;
         (field != self.header.unset && field != self.header.empty).then_some(field)
     }
 
-    /// The values of a field that may hold several.
-    fn values(&self, column: Column) -> impl Iterator<Item = &'a [u8]> {
-        let field = self.field(Some(column.at));
-        let (separator, is_list) = (self.header.set_separator, column.is_list);
-        let values = field
-            .into_iter()
-            .flat_map(move |field| field.split(move |byte| is_list && *byte == separator));
-        let (unset, empty) = (&self.header.unset, &self.header.empty);
-        values.filter(move |value| value != unset && value != empty)
+    /// Hands over the values of a field that may hold several.
+    #[inline]
+    fn values(&self, column: Column, mut take: impl FnMut(&'a [u8])) {
+        let Some(field) = self.field(Some(column.at)) else { return };
+        if !column.is_list || memchr::memchr(self.header.set_separator, field).is_none() {
+            return take(field);
+        }
+        let values = field.split(|byte| *byte == self.header.set_separator);
+        values
+            .filter(|value| *value != self.header.unset && *value != self.header.empty)
+            .for_each(take);
     }
 
     #[inline]
@@ -242,15 +380,20 @@ impl View for ZeekRecord<'_> {
         let mut src = self.address(self.columns.src)?;
         let mut dst = self.address(self.columns.dst)?;
         if src.is_none() && dst.is_none() {
+            let mut is_bad = false;
             for column in &self.columns.addresses {
-                for value in self.values(*column) {
-                    let address = Some(parse_address(value).ok_or(Reason::BadAddress)?);
+                self.values(*column, |value| {
+                    let address = parse_address(value);
+                    is_bad |= address.is_none();
                     if src.is_none() {
                         src = address;
                     } else if dst.is_none() && src != address {
                         dst = address;
                     }
-                }
+                });
+            }
+            if is_bad {
+                return Err(Reason::BadAddress);
             }
         }
         if src.is_none() && dst.is_none() {
@@ -261,23 +404,25 @@ impl View for ZeekRecord<'_> {
 
     #[inline]
     fn look(&self, look: &mut Look<'_>) -> Result<(), Reason> {
+        let mut is_bad = false;
         for column in &self.columns.addresses {
-            for value in self.values(*column) {
-                look.address(parse_address(value).ok_or(Reason::BadAddress)?);
-            }
+            self.values(*column, |value| match parse_address(value) {
+                Some(address) => look.address(address),
+                None => is_bad = true,
+            });
         }
-        for column in &self.columns.names {
-            for value in self.values(*column) {
+        for (field, column) in &self.columns.others {
+            self.values(*column, |value| {
                 if memchr::memmem::find(value, b"\\x").is_none() {
-                    look.name(value);
+                    self.show(*field, value, look);
                 } else {
                     let mut plain = Vec::with_capacity(value.len());
                     unescape(value, &mut plain);
-                    look.name(&plain);
+                    self.show(*field, &plain, look);
                 }
-            }
+            });
         }
-        Ok(())
+        if is_bad { Err(Reason::BadAddress) } else { Ok(()) }
     }
 
     fn detail(&self) -> Result<Detail, Reason> {
@@ -307,6 +452,26 @@ impl View for ZeekRecord<'_> {
             flow_start_us: duration_us.map(|_| ts_us),
             flow_end_us: duration_us.map(|duration_us| ts_us.saturating_add(duration_us)),
         })
+    }
+}
+
+impl ZeekRecord<'_> {
+    #[inline]
+    fn show(&self, field: Field, value: &[u8], look: &mut Look<'_>) {
+        match field {
+            Field::DnsName => look.dns_name(value),
+            Field::TlsName => look.tls_name(value),
+            Field::HttpHost => {
+                look.http_host(value);
+                if let Some(path) = self.field(self.columns.uri) {
+                    look.url(value, path);
+                }
+            }
+            Field::File => look.file(value),
+            Field::Certificate => look.certificate(value),
+            Field::Fingerprint(which) => look.fingerprint(which, value),
+            Field::Email => look.email(value),
+        }
     }
 }
 
@@ -346,12 +511,35 @@ mod tests {
         header
     }
 
+    /// Asks something of the one record of a line.
+    fn with<T>(
+        header: &Header,
+        line: &[u8],
+        ask: impl FnOnce(Result<ZeekRecord<'_>, Reason>) -> T,
+    ) -> T {
+        let mut marks = Marks::default();
+        marks.index(line, header.separator());
+        assert_eq!(marks.lines(), 1);
+        ask(header.view(marks.row(line, 0).unwrap()))
+    }
+
+    fn ends(header: &Header, line: &[u8]) -> Result<Option<Ends>, Reason> {
+        with(header, line, |record| record.unwrap().ends())
+    }
+
+    fn detail(header: &Header, line: &[u8]) -> Result<Detail, Reason> {
+        with(header, line, |record| record.unwrap().detail())
+    }
+
+    fn refusal(header: &Header, line: &[u8]) -> Option<Reason> {
+        with(header, line, |record| record.err())
+    }
+
     #[test]
     fn a_connection_is_read() {
-        let mut header = header(CONN);
+        let header = header(CONN);
         let line = b"10.5\tC1\t192.0.2.1\t4000\t203.0.113.5\t443\ttcp\t2.25\t7\t8\t3\t100\t4\t200";
-        let mut record = header.view(line).unwrap();
-        let ends = record.ends().unwrap().unwrap();
+        let ends = ends(&header, line).unwrap().unwrap();
         assert_eq!(ends.ts_us, 10_500_000);
         assert_eq!(ends.src, Some("192.0.2.1".parse().unwrap()));
         assert_eq!(ends.dst, Some("203.0.113.5".parse().unwrap()));
@@ -364,14 +552,14 @@ mod tests {
             flow_start_us: Some(10_500_000),
             flow_end_us: Some(12_750_000),
         };
-        assert_eq!(record.detail(), Ok(expected));
+        assert_eq!(detail(&header, line), Ok(expected));
     }
 
     #[test]
     fn unset_fields_are_absent_and_control_messages_have_no_ports() {
-        let mut header = header(CONN);
+        let header = header(CONN);
         let line = b"10\tC1\t192.0.2.1\t8\t203.0.113.5\t0\ticmp\t-\t-\t-\t1\t-\t-\t-";
-        let detail = header.view(line).unwrap().detail().unwrap();
+        let detail = detail(&header, line).unwrap();
         let expected =
             Detail { proto: Some(Protocol::ICMP), packets: Some(1), ..Detail::default() };
         assert_eq!(detail, expected);
@@ -379,28 +567,47 @@ mod tests {
 
     #[test]
     fn a_record_must_have_the_fields_of_its_header() {
-        assert_eq!(header("").view(b"1\t2").err(), Some(Reason::NoHeader));
-        assert_eq!(header(CONN).view(b"10.5\tC1\t192.0.2.1").err(), Some(Reason::FieldCount));
+        assert_eq!(refusal(&header(""), b"1\t2"), Some(Reason::NoHeader));
+        assert_eq!(refusal(&header(CONN), b"10.5\tC1\t192.0.2.1"), Some(Reason::FieldCount));
         let long = ["x"; 15].join("\t");
-        assert_eq!(header(CONN).view(long.as_bytes()).err(), Some(Reason::FieldCount));
-        let torn = header("#fields\tts\thost\n#types\ttime").view(b"1\t2").err();
+        assert_eq!(refusal(&header(CONN), long.as_bytes()), Some(Reason::FieldCount));
+        let torn = refusal(&header("#fields\tts\thost\n#types\ttime"), b"1\t2");
         assert_eq!(torn, Some(Reason::BadHeader));
     }
 
     #[test]
     fn addresses_of_other_logs_are_found_by_their_type() {
-        let mut header = header(
+        let header = header(
             "#fields\tts\ttx_hosts\trx_hosts\tsha1\n#types\ttime\tset[addr]\tset[addr]\tstring",
         );
-        let mut record = header.view(b"1\t192.0.2.1,192.0.2.2\t2001:db8::1\tx").unwrap();
-        let ends = record.ends().unwrap().unwrap();
+        let both = ends(&header, b"1\t192.0.2.1,192.0.2.2\t2001:db8::1\tx").unwrap().unwrap();
         assert_eq!(
-            (ends.src, ends.dst),
+            (both.src, both.dst),
             (Some("192.0.2.1".parse().unwrap()), Some("192.0.2.2".parse().unwrap()))
         );
-        assert_eq!(header.view(b"1\t(empty)\t-\tx").unwrap().ends(), Ok(None));
-        assert_eq!(header.view(b"1\tx\t-\tx").unwrap().ends(), Err(Reason::BadAddress));
-        assert_eq!(header.view(b"-\t192.0.2.1\t-\tx").unwrap().ends(), Err(Reason::BadTime));
+        assert_eq!(ends(&header, b"1\t(empty)\t-\tx"), Ok(None));
+        assert_eq!(ends(&header, b"1\tx\t-\tx"), Err(Reason::BadAddress));
+        assert_eq!(ends(&header, b"-\t192.0.2.1\t-\tx"), Err(Reason::BadTime));
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn fields_are_those_of_a_loop(block in "[ab\t\n\r]{0,300}") {
+            let mut marks = Marks::default();
+            // What an earlier block left behind makes no difference.
+            marks.index(&[b'\t'; 500], b'\t');
+            marks.index(block.as_bytes(), b'\t');
+            let lines: Vec<&str> = block.split_inclusive('\n').map(|line| line.strip_suffix('\n').unwrap_or(line)).collect();
+            proptest::prop_assert_eq!(marks.lines(), lines.len());
+            for (number, line) in lines.iter().enumerate() {
+                let row = marks.row(block.as_bytes(), number).unwrap();
+                let line = line.strip_suffix('\r').unwrap_or(line);
+                proptest::prop_assert_eq!(row.line(), line.as_bytes());
+                let fields: Vec<&[u8]> = (0..row.ends.len()).map(|at| row.field(at).unwrap()).collect();
+                let expected: Vec<&[u8]> = line.split('\t').map(str::as_bytes).collect();
+                proptest::prop_assert_eq!(fields, expected);
+            }
+        }
     }
 
     #[test]

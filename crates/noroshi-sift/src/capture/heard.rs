@@ -6,6 +6,7 @@ use noroshi_evidence::mechanical::Protocol;
 
 use super::community::Tuple;
 use crate::bytes::Bytes;
+use crate::flow::Field;
 use crate::switches::Switches;
 
 /// How many names of one flow are held.
@@ -24,7 +25,7 @@ const DNS_PORTS: [u16; 3] = [53, 5353, 5355];
 /// INVARIANT: no `Debug`; what it holds dies with the flow.
 pub(crate) struct Heard {
     switches: Switches,
-    names: Vec<Box<[u8]>>,
+    names: Vec<(Field, Box<[u8]>)>,
     addresses: Vec<IpAddr>,
     begin: Vec<u8>,
     /// The sequence number of the next byte of the beginning.
@@ -37,8 +38,8 @@ impl Heard {
     /// `None` where nothing may be looked at.
     pub(crate) fn of(proto: Protocol, switches: Switches) -> Option<Box<Self>> {
         let allowed = match proto {
-            Protocol::TCP => switches.tls_sni || switches.http_host || switches.dns_name,
-            Protocol::UDP => switches.dns_name,
+            Protocol::TCP => switches.tls_names || switches.http_hosts || switches.dns_names,
+            Protocol::UDP => switches.dns_names,
             _ => false,
         };
         allowed.then(|| {
@@ -54,7 +55,7 @@ impl Heard {
     }
 
     /// What was heard; gives back the bytes that were held.
-    pub(crate) fn names(mut self, held: &mut usize) -> (Vec<Box<[u8]>>, Vec<IpAddr>) {
+    pub(crate) fn names(mut self, held: &mut usize) -> (Vec<(Field, Box<[u8]>)>, Vec<IpAddr>) {
         self.release(held);
         (self.names, self.addresses)
     }
@@ -67,7 +68,7 @@ impl Heard {
 
     /// One datagram of DNS.
     pub(crate) fn datagram(&mut self, tuple: Tuple, payload: &[u8]) {
-        if self.switches.dns_name
+        if self.switches.dns_names
             && [tuple.src_port, tuple.dst_port].iter().any(|port| DNS_PORTS.contains(port))
         {
             // What cannot be read any further gives the names that stood before.
@@ -114,15 +115,15 @@ impl Heard {
         let begin = std::mem::take(&mut self.begin);
         let is_full = begin.len() >= BEGIN_BYTES_MAX;
         let verdict = match begin.first() {
-            Some(0x16) if self.switches.tls_sni => server_name(&begin),
-            Some(b'A'..=b'Z') if self.switches.http_host => host(&begin),
-            Some(0..=0x15) if self.switches.dns_name => self.dns_stream(&begin),
+            Some(0x16) if self.switches.tls_names => server_name(&begin),
+            Some(b'A'..=b'Z') if self.switches.http_hosts => host(&begin),
+            Some(0..=0x15) if self.switches.dns_names => self.dns_stream(&begin),
             _ => Verdict::Nothing,
         };
         self.begin = begin;
         match verdict {
-            Verdict::Name(name) => {
-                self.note(name);
+            Verdict::Name(field, name) => {
+                self.note(field, name);
                 self.release(held);
             }
             Verdict::More if !is_full => {}
@@ -143,9 +144,10 @@ impl Heard {
         }
     }
 
-    fn note(&mut self, name: Box<[u8]>) {
-        if self.names.len() < NAMES_MAX && !name.is_empty() && !self.names.contains(&name) {
-            self.names.push(name);
+    fn note(&mut self, field: Field, name: Box<[u8]>) {
+        let is_new = !self.names.iter().any(|(_, known)| *known == name);
+        if self.names.len() < NAMES_MAX && !name.is_empty() && is_new {
+            self.names.push((field, name));
         }
     }
 
@@ -157,7 +159,7 @@ impl Heard {
         bytes.u32()?;
         for _ in 0..questions.min(16) {
             let name = dns_name(message, &mut bytes)?;
-            self.note(name);
+            self.note(Field::Dns, name);
             bytes.u32()?;
         }
         for _ in 0..answers.min(64) {
@@ -173,7 +175,7 @@ impl Heard {
                 2 | 5 | 12 => {
                     let mut rest = Bytes(message.get(message.len() - bytes.len() - length..)?);
                     let name = dns_name(message, &mut rest)?;
-                    self.note(name);
+                    self.note(Field::Dns, name);
                 }
                 _ => {}
             }
@@ -184,7 +186,7 @@ impl Heard {
 }
 
 enum Verdict {
-    Name(Box<[u8]>),
+    Name(Field, Box<[u8]>),
     /// It may come with the next segment.
     More,
     Nothing,
@@ -249,7 +251,7 @@ fn server_name(begin: &[u8]) -> Verdict {
         return Verdict::Nothing;
     }
     match name_in_hello(&hello) {
-        Some(name) => Verdict::Name(name),
+        Some(name) => Verdict::Name(Field::Tls, name),
         None if is_cut || is_short => Verdict::More,
         None => Verdict::Nothing,
     }
@@ -300,7 +302,7 @@ fn host(begin: &[u8]) -> Verdict {
         }
         let Some((name, value)) = line.split_at_checked(5) else { continue };
         if name.eq_ignore_ascii_case(b"host:") {
-            return Verdict::Name(value.trim_ascii().into());
+            return Verdict::Name(Field::Http, value.trim_ascii().into());
         }
     }
     Verdict::More

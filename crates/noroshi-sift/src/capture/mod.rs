@@ -47,8 +47,6 @@ pub struct CaptureSettings {
     pub tunnels: bool,
     /// When a flow is at its end.
     pub limits: Limits,
-    /// Which names may be looked at.
-    pub switches: Switches,
     /// Whether datagrams to the ports of exports are taken for exports, whose records are read as well.
     pub exports: bool,
 }
@@ -74,7 +72,7 @@ pub fn tuples(input: impl std::io::Read, tunnels: bool) -> std::io::Result<Vec<T
     input.read_exact(&mut begin)?;
     let Some(form) = file::form_of(&begin) else { return Ok(tuples) };
     let settings = CaptureSettings { tunnels, ..CaptureSettings::default() };
-    let mut capture = Capture::new((&begin[..]).chain(input), form, settings);
+    let mut capture = Capture::new((&begin[..]).chain(input), form, settings, Switches::CLOSED);
     while capture.step(&mut |_, _, _| {}).is_ok() {
         tuples.extend(capture.table.ended.drain(..).map(|ended| ended.tuple));
     }
@@ -95,8 +93,8 @@ struct Capture<R> {
 }
 
 impl<R: std::io::Read> Capture<R> {
-    fn new(input: R, form: Form, settings: CaptureSettings) -> Self {
-        let CaptureSettings { tunnels, limits, switches, exports } = settings;
+    fn new(input: R, form: Form, settings: CaptureSettings, switches: Switches) -> Self {
+        let CaptureSettings { tunnels, limits, exports } = settings;
         Self {
             packets: Packets::new(input, form),
             opener: Opener { fragments: Fragments::default(), tunnels },
@@ -162,7 +160,7 @@ impl<W: Write + Send> Engine<W> {
         settings: CaptureSettings,
         collector: &mut Collector,
     ) -> Result<CaptureNotes, Read> {
-        let mut capture = Capture::new(input, form, settings);
+        let mut capture = Capture::new(input, form, settings, self.switches());
         let stop = loop {
             let mut others = Vec::new();
             let step =

@@ -8,7 +8,8 @@
 //! src = source address
 //! dst = destination address
 //! bytes = bytes in + bytes out
-//! name = host, sni
+//! http_host = host
+//! tls_name = sni
 //! ```
 //!
 //! | role | what | columns |
@@ -18,7 +19,7 @@
 //! | `src_port`, `dst_port`, `proto` | | one each |
 //! | `bytes`, `packets` | | one, or several with `+` |
 //! | `duration`, `end` | how long, or until when | one each |
-//! | `name` | names looked for, of hosts | any number, with `,` |
+//! | `dns_name`, `tls_name`, `http_host` | names looked for, each where its legal switch is on | any number, with `,` |
 //! | `address` | further addresses looked for | any number, with `,` |
 //!
 //! Without a mapping, columns named as Zeek, EVE, or common exports name them are taken. A cell that is
@@ -32,6 +33,7 @@ use std::str::FromStr;
 
 use noroshi_evidence::mechanical::Protocol;
 
+use crate::flow::Field;
 use crate::problem::Reason;
 use crate::text::{parse_address, parse_count, parse_port, parse_seconds_us, parse_time_us};
 use crate::view::{Detail, Ends, Look, View};
@@ -69,12 +71,12 @@ enum Role {
     Packets,
     Duration,
     End,
-    Name,
+    Name(Field),
     Address,
 }
 
 impl Role {
-    const ALL: [(&'static str, Self); 12] = [
+    const ALL: [(&'static str, Self); 14] = [
         ("ts", Self::Ts),
         ("src", Self::Src),
         ("dst", Self::Dst),
@@ -85,7 +87,9 @@ impl Role {
         ("packets", Self::Packets),
         ("duration", Self::Duration),
         ("end", Self::End),
-        ("name", Self::Name),
+        ("dns_name", Self::Name(Field::Dns)),
+        ("tls_name", Self::Name(Field::Tls)),
+        ("http_host", Self::Name(Field::Http)),
         ("address", Self::Address),
     ];
 
@@ -96,7 +100,7 @@ impl Role {
     const fn separator(self) -> Option<char> {
         match self {
             Self::Bytes | Self::Packets => Some('+'),
-            Self::Name | Self::Address => Some(','),
+            Self::Name(_) | Self::Address => Some(','),
             _ => None,
         }
     }
@@ -222,7 +226,7 @@ fn parse_line(line: &str) -> Result<Vec<(Role, String, Option<Unit>)>, MappingRe
 }
 
 /// The names under which columns are known without a mapping, the preferred ones first.
-const KNOWN: [(Role, &[&str]); 11] = [
+const KNOWN: [(Role, &[&str]); 10] = [
     (
         Role::Ts,
         &[
@@ -296,7 +300,6 @@ const KNOWN: [(Role, &[&str]); 11] = [
     (Role::Packets, &["packets", "pkts", "tot_pkts", "totpkts"]),
     (Role::Duration, &["duration", "dur"]),
     (Role::End, &["flow_end", "end_time", "endtime", "ltime", "last"]),
-    (Role::Name, &[]),
 ];
 /// The counters of two directions, where there is none for both.
 const SIDES: [(Role, [&str; 2]); 6] = [
@@ -307,8 +310,16 @@ const SIDES: [(Role, [&str; 2]); 6] = [
     (Role::Packets, ["src_pkts", "dst_pkts"]),
     (Role::Packets, ["fwd_pkts", "bwd_pkts"]),
 ];
-/// Every one of these is looked at.
-const NAMES: [&str; 7] = ["query", "host", "server_name", "hostname", "sni", "domain", "rrname"];
+/// Every one of these is looked at, where its legal switch is on.
+const NAMES: [(Field, &str); 7] = [
+    (Field::Dns, "query"),
+    (Field::Dns, "rrname"),
+    (Field::Dns, "domain"),
+    (Field::Http, "host"),
+    (Field::Http, "hostname"),
+    (Field::Tls, "server_name"),
+    (Field::Tls, "sni"),
+];
 
 /// Where the columns of a role stand in a table at hand.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -325,7 +336,7 @@ pub(crate) struct Layout {
     packets: Vec<usize>,
     duration: Option<(usize, Option<Unit>)>,
     end: Option<(usize, Option<Unit>)>,
-    names: Vec<usize>,
+    names: Vec<(Field, usize)>,
     addresses: Vec<usize>,
 }
 
@@ -367,8 +378,10 @@ impl Layout {
                 self.place(role, other, None);
             }
         }
-        for at in NAMES.iter().filter_map(|name| find(name)) {
-            self.place(Role::Name, at, None);
+        for (field, name) in NAMES {
+            if let Some(at) = find(name) {
+                self.place(Role::Name(field), at, None);
+            }
         }
     }
 
@@ -384,7 +397,7 @@ impl Layout {
             Role::Proto => self.proto = Some(at),
             Role::Bytes => self.bytes.push(at),
             Role::Packets => self.packets.push(at),
-            Role::Name => self.names.push(at),
+            Role::Name(field) => self.names.push((field, at)),
             Role::Address => self.addresses.push(at),
         }
     }
@@ -393,10 +406,11 @@ impl Layout {
     pub(crate) fn columns(&self) -> Vec<usize> {
         let times = [self.ts, self.duration, self.end].into_iter().flatten().map(|(at, _)| at);
         let single = [self.src, self.dst, self.src_port, self.dst_port, self.proto];
-        let lists = [&self.bytes, &self.packets, &self.names, &self.addresses];
+        let lists = [&self.bytes, &self.packets, &self.addresses];
         let mut columns: Vec<usize> = times
             .chain(single.into_iter().flatten())
             .chain(lists.into_iter().flatten().copied())
+            .chain(self.names.iter().map(|(_, at)| *at))
             .collect();
         columns.sort_unstable();
         columns.dedup();
@@ -571,9 +585,9 @@ impl<C: Cells> View for Row<'_, C> {
                 look.address(address);
             }
         }
-        for at in &self.layout.names {
+        for (field, at) in &self.layout.names {
             if let Cell::Text(name) = self.cell(Some(*at)) {
-                look.name(name);
+                field.show(name, look);
             }
         }
         Ok(())

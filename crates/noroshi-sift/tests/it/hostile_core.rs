@@ -176,11 +176,12 @@ pub(crate) fn check(index: SelectorIndex, input: &[u8]) {
     let capture = CaptureSettings {
         tunnels: true,
         exports: true,
-        switches: Switches { dns_name: true, tls_sni: true, http_host: true },
         limits: Limits { flows_max: 4, ..Limits::default() },
     };
     let reading = Reading { capture, mapping: None };
-    let mut engine = Engine::new(Mode::OwnNetwork, index, settings, Vec::new()).unwrap();
+    let switches = Switches::of_mode(Mode::OwnNetwork);
+    let engine = Engine::with_switches(Mode::OwnNetwork, switches, index, settings, Vec::new());
+    let mut engine = engine.unwrap();
     engine.read_any("hostile", input, &reading, &mut Collector::default()).unwrap();
     let outcome = engine.finish("2026-11-23T00:01:00Z".parse().unwrap()).unwrap();
     let tally = outcome.certificate.tally;

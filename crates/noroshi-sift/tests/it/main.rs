@@ -8,14 +8,19 @@ mod begin;
 mod capture;
 #[cfg(test)]
 mod corpora;
+mod fields;
 #[cfg(test)]
 mod follow;
 #[cfg(test)]
 mod forms;
 #[cfg(test)]
+mod fuzz;
+#[cfg(test)]
 mod hostile;
 #[cfg(test)]
 mod hostile_core;
+#[cfg(test)]
+mod index;
 #[cfg(test)]
 mod marker;
 #[cfg(test)]

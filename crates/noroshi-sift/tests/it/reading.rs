@@ -29,7 +29,13 @@ pub(crate) struct Read {
 }
 
 pub(crate) fn read_with(list: &str, reading: &Reading, inputs: &[&[u8]]) -> Read {
-    let mut engine = Engine::new(Mode::OwnNetwork, index(list), settings(), Vec::new()).unwrap();
+    read_under(Switches::of_mode(Mode::OwnNetwork), list, reading, inputs)
+}
+
+fn read_under(switches: Switches, list: &str, reading: &Reading, inputs: &[&[u8]]) -> Read {
+    let mode = Mode::OwnNetwork;
+    let engine = Engine::with_switches(mode, switches, index(list), settings(), Vec::new());
+    let mut engine = engine.unwrap();
     let mut collector = Collector::default();
     let mut capture = CaptureNotes::default();
     for (number, input) in inputs.iter().enumerate() {
@@ -269,18 +275,14 @@ fn names_are_looked_at_only_where_a_switch_allows_it() {
     ];
     let file = packets::pcap(&frames, true, false);
     let kept = |switches: Switches| {
-        let reading = Reading {
-            capture: CaptureSettings { switches, ..CaptureSettings::default() },
-            ..Reading::default()
-        };
-        let read = read_with("evil.example", &reading, &[&file]);
+        let read = read_under(switches, "evil.example", &Reading::default(), &[&file]);
         read.rows().iter().map(|row| row.dst_port.unwrap()).collect::<Vec<u16>>()
     };
-    let none = Switches::default();
+    let none = Switches { ports: true, ..Switches::CLOSED };
     assert_eq!(kept(none), [0_u16; 0]);
-    assert_eq!(kept(Switches { dns_name: true, ..none }), [53]);
-    assert_eq!(kept(Switches { tls_sni: true, ..none }), [443]);
-    assert_eq!(kept(Switches { http_host: true, ..none }), [80]);
+    assert_eq!(kept(Switches { dns_names: true, ..none }), [53]);
+    assert_eq!(kept(Switches { tls_names: true, ..none }), [443]);
+    assert_eq!(kept(Switches { http_hosts: true, ..none }), [80]);
 }
 
 #[test]
@@ -298,12 +300,7 @@ fn a_greeting_in_pieces_still_has_its_name() {
         part(140, second),
         part(170, third),
     ];
-    let switches = Switches { tls_sni: true, ..Switches::default() };
-    let reading = Reading {
-        capture: CaptureSettings { switches, ..CaptureSettings::default() },
-        ..Reading::default()
-    };
-    let read = read_with("evil.example", &reading, &[&packets::pcap(&frames, true, false)]);
+    let read = read("evil.example", &[&packets::pcap(&frames, true, false)]);
     assert_eq!(read.counts(), [1, 0, 0, 0]);
 }
 
@@ -449,7 +446,7 @@ fn a_table_is_read_by_the_names_of_its_columns() {
 
 #[test]
 fn a_table_is_read_by_a_mapping() {
-    let mapping = "# a table of ours\nts = when (ms)\nsrc = from\ndst = to\nbytes = in + out\nname = site, asked\n";
+    let mapping = "# a table of ours\nts = when (ms)\nsrc = from\ndst = to\nbytes = in + out\nhttp_host = site\ndns_name = asked\n";
     let table = "when;from;to;in;out;site;asked;other\n\
         1790000000500;192.0.2.7;203.0.113.9;1;2;x.evil.example;;PLANTED\n\
         1790000000500;192.0.2.7;203.0.113.9;1;2;;evil.example;PLANTED\n";

@@ -125,7 +125,7 @@ fn lock(place: &Place) -> Result<File, Failed> {
     match file.try_lock() {
         Ok(()) => Ok(file),
         Err(std::fs::TryLockError::WouldBlock) => {
-            Err(usage("NRS-SIFT-0032", "another `noroshi sift follow` writes into this folder"))
+            Err(usage("NRS-SIFT-0051", "another `noroshi sift follow` writes into this folder"))
         }
         Err(std::fs::TryLockError::Error(source)) => Err(io(&path)(source)),
     }
@@ -155,7 +155,7 @@ fn recover(place: &Place, sequence: Option<u64>) -> Result<Follower, Failed> {
     let bytes = std::fs::read(&path).map_err(io(&path))?;
     serde_json::from_slice(&bytes).map_err(|_| {
         usage(
-            "NRS-SIFT-0033",
+            "NRS-SIFT-0052",
             format!(
                 "`{}` is not a state of reading; bring it back or remove it to read all anew",
                 path.display()
@@ -187,7 +187,7 @@ fn watch_signals(stop: SyncSender<()>) -> Result<(), Failed> {
             tokio::select! { _ = end.recv() => {}, _ = interrupt.recv() => {} }
         });
         // Nobody listens any more only when the program ends anyhow.
-        drop(stop.send(()));
+        stop.send(()).unwrap_or_default();
     });
     Ok(())
 }
@@ -325,7 +325,7 @@ impl Service<'_> {
                         return Err(Failed::House(problem));
                     }
                     tell(&format!(
-                        "NRS-SIFT-0031: paused, because what is kept cannot be written ({chain}); nothing is lost, and \
+                        "NRS-SIFT-0050: paused, because what is kept cannot be written ({chain}); nothing is lost, and \
                          it is tried again every {} s",
                         PAUSE.as_secs()
                     ));

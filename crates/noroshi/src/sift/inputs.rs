@@ -8,21 +8,9 @@ use noroshi_sift::capture::CaptureSettings;
 use noroshi_sift::engine::{Engine, Read};
 use noroshi_sift::export::Collector;
 use noroshi_sift::reading::{Reading, is_parquet};
-use noroshi_sift::switches::Switches;
 use noroshi_sift::table::{MAPPING_BYTES_MAX, Mapping};
 
 use crate::cli::Failed;
-
-/// A field of the content of captures that may be looked at where the law allows it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-pub enum Field {
-    /// Names asked for and answered in DNS.
-    DnsName,
-    /// The name of the server in the first message of TLS.
-    TlsSni,
-    /// The host that a request of HTTP names.
-    HttpHost,
-}
 
 /// How inputs are read.
 #[derive(Debug, Clone, clap::Args)]
@@ -33,9 +21,6 @@ pub struct Inputs {
     /// Captures: take datagrams to the ports of NetFlow and IPFIX for exports and read their records too.
     #[arg(long)]
     exports: bool,
-    /// Captures: a field of the content that may be looked at for names; repeat it for each.
-    #[arg(long = "look-at", value_name = "FIELD", value_enum)]
-    look_at: Vec<Field>,
     /// Tables: which columns are what, one `role = column` a line; without it the names of the columns decide.
     #[arg(long, value_name = "FILE")]
     mapping: Option<PathBuf>,
@@ -44,14 +29,8 @@ pub struct Inputs {
 impl Inputs {
     /// What the crate is to be told.
     pub fn reading(&self) -> Result<Reading, Failed> {
-        let may = |field: Field| self.look_at.contains(&field);
-        let switches = Switches {
-            dns_name: may(Field::DnsName),
-            tls_sni: may(Field::TlsSni),
-            http_host: may(Field::HttpHost),
-        };
         let (tunnels, exports) = (self.tunnels, self.exports);
-        let capture = CaptureSettings { tunnels, exports, switches, ..CaptureSettings::default() };
+        let capture = CaptureSettings { tunnels, exports, ..CaptureSettings::default() };
         let mapping = self.mapping.as_deref().map(mapping_of).transpose()?;
         Ok(Reading { capture, mapping })
     }

@@ -189,7 +189,7 @@ fn an_interval_without_records_has_its_certificate_too() {
     let other = sensor.follow(&["--every", "1"]).wait_with_output().unwrap();
     assert_eq!(other.status.code(), Some(2));
     assert!(
-        String::from_utf8_lossy(&other.stderr).contains("NRS-SIFT-0032"),
+        String::from_utf8_lossy(&other.stderr).contains("NRS-SIFT-0051"),
         "one writer at a time"
     );
     let output = end(child);
@@ -228,7 +228,7 @@ fn a_full_disk_is_a_pause_that_is_said_and_loses_nothing() {
     let mut said = BufReader::new(child.stderr.take().unwrap());
     let mut paused = String::new();
     said.read_line(&mut paused).unwrap();
-    assert!(paused.contains("NRS-SIFT-0031"), "{paused}");
+    assert!(paused.contains("NRS-SIFT-0050"), "{paused}");
     assert_eq!(sensor.certificates().len(), 0, "nothing is certified that is not written");
     // The pause ends by itself once there is room again: the failed part has been removed.
     sensor.write("a.log", &record(6));

@@ -1,0 +1,136 @@
+//! Where bytes of interest stand, 64 bytes at a time.
+//!
+//! A look at every byte decides how fast logs are read, so it is done sixteen bytes at a time. Shorter pieces are
+//! words of eight bytes, the first in the lowest place.
+
+use wide::u8x16;
+
+/// How many bytes one mask covers.
+pub(crate) const BLOCK_BYTES: usize = 64;
+
+/// Bit `n` is set where byte `n` equals `wanted`.
+#[inline]
+pub(crate) fn equal(block: &[u8; BLOCK_BYTES], wanted: u8) -> u64 {
+    fold(block, |lane| lane_equal(lane, wanted).to_bitmask())
+}
+
+/// Bit `n` is set where byte `n` equals one of the two.
+#[inline]
+pub(crate) fn equal_either(block: &[u8; BLOCK_BYTES], one: u8, other: u8) -> (u64, u64) {
+    (equal(block, one), equal(block, other))
+}
+
+/// Bit `n` is set where byte `n` ends or breaks the run of plain characters in a JSON string: a quote, a
+/// backslash or a control character (RFC 8259 §7).
+#[inline]
+pub(crate) fn ends_plain_text(block: &[u8; BLOCK_BYTES]) -> u64 {
+    fold(block, |lane| {
+        let below_space = lane.min(u8x16::splat(0x1f)).simd_eq(lane);
+        (lane_equal(lane, b'"') | lane_equal(lane, b'\\') | below_space).to_bitmask()
+    })
+}
+
+/// The first bytes of `rest` and zeroes behind them.
+#[inline]
+pub(crate) fn padded(rest: &[u8]) -> [u8; BLOCK_BYTES] {
+    let mut block = [0; BLOCK_BYTES];
+    block.iter_mut().zip(rest).for_each(|(to, from)| *to = *from);
+    block
+}
+
+#[inline]
+fn fold(block: &[u8; BLOCK_BYTES], of: impl Fn(u8x16) -> u32) -> u64 {
+    let (parts, _) = block.as_chunks::<16>();
+    parts.iter().rev().fold(0, |bits, part| bits << 16 | u64::from(of(u8x16::new(*part))))
+}
+
+#[inline]
+fn lane_equal(lane: u8x16, wanted: u8) -> u8x16 {
+    lane.simd_eq(u8x16::splat(wanted))
+}
+
+/// Where the dots stand in 16 bytes.
+#[inline]
+pub(crate) fn dots(bytes: &[u8; 16]) -> u32 {
+    lane_equal(u8x16::new(*bytes), b'.').to_bitmask()
+}
+
+const ONES: u64 = 0x0101_0101_0101_0101;
+const TOPS: u64 = ONES * 0x80;
+const SEVENS: u64 = ONES * 0x7f;
+
+/// The top bit of each byte that equals `wanted`.
+#[inline]
+pub(crate) const fn tops_equal(word: u64, wanted: u8) -> u64 {
+    let differs = word ^ (ONES * wanted as u64);
+    !(((differs & SEVENS) + SEVENS) | differs | SEVENS)
+}
+
+/// The word with its capital letters made small.
+#[inline]
+pub(crate) const fn lower(word: u64) -> u64 {
+    let seven = word & SEVENS;
+    let above = seven + ONES * (0x7f - b'Z') as u64;
+    let from = seven + ONES * (0x80 - b'A') as u64;
+    word | ((!word & TOPS & (from ^ above)) >> 2)
+}
+
+/// How many digits the eight bytes begin with.
+#[inline]
+pub(crate) const fn leading_digits(word: u64) -> usize {
+    // A byte is a digit if taking `0` away leaves less than ten; the top bits say where that is not so.
+    let other = word ^ (ONES * b'0' as u64);
+    let not = (((other & SEVENS) + ONES * (0x80 - 10)) | other) & TOPS;
+    not.trailing_zeros() as usize / 8
+}
+
+/// The value of eight digits, the first in the lowest byte.
+#[inline]
+pub(crate) const fn eight_digits(word: u64) -> u64 {
+    let word = word & (ONES * 0x0f);
+    let pairs = (word.wrapping_mul(10) + (word >> 8)) & 0x00ff_00ff_00ff_00ff;
+    let fours = (pairs.wrapping_mul(100) + (pairs >> 16)) & 0x0000_ffff_0000_ffff;
+    (fours.wrapping_mul(10_000) + (fours >> 32)) & 0xffff_ffff
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn naive(block: &[u8], is: impl Fn(u8) -> bool) -> u64 {
+        block.iter().rev().fold(0, |bits, byte| bits << 1 | u64::from(is(*byte)))
+    }
+
+    proptest! {
+        #[test]
+        fn masks_are_those_of_a_loop(
+            bytes in proptest::collection::vec(prop_oneof![any::<u8>(), Just(b'"'), Just(b'.'), Just(b'\t'), Just(0x1f)], 64..65),
+        ) {
+            let block: &[u8; 64] = bytes.as_slice().try_into().unwrap();
+            prop_assert_eq!(equal_either(block, b'\t', b'.'), (naive(block, |b| b == b'\t'), naive(block, |b| b == b'.')));
+            prop_assert_eq!(ends_plain_text(block), naive(block, |b| b == b'"' || b == b'\\' || b < 0x20));
+            let first: &[u8; 16] = bytes.first_chunk().unwrap();
+            prop_assert_eq!(u64::from(dots(first)), naive(first, |b| b == b'.'));
+        }
+
+        #[test]
+        fn words_are_those_of_a_loop(bytes: [u8; 8]) {
+            let word = u64::from_le_bytes(bytes);
+            prop_assert_eq!(lower(word).to_le_bytes(), bytes.map(|byte| byte.to_ascii_lowercase()));
+            let digits = bytes.iter().take_while(|byte| byte.is_ascii_digit()).count();
+            prop_assert_eq!(leading_digits(word), digits);
+            let tops = naive(&bytes, |byte| byte == b'.');
+            let spread = (0..8).fold(0, |bits, at| bits | (tops >> at & 1) << (at * 8 + 7));
+            prop_assert_eq!(tops_equal(word, b'.'), spread);
+        }
+
+        #[test]
+        fn digits_have_their_value(value in 0_u64..100_000_000) {
+            let text = format!("{value:08}");
+            let word = u64::from_le_bytes(text.as_bytes().try_into().unwrap());
+            prop_assert_eq!(eight_digits(word), value);
+        }
+    }
+}

@@ -1,0 +1,568 @@
+//! Looks through one piece of an input, whoever read it and in whatever order pieces are finished.
+//!
+//! Of many records the hashes of what they show are gathered first and held against the filter together, so that
+//! one look into memory does not wait for the other; only what passes is looked up exactly, record by record.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use ipnet::IpNet;
+use jiff::Timestamp;
+use noroshi_evidence::mechanical::{Direction, MechanicalRecord, SelectorId};
+
+use crate::certificate::Tally;
+use crate::index::{Conditions, Lookup, Position, SelectorIndex};
+use crate::json::{JsonRecord, Special};
+use crate::lines::LINE_BYTES_MAX;
+use crate::problem::Reason;
+use crate::sealed::Sealed;
+use crate::selector::{EmailKey, Only, Selector, SelectorValue, Side};
+use crate::switches::Switches;
+use crate::view::{Detail, Ends, Goal, Look, View};
+use crate::zeek::{Header, Marks};
+
+/// How many bytes are gone through before what they show is held against the index.
+const BLOCK_BYTES: usize = 64 << 10;
+/// After how many hashes of one block the index is asked.
+const HASHES_MAX: usize = 16_384;
+
+/// The networks of whoever selects, as ranges that neither touch nor overlap.
+#[derive(Debug, Default)]
+pub(crate) struct OwnNetworks {
+    v4: Vec<(u32, u32)>,
+    v6: Vec<(u128, u128)>,
+}
+
+impl OwnNetworks {
+    pub(crate) fn new(nets: &[IpNet]) -> Self {
+        let mut own = Self::default();
+        for net in nets {
+            match net {
+                IpNet::V4(net) => {
+                    own.v4.push((net.network().to_bits(), net.broadcast().to_bits()));
+                }
+                IpNet::V6(net) => {
+                    own.v6.push((net.network().to_bits(), net.broadcast().to_bits()));
+                }
+            }
+        }
+        own.v4.sort_unstable();
+        own.v4.dedup_by(|later, kept| joins(later, kept, u32::checked_add, 1));
+        own.v6.sort_unstable();
+        own.v6.dedup_by(|later, kept| joins(later, kept, u128::checked_add, 1));
+        own
+    }
+
+    #[inline]
+    pub(crate) fn holds(&self, address: IpAddr) -> bool {
+        match address {
+            IpAddr::V4(address) => in_ranges(&self.v4, address.to_bits()),
+            IpAddr::V6(address) => in_ranges(&self.v6, address.to_bits()),
+        }
+    }
+}
+
+fn joins<T: Copy + Ord>(
+    later: &(T, T),
+    kept: &mut (T, T),
+    add: impl Fn(T, T) -> Option<T>,
+    one: T,
+) -> bool {
+    let touches = add(kept.1, one).is_none_or(|next| later.0 <= next);
+    if touches {
+        kept.1 = kept.1.max(later.1);
+    }
+    touches
+}
+
+#[inline]
+fn in_ranges<T: Copy + Ord>(ranges: &[(T, T)], value: T) -> bool {
+    if ranges.len() <= 8 {
+        return ranges.iter().any(|(first, last)| *first <= value && value <= *last);
+    }
+    let behind = ranges.partition_point(|(first, _)| *first <= value);
+    let range = behind.checked_sub(1).and_then(|at| ranges.get(at));
+    range.is_some_and(|(_, last)| value <= *last)
+}
+
+/// What holds during a whole selection and is shared by all that work on it.
+pub(crate) struct Frame {
+    pub(crate) direction: Direction,
+    pub(crate) index: Arc<SelectorIndex>,
+    pub(crate) own: OwnNetworks,
+    pub(crate) switches: Switches,
+    pub(crate) email_key: Option<EmailKey>,
+    pub(crate) retain_until: Timestamp,
+    pub(crate) started_us: i64,
+}
+
+/// Both ends of a kept record, and whether each is one's own.
+pub(crate) type Sides = [Option<(IpAddr, bool)>; 2];
+
+/// What was found in one piece of an input.
+#[derive(Default)]
+pub(crate) struct Findings {
+    pub(crate) tally: Tally,
+    /// The earliest and the latest time of a record.
+    pub(crate) times_us: Option<(i64, i64)>,
+    /// Lines, records or not.
+    pub(crate) lines: u64,
+    /// Offset in the input, line in the piece counted from one, reason.
+    pub(crate) problems: Vec<(u64, u64, Reason)>,
+    pub(crate) rows: Vec<MechanicalRecord>,
+    pub(crate) seen: Vec<(Position, i64, Sides)>,
+}
+
+impl Findings {
+    pub(crate) fn problem(&mut self, offset: u64, line: u64, reason: Reason) {
+        self.problems.push((offset, line, reason));
+        self.tally.errors += 1;
+    }
+
+    #[inline]
+    fn time(&mut self, us: i64) {
+        let (first, last) = self.times_us.unwrap_or((us, us));
+        self.times_us = Some((first.min(us), last.max(us)));
+    }
+}
+
+/// Where a record went.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Place {
+    Kept,
+    Unmatched,
+    Direction,
+    Content,
+}
+
+/// A record whose hashes wait to be held against the index.
+#[derive(Debug, Clone, Copy)]
+struct Waiting {
+    /// Its line in the block.
+    line: usize,
+    /// Where its hashes end.
+    hashes_end: usize,
+}
+
+/// The room one thread works in; nothing in it outlives the piece at hand but its size.
+#[derive(Default)]
+pub(crate) struct Worker {
+    marks: Marks,
+    special: Special,
+    batch: Batch,
+    line_ends: Vec<(usize, usize)>,
+}
+
+#[derive(Default)]
+struct Batch {
+    hashes: Vec<u64>,
+    passed: Vec<u32>,
+    waiting: Vec<Waiting>,
+    found: Vec<Position>,
+    scratch: Vec<u8>,
+}
+
+/// A piece of an input under way.
+struct Job<'a> {
+    frame: &'a Frame,
+    lookup: Lookup<'a>,
+    out: &'a mut Findings,
+}
+
+impl Worker {
+    /// Looks through whole lines that stand at an offset of their input, under the header in force there.
+    pub(crate) fn piece(
+        &mut self,
+        frame: &Frame,
+        header: &mut Header,
+        sealed: &Sealed<'_>,
+        offset: u64,
+        out: &mut Findings,
+    ) {
+        let mut job = Job { frame, lookup: frame.index.lookup(), out };
+        let mut rest = sealed.open();
+        let mut at = offset;
+        while !rest.is_empty() {
+            let (block, behind) = block_of(rest);
+            if block.first() == Some(&b'#') {
+                job.out.lines += 1;
+                header.directive(line_of(block));
+            } else if header.is_known() {
+                self.table(&mut job, header, block, at);
+            } else {
+                self.lines(&mut job, block, at);
+            }
+            at += block.len() as u64;
+            rest = behind;
+        }
+    }
+
+    /// A record of another reader.
+    pub(crate) fn one<V: View>(
+        &mut self,
+        frame: &Frame,
+        view: V,
+        out: &mut Findings,
+    ) -> Result<Place, Reason> {
+        let mut job = Job { frame, lookup: frame.index.lookup(), out };
+        self.batch.project(&mut job, view)
+    }
+
+    /// Lines of one table.
+    fn table(&mut self, job: &mut Job<'_>, header: &Header, block: &[u8], offset: u64) {
+        let Self { marks, batch, .. } = self;
+        marks.index(block, header.separator());
+        let first_line = job.out.lines;
+        let problems_before = job.out.problems.len();
+        let row = |line: usize| marks.row(block, line).ok_or(Reason::FieldCount);
+        let again = |line: usize| row(line).and_then(|row| header.view(row));
+        let place = |line: usize| {
+            let begin = marks.row(block, line).map_or(0, |row| row.begin as u64);
+            (offset + begin, first_line + line as u64 + 1)
+        };
+        for line in 0..marks.lines() {
+            let Ok(row) = row(line) else { continue };
+            if row.begin == row.end {
+                continue;
+            }
+            job.out.tally.seen += 1;
+            let view = if row.end - row.begin > LINE_BYTES_MAX {
+                Err(Reason::TooLong)
+            } else {
+                header.view(row)
+            };
+            match view.and_then(|view| batch.gather(job, view, line)) {
+                Ok(()) => {}
+                Err(reason) => {
+                    let (offset, line) = place(line);
+                    job.out.problem(offset, line, reason);
+                }
+            }
+            if batch.hashes.len() >= HASHES_MAX {
+                batch.settle(job, again, place);
+            }
+        }
+        batch.settle(job, again, place);
+        job.out.lines += marks.lines() as u64;
+        sort_problems(job.out, problems_before);
+    }
+
+    /// Lines that stand under no header.
+    fn lines(&mut self, job: &mut Job<'_>, block: &[u8], offset: u64) {
+        let Self { special, batch, line_ends, .. } = self;
+        let first_line = job.out.lines;
+        let problems_before = job.out.problems.len();
+        line_ends.clear();
+        let mut begin = 0;
+        for feed in memchr::memchr_iter(b'\n', block) {
+            line_ends.push((begin, feed));
+            begin = feed + 1;
+        }
+        if begin < block.len() {
+            line_ends.push((begin, block.len()));
+        }
+        special.index(block);
+        let line_at = |line: usize| {
+            let (begin, end) = line_ends.get(line).copied().unwrap_or_default();
+            (begin, begin + line_of(block.get(begin..end).unwrap_or_default()).len())
+        };
+        let again = |line: usize| {
+            let (begin, end) = line_at(line);
+            JsonRecord::parse(block, begin, end, special)
+        };
+        let place = |line: usize| {
+            let (begin, _) = line_at(line);
+            (offset + begin as u64, first_line + line as u64 + 1)
+        };
+        for line in 0..line_ends.len() {
+            let (begin, end) = line_at(line);
+            let text = block.get(begin..end).unwrap_or_default();
+            let record = match text.first() {
+                None => continue,
+                Some(_) if text.len() > LINE_BYTES_MAX => Err(Reason::TooLong),
+                Some(b'{') => again(line),
+                // A table whose header is lost has tabs; what has none is something else.
+                Some(_) if text.contains(&b'\t') => Err(Reason::NoHeader),
+                Some(_) => Err(Reason::UnknownFormat),
+            };
+            job.out.tally.seen += 1;
+            match record.and_then(|view| batch.gather(job, view, line)) {
+                Ok(()) => {}
+                Err(reason) => {
+                    let (offset, line) = place(line);
+                    job.out.problem(offset, line, reason);
+                }
+            }
+            if batch.hashes.len() >= HASHES_MAX {
+                batch.settle(job, again, place);
+            }
+        }
+        batch.settle(job, again, place);
+        job.out.lines += line_ends.len() as u64;
+        sort_problems(job.out, problems_before);
+    }
+}
+
+/// What the exact look-up said stands behind what was said before it; lines are in order again afterwards.
+fn sort_problems(out: &mut Findings, from: usize) {
+    if let Some(new) = out.problems.get_mut(from..) {
+        new.sort_by_key(|(_, line, _)| *line);
+    }
+}
+
+/// The first lines of a piece: a header line by itself, or lines up to the next one, about as many as a block is to
+/// have.
+fn block_of(rest: &[u8]) -> (&[u8], &[u8]) {
+    let end_of_line = |from: usize| {
+        let behind = rest.get(from..).unwrap_or_default();
+        memchr::memchr(b'\n', behind).map_or(rest.len(), |feed| from + feed + 1)
+    };
+    if rest.first() == Some(&b'#') {
+        return rest.split_at_checked(end_of_line(0)).unwrap_or((rest, &[]));
+    }
+    let end = if rest.len() <= BLOCK_BYTES { rest.len() } else { end_of_line(BLOCK_BYTES) };
+    let block = rest.get(..end).unwrap_or(rest);
+    let header = memchr::memchr_iter(b'#', block)
+        .find(|at| at.checked_sub(1).and_then(|before| block.get(before)) == Some(&b'\n'));
+    rest.split_at_checked(header.unwrap_or(end)).unwrap_or((rest, &[]))
+}
+
+/// The header lines of a piece, in their order.
+pub(crate) fn header_lines(piece: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let at = memchr::memchr_iter(b'#', piece);
+    let at =
+        at.filter(|at| at.checked_sub(1).is_none_or(|before| piece.get(before) == Some(&b'\n')));
+    at.filter_map(|at| {
+        let rest = piece.get(at..)?;
+        rest.split(|byte| *byte == b'\n').next().map(line_of)
+    })
+}
+
+/// A line without line feed and carriage return.
+fn line_of(line: &[u8]) -> &[u8] {
+    let line = line.strip_suffix(b"\n").unwrap_or(line);
+    line.strip_suffix(b"\r").unwrap_or(line)
+}
+
+impl Batch {
+    /// Reads of a record what decides, and sets aside what has to be looked up. Counts it where it is decided.
+    #[inline]
+    fn gather<V: View>(
+        &mut self,
+        job: &mut Job<'_>,
+        mut view: V,
+        line: usize,
+    ) -> Result<(), Reason> {
+        let Some(ends) = view.ends()? else {
+            job.out.tally.content += 1;
+            return Ok(());
+        };
+        job.out.time(ends.ts_us);
+        if !is_ours(job.frame, ends) {
+            job.out.tally.direction += 1;
+            return Ok(());
+        }
+        let before = self.hashes.len();
+        let Self { hashes, scratch, waiting, .. } = self;
+        let mut look = look(job, Goal::Hashes(hashes), scratch);
+        [ends.src, ends.dst].into_iter().flatten().for_each(|address| look.end(address));
+        if let Err(reason) = view.look(&mut look) {
+            hashes.truncate(before);
+            return Err(reason);
+        }
+        waiting.push(Waiting { line, hashes_end: hashes.len() });
+        Ok(())
+    }
+
+    /// Holds what was set aside against the index, and reads those records again that may match.
+    fn settle<V: View>(
+        &mut self,
+        job: &mut Job<'_>,
+        again: impl Fn(usize) -> Result<V, Reason>,
+        place: impl Fn(usize) -> (u64, u64),
+    ) {
+        self.passed.clear();
+        self.passed.resize(self.hashes.len(), 0);
+        let mut count = 0;
+        for (number, hash) in (0_u32..).zip(&self.hashes) {
+            // Written in any case and kept by counting on: a branch here would be guessed wrong too often.
+            if let Some(slot) = self.passed.get_mut(count) {
+                *slot = number;
+            }
+            count += usize::from(job.lookup.may_hold(*hash));
+        }
+        let waiting = std::mem::take(&mut self.waiting);
+        let room = std::mem::take(&mut self.passed);
+        let mut passed = room.iter().take(count).copied().peekable();
+        self.hashes.clear();
+        let mut decided = 0;
+        let mut from = 0;
+        while let Some(number) = passed.peek().copied() {
+            let number = number as usize;
+            // The record that the hash belongs to, and over its other hashes.
+            from += waiting
+                .get(from..)
+                .unwrap_or_default()
+                .partition_point(|one| one.hashes_end <= number);
+            let Some(record) = waiting.get(from) else { break };
+            while passed.next_if(|next| (*next as usize) < record.hashes_end).is_some() {}
+            decided += 1;
+            match again(record.line).and_then(|view| self.exact(job, view)) {
+                Ok(Place::Kept) => job.out.tally.kept += 1,
+                Ok(_) => job.out.tally.unmatched += 1,
+                Err(reason) => {
+                    let (offset, line) = place(record.line);
+                    job.out.problem(offset, line, reason);
+                }
+            }
+        }
+        job.out.tally.unmatched += (waiting.len() - decided) as u64;
+        self.passed = room;
+        self.waiting = waiting;
+        self.waiting.clear();
+    }
+
+    /// The exact look-up of a record that has passed everything before it.
+    fn exact<V: View>(&mut self, job: &mut Job<'_>, mut view: V) -> Result<Place, Reason> {
+        let Some(ends) = view.ends()? else { return Ok(Place::Content) };
+        let mut found = std::mem::take(&mut self.found);
+        found.clear();
+        let mut look = look(job, Goal::Found(&mut found), &mut self.scratch);
+        [ends.src, ends.dst].into_iter().flatten().for_each(|address| look.end(address));
+        let place = view.look(&mut look).and_then(|()| {
+            if found.is_empty() {
+                return Ok(Place::Unmatched);
+            }
+            keep(job, ends, view.detail()?, &mut found)
+        });
+        self.found = found;
+        place
+    }
+
+    /// The whole way of one record.
+    fn project<V: View>(&mut self, job: &mut Job<'_>, mut view: V) -> Result<Place, Reason> {
+        let Some(ends) = view.ends()? else { return Ok(Place::Content) };
+        job.out.time(ends.ts_us);
+        if !is_ours(job.frame, ends) {
+            return Ok(Place::Direction);
+        }
+        self.exact(job, view)
+    }
+}
+
+fn look<'a>(job: &'a Job<'_>, goal: Goal<'a>, scratch: &'a mut Vec<u8>) -> Look<'a> {
+    Look {
+        lookup: &job.lookup,
+        switches: job.frame.switches,
+        email_key: job.frame.email_key.as_ref(),
+        goal,
+        scratch,
+    }
+}
+
+/// A record neither of whose ends lies in a network of one's own is nobody's business here.
+#[inline]
+fn is_ours(frame: &Frame, ends: Ends) -> bool {
+    [ends.src, ends.dst].into_iter().flatten().any(|address| frame.own.holds(address))
+}
+
+/// Makes a mechanical record for each selector that holds.
+fn keep(
+    job: &mut Job<'_>,
+    ends: Ends,
+    mut detail: Detail,
+    found: &mut Vec<Position>,
+) -> Result<Place, Reason> {
+    let Job { frame, lookup, out } = job;
+    if !frame.switches.ports {
+        (detail.src_port, detail.dst_port, detail.proto) = (None, None, None);
+    }
+    lookup.arrange(found);
+    found.retain(|position| {
+        let conditions = lookup.conditions(*position);
+        conditions.is_some_and(|conditions| {
+            is_in_force(conditions, ends, frame.started_us)
+                && (conditions.only == Only::NOTHING
+                    || lookup.selector(*position).is_some_and(|it| holds(&it, ends, detail)))
+        })
+    });
+    let sides =
+        [ends.src, ends.dst].map(|end| end.map(|address| (address, frame.own.holds(address))));
+    for position in found.iter() {
+        let Some(selector) = lookup.selector(*position) else { continue };
+        let row = row(frame, &selector, ends, detail).ok_or(Reason::BadTime)?;
+        out.rows.push(row);
+        out.seen.push((*position, ends.ts_us, sides));
+    }
+    Ok(if found.is_empty() { Place::Unmatched } else { Place::Kept })
+}
+
+/// An expired selector matches nothing, whether it had expired before this run or expired during it; nor does one
+/// match what was before it was valid.
+fn is_in_force(conditions: Conditions, ends: Ends, started_us: i64) -> bool {
+    conditions.expires_us > ends.ts_us.max(started_us) && conditions.valid_from_us <= ends.ts_us
+}
+
+/// Whether the record is at the end, the port and the protocol that the selector asks for.
+fn holds(selector: &Selector, ends: Ends, detail: Detail) -> bool {
+    let Only { side, port, proto } = selector.only;
+    if proto.is_some() && proto != detail.proto {
+        return false;
+    }
+    let is_in = |end: Option<IpAddr>| match &selector.value {
+        SelectorValue::Address(address) => end == Some(*address),
+        SelectorValue::Network(net) => end.is_some_and(|address| net.contains(&address)),
+        _ => false,
+    };
+    let has_port = |seen: Option<u16>| port.is_none() || port == seen;
+    let (at_src, at_dst) = (is_in(ends.src), is_in(ends.dst));
+    // What stands at neither end was asked for or answered: then the port is that of the service.
+    let elsewhere = !at_src && !at_dst;
+    let src = at_src && side != Some(Side::Dst) && has_port(detail.src_port);
+    let dst = (at_dst || elsewhere) && side != Some(Side::Src) && has_port(detail.dst_port);
+    src || dst
+}
+
+/// `None` where a time lies outside what can be written; then it does so for every selector.
+fn row(frame: &Frame, selector: &Selector, ends: Ends, detail: Detail) -> Option<MechanicalRecord> {
+    let time = |us: i64| Timestamp::from_microsecond(us).ok();
+    let id: SelectorId = selector.effective_id();
+    Some(MechanicalRecord {
+        selector_id: id,
+        selector_version: selector.version,
+        measure_id: selector.measure.clone(),
+        ts: time(ends.ts_us)?,
+        src_ip: ends.src,
+        dst_ip: ends.dst,
+        src_port: detail.src_port,
+        dst_port: detail.dst_port,
+        proto: detail.proto,
+        bytes: detail.bytes,
+        packets: detail.packets,
+        flow_start: detail.flow_start_us.map(time).map_or(Some(None), |time| time.map(Some))?,
+        flow_end: detail.flow_end_us.map(time).map_or(Some(None), |time| time.map(Some))?,
+        direction: frame.direction,
+        retain_until: frame.retain_until,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn own_networks_are_ranges() {
+        let nets = ["10.0.0.0/9", "10.128.0.0/9", "192.0.2.0/25", "192.0.2.64/26", "2001:db8::/32"];
+        let own = OwnNetworks::new(&nets.map(|net| net.parse().unwrap()));
+        assert_eq!(own.v4.len(), 2, "{:?}", own.v4);
+        let holds = |address: &str| own.holds(address.parse().unwrap());
+        assert!(holds("10.255.255.255") && holds("192.0.2.127") && holds("2001:db8::1"));
+        assert!(!holds("11.0.0.0") && !holds("192.0.2.128") && !holds("2001:db9::"));
+        let many: Vec<IpNet> =
+            (0..40).map(|net| format!("10.{}.0.0/16", net * 2).parse().unwrap()).collect();
+        let own = OwnNetworks::new(&many);
+        for block in 0_u8..80 {
+            assert_eq!(own.holds(IpAddr::from([10, block, 1, 1])), block % 2 == 0, "{block}");
+        }
+    }
+}
