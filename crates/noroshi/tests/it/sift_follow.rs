@@ -120,7 +120,8 @@ fn until(what: &str, mut holds: impl FnMut() -> bool) {
     let begun = Instant::now();
     while !holds() {
         assert!(begun.elapsed() < PATIENCE, "waited in vain: {what}");
-        std::thread::sleep(Duration::from_millis(20));
+        // Files tell nobody that they have changed.
+        std::thread::park_timeout(Duration::from_millis(20));
     }
 }
 
@@ -140,6 +141,13 @@ fn records_are_kept_once_through_rotations_and_kills() {
     let (mut second, mut noise, mut rotation) = (0_i64, 88_172_645_463_325_252_u64, 0);
     for _ in 0..14 {
         let mut child = sensor.follow(&["--every", "1"]);
+        let lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let (tell, told) = std::sync::mpsc::channel();
+        let reader = std::thread::spawn(move || {
+            for line in lines.map_while(Result::ok) {
+                drop(tell.send(line));
+            }
+        });
         noise =
             noise.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         // Writes go on while it runs; the kill comes at a point that no part of the program chose.
@@ -154,10 +162,12 @@ fn records_are_kept_once_through_rotations_and_kills() {
                 std::fs::rename(logs.join("http.log"), logs.join(format!("http.{rotation}.log")))
                     .unwrap();
             }
-            std::thread::sleep(Duration::from_millis((noise >> 20) % 250));
+            // A certificate, or so long: what is written must meet every part of an interval.
+            drop(told.recv_timeout(Duration::from_millis((noise >> 20) % 250)));
         }
         child.kill().unwrap();
         child.wait().unwrap();
+        reader.join().unwrap();
         sensor.check_no_content();
     }
     sensor.write("http.log", "{\"ts\":1,\"id.orig_h\":\"");
