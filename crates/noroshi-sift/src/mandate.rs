@@ -65,7 +65,7 @@ pub struct Network(IpNet);
 
 /// A text is not a network.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("NRS-SIFT-0042: network is not a prefix without host bits")]
+#[error("NRS-SIFT-0045: network is not a prefix without host bits")]
 pub struct NotANetwork;
 
 impl Network {

@@ -286,5 +286,6 @@ async fn chain_is_guarded(test: &TestHouse, sensor: &Someone, dir: &Path) {
     )
     .await;
     refuse(&|it| it["finished_at"] = json!("2039-01-01T00:00:00Z"), 422, "NRS-SIFT-0302").await;
-    refuse(&|it| it["mode"] = json!("foreign-to-foreign"), 403, "NRS-SIFT-0001").await;
+    // What was selected in one's own network cannot be relabelled: its rules are not those of another mode.
+    refuse(&|it| it["mode"] = json!("foreign-to-foreign"), 422, "NRS-SIFT-0301").await;
 }
