@@ -23,8 +23,11 @@
 //! | input | matched against the list |
 //! |---|---|
 //! | any Zeek log | `id.orig_h`, `id.resp_h`, and columns of type `addr` (in JSON, where types are not written: members named `src`, `dst`, `*_addr`, `*_hosts`, `*.orig_h`, `*.resp_h`, `*.host`, and `host`) |
-//! | Zeek dns, http, ssl, quic | `query`, `answers`, `host`, `server_name` |
-//! | EVE | `src_ip`, `dest_ip`; every `rrname`, `rdata` and `grouped` value of `dns`; `tls.sni`, `quic.sni`, `http.hostname` |
+//! | Zeek dns, http, ssl, quic | `query`, `answers`, `host` (with `uri`), `server_name`, `ja3`, `ja3s`, `ja4`, `cert_chain_fps`, `client_cert_chain_fps` |
+//! | Zeek files, x509, smtp | `md5`, `sha1`, `sha256`; `fingerprint`; `mailfrom`, `rcptto` |
+//! | EVE | `src_ip`, `dest_ip`; every `rrname`, `rdata` and `grouped` value of `dns`; `sni`, `fingerprint`, `ja3.hash`, `ja3s.hash`, `ja4` of `tls` and `quic`; `http.hostname` (with `http.url`); `md5`, `sha1`, `sha256` of `fileinfo`; `smtp.mail_from`, `smtp.rcpt_to` |
+//!
+//! Which of them is looked at is said by [`switches::Switches`]; the two ends always are.
 //!
 //! Addresses inside messages (`x_originating_ip` and `path` of mail, `san.*` of certificates) are content and
 //! are not looked at. One input record gives one mechanical record for each selector that matched it.
@@ -37,6 +40,8 @@
 //! - A statutory mode begins with a verified mandate and in no other way ([`mandate::Mandated`]); what may be
 //!   looked at is frozen before the first record (`gate`), and asked before any selector is looked up.
 //! - Memory does not grow with the input: kept records are written out in row groups, all else is bounded.
+//! - Many records are held against the index at once ([`index`]); what comes of it is as if they had come one by one, and
+//!   as if one thread had done it ([`engine::Engine::read_with_threads`]).
 //! - Refusals carry a stable code: `NRS-SIFT-00nn` to begin, `01nn` of a record, `02nn` of a list.
 
 mod bits;

@@ -230,6 +230,8 @@ fn begin_failed(problem: Begin) -> Failed {
         Begin::OwnNetworks(_) => "NRS-SIFT-0002",
         Begin::Retention(_) => "NRS-SIFT-0003",
         Begin::Link => "NRS-SIFT-0004",
+        Begin::BeyondMandate(_) => "NRS-SIFT-0007",
+        Begin::Rules => "NRS-SIFT-0008",
         Begin::Write(_) => return Failed::House(Box::new(problem)),
     };
     let words = problem.to_string();
@@ -299,7 +301,10 @@ fn load_failed(path: &Path) -> impl Fn(LoadIndex) -> Failed {
         problem => {
             let words = problem.to_string();
             let plain = words.strip_prefix(&format!("{}: ", problem.code())).unwrap_or(&words);
-            usage(problem.code(), format!("`{what}`: {plain}; make it again with `noroshi sift index`"))
+            usage(
+                problem.code(),
+                format!("`{what}`: {plain}; make it again with `noroshi sift index`"),
+            )
         }
     }
 }
@@ -328,7 +333,11 @@ fn selectors_of(file: &Path, key: Option<&EmailKey>) -> Result<(Vec<Selector>, u
         ));
     }
     if problems.len() > SHOWN_MAX {
-        tell(&format!("{}: {} more {what}s passed over", file.display(), problems.len() - SHOWN_MAX));
+        tell(&format!(
+            "{}: {} more {what}s passed over",
+            file.display(),
+            problems.len() - SHOWN_MAX
+        ));
     }
     Ok((selectors, problems.len()))
 }
