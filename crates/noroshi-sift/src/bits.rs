@@ -157,7 +157,7 @@ mod tests {
             let mut bytes: [u8; 8] = text.as_bytes().try_into().unwrap();
             for put in [bytes[3], byte] {
                 bytes[3] = put;
-                let digits: Option<Vec<u8>> = bytes.iter().map(|byte| char::from(*byte).to_digit(16).map(|it| it as u8)).collect();
+                let digits: Option<Vec<u8>> = bytes.iter().map(|byte| char::from(*byte).to_digit(16).and_then(|it| u8::try_from(it).ok())).collect();
                 let expected = digits.map(|it| [it[0] << 4 | it[1], it[2] << 4 | it[3], it[4] << 4 | it[5], it[6] << 4 | it[7]]);
                 prop_assert_eq!(four_bytes(u64::from_le_bytes(bytes)), expected);
             }

@@ -306,22 +306,39 @@ impl<W: Write + Send> Engine<W> {
     pub fn read(&mut self, source: &str, input: impl io::Read) -> Result<(), Read> {
         let mut header = Header::default();
         let mut chunks = Chunks::new(input);
-        let mut lines = 0;
-        while let Some(piece) = chunks.next(&mut self.buffer) {
-            let mut found = Findings::default();
-            let content = piece.content.map(|end| self.buffer.get(..end).unwrap_or_default());
-            match content {
-                Ok(bytes) => {
-                    let sealed = Sealed::new(bytes);
-                    self.worker.piece(&self.frame, &mut header, &sealed, piece.offset, &mut found);
-                }
-                Err(reason) => passed_over(piece.offset, reason, &mut found),
-            }
-            self.total.absorb(source, &mut lines, found)?;
+        let mut buffer = std::mem::take(&mut self.buffer);
+        let (mut lines, mut done) = (0, Ok(()));
+        while done.is_ok()
+            && let Some(piece) = chunks.next(&mut buffer)
+        {
+            let content = piece.content.map(|end| buffer.get(..end).unwrap_or_default());
+            done = self.piece(source, &mut header, &mut lines, piece.offset, content);
         }
+        self.buffer = buffer;
         let (bytes, ended) = chunks.finish();
         self.total.tally.bytes = self.total.tally.bytes.saturating_add(bytes);
+        done?;
         ended.map_err(Read::Input)
+    }
+
+    /// Looks through whole lines that stand at an offset of their input, under the header in force there; or counts a
+    /// line that was not handed on. `lines` is how many lines of the input have gone before.
+    pub(crate) fn piece(
+        &mut self,
+        source: &str,
+        header: &mut Header,
+        lines: &mut u64,
+        offset: u64,
+        content: Result<&[u8], Reason>,
+    ) -> Result<(), Read> {
+        let mut found = Findings::default();
+        match content {
+            Ok(bytes) => {
+                self.worker.piece(&self.frame, header, &Sealed::new(bytes), offset, &mut found);
+            }
+            Err(reason) => passed_over(offset, reason, &mut found),
+        }
+        self.total.absorb(source, lines, found)
     }
 
     /// The same with several threads. Pieces are looked through at the same time and counted in their order, so that

@@ -252,13 +252,13 @@ impl<'a> JsonRecord<'a> {
     fn note(&mut self, scan: &mut Scan<'a>, name: &[u8]) -> Result<(), Reason> {
         if let Some(member) = member_of(name) {
             let is_null = scan.byte() == b'n';
-            let span = scan.spanned(0)?;
+            let place = scan.spanned(0)?;
             if is_null {
                 return Ok(());
             }
             return match self.members.get_mut(member as usize) {
                 Some(slot @ (0, 0)) => {
-                    *slot = span;
+                    *slot = place;
                     Ok(())
                 }
                 _ => Err(Reason::DuplicateMember),
@@ -267,10 +267,10 @@ impl<'a> JsonRecord<'a> {
         if let Some(inner) = Inner::of_record(name) {
             return self.inner(scan, inner, 0);
         }
-        let span = scan.spanned(0)?;
+        let place = scan.spanned(0)?;
         if holds_address(name) {
             let slot = self.addresses.iter_mut().find(|slot| **slot == (0, 0));
-            *slot.ok_or(Reason::TooManyAddresses)? = span;
+            *slot.ok_or(Reason::TooManyAddresses)? = place;
         }
         Ok(())
     }
@@ -332,16 +332,16 @@ impl<'a> JsonRecord<'a> {
     }
 
     /// Hands over the string, or the strings of the list.
-    fn strings(&self, span: Span, mut take: impl FnMut(&'a [u8])) {
+    fn strings(&self, place: Span, mut take: impl FnMut(&'a [u8])) {
         let mut scan = self.scan;
-        scan.at = span.0 as usize;
+        scan.at = place.0 as usize;
         match scan.byte() {
-            b'"' => string_of(scan.slice(span)).into_iter().for_each(take),
+            b'"' => string_of(scan.slice(place)).into_iter().for_each(take),
             b'[' => {
                 // The list has been gone through before and is well-formed.
                 let read = scan.elements(0, |scan| {
-                    let span = scan.spanned(0)?;
-                    string_of(scan.slice(span)).into_iter().for_each(&mut take);
+                    let place = scan.spanned(0)?;
+                    string_of(scan.slice(place)).into_iter().for_each(&mut take);
                     Ok(())
                 });
                 debug_assert!(read.is_ok());
@@ -494,8 +494,8 @@ impl View for JsonRecord<'_> {
 fn flow(scan: &mut Scan<'_>, detail: &mut Detail) -> Result<(), Reason> {
     let mut counters = [None; 4];
     scan.members(0, |scan, name| {
-        let span = scan.spanned(0)?;
-        let value = scan.slice(span);
+        let place = scan.spanned(0)?;
+        let value = scan.slice(place);
         let at = match name {
             b"bytes_toserver" => 0,
             b"bytes_toclient" => 1,

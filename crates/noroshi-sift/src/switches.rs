@@ -146,10 +146,10 @@ mod tests {
         let own = Switches::of_mode(Mode::OwnNetwork);
         let json = serde_json::to_value(own).unwrap();
         let names: Vec<&String> = json.as_object().unwrap().keys().collect();
-        let mut named = own.named().map(|(name, _)| name.to_owned());
-        named.sort();
-        assert_eq!(names, named.iter().collect::<Vec<_>>());
-        for name in named {
+        let mut switches = own.named().map(|(name, _)| name.to_owned());
+        switches.sort();
+        assert_eq!(names, switches.iter().collect::<Vec<_>>());
+        for name in switches {
             let mut other = json.clone();
             other[&name] = (!json[&name].as_bool().unwrap()).into();
             let other: Switches = serde_json::from_value(other).unwrap();

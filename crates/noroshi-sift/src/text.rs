@@ -37,9 +37,10 @@ fn plain_seconds_us(text: &[u8]) -> Option<i64> {
     let text: &[u8; 17] = text.try_into().ok()?;
     let (low, rest) = text.split_first_chunk::<8>()?;
     let ([tens, ones, b'.'], fraction) = rest.split_first_chunk::<3>()? else { return None };
-    let [a, b, c, d, e, f] = *fraction else { return None };
     let low = u64::from_le_bytes(*low);
-    let tail = u64::from_le_bytes([*tens, *ones, a, b, c, d, e, f]);
+    let mut tail = [*tens, *ones, 0, 0, 0, 0, 0, 0];
+    tail.iter_mut().skip(2).zip(fraction).for_each(|(to, from)| *to = *from);
+    let tail = u64::from_le_bytes(tail);
     if bits::leading_digits(low) + bits::leading_digits(tail) != 16 {
         return None;
     }
@@ -263,15 +264,15 @@ fn parse_v4(text: &[u8]) -> Option<Ipv4Addr> {
     }
     // Twice eight bytes, one from each end: they overlap, which is what makes one load of any length.
     let mut bytes = [b'0'; 16];
-    let (low, high) = match (text.first_chunk::<8>(), text.last_chunk::<8>()) {
-        (Some(low), Some(high)) => (u64::from_le_bytes(*low), u64::from_le_bytes(*high)),
-        _ => {
+    let (low, high) =
+        if let (Some(low), Some(high)) = (text.first_chunk::<8>(), text.last_chunk::<8>()) {
+            (u64::from_le_bytes(*low), u64::from_le_bytes(*high))
+        } else {
             // Seven bytes.
             bytes.iter_mut().zip(text).for_each(|(to, from)| *to = *from);
             let word = u64::from_le_bytes(*bytes.first_chunk::<8>()?);
             return v4_of(u128::from(word) & ((1 << 56) - 1), 7);
-        }
-    };
+        };
     let word = u128::from(low) | u128::from(high) << (8 * (text.len() - 8));
     v4_of(word, text.len())
 }
@@ -299,7 +300,7 @@ fn v4_of(word: u128, length: usize) -> Option<Ipv4Addr> {
         let octet = (text >> 24 & 15) + (text >> 16 & 15) * 10 + (text >> 8 & 15) * 100;
         // A leading zero is refused: some systems read it as octal (RFC 6943 §3.1.1).
         let least = 0x640a_0000_u32.wrapping_shr(8 * digits) & 0xff;
-        is_valid &= (digits.wrapping_sub(1) < 3) & (octet <= 255) & (octet >= least);
+        is_valid &= (digits.wrapping_sub(1) < 3) && (octet <= 255) && (octet >= least);
         value = value << 8 | (octet & 255);
     }
     is_valid.then(|| Ipv4Addr::from_bits(value))

@@ -239,12 +239,13 @@ impl Marks {
             base += 64;
         }
         let mut last = bits::padded(rest);
-        if !block.is_empty() && block.last() != Some(&b'\n') {
-            if let Some(end) = last.get_mut(rest.len()) {
-                *end = b'\n';
-            }
-            // Zeroes behind it are nothing, unless they are the separator.
+        if !block.is_empty()
+            && block.last() != Some(&b'\n')
+            && let Some(end) = last.get_mut(rest.len())
+        {
+            *end = b'\n';
         }
+        // Zeroes behind it are nothing, unless they are the separator.
         if !rest.is_empty() || block.last().is_some_and(|byte| *byte != b'\n') {
             self.chunk(&last, separator, base);
         }
