@@ -49,10 +49,13 @@ fn lane_equal(lane: u8x16, wanted: u8) -> u8x16 {
     lane.simd_eq(u8x16::splat(wanted))
 }
 
-/// Where the dots stand in 16 bytes.
+/// Where the dots stand in 16 bytes, and where the digits.
 #[inline]
-pub(crate) fn dots(bytes: &[u8; 16]) -> u32 {
-    lane_equal(u8x16::new(*bytes), b'.').to_bitmask()
+pub(crate) fn dots_and_digits(bytes: &[u8; 16]) -> (u32, u32) {
+    let lane = u8x16::new(*bytes);
+    let above_zero = lane - u8x16::splat(b'0');
+    let digits = above_zero.min(u8x16::splat(9)).simd_eq(above_zero);
+    (lane_equal(lane, b'.').to_bitmask(), digits.to_bitmask())
 }
 
 const ONES: u64 = 0x0101_0101_0101_0101;
@@ -106,13 +109,15 @@ mod tests {
     proptest! {
         #[test]
         fn masks_are_those_of_a_loop(
-            bytes in proptest::collection::vec(prop_oneof![any::<u8>(), Just(b'"'), Just(b'.'), Just(b'\t'), Just(0x1f)], 64..65),
+            bytes in proptest::collection::vec(prop_oneof![any::<u8>(), Just(b'"'), Just(b'.'), Just(b'7'), Just(b'\t'), Just(0x1f)], 64..65),
         ) {
             let block: &[u8; 64] = bytes.as_slice().try_into().unwrap();
             prop_assert_eq!(equal_either(block, b'\t', b'.'), (naive(block, |b| b == b'\t'), naive(block, |b| b == b'.')));
             prop_assert_eq!(ends_plain_text(block), naive(block, |b| b == b'"' || b == b'\\' || b < 0x20));
             let first: &[u8; 16] = bytes.first_chunk().unwrap();
-            prop_assert_eq!(u64::from(dots(first)), naive(first, |b| b == b'.'));
+            let (dots, digits) = dots_and_digits(first);
+            prop_assert_eq!(u64::from(dots), naive(first, |b| b == b'.'));
+            prop_assert_eq!(u64::from(digits), naive(first, |b| b.is_ascii_digit()));
         }
 
         #[test]

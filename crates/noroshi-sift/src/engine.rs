@@ -23,7 +23,8 @@ use crate::selector::EmailKey;
 use crate::sighting::{Sighting, Sightings};
 use crate::store::{ROWS_PER_GROUP, RecordWriter, WriteRecords};
 use crate::switches::Switches;
-use crate::worker::{Findings, Frame, Worker, header_lines};
+use crate::view::View;
+use crate::worker::{Findings, Frame, Place, Worker, header_lines};
 use crate::zeek::Header;
 
 /// The longest retention that can be asked for, in days.
@@ -142,9 +143,9 @@ pub struct Outcome<W> {
 pub struct Engine<W: Write + Send> {
     mode: Mode,
     frame: Frame,
-    settings: Settings,
     rules: Rules,
     rules_digest: Digest,
+    settings: Settings,
     worker: Worker,
     buffer: Vec<u8>,
     total: Total<W>,
@@ -164,7 +165,7 @@ struct Total<W: Write + Send> {
 
 impl<W: Write + Send> Engine<W> {
     /// Begins a selection, or says why there must be none. What may be looked at are the fields that the mode opens
-    /// ([`Switches::of_mode`]).
+    /// ([`Switches::of_mode`]). A statutory mode begins with [`Engine::under`] only.
     pub fn new(
         mode: Mode,
         index: impl Into<Arc<SelectorIndex>>,
@@ -174,8 +175,7 @@ impl<W: Write + Send> Engine<W> {
         Self::with_switches(mode, Switches::of_mode(mode), index, settings, sink)
     }
 
-    /// Begins a selection on one's own network with fields opened or closed one by one. A statutory mode begins with
-    /// [`Engine::under`] only.
+    /// Begins a selection in one's own network with fields opened or closed one by one.
     pub fn with_switches(
         mode: Mode,
         switches: Switches,
@@ -188,7 +188,7 @@ impl<W: Write + Send> Engine<W> {
         if !(1..=OWN_NETWORKS_MAX).contains(&count) {
             return Err(Begin::OwnNetworks(count));
         }
-        let gate = Gate::own(&settings.own_networks);
+        let gate = Gate::own(&settings.own_networks).map_err(|_| Begin::OwnNetworks(count))?;
         let networks = Some(digest_of_networks(&settings.own_networks)?);
         let rules = Rules { switches, networks, mandate: None, measure: None, geo_basis: None };
         Self::begin(mode, rules, gate, index.into(), settings, sink)
@@ -244,10 +244,10 @@ impl<W: Write + Send> Engine<W> {
         let retain_until = retain_until.map_err(|_| Begin::Retention(days))?;
         let frame = Frame {
             gate,
-            measure: rules.measure.clone(),
             index,
             switches: rules.switches,
             email_key: None,
+            measure: rules.measure.clone(),
             retain_until: to_microsecond(retain_until),
             started_us: settings.started_at.as_microsecond(),
         };
@@ -273,6 +273,28 @@ impl<W: Write + Send> Engine<W> {
     /// What has been counted so far.
     pub const fn tally(&self) -> Tally {
         self.total.tally
+    }
+
+    /// Looks through one record of a reader that does not cut lines. `number` counts within the source.
+    #[expect(dead_code, reason = "the readers that are not cut into lines use it")]
+    pub(crate) fn take(
+        &mut self,
+        source: &str,
+        offset: u64,
+        number: u64,
+        view: Result<impl View, Reason>,
+    ) -> Result<(), Read> {
+        let mut found = Findings::default();
+        found.tally.seen = 1;
+        match view.and_then(|view| self.worker.one(&self.frame, view, &mut found)) {
+            Ok(Place::Kept) => found.tally.kept = 1,
+            Ok(Place::Unmatched) => found.tally.unmatched = 1,
+            Ok(Place::Direction) => found.tally.direction = 1,
+            Ok(Place::Content) => found.tally.content = 1,
+            Err(reason) => found.problem(offset, 0, reason),
+        }
+        let mut before = number;
+        self.total.absorb(source, &mut before, found)
     }
 
     /// Looks through one input: Zeek's tables, Zeek's JSON or EVE, recognised by their lines. `source` is

@@ -17,8 +17,7 @@ use noroshi_evidence::mechanical::Direction;
 
 use crate::mandate::{Mandate, Network};
 use crate::mode::Mode;
-use crate::prefix::{Jurisdiction, PrefixTable};
-use crate::worker::OwnNetworks;
+use crate::prefix::{Jurisdiction, PrefixTable, Ranges, ReadTable, UNKNOWN};
 
 /// A record that may be looked at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,13 +32,13 @@ pub(crate) struct Admitted {
 pub(crate) struct Gate(Kind);
 
 enum Kind {
-    Own(OwnNetworks),
+    Own(Ranges),
     Mandated {
         direction: Direction,
         home: Jurisdiction,
         table: Arc<PrefixTable>,
         /// None where the measure is not confined to networks.
-        networks: Option<OwnNetworks>,
+        networks: Option<Ranges>,
         from_us: i64,
         to_us: i64,
     },
@@ -47,21 +46,25 @@ enum Kind {
 
 impl Gate {
     /// Everything with an end in one of the networks.
-    pub(crate) fn own(networks: &[IpNet]) -> Self {
-        Self(Kind::Own(OwnNetworks::new(networks)))
+    pub(crate) fn own(networks: &[IpNet]) -> Result<Self, ReadTable> {
+        Ranges::of_networks(networks).map(|networks| Self(Kind::Own(networks)))
     }
 
     /// What the mandate says.
-    pub(crate) fn mandated(terms: &Mandate, table: Arc<PrefixTable>) -> Self {
+    pub(crate) fn mandated(terms: &Mandate, table: Arc<PrefixTable>) -> Result<Self, ReadTable> {
         let networks: Vec<IpNet> = terms.scope.networks.iter().copied().map(Network::net).collect();
-        Self(Kind::Mandated {
+        Ok(Self(Kind::Mandated {
             direction: terms.mode.direction_of_records(),
             home: terms.home,
             table,
-            networks: (!networks.is_empty()).then(|| OwnNetworks::new(&networks)),
+            networks: if networks.is_empty() {
+                None
+            } else {
+                Some(Ranges::of_networks(&networks)?)
+            },
             from_us: terms.not_before.as_microsecond(),
             to_us: terms.not_after.as_microsecond(),
-        })
+        }))
     }
 
     /// Whether a record may be looked at.
@@ -69,7 +72,7 @@ impl Gate {
     pub(crate) fn admit(&self, ts_us: i64, ends: [Option<IpAddr>; 2]) -> Option<Admitted> {
         match &self.0 {
             Kind::Own(networks) => {
-                let own = ends.map(|end| end.is_some_and(|end| networks.holds(end)));
+                let own = ends.map(|end| end.is_some_and(|end| networks.find(end) != UNKNOWN));
                 let is_one_own = own != [false, false];
                 is_one_own.then_some(Admitted { direction: Direction::OwnNetwork, own })
             }
@@ -77,7 +80,9 @@ impl Gate {
                 let [src, dst] = ends;
                 let (src, dst) = (src?, dst?);
                 let own = [table.jurisdiction(src)? == *home, table.jurisdiction(dst)? == *home];
-                let inside = |networks: &OwnNetworks| networks.holds(src) || networks.holds(dst);
+                let inside = |networks: &Ranges| {
+                    networks.find(src) != UNKNOWN || networks.find(dst) != UNKNOWN
+                };
                 let is_admitted = direction_of(own) == Some(*direction)
                     && (*from_us..=*to_us).contains(&ts_us)
                     && networks.as_ref().is_none_or(inside);
@@ -192,7 +197,7 @@ mod tests {
     #[test]
     fn what_has_one_end_only_is_shown_to_be_in_no_direction() {
         for mode in Mode::ALL.into_iter().filter(|mode| *mode != Mode::OwnNetwork) {
-            let gate = Gate::mandated(&mandate(mode), Arc::new(table()));
+            let gate = Gate::mandated(&mandate(mode), Arc::new(table())).unwrap();
             for address in [HOME, ABROAD, NOWHERE] {
                 let end = Some(address.parse().unwrap());
                 assert_eq!(gate.admit(1_795_000_000_000_000, [end, None]), None);

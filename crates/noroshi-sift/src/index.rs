@@ -263,7 +263,8 @@ impl Current {
 pub(crate) struct Conditions {
     pub(crate) valid_from_us: i64,
     pub(crate) expires_us: i64,
-    pub(crate) only: Only,
+    /// Whether it asks for an end, a port, a protocol or a measure.
+    pub(crate) has_more: bool,
 }
 
 /// An index and what lies over it, taken apart for many look-ups.
@@ -289,6 +290,8 @@ impl<'a> Lookup<'a> {
     /// The hashes under which an address may be found.
     #[inline]
     pub(crate) fn hash_address(&self, address: IpAddr, hashes: &mut Vec<u64>) {
+        #[cfg(test)]
+        crate::gate::lookups::count();
         match address {
             IpAddr::V4(address) => hashes.push(self.key.of_v4(address.to_bits())),
             IpAddr::V6(address) => hashes.push(self.key.of_v6(address.to_bits())),
@@ -299,6 +302,8 @@ impl<'a> Lookup<'a> {
     /// The hashes under which a name may be found.
     #[inline]
     pub(crate) fn hash_name(&self, name: &[u8], hashes: &mut Vec<u64>) {
+        #[cfg(test)]
+        crate::gate::lookups::count();
         if name.len() <= NAME_BYTES_MAX {
             self.key.of_names(name, |hash, _| hashes.push(hash));
         }
@@ -412,7 +417,7 @@ impl<'a> Lookup<'a> {
         Some(Conditions {
             valid_from_us: term.valid_from_us,
             expires_us: term.expires_us,
-            only: term.only,
+            has_more: term.only != Only::NOTHING || term.texts[1].is_some(),
         })
     }
 

@@ -76,7 +76,14 @@ fn member_of(name: &[u8]) -> Option<Member> {
 }
 
 /// Whether Zeek gives a member of this name the type `addr`; JSON does not say so itself.
+#[inline]
 fn holds_address(name: &[u8]) -> bool {
+    // Most names are none of these by their last letter.
+    let may = matches!(name.last(), Some(b'c' | b't' | b'r' | b's' | b'h'));
+    may && ends_like_address(name)
+}
+
+fn ends_like_address(name: &[u8]) -> bool {
     matches!(name, b"src" | b"dst" | b"bound.host" | b"request.host")
         || name.ends_with(b"_addr")
         || name.ends_with(b"_hosts")
@@ -244,8 +251,9 @@ impl<'a> JsonRecord<'a> {
     #[inline]
     fn note(&mut self, scan: &mut Scan<'a>, name: &[u8]) -> Result<(), Reason> {
         if let Some(member) = member_of(name) {
-            let span = scan.value(0)?;
-            if scan.slice(span) == b"null" {
+            let is_null = scan.byte() == b'n';
+            let span = scan.spanned(0)?;
+            if is_null {
                 return Ok(());
             }
             return match self.members.get_mut(member as usize) {
@@ -259,7 +267,7 @@ impl<'a> JsonRecord<'a> {
         if let Some(inner) = Inner::of_record(name) {
             return self.inner(scan, inner, 0);
         }
-        let span = scan.value(0)?;
+        let span = scan.spanned(0)?;
         if holds_address(name) {
             let slot = self.addresses.iter_mut().find(|slot| **slot == (0, 0));
             *slot.ok_or(Reason::TooManyAddresses)? = span;
@@ -271,19 +279,20 @@ impl<'a> JsonRecord<'a> {
     fn inner(&mut self, scan: &mut Scan<'a>, inner: Inner, depth: u32) -> Result<(), Reason> {
         match scan.byte() {
             b'"' if inner.is_value() => {
-                let span = scan.string()?;
-                self.push(inner, span);
+                let begin = scan.at + 1;
+                let end = scan.string().ok_or(Reason::BadJson)?;
+                self.push(inner, span(begin, end));
                 Ok(())
             }
             b'{' => scan.members(depth + 1, |scan, name| match inner.of_member(name) {
                 Some(inner) => self.inner(scan, inner, depth + 1),
-                None => scan.value(depth + 1).map(drop),
+                None => scan.value(depth + 1),
             }),
             b'[' if inner.of_element().is_some() => {
                 let element = inner.of_element().unwrap_or(inner);
                 scan.elements(depth + 1, |scan| self.inner(scan, element, depth + 1))
             }
-            _ => scan.value(depth).map(drop),
+            _ => scan.value(depth),
         }
     }
 
@@ -331,7 +340,7 @@ impl<'a> JsonRecord<'a> {
             b'[' => {
                 // The list has been gone through before and is well-formed.
                 let read = scan.elements(0, |scan| {
-                    let span = scan.value(0)?;
+                    let span = scan.spanned(0)?;
                     string_of(scan.slice(span)).into_iter().for_each(&mut take);
                     Ok(())
                 });
@@ -485,7 +494,7 @@ impl View for JsonRecord<'_> {
 fn flow(scan: &mut Scan<'_>, detail: &mut Detail) -> Result<(), Reason> {
     let mut counters = [None; 4];
     scan.members(0, |scan, name| {
-        let span = scan.value(0)?;
+        let span = scan.spanned(0)?;
         let value = scan.slice(span);
         let at = match name {
             b"bytes_toserver" => 0,
@@ -553,6 +562,12 @@ impl<'a> Scan<'a> {
 
     #[inline]
     fn blank(&mut self) {
+        if self.byte() <= b' ' {
+            self.long_blank();
+        }
+    }
+
+    fn long_blank(&mut self) {
         while matches!(self.byte(), b' ' | b'\t' | b'\r' | b'\n') {
             self.at += 1;
         }
@@ -572,20 +587,24 @@ impl<'a> Scan<'a> {
 
     /// Passes over a value and says where it stands, quotes included.
     #[inline]
-    fn value(&mut self, depth: u32) -> Result<Span, Reason> {
+    fn spanned(&mut self, depth: u32) -> Result<Span, Reason> {
         let begin = self.at;
-        match self.byte() {
-            b'"' => {
-                self.string()?;
-            }
-            b'{' => self.members(depth + 1, |scan, _| scan.value(depth + 1).map(drop))?,
-            b'[' => self.elements(depth + 1, |scan| scan.value(depth + 1).map(drop))?,
-            b't' => self.word(b"true")?,
-            b'f' => self.word(b"false")?,
-            b'n' => self.word(b"null")?,
-            _ => self.number()?,
-        }
+        self.value(depth)?;
         Ok(span(begin, self.at))
+    }
+
+    /// Passes over a value.
+    #[inline]
+    fn value(&mut self, depth: u32) -> Result<(), Reason> {
+        match self.byte() {
+            b'"' => self.string().map(drop).ok_or(Reason::BadJson),
+            b'{' => self.members(depth + 1, |scan, _| scan.value(depth + 1)),
+            b'[' => self.elements(depth + 1, |scan| scan.value(depth + 1)),
+            b't' => self.word(b"true"),
+            b'f' => self.word(b"false"),
+            b'n' => self.word(b"null"),
+            _ => self.number(),
+        }
     }
 
     fn word(&mut self, word: &[u8]) -> Result<(), Reason> {
@@ -610,16 +629,22 @@ impl<'a> Scan<'a> {
             return Ok(());
         }
         loop {
-            let name = self.string()?;
+            let begin = self.at + 1;
+            let end = self.string().ok_or(Reason::BadJson)?;
             self.blank();
             self.require(b':')?;
             self.blank();
-            take(self, self.slice(name))?;
+            let name = self.text.get(begin..end).unwrap_or_default();
+            take(self, name)?;
             self.blank();
-            if self.take(b'}') {
-                return Ok(());
+            match self.byte() {
+                b',' => self.at += 1,
+                b'}' => {
+                    self.at += 1;
+                    return Ok(());
+                }
+                _ => return Err(Reason::BadJson),
             }
-            self.require(b',')?;
             self.blank();
         }
     }
@@ -650,40 +675,47 @@ impl<'a> Scan<'a> {
         }
     }
 
-    /// A string with its quotes; says where what is between them stands.
-    #[inline]
-    fn string(&mut self) -> Result<Span, Reason> {
-        self.require(b'"')?;
-        let begin = self.at;
-        let mut from = begin;
+    /// Passes over a string and says where its closing quote stands. Nothing but a number is handed back, so that it
+    /// stays in a register; a string without escapes that ends within the next word of [`Special`] ends here.
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "some fifty times a record")]
+    fn string(&mut self) -> Option<usize> {
+        if self.byte() != b'"' {
+            return None;
+        }
+        let from = self.at + 1;
+        let bits = *self.special.get(from / 64)? >> (from % 64);
+        let at = from + bits.trailing_zeros() as usize;
+        if bits != 0 && self.text.get(at) == Some(&b'"') {
+            self.at = at + 1;
+            return Some(at);
+        }
+        self.long_string(from)
+    }
+
+    fn long_string(&mut self, mut from: usize) -> Option<usize> {
         loop {
-            let at = self.next_special(from).ok_or(Reason::BadJson)?;
+            let at = self.next_special(from)?;
             match self.text.get(at) {
                 Some(b'"') => {
                     self.at = at + 1;
-                    return Ok(span(begin, at));
+                    return Some(at);
                 }
-                Some(b'\\') => from = at + self.escape(at).ok_or(Reason::BadJson)?,
+                Some(b'\\') => from = at + self.escape(at)?,
                 // RFC 8259 §7: control characters are escaped.
-                _ => return Err(Reason::BadJson),
+                _ => return None,
             }
         }
     }
 
-    #[inline]
     fn next_special(&self, from: usize) -> Option<usize> {
         let mut word = from / 64;
-        let bits = *self.special.get(word)? >> (from % 64);
-        if bits != 0 {
-            return Some(from + bits.trailing_zeros() as usize);
-        }
-        loop {
+        let mut bits = *self.special.get(word)? >> (from % 64) << (from % 64);
+        while bits == 0 {
             word += 1;
-            let bits = *self.special.get(word)?;
-            if bits != 0 {
-                return Some(word * 64 + bits.trailing_zeros() as usize);
-            }
+            bits = *self.special.get(word)?;
         }
+        Some(word * 64 + bits.trailing_zeros() as usize)
     }
 
     /// How long the escape is that begins there.

@@ -150,7 +150,9 @@ mod tests {
                     let mut offset = piece.offset;
                     for line in buffer[..end].split_inclusive(|byte| *byte == b'\n') {
                         let text = line.strip_suffix(b"\n").unwrap_or(line).to_vec();
-                        lines.push((offset, Ok(text)));
+                        // As whoever goes through the lines does.
+                        let is_long = text.len() > LINE_BYTES_MAX;
+                        lines.push((offset, if is_long { Err(Reason::TooLong) } else { Ok(text) }));
                         offset += line.len() as u64;
                     }
                 }

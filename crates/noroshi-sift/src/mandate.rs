@@ -65,7 +65,7 @@ pub struct Network(IpNet);
 
 /// A text is not a network.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("NRS-SIFT-0042: network is not a prefix without host bits")]
+#[error("NRS-SIFT-0045: network is not a prefix without host bits")]
 pub struct NotANetwork;
 
 impl Network {
@@ -261,6 +261,9 @@ pub enum Unfit {
     /// Another table than the one it names.
     #[error("NRS-SIFT-0084: prefix table is not `{0}` with the digest the mandate names")]
     Table(GeoBasis),
+    /// The networks of the scope cannot be looked up.
+    #[error("NRS-SIFT-0093: networks of the mandate cannot be looked up")]
+    Networks,
 }
 
 impl Signed {
@@ -307,7 +310,7 @@ impl Verified {
             return Err(Unfit::Table(terms.prefix_table));
         }
         let digest = terms.digest().map_err(|_| Unfit::Signature)?;
-        let gate = Gate::mandated(&terms, Arc::clone(table));
+        let gate = Gate::mandated(&terms, Arc::clone(table)).map_err(|_| Unfit::Networks)?;
         Ok(Mandated { terms, digest, gate })
     }
 }
@@ -491,7 +494,7 @@ pub(crate) mod tests {
                 let net = ["192.0.2.0/25", "198.51.100.128/25", "2001:db8::/40"][usize::from(which)];
                 terms.scope.networks = vec![net.parse().unwrap()];
             }
-            let gate = Gate::mandated(&terms, Arc::new(table()));
+            let gate = Gate::mandated(&terms, Arc::new(table())).unwrap();
             let admitted = gate.admit(ts * 1_000_000, [Some(src), Some(dst)]);
             let direction = match (home(src), home(dst)) {
                 (Some(false), Some(false)) => Some(Direction::ForeignToForeign),

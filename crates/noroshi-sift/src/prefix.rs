@@ -50,7 +50,7 @@ impl Jurisdiction {
 
 /// A text is not a jurisdiction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("NRS-SIFT-0041: jurisdiction is not two letters A to Z")]
+#[error("NRS-SIFT-0044: jurisdiction is not two letters A to Z")]
 pub struct NotAJurisdiction;
 
 impl FromStr for Jurisdiction {
@@ -303,11 +303,11 @@ fn add(ranges: &mut Vec<Range>, range: Range) -> Result<(), Fault> {
 }
 
 /// The value of addresses in no range.
-const UNKNOWN: u8 = 0;
+pub(crate) const UNKNOWN: u8 = 0;
 
 /// One range of one family and what it says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Range {
+pub(crate) struct Range {
     first: u128,
     last: u128,
     value: u8,
@@ -315,14 +315,14 @@ struct Range {
 
 /// Ranges of both families, flattened: a sorted list of the addresses at which the value changes, and above
 /// it a root by the first bits, so that few comparisons are left.
-struct Ranges {
+pub(crate) struct Ranges {
     v4: Family<u32>,
     v6: Family<u128>,
 }
 
 impl Ranges {
     /// The smallest range that holds an address decides.
-    fn build(v4: Vec<Range>, v6: Vec<Range>) -> Result<Self, ReadTable> {
+    pub(crate) fn build(v4: Vec<Range>, v6: Vec<Range>) -> Result<Self, ReadTable> {
         let narrow = |(start, value): (u128, u8)| (u32::try_from(start).unwrap_or(u32::MAX), value);
         let v4 = flatten(v4, u32::MAX.into())?.into_iter().map(narrow).unzip();
         let v6 = flatten(v6, u128::MAX)?.into_iter().unzip();
@@ -332,9 +332,28 @@ impl Ranges {
         })
     }
 
+    /// The networks, all with the value 1.
+    pub(crate) fn of_networks(networks: &[IpNet]) -> Result<Self, ReadTable> {
+        let mut reading = Reading::default();
+        for net in networks {
+            let (first, last) = (net.network(), net.broadcast());
+            let range = |first, last| Range { first, last, value: 1 };
+            match (first, last) {
+                (IpAddr::V4(first), IpAddr::V4(last)) => {
+                    reading.v4.push(range(first.to_bits().into(), last.to_bits().into()));
+                }
+                (IpAddr::V6(first), IpAddr::V6(last)) => {
+                    reading.v6.push(range(first.to_bits(), last.to_bits()));
+                }
+                _ => {}
+            }
+        }
+        Self::build(reading.v4, reading.v6)
+    }
+
     /// The value of an address. IPv4 inside IPv6 (RFC 4291 §2.5.5.2) is IPv4.
     #[inline]
-    fn find(&self, address: IpAddr) -> u8 {
+    pub(crate) fn find(&self, address: IpAddr) -> u8 {
         match address.to_canonical() {
             IpAddr::V4(address) => {
                 let bits = address.to_bits();

@@ -124,8 +124,12 @@ impl HexDigest {
 
 /// Hexadecimal digits, with or without colons between pairs, as bytes; how many there are.
 pub(crate) fn read_hex(text: &[u8], into: &mut [u8; 64]) -> Option<usize> {
-    let digit =
-        |byte: &u8| char::from(*byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
+    let digit = |byte: &u8| match *byte {
+        byte @ b'0'..=b'9' => Some(byte - b'0'),
+        byte @ b'a'..=b'f' => Some(byte - b'a' + 10),
+        byte @ b'A'..=b'F' => Some(byte - b'A' + 10),
+        _ => None,
+    };
     let (mut rest, mut length) = (text, 0);
     while let [high, low, after @ ..] = rest {
         *into.get_mut(length)? = digit(high)? << 4 | digit(low)?;

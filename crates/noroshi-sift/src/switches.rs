@@ -93,6 +93,25 @@ impl Switches {
         ]
     }
 
+    /// Sets the switch of a name; `false` where there is none of that name.
+    pub fn set(&mut self, name: &str, is_on: bool) -> bool {
+        let switch = match name {
+            "further-addresses" => &mut self.further_addresses,
+            "dns-names" => &mut self.dns_names,
+            "tls-names" => &mut self.tls_names,
+            "http-hosts" => &mut self.http_hosts,
+            "url-paths" => &mut self.url_paths,
+            "tls-fingerprints" => &mut self.tls_fingerprints,
+            "certificates" => &mut self.certificates,
+            "files" => &mut self.files,
+            "email-addresses" => &mut self.email_addresses,
+            "ports" => &mut self.ports,
+            _ => return false,
+        };
+        *switch = is_on;
+        true
+    }
+
     /// SHA-256 over `noroshi-switches/1`, a line feed, and a line `name=on` or `name=off` for each.
     pub fn digest(&self) -> Digest {
         let mut text = String::from("noroshi-switches/1\n");
@@ -118,6 +137,11 @@ mod tests {
     }
 
     #[test]
+    fn a_switch_that_is_not_there_cannot_be_set() {
+        assert!(!Switches::CLOSED.clone().set("bodies", true));
+    }
+
+    #[test]
     fn every_switch_is_in_the_digest() {
         let own = Switches::of_mode(Mode::OwnNetwork);
         let json = serde_json::to_value(own).unwrap();
@@ -130,6 +154,9 @@ mod tests {
             other[&name] = (!json[&name].as_bool().unwrap()).into();
             let other: Switches = serde_json::from_value(other).unwrap();
             assert_ne!(other.digest(), own.digest(), "{name}");
+            let mut set = own;
+            assert!(set.set(&name, !json[&name].as_bool().unwrap()));
+            assert_eq!(set, other, "{name}");
         }
     }
 }

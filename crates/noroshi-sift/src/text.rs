@@ -191,8 +191,67 @@ pub(crate) fn parse_address(text: &[u8]) -> Option<IpAddr> {
     if text.len() > 45 || !text.contains(&b':') {
         return None;
     }
-    let address: Ipv6Addr = std::str::from_utf8(text).ok()?.parse().ok()?;
-    Some(IpAddr::V6(address).to_canonical())
+    parse_v6(text).map(|address| IpAddr::V6(address).to_canonical())
+}
+
+/// Groups of hexadecimal digits, one `::`, perhaps an IPv4 address at the end (RFC 4291 §2.2).
+fn parse_v6(text: &[u8]) -> Option<Ipv6Addr> {
+    let mut groups = [0_u16; 8];
+    let (mut count, mut gap) = (0, None);
+    let mut rest = text;
+    if let [b':', b':', behind @ ..] = rest {
+        (gap, rest) = (Some(0), behind);
+    }
+    while !rest.is_empty() {
+        let (value, behind) = hex_group(rest)?;
+        if behind.first() == Some(&b'.') {
+            let [a, b, c, d] = parse_v4(rest)?.octets();
+            let [one, other] = groups.get_mut(count..)?.first_chunk_mut::<2>()?;
+            (*one, *other) = (u16::from_be_bytes([a, b]), u16::from_be_bytes([c, d]));
+            count += 2;
+            break;
+        }
+        *groups.get_mut(count)? = value;
+        count += 1;
+        rest = match behind {
+            [] => break,
+            [b':', b':', behind @ ..] if gap.is_none() => {
+                gap = Some(count);
+                behind
+            }
+            [b':', behind @ ..] if !behind.is_empty() => behind,
+            _ => return None,
+        };
+    }
+    match gap {
+        None => (count == 8).then(|| Ipv6Addr::from(groups)),
+        // `::` stands for one group or more.
+        Some(gap) if count < 8 => {
+            groups.get_mut(gap..)?.rotate_right(8 - count);
+            Some(Ipv6Addr::from(groups))
+        }
+        Some(_) => None,
+    }
+}
+
+/// One to four hexadecimal digits and what stands behind them.
+#[inline]
+fn hex_group(text: &[u8]) -> Option<(u16, &[u8])> {
+    let (mut value, mut count) = (0_u16, 0);
+    for byte in text.iter().take(5) {
+        let digit = match byte {
+            b'0'..=b'9' => byte - b'0',
+            b'a'..=b'f' => byte - b'a' + 10,
+            b'A'..=b'F' => byte - b'A' + 10,
+            _ => break,
+        };
+        value = value << 4 | u16::from(digit);
+        count += 1;
+    }
+    if !(1..=4).contains(&count) {
+        return None;
+    }
+    text.get(count..).map(|behind| (value, behind))
 }
 
 /// Four numbers and three dots. Where the dots stand is found at once, and the numbers are put together without a
@@ -218,40 +277,29 @@ fn parse_v4(text: &[u8]) -> Option<Ipv4Addr> {
 }
 
 /// `word` has the text, its first byte in the lowest place, and zeroes above.
-#[inline]
+#[inline(always)]
+#[expect(clippy::inline_always, reason = "twice a record or more")]
 fn v4_of(word: u128, length: usize) -> Option<Ipv4Addr> {
-    let mut dots = bits::dots(&word.to_le_bytes());
-    let mut is_valid = dots.count_ones() == 3;
-    let ends = [(); 3].map(|()| {
+    let (mut dots, digits) = bits::dots_and_digits(&word.to_le_bytes());
+    let mut is_valid = dots.count_ones() == 3 && (dots | digits) & 0xffff == (1 << length) - 1;
+    let [first, second, third] = [(); 3].map(|()| {
         let end = dots.trailing_zeros();
         dots &= dots.wrapping_sub(1);
         end
     });
-    let [first, second, third] = ends;
     #[expect(clippy::cast_possible_truncation, reason = "fifteen at most")]
     let octets = [(0, first), (first + 1, second), (second + 1, third), (third + 1, length as u32)];
     let mut value = 0;
     for (begin, end) in octets {
         let digits = end.wrapping_sub(begin);
-        is_valid &= (1..=3).contains(&digits);
         // The last digit goes to the highest of four bytes, and there are zeroes before the first.
         #[expect(clippy::cast_possible_truncation, reason = "three digits are wanted")]
         let text =
-            (word.wrapping_shr(8 * (begin & 15)) as u32).wrapping_shl(8 * (4 - (digits & 3)));
-        let [_, hundreds, tens, ones] = text.to_le_bytes().map(u32::from);
-        let zero = u32::from(b'0');
-        let digit = |byte: u32, is_there: bool| {
-            let digit = byte.wrapping_sub(zero);
-            (if is_there { digit } else { 0 }, !is_there || digit < 10)
-        };
-        let (hundreds, a) = digit(hundreds, digits == 3);
-        let (tens, b) = digit(tens, digits >= 2);
-        let (ones, c) = digit(ones, true);
-        let octet =
-            hundreds.wrapping_mul(100).wrapping_add(tens.wrapping_mul(10)).wrapping_add(ones);
+            (word.wrapping_shr(8 * begin) as u32).wrapping_shl(32_u32.wrapping_sub(8 * digits));
+        let octet = (text >> 24 & 15) + (text >> 16 & 15) * 10 + (text >> 8 & 15) * 100;
         // A leading zero is refused: some systems read it as octal (RFC 6943 §3.1.1).
-        let least = [0, 0, 10, 100].get(digits as usize & 3).copied().unwrap_or(0);
-        is_valid &= a & b & c & (octet <= 255) & (octet >= least);
+        let least = 0x640a_0000_u32.wrapping_shr(8 * digits) & 0xff;
+        is_valid &= (digits.wrapping_sub(1) < 3) & (octet <= 255) & (octet >= least);
         value = value << 8 | (octet & 255);
     }
     is_valid.then(|| Ipv4Addr::from_bits(value))
@@ -342,6 +390,14 @@ mod tests {
         fn what_looks_like_an_address_is_one_or_is_refused(text in "[0-9.]{5,17}|([0-9]{1,4}[./]){3}[0-9a:]{0,4}") {
             let std = text.parse::<Ipv4Addr>().ok();
             prop_assert_eq!(parse_v4(text.as_bytes()), std, "{}", text);
+        }
+
+        #[test]
+        fn what_looks_like_an_address_of_ipv6_is_one_or_is_refused(
+            text in "([0-9a-fA-F]{0,5}:){1,8}[0-9a-f]{0,4}|([0-9a-f]{1,2}:){0,7}:?([0-9.]{7,10})?|::[0-9a-f:.]{0,9}",
+        ) {
+            let std = text.parse::<Ipv6Addr>().ok();
+            prop_assert_eq!(parse_v6(text.as_bytes()), std, "{}", text);
         }
 
         #[test]

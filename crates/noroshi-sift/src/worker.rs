@@ -6,7 +6,6 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use ipnet::IpNet;
 use jiff::Timestamp;
 use noroshi_evidence::mechanical::{MeasureId, MechanicalRecord, SelectorId};
 
@@ -27,73 +26,14 @@ const BLOCK_BYTES: usize = 64 << 10;
 /// After how many hashes of one block the index is asked.
 const HASHES_MAX: usize = 16_384;
 
-/// The networks of whoever selects, as ranges that neither touch nor overlap.
-#[derive(Debug, Default)]
-pub(crate) struct OwnNetworks {
-    v4: Vec<(u32, u32)>,
-    v6: Vec<(u128, u128)>,
-}
-
-impl OwnNetworks {
-    pub(crate) fn new(nets: &[IpNet]) -> Self {
-        let mut own = Self::default();
-        for net in nets {
-            match net {
-                IpNet::V4(net) => {
-                    own.v4.push((net.network().to_bits(), net.broadcast().to_bits()));
-                }
-                IpNet::V6(net) => {
-                    own.v6.push((net.network().to_bits(), net.broadcast().to_bits()));
-                }
-            }
-        }
-        own.v4.sort_unstable();
-        own.v4.dedup_by(|later, kept| joins(later, kept, u32::checked_add, 1));
-        own.v6.sort_unstable();
-        own.v6.dedup_by(|later, kept| joins(later, kept, u128::checked_add, 1));
-        own
-    }
-
-    #[inline]
-    pub(crate) fn holds(&self, address: IpAddr) -> bool {
-        match address {
-            IpAddr::V4(address) => in_ranges(&self.v4, address.to_bits()),
-            IpAddr::V6(address) => in_ranges(&self.v6, address.to_bits()),
-        }
-    }
-}
-
-fn joins<T: Copy + Ord>(
-    later: &(T, T),
-    kept: &mut (T, T),
-    add: impl Fn(T, T) -> Option<T>,
-    one: T,
-) -> bool {
-    let touches = add(kept.1, one).is_none_or(|next| later.0 <= next);
-    if touches {
-        kept.1 = kept.1.max(later.1);
-    }
-    touches
-}
-
-#[inline]
-fn in_ranges<T: Copy + Ord>(ranges: &[(T, T)], value: T) -> bool {
-    if ranges.len() <= 8 {
-        return ranges.iter().any(|(first, last)| *first <= value && value <= *last);
-    }
-    let behind = ranges.partition_point(|(first, _)| *first <= value);
-    let range = behind.checked_sub(1).and_then(|at| ranges.get(at));
-    range.is_some_and(|(_, last)| value <= *last)
-}
-
 /// What holds during a whole selection and is shared by all that work on it.
 pub(crate) struct Frame {
     pub(crate) gate: Gate,
-    /// The measure of the mandate; none on one's own network.
-    pub(crate) measure: Option<MeasureId>,
     pub(crate) index: Arc<SelectorIndex>,
     pub(crate) switches: Switches,
     pub(crate) email_key: Option<EmailKey>,
+    /// The measure of the mandate, none on one's own network; a selector of no or another one is not for this selection.
+    pub(crate) measure: Option<MeasureId>,
     pub(crate) retain_until: Timestamp,
     pub(crate) started_us: i64,
 }
@@ -480,15 +420,14 @@ fn keep(
         conditions.is_some_and(|conditions| {
             is_in_force(conditions, ends, frame.started_us)
                 && is_of_measure(frame, lookup, *position)
-                && (conditions.only == Only::NOTHING
-                    || lookup.selector(*position).is_some_and(|it| holds(&it, ends, detail)))
+                && (!conditions.has_more || holds(lookup.selector(*position), ends, detail))
         })
     });
     let [own_src, own_dst] = admitted.own;
     let sides = [ends.src.zip(Some(own_src)), ends.dst.zip(Some(own_dst))];
     for position in found.iter() {
         let Some(selector) = lookup.selector(*position) else { continue };
-        let row = row(frame, &selector, (ends, admitted), detail).ok_or(Reason::BadTime)?;
+        let row = row(frame, selector, (ends, admitted), detail).ok_or(Reason::BadTime)?;
         out.rows.push(row);
         out.seen.push((*position, ends.ts_us, sides));
     }
@@ -508,7 +447,8 @@ fn is_in_force(conditions: Conditions, ends: Ends, started_us: i64) -> bool {
 }
 
 /// Whether the record is at the end, the port and the protocol that the selector asks for.
-fn holds(selector: &Selector, ends: Ends, detail: Detail) -> bool {
+fn holds(selector: Option<Selector>, ends: Ends, detail: Detail) -> bool {
+    let Some(selector) = selector else { return false };
     let Only { side, port, proto } = selector.only;
     if proto.is_some() && proto != detail.proto {
         return false;
@@ -530,7 +470,7 @@ fn holds(selector: &Selector, ends: Ends, detail: Detail) -> bool {
 /// `None` where a time lies outside what can be written; then it does so for every selector.
 fn row(
     frame: &Frame,
-    selector: &Selector,
+    selector: Selector,
     (ends, admitted): (Ends, Admitted),
     detail: Detail,
 ) -> Option<MechanicalRecord> {
@@ -553,25 +493,4 @@ fn row(
         direction: admitted.direction,
         retain_until: frame.retain_until,
     })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn own_networks_are_ranges() {
-        let nets = ["10.0.0.0/9", "10.128.0.0/9", "192.0.2.0/25", "192.0.2.64/26", "2001:db8::/32"];
-        let own = OwnNetworks::new(&nets.map(|net| net.parse().unwrap()));
-        assert_eq!(own.v4.len(), 2, "{:?}", own.v4);
-        let holds = |address: &str| own.holds(address.parse().unwrap());
-        assert!(holds("10.255.255.255") && holds("192.0.2.127") && holds("2001:db8::1"));
-        assert!(!holds("11.0.0.0") && !holds("192.0.2.128") && !holds("2001:db9::"));
-        let many: Vec<IpNet> =
-            (0..40).map(|net| format!("10.{}.0.0/16", net * 2).parse().unwrap()).collect();
-        let own = OwnNetworks::new(&many);
-        for block in 0_u8..80 {
-            assert_eq!(own.holds(IpAddr::from([10, block, 1, 1])), block % 2 == 0, "{block}");
-        }
-    }
 }

@@ -240,7 +240,7 @@ impl Records {
             micros: 1_790_000_000_000_000 + number * 431,
             seed: dice.next(),
             src: if is_v6 {
-                format!("2001:db8:a::{:x}", client + 1)
+                format!("2001:db8:a::{:x}:{:x}", client >> 16, client & 0xffff)
             } else {
                 format!("10.{}.{}.{}", client >> 16 & 255, client >> 8 & 255, client & 255)
             },

@@ -39,7 +39,7 @@ const PEER: &str = r#"
 import duckdb, resource, sys, time
 form, values, threads, *files = sys.argv[1:]
 c = duckdb.connect()
-c.execute(f"SET threads={threads}; SET preserve_insertion_order=false")
+c.execute(f"SET threads={threads}; SET preserve_insertion_order=false; SET enable_progress_bar=false")
 c.execute(f"CREATE TABLE listed AS SELECT v FROM read_csv('{values}', delim='\t', quote='', escape='', header=false, columns={{'v':'VARCHAR'}}, auto_detect=false)")
 begun, used = time.time(), resource.getrusage(resource.RUSAGE_SELF)
 shown = {"conn": '["id.orig_h", "id.resp_h"]', "dns": "list_append(string_split(answers, ','), query)",

@@ -102,7 +102,7 @@ fn seeded(run: fn(&[u8])) {
             state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         state >> 33
     };
-    for _ in 0..400 {
+    for _ in 0..150 {
         let mut data = Vec::new();
         for _ in 0..next() % 24 {
             match next() % 3 {

@@ -2,7 +2,8 @@
 //! and counts of sightings; nothing else is written anywhere, also not when something goes wrong.
 
 use std::fs::File;
-use std::io::{self, BufReader, Write as _};
+use std::io::{self, Read as _, Write as _};
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -10,10 +11,13 @@ use ipnet::IpNet;
 use noroshi_sift::chain::Entry;
 use noroshi_sift::digest::Digest;
 use noroshi_sift::engine::{Begin, Engine, Finish, Link, Outcome, Read, Settings};
-use noroshi_sift::index::SelectorIndex;
+use noroshi_sift::index::image::LoadIndex;
+use noroshi_sift::index::{BuildIndex, Increment, SelectorIndex};
 use noroshi_sift::mode::Mode;
-use noroshi_sift::selector;
+use noroshi_sift::selector::{self, EmailKey, Selector};
 use noroshi_sift::sighting::Sighting;
+use noroshi_sift::stix;
+use noroshi_sift::switches::Switches;
 use serde_json::json;
 
 use super::ground::{self, Ground};
@@ -29,6 +33,8 @@ const ANSWER_BYTES_MAX: u64 = 1 << 20;
 /// Verbs.
 #[derive(Debug, clap::Subcommand)]
 pub enum Verb {
+    /// Make an index out of lists of selectors and STIX bundles: one file that sensors map and share.
+    Index(Index),
     /// Look through Zeek logs and EVE for the selectors of a list; keep the mechanical fields of what matched.
     Run(Run),
     /// Hand the certificates and sightings of a folder in at the platform.
@@ -45,6 +51,26 @@ pub enum Verb {
     Fetch(enrol::Fetch),
 }
 
+/// `noroshi sift index`.
+#[derive(Debug, clap::Args)]
+pub struct Index {
+    /// Lists (one value a line, or rows of `type,value`) and STIX bundles.
+    #[arg(required = true, value_name = "SELECTORS")]
+    lists: Vec<PathBuf>,
+    /// Where the index is written; a file that lies there is replaced at once, and who has it open keeps the old one.
+    #[arg(long, value_name = "INDEX")]
+    out: PathBuf,
+    /// Write an increment over this index instead: what is added since it was made.
+    #[arg(long, value_name = "INDEX")]
+    over: Option<PathBuf>,
+    /// With --over: lists of what is no longer looked for.
+    #[arg(long, value_name = "SELECTORS", requires = "over")]
+    remove: Vec<PathBuf>,
+    /// The file with the key under which e-mail addresses become hashes.
+    #[arg(long, value_name = "FILE")]
+    email_key_file: Option<PathBuf>,
+}
+
 /// `noroshi sift run`.
 #[derive(Debug, clap::Args)]
 pub struct Run {
@@ -53,9 +79,25 @@ pub struct Run {
     mode: Mode,
     #[command(flatten)]
     ground: Ground,
-    /// The list of selectors.
+    /// The selectors: an index, a list or a STIX bundle.
     #[arg(long, value_name = "FILE")]
     selectors: PathBuf,
+    /// An increment that lies over the index.
+    #[arg(long, value_name = "FILE")]
+    increment: Option<PathBuf>,
+    /// Look at a field that the mode leaves out: url-paths, email-addresses.
+    #[arg(long = "open", value_name = "FIELD")]
+    open: Vec<String>,
+    /// Leave out a field: further-addresses, dns-names, tls-names, http-hosts, url-paths, tls-fingerprints,
+    /// certificates, files, email-addresses, ports.
+    #[arg(long = "close", value_name = "FIELD")]
+    close: Vec<String>,
+    /// The file with the key under which e-mail addresses are looked for.
+    #[arg(long, value_name = "FILE")]
+    email_key_file: Option<PathBuf>,
+    /// How many threads look through an input; as many as there are cores where nothing is said.
+    #[arg(long, value_name = "N")]
+    threads: Option<NonZeroUsize>,
     /// For how many days what is kept is retained.
     #[arg(long, value_name = "N")]
     retention_days: u32,
@@ -101,6 +143,7 @@ fn read_mode(text: &str) -> Result<Mode, String> {
 /// Runs a verb.
 pub fn run(verb: Verb, format: Format) -> Ended {
     match verb {
+        Verb::Index(index) => make_index(&index, format),
         Verb::Run(run) => {
             harden::no_core_dump()?;
             // A panic's words could hold what was being read; they are not said.
@@ -146,7 +189,14 @@ fn select(asked: &Run, format: Format) -> Ended {
     let started_at = Clock.now();
     let enrolment = folder::enrolment(&asked.out)?;
     let mandated = ground::open(&asked.ground, asked.mode, enrolment.as_ref(), started_at)?;
-    let index = index_of(&asked.selectors)?;
+    if mandated.is_some() && !(asked.open.is_empty() && asked.close.is_empty()) {
+        return Err(usage(
+            "NRS-SIFT-0007",
+            "the fields that are looked at are those of the mandate",
+        ));
+    }
+    let key = asked.email_key_file.as_deref().map(email_key).transpose()?;
+    let index = index_of(&asked.selectors, asked.increment.as_deref(), key.as_ref())?;
     let place = Place::open(&asked.out)?;
     let link = place.link(asked)?;
     let settings = Settings {
@@ -162,9 +212,9 @@ fn select(asked: &Run, format: Format) -> Ended {
     let (part, sink) = place.new_records(link.sequence)?;
     let engine = match mandated {
         Some(mandated) => Engine::under(mandated, index, settings, sink),
-        None => Engine::new(asked.mode, index, settings, sink),
+        None => Engine::with_switches(asked.mode, switches(asked)?, index, settings, sink),
     };
-    let done = engine.map_err(begin_failed).and_then(|engine| look_through(asked, engine));
+    let done = engine.map_err(begin_failed).and_then(|engine| look_through(asked, engine, key));
     let outcome = match done.and_then(|outcome| signed(&place, outcome)) {
         Ok(outcome) => outcome,
         Err(failed) => {
@@ -186,14 +236,23 @@ pub(super) fn signed(place: &Place, outcome: Outcome<File>) -> Result<Outcome<Fi
     Ok(Outcome { certificate, ..outcome })
 }
 
-fn look_through(asked: &Run, mut engine: Engine<File>) -> Result<Outcome<File>, Failed> {
+fn look_through(
+    asked: &Run,
+    mut engine: Engine<File>,
+    key: Option<EmailKey>,
+) -> Result<Outcome<File>, Failed> {
+    if let Some(key) = key {
+        engine = engine.with_email_key(key);
+    }
+    let threads = asked.threads.or_else(|| std::thread::available_parallelism().ok());
+    let threads = threads.unwrap_or(NonZeroUsize::MIN);
     for file in &asked.files {
         let name = file.display().to_string();
         let read = if name == "-" {
-            engine.read("-", BufReader::with_capacity(1 << 18, io::stdin()))
+            engine.read_with_threads("-", io::stdin(), threads)
         } else {
             let opened = File::open(file).map_err(io(file))?;
-            engine.read(&name, BufReader::with_capacity(1 << 18, opened))
+            engine.read_with_threads(&name, opened, threads)
         };
         read.map_err(|problem| match problem {
             Read::Input(source) => Failed::Io { what: name.clone(), source },
@@ -228,27 +287,149 @@ pub(super) fn begin_failed(problem: Begin) -> Failed {
     usage(code, plain)
 }
 
-pub(super) fn index_of(list: &Path) -> Result<SelectorIndex, Failed> {
-    let bytes = std::fs::read(list).map_err(io(list))?;
-    let (selectors, problems) = selector::parse_list(&bytes);
-    for problem in problems.iter().take(SHOWN_MAX) {
-        tell(&format!(
-            "{}:{}: {}: line passed over",
-            list.display(),
-            problem.line,
-            problem.reason.code()
-        ));
+/// The fields that are looked at: those of the mode, opened and closed one by one.
+fn switches(asked: &Run) -> Result<Switches, Failed> {
+    let mut switches = Switches::of_mode(asked.mode);
+    for (names, is_on) in [(&asked.open, true), (&asked.close, false)] {
+        for name in names {
+            if !switches.set(name, is_on) {
+                let words = format!("`{name}` is not a field; see --help");
+                return Err(usage("NRS-SIFT-0026", words));
+            }
+        }
     }
-    if problems.len() > SHOWN_MAX {
-        tell(&format!("{}: {} more lines passed over", list.display(), problems.len() - SHOWN_MAX));
-    }
-    if selectors.is_empty() {
+    Ok(switches)
+}
+
+fn email_key(path: &Path) -> Result<EmailKey, Failed> {
+    let bytes = std::fs::read(path).map_err(io(path))?;
+    let words = format!("`{}` is shorter than 16 bytes, too short for a key", path.display());
+    EmailKey::new(bytes.trim_ascii()).ok_or_else(|| usage("NRS-SIFT-0027", words))
+}
+
+/// The selectors of a file, an index, a list or a bundle, with the increment over it.
+pub(super) fn index_of(
+    file: &Path,
+    increment: Option<&Path>,
+    key: Option<&EmailKey>,
+) -> Result<SelectorIndex, Failed> {
+    let index = if is_index(file)? {
+        SelectorIndex::open(file).map_err(load_failed(file))?
+    } else {
+        let (selectors, _) = selectors_of(file, key)?;
+        SelectorIndex::build(selectors).map_err(|problem| usage("NRS-SIFT-0021", problem))?
+    };
+    let index = match increment {
+        None => index,
+        Some(path) => {
+            let over = Increment::open(path).map_err(load_failed(path))?;
+            index.layer(over).map_err(load_failed(path))?
+        }
+    };
+    if index.is_empty() {
         return Err(usage(
             "NRS-SIFT-0020",
             "the list has no selector; fetch it from the platform again",
         ));
     }
-    SelectorIndex::build(selectors).map_err(|problem| usage("NRS-SIFT-0021", problem))
+    Ok(index)
+}
+
+fn is_index(file: &Path) -> Result<bool, Failed> {
+    let mut begin = Vec::new();
+    let opened = File::open(file).map_err(io(file))?;
+    opened.take(8).read_to_end(&mut begin).map_err(io(file))?;
+    Ok(begin == b"NRSINDEX")
+}
+
+fn load_failed(path: &Path) -> impl Fn(LoadIndex) -> Failed {
+    let what = path.display().to_string();
+    move |problem| match problem {
+        LoadIndex::Io(source) => Failed::Io { what: what.clone(), source },
+        problem => {
+            let words = problem.to_string();
+            let plain = words.strip_prefix(&format!("{}: ", problem.code())).unwrap_or(&words);
+            usage(
+                problem.code(),
+                format!("`{what}`: {plain}; make it again with `noroshi sift index`"),
+            )
+        }
+    }
+}
+
+/// What a list or a bundle looks for, and how many of its lines or objects were passed over.
+fn selectors_of(file: &Path, key: Option<&EmailKey>) -> Result<(Vec<Selector>, usize), Failed> {
+    let bytes = std::fs::read(file).map_err(io(file))?;
+    let is_bundle = bytes.trim_ascii_start().starts_with(b"{");
+    let (selectors, problems) = if is_bundle {
+        stix::parse_bundle(&bytes, key).map_err(|problem| {
+            let words = problem.to_string();
+            let (code, words) = words.split_once(": ").unwrap_or_default();
+            let code = if code == "NRS-SIFT-0040" { "NRS-SIFT-0040" } else { "NRS-SIFT-0041" };
+            usage(code, format!("`{}`: {words}", file.display()))
+        })?
+    } else {
+        selector::parse_list_with(&bytes, key)
+    };
+    let what = if is_bundle { "object" } else { "line" };
+    for problem in problems.iter().take(SHOWN_MAX) {
+        tell(&format!(
+            "{}:{}: {}: {what} passed over",
+            file.display(),
+            problem.line,
+            problem.reason.code()
+        ));
+    }
+    if problems.len() > SHOWN_MAX {
+        tell(&format!(
+            "{}: {} more {what}s passed over",
+            file.display(),
+            problems.len() - SHOWN_MAX
+        ));
+    }
+    Ok((selectors, problems.len()))
+}
+
+fn make_index(asked: &Index, format: Format) -> Ended {
+    let key = asked.email_key_file.as_deref().map(email_key).transpose()?;
+    let (mut added, mut removed, mut passed_over) = (Vec::new(), Vec::new(), 0);
+    for (files, list) in [(&asked.lists, &mut added), (&asked.remove, &mut removed)] {
+        for file in files {
+            let (selectors, problems) = selectors_of(file, key.as_ref())?;
+            list.extend(selectors);
+            passed_over += problems;
+        }
+    }
+    let too_much = |problem: BuildIndex| usage("NRS-SIFT-0021", problem);
+    let part = asked.out.with_extension("part");
+    let mut sink = io::BufWriter::new(File::create(&part).map_err(io(&part))?);
+    let index = match &asked.over {
+        None => {
+            let index = SelectorIndex::build(added).map_err(too_much)?;
+            index.write_to(&mut sink).map_err(io(&part))?;
+            index
+        }
+        Some(path) => {
+            let base = SelectorIndex::open(path).map_err(load_failed(path))?;
+            let increment = base.increment(&added, &removed).map_err(too_much)?;
+            increment.write_to(&mut sink).map_err(io(&part))?;
+            base.layer(increment).map_err(load_failed(path))?
+        }
+    };
+    let file = sink.into_inner().map_err(|problem| io(&part)(problem.into_error()))?;
+    file.sync_all().map_err(io(&part))?;
+    let bytes = file.metadata().map_err(io(&part))?.len();
+    std::fs::rename(&part, &asked.out).map_err(io(&asked.out))?;
+    let (count, digest, path) = (index.len(), index.digest(), asked.out.display());
+    if format == Format::Json {
+        let summary = json!({
+            "index": path.to_string(), "selectors": count, "digest": digest, "bytes": bytes, "passed_over": passed_over,
+        });
+        print(&summary.to_string());
+    } else {
+        print(&format!("{count} selectors, {passed_over} passed over\n{digest}  {path}"));
+    }
+    Ok(if passed_over > 0 { ExitCode::from(1) } else { ExitCode::SUCCESS })
 }
 
 pub(super) fn program_digest() -> Result<Digest, Failed> {

@@ -97,7 +97,7 @@ fn open_with(
 
 /// The words of the crate begin with the code.
 fn unfit(words: &str) -> Failed {
-    const CODES: [&str; 10] = [
+    const CODES: [&str; 11] = [
         "NRS-SIFT-0050",
         "NRS-SIFT-0051",
         "NRS-SIFT-0052",
@@ -108,6 +108,7 @@ fn unfit(words: &str) -> Failed {
         "NRS-SIFT-0082",
         "NRS-SIFT-0083",
         "NRS-SIFT-0084",
+        "NRS-SIFT-0093",
     ];
     let (said, plain) = words.split_once(": ").unwrap_or(("", words));
     let code = CODES.into_iter().find(|code| *code == said).unwrap_or("NRS-SIFT-0081");

@@ -136,7 +136,7 @@ pub(super) fn run_replay(asked: &Replay, format: Format) -> Ended {
 }
 
 fn again(asked: &Replay, certificate: &Certificate) -> Result<Certificate, Failed> {
-    let index = index_of(&asked.selectors)?;
+    let index = index_of(&asked.selectors, None, None)?;
     let rules = certificate.rules.as_ref();
     let settings = Settings {
         sensor: certificate.sensor.clone(),
