@@ -233,8 +233,8 @@ mod tests {
         }
         remove_uncertified(dir.path(), 4).unwrap();
         for place in places {
-            assert!(dir.path().join(place).join("3.parquet").exists());
-            assert!(!dir.path().join(place).join("4.parquet").exists());
+            assert!(dir.path().join(place).join("3.parquet").try_exists().unwrap());
+            assert!(!dir.path().join(place).join("4.parquet").try_exists().unwrap());
         }
     }
 }

@@ -142,7 +142,7 @@ fn a_sample_is_proved_and_a_disclosed_input_replayed() {
         .iter()
         .map(|one| one["what"].as_str().unwrap())
         .collect();
-    assert_eq!(named, ["rows", "rows_root", "seen", "kept", "direction", "bytes"]);
+    assert_eq!(named, ["rows", "rows_root", "seen", "kept", "unmatched", "direction", "bytes"]);
     for output in [&proof, &equal, &unequal] {
         let all = [output.stdout.as_slice(), &output.stderr].concat();
         assert!(!String::from_utf8_lossy(&all).contains("PLANTED"), "content came out");
