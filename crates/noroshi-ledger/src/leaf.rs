@@ -213,6 +213,23 @@ facts! {
         /// Digest of the sensor's certificate before; none for its first.
         previous: Option<Digest>,
     }
+    /// A sensor's certificate of deletion was accepted; it stands in the same chain.
+    "sift.deletion" SiftDeletion {
+        /// The sensor.
+        sensor: String,
+        /// Number among the sensor's certificates, without gaps.
+        sequence: u64,
+        /// When all of it was gone, RFC 3339 UTC.
+        at: String,
+        /// Files of records that are gone.
+        files: u64,
+        /// Records that were in them.
+        rows: u64,
+        /// Digest of the certificate.
+        certificate: Digest,
+        /// Digest of the sensor's certificate before.
+        previous: Digest,
+    }
     /// A case, assessment or judgement changed.
     "analyse.change" AnalyseChange {
         /// The command that was carried out.
@@ -400,6 +417,7 @@ impl Fact {
     fn times(&self) -> Vec<&str> {
         match self {
             Self::SiftBatch { from, to, .. } => vec![from, to],
+            Self::SiftDeletion { at, .. } => vec![at],
             Self::MeasureDecided { outcome: Outcome::Approved, not_before, not_after, .. } => {
                 vec![not_before, not_after]
             }

@@ -32,6 +32,7 @@
 //! - A leaf holds no personal data: roles, counts, opaque identifiers and salted commitments.
 //! - No rule accuses an entry before the tree over it is known to be the one that was signed.
 
+pub mod certificate;
 pub mod checkpoint;
 pub mod digest;
 pub mod leaf;

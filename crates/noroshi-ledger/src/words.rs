@@ -164,6 +164,52 @@ texts! {
     NAME_RELEASE "提供" "release"
     NAME_AUDIENCE "相手" "audience"
     NAME_MEMBER "投票者" "voter"
+
+    CERT_PASS "合格　この証明書の記述はすべて成り立ちます。" "PASS  Everything these certificates say holds."
+    CERT_CAUTION "注意つき合格　確かめた記述はすべて成り立ちます。ただし、次の注意をお読みください。"
+                 "PASS WITH CAUTION  Everything that was checked holds, but read the cautions below."
+    CERT_FAIL "不合格　この証明書には成り立たない記述があります。" "FAIL  These certificates say something that does not hold."
+    CERT_NEXT "ファイルを書き換えずに保存し、観測機器の運用者ではない人に、この画面と番号を見せてください。最初に見つかった誤りだけを示しています。"
+              "Keep the files unchanged and show this page and its code to someone who does not operate the sensor. Only the first thing found is shown."
+    CERT_CAUTION_KEY "署名は添えられた鍵と合いますが、だれの鍵かは確かめていません。別の経路で受け取った鍵を --key で指定してください。使われた鍵：{}"
+                     "The signatures fit the keys beside them, but whose keys they are was not checked. Give a key that reached you another way with --key. Keys used: {}"
+    CERT_CAUTION_UNSIGNED "署名のない証明書が {} 件あります。だれが書いたかは分かりません。" "{} certificates are not signed: who wrote them is not known."
+    CERT_CAUTION_BEGINS "{} 番から始まっています。それより前の証明書は渡されていません。" "They begin with number {}; the certificates before were not given."
+    CERT_NUMBERS "番号" "Numbers"
+    CERT_MODES "法的根拠と措置" "Legal ground and measures"
+    CERT_TABLES "方向の判定に使った表" "Tables that decided the direction"
+    CERT_ENTRIES "内訳" "Entries"
+    CERT_ENTRIES_VALUE "選別 {} 件（うち入力なし {} 件）、削除 {} 件" "{} selections ({} of them without input), {} deletions"
+    CERT_TALLY "記録の行き先" "Where the records went"
+    CERT_TALLY_VALUE "見た {} ＝ 残した {} ＋ 該当なし {} ＋ 方向で除外 {} ＋ 内容のみ {} ＋ 読めず {}"
+                     "{} seen = {} kept + {} not matching + {} turned away by direction + {} content only + {} unreadable"
+    CERT_ROWS "残した行" "Rows kept"
+    CERT_ROWS_VALUE "{} 行、うち削除を証明した行 {}" "{}, of which the deletion of {} is certified"
+    CERT_GAP "区間の間が最も空いた秒数" "Longest time between two intervals, in seconds"
+    CERT_LAST "最後の証明書の要約値" "Fingerprint of the last certificate"
+    CERT_SHOWN "示された行 {}（証明書 {} 番）は証明書に属します：{}" "Row {} (certificate {}) belongs to its certificate: {}"
+    CERT_FORM "ファイルが、選別の証明書、削除の証明書、所属の証明のどの書式でもありません。"
+              "A file is no certificate of selection, of deletion, and no proof."
+    CERT_BALANCE "証明書の数字が合いません。見た記録のすべてが、ちょうど一つの行き先に数えられていません。"
+                 "The figures do not agree: not every record seen is counted in exactly one place."
+    CERT_RULES "証明書が示す選別の規則が、その要約値または法的根拠と合いません。"
+               "The rules of selection do not fit their fingerprint or the legal ground."
+    CERT_SENSOR "一つの連鎖に、別の観測機器の証明書が混ざっています。" "Certificates of different sensors stand in one chain."
+    CERT_SEQUENCE "番号が飛んでいるか、重なっています。" "A number is missing or stands twice."
+    CERT_CHAIN "証明書が、直前の証明書の要約値を指していません。" "A certificate does not name the fingerprint of the one before it."
+    CERT_TIME "時刻が前の証明書より戻っています。" "Time goes back behind the certificate before."
+    CERT_UNSIGNED "証明書に署名がありません。" "A certificate is not signed."
+    CERT_SIGNATURE "証明書に、信用する鍵の正しい署名がありません。" "A certificate has no valid signature of the trusted key."
+    CERT_DELETED "削除したと証明されたものが、証明されていた記録と合いません。" "What is certified as deleted is not what was certified as kept."
+    CERT_EARLY "保存の期限より前に削除されています。" "Records were deleted before their time was over."
+    CERT_TWICE "同じ記録が二度削除されたことになっています。" "The same records are certified as deleted twice."
+    CERT_PROOF "示された行は、この証明書に属しません。" "A row that is shown does not belong to its certificate."
+    CERT_RECORD "示された行が、機械的情報の記録の書式ではありません。" "A row that is shown is not a mechanical record."
+    CERT_ABOUT "観測機器の証明書を、だれも信用せずに検証します。" "Verifies certificates of a sensor without trusting anybody."
+    CERT_ARG_FILES "証明書のファイル、またはそれが入ったフォルダー" "Certificates, or a folder with them"
+    CERT_ARG_KEY "信用する観測機器の公開鍵（十六進 64 桁）またはその入ったファイル" "The sensor's public key to trust (64 hexadecimal digits), or a file with it"
+    CERT_ARG_PROOF "`noroshi sift prove` が作った所属の証明" "A proof made by `noroshi sift prove`"
+    CERT_NO_FILES "{} に証明書がありません。" "There is no certificate in {}."
 }
 
 pub(crate) fn named(name: Named) -> Text {
@@ -190,6 +236,7 @@ const KIND_TEXTS: &[(&str, Text)] = &[
     ("intake.report", Text { ja: "受け付けた報告", en: "reports filed" }),
     ("evidence.change", Text { ja: "証拠の変更", en: "changes of the evidence" }),
     ("sift.batch", Text { ja: "選別の証明書", en: "certificates of selection" }),
+    ("sift.deletion", Text { ja: "選別の記録の削除の証明書", en: "certificates of deletion" }),
     ("analyse.change", Text { ja: "分析の変更", en: "changes of cases and assessments" }),
     ("measure.requested", Text { ja: "措置の承認申請", en: "requests for approval of a measure" }),
     ("measure.question", Text { ja: "委員会の質問", en: "questions of the commission" }),

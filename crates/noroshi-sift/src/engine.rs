@@ -88,7 +88,7 @@ pub enum Begin {
     /// The retention is not a number of days that can be asked for.
     #[error("NRS-SIFT-0003: retention is `{0}` days, not 1 to {RETENTION_DAYS_MAX}")]
     Retention(u32),
-    /// Networks, sensor or retention are not those of the mandate.
+    /// Networks, sensor, retention or time are not those of the mandate.
     #[error("NRS-SIFT-0007: {0} is not within the mandate")]
     BeyondMandate(&'static str),
     /// The rules could not be written down.
@@ -189,17 +189,13 @@ impl<W: Write + Send> Engine<W> {
             return Err(Begin::OwnNetworks(count));
         }
         let gate = Gate::own(&settings.own_networks).map_err(|_| Begin::OwnNetworks(count))?;
-        let rules = Rules {
-            switches,
-            networks: Some(digest_of_networks(&settings.own_networks)?),
-            mandate: None,
-            measure: None,
-            geo_basis: None,
-        };
+        let networks = Some(digest_of_networks(&settings.own_networks)?);
+        let rules = Rules { switches, networks, mandate: None, measure: None, geo_basis: None };
         Self::begin(mode, rules, gate, index.into(), settings, sink)
     }
 
-    /// Begins a selection on the ground of a mandate, within its terms.
+    /// Begins a selection on the ground of a mandate, within its terms. The fields that may be looked at are those it
+    /// opens, and what is looked for are the selectors of its measure.
     pub fn under(
         mandated: Mandated,
         index: impl Into<Arc<SelectorIndex>>,

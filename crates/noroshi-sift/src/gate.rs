@@ -142,7 +142,7 @@ mod tests {
     use crate::engine::{Engine, Link, Settings};
     use crate::index::SelectorIndex;
     use crate::mandate::tests::{mandate, open, table};
-    use crate::selector::parse_list;
+    use crate::selector::{Selector, parse_list};
 
     const HOME: &str = "192.0.2.1";
     const HOME_TOO: &str = "192.0.2.200";
@@ -159,7 +159,9 @@ mod tests {
     fn index() -> SelectorIndex {
         let (list, _) =
             parse_list(b"192.0.2.0/24\n198.51.100.0/24\n203.0.113.0/24\nevil.example\n");
-        SelectorIndex::build(list).unwrap()
+        let measure = Some("measure-1".parse().unwrap());
+        let list = list.into_iter().map(|one| Selector { measure: measure.clone(), ..one });
+        SelectorIndex::build(list.collect()).unwrap()
     }
 
     #[test]

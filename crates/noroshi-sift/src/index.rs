@@ -280,6 +280,8 @@ impl<'a> Lookup<'a> {
     /// Whether a value of this hash may be looked for; `false` is certain.
     #[inline]
     pub(crate) fn may_hold(&self, hash: u64) -> bool {
+        #[cfg(test)]
+        crate::gate::lookups::count();
         self.base.filter.may_hold(hash)
             || self.added.as_ref().is_some_and(|added| added.filter.may_hold(hash))
     }
@@ -356,6 +358,8 @@ impl<'a> Lookup<'a> {
     }
 
     pub(crate) fn find_bytes(&self, kind: Kind, bytes: &[u8], found: &mut Vec<Position>) {
+        #[cfg(test)]
+        crate::gate::lookups::count();
         let hash = self.key.of_bytes(kind, bytes);
         self.find_each(found, |parts, found| parts.find_bytes(hash, kind, bytes, found));
     }

@@ -65,7 +65,7 @@ pub struct Network(IpNet);
 
 /// A text is not a network.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("NRS-SIFT-0042: network is not a prefix without host bits")]
+#[error("NRS-SIFT-0045: network is not a prefix without host bits")]
 pub struct NotANetwork;
 
 impl Network {
@@ -137,6 +137,8 @@ pub struct Mandate {
     pub id: SelectorId,
     /// The sensor that it is for.
     pub sensor: SensorId,
+    /// The key under which that sensor is enrolled: names are unique within an organisation only.
+    pub sensor_key: PublicKey,
     /// On what legal ground.
     pub mode: Mode,
     /// From when that ground is in force.
@@ -240,16 +242,16 @@ pub struct Signed {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Unfit {
     /// Not this platform's signature over this text.
-    #[error("NRS-SIFT-0030: mandate is not signed by the platform")]
+    #[error("NRS-SIFT-0080: mandate is not signed by the platform")]
     Signature,
     /// The text has a fault.
-    #[error("NRS-SIFT-0031: mandate is at fault: {0}")]
+    #[error("NRS-SIFT-0081: mandate is at fault: {0}")]
     Fault(Fault),
-    /// For another sensor.
-    #[error("NRS-SIFT-0032: mandate is for the sensor `{0}`")]
+    /// For another sensor, or another of the same name.
+    #[error("NRS-SIFT-0082: mandate is for the sensor `{0}` and its key")]
     Sensor(SensorId),
     /// Too early or too late.
-    #[error("NRS-SIFT-0033: mandate holds from `{from}` to `{to}`")]
+    #[error("NRS-SIFT-0083: mandate holds from `{from}` to `{to}`")]
     Period {
         /// Its first moment.
         from: Timestamp,
@@ -257,10 +259,10 @@ pub enum Unfit {
         to: Timestamp,
     },
     /// Another table than the one it names.
-    #[error("NRS-SIFT-0034: prefix table is not `{0}` with the digest the mandate names")]
+    #[error("NRS-SIFT-0084: prefix table is not `{0}` with the digest the mandate names")]
     Table(GeoBasis),
     /// The networks of the scope cannot be looked up.
-    #[error("NRS-SIFT-0035: networks of the mandate cannot be looked up")]
+    #[error("NRS-SIFT-0093: networks of the mandate cannot be looked up")]
     Networks,
 }
 
@@ -289,15 +291,16 @@ impl Verified {
         &self.0
     }
 
-    /// The ground for a selection of `sensor` that begins at `now`, by the table the mandate names.
+    /// The ground for a selection of `sensor`, enrolled under `key`, that begins at `now`, by the table the mandate names.
     pub fn open(
         self,
         sensor: &SensorId,
+        key: &PublicKey,
         table: &Arc<PrefixTable>,
         now: Timestamp,
     ) -> Result<Mandated, Unfit> {
         let terms = self.0;
-        if terms.sensor != *sensor {
+        if (&terms.sensor, &terms.sensor_key) != (sensor, key) {
             return Err(Unfit::Sensor(terms.sensor));
         }
         if !(terms.not_before..=terms.not_after).contains(&now) {
@@ -355,6 +358,10 @@ pub(crate) mod tests {
         SecretKey::of_seed([3; 32])
     }
 
+    fn sensor_key() -> PublicKey {
+        SecretKey::of_seed([9; 32]).public()
+    }
+
     pub(crate) fn mandate(mode: Mode) -> Mandate {
         let networks = match mode {
             Mode::PartyAgreement => vec!["192.0.2.0/24".parse().unwrap()],
@@ -364,6 +371,7 @@ pub(crate) mod tests {
             form: FORM.to_owned(),
             id: "mandate-1".parse().unwrap(),
             sensor: "sensor-1".parse().unwrap(),
+            sensor_key: sensor_key(),
             mode,
             commencement: Commencement {
                 from: "2026-11-01T00:00:00Z".parse().unwrap(),
@@ -385,7 +393,8 @@ pub(crate) mod tests {
 
     fn open_at(terms: Mandate, now: &str) -> Result<Mandated, Unfit> {
         let verified = terms.sign(&key()).unwrap().verify(&key().public())?;
-        verified.open(&"sensor-1".parse().unwrap(), &Arc::new(table()), now.parse().unwrap())
+        let sensor = "sensor-1".parse().unwrap();
+        verified.open(&sensor, &sensor_key(), &Arc::new(table()), now.parse().unwrap())
     }
 
     pub(crate) fn open(terms: Mandate) -> Result<Mandated, Unfit> {
@@ -432,6 +441,8 @@ pub(crate) mod tests {
         assert!(open_at(terms(), "2026-11-30T00:00:00Z").is_ok());
         let other = Mandate { sensor: "sensor-2".parse().unwrap(), ..terms() };
         assert_eq!(open(other).err(), Some(Unfit::Sensor("sensor-2".parse().unwrap())));
+        let other = Mandate { sensor_key: key().public(), ..terms() };
+        assert_eq!(open(other).err(), Some(Unfit::Sensor("sensor-1".parse().unwrap())));
         let mut other = terms();
         other.prefix_table.digest = Digest::of(b"another file under the same name");
         assert!(matches!(open(other), Err(Unfit::Table(_))));

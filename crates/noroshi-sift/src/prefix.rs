@@ -50,7 +50,7 @@ impl Jurisdiction {
 
 /// A text is not a jurisdiction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("NRS-SIFT-0041: jurisdiction is not two letters A to Z")]
+#[error("NRS-SIFT-0044: jurisdiction is not two letters A to Z")]
 pub struct NotAJurisdiction;
 
 impl FromStr for Jurisdiction {

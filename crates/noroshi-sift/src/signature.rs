@@ -24,7 +24,7 @@ pub struct Value([u8; 64]);
 /// A text is not a key or a signature.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "NRS-SIFT-0040: key or signature is not a point of Ed25519 in lower-case hexadecimal digits"
+    "NRS-SIFT-0043: key or signature is not a point of Ed25519 in lower-case hexadecimal digits"
 )]
 pub struct NotAKey;
 

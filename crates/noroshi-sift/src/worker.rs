@@ -32,7 +32,7 @@ pub(crate) struct Frame {
     pub(crate) index: Arc<SelectorIndex>,
     pub(crate) switches: Switches,
     pub(crate) email_key: Option<EmailKey>,
-    /// The measure of a mandate; a selector of another one is not for this selection.
+    /// The measure of the mandate, none on one's own network; a selector of no or another one is not for this selection.
     pub(crate) measure: Option<MeasureId>,
     pub(crate) retain_until: Timestamp,
     pub(crate) started_us: i64,
@@ -419,7 +419,8 @@ fn keep(
         let conditions = lookup.conditions(*position);
         conditions.is_some_and(|conditions| {
             is_in_force(conditions, ends, frame.started_us)
-                && (!conditions.has_more || holds(frame, lookup.selector(*position), ends, detail))
+                && is_of_measure(frame, lookup, *position)
+                && (!conditions.has_more || holds(lookup.selector(*position), ends, detail))
         })
     });
     let [own_src, own_dst] = admitted.own;
@@ -433,19 +434,21 @@ fn keep(
     Ok(if found.is_empty() { Place::Unmatched } else { Place::Kept })
 }
 
+/// Under a mandate only what its measure looks for is looked for.
+fn is_of_measure(frame: &Frame, lookup: &Lookup<'_>, position: Position) -> bool {
+    frame.measure.is_none()
+        || lookup.selector(position).is_some_and(|selector| selector.measure == frame.measure)
+}
+
 /// An expired selector matches nothing, whether it had expired before this run or expired during it; nor does one
 /// match what was before it was valid.
 fn is_in_force(conditions: Conditions, ends: Ends, started_us: i64) -> bool {
     conditions.expires_us > ends.ts_us.max(started_us) && conditions.valid_from_us <= ends.ts_us
 }
 
-/// Whether the selector is for this measure, and the record at the end, the port and the protocol it asks for.
-fn holds(frame: &Frame, selector: Option<Selector>, ends: Ends, detail: Detail) -> bool {
+/// Whether the record is at the end, the port and the protocol that the selector asks for.
+fn holds(selector: Option<Selector>, ends: Ends, detail: Detail) -> bool {
     let Some(selector) = selector else { return false };
-    let is_of_measure = |wanted| selector.measure.as_ref().is_none_or(|measure| measure == wanted);
-    if !frame.measure.as_ref().is_none_or(is_of_measure) {
-        return false;
-    }
     let Only { side, port, proto } = selector.only;
     if proto.is_some() && proto != detail.proto {
         return false;
@@ -476,7 +479,7 @@ fn row(
     Some(MechanicalRecord {
         selector_id: id,
         selector_version: selector.version,
-        measure_id: frame.measure.clone().or(selector.measure),
+        measure_id: frame.measure.clone(),
         ts: time(ends.ts_us)?,
         src_ip: ends.src,
         dst_ip: ends.dst,

@@ -85,6 +85,7 @@ impl House {
         let lists = crate::evidence::lists::Held::open(&store)?;
         // Made before anybody can ask for it: two who make it at once would each hold another.
         crate::office::log::load_or_make_seed(&dir.join("keys").join(crate::share::act::KEY))?;
+        drop(crate::sift::law::load_key(dir)?);
         Ok(Arc::new(Self {
             dir: dir.to_owned(),
             config,

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use clap::builder::PossibleValuesParser;
 use clap::{Arg, ArgMatches, Command};
+use noroshi_ledger::certificate::{self, render::Trusted};
 use noroshi_ledger::note::Vkey;
 use noroshi_ledger::render::{Format, Grade, KeySource, MemoryUse, Verdict};
 use noroshi_ledger::verify::{Memory, Options, Source, SourceError, verify};
@@ -33,7 +34,11 @@ fn main() -> ExitCode {
         std::env::args_os().map(|part| part.to_string_lossy().into_owned()).collect();
     let lang = lang_before_parsing(&asked);
     let matches = command(lang).get_matches();
-    let code = match run(&matches, lang) {
+    let ran = match matches.subcommand() {
+        Some(("certificate", matches)) => run_certificate(matches, lang),
+        _ => run(&matches, lang),
+    };
+    let code = match ran {
         Ok(code) => code,
         Err(Usage(text)) => {
             // A closed standard error leaves nobody to tell; the exit code still does.
@@ -92,6 +97,75 @@ fn run(matches: &ArgMatches, lang: Lang) -> Result<u8, Usage> {
     })
 }
 
+/// `noroshi-verify certificate`: the certificates of a sensor, with no log.
+fn run_certificate(matches: &ArgMatches, lang: Lang) -> Result<u8, Usage> {
+    let texts = |name: &str| {
+        let values = matches.get_many::<String>(name).unwrap_or_default();
+        values.map(String::as_str).collect::<Vec<_>>()
+    };
+    let mut entries = Vec::new();
+    for place in texts("files") {
+        let before = entries.len();
+        for path in certificate_paths(place, lang)? {
+            entries.push(certificate_file(&path, certificate::CERTIFICATE_BYTES_MAX, lang)?);
+        }
+        if entries.len() == before {
+            return Err(Usage::new(words::CERT_NO_FILES, lang, &[place]));
+        }
+        if entries.len() > certificate::ENTRIES_MAX {
+            return Err(Usage::new(words::TOO_MUCH, lang, &[]));
+        }
+    }
+    let proofs: Result<Vec<_>, Usage> = texts("proof")
+        .into_iter()
+        .map(|path| certificate_file(Path::new(path), certificate::PROOF_BYTES_MAX, lang))
+        .collect();
+    let key = match matches.get_one::<String>("key") {
+        None => None,
+        Some(asked) => {
+            let from_file = || {
+                let bytes = read_file(Path::new(asked), KEY_BYTES_MAX).ok()??;
+                certificate::read_key(std::str::from_utf8(&bytes).ok()?)
+            };
+            let key = certificate::read_key(asked).or_else(from_file);
+            Some(key.ok_or_else(|| Usage::new(words::BAD_KEY, lang, &[asked]))?)
+        }
+    };
+    let trusted = if key.is_some() { Trusted::Given } else { Trusted::None };
+    let result = certificate::check(&entries, &proofs?, key);
+    let format = format(matches.get_one::<String>("format").map(String::as_str));
+    let (answer, code) = certificate::render::render(&result, trusted, lang, format);
+    say(&answer, false);
+    Ok(code)
+}
+
+/// A file, or the `certificate-*.json` of a folder.
+fn certificate_paths(place: &str, lang: Lang) -> Result<Vec<PathBuf>, Usage> {
+    let unreadable =
+        |why: io::Error| Usage::new(words::UNREADABLE, lang, &[place, &why.to_string()]);
+    if !fs::metadata(place).map_err(unreadable)?.is_dir() {
+        return Ok(vec![PathBuf::from(place)]);
+    }
+    let mut paths = Vec::new();
+    for entry in fs::read_dir(place).map_err(unreadable)? {
+        let path = entry.map_err(unreadable)?.path();
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        if name.starts_with("certificate-") && name.ends_with(".json") {
+            paths.push(path);
+        }
+    }
+    paths.sort();
+    Ok(paths)
+}
+
+fn certificate_file(path: &Path, bytes_max: usize, lang: Lang) -> Result<(String, Vec<u8>), Usage> {
+    let shown = path.to_string_lossy().into_owned();
+    let unreadable = |why: &str| Usage::new(words::UNREADABLE, lang, &[&shown, why]);
+    let bytes = read_file(path, bytes_max).map_err(|why| unreadable(&why.to_string()))?;
+    let bytes = bytes.ok_or_else(|| unreadable("-"))?;
+    Ok((shown.clone(), bytes))
+}
+
 /// A reader who closed the pipe has the exit code.
 fn say(answer: &str, to_err: bool) {
     if to_err {
@@ -105,19 +179,27 @@ fn command(lang: Lang) -> Command {
     let option = |name: &'static str, value: &'static str, help: Text| {
         Arg::new(name).long(name).value_name(value).help(help.raw(lang))
     };
+    let lang_option = option("lang", "LANG", words::ARG_LANG)
+        .value_parser(PossibleValuesParser::new(["ja", "en"]))
+        .global(true);
+    let format_option = option("format", "FORMAT", words::ARG_FORMAT)
+        .value_parser(PossibleValuesParser::new(["human", "plain", "json"]));
+    let files = Arg::new("files").value_name("FILE_OR_DIR").required(true).num_args(1..);
+    let certificate = Command::new("certificate")
+        .about(words::CERT_ABOUT.raw(lang))
+        .arg(files.help(words::CERT_ARG_FILES.raw(lang)))
+        .arg(option("key", "HEX_OR_FILE", words::CERT_ARG_KEY))
+        .arg(option("proof", "FILE", words::CERT_ARG_PROOF).action(clap::ArgAction::Append))
+        .arg(format_option.clone());
     Command::new("noroshi-verify")
         .about(words::ABOUT.raw(lang))
+        .subcommand_negates_reqs(true)
+        .subcommand(certificate)
         .arg(Arg::new("log").value_name("DIR_OR_URL").required(true).help(words::ARG_LOG.raw(lang)))
         .arg(option("key", "VKEY_OR_FILE", words::ARG_KEY))
         .arg(option("state", "FILE", words::ARG_STATE))
-        .arg(
-            option("lang", "LANG", words::ARG_LANG)
-                .value_parser(PossibleValuesParser::new(["ja", "en"])),
-        )
-        .arg(
-            option("format", "FORMAT", words::ARG_FORMAT)
-                .value_parser(PossibleValuesParser::new(["human", "plain", "json"])),
-        )
+        .arg(lang_option)
+        .arg(format_option)
 }
 
 #[expect(

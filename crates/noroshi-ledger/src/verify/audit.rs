@@ -213,6 +213,9 @@ impl Audit {
                 Err(lie.with(Named::Found, origin))
             }
             Fact::SiftBatch { .. } => self.certificate(&leaf.fact),
+            Fact::SiftDeletion { sensor, sequence, certificate, previous, .. } => {
+                self.of_chain(sensor, *sequence, *certificate, Some(*previous))
+            }
             Fact::ShareRelease { release: name, reviews, .. } => {
                 release(&leaf.fact)?;
                 let holds = |review: &String| self.reviews.get(review).is_some_and(Steps::hold);
@@ -483,18 +486,30 @@ impl Audit {
             let lie = lie(Rule::Balance).with(Named::Expected, seen);
             return Err(lie.with(Named::Found, accounted));
         }
+        self.of_chain(sensor, *sequence, *certificate, *previous)
+    }
+
+    /// Selections and deletions of a sensor are one chain.
+    fn of_chain(
+        &mut self,
+        sensor: &str,
+        sequence: u64,
+        certificate: Digest,
+        previous: Option<Digest>,
+    ) -> Result<(), Lie> {
+        let lie = |rule| Lie::new(rule).with(Named::Sensor, sensor);
         let before = self.sensors.get(sensor);
         // A sensor's first certificate is number 0 or 1; after that there is only one next number.
-        let next = before.map_or((*sequence).min(1), |(last, _)| last + 1);
-        if *sequence != next {
+        let next = before.map_or(sequence.min(1), |(last, _)| last + 1);
+        if sequence != next {
             let lie = lie(Rule::SensorSequence).with(Named::Expected, next);
             return Err(lie.with(Named::Found, sequence));
         }
-        if *previous != before.map(|(_, digest)| *digest) {
+        if previous != before.map(|(_, digest)| *digest) {
             return Err(lie(Rule::SensorChain));
         }
         self.items += u64::from(before.is_none());
-        self.sensors.insert(sensor.clone(), (*sequence, *certificate));
+        self.sensors.insert(sensor.to_owned(), (sequence, certificate));
         Ok(())
     }
 

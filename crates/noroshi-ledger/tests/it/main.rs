@@ -8,6 +8,7 @@
 )]
 
 mod builder;
+mod certificates;
 mod cli;
 mod corpora;
 mod lies;

@@ -6,16 +6,26 @@ use noroshi_evidence::mechanical::Direction;
 use noroshi_sift::certificate::Certificate;
 use noroshi_sift::digest::Digest;
 use noroshi_sift::engine::{Begin, Engine, Outcome, Settings};
+use noroshi_sift::index::SelectorIndex;
 use noroshi_sift::mandate::{Commencement, FORM, Mandate, Mandated, Scope};
 use noroshi_sift::mode::Mode;
 use noroshi_sift::prefix::{Jurisdiction, PrefixTable};
 use noroshi_sift::proof::{NotProved, prove};
-use noroshi_sift::signature::SecretKey;
+use noroshi_sift::selector::{Selector, parse_list};
+use noroshi_sift::signature::{PublicKey, SecretKey};
 use noroshi_sift::switches::Switches;
 
 use crate::run::{index, records, run, settings};
 
 const LIST: &str = "203.0.113.5\n198.51.100.0/24";
+
+/// The list for one measure.
+fn index_for(measure: &str) -> SelectorIndex {
+    let (list, _) = parse_list(LIST.as_bytes());
+    let measure = Some(measure.parse().unwrap());
+    let list = list.into_iter().map(|one| Selector { measure: measure.clone(), ..one });
+    SelectorIndex::build(list.collect()).unwrap()
+}
 
 fn table() -> Arc<PrefixTable> {
     let text = "# table: example\n# version: 7\n# date: 2026-11-01\n\
@@ -28,6 +38,7 @@ fn terms(mode: Mode) -> Mandate {
         form: FORM.to_owned(),
         id: "mandate-1".parse().unwrap(),
         sensor: "sensor-1".parse().unwrap(),
+        sensor_key: sensor_key(),
         mode,
         commencement: Commencement {
             from: "2026-11-01T00:00:00Z".parse().unwrap(),
@@ -47,10 +58,15 @@ fn terms(mode: Mode) -> Mandate {
     }
 }
 
+fn sensor_key() -> PublicKey {
+    SecretKey::of_seed([9; 32]).public()
+}
+
 fn mandated(mode: Mode) -> Mandated {
     let key = SecretKey::of_seed([3; 32]);
     let verified = terms(mode).sign(&key).unwrap().verify(&key.public()).unwrap();
-    verified.open(&"sensor-1".parse().unwrap(), &table(), settings().started_at).unwrap()
+    let sensor = "sensor-1".parse().unwrap();
+    verified.open(&sensor, &sensor_key(), &table(), settings().started_at).unwrap()
 }
 
 fn within() -> Settings {
@@ -66,7 +82,8 @@ const LOG: &str = r#"{"ts":1795392000,"id.orig_h":"203.0.113.5","id.resp_h":"192
 "#;
 
 fn run_under(mode: Mode) -> Outcome<Vec<u8>> {
-    let mut engine = Engine::under(mandated(mode), index(LIST), within(), Vec::new()).unwrap();
+    let mut engine =
+        Engine::under(mandated(mode), index_for("measure-7"), within(), Vec::new()).unwrap();
     engine.read("conn.log", LOG.as_bytes()).unwrap();
     let outcome = engine.finish("2026-11-23T00:01:00Z".parse().unwrap()).unwrap();
     assert!(outcome.certificate.balances(), "{:?}", outcome.certificate);
@@ -163,4 +180,14 @@ fn a_replay_of_the_same_input_reproduces_the_root() {
     let (first, again) = (run_under(Mode::ForeignToDomestic), run_under(Mode::ForeignToDomestic));
     assert_eq!(first.certificate.rows_root, again.certificate.rows_root);
     assert_eq!(first.certificate, again.certificate);
+}
+
+#[test]
+fn only_selectors_of_the_measure_match_under_it() {
+    for index in [index(LIST), index_for("measure-8")] {
+        let mandated = mandated(Mode::ForeignToForeign);
+        let mut engine = Engine::under(mandated, index, within(), Vec::new()).unwrap();
+        engine.read("conn.log", LOG.as_bytes()).unwrap();
+        assert_eq!((engine.tally().kept, engine.tally().unmatched), (0, 1));
+    }
 }

@@ -56,6 +56,12 @@ actions! {
     SiftRead = "sift.read",
     /// Fetch the national selector list.
     SiftSelectors = "sift.selectors",
+    /// Offer a place for a sensor of one's own organisation.
+    SiftEnrol = "sift.enrol",
+    /// Replace what identifies a person, and ask what a pseudonym stands for.
+    SiftPseudonym = "sift.pseudonym",
+    /// Enter what is in force for selection: commencements, prefix tables, mandates.
+    SiftLaw = "sift.law",
     /// Read the national picture.
     AnalysePicture = "analyse.picture",
     /// Open a joint case and add to it.

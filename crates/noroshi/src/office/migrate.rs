@@ -22,6 +22,7 @@ const MIGRATIONS: &[(&str, &str)] = &[
     ("0014_desk", include_str!("../../migrations/0014_desk.sql")),
     ("0015_pages", include_str!("../../migrations/0015_pages.sql")),
     ("0016_council", include_str!("../../migrations/0016_council.sql")),
+    ("0020_law", include_str!("../../migrations/0020_law.sql")),
 ];
 
 /// Brings the schema up to date; refuses a folder written by a later program.

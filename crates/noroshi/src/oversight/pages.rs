@@ -108,6 +108,7 @@ fn plain_words(fact: &Fact, words: Words) -> String {
         Fact::SiftBatch { seen, kept, .. } => {
             vec![("seen", words.n(*seen)), ("kept", words.n(*kept))]
         }
+        Fact::SiftDeletion { rows, .. } => vec![("rows", words.n(*rows))],
         Fact::ShareRelease { objects, .. }
         | Fact::ShareRead { objects, .. }
         | Fact::EvidenceChange { objects, .. } => {

@@ -13,13 +13,15 @@ use noroshi_evidence::observable::Observable;
 use noroshi_ledger::digest::Digest;
 use noroshi_ledger::leaf::Fact;
 use noroshi_sift::certificate::Certificate;
+use noroshi_sift::chain::{Deletion, Entry};
+use noroshi_sift::mandate::Mandate;
 use noroshi_sift::sighting::Sighting;
 use serde::Deserialize;
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
-use super::read;
+use super::{law, read};
 use crate::evidence::read::Sees;
 use crate::evidence::rows::{self, NewObject};
 use crate::house::House;
@@ -77,6 +79,8 @@ pub async fn submit(house: &Arc<House>, ctx: &Ctx, submission: Submission) -> An
         On { owner: Some(&ctx.org), ..On::default() },
     )?;
     check(&submission, ctx.now)?;
+    let entry = Entry::Selection(Box::new(submission.certificate.clone()));
+    authentic(house, ctx, &entry).await?;
     let broken =
         |problem| Failure::Broken(Box::new(problem) as Box<dyn std::error::Error + Send + Sync>);
     let digest = submission.certificate.digest().map_err(broken)?;
@@ -113,12 +117,149 @@ pub async fn submit(house: &Arc<House>, ctx: &Ctx, submission: Submission) -> An
     Err(refused("NRS-SIFT-0303", StatusCode::CONFLICT).into())
 }
 
+/// Whether the entry is the sensor's own, and a statutory selection one that was mandated. A sensor that is enrolled signs
+/// everything; one that is not selects on its own network only.
+async fn authentic(house: &Arc<House>, ctx: &Ctx, entry: &Entry) -> Answer<()> {
+    let (org, sensor) = (ctx.org.clone(), entry.sensor().to_string());
+    let mandate = match entry {
+        Entry::Selection(certificate) => certificate.rules.as_ref().and_then(|rules| rules.mandate),
+        Entry::Deletion(_) => None,
+    };
+    let (enrolled, issued) = house
+        .store
+        .read(move |reader| {
+            let enrolled = law::read::sensor(reader, &org, &sensor)?;
+            let issued = match mandate {
+                Some(digest) => law::read::mandate_of(reader, &org, &sensor, &digest.to_string())?,
+                None => None,
+            };
+            Ok((enrolled, issued))
+        })
+        .await?;
+    let is_signed = enrolled.as_ref().map(|sensor| entry.is_signed_by(&sensor.key));
+    if is_signed == Some(false) || (is_signed.is_none() && entry.signature().is_some()) {
+        return Err(refused("NRS-SIFT-0307", StatusCode::FORBIDDEN).into());
+    }
+    let Entry::Selection(certificate) = entry else { return Ok(()) };
+    let Err(locked) = certificate.mode.direction() else { return Ok(()) };
+    let Some(issued) = issued.filter(|_| is_signed == Some(true)) else {
+        return Err(refused("NRS-SIFT-0001", StatusCode::FORBIDDEN)
+            .arg("clause", locked.clause)
+            .into());
+    };
+    if within(certificate, &issued.signed.mandate) {
+        Ok(())
+    } else {
+        Err(refused("NRS-SIFT-0308", StatusCode::UNPROCESSABLE_ENTITY).into())
+    }
+}
+
+/// Whether what a certificate says of itself is what its mandate allowed.
+fn within(certificate: &Certificate, mandate: &Mandate) -> bool {
+    let Some(rules) = &certificate.rules else { return false };
+    let period = mandate.not_before..=mandate.not_after;
+    certificate.mode == mandate.mode
+        && period.contains(&certificate.started_at)
+        && certificate.retention_days <= mandate.retention_days_max
+        && rules.switches == mandate.switches
+        && rules.measure.as_ref() == Some(&mandate.measure)
+        && rules.geo_basis.as_ref() == Some(&mandate.prefix_table)
+}
+
+/// Takes the certificate of a deletion: it must agree with itself, continue its sensor's chain, lie in the past, and be
+/// about records that this sensor's certificates covered. Handing the same one in again changes nothing.
+pub async fn submit_deletion(
+    house: &Arc<House>,
+    ctx: &Ctx,
+    deletion: Deletion,
+) -> Answer<Accepted> {
+    house.authoriser.check(
+        ctx,
+        Action::SiftSubmit,
+        On { owner: Some(&ctx.org), ..On::default() },
+    )?;
+    let unprocessable = |code| refused(code, StatusCode::UNPROCESSABLE_ENTITY);
+    if !deletion.balances() {
+        return Err(unprocessable("NRS-SIFT-0309").into());
+    }
+    let ahead = ctx.now.saturating_add(AHEAD_MAX).unwrap_or(ctx.now);
+    if deletion.deleted_at > ahead {
+        return Err(unprocessable("NRS-SIFT-0302").arg("at", deletion.deleted_at).into());
+    }
+    authentic(house, ctx, &Entry::Deletion(Box::new(deletion.clone()))).await?;
+    let broken = |problem: serde_json::Error| Failure::Broken(Box::new(problem));
+    let digest = deletion.digest().map_err(broken)?;
+    let deletion = Arc::new(deletion);
+    for tried in 1.. {
+        let (asked, org) = (Arc::clone(&deletion), ctx.org.clone());
+        let found = house.store.read(move |reader| read::deletion(reader, &org, &asked)).await?;
+        if let Some((known, position)) = found.same_number {
+            if known == digest.to_string() {
+                return Ok(Accepted { id: known, position, into_graph: 0, again: true });
+            }
+            return Err(refused("NRS-SIFT-0303", StatusCode::CONFLICT)
+                .arg("sequence", deletion.sequence)
+                .into());
+        }
+        goes_on(deletion.sequence, Some(deletion.previous), found.chain.as_ref())?;
+        if !found.covers_all {
+            return Err(unprocessable("NRS-SIFT-0309").into());
+        }
+        match house.door.commit(ctx, deletion_change(ctx, &deletion, digest)?).await {
+            Ok(done) => {
+                let id = digest.to_string();
+                return Ok(Accepted { id, position: done.position, into_graph: 0, again: false });
+            }
+            Err(CommitFailure::Conflict { .. }) if tried < TRIES_MAX => {}
+            Err(problem) => return Err(problem.into()),
+        }
+    }
+    Err(refused("NRS-SIFT-0303", StatusCode::CONFLICT).into())
+}
+
+fn deletion_change(
+    ctx: &Ctx,
+    deletion: &Deletion,
+    digest: noroshi_sift::digest::Digest,
+) -> Answer<Change> {
+    let broken = |problem: serde_json::Error| Failure::Broken(Box::new(problem));
+    let text = serde_json_canonicalizer::to_string(deletion).map_err(broken)?;
+    let (files, rows) =
+        (deletion.files.len() as u64, deletion.files.iter().map(|file| file.rows).sum::<u64>());
+    let sensor = deletion.sensor.to_string();
+    let fact = Fact::SiftDeletion {
+        sensor: format!("{}/{sensor}", ctx.org),
+        sequence: deletion.sequence,
+        at: format!("{:.3}", deletion.deleted_at),
+        files,
+        rows,
+        certificate: Digest(digest.0),
+        previous: Digest(deletion.previous.0),
+    };
+    let digest = digest.to_string();
+    Ok(Change::new("sift.deletion", &digest, fact)
+        .payload(json!({ "deletion": deletion }))
+        .write(chain_write(ctx, &sensor, deletion.sequence, &digest))
+        .write(Write::one(
+            "INSERT INTO sift_deletion (digest, org, sensor, sequence, deleted_at, files, rows, text, arrived_at) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+            vec![
+                Value::from(&digest),
+                Value::from(&ctx.org),
+                Value::from(&sensor),
+                Value::from(deletion.sequence),
+                Value::from(deletion.deleted_at),
+                Value::from(files),
+                Value::from(rows),
+                Value::from(text),
+                Value::from(ctx.now),
+            ],
+        )))
+}
+
 /// What can be said of a certificate alone.
 fn check(submission: &Submission, now: Timestamp) -> Result<(), Refusal> {
     let certificate = &submission.certificate;
-    certificate.mode.direction().map_err(|locked| {
-        refused("NRS-SIFT-0001", StatusCode::FORBIDDEN).arg("clause", locked.clause)
-    })?;
     let whole = certificate.balances() && certificate.rows >= certificate.tally.kept;
     if !whole {
         return Err(refused("NRS-SIFT-0301", StatusCode::UNPROCESSABLE_ENTITY));
@@ -146,20 +287,26 @@ fn check(submission: &Submission, now: Timestamp) -> Result<(), Refusal> {
 }
 
 /// The end of a sensor's chain: the number that must come next, and the digest of the last one.
-type Chain = (u64, String);
+pub(super) type Chain = (u64, String);
 
 fn continues(certificate: &Certificate, chain: Option<&Chain>) -> Result<(), Refusal> {
+    goes_on(certificate.sequence, certificate.previous, chain)
+}
+
+fn goes_on(
+    sequence: u64,
+    previous: Option<noroshi_sift::digest::Digest>,
+    chain: Option<&Chain>,
+) -> Result<(), Refusal> {
     let expected = chain.map_or(0, |(next, _)| *next);
-    if certificate.sequence != expected {
+    if sequence != expected {
         return Err(refused("NRS-SIFT-0304", StatusCode::CONFLICT)
-            .arg("sequence", certificate.sequence)
+            .arg("sequence", sequence)
             .arg("expected", expected));
     }
-    let previous = certificate.previous.map(|digest| digest.to_string());
+    let previous = previous.map(|digest| digest.to_string());
     if previous.as_deref() != chain.map(|(_, last)| last.as_str()) {
-        return Err(
-            refused("NRS-SIFT-0303", StatusCode::CONFLICT).arg("sequence", certificate.sequence)
-        );
+        return Err(refused("NRS-SIFT-0303", StatusCode::CONFLICT).arg("sequence", sequence));
     }
     Ok(())
 }
@@ -188,11 +335,7 @@ fn standing(
     let certificate = &submission.certificate;
     let sensor = certificate.sensor.to_string();
     let same_number = read::numbered(reader, org, &sensor, certificate.sequence)?;
-    let chain = reader.first(
-        "SELECT next, last FROM sift_sensor WHERE org = $1 AND sensor = $2",
-        &[Value::from(org), Value::from(&sensor)],
-        |row| Ok((row.count(0)?, row.text(1)?)),
-    )?;
+    let chain = read::chain(reader, org, &sensor)?;
     let added =
         if same_number.is_none() { graph(reader, submission, org, now)? } else { Added::default() };
     Ok(Standing { same_number, chain, added })

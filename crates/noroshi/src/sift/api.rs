@@ -8,6 +8,7 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::IntoResponse as _;
 use axum::routing::{get, post};
 use axum::{Json, Router};
+use noroshi_sift::chain::Deletion;
 use noroshi_sift::digest::Digest;
 use serde::Serialize;
 use utoipa::{OpenApi, ToSchema};
@@ -22,7 +23,7 @@ use crate::web::visitor::Caller;
 
 /// This pillar's part of the API description.
 #[derive(OpenApi)]
-#[openapi(paths(selectors, submit, list, one), components(schemas(AcceptedOut, TakenOut)))]
+#[openapi(paths(selectors, submit, delete, list, one), components(schemas(AcceptedOut, TakenOut)))]
 pub struct Doc;
 
 /// Routes below `/api/v1`.
@@ -31,12 +32,15 @@ pub fn routes() -> Router<Arc<House>> {
         .route("/sift/selectors", get(selectors))
         .route("/sift/certificates", post(submit).get(list))
         .route("/sift/certificates/{id}", get(one))
+        .route("/sift/deletions", post(delete))
+        .merge(super::law::api::routes())
+        .merge(super::pseudonyms::routes())
 }
 
 /// The national list of selectors: what indicators in force look for. With `If-None-Match`, 304 while it is the same.
 #[utoipa::path(get, path = "/sift/selectors", tag = "sift",
     responses((status = 200, content_type = "text/plain", body = String,
-        description = "headers `ETag`, `X-Noroshi-Selectors-Digest`, `X-Noroshi-Selectors-Count`, `X-Noroshi-Selectors-Doubtful` (on a warning list, left out)"), (status = 304)))]
+        description = "headers `ETag`, `X-Noroshi-Signature` (the platform's, over `noroshi-selectors/1`, a line feed and the text), `X-Noroshi-Selectors-Digest`, `X-Noroshi-Selectors-Count`, `X-Noroshi-Selectors-Doubtful` (on a warning list, left out)"), (status = 304)))]
 async fn selectors(State(house): State<Arc<House>>, caller: Caller, headers: HeaderMap) -> Answer {
     house.authoriser.check(&caller.ctx, Action::SiftSelectors, On::default())?;
     let now = caller.ctx.now;
@@ -46,8 +50,12 @@ async fn selectors(State(house): State<Arc<House>>, caller: Caller, headers: Hea
     let known = headers.get(IF_NONE_MATCH).and_then(|value| value.to_str().ok());
     let same = known
         .is_some_and(|known| known.split(',').any(|one| one.trim() == tag || one.trim() == "*"));
+    let key = super::law::load_key(&house.dir).map_err(super::law::act::broken)?;
+    let signature = key.sign(super::enrol::SELECTORS_FORM, list.text.as_bytes());
+    let signature = serde_json::to_string(&signature).map_err(super::law::act::broken)?;
     let about = [
         (ETAG.as_str(), tag),
+        ("x-noroshi-signature", signature),
         (CACHE_CONTROL.as_str(), "private, no-cache".to_owned()),
         ("x-noroshi-selectors-digest", list.digest.to_string()),
         ("x-noroshi-selectors-count", list.count.to_string()),
@@ -86,6 +94,18 @@ async fn submit(State(house): State<Arc<House>>, caller: Caller, body: Body<Subm
         position: accepted.position,
         sightings: accepted.into_graph,
     };
+    Ok((status, Json(out)).into_response())
+}
+
+/// Hands in the certificate of a deletion, as `noroshi sift purge` wrote it. Repeating it changes nothing and answers 200.
+#[utoipa::path(post, path = "/sift/deletions", tag = "sift",
+    request_body(content = Object, description = "as written by `noroshi sift purge`"),
+    responses((status = 201, body = AcceptedOut), (status = 200, body = AcceptedOut),
+        (status = 409, description = "the sensor's chain does not go on with this certificate"), (status = 422)))]
+async fn delete(State(house): State<Arc<House>>, caller: Caller, body: Body<Deletion>) -> Answer {
+    let accepted = act::submit_deletion(&house, &caller.ctx, body.value).await?;
+    let status = if accepted.again { StatusCode::OK } else { StatusCode::CREATED };
+    let out = AcceptedOut { id: accepted.id, position: accepted.position, sightings: 0 };
     Ok((status, Json(out)).into_response())
 }
 

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use ipnet::IpNet;
-use noroshi_sift::certificate::Certificate;
+use noroshi_sift::chain::Entry;
 use noroshi_sift::digest::Digest;
 use noroshi_sift::engine::{Begin, Engine, Finish, Link, Outcome, Read, Settings};
 use noroshi_sift::index::image::LoadIndex;
@@ -20,6 +20,8 @@ use noroshi_sift::stix;
 use noroshi_sift::switches::Switches;
 use serde_json::json;
 
+use super::ground::{self, Ground};
+use super::{enrol, folder, harden, prove, purge};
 use crate::cli::{Ended, Failed, Format, print, tell};
 use crate::office::clock::Clock;
 
@@ -37,6 +39,16 @@ pub enum Verb {
     Run(Run),
     /// Hand the certificates and sightings of a folder in at the platform.
     Submit(Submit),
+    /// Delete records whose retention is over, and certify that they are gone.
+    Purge(purge::Purge),
+    /// Show some of the kept records and that they belong to their certificate.
+    Prove(prove::Prove),
+    /// Select a disclosed input again and say whether the same comes of it.
+    Replay(prove::Replay),
+    /// Enrol the sensor of a folder with the platform: keys are exchanged, each knows the other from then on.
+    Enrol(enrol::Enrol),
+    /// Fetch what the platform signed for this sensor: the list of selectors, mandates, prefix tables.
+    Fetch(enrol::Fetch),
 }
 
 /// `noroshi sift index`.
@@ -62,9 +74,11 @@ pub struct Index {
 /// `noroshi sift run`.
 #[derive(Debug, clap::Args)]
 pub struct Run {
-    /// The legal ground: own-network. The statutory modes are locked until their chapters are in force.
+    /// The legal ground: own-network, or a statutory mode under a mandate.
     #[arg(long, value_parser = read_mode)]
     mode: Mode,
+    #[command(flatten)]
+    ground: Ground,
     /// The selectors: an index, a list or a STIX bundle.
     #[arg(long, value_name = "FILE")]
     selectors: PathBuf,
@@ -95,7 +109,7 @@ pub struct Run {
     sensor: String,
     /// A network of one's own, as a prefix; repeat it for each. A record neither of whose ends lies in one is turned
     /// away unread.
-    #[arg(long = "own-network", value_name = "PREFIX", required = true)]
+    #[arg(long = "own-network", value_name = "PREFIX", required_unless_present = "mandate")]
     own_networks: Vec<IpNet>,
     /// The certificate before, when it does not lie in the folder.
     #[arg(long, value_name = "CERT")]
@@ -131,11 +145,21 @@ pub fn run(verb: Verb, format: Format) -> Ended {
     match verb {
         Verb::Index(index) => make_index(&index, format),
         Verb::Run(run) => {
+            harden::no_core_dump()?;
             // A panic's words could hold what was being read; they are not said.
             std::panic::set_hook(Box::new(|info| tell(&words_of_a_defect(info))));
             select(&run, format)
         }
         Verb::Submit(submit) => hand_in(&submit, format),
+        Verb::Purge(asked) => purge::run(&asked, format),
+        Verb::Prove(asked) => prove::run_prove(&asked),
+        Verb::Replay(asked) => {
+            harden::no_core_dump()?;
+            std::panic::set_hook(Box::new(|info| tell(&words_of_a_defect(info))));
+            prove::run_replay(&asked, format)
+        }
+        Verb::Enrol(asked) => enrol::run(&asked, format),
+        Verb::Fetch(asked) => enrol::run_fetch(&asked, format),
     }
 }
 
@@ -146,20 +170,31 @@ fn words_of_a_defect(info: &std::panic::PanicHookInfo<'_>) -> String {
     format!("noroshi sift: a defect stopped the selection at `{place}`; no certificate was made")
 }
 
-fn io(what: &Path) -> impl Fn(io::Error) -> Failed {
+pub(super) fn io(what: &Path) -> impl Fn(io::Error) -> Failed {
     let what = what.display().to_string();
     move |source| Failed::Io { what: what.clone(), source }
 }
 
-fn usage(code: &'static str, message: impl ToString) -> Failed {
+pub(super) fn usage(code: &'static str, message: impl ToString) -> Failed {
     Failed::Usage { code, message: message.to_string() }
 }
 
 fn select(asked: &Run, format: Format) -> Ended {
     // Before anything is opened: a locked mode reads nothing.
-    asked.mode.direction().map_err(|locked| {
-        usage(locked.code, format!("the mode is locked until {} is in force", locked.clause))
-    })?;
+    if asked.ground.mandate.is_none() {
+        asked.mode.direction().map_err(|locked| {
+            usage(locked.code, format!("the mode is locked until {} is in force", locked.clause))
+        })?;
+    }
+    let started_at = Clock.now();
+    let enrolment = folder::enrolment(&asked.out)?;
+    let mandated = ground::open(&asked.ground, asked.mode, enrolment.as_ref(), started_at)?;
+    if mandated.is_some() && !(asked.open.is_empty() && asked.close.is_empty()) {
+        return Err(usage(
+            "NRS-SIFT-0007",
+            "the fields that are looked at are those of the mandate",
+        ));
+    }
     let key = asked.email_key_file.as_deref().map(email_key).transpose()?;
     let index = index_of(&asked.selectors, asked.increment.as_deref(), key.as_ref())?;
     let place = Place::open(&asked.out)?;
@@ -172,11 +207,15 @@ fn select(asked: &Run, format: Format) -> Ended {
         retention_days: asked.retention_days,
         program: program_digest()?,
         link,
-        started_at: Clock.now(),
+        started_at,
     };
     let (part, sink) = place.new_records(link.sequence)?;
-    let done = look_through(asked, index, key, settings, sink);
-    let outcome = match done {
+    let engine = match mandated {
+        Some(mandated) => Engine::under(mandated, index, settings, sink),
+        None => Engine::with_switches(asked.mode, switches(asked)?, index, settings, sink),
+    };
+    let done = engine.map_err(begin_failed).and_then(|engine| look_through(asked, engine, key));
+    let outcome = match done.and_then(|outcome| signed(&place, outcome)) {
         Ok(outcome) => outcome,
         Err(failed) => {
             // What was not certified does not stay.
@@ -189,15 +228,19 @@ fn select(asked: &Run, format: Format) -> Ended {
     Ok(if outcome.certificate.tally.errors > 0 { ExitCode::from(1) } else { ExitCode::SUCCESS })
 }
 
+/// With the sensor's signature, where the folder has been enrolled.
+pub(super) fn signed(place: &Place, outcome: Outcome<File>) -> Result<Outcome<File>, Failed> {
+    let Some(key) = folder::key(&place.dir)? else { return Ok(outcome) };
+    let certificate =
+        outcome.certificate.sign(&key).map_err(|problem| Failed::House(Box::new(problem)))?;
+    Ok(Outcome { certificate, ..outcome })
+}
+
 fn look_through(
     asked: &Run,
-    index: SelectorIndex,
+    mut engine: Engine<File>,
     key: Option<EmailKey>,
-    settings: Settings,
-    sink: File,
 ) -> Result<Outcome<File>, Failed> {
-    let mut engine = Engine::with_switches(asked.mode, switches(asked)?, index, settings, sink)
-        .map_err(begin_failed)?;
     if let Some(key) = key {
         engine = engine.with_email_key(key);
     }
@@ -216,15 +259,20 @@ fn look_through(
             Read::Write(problem) => Failed::House(Box::new(problem)),
         })?;
     }
-    engine.finish(Clock.now()).map_err(|problem| match problem {
+    engine.finish(Clock.now()).map_err(finish_failed)
+}
+
+/// Why no certificate was made, in the words of the command line.
+pub(super) fn finish_failed(problem: Finish) -> Failed {
+    match problem {
         Finish::Write(problem) => Failed::House(Box::new(problem)),
         Finish::EndsBeforeItBegan(_) => {
             usage("NRS-SIFT-0006", "the clock of this machine went back; run it again")
         }
-    })
+    }
 }
 
-fn begin_failed(problem: Begin) -> Failed {
+pub(super) fn begin_failed(problem: Begin) -> Failed {
     let code = match &problem {
         Begin::Locked(locked) => locked.code,
         Begin::OwnNetworks(_) => "NRS-SIFT-0002",
@@ -260,7 +308,7 @@ fn email_key(path: &Path) -> Result<EmailKey, Failed> {
 }
 
 /// The selectors of a file, an index, a list or a bundle, with the increment over it.
-fn index_of(
+pub(super) fn index_of(
     file: &Path,
     increment: Option<&Path>,
     key: Option<&EmailKey>,
@@ -384,21 +432,21 @@ fn make_index(asked: &Index, format: Format) -> Ended {
     Ok(if passed_over > 0 { ExitCode::from(1) } else { ExitCode::SUCCESS })
 }
 
-fn program_digest() -> Result<Digest, Failed> {
+pub(super) fn program_digest() -> Result<Digest, Failed> {
     let program = std::env::current_exe();
     let program = program
         .map_err(|source| Failed::Io { what: "the program's own file".to_owned(), source })?;
     Ok(Digest::of(&std::fs::read(&program).map_err(io(&program))?))
 }
 
-/// The folder of a sensor: `records/<n>.parquet`, `sightings/<n>.json`, `certificate-<n>.json`; `sightings.json` are
-/// those of the last run, `submitted.json` says from which certificate on the platform has not heard.
-struct Place {
-    dir: PathBuf,
+/// The folder of a sensor ([`folder`]), to be written to; `sightings.json` are those of the last run, `submitted.json`
+/// says from which certificate on the platform has not heard.
+pub(super) struct Place {
+    pub(super) dir: PathBuf,
 }
 
 impl Place {
-    fn open(dir: &Path) -> Result<Self, Failed> {
+    pub(super) fn open(dir: &Path) -> Result<Self, Failed> {
         for sub in ["records", "sightings"] {
             std::fs::create_dir_all(dir.join(sub)).map_err(io(dir))?;
         }
@@ -406,57 +454,44 @@ impl Place {
     }
 
     fn certificate_path(&self, sequence: u64) -> PathBuf {
-        self.dir.join(format!("certificate-{sequence}.json"))
+        folder::entry_path(&self.dir, sequence)
     }
 
-    fn certificate(&self, sequence: u64) -> Result<Option<Certificate>, Failed> {
-        let path = self.certificate_path(sequence);
-        match std::fs::read(&path) {
-            Ok(bytes) => read_certificate(&bytes, &path).map(Some),
-            Err(problem) if problem.kind() == io::ErrorKind::NotFound => Ok(None),
-            Err(problem) => Err(io(&path)(problem)),
-        }
-    }
-
-    /// The last certificate of the folder.
-    fn last(&self) -> Result<Option<Certificate>, Failed> {
-        let mut highest = None;
-        for entry in std::fs::read_dir(&self.dir).map_err(io(&self.dir))? {
-            let name = entry.map_err(io(&self.dir))?.file_name();
-            let number = name
-                .to_str()
-                .and_then(|name| name.strip_prefix("certificate-")?.strip_suffix(".json"));
-            highest = highest.max(number.and_then(|number| number.parse::<u64>().ok()));
-        }
-        highest.map_or(Ok(None), |sequence| self.certificate(sequence))
+    /// The last entry of the folder's chain.
+    pub(super) fn last(&self) -> Result<Option<Entry>, Failed> {
+        folder::last(&self.dir)
     }
 
     fn link(&self, asked: &Run) -> Result<Link, Failed> {
         let before = match &asked.previous {
-            Some(path) => Some(read_certificate(&std::fs::read(path).map_err(io(path))?, path)?),
+            Some(path) => Some(folder::read_entry(path)?),
             None => self.last()?,
         };
         let Some(before) = before else { return Ok(Link::FIRST) };
-        if before.sensor.to_string() != asked.sensor {
+        if before.sensor().to_string() != asked.sensor {
             let words =
-                format!("the chain in the folder is that of the sensor `{}`", before.sensor);
+                format!("the chain in the folder is that of the sensor `{}`", before.sensor());
             return Err(usage("NRS-SIFT-0022", words));
         }
-        Link::after(&before).map_err(|problem| Failed::House(Box::new(problem)))
+        Link::after_entry(&before).map_err(|problem| Failed::House(Box::new(problem)))
     }
 
-    fn new_records(&self, sequence: u64) -> Result<(PathBuf, File), Failed> {
+    pub(super) fn new_records(&self, sequence: u64) -> Result<(PathBuf, File), Failed> {
+        folder::remove_uncertified(&self.dir, sequence)?;
         let part = self.dir.join("records").join(format!("{sequence}.parquet.part"));
         let file = File::create(&part).map_err(io(&part))?;
         Ok((part, file))
     }
 
     /// Records first, the certificate last: a certificate that lies there covers records that do.
-    fn keep(&self, part: &Path, outcome: &Outcome<File>) -> Result<(), Failed> {
+    pub(super) fn keep(&self, part: &Path, outcome: &Outcome<File>) -> Result<(), Failed> {
         let sequence = outcome.certificate.sequence;
         outcome.sink.sync_all().map_err(io(part))?;
-        let records = self.dir.join("records").join(format!("{sequence}.parquet"));
+        let records = self.dir.join(folder::partition(&outcome.certificate));
+        let partition = records.parent().unwrap_or(&self.dir);
+        std::fs::create_dir_all(partition).map_err(io(partition))?;
         std::fs::rename(part, &records).map_err(io(&records))?;
+        folder::sync(partition)?;
         let json = |value: Result<String, serde_json::Error>| {
             value.map_err(|problem| Failed::House(Box::new(problem)))
         };
@@ -489,14 +524,8 @@ impl Place {
     }
 }
 
-fn read_certificate(bytes: &[u8], path: &Path) -> Result<Certificate, Failed> {
-    serde_json::from_slice(bytes).map_err(|_| {
-        usage("NRS-SIFT-0024", format!("`{}` is not a certificate of selection", path.display()))
-    })
-}
-
 /// Writes a file so that it is either the old one or the new one, whole and on disk.
-fn write(path: &Path, bytes: &[u8]) -> Result<(), Failed> {
+pub(super) fn write(path: &Path, bytes: &[u8]) -> Result<(), Failed> {
     let part = path.with_extension("part");
     let mut file = File::create(&part).map_err(io(&part))?;
     file.write_all(bytes).and_then(|()| file.sync_all()).map_err(io(&part))?;
@@ -540,12 +569,20 @@ fn report(place: &Place, outcome: &Outcome<File>, format: Format) {
 fn hand_in(asked: &Submit, format: Format) -> Ended {
     let token = std::fs::read_to_string(&asked.token_file).map_err(io(&asked.token_file))?;
     let place = Place { dir: asked.dir.clone() };
-    let url = format!("{}/api/v1/sift/certificates", asked.to.trim_end_matches('/'));
+    let to = asked.to.trim_end_matches('/');
+    let certificates = format!("{to}/api/v1/sift/certificates");
+    let deletions = format!("{to}/api/v1/sift/deletions");
     let mut sent = Vec::new();
     let mut sequence = place.unsent()?;
-    while let Some(certificate) = place.certificate(sequence)? {
-        let body = json!({ "certificate": certificate, "sightings": place.sightings(sequence)? });
-        let taken = post(&url, token.trim(), &body)?;
+    while let Some(entry) = folder::entry(&place.dir, sequence)? {
+        let (url, body) = match &entry {
+            Entry::Selection(certificate) => (
+                &certificates,
+                json!({ "certificate": certificate, "sightings": place.sightings(sequence)? }),
+            ),
+            Entry::Deletion(deletion) => (&deletions, json!(deletion)),
+        };
+        let taken = post(url, token.trim(), &body)?;
         sent.push(json!({ "sequence": sequence, "id": taken.get("id"), "position": taken.get("position") }));
         sequence += 1;
         let state = json!({ "next": sequence }).to_string();
@@ -558,7 +595,11 @@ fn hand_in(asked: &Submit, format: Format) -> Ended {
     Ok(ExitCode::SUCCESS)
 }
 
-fn post(url: &str, token: &str, body: &serde_json::Value) -> Result<serde_json::Value, Failed> {
+pub(super) fn post(
+    url: &str,
+    token: &str,
+    body: &serde_json::Value,
+) -> Result<serde_json::Value, Failed> {
     let unreachable =
         |problem: ureq::Error| Failed::Io { what: url.to_owned(), source: problem.into_io() };
     let agent: ureq::Agent =

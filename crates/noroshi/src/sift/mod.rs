@@ -3,5 +3,13 @@
 pub mod act;
 pub mod api;
 pub mod cli;
+pub mod enrol;
+mod folder;
+mod ground;
+mod harden;
+pub mod law;
 pub mod pages;
+pub mod prove;
+pub mod pseudonyms;
+pub mod purge;
 pub mod read;

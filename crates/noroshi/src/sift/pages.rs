@@ -25,7 +25,10 @@ const WIDTH: u64 = 1_000;
 
 /// Routes of this pillar.
 pub fn routes() -> Router<Arc<House>> {
-    Router::new().route("/sift", get(list)).route("/sift/{id}", get(one))
+    Router::new()
+        .route("/sift", get(list))
+        .route("/sift/{id}", get(one))
+        .merge(super::law::pages::routes())
 }
 
 /// One piece of the balance: where it stands, how wide it is, what it is called, how many records.

@@ -6,6 +6,7 @@ use std::fmt::Write as _;
 use jiff::Timestamp;
 use noroshi_evidence::observable::Observable;
 use noroshi_sift::certificate::Certificate;
+use noroshi_sift::chain::{Deleted, Deletion};
 use noroshi_sift::digest::Digest;
 use noroshi_sift::index::SelectorIndex;
 use noroshi_sift::selector::{Selector, SelectorValue};
@@ -81,6 +82,53 @@ pub fn numbered(
 ) -> Result<Option<Taken>, StoreFailure> {
     let sql = format!("{COLUMNS} WHERE c.org = $1 AND c.sensor = $2 AND c.sequence = $3");
     reader.first(&sql, &[Value::from(org), Value::from(sensor), Value::from(number)], taken)
+}
+
+/// The end of a sensor's chain: the number that must come next, and the digest of the last entry.
+pub fn chain(
+    reader: &Reader<'_>,
+    org: &OrgId,
+    sensor: &str,
+) -> Result<Option<(u64, String)>, StoreFailure> {
+    reader.first(
+        "SELECT next, last FROM sift_sensor WHERE org = $1 AND sensor = $2",
+        &[Value::from(org), Value::from(sensor)],
+        |row| Ok((row.count(0)?, row.text(1)?)),
+    )
+}
+
+/// What the store says about a deletion.
+pub struct Standing {
+    /// The deletion that has this number: digest and leaf.
+    pub same_number: Option<(String, u64)>,
+    /// The end of the sensor's chain.
+    pub chain: Option<(u64, String)>,
+    /// Whether every file is one that a certificate of this sensor covers, as it covers it.
+    pub covers_all: bool,
+}
+
+/// How a deletion stands to what was handed in before.
+pub fn deletion(
+    reader: &Reader<'_>,
+    org: &OrgId,
+    deletion: &Deletion,
+) -> Result<Standing, StoreFailure> {
+    let sensor = deletion.sensor.to_string();
+    let same_number = reader.first(
+        "SELECT d.digest, a.position FROM sift_deletion d \
+         JOIN office_audit a ON a.subject = d.digest AND a.command = 'sift.deletion' \
+         WHERE d.org = $1 AND d.sensor = $2 AND d.sequence = $3",
+        &[Value::from(org), Value::from(&sensor), Value::from(deletion.sequence)],
+        |row| Ok((row.text(0)?, row.count(1)?)),
+    )?;
+    let mut covers_all = true;
+    for gone in &deletion.files {
+        let found = numbered(reader, org, &sensor, gone.sequence)?;
+        let certified =
+            found.and_then(|taken| Deleted::of(&taken.certificate, &gone.path, gone.found));
+        covers_all &= certified.as_ref() == Some(gone);
+    }
+    Ok(Standing { same_number, chain: chain(reader, org, &sensor)?, covers_all })
 }
 
 /// Totals over all certificates: seen, kept, unmatched, direction, content, errors; and how many certificates.

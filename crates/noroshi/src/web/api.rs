@@ -66,6 +66,8 @@ pub fn description() -> utoipa::openapi::OpenApi {
         crate::evidence::api::description(),
         crate::evidence::doubts::Doc::openapi(),
         crate::sift::api::Doc::openapi(),
+        crate::sift::law::api::Doc::openapi(),
+        crate::sift::pseudonyms::Doc::openapi(),
         crate::analyse::api::Doc::openapi(),
         crate::response::api::Doc::openapi(),
         crate::share::api::Doc::openapi(),

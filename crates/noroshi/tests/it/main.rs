@@ -26,6 +26,7 @@ mod peers;
 mod response;
 mod share;
 mod sift;
+mod sift_law;
 mod story;
 mod stream;
 mod taxii;

@@ -1,0 +1,240 @@
+//! The folder of a sensor.
+//!
+//! | what | where |
+//! |---|---|
+//! | the chain: selections and deletions | `certificate-<n>.json` |
+//! | what is kept | `records/day=YYYY-MM-DD/measure=NAME/<n>.parquet` |
+//! | counts and times for each selector seen | `sightings/<n>.json` |
+//! | the sensor's key, its token, and whom it trusts | `sensor.key`, `token`, `enrolment.json` |
+//!
+//! The day is that on which the selection began, in UTC: retention counts from there, so that the files of one folder
+//! reach their end on the same day. On one's own network the measure is `own-network`. A name of a measure is written
+//! with `%XX` for every byte that is not a letter, a digit, `-` or `_`.
+
+use std::fs::{self, File};
+use std::io::{self, ErrorKind, Write as _};
+use std::path::{Path, PathBuf};
+
+use noroshi_sift::certificate::Certificate;
+use noroshi_sift::chain::Entry;
+use noroshi_sift::mode::SensorId;
+use noroshi_sift::signature::{PublicKey, SecretKey};
+use serde::{Deserialize, Serialize};
+
+use super::cli::{io, usage};
+use crate::cli::Failed;
+
+/// The measure of records of one's own network.
+const OWN: &str = "own-network";
+
+/// What a sensor knows of itself and of its platform since it was enrolled.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Enrolment {
+    /// The platform's address.
+    pub(super) platform: String,
+    /// The key whose signature on selectors and mandates counts.
+    pub(super) platform_key: PublicKey,
+    /// The sensor's name.
+    pub(super) sensor: SensorId,
+    /// Its organisation.
+    pub(super) org: String,
+    /// Its own key.
+    pub(super) key: PublicKey,
+}
+
+pub(super) fn entry_path(dir: &Path, sequence: u64) -> PathBuf {
+    dir.join(format!("certificate-{sequence}.json"))
+}
+
+pub(super) fn read_entry(path: &Path) -> Result<Entry, Failed> {
+    let bytes = fs::read(path).map_err(io(path))?;
+    serde_json::from_slice(&bytes).map_err(|_| {
+        usage("NRS-SIFT-0024", format!("`{}` is not a certificate of selection", path.display()))
+    })
+}
+
+/// One entry of the chain; none where there is no such number.
+pub(super) fn entry(dir: &Path, sequence: u64) -> Result<Option<Entry>, Failed> {
+    let path = entry_path(dir, sequence);
+    match fs::exists(&path).map_err(io(&path))? {
+        true => read_entry(&path).map(Some),
+        false => Ok(None),
+    }
+}
+
+/// The numbers of the chain, in order.
+pub(super) fn numbers(dir: &Path) -> Result<Vec<u64>, Failed> {
+    let mut numbers = Vec::new();
+    for entry in fs::read_dir(dir).map_err(io(dir))? {
+        let name = entry.map_err(io(dir))?.file_name();
+        let number =
+            name.to_str().and_then(|name| name.strip_prefix("certificate-")?.strip_suffix(".json"));
+        numbers.extend(number.and_then(|number| number.parse::<u64>().ok()));
+    }
+    numbers.sort_unstable();
+    Ok(numbers)
+}
+
+/// The last entry of the chain.
+pub(super) fn last(dir: &Path) -> Result<Option<Entry>, Failed> {
+    match numbers(dir)?.last() {
+        Some(sequence) => entry(dir, *sequence),
+        None => Ok(None),
+    }
+}
+
+/// Where the records of a certificate belong, below the folder.
+pub(super) fn partition(certificate: &Certificate) -> PathBuf {
+    let day: String = certificate.started_at.to_string().chars().take(10).collect();
+    let measure = certificate.rules.as_ref().and_then(|rules| rules.measure.as_ref());
+    let measure = measure.map_or_else(|| OWN.to_owned(), |measure| escaped(measure.as_str()));
+    Path::new("records")
+        .join(format!("day={day}"))
+        .join(format!("measure={measure}"))
+        .join(format!("{}.parquet", certificate.sequence))
+}
+
+/// A name as one part of a path, whatever stands in it.
+pub(super) fn escaped(name: &str) -> String {
+    use std::fmt::Write as _;
+    name.bytes().fold(String::new(), |mut text, byte| {
+        // Writing to a string cannot fail.
+        let _ok = match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' => {
+                write!(text, "{}", char::from(byte))
+            }
+            _ => write!(text, "%{byte:02X}"),
+        };
+        text
+    })
+}
+
+/// Where the records of a certificate lie, below the folder; earlier versions had no partitions.
+pub(super) fn records_of(dir: &Path, certificate: &Certificate) -> Result<Option<PathBuf>, Failed> {
+    let flat = Path::new("records").join(format!("{}.parquet", certificate.sequence));
+    for path in [partition(certificate), flat] {
+        if fs::exists(dir.join(&path)).map_err(io(dir))? {
+            return Ok(Some(path));
+        }
+    }
+    Ok(None)
+}
+
+/// Removes records under a number that no certificate covers: a run that ended before it certified them left them.
+pub(super) fn remove_uncertified(dir: &Path, sequence: u64) -> Result<(), Failed> {
+    let name = format!("{sequence}.parquet");
+    let mut folders = vec![dir.join("records")];
+    for _ in 0..3 {
+        let mut below = Vec::new();
+        for folder in folders {
+            remove(&folder.join(&name))?;
+            for entry in fs::read_dir(&folder).map_err(io(&folder))? {
+                let entry = entry.map_err(io(&folder))?;
+                if entry.file_type().map_err(io(&folder))?.is_dir() {
+                    below.push(entry.path());
+                }
+            }
+        }
+        folders = below;
+    }
+    Ok(())
+}
+
+/// Removes a file; whether it was there.
+pub(super) fn remove(path: &Path) -> Result<bool, Failed> {
+    match fs::remove_file(path) {
+        Ok(()) => Ok(true),
+        Err(problem) if problem.kind() == ErrorKind::NotFound => Ok(false),
+        Err(problem) => Err(io(path)(problem)),
+    }
+}
+
+/// What was renamed or removed in a folder is so on the disk too.
+pub(super) fn sync(dir: &Path) -> Result<(), Failed> {
+    File::open(dir).and_then(|dir| dir.sync_all()).map_err(io(dir))
+}
+
+/// Two that write into one folder would break its chain. Held until it is dropped.
+pub(super) fn lock(dir: &Path) -> Result<File, Failed> {
+    let path = dir.join("follow.lock");
+    let file = File::options().create(true).append(true).open(&path).map_err(io(&path))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(fs::TryLockError::WouldBlock) => {
+            Err(usage("NRS-SIFT-0032", "another `noroshi sift` writes into this folder"))
+        }
+        Err(fs::TryLockError::Error(source)) => Err(io(&path)(source)),
+    }
+}
+
+/// The enrolment of a folder; none where it has not been enrolled.
+pub(super) fn enrolment(dir: &Path) -> Result<Option<Enrolment>, Failed> {
+    let path = dir.join("enrolment.json");
+    match fs::read(&path) {
+        Ok(bytes) => serde_json::from_slice(&bytes).map(Some).map_err(|_| {
+            usage("NRS-SIFT-0086", format!("`{}` is not an enrolment", path.display()))
+        }),
+        Err(problem) if problem.kind() == ErrorKind::NotFound => Ok(None),
+        Err(problem) => Err(io(&path)(problem)),
+    }
+}
+
+/// The sensor's key; none where the folder has not been enrolled.
+pub(super) fn key(dir: &Path) -> Result<Option<SecretKey>, Failed> {
+    let path = dir.join("sensor.key");
+    let text = match fs::read_to_string(&path) {
+        Ok(text) => text,
+        Err(problem) if problem.kind() == ErrorKind::NotFound => return Ok(None),
+        Err(problem) => return Err(io(&path)(problem)),
+    };
+    // A seed has the form of a digest: 64 hexadecimal digits.
+    let seed = text.trim().parse::<noroshi_sift::digest::Digest>();
+    let seed =
+        seed.map_err(|_| usage("NRS-SIFT-0086", format!("`{}` is not a key", path.display())))?;
+    Ok(Some(SecretKey::of_seed(seed.0)))
+}
+
+/// Writes what only its owner may read.
+pub(super) fn write_secret(path: &Path, text: &str) -> Result<(), Failed> {
+    use std::os::unix::fs::OpenOptionsExt as _;
+    let part = path.with_extension("part");
+    let open =
+        || fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&part);
+    let written: io::Result<()> =
+        open().and_then(|mut file| file.write_all(text.as_bytes()).and_then(|()| file.sync_all()));
+    written.map_err(io(&part))?;
+    fs::rename(&part, path).map_err(io(path))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_name_of_a_measure_is_one_folder_whatever_it_holds() {
+        assert_eq!(escaped("measure-7"), "measure-7");
+        for name in ["..", "../../etc", "a/b", "a=b", "%2F", "."] {
+            let escaped = escaped(name);
+            assert!(!escaped.contains(['/', '.', '=']), "{escaped}");
+        }
+        assert_ne!(escaped("a/b"), escaped("a%2Fb"), "no two names share a folder");
+    }
+
+    #[test]
+    fn what_was_not_certified_is_found_in_every_partition() {
+        let dir = tempfile::tempdir().unwrap();
+        let places = ["records/day=2026-11-23/measure=own-network", "records"];
+        for place in places {
+            fs::create_dir_all(dir.path().join(place)).unwrap();
+            for name in ["3.parquet", "4.parquet"] {
+                fs::write(dir.path().join(place).join(name), "x").unwrap();
+            }
+        }
+        remove_uncertified(dir.path(), 4).unwrap();
+        for place in places {
+            assert!(dir.path().join(place).join("3.parquet").try_exists().unwrap());
+            assert!(!dir.path().join(place).join("4.parquet").try_exists().unwrap());
+        }
+    }
+}

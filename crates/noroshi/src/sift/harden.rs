@@ -1,0 +1,47 @@
+//! What a process that reads content does before it reads any.
+//!
+//! A crash must not write memory to disk: the limit for core dumps is set to zero, soft and hard, and the process is marked
+//! as one that is not dumped, which also keeps other processes of the same user from reading its memory. Both are
+//! asked back: a machine that does not keep them is not selected on.
+//!
+//! What cannot be done from here without unsafe code is to lock the whole memory against swapping, and to wipe pages that
+//! an allocator has handed back. The service unit therefore forbids swap (`MemorySwapMax=0`), and a sensor runs on a
+//! machine without unencrypted swap.
+
+use rustix::process::{DumpableBehavior, Resource, Rlimit};
+
+use super::cli::usage;
+use crate::cli::Failed;
+
+/// Forbids core dumps of this process, or says that they cannot be forbidden.
+pub(super) fn no_core_dump() -> Result<(), Failed> {
+    let none = Rlimit { current: Some(0), maximum: Some(0) };
+    let is_set = rustix::process::setrlimit(Resource::Core, none).is_ok()
+        && rustix::process::set_dumpable_behavior(DumpableBehavior::NotDumpable).is_ok();
+    let limit = rustix::process::getrlimit(Resource::Core);
+    let is_kept = (limit.current, limit.maximum) == (Some(0), Some(0))
+        && rustix::process::dumpable_behavior()
+            .is_ok_and(|now| now == DumpableBehavior::NotDumpable);
+    if is_set && is_kept {
+        Ok(())
+    } else {
+        Err(usage("NRS-SIFT-0089", "core dumps cannot be forbidden here; nothing was read"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_process_that_reads_content_leaves_no_core() {
+        assert!(no_core_dump().is_ok());
+        let limit = rustix::process::getrlimit(Resource::Core);
+        assert_eq!((limit.current, limit.maximum), (Some(0), Some(0)));
+        // It cannot be taken back by the program itself.
+        let again = Rlimit { current: Some(1 << 20), maximum: Some(1 << 20) };
+        let raised = rustix::process::setrlimit(Resource::Core, again);
+        assert!(raised.is_err() || rustix::process::getuid().is_root());
+        assert!(no_core_dump().is_ok());
+    }
+}

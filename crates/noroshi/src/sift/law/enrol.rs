@@ -1,0 +1,172 @@
+//! How a sensor and the platform come to know each other.
+//!
+//! The operator's officer offers a place for one sensor and gets a token that works once. The sensor makes its key, and
+//! hands in the public half with the token and a signature that shows it has the other. It receives its name, a token for
+//! its requests, and the platform's key. The token of the offer names the platform's key too, so that whoever answers in
+//! the platform's place is noticed; from then on each side verifies what the other signed.
+
+use std::sync::Arc;
+
+use axum::http::StatusCode;
+use jiff::{SignedDuration, Timestamp};
+use noroshi_charter::hat::Hat;
+use noroshi_sift::mode::SensorId;
+use noroshi_sift::signature::{PublicKey, Signature};
+use serde::Deserialize;
+use serde_json::json;
+
+use super::act::{broken, conflict};
+use super::{load_key, read};
+use crate::house::House;
+use crate::office::authorise::{Action, On};
+use crate::office::commit::{Change, Write};
+use crate::office::ctx::{Ctx, Via};
+use crate::office::entry;
+use crate::office::id::{OrgId, PersonId};
+use crate::office::people::{self, HeldHat};
+use crate::office::secret::{Secret, digest};
+use crate::office::store::Value;
+use crate::web::refusal::{Answer, Failure, Refusal};
+
+/// How long an offer can be used.
+pub const OFFER_LIFE: SignedDuration = SignedDuration::from_hours(24);
+/// How long the token of a sensor lives.
+const TOKEN_LIFE: SignedDuration = SignedDuration::from_hours(24 * 365);
+/// The form of what a sensor signs when it enrols.
+pub const FORM: &str = "noroshi-enrolment/1";
+
+/// What the officer hands to whoever installs the sensor.
+pub struct Offer {
+    /// Works once: `SECRET.KEY`, the key being the platform's.
+    pub token: String,
+    /// Until when.
+    pub expires_at: Timestamp,
+    /// Index of its leaf.
+    pub position: u64,
+}
+
+/// Offers a place for one sensor of one's own organisation.
+pub async fn offer(house: &Arc<House>, ctx: &Ctx, sensor: &str) -> Answer<Offer> {
+    let on = On { owner: Some(&ctx.org), ..On::default() };
+    house.authoriser.check(ctx, Action::SiftEnrol, on)?;
+    let name: SensorId = sensor
+        .parse()
+        .map_err(|_| Refusal::new("NRS-SIFT-0412", StatusCode::UNPROCESSABLE_ENTITY))?;
+    let (org, asked) = (ctx.org.clone(), sensor.to_owned());
+    if house.store.read(move |reader| read::sensor(reader, &org, &asked)).await?.is_some() {
+        return Err(Refusal::new("NRS-SIFT-0421", StatusCode::CONFLICT).into());
+    }
+    let platform = load_key(&house.dir).map_err(broken)?.public();
+    let secret = Secret::fresh("nrs_enrol_");
+    let expires_at = ctx.now + OFFER_LIFE;
+    let change = Change::office("sift.offer", name.to_string())
+        .write(Write::new(
+            "DELETE FROM sift_enrolment WHERE org = $1 AND sensor = $2 AND used_at IS NULL",
+            vec![Value::from(&ctx.org), Value::from(sensor)],
+        ))
+        .write(Write::one(
+            "INSERT INTO sift_enrolment (digest, org, sensor, offered_by, offered_at, expires_at) \
+             VALUES ($1, $2, $3, $4, $5, $6)",
+            vec![
+                Value::from(secret.digest()),
+                Value::from(&ctx.org),
+                Value::from(sensor),
+                Value::from(&ctx.person),
+                Value::from(ctx.now),
+                Value::from(expires_at),
+            ],
+        ));
+    let done = house.door.commit(ctx, change).await?;
+    Ok(Offer {
+        token: format!("{}.{platform}", secret.reveal()),
+        expires_at,
+        position: done.position,
+    })
+}
+
+/// What a sensor hands in.
+#[derive(Debug, Clone, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Enrolling {
+    /// The secret of the offer.
+    pub token: String,
+    /// Its public key.
+    #[schema(value_type = String)]
+    pub key: PublicKey,
+    /// Its signature over [`statement`].
+    #[schema(value_type = Object)]
+    pub signature: Signature,
+}
+
+/// What is signed to show that a key is one's own: the digest of the secret, so that it fits this offer only.
+pub fn statement(token: &str, key: &PublicKey) -> Result<Vec<u8>, serde_json::Error> {
+    serde_json_canonicalizer::to_vec(&json!({ "key": key, "offer": digest(token) }))
+}
+
+/// What the sensor gets.
+pub struct Enrolled {
+    /// Its name.
+    pub sensor: String,
+    /// Its organisation.
+    pub org: String,
+    /// The token of its requests.
+    pub token: Secret,
+    /// The platform's key.
+    pub platform_key: PublicKey,
+    /// Index of its leaf.
+    pub position: u64,
+}
+
+fn no_offer() -> Failure {
+    Refusal::new("NRS-SIFT-0420", StatusCode::FORBIDDEN).into()
+}
+
+/// Enrols a sensor under an offer, once.
+pub async fn enrol(house: &Arc<House>, new: &Enrolling) -> Answer<Enrolled> {
+    let now = house.clock.now();
+    let offered = digest(&new.token);
+    let asked = offered.clone();
+    let found = house.store.read(move |reader| read::offer(reader, &asked, now)).await?;
+    let Some((org_text, sensor)) = found else { return Err(no_offer()) };
+    let statement = statement(&new.token, &new.key).map_err(broken)?;
+    if new.signature.key != new.key || !new.signature.holds(FORM, &statement) {
+        return Err(Refusal::new("NRS-SIFT-0422", StatusCode::UNPROCESSABLE_ENTITY).into());
+    }
+    let org = OrgId::parse(&org_text).ok_or_else(no_offer)?;
+    let whose = org.clone();
+    let org_row = house.store.read(move |reader| people::find_org(reader, &whose)).await?;
+    let Some(org_row) = org_row else { return Err(no_offer()) };
+    let person = PersonId::fresh(now);
+    let held = HeldHat { hat: Hat::OperatorSensor, org: org_row };
+    let ctx = entry::own_ctx(&person, &held, now, Via::Job);
+    let expires_at = now + TOKEN_LIFE;
+    let (token, secret) =
+        people::new_token(&person, (&org, Hat::OperatorSensor), "enrolment", now, expires_at);
+    // A login that nobody can type: sensors prove themselves by token and key.
+    let login = format!("sensor-{}", person.as_str().trim_start_matches("person-"));
+    let login: String = login.chars().take(40).collect();
+    let change = Change::office("sift.enrol", new.key.to_string())
+        .payload(json!({ "sensor": sensor, "org": org }))
+        .write(Write::one(
+            "UPDATE sift_enrolment SET used_at = $2 WHERE digest = $1 AND used_at IS NULL AND expires_at > $2",
+            vec![Value::from(&offered), Value::from(now)],
+        ))
+        .write(people::insert_person(&person, &login, &sensor, None, now))
+        .write(people::insert_hat(&person, &org, Hat::OperatorSensor))
+        .write(token)
+        .write(Write::one(
+            "INSERT INTO sift_key (org, sensor, key, person, enrolled_at) SELECT $1, $2, $3, $4, $5 \
+             WHERE NOT EXISTS (SELECT 1 FROM sift_key WHERE key = $3 OR (org = $1 AND sensor = $2))",
+            vec![
+                Value::from(&org),
+                Value::from(&sensor),
+                Value::from(new.key.to_string()),
+                Value::from(&person),
+                Value::from(now),
+            ],
+        ));
+    let done = house.door.commit(&ctx, change).await;
+    let done = done.map_err(|problem| conflict(problem, "NRS-SIFT-0421"))?;
+    let platform_key = load_key(&house.dir).map_err(broken)?.public();
+    Ok(Enrolled { sensor, org: org_text, token: secret, platform_key, position: done.position })
+}

@@ -1,0 +1,206 @@
+//! What was entered, and who is enrolled.
+
+use jiff::Timestamp;
+use noroshi_charter::mandate::{Commencement, Ground, Limits};
+use noroshi_sift::mandate::Signed;
+use noroshi_sift::signature::PublicKey;
+
+use crate::office::id::OrgId;
+use crate::office::store::{Reader, Row, StoreFailure, Value};
+
+/// A commencement with its place in the log.
+#[derive(Debug, Clone)]
+pub struct Entered {
+    /// Its name.
+    pub id: String,
+    /// What was entered.
+    pub commencement: Commencement,
+    /// When.
+    pub entered_at: Timestamp,
+    /// Index of its leaf.
+    pub position: u64,
+}
+
+fn damaged(what: &str) -> StoreFailure {
+    StoreFailure::Damaged(what.to_owned())
+}
+
+fn days(row: &Row<'_, '_>, at: usize) -> Result<u32, StoreFailure> {
+    u32::try_from(row.count(at)?).map_err(|_| damaged("a number of days"))
+}
+
+fn entered(row: &Row<'_, '_>) -> Result<Entered, StoreFailure> {
+    let ground = Ground::parse(row.text_here(1)?).ok_or_else(|| damaged("a mode of selection"))?;
+    let limits = Limits { period_days_max: days(row, 4)?, retention_days_max: days(row, 5)? };
+    Ok(Entered {
+        id: row.text(0)?,
+        commencement: Commencement { ground, from: row.time(2)?, basis: row.text(3)?, limits },
+        entered_at: row.time(6)?,
+        position: row.count(7)?,
+    })
+}
+
+const ENTERED: &str = "SELECT c.id, c.mode, c.from_at, c.basis, c.period_days_max, c.retention_days_max, c.entered_at, \
+     a.position FROM sift_commencement c JOIN office_audit a ON a.subject = c.id AND a.command = 'sift.commence'";
+
+/// Everything that was entered, newest first.
+pub fn commencements(reader: &Reader<'_>) -> Result<Vec<Entered>, StoreFailure> {
+    reader.all(&format!("{ENTERED} ORDER BY a.position DESC"), &[], entered)
+}
+
+/// What is in force for a ground at a moment. Of several that have begun by then the last one entered counts.
+pub fn in_force(
+    reader: &Reader<'_>,
+    ground: Ground,
+    at: Timestamp,
+) -> Result<Option<Entered>, StoreFailure> {
+    let all = reader.all(
+        &format!("{ENTERED} WHERE c.mode = $1 ORDER BY a.position DESC"),
+        &[Value::from(ground.code())],
+        entered,
+    )?;
+    Ok(all.into_iter().find(|one| one.commencement.from <= at))
+}
+
+/// A prefix table that was entered.
+#[derive(Debug, Clone)]
+pub struct Table {
+    /// SHA-256 over the file.
+    pub digest: String,
+    /// Its name.
+    pub name: String,
+    /// Its version.
+    pub version: String,
+    /// The day it speaks of.
+    pub date: String,
+}
+
+/// The tables, newest first.
+pub fn tables(reader: &Reader<'_>) -> Result<Vec<Table>, StoreFailure> {
+    reader.all(
+        "SELECT digest, name, version, date FROM sift_prefix_table ORDER BY entered_at DESC, digest",
+        &[],
+        |row| {
+            Ok(Table {
+                digest: row.text(0)?,
+                name: row.text(1)?,
+                version: row.text(2)?,
+                date: row.text(3)?,
+            })
+        },
+    )
+}
+
+/// The file of a table.
+pub fn table_text(reader: &Reader<'_>, digest: &str) -> Result<Option<String>, StoreFailure> {
+    reader.first(
+        "SELECT text FROM sift_prefix_table WHERE digest = $1",
+        &[Value::from(digest)],
+        |row| row.text(0),
+    )
+}
+
+/// A sensor that is enrolled.
+#[derive(Debug, Clone)]
+pub struct Enrolled {
+    /// Its organisation.
+    pub org: String,
+    /// Its name in it.
+    pub sensor: String,
+    /// Its key.
+    pub key: PublicKey,
+    /// Since when.
+    pub enrolled_at: Timestamp,
+}
+
+fn enrolled(row: &Row<'_, '_>) -> Result<Enrolled, StoreFailure> {
+    Ok(Enrolled {
+        org: row.text(0)?,
+        sensor: row.text(1)?,
+        key: row.text_here(2)?.parse().map_err(|_| damaged("the key of a sensor"))?,
+        enrolled_at: row.time(3)?,
+    })
+}
+
+/// The sensors that are enrolled.
+pub fn sensors(reader: &Reader<'_>) -> Result<Vec<Enrolled>, StoreFailure> {
+    let sql = "SELECT org, sensor, key, enrolled_at FROM sift_key ORDER BY org, sensor";
+    reader.all(sql, &[], enrolled)
+}
+
+/// One sensor, when it is enrolled.
+pub fn sensor(
+    reader: &Reader<'_>,
+    org: &OrgId,
+    sensor: &str,
+) -> Result<Option<Enrolled>, StoreFailure> {
+    reader.first(
+        "SELECT org, sensor, key, enrolled_at FROM sift_key WHERE org = $1 AND sensor = $2",
+        &[Value::from(org), Value::from(sensor)],
+        enrolled,
+    )
+}
+
+/// A mandate that was issued.
+#[derive(Debug, Clone)]
+pub struct Issued {
+    /// Its name.
+    pub id: String,
+    /// Whose sensor it is for.
+    pub org: String,
+    /// As the sensor reads it.
+    pub signed: Signed,
+    /// Index of its leaf.
+    pub position: u64,
+}
+
+const ISSUED: &str = "SELECT m.id, m.org, m.text, a.position FROM sift_mandate m \
+     JOIN office_audit a ON a.subject = m.digest AND a.command = 'sift.mandate'";
+
+fn issued(row: &Row<'_, '_>) -> Result<Issued, StoreFailure> {
+    Ok(Issued {
+        id: row.text(0)?,
+        org: row.text(1)?,
+        signed: row.json(2)?,
+        position: row.count(3)?,
+    })
+}
+
+/// Every mandate, newest first; of one organisation only where one is given.
+pub fn mandates(reader: &Reader<'_>, of: Option<&OrgId>) -> Result<Vec<Issued>, StoreFailure> {
+    match of {
+        None => reader.all(&format!("{ISSUED} ORDER BY a.position DESC"), &[], issued),
+        Some(org) => reader.all(
+            &format!("{ISSUED} WHERE m.org = $1 ORDER BY a.position DESC"),
+            &[Value::from(org)],
+            issued,
+        ),
+    }
+}
+
+/// The mandate with a digest, issued to a sensor.
+pub fn mandate_of(
+    reader: &Reader<'_>,
+    org: &OrgId,
+    sensor: &str,
+    digest: &str,
+) -> Result<Option<Issued>, StoreFailure> {
+    reader.first(
+        &format!("{ISSUED} WHERE m.digest = $1 AND m.org = $2 AND m.sensor = $3"),
+        &[Value::from(digest), Value::from(org), Value::from(sensor)],
+        issued,
+    )
+}
+
+/// An enrolment that was offered and can still be used: organisation and sensor.
+pub fn offer(
+    reader: &Reader<'_>,
+    digest: &str,
+    now: Timestamp,
+) -> Result<Option<(String, String)>, StoreFailure> {
+    reader.first(
+        "SELECT org, sensor FROM sift_enrolment WHERE digest = $1 AND used_at IS NULL AND expires_at > $2",
+        &[Value::from(digest), Value::from(now)],
+        |row| Ok((row.text(0)?, row.text(1)?)),
+    )
+}

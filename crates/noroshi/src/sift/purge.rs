@@ -1,0 +1,234 @@
+//! `noroshi sift purge`: deletes records whose retention is over, and certifies that they are gone.
+//!
+//! First the file is removed and the removal made durable, then the entry of the chain says so: what is certified as gone
+//! is gone. A run that ends in between is made up for by the next one, which then states that the file was not found any
+//! more.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use jiff::Timestamp;
+use noroshi_sift::certificate::Certificate;
+use noroshi_sift::chain::{Deleted, Deletion, Entry, FILES_MAX, retain_until};
+use noroshi_sift::digest::Digest;
+use noroshi_sift::engine::Link;
+use serde_json::json;
+
+use super::cli::{program_digest, usage, write};
+use super::folder;
+use crate::cli::{Ended, Failed, Format, print};
+use crate::office::clock::Clock;
+
+/// `noroshi sift purge`.
+#[derive(Debug, clap::Args)]
+pub struct Purge {
+    /// Say what would be deleted, and delete nothing.
+    #[arg(long)]
+    dry_run: bool,
+    /// The folder that `noroshi sift run` writes.
+    #[arg(value_name = "DIR")]
+    dir: PathBuf,
+}
+
+/// Runs the verb.
+pub(super) fn run(asked: &Purge, format: Format) -> Ended {
+    let _lock = folder::lock(&asked.dir)?;
+    let now = Clock.now();
+    let found = if asked.dry_run {
+        due(&asked.dir, now)?.iter().map(|certificate| certificate.rows).collect()
+    } else {
+        purge(&asked.dir, program_digest()?, now)?
+    };
+    let rows: u64 = found.iter().sum();
+    match format {
+        Format::Json => print(
+            &json!({ "files": found.len(), "rows": rows, "dry_run": asked.dry_run }).to_string(),
+        ),
+        Format::Human | Format::Plain => {
+            let done = if asked.dry_run { "would be deleted" } else { "deleted" };
+            print(&format!("{} files with {rows} records {done}", found.len()));
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Deletes what is due and certifies it; the rows of each file. Whoever calls holds the lock of the folder.
+pub(super) fn purge(dir: &Path, program: Digest, now: Timestamp) -> Result<Vec<u64>, Failed> {
+    let due = due(dir, now)?;
+    for part in due.chunks(FILES_MAX) {
+        delete(dir, program, part, now)?;
+    }
+    Ok(due.iter().map(|certificate| certificate.rows).collect())
+}
+
+/// The certificates whose records may not be retained any longer and are not certified as gone.
+fn due(dir: &Path, now: Timestamp) -> Result<Vec<Certificate>, Failed> {
+    let mut gone = BTreeSet::new();
+    let mut over = Vec::new();
+    for sequence in folder::numbers(dir)? {
+        match folder::entry(dir, sequence)? {
+            Some(Entry::Deletion(deletion)) => {
+                gone.extend(deletion.files.iter().map(|file| file.sequence));
+            }
+            Some(Entry::Selection(certificate)) => {
+                let is_over = retain_until(&certificate).is_some_and(|until| until <= now);
+                over.extend(is_over.then_some(*certificate));
+            }
+            None => {}
+        }
+    }
+    // A selection that kept nothing has nothing to certify; its empty file goes with it.
+    over.retain(|certificate| !gone.contains(&certificate.sequence));
+    let (empty, over): (Vec<_>, Vec<_>) =
+        over.into_iter().partition(|certificate| certificate.rows == 0);
+    for certificate in empty {
+        if let Some(path) = folder::records_of(dir, &certificate)? {
+            folder::remove(&dir.join(path))?;
+        }
+    }
+    Ok(over)
+}
+
+fn delete(dir: &Path, program: Digest, due: &[Certificate], now: Timestamp) -> Result<(), Failed> {
+    let house = |problem: serde_json::Error| Failed::House(Box::new(problem));
+    let Some(last) = folder::last(dir)? else { return Ok(()) };
+    let mut files = Vec::new();
+    for certificate in due {
+        let path = folder::records_of(dir, certificate)?;
+        let path = path.unwrap_or_else(|| folder::partition(certificate));
+        let found = folder::remove(&dir.join(&path))?;
+        if let Some(parent) = path.parent().filter(|_| found) {
+            folder::sync(&dir.join(parent))?;
+        }
+        files.extend(Deleted::of(certificate, &path.to_string_lossy(), found));
+    }
+    remove_empty(dir, &files);
+    let link = Link::after_entry(&last).map_err(house)?;
+    let deletion =
+        Deletion::certify(last.sensor().clone(), link, program, files, now.max(last.times().1));
+    let deletion = deletion.map_err(|problem| {
+        let words = problem.to_string();
+        let (code, plain) = match words.split_once(": ") {
+            Some(("NRS-SIFT-0009", plain)) => ("NRS-SIFT-0009", plain),
+            Some(("NRS-SIFT-0010", plain)) => ("NRS-SIFT-0010", plain),
+            _ => ("NRS-SIFT-0004", "the chain of certificates does not go on"),
+        };
+        usage(code, plain)
+    })?;
+    let deletion = match folder::key(dir)? {
+        Some(key) => deletion.sign(&key).map_err(house)?,
+        None => deletion,
+    };
+    let text = serde_json::to_string_pretty(&deletion).map_err(house)?;
+    write(&folder::entry_path(dir, deletion.sequence), text.as_bytes())?;
+    folder::sync(dir)
+}
+
+/// Folders of days and measures that hold nothing any more. One that is not empty stays; that is no failure.
+fn remove_empty(dir: &Path, files: &[Deleted]) {
+    let parents: BTreeSet<PathBuf> = files
+        .iter()
+        .filter_map(|file| Path::new(&file.path).parent().map(Path::to_owned))
+        .collect();
+    // Earlier versions had no partitions: that folder stays.
+    for measure in parents.iter().filter(|path| path.as_path() != Path::new("records")) {
+        let day = measure.parent().filter(|day| *day != Path::new("records"));
+        for folder in [Some(measure.as_path()), day].into_iter().flatten() {
+            drop(std::fs::remove_dir(dir.join(folder)));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::SignedDuration;
+    use noroshi_ledger::certificate::check;
+    use noroshi_sift::engine::{Engine, Settings};
+    use noroshi_sift::index::SelectorIndex;
+    use noroshi_sift::mode::Mode;
+    use noroshi_sift::selector::parse_list;
+    use noroshi_sift::signature::SecretKey;
+
+    use super::super::cli::Place;
+    use super::*;
+
+    fn at(day: i64) -> Timestamp {
+        let begin: Timestamp = "2026-11-01T12:00:00Z".parse().unwrap();
+        begin + SignedDuration::from_hours(24 * day)
+    }
+
+    /// A selection of one day that keeps so many records.
+    fn select(dir: &Path, day: i64, records: usize) {
+        let place = Place::open(dir).unwrap();
+        let link = match place.last().unwrap() {
+            Some(entry) => Link::after_entry(&entry).unwrap(),
+            None => Link::FIRST,
+        };
+        let settings = Settings {
+            sensor: "sensor-1".parse().unwrap(),
+            own_networks: vec!["192.0.2.0/24".parse().unwrap()],
+            retention_days: 30,
+            program: Digest::of(b"build"),
+            link,
+            started_at: at(day),
+        };
+        let (list, _) = parse_list(b"203.0.113.5\n");
+        let index = SelectorIndex::build(list).unwrap();
+        let (part, sink) = place.new_records(link.sequence).unwrap();
+        let mut engine = Engine::new(Mode::OwnNetwork, index, settings, sink).unwrap();
+        let line =
+            "{\"ts\":1790000000,\"id.orig_h\":\"192.0.2.7\",\"id.resp_h\":\"203.0.113.5\"}\n";
+        engine.read("conn.log", line.repeat(records).as_bytes()).unwrap();
+        let outcome = engine.finish(at(day)).unwrap();
+        let outcome = super::super::cli::signed(&place, outcome).unwrap();
+        place.keep(&part, &outcome).unwrap();
+    }
+
+    fn verified(dir: &Path, key: [u8; 32]) -> noroshi_ledger::certificate::Report {
+        let numbers = folder::numbers(dir).unwrap();
+        let file = |number: u64| {
+            let path = folder::entry_path(dir, number);
+            (path.display().to_string(), std::fs::read(path).unwrap())
+        };
+        let entries: Vec<_> = numbers.into_iter().map(file).collect();
+        check(&entries, &[], Some(key)).unwrap_or_else(|broken| panic!("{broken:?}"))
+    }
+
+    #[test]
+    fn what_is_over_is_gone_and_certified_and_the_rest_stays() {
+        let dir = tempfile::tempdir().unwrap();
+        let dir = dir.path();
+        std::fs::write(dir.join("sensor.key"), "07".repeat(32)).unwrap();
+        let public = noroshi_ledger::certificate::read_key(
+            &SecretKey::of_seed([7; 32]).public().to_string(),
+        )
+        .unwrap();
+        for (day, records) in [(0, 3), (0, 0), (1, 2), (20, 4)] {
+            select(dir, day, records);
+        }
+        let program = Digest::of(b"build");
+        assert_eq!(purge(dir, program, at(29)).unwrap(), Vec::<u64>::new(), "nothing is due");
+        assert_eq!(verified(dir, public).deletions, 0);
+        // What was removed by hand meanwhile is certified as not found.
+        let entry = folder::entry(dir, 2).unwrap();
+        let Some(Entry::Selection(second)) = entry else { panic!("a selection") };
+        std::fs::remove_file(dir.join(folder::partition(&second))).unwrap();
+        assert_eq!(purge(dir, program, at(31)).unwrap(), [3, 2]);
+        let report = verified(dir, public);
+        assert_eq!((report.deletions, report.rows_deleted, report.rows), (1, 5, 9));
+        let Some(Entry::Deletion(deletion)) = folder::last(dir).unwrap() else {
+            panic!("a deletion")
+        };
+        assert_eq!(deletion.files.iter().map(|file| file.found).collect::<Vec<_>>(), [true, false]);
+        assert!(
+            !dir.join("records/day=2026-11-01").try_exists().unwrap()
+                && dir.join("records/day=2026-11-21").try_exists().unwrap()
+        );
+        // Once is enough; selections go on behind it.
+        assert_eq!(purge(dir, program, at(31)).unwrap(), Vec::<u64>::new());
+        select(dir, 31, 1);
+        assert_eq!(purge(dir, program, at(90)).unwrap(), [4, 1]);
+        assert_eq!(verified(dir, public).rows_deleted, 10);
+    }
+}

@@ -1,0 +1,539 @@
+//! Selection as the law has it: who the sensor is, on what ground it selects, and what a stranger can check of it.
+
+use std::path::Path;
+use std::process::{Command, Output};
+
+use noroshi_charter::hat::Hat;
+use noroshi_ledger::certificate::{Report, check, read_key};
+use serde_json::{Value, json};
+
+use crate::house::{Someone, TestHouse, ask};
+
+const MARKER: &str = "PLANTED-91c4-CONTENT";
+
+fn noroshi(arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_noroshi")).args(arguments).output().unwrap()
+}
+
+async fn noroshi_beside(arguments: Vec<String>) -> Output {
+    let run = move || noroshi(&arguments.iter().map(String::as_str).collect::<Vec<_>>());
+    tokio::task::spawn_blocking(run).await.unwrap()
+}
+
+fn said(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+fn json_of(output: &Output) -> Value {
+    serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{}", said(output)))
+}
+
+fn text(path: &Path) -> String {
+    path.display().to_string()
+}
+
+/// Records in every direction, with planted content: abroad to abroad twice, abroad to home, home to home.
+fn telemetry() -> String {
+    let line = |number: u32, src: &str, dst: &str| {
+        let event = json!({
+            "timestamp": format!("2026-11-20T00:00:0{number}.000000+0000"), "event_type": "http", "src_ip": src,
+            "src_port": 50000, "dest_ip": dst, "dest_port": 80, "proto": "TCP", "payload_printable": MARKER,
+            "http": { "hostname": format!("{MARKER}.example"), "url": format!("/{MARKER}") },
+        });
+        format!("{event}\n")
+    };
+    [
+        line(1, "203.0.113.77", "198.51.100.1"),
+        line(2, "203.0.113.78", "198.51.100.1"),
+        line(3, "203.0.113.77", "192.0.2.10"),
+        line(4, "192.0.2.10", "192.0.2.11"),
+    ]
+    .concat()
+}
+
+/// Selects on one's own network; the folder is `dir/out`.
+fn run_own(dir: &Path) -> Output {
+    let (list, input, out) = (dir.join("selectors.txt"), dir.join("eve.json"), dir.join("out"));
+    std::fs::write(&list, "203.0.113.77\n").unwrap();
+    std::fs::write(&input, telemetry()).unwrap();
+    noroshi(&[
+        "sift",
+        "run",
+        "--mode",
+        "own-network",
+        "--retention-days",
+        "30",
+        "--own-network",
+        "192.0.2.0/24",
+        "--sensor",
+        "sensor-1",
+        "--format",
+        "json",
+        "--selectors",
+        &text(&list),
+        "--out",
+        &text(&out),
+        &text(&input),
+    ])
+}
+
+/// What `noroshi-verify certificate` says of the folder, with a proof where there is one.
+fn verified(out: &Path, proof: Option<&[u8]>, key: Option<[u8; 32]>) -> Report {
+    let mut entries = Vec::new();
+    for entry in std::fs::read_dir(out).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.file_name().unwrap().to_str().unwrap().to_owned();
+        if name.starts_with("certificate-") {
+            entries.push((name, std::fs::read(path).unwrap()));
+        }
+    }
+    let proofs: Vec<_> =
+        proof.map(|bytes| ("proof.json".to_owned(), bytes.to_vec())).into_iter().collect();
+    check(&entries, &proofs, key).unwrap_or_else(|broken| panic!("{broken:?}"))
+}
+
+#[test]
+fn a_sample_is_proved_and_a_disclosed_input_replayed() {
+    let dir = tempfile::tempdir().unwrap();
+    let output = run_own(dir.path());
+    assert!(output.status.success(), "{}", said(&output));
+    let out = dir.path().join("out");
+    let day = std::fs::read_dir(out.join("records")).unwrap().next().unwrap().unwrap().path();
+    assert!(day.file_name().unwrap().to_str().unwrap().starts_with("day=20"));
+    assert!(day.join("measure=own-network/0.parquet").try_exists().unwrap());
+
+    let proof = noroshi(&["sift", "prove", "--certificate", "0", &text(&out)]);
+    assert!(proof.status.success(), "{}", said(&proof));
+    let report = verified(&out, Some(&proof.stdout), None);
+    assert_eq!((report.shown.len(), report.rows, report.tally.direction), (1, 1, 2));
+
+    let (list, input) = (text(&dir.path().join("selectors.txt")), dir.path().join("eve.json"));
+    let replay = || {
+        let certificate = text(&out.join("certificate-0.json"));
+        noroshi(&[
+            "sift",
+            "replay",
+            "--format",
+            "json",
+            "--certificate",
+            &certificate,
+            "--selectors",
+            &list,
+            "--own-network",
+            "192.0.2.0/24",
+            &text(&input),
+        ])
+    };
+    let equal = replay();
+    assert_eq!(
+        (equal.status.code(), json_of(&equal)["equal"].clone()),
+        (Some(0), json!(true)),
+        "{}",
+        said(&equal)
+    );
+    let more = telemetry() + &telemetry();
+    std::fs::write(&input, more).unwrap();
+    let unequal = replay();
+    assert_eq!(unequal.status.code(), Some(1));
+    let found = json_of(&unequal);
+    let named: Vec<&str> = found["differences"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|one| one["what"].as_str().unwrap())
+        .collect();
+    assert_eq!(named, ["rows", "rows_root", "seen", "kept", "unmatched", "direction", "bytes"]);
+    for output in [&proof, &equal, &unequal] {
+        let all = [output.stdout.as_slice(), &output.stderr].concat();
+        assert!(!String::from_utf8_lossy(&all).contains("PLANTED"), "content came out");
+    }
+}
+
+#[test]
+fn nothing_is_deleted_before_its_time() {
+    let dir = tempfile::tempdir().unwrap();
+    run_own(dir.path());
+    let out = dir.path().join("out");
+    let purge = noroshi(&["sift", "purge", "--format", "json", &text(&out)]);
+    assert_eq!(json_of(&purge), json!({ "files": 0, "rows": 0, "dry_run": false }));
+    assert_eq!(verified(&out, None, None).deletions, 0);
+}
+
+fn every_byte_below(dir: &Path) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    for entry in std::fs::read_dir(dir).unwrap() {
+        let path = entry.unwrap().path();
+        bytes.extend_from_slice(text(&path).as_bytes());
+        if path.is_dir() {
+            bytes.extend(every_byte_below(&path));
+        } else {
+            bytes.extend(std::fs::read(&path).unwrap());
+        }
+    }
+    bytes
+}
+
+/// A process that is killed in the middle of its input leaves nothing of it, and no certificate of what it did not do.
+#[test]
+fn a_kill_at_any_point_leaves_no_content_and_no_certificate() {
+    use std::io::Write as _;
+    let input = telemetry().repeat(5_000).into_bytes();
+    for part in 0..6 {
+        let dir = tempfile::tempdir().unwrap();
+        let (list, out) = (dir.path().join("selectors.txt"), dir.path().join("out"));
+        std::fs::write(&list, "203.0.113.77\n").unwrap();
+        let mut running = Command::new(env!("CARGO_BIN_EXE_noroshi"))
+            .args([
+                "sift",
+                "run",
+                "--mode",
+                "own-network",
+                "--retention-days",
+                "30",
+                "--own-network",
+                "192.0.2.0/24",
+            ])
+            .args(["--selectors", &text(&list), "--out", &text(&out), "-"])
+            .stdin(std::process::Stdio::piped())
+            .stdout(std::process::Stdio::piped())
+            .stderr(std::process::Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut stdin = running.stdin.take().unwrap();
+        // The pipe holds 64 KiB: when all of it is written, nearly all of it was read.
+        stdin.write_all(&input[..input.len() * part / 6]).unwrap();
+        running.kill().unwrap();
+        drop(stdin);
+        let output = running.wait_with_output().unwrap();
+        assert!(!output.status.success());
+        let written = if out.try_exists().unwrap() { every_byte_below(&out) } else { Vec::new() };
+        let all = [written, output.stdout, output.stderr].concat();
+        assert!(!all.windows(7).any(|bytes| bytes.eq_ignore_ascii_case(b"PLANTED")), "part {part}");
+        assert!(!out.join("certificate-0.json").try_exists().unwrap(), "part {part}");
+    }
+}
+
+struct Law {
+    test: TestHouse,
+    legal: Someone,
+    officer: Someone,
+    analyst: Someone,
+}
+
+impl Law {
+    async fn open() -> Self {
+        let test = TestHouse::open().await;
+        let office = test.org("office", "office", None).await;
+        let operator = test.org("operator", "operator", Some("energy")).await;
+        let legal = test.person("legal", &office, Hat::Legal).await;
+        let analyst = test.person("analyst", &office, Hat::CaoAnalyst).await;
+        let officer = test.person("officer", &operator, Hat::OperatorOfficer).await;
+        Self { test, legal, officer, analyst }
+    }
+
+    async fn post(&self, who: &Someone, path: &str, body: Value) -> (u16, Value) {
+        ask("POST", self.test.url(path), &who.token, Some(body)).await
+    }
+
+    /// Enrols the sensor of a folder.
+    async fn enrol(&self, dir: &Path, sensor: &str) -> Value {
+        let (status, offer) =
+            self.post(&self.officer, "/api/v1/sift/enrolments", json!({ "sensor": sensor })).await;
+        assert_eq!(status, 201, "{offer}");
+        let file = dir.join("offer");
+        std::fs::write(&file, offer["token"].as_str().unwrap()).unwrap();
+        let output = noroshi_beside(
+            [
+                "sift",
+                "enrol",
+                "--format",
+                "json",
+                "--to",
+                &self.test.url(""),
+                "--token-file",
+                &text(&file),
+                "--dir",
+                &text(&dir.join("out")),
+            ]
+            .map(str::to_owned)
+            .to_vec(),
+        )
+        .await;
+        assert!(output.status.success(), "{}", said(&output));
+        json_of(&output)
+    }
+
+    async fn submit(&self, dir: &Path) -> Output {
+        let out = dir.join("out");
+        noroshi_beside(
+            [
+                "sift",
+                "submit",
+                "--format",
+                "json",
+                "--to",
+                &self.test.url(""),
+                "--token-file",
+                &text(&out.join("token")),
+                &text(&out),
+            ]
+            .map(str::to_owned)
+            .to_vec(),
+        )
+        .await
+    }
+}
+
+fn token(dir: &Path) -> String {
+    std::fs::read_to_string(dir.join("out/token")).unwrap()
+}
+
+#[tokio::test]
+async fn a_sensor_and_the_platform_know_each_other_after_one_token() {
+    let law = Law::open().await;
+    let dir = tempfile::tempdir().unwrap();
+    let enrolled = law.enrol(dir.path(), "sensor-1").await;
+    assert_eq!(enrolled["sensor"], "sensor-1");
+    let mode = |name: &str| {
+        use std::os::unix::fs::PermissionsExt as _;
+        std::fs::metadata(dir.path().join("out").join(name)).unwrap().permissions().mode() & 0o777
+    };
+    assert_eq!((mode("sensor.key"), mode("token")), (0o600, 0o600));
+    // The token of the offer works once.
+    let offer = std::fs::read_to_string(dir.path().join("offer")).unwrap();
+    let secret = offer.rsplit_once('.').unwrap().0;
+    let other = noroshi_sift::signature::SecretKey::of_seed([5; 32]);
+    let statement = noroshi::sift::law::enrol::statement(secret, &other.public()).unwrap();
+    let again = json!({ "token": secret, "key": other.public(),
+        "signature": other.sign(noroshi::sift::law::enrol::FORM, &statement) });
+    let (status, refused) = ask("POST", law.test.url("/api/v1/sift/enrol"), "", Some(again)).await;
+    assert_eq!((status, refused["code"].as_str()), (403, Some("NRS-SIFT-0420")), "{refused}");
+
+    assert!(run_own(dir.path()).status.success());
+    let out = dir.path().join("out");
+    let key = read_key(enrolled["key"].as_str().unwrap()).unwrap();
+    assert_eq!(verified(&out, None, Some(key)).unsigned, 0);
+    let submitted = law.submit(dir.path()).await;
+    assert!(submitted.status.success(), "{}", said(&submitted));
+
+    // What an enrolled sensor did not sign is not taken, nor is what somebody changed.
+    assert!(run_own(dir.path()).status.success());
+    let whole: Value =
+        serde_json::from_slice(&std::fs::read(out.join("certificate-1.json")).unwrap()).unwrap();
+    for change in [
+        (|it: &mut Value| drop(it.as_object_mut().unwrap().remove("signature"))) as fn(&mut Value),
+        |it| it["retention_days"] = json!(31),
+    ] {
+        let mut certificate = whole.clone();
+        change(&mut certificate);
+        let body = json!({ "certificate": certificate, "sightings": [] });
+        let (status, refused) =
+            ask("POST", law.test.url("/api/v1/sift/certificates"), &token(dir.path()), Some(body))
+                .await;
+        assert_eq!((status, refused["code"].as_str()), (403, Some("NRS-SIFT-0307")), "{refused}");
+    }
+    assert!(law.submit(dir.path()).await.status.success());
+}
+
+#[tokio::test]
+async fn who_answers_in_the_platforms_place_is_noticed() {
+    let law = Law::open().await;
+    let dir = tempfile::tempdir().unwrap();
+    let (_, offer) =
+        law.post(&law.officer, "/api/v1/sift/enrolments", json!({ "sensor": "sensor-1" })).await;
+    let (secret, _) = offer["token"].as_str().unwrap().rsplit_once('.').unwrap();
+    // The same offer, naming another platform's key.
+    let other = noroshi_sift::signature::SecretKey::of_seed([5; 32]).public();
+    std::fs::write(dir.path().join("offer"), format!("{secret}.{other}")).unwrap();
+    let (file, out) = (text(&dir.path().join("offer")), dir.path().join("out"));
+    let output = noroshi_beside(
+        ["sift", "enrol", "--to", &law.test.url(""), "--token-file", &file, "--dir", &text(&out)]
+            .map(str::to_owned)
+            .to_vec(),
+    )
+    .await;
+    assert_eq!(output.status.code(), Some(2));
+    assert!(said(&output).contains("NRS-SIFT-0092"), "{}", said(&output));
+    assert!(
+        !out.join("enrolment.json").try_exists().unwrap()
+            && !out.join("token").try_exists().unwrap()
+    );
+}
+
+const TABLE: &str = "# table: example\n# version: 7\n# date: 2026-11-01\n192.0.2.0/24,JP\n198.51.100.0/24,FR\n203.0.113.0/24,US\n";
+
+fn commencement() -> Value {
+    json!({ "mode": "foreign-to-foreign", "from": "2026-11-01T00:00:00Z", "basis": "order of an exercise",
+        "period_days_max": 36_500, "retention_days_max": 30 })
+}
+
+fn mandate(org: &str, table: &str) -> Value {
+    json!({ "org": org, "sensor": "sensor-1", "mode": "foreign-to-foreign", "measure": "measure-7",
+        "approval": "approval-1", "scope": "line of an exercise", "not_before": "2026-11-01T00:00:00Z",
+        "not_after": "2099-01-01T00:00:00Z", "retention_days_max": 30, "prefix_table": table })
+}
+
+#[tokio::test]
+async fn a_statutory_mode_is_locked_until_the_legal_hat_opens_it_for_one_sensor() {
+    let law = Law::open().await;
+    let (dir, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    law.enrol(dir.path(), "sensor-1").await;
+    law.enrol(other.path(), "sensor-2").await;
+    let org = law.officer.ctx.org.to_string();
+    let (status, made) =
+        law.post(&law.legal, "/api/v1/sift/prefix-tables", json!({ "text": TABLE })).await;
+    assert_eq!(status, 201, "{made}");
+    let wanted = mandate(&org, made["id"].as_str().unwrap());
+    let refused = async |who: &Someone, path: &str, body: &Value, status: u16, code: &str| {
+        let (found, said) = law.post(who, path, body.clone()).await;
+        assert_eq!((found, said["code"].as_str()), (status, Some(code)), "{said}");
+    };
+    let (table, commence, issue) =
+        ("/api/v1/sift/prefix-tables", "/api/v1/sift/commencements", "/api/v1/sift/mandates");
+    refused(&law.legal, table, &json!({ "text": TABLE }), 409, "NRS-SIFT-0410").await;
+    refused(&law.legal, table, &json!({ "text": "192.0.2.0/24,JP" }), 422, "NRS-SIFT-0409").await;
+    // Locked: nothing is in force, and nobody but the legal hat puts it into force.
+    refused(&law.legal, issue, &wanted, 422, "NRS-SIFT-0403").await;
+    refused(&law.analyst, commence, &commencement(), 403, "NRS-AUTH-0003").await;
+    let (status, entered) = law.post(&law.legal, commence, commencement()).await;
+    assert_eq!(status, 201, "{entered}");
+    let with = |name: &str, value: Value| {
+        let mut wanted = wanted.clone();
+        wanted[name] = value;
+        wanted
+    };
+    refused(&law.analyst, issue, &wanted, 403, "NRS-AUTH-0003").await;
+    refused(&law.legal, issue, &with("retention_days_max", json!(31)), 422, "NRS-SIFT-0405").await;
+    refused(&law.legal, issue, &with("mode", json!("domestic-to-foreign")), 422, "NRS-SIFT-0403")
+        .await;
+    refused(&law.legal, issue, &with("mode", json!("own-network")), 422, "NRS-SIFT-0408").await;
+    refused(&law.legal, issue, &with("sensor", json!("sensor-9")), 422, "NRS-SIFT-0412").await;
+    refused(&law.legal, issue, &with("switches", json!(["everything"])), 422, "NRS-SIFT-0411")
+        .await;
+    let (status, issued) = law.post(&law.legal, issue, wanted.clone()).await;
+    assert_eq!(status, 201, "{issued}");
+
+    for (dir, count) in [(dir.path(), 1), (other.path(), 0)] {
+        let fetch =
+            ["sift", "fetch", "--format", "json", &text(&dir.join("out"))].map(str::to_owned);
+        let fetched = noroshi_beside(fetch.to_vec()).await;
+        assert!(fetched.status.success(), "{}", said(&fetched));
+        let found = json_of(&fetched)["mandates"].as_array().unwrap().len();
+        assert_eq!(found, count, "each sensor gets its own and no other's");
+    }
+    let id = issued["id"].as_str().unwrap();
+    let file = dir.path().join("out/mandates").join(format!("{id}.json"));
+    assert!(!other.path().join("out/mandates").join(format!("{id}.json")).try_exists().unwrap());
+    under_the_mandate(&law, dir.path(), other.path(), &file, &wanted).await;
+}
+
+fn run_under(dir: &Path, mode: &str, mandate: &Path, sensor: &str) -> Output {
+    let (list, input, out) = (dir.join("list.csv"), dir.join("eve.json"), dir.join("out"));
+    std::fs::write(&list, "ipv4,203.0.113.77,selector-1,1,,,measure-7,approval-1\n").unwrap();
+    std::fs::write(&input, telemetry()).unwrap();
+    let table = mandate.parent().unwrap().parent().unwrap().join("prefix-tables");
+    let table = std::fs::read_dir(table).unwrap().next().unwrap().unwrap().path();
+    noroshi(&[
+        "sift",
+        "run",
+        "--mode",
+        mode,
+        "--retention-days",
+        "30",
+        "--mandate",
+        &text(mandate),
+        "--prefix-table",
+        &text(&table),
+        "--sensor",
+        sensor,
+        "--format",
+        "json",
+        "--selectors",
+        &text(&list),
+        "--out",
+        &text(&out),
+        &text(&input),
+    ])
+}
+
+async fn under_the_mandate(law: &Law, dir: &Path, other: &Path, file: &Path, wanted: &Value) {
+    let refuse = |output: Output, code: &str| {
+        assert_eq!(output.status.code(), Some(2), "{}", said(&output));
+        assert!(said(&output).contains(code), "{}", said(&output));
+    };
+    refuse(run_under(dir, "domestic-to-foreign", file, "sensor-1"), "NRS-SIFT-0088");
+    refuse(run_under(other, "foreign-to-foreign", file, "sensor-2"), "NRS-SIFT-0082");
+    // Whoever widens the file by hand has no mandate any more.
+    let widened = dir.join("out/mandates/widened.json");
+    let text_of = std::fs::read_to_string(file).unwrap();
+    std::fs::write(&widened, text_of.replace("\"ports\": false", "\"ports\": true")).unwrap();
+    refuse(run_under(dir, "foreign-to-foreign", &widened, "sensor-1"), "NRS-SIFT-0080");
+
+    let output = run_under(dir, "foreign-to-foreign", file, "sensor-1");
+    assert!(output.status.success(), "{}", said(&output));
+    let counts = &json_of(&output)["counts"];
+    assert_eq!(
+        (&counts["kept"], &counts["unmatched"], &counts["direction"]),
+        (&json!(1), &json!(1), &json!(2))
+    );
+    let report = verified(&dir.join("out"), None, None);
+    assert!(report.modes["foreign-to-foreign"].contains("measure-7"));
+    assert!(report.tables.contains("example@7"));
+    let submitted = law.submit(dir).await;
+    assert!(submitted.status.success(), "{}", said(&submitted));
+    let (_, page) =
+        ask("GET", law.test.url("/api/v1/sift/certificates"), &law.analyst.token, None).await;
+    assert_eq!(page["items"][0]["certificate"]["rules"]["measure"], "measure-7");
+    let (status, seen) = ask("GET", law.test.url("/api/v1/sift/law"), &law.legal.token, None).await;
+    assert_eq!((status, seen["mandates"].as_array().unwrap().len()), (200, 1), "{seen}");
+    assert_eq!(seen["mandates"][0]["signed"]["mandate"]["scope"]["words"], wanted["scope"]);
+}
+
+#[tokio::test]
+async fn a_pseudonym_is_turned_back_by_two_people_once_and_never_after_its_key() {
+    let law = Law::open().await;
+    let (make, ask_for) = ("/api/v1/sift/pseudonyms", "/api/v1/sift/reveals");
+    let wanted = json!({ "kind": "email", "value": "Taro@example.jp", "purpose": "sift", "epoch": "2026-11" });
+    let (status, made) = law.post(&law.analyst, make, wanted.clone()).await;
+    assert_eq!(status, 200, "{made}");
+    let pseudonym = made["pseudonym"].as_str().unwrap().to_owned();
+    assert!(pseudonym.starts_with("pseudonym:email:sift:2026-11:") && !pseudonym.contains("taro"));
+    let (_, again) = law.post(&law.analyst, make, wanted.clone()).await;
+    assert_eq!(again["pseudonym"], made["pseudonym"]);
+    let store = std::fs::read(law.test.dir.path().join("noroshi.db")).unwrap_or_default();
+    assert!(!store.windows(4).any(|bytes| bytes.eq_ignore_ascii_case(b"taro")));
+
+    let asking = json!({ "pseudonym": pseudonym, "purpose": "warn the holder", "case": "case-1" });
+    let refused = async |who: &Someone, path: &str, body: &Value, status: u16, code: &str| {
+        let (found, said) = law.post(who, path, body.clone()).await;
+        assert_eq!((found, said["code"].as_str()), (status, Some(code)), "{said}");
+    };
+    let nameless = json!({ "pseudonym": pseudonym, "purpose": " ", "case": "case-1" });
+    refused(&law.analyst, ask_for, &nameless, 422, "NRS-SIFT-0503").await;
+    refused(&law.legal, ask_for, &asking, 403, "NRS-AUTH-0003").await;
+    let (status, asked) = law.post(&law.analyst, ask_for, asking.clone()).await;
+    assert_eq!(status, 201, "{asked}");
+    let at = |step: &str| format!("{ask_for}/{}/{step}", asked["id"].as_str().unwrap());
+    let allow = json!({ "allow": true });
+    // Undecided, it is not there for anybody; and the one who asked does not decide.
+    refused(&law.analyst, &at("read"), &json!({}), 404, "NRS-HOUS-0004").await;
+    refused(&law.analyst, &at("decision"), &allow, 403, "NRS-AUTH-0003").await;
+    assert_eq!(law.post(&law.legal, &at("decision"), allow.clone()).await.0, 200);
+    refused(&law.legal, &at("decision"), &allow, 422, "NRS-SIFT-0505").await;
+    let (status, value) = law.post(&law.analyst, &at("read"), json!({})).await;
+    assert_eq!((status, value["value"].as_str()), (200, Some("Taro@example.jp")));
+    refused(&law.analyst, &at("read"), &json!({}), 409, "NRS-SIFT-0508").await;
+
+    // With the key gone nobody goes back, also where it was allowed before.
+    let (_, second) = law.post(&law.analyst, ask_for, asking.clone()).await;
+    let at = |step: &str| format!("{ask_for}/{}/{step}", second["id"].as_str().unwrap());
+    assert_eq!(law.post(&law.legal, &at("decision"), allow).await.0, 200);
+    let epoch = json!({ "purpose": "sift", "epoch": "2026-11" });
+    assert_eq!(law.post(&law.legal, "/api/v1/sift/epochs/destroy", epoch).await.0, 200);
+    let key = law.test.dir.path().join("keys/pseudonyms/sift.2026-11.key");
+    assert!(!key.try_exists().unwrap());
+    refused(&law.analyst, &at("read"), &json!({}), 409, "NRS-SIFT-0504").await;
+    refused(&law.analyst, make, &wanted, 409, "NRS-SIFT-0504").await;
+    refused(&law.analyst, ask_for, &asking, 422, "NRS-SIFT-0504").await;
+    assert!(!key.try_exists().unwrap(), "no key is made anew under an epoch that ended");
+}
