@@ -96,6 +96,27 @@ pub(crate) const fn eight_digits(word: u64) -> u64 {
     (fours.wrapping_mul(10_000) + (fours >> 32)) & 0xffff_ffff
 }
 
+/// The four bytes that eight hexadecimal digits mean, the first digit in the lowest byte.
+#[inline]
+pub(crate) const fn four_bytes(word: u64) -> Option<[u8; 4]> {
+    let low = lower(word);
+    // The top bit of each byte says of what kind it is; sums of seven bits do not reach into the next byte.
+    let digit = low ^ (ONES * 0x30);
+    let is_digit = !(((digit & SEVENS) + ONES * (0x80 - 10)) | digit);
+    let seven = low & SEVENS;
+    let from_a = seven + ONES * (0x80 - 0x61);
+    let from_g = seven + ONES * (0x80 - 0x67);
+    let is_letter = from_a & !from_g & !low;
+    if (is_digit | is_letter) & TOPS != TOPS {
+        return None;
+    }
+    let letters = (is_letter & TOPS) >> 7;
+    let nibbles = (low & (ONES * 0x0f)) + letters * 9;
+    let pairs = (nibbles << 4 | nibbles >> 8) & 0x00ff_00ff_00ff_00ff;
+    let bytes = pairs.to_le_bytes();
+    Some([bytes[0], bytes[2], bytes[4], bytes[6]])
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -129,6 +150,17 @@ mod tests {
             let tops = naive(&bytes, |byte| byte == b'.');
             let spread = (0..8).fold(0, |bits, at| bits | (tops >> at & 1) << (at * 8 + 7));
             prop_assert_eq!(tops_equal(word, b'.'), spread);
+        }
+
+        #[test]
+        fn hexadecimal_digits_are_those_of_a_loop(text in "[0-9a-fA-F]{8}|[0-9a-fA-F]{3}[/:@G`g][0-9a-fA-F]{4}", byte: u8) {
+            let mut bytes: [u8; 8] = text.as_bytes().try_into().unwrap();
+            for put in [bytes[3], byte] {
+                bytes[3] = put;
+                let digits: Option<Vec<u8>> = bytes.iter().map(|byte| char::from(*byte).to_digit(16).and_then(|it| u8::try_from(it).ok())).collect();
+                let expected = digits.map(|it| [it[0] << 4 | it[1], it[2] << 4 | it[3], it[4] << 4 | it[5], it[6] << 4 | it[7]]);
+                prop_assert_eq!(four_bytes(u64::from_le_bytes(bytes)), expected);
+            }
         }
 
         #[test]

@@ -130,8 +130,7 @@ impl SelectorIndex {
         added: &[Selector],
         removed: &[Selector],
     ) -> Result<Increment, BuildIndex> {
-        let mut lines: Vec<String> =
-            added.iter().chain(removed).map(|selector| removed_line(selector)).collect();
+        let mut lines: Vec<String> = added.iter().chain(removed).map(removed_line).collect();
         lines.sort_unstable();
         lines.dedup();
         let removed = lines.concat().into_bytes();

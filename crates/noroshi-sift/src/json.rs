@@ -253,13 +253,13 @@ impl<'a> JsonRecord<'a> {
     fn note(&mut self, scan: &mut Scan<'a>, name: &[u8]) -> Result<(), Reason> {
         if let Some(member) = member_of(name) {
             let is_null = scan.byte() == b'n';
-            let span = scan.spanned(0)?;
+            let place = scan.spanned(0)?;
             if is_null {
                 return Ok(());
             }
             return match self.members.get_mut(member as usize) {
                 Some(slot @ (0, 0)) => {
-                    *slot = span;
+                    *slot = place;
                     Ok(())
                 }
                 _ => Err(Reason::DuplicateMember),
@@ -268,10 +268,10 @@ impl<'a> JsonRecord<'a> {
         if let Some(inner) = Inner::of_record(name) {
             return self.inner(scan, inner, 0);
         }
-        let span = scan.spanned(0)?;
+        let place = scan.spanned(0)?;
         if holds_address(name) {
             let slot = self.addresses.iter_mut().find(|slot| **slot == (0, 0));
-            *slot.ok_or(Reason::TooManyAddresses)? = span;
+            *slot.ok_or(Reason::TooManyAddresses)? = place;
         }
         Ok(())
     }
@@ -333,16 +333,16 @@ impl<'a> JsonRecord<'a> {
     }
 
     /// Hands over the string, or the strings of the list.
-    fn strings(&self, span: Span, mut take: impl FnMut(&'a [u8])) {
+    fn strings(&self, place: Span, mut take: impl FnMut(&'a [u8])) {
         let mut scan = self.scan;
-        scan.at = span.0 as usize;
+        scan.at = place.0 as usize;
         match scan.byte() {
-            b'"' => string_of(scan.slice(span)).into_iter().for_each(take),
+            b'"' => string_of(scan.slice(place)).into_iter().for_each(take),
             b'[' => {
                 // The list has been gone through before and is well-formed.
                 let read = scan.elements(0, |scan| {
-                    let span = scan.spanned(0)?;
-                    string_of(scan.slice(span)).into_iter().for_each(&mut take);
+                    let place = scan.spanned(0)?;
+                    string_of(scan.slice(place)).into_iter().for_each(&mut take);
                     Ok(())
                 });
                 debug_assert!(read.is_ok());
@@ -495,8 +495,8 @@ impl View for JsonRecord<'_> {
 fn flow(scan: &mut Scan<'_>, detail: &mut Detail) -> Result<(), Reason> {
     let mut counters = [None; 4];
     scan.members(0, |scan, name| {
-        let span = scan.spanned(0)?;
-        let value = scan.slice(span);
+        let place = scan.spanned(0)?;
+        let value = scan.slice(place);
         let at = match name {
             b"bytes_toserver" | b"bytes" => 0,
             b"bytes_toclient" => 1,
@@ -614,7 +614,8 @@ impl<'a> Scan<'a> {
         if is_there { Ok(()) } else { Err(Reason::BadJson) }
     }
 
-    /// Goes through an object; `take` passes over each value.
+    /// Goes through an object; `take` passes over each value. What sensors write has no blanks between its parts, so
+    /// two bytes at a time say how it goes on; anything else takes the long way.
     #[inline]
     fn members(
         &mut self,
@@ -632,22 +633,43 @@ impl<'a> Scan<'a> {
         loop {
             let begin = self.at + 1;
             let end = self.string().ok_or(Reason::BadJson)?;
-            self.blank();
-            self.require(b':')?;
-            self.blank();
             let name = self.text.get(begin..end).unwrap_or_default();
+            match self.text.get(self.at..) {
+                Some([b':', after, ..]) if *after > b' ' => self.at += 1,
+                _ => self.long_colon()?,
+            }
             take(self, name)?;
-            self.blank();
-            match self.byte() {
-                b',' => self.at += 1,
-                b'}' => {
+            match self.text.get(self.at..) {
+                Some([b',', b'"', ..]) => self.at += 1,
+                Some([b'}', ..]) => {
                     self.at += 1;
                     return Ok(());
                 }
-                _ => return Err(Reason::BadJson),
+                _ => {
+                    if self.long_comma(b'}')? {
+                        return Ok(());
+                    }
+                }
             }
-            self.blank();
         }
+    }
+
+    fn long_colon(&mut self) -> Result<(), Reason> {
+        self.blank();
+        self.require(b':')?;
+        self.blank();
+        Ok(())
+    }
+
+    /// Passes over a comma and blanks around it; `true` where the end stands there instead.
+    fn long_comma(&mut self, end: u8) -> Result<bool, Reason> {
+        self.blank();
+        if self.take(end) {
+            return Ok(true);
+        }
+        self.require(b',')?;
+        self.blank();
+        Ok(false)
     }
 
     /// Goes through an array; `take` passes over each value.
@@ -667,12 +689,9 @@ impl<'a> Scan<'a> {
         }
         loop {
             take(self)?;
-            self.blank();
-            if self.take(b']') {
+            if self.long_comma(b']')? {
                 return Ok(());
             }
-            self.require(b',')?;
-            self.blank();
         }
     }
 

@@ -43,6 +43,7 @@ use noroshi_evidence::observable::{DomainName, Observable};
 use serde::{Deserialize, Serialize};
 use sha2::Sha256;
 
+use crate::bits;
 use crate::digest::Digest;
 use crate::text::parse_address;
 
@@ -131,6 +132,14 @@ pub(crate) fn read_hex(text: &[u8], into: &mut [u8; 64]) -> Option<usize> {
         _ => None,
     };
     let (mut rest, mut length) = (text, 0);
+    // Without colons eight digits are read at a time.
+    while let Some((eight, after)) = rest.split_first_chunk::<8>() {
+        let Some(bytes) = bits::four_bytes(u64::from_le_bytes(*eight)) else { break };
+        let room = into.get_mut(length..).and_then(|room| room.first_chunk_mut::<4>())?;
+        *room = bytes;
+        length += 4;
+        rest = after;
+    }
     while let [high, low, after @ ..] = rest {
         *into.get_mut(length)? = digit(high)? << 4 | digit(low)?;
         length += 1;

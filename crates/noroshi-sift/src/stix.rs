@@ -304,7 +304,7 @@ fn value(text: &str, kind: &str, key: Option<&EmailKey>) -> Result<SelectorValue
 
 fn texts(test: &Test) -> Result<Vec<&str>, ListReason> {
     let texts = literals(test)?.into_iter().map(|literal| match literal {
-        Literal::Text(text) => Ok(text.as_str()),
+        Literal::Text(found) => Ok(found.as_str()),
         _ => Err(ListReason::PatternNotReducible),
     });
     texts.collect()

@@ -54,23 +54,6 @@ impl Switches {
         ports: false,
     };
 
-    /// What both open.
-    #[must_use]
-    pub const fn and(self, other: Self) -> Self {
-        Self {
-            further_addresses: self.further_addresses && other.further_addresses,
-            dns_names: self.dns_names && other.dns_names,
-            tls_names: self.tls_names && other.tls_names,
-            http_hosts: self.http_hosts && other.http_hosts,
-            url_paths: self.url_paths && other.url_paths,
-            tls_fingerprints: self.tls_fingerprints && other.tls_fingerprints,
-            certificates: self.certificates && other.certificates,
-            files: self.files && other.files,
-            email_addresses: self.email_addresses && other.email_addresses,
-            ports: self.ports && other.ports,
-        }
-    }
-
     /// What holds where nobody said anything else. In one's own network all but paths and e-mail addresses is
     /// looked at; those two are said to be wanted or are not.
     pub const fn of_mode(mode: Mode) -> Self {

@@ -153,7 +153,7 @@ impl Worker {
     /// Lines of one table.
     fn table(&mut self, job: &mut Job<'_>, header: &Header, block: &[u8], offset: u64) {
         let Self { marks, batch, .. } = self;
-        marks.index(block, header.separator());
+        marks.index(block, header);
         let first_line = job.out.lines;
         let problems_before = job.out.problems.len();
         let row = |line: usize| marks.row(block, line).ok_or(Reason::FieldCount);

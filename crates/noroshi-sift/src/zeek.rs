@@ -114,8 +114,6 @@ pub(crate) struct Header {
     names: Vec<Vec<u8>>,
     /// `None` until a `#fields` line has come; an error after one that makes no sense.
     columns: Option<Result<Columns, Reason>>,
-    /// Where the lines begin that say this, and where they end, in a file that is followed.
-    stands: Option<(u64, u64)>,
 }
 
 impl Default for Header {
@@ -127,7 +125,6 @@ impl Default for Header {
             unset: b"-".to_vec(),
             names: Vec::new(),
             columns: None,
-            stands: None,
         }
     }
 }
@@ -166,16 +163,6 @@ impl Header {
         }
     }
 
-    /// Notes from where to where the lines reach that say this.
-    pub(crate) fn noted(&mut self, begin: Option<u64>, end: u64) {
-        self.stands = begin.map(|begin| (begin, end));
-    }
-
-    /// Where the lines end that begin at `begin`.
-    pub(crate) fn ends_at(&self, begin: u64) -> Option<u64> {
-        self.stands.filter(|(known, _)| *known == begin).map(|(_, end)| end)
-    }
-
     fn arrange(&self, kinds: Option<&[&[u8]]>) -> Result<Columns, Reason> {
         let count = self.names.len();
         let agree = kinds.is_none_or(|kinds| kinds.len() == count);
@@ -195,9 +182,11 @@ impl Header {
         self.columns.is_some()
     }
 
-    /// The byte between columns.
-    pub(crate) const fn separator(&self) -> u8 {
-        self.separator
+    /// Whether a column is looked at in which bytes may be escaped.
+    fn has_texts(&self) -> bool {
+        self.columns
+            .as_ref()
+            .is_some_and(|columns| columns.as_ref().is_ok_and(|columns| !columns.others.is_empty()))
     }
 
     /// One record out of a block.
@@ -223,15 +212,22 @@ pub(crate) struct Marks {
     count: usize,
     /// For each line the number of its line feed among them.
     lines: Vec<u32>,
+    /// Whether there is a backslash anywhere, so that values have to be looked through for escapes.
+    has_escapes: bool,
 }
 
 impl Marks {
     /// Goes through a block. A line without a line feed is as one with it.
     ///
     /// INVARIANT: the block is shorter than 4 GiB.
-    pub(crate) fn index(&mut self, block: &[u8], separator: u8) {
+    pub(crate) fn index(&mut self, block: &[u8], header: &Header) {
+        self.index_at(block, header.separator, header.has_texts());
+    }
+
+    fn index_at(&mut self, block: &[u8], separator: u8, has_texts: bool) {
         self.count = 0;
         self.lines.clear();
+        self.has_escapes = has_texts && memchr::memchr(b'\\', block).is_some();
         // Eight places are written at a time, whether or not so many are there.
         if self.at.len() < block.len() + bits::BLOCK_BYTES + 8 {
             self.at.resize(block.len() + bits::BLOCK_BYTES + 8, 0);
@@ -243,12 +239,13 @@ impl Marks {
             base += 64;
         }
         let mut last = bits::padded(rest);
-        if !block.is_empty() && block.last() != Some(&b'\n') {
-            if let Some(end) = last.get_mut(rest.len()) {
-                *end = b'\n';
-            }
-            // Zeroes behind it are nothing, unless they are the separator.
+        if !block.is_empty()
+            && block.last() != Some(&b'\n')
+            && let Some(end) = last.get_mut(rest.len())
+        {
+            *end = b'\n';
         }
+        // Zeroes behind it are nothing, unless they are the separator.
         if !rest.is_empty() || block.last().is_some_and(|byte| *byte != b'\n') {
             self.chunk(&last, separator, base);
         }
@@ -305,7 +302,7 @@ impl Marks {
         if end > begin && block.get(end - 1) == Some(&b'\r') {
             end -= 1;
         }
-        Some(Row { block, begin, end, ends })
+        Some(Row { block, begin, end, ends, has_escapes: self.has_escapes })
     }
 }
 
@@ -317,6 +314,7 @@ pub(crate) struct Row<'a> {
     /// Without line feed and carriage return.
     pub(crate) end: usize,
     ends: &'a [u32],
+    has_escapes: bool,
 }
 
 impl<'a> Row<'a> {
@@ -421,7 +419,7 @@ impl View for ZeekRecord<'_> {
         }
         for (field, column) in &self.columns.others {
             self.values(*column, |value| {
-                if memchr::memchr(b'\\', value).is_none() {
+                if !self.row.has_escapes || memchr::memchr(b'\\', value).is_none() {
                     self.show(*field, value, look);
                 } else {
                     let mut plain = Vec::with_capacity(value.len());
@@ -526,7 +524,7 @@ mod tests {
         ask: impl FnOnce(Result<ZeekRecord<'_>, Reason>) -> T,
     ) -> T {
         let mut marks = Marks::default();
-        marks.index(line, header.separator());
+        marks.index(line, header);
         assert_eq!(marks.lines(), 1);
         ask(header.view(marks.row(line, 0).unwrap()))
     }
@@ -603,8 +601,8 @@ mod tests {
         fn fields_are_those_of_a_loop(block in "[ab\t\n\r]{0,300}") {
             let mut marks = Marks::default();
             // What an earlier block left behind makes no difference.
-            marks.index(&[b'\t'; 500], b'\t');
-            marks.index(block.as_bytes(), b'\t');
+            marks.index_at(&[b'\t'; 500], b'\t', true);
+            marks.index_at(block.as_bytes(), b'\t', true);
             let lines: Vec<&str> = block.split_inclusive('\n').map(|line| line.strip_suffix('\n').unwrap_or(line)).collect();
             proptest::prop_assert_eq!(marks.lines(), lines.len());
             for (number, line) in lines.iter().enumerate() {

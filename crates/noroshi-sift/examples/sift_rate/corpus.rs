@@ -1,6 +1,6 @@
 //! Logs and lists out of a seed: the same bytes every time, in the shape of what sensors write.
 //!
-//! Names lie under `.example`, addresses in 240.0.0.0/4, which is not assigned, and in 2001:db8::/32. The last digit
+//! Names lie under `.example`, addresses in 240.0.0.0/4, which is not assigned, and in `2001:db8::/32`. The last digit
 //! of a name and the lowest bit of an address tell what is listed (odd) from what is not (even), so that nothing
 //! matches by chance.
 
@@ -93,7 +93,9 @@ fn path(seed: u64) -> String {
 }
 
 fn digest(seed: u64) -> String {
-    (0..4).map(|word| format!("{:016x}", spread(seed ^ word << 56))).collect()
+    let words = [0, 1, 2, 3].map(|word| spread(seed ^ word << 56));
+    let [a, b, c, d] = words;
+    format!("{a:016x}{b:016x}{c:016x}{d:016x}")
 }
 
 /// What a selector looks for.
@@ -130,7 +132,7 @@ pub(crate) fn list(selectors: u64, plain: bool, sink: &mut impl Write) -> io::Re
             // A prefix must not take in what is not listed: these lie where no record has an address.
             Listed::Net(address, length) => {
                 let [_, a, b, c] = address.octets();
-                writeln!(sink, "198.{}.{b}.{c}/{length}", 18 | (a & 1))?;
+                writeln!(sink, "198.{}.{b}.{c}/{length}", 0x12 | (a & 1))?;
             }
             Listed::Name(name) => writeln!(sink, "{name}")?,
             Listed::Url(host, path) => writeln!(sink, "{host}{path}")?,
@@ -247,7 +249,9 @@ impl Records {
             dst,
             src_port: 1_024 + dice.below(64_000),
             dst_port: match about {
-                About::Conn => [443, 80, 53, 22, 8443][usize::try_from(dice.rank(5)).unwrap_or(0)],
+                About::Conn => *[443, 80, 53, 22]
+                    .get(usize::try_from(dice.rank(5)).unwrap_or(4))
+                    .unwrap_or(&8443),
                 About::Dns => 53,
                 About::Http => 80,
                 About::Ssl | About::File => 443,
@@ -258,7 +262,7 @@ impl Records {
             sent: dice.rank(60_000),
             got: dice.rank(900_000),
         };
-        if number % HIT_EVERY == 0 {
+        if number.is_multiple_of(HIT_EVERY) {
             hit(&mut record, dice);
         }
         record
@@ -272,7 +276,7 @@ fn hit(record: &mut Record, dice: &mut Dice) {
             (Listed::V4(address), About::Conn | About::Http | About::Ssl | About::File) => {
                 record.dst = address.to_string();
                 if record.src.contains(':') {
-                    record.src = "10.1.2.3".to_owned();
+                    "10.1.2.3".clone_into(&mut record.src);
                 }
             }
             (Listed::V6(address), About::Conn) => record.dst = address.to_string(),

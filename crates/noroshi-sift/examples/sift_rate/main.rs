@@ -1,4 +1,4 @@
-//! How many records a second are looked through, beside DuckDB and beside what reading alone takes.
+//! How many records a second are looked through, beside `DuckDB` and beside what reading alone takes.
 //!
 //! `cargo run --release -p noroshi-sift --example sift_rate -- [--records N] [--selectors N,N,…] [--threads N]
 //! [--dir DIR] [--python PATH]` makes Zeek tables (N records), EVE (a quarter of that) and lists out of a seed in
@@ -6,7 +6,7 @@
 //! Every measurement is a process of its own. It prints one line for each, separated by tabs:
 //! `what format selectors records bytes cpu_s wall_s peak_MiB records_per_cpu_s MB_per_cpu_s`, and for each list
 //! `index selectors text_bytes index_bytes ratio build_cpu_s build_peak_MiB load_ms`. A path to a Python with `duckdb`
-//! sets one query of DuckDB beside each, on the same files with the same list, and compares the matches.
+//! sets one query of `DuckDB` beside each, on the same files with the same list, and compares the matches.
 
 #![expect(clippy::print_stdout, reason = "a program whose purpose is the figures it prints")]
 

@@ -245,7 +245,7 @@ impl Parts {
     fn text(&mut self, value: &SelectorValue) -> Result<(usize, u64), BuildIndex> {
         let Some((kind, bytes)) = text_of(value) else { return Err(BuildIndex::TooLarge) };
         let number = self.text_ends.len() / 4;
-        if number % 8 == 0 {
+        if number.is_multiple_of(8) {
             self.exact.push(0);
         }
         if matches!(value, SelectorValue::Domain { subdomains: false, .. })
@@ -281,7 +281,7 @@ impl Parts {
         put(Section::TextEnds, self.text_ends);
         put(Section::Texts, self.texts);
         put(Section::Exact, self.exact);
-        let Terms { which, terms, texts } = self.terms;
+        let Terms { which, sets: terms, texts } = self.terms;
         let is_uniform = terms.len() <= TERM_BYTES;
         put(Section::TermOf, if is_uniform { Vec::new() } else { which });
         put(Section::Terms, terms);
@@ -313,21 +313,21 @@ fn starts(v4: &[u32]) -> Vec<u8> {
 #[derive(Default)]
 struct Terms {
     which: Vec<u8>,
-    terms: Vec<u8>,
+    sets: Vec<u8>,
     texts: Vec<u8>,
 }
 
 impl Terms {
     fn push(&mut self, selector: &Selector) -> Result<(), BuildIndex> {
-        let before = (self.terms.len(), self.texts.len());
+        let before = (self.sets.len(), self.texts.len());
         let term = self.term(selector)?;
         // A plain list has one set of terms, and a list with ids has no two that are equal.
-        if before.1 == self.texts.len() && self.terms.ends_with(&term) {
+        if before.1 == self.texts.len() && self.sets.ends_with(&term) {
             // The neighbour's will do.
         } else {
-            self.terms.extend_from_slice(&term);
+            self.sets.extend_from_slice(&term);
         }
-        let which = (self.terms.len() / TERM_BYTES).saturating_sub(1);
+        let which = (self.sets.len() / TERM_BYTES).saturating_sub(1);
         self.which.extend(u32::try_from(which).unwrap_or(u32::MAX).to_le_bytes());
         Ok(())
     }
@@ -342,9 +342,15 @@ impl Terms {
         flags |= if port.is_some() { flag::PORT } else { 0 };
         flags |= if proto.is_some() { flag::PROTO } else { 0 };
         let texts = [
-            (flag::ID, selector.id.as_ref().map(|id| id.as_str())),
-            (flag::MEASURE, selector.measure.as_ref().map(|id| id.as_str())),
-            (flag::APPROVAL, selector.approval.as_ref().map(|id| id.as_str())),
+            (flag::ID, selector.id.as_ref().map(noroshi_evidence::mechanical::SelectorId::as_str)),
+            (
+                flag::MEASURE,
+                selector.measure.as_ref().map(noroshi_evidence::mechanical::MeasureId::as_str),
+            ),
+            (
+                flag::APPROVAL,
+                selector.approval.as_ref().map(noroshi_evidence::mechanical::SelectorId::as_str),
+            ),
         ];
         let (mut lengths, mut offsets) = ([0_u8; 3], [0_u32; 3]);
         for ((flag, text), (length, offset)) in
@@ -365,7 +371,9 @@ impl Terms {
         term.extend(us(selector.expires, NEVER_US).to_le_bytes());
         term.extend(lengths);
         term.push(0);
-        offsets.iter().for_each(|offset| term.extend(offset.to_le_bytes()));
+        for offset in offsets {
+            term.extend(offset.to_le_bytes());
+        }
         term.try_into().map_err(|_| BuildIndex::TooLarge)
     }
 }

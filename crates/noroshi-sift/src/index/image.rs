@@ -168,7 +168,9 @@ impl Image {
         bytes.extend_from_slice(&(end as u64).to_le_bytes());
         bytes.extend_from_slice(&digest.0);
         bytes.extend_from_slice(&base.map_or([0; 32], |base| base.0));
-        kinds.iter().for_each(|count| bytes.extend_from_slice(&count.to_le_bytes()));
+        for count in kinds {
+            bytes.extend_from_slice(&count.to_le_bytes());
+        }
         bytes.extend_from_slice(&table);
         let sum = checksum(&bytes);
         bytes.extend_from_slice(&sum.to_le_bytes());

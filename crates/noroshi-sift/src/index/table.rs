@@ -97,7 +97,7 @@ impl Key {
             };
             let mut marks = tops_equal(word, b'.');
             while marks != 0 {
-                let top = 63 - marks.leading_zeros();
+                let top = marks.ilog2();
                 marks ^= 1 << top;
                 dots += 1;
                 if dots > 1 {
