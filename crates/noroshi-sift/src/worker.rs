@@ -420,7 +420,8 @@ fn keep(
         conditions.is_some_and(|conditions| {
             is_in_force(conditions, ends, frame.started_us)
                 && is_of_measure(frame, lookup, *position)
-                && (!conditions.has_more || holds(frame, lookup.selector(*position), ends, detail))
+                && (!conditions.has_more
+                    || lookup.selector(*position).is_some_and(|it| holds(&it, ends, detail)))
         })
     });
     let [own_src, own_dst] = admitted.own;
@@ -446,13 +447,8 @@ fn is_in_force(conditions: Conditions, ends: Ends, started_us: i64) -> bool {
     conditions.expires_us > ends.ts_us.max(started_us) && conditions.valid_from_us <= ends.ts_us
 }
 
-/// Whether the selector is for this measure, and the record at the end, the port and the protocol it asks for.
-fn holds(frame: &Frame, selector: Option<Selector>, ends: Ends, detail: Detail) -> bool {
-    let Some(selector) = selector else { return false };
-    let is_of_measure = |wanted| selector.measure.as_ref().is_none_or(|measure| measure == wanted);
-    if !frame.measure.as_ref().is_none_or(is_of_measure) {
-        return false;
-    }
+/// Whether the record is at the end, the port and the protocol that the selector asks for.
+fn holds(selector: &Selector, ends: Ends, detail: Detail) -> bool {
     let Only { side, port, proto } = selector.only;
     if proto.is_some() && proto != detail.proto {
         return false;
