@@ -104,7 +104,7 @@ pub struct Run {
     #[arg(long, value_name = "CERT")]
     previous: Option<PathBuf>,
     #[command(flatten)]
-    inputs: super::inputs::Inputs,
+    inputs: inputs::Inputs,
     /// Telemetry of any kind, recognised by its content; `-` is standard input.
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
@@ -142,6 +142,7 @@ pub fn run(verb: Verb, format: Format) -> Ended {
             select(&run, format)
         }
         Verb::Follow(follow) => {
+            harden::no_core_dump()?;
             std::panic::set_hook(Box::new(|info| tell(&words_of_a_defect(info))));
             super::follow::run(&follow, format)
         }
@@ -182,6 +183,8 @@ fn select(asked: &Run, format: Format) -> Ended {
     let key = asked.looking.email_key()?;
     let index = asked.looking.index(key.as_ref())?;
     let place = Place::open(&asked.out)?;
+    // Held until the end of the program.
+    let _lock = folder::lock(&place.dir)?;
     let link = place.link(asked)?;
     let settings = Settings {
         sensor: asked.sensor.parse().map_err(|_| {

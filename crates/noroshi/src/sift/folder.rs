@@ -121,10 +121,18 @@ pub(super) fn records_of(dir: &Path, certificate: &Certificate) -> Result<Option
     Ok(None)
 }
 
-/// Removes records under a number that no certificate covers: a run that ended before it certified them left them.
+/// Removes what lies under a number that no certificate covers: a run that ended before it certified it left it.
+///
+/// INVARIANT: whoever takes a number of the chain calls this first, so that the state of an interval that was never
+/// certified is not taken for one that was.
 pub(super) fn remove_uncertified(dir: &Path, sequence: u64) -> Result<(), Failed> {
+    for beside in ["follow", "sightings"] {
+        remove(&dir.join(beside).join(format!("{sequence}.json")))?;
+    }
     let name = format!("{sequence}.parquet");
-    let mut folders = vec![dir.join("records")];
+    let records = dir.join("records");
+    let mut folders =
+        Vec::from_iter(fs::exists(&records).map_err(io(&records))?.then_some(records));
     for _ in 0..3 {
         let mut below = Vec::new();
         for folder in folders {

@@ -17,6 +17,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TryRecvError, sync
 use std::time::{Duration, Instant};
 
 use ipnet::IpNet;
+use jiff::{SignedDuration, Timestamp};
 use noroshi_sift::digest::Digest;
 use noroshi_sift::engine::{Engine, Finish, Link, Outcome, Read, Settings};
 use noroshi_sift::export::{Collector, DATAGRAM_BYTES_MAX};
@@ -31,10 +32,10 @@ use super::cli::{
     Place, finish_failed, io, may_begin, own_networks, program_digest, read_mode, signed, usage,
     write,
 };
-use super::folder;
 use super::ground::{self, Ground};
 use super::inputs::{Inputs, read_file};
 use super::looking::Looking;
+use super::{folder, purge};
 use crate::cli::{Ended, Failed, Format, tell};
 use crate::office::clock::Clock;
 
@@ -51,6 +52,10 @@ const ENTRIES_MAX: usize = 65_536;
 const DATAGRAMS_WAITING_MAX: usize = 4_096;
 /// How many bytes of datagrams are held until their certificate is written; then the interval is closed early.
 const DATAGRAMS_HELD_BYTES_MAX: usize = 32 << 20;
+/// How often it is looked whether the retention of something is over.
+const PURGE_EVERY: Duration = Duration::from_secs(3_600);
+/// How far the clock may come to differ from the time that has passed since the service began.
+const CLOCK_DIFFERS_MAX: SignedDuration = SignedDuration::from_mins(10);
 /// How many files are held open.
 const OPEN_MAX: usize = 512;
 
@@ -100,7 +105,7 @@ pub fn run(asked: &Follow, format: Format) -> Ended {
     let reading = asked.inputs.reading()?;
     let place = Place::open(&asked.out)?;
     // Held until the end of the program.
-    let _lock = lock(&place)?;
+    let _lock = folder::lock(&place.dir)?;
     let sequence = place.last()?.map(|entry| entry.sequence());
     let follower = recover(&place, sequence)?;
     let (stop, stopped) = sync_channel(1);
@@ -120,21 +125,10 @@ pub fn run(asked: &Follow, format: Format) -> Ended {
         stopped,
         datagrams,
         stopping: false,
+        begun: (Clock.now(), Instant::now()),
+        purged: None,
     };
     service.serve(format)
-}
-
-/// Two that write into one folder would break its chain.
-fn lock(place: &Place) -> Result<File, Failed> {
-    let path = place.dir.join("follow.lock");
-    let file = File::options().create(true).append(true).open(&path).map_err(io(&path))?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(std::fs::TryLockError::WouldBlock) => {
-            Err(usage("NRS-SIFT-0096", "another `noroshi sift follow` writes into this folder"))
-        }
-        Err(std::fs::TryLockError::Error(source)) => Err(io(&path)(source)),
-    }
 }
 
 fn state_path(place: &Place, sequence: u64) -> PathBuf {
@@ -148,8 +142,6 @@ fn recover(place: &Place, sequence: Option<u64>) -> Result<Follower, Failed> {
     let next = sequence.map_or(0, |sequence| sequence + 1);
     // What was being written then is overwritten; what was written to its end would look like more.
     folder::remove_uncertified(&place.dir, next)?;
-    remove(&place.dir.join("sightings").join(format!("{next}.json")))?;
-    remove(&state_path(place, next))?;
     let mut latest = None;
     for entry in std::fs::read_dir(&folder).map_err(io(&folder))? {
         let name = entry.map_err(io(&folder))?.file_name();
@@ -168,13 +160,6 @@ fn recover(place: &Place, sequence: Option<u64>) -> Result<Follower, Failed> {
             ),
         )
     })
-}
-
-fn remove(path: &Path) -> Result<(), Failed> {
-    match std::fs::remove_file(path) {
-        Err(problem) if problem.kind() != io::ErrorKind::NotFound => Err(io(path)(problem)),
-        _ => Ok(()),
-    }
 }
 
 /// Sends once when the machine or a person asks the program to end.
@@ -297,6 +282,10 @@ struct Service<'a> {
     stopped: Receiver<()>,
     datagrams: Option<Receiver<Datagram>>,
     stopping: bool,
+    /// When the service began, by the clock and by the count of time that never jumps.
+    begun: (Timestamp, Instant),
+    /// When what was over was last looked for.
+    purged: Option<Instant>,
 }
 
 /// What an interval has come to, besides its outcome.
@@ -354,8 +343,31 @@ impl Service<'_> {
         }
     }
 
+    /// Deletes records whose retention is over, and certifies it. What is deleted does not come back, so a clock that
+    /// has jumped since the service began deletes nothing.
+    fn purge(&mut self) -> Result<(), Broken> {
+        if self.purged.is_some_and(|at| at.elapsed() < PURGE_EVERY) {
+            return Ok(());
+        }
+        self.purged = Some(Instant::now());
+        let (now, (begun, counted)) = (Clock.now(), self.begun);
+        if !keeps_time(begun, counted.elapsed(), now) {
+            tell(
+                "NRS-SIFT-0098: the clock has jumped, so nothing is deleted although its retention may be over; set it \
+                 and start this again, or run `noroshi sift purge`",
+            );
+            return Ok(());
+        }
+        let deleted = purge::purge(&self.place.dir, self.program, now);
+        deleted.map(drop).map_err(|failed| {
+            self.purged = None;
+            sink_failed(failed)
+        })
+    }
+
     /// One interval from its beginning to its certificate; returns how many records could not be read.
     fn interval(&mut self, format: Format) -> Result<u64, Broken> {
+        self.purge()?;
         let key = self.asked.looking.email_key()?;
         let index = self.asked.looking.index(key.as_ref())?;
         let before = self.place.last()?;
@@ -417,8 +429,12 @@ impl Service<'_> {
         let enrolment = folder::enrolment(&self.place.dir)?;
         let mandated =
             ground::open(&asked.ground, asked.mode, enrolment.as_ref(), settings.started_at)?;
-        let mut engine =
-            asked.looking.engine((asked.mode, mandated), looked_for, settings, sink)?;
+        let engine = asked.looking.engine((asked.mode, mandated), looked_for, settings, sink);
+        let mut engine = engine.map_err(|failed| match failed {
+            // The sink did not take the beginning of the file.
+            Failed::House(problem) => Broken::Sink(problem),
+            other => Broken::Failed(other),
+        })?;
         self.read_interval(&mut engine, batch)?;
         let outcome = engine.finish(Clock.now()).map_err(|problem| match problem {
             Finish::Write(problem) => Broken::Sink(Box::new(problem)),
@@ -444,7 +460,7 @@ impl Service<'_> {
         super::cli::report(&self.place, outcome, format);
         if let Some(old) = sequence.checked_sub(2) {
             // A state too many does no harm.
-            drop(remove(&state_path(&self.place, old)));
+            drop(folder::remove(&state_path(&self.place, old)));
         }
         Ok(())
     }
@@ -681,6 +697,13 @@ fn read_failed(problem: Read) -> Broken {
     }
 }
 
+/// Whether the clock shows what it should after so much time.
+fn keeps_time(begun: Timestamp, passed: Duration, now: Timestamp) -> bool {
+    let passed = SignedDuration::try_from(passed).unwrap_or(SignedDuration::MAX);
+    let differs = now.duration_since(begun).checked_sub(passed);
+    differs.is_some_and(|differs| differs.abs() <= CLOCK_DIFFERS_MAX)
+}
+
 fn sink_failed(failed: Failed) -> Broken {
     match failed {
         Failed::Io { .. } => Broken::Sink(Box::new(failed)),
@@ -690,7 +713,22 @@ fn sink_failed(failed: Failed) -> Broken {
 
 #[cfg(test)]
 mod tests {
-    use super::matches;
+    use super::*;
+
+    #[test]
+    fn a_clock_that_jumps_is_noticed_in_both_directions() {
+        let begun: Timestamp = "2026-11-27T00:00:00Z".parse().unwrap();
+        let check = |passed: u64, now: &str, expected: bool| {
+            let now = now.parse().unwrap();
+            assert_eq!(keeps_time(begun, Duration::from_secs(passed), now), expected, "{now}");
+        };
+        check(3_600, "2026-11-27T01:00:00Z", true);
+        check(3_600, "2026-11-27T01:10:00Z", true);
+        check(3_600, "2026-11-27T01:10:01Z", false);
+        check(3_600, "2027-11-27T01:00:00Z", false);
+        check(3_600, "2026-11-26T01:00:00Z", false);
+        check(u64::MAX, "2026-11-27T01:00:00Z", false);
+    }
 
     #[test]
     fn patterns_match_names() {

@@ -103,8 +103,9 @@ fn delete(dir: &Path, program: Digest, due: &[Certificate], now: Timestamp) -> R
         }
         files.extend(Deleted::of(certificate, &path.to_string_lossy(), found));
     }
-    remove_empty(dir, &files);
     let link = Link::after_entry(&last).map_err(house)?;
+    folder::remove_uncertified(dir, link.sequence)?;
+    remove_empty(dir, &files);
     let deletion =
         Deletion::certify(last.sensor().clone(), link, program, files, now.max(last.times().1));
     let deletion = deletion.map_err(|problem| {
@@ -225,10 +226,20 @@ mod tests {
             !dir.join("records/day=2026-11-01").try_exists().unwrap()
                 && dir.join("records/day=2026-11-21").try_exists().unwrap()
         );
-        // Once is enough; selections go on behind it.
+        // Once is enough; selections go on behind it. What an interval that was never certified left goes first.
         assert_eq!(purge(dir, program, at(31)).unwrap(), Vec::<u64>::new());
         select(dir, 31, 1);
+        let left = ["follow/6.json", "sightings/6.json", "records/day=2026-12-02/6.parquet"];
+        for name in left {
+            let path = dir.join(name);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, "left by an interval that was killed").unwrap();
+        }
         assert_eq!(purge(dir, program, at(90)).unwrap(), [4, 1]);
+        assert!(
+            matches!(folder::last(dir).unwrap(), Some(Entry::Deletion(one)) if one.sequence == 6)
+        );
+        assert!(left.iter().all(|name| !dir.join(name).try_exists().unwrap()));
         assert_eq!(verified(dir, public).rows_deleted, 10);
     }
 }

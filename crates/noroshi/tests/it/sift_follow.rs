@@ -9,7 +9,13 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
+use jiff::Timestamp;
 use noroshi_sift::certificate::Certificate;
+use noroshi_sift::digest::Digest;
+use noroshi_sift::engine::{Engine, Link, Settings};
+use noroshi_sift::index::SelectorIndex;
+use noroshi_sift::mode::Mode;
+use noroshi_sift::selector::parse_list;
 use noroshi_sift::store::read_records;
 use serde_json::Value;
 
@@ -212,6 +218,12 @@ fn an_interval_without_records_has_its_certificate_too() {
         String::from_utf8_lossy(&other.stderr).contains("NRS-SIFT-0096"),
         "one writer at a time"
     );
+    let run = sensor.command("run", &["-"]).stdin(Stdio::null()).output().unwrap();
+    assert_eq!(run.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&run.stderr).contains("NRS-SIFT-0096"), "nor a run beside it");
+    let limits = std::fs::read_to_string(format!("/proc/{}/limits", child.id())).unwrap();
+    let core = limits.lines().find(|line| line.starts_with("Max core file size")).unwrap();
+    assert_eq!(core.split_whitespace().skip(4).take(2).collect::<Vec<_>>(), ["0", "0"], "{core}");
     let output = end(child);
     assert_eq!(output.status.code(), Some(0));
     let lines = String::from_utf8(output.stdout).unwrap();
@@ -234,6 +246,45 @@ fn what_is_there_is_read_once_and_a_second_time_not_again() {
     assert_eq!(sensor.kept(), [2, 4]);
     let seen: Vec<u64> = sensor.certificates().iter().map(|one| one.tally.seen).collect();
     assert_eq!(seen, [2, 2, 0]);
+}
+
+#[test]
+fn what_is_over_is_deleted_by_the_service_itself_and_certified() {
+    let sensor = Sensor::new();
+    let out = sensor.path("out");
+    let started_at: Timestamp = "2020-01-01T00:00:00Z".parse().unwrap();
+    let settings = Settings {
+        sensor: "sensor".parse().unwrap(),
+        own_networks: vec!["192.0.2.0/24".parse().unwrap()],
+        retention_days: 30,
+        program: Digest::of(b"build"),
+        link: Link::FIRST,
+        started_at,
+    };
+    let index = SelectorIndex::build(parse_list(b"203.0.113.77\n").0).unwrap();
+    let folder = out.join("records/day=2020-01-01/measure=own-network");
+    std::fs::create_dir_all(&folder).unwrap();
+    std::fs::create_dir_all(out.join("sightings")).unwrap();
+    let sink = File::create(folder.join("0.parquet")).unwrap();
+    let mut engine = Engine::new(Mode::OwnNetwork, index, settings, sink).unwrap();
+    engine.read("conn.log", record(2).as_bytes()).unwrap();
+    let old = engine.finish(started_at).unwrap().certificate;
+    assert_eq!(old.rows, 1);
+    std::fs::write(out.join("certificate-0.json"), serde_json::to_vec(&old).unwrap()).unwrap();
+
+    sensor.write("a.log", &record(4));
+    let output = sensor.follow(&["--once"]).wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(!out.join("records/day=2020-01-01").try_exists().unwrap());
+    let read = |number: u32| -> Value {
+        let path = out.join(format!("certificate-{number}.json"));
+        serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap()
+    };
+    let deletion = read(1);
+    assert_eq!(deletion["form"], "noroshi-deletion/1", "{deletion}");
+    assert_eq!(deletion["files"][0]["sequence"], 0, "{deletion}");
+    let new: Certificate = serde_json::from_value(read(2)).unwrap();
+    assert_eq!((new.sequence, new.tally.kept, new.balances()), (2, 1, true));
 }
 
 /// `/dev/full` takes the place of a disk on which nothing is left.
