@@ -121,10 +121,11 @@ fn same_look(one: char, other: char) -> bool {
 fn replaced(protected: char, candidate: char) -> EditKind {
     if same_look(protected, candidate) {
         EditKind::Visual
+    } else if neighbours(protected).contains(candidate) {
+        // A finger slips more often than a memory cell; a letter that is both is named by the finger.
+        EditKind::Keyboard
     } else if bits(protected).any(|flipped| flipped == candidate) {
         EditKind::Bit
-    } else if neighbours(protected).contains(candidate) {
-        EditKind::Keyboard
     } else if "aiueo".contains(protected) && "aiueo".contains(candidate) {
         EditKind::Vowel
     } else {

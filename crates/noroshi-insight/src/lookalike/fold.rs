@@ -51,19 +51,19 @@ fn table_folded(label: &str) -> String {
         .collect()
 }
 
-/// Pairs first, so that a digit standing for a letter makes a pair too.
+/// Single characters first, so that a digit standing for a letter makes a pair too (`c1` as `cl` as `d`).
 fn ascii_rules(label: &str) -> String {
     let mut out: Vec<char> = Vec::with_capacity(label.len());
     for character in label.chars() {
         let folded = match character {
             '0' => 'o',
-            '1' | '|' => 'l',
+            '1' | '|' | 'i' => 'l',
             '2' => 'z',
             '3' => 'e',
             '4' => 'a',
             '5' => 's',
             '8' => 'b',
-            '9' => 'g',
+            '9' | 'q' => 'g',
             other => other,
         };
         let pair = match (out.last(), folded) {
@@ -77,13 +77,7 @@ fn ascii_rules(label: &str) -> String {
         }
         out.push(pair.unwrap_or(folded));
     }
-    out.into_iter()
-        .map(|c| match c {
-            'i' => 'l',
-            'q' => 'g',
-            other => other,
-        })
-        .collect()
+    out.into_iter().collect()
 }
 
 /// How easily the one is taken for the other, in percent: the least likely of the pairs of the Japanese table that

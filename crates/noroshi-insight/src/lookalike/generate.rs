@@ -260,7 +260,9 @@ impl Made<'_> {
     }
 
     fn dots(&mut self) {
-        let host = self.protected.host.clone();
+        let host = Name::parse(&self.protected.host)
+            .map(|name| name.unicode().to_owned())
+            .unwrap_or_default();
         let label = self.protected.label.clone();
         let (suffix, top) =
             (self.protected.suffix.clone(), host.rsplit('.').next().unwrap_or_default().to_owned());
@@ -359,7 +361,7 @@ fn homoglyphs(label: &str) -> Vec<String> {
     let looks = |character: char| {
         let ascii =
             ASCII_LOOKS.iter().find(|(of, _)| *of == character).map_or("", |(_, others)| others);
-        ascii.chars().chain(table::doubles(character)).collect::<Vec<char>>()
+        ascii.chars().chain(table::doubles(character).iter().copied()).collect::<Vec<char>>()
     };
     let mut made = each(label, looks);
     let ascii_only = |character: char| {
@@ -450,7 +452,7 @@ fn combinations(plain: &str, label: &str) -> Vec<String> {
         made.push(format!("{label}-{word}"));
         made.push(format!("{word}-{label}"));
         // Grown together a short word says nothing; such names are not looked for either.
-        if word.chars().count() >= 4 || !word.is_ascii() {
+        if word.chars().count() >= if word.is_ascii() { 4 } else { 2 } {
             made.push(format!("{plain}{word}"));
             made.push(format!("{word}{plain}"));
         }

@@ -317,12 +317,15 @@ impl Matcher {
     }
 
     fn add_hosts(&mut self, number: u32, entry: &Protected) {
-        let joined: String = entry.host.chars().filter(|c| !matches!(c, '.' | '-')).collect();
+        // The candidate's side is in U-labels too.
+        let unicode =
+            Name::parse(&entry.host).map(|name| name.unicode().to_owned()).unwrap_or_default();
+        let joined: String = unicode.chars().filter(|c| !matches!(c, '.' | '-')).collect();
         let skeleton = fold::skeleton(&joined);
         first(&mut self.joined, &joined, number);
         first(&mut self.skeletons, &skeleton, (number, joined.into()));
-        let mut keys = vec![entry.host.replace('-', ".")];
-        if entry.label.contains('-') && !entry.host_only && !entry.host.contains(&entry.label) {
+        let mut keys = vec![unicode.replace('-', ".")];
+        if entry.label.contains('-') && !entry.host_only && !unicode.contains(&entry.label) {
             // An office of a place: the place and the office are enough.
             keys.push(entry.label.replace('-', "."));
         }

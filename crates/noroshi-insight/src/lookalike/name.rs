@@ -6,7 +6,7 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 use noroshi_evidence::observable::refang;
 
 /// Longest line read, in bytes; a name has at most 253 octets (RFC 1035 §2.3.4), a locator in front of it some more.
-pub const LINE_BYTES_MAX: usize = 4096;
+const LINE_BYTES_MAX: usize = 4096;
 /// Octets of a name in its ASCII form, without the trailing dot (RFC 1035 §2.3.4).
 const NAME_BYTES_MAX: usize = 253;
 /// Octets of a label (RFC 1035 §2.3.4).
@@ -257,12 +257,11 @@ fn label_before(text: &str, at: usize) -> Option<usize> {
 
 /// Where the last `count` labels start.
 fn nth_label_from_end(text: &str, count: usize) -> usize {
-    let mut at = text.len();
+    let mut end = text.len();
+    let mut at = end;
     for _ in 0..count {
-        at = match text.get(..at.saturating_sub(1)).and_then(|before| before.rfind('.')) {
-            Some(dot) => dot + 1,
-            None => return 0,
-        };
+        let Some(dot) = text.get(..end).and_then(|before| before.rfind('.')) else { return 0 };
+        (at, end) = (dot + 1, dot);
     }
     at
 }

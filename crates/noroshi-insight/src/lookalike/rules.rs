@@ -390,6 +390,7 @@ impl Place<'_> {
             return Some(WordClass::Number);
         }
         let class = class_of(word)?;
+        let shortest = if word.is_ascii() { shortest } else { shortest.min(2) };
         let long_enough = word.chars().count() >= shortest && class != WordClass::Code;
         let country = word == "jp" && stop == self.length && shortest <= 4;
         (long_enough || country || self.apart(start, stop)).then_some(class)
@@ -440,7 +441,7 @@ fn idn_mixed(label: &Label<'_>) -> Option<Found> {
         let kana = matches!(character.script(), Script::Katakana | Script::Hiragana);
         let other = if kana { Script::Han } else { Script::Katakana };
         let has_double =
-            || table::doubles(*character).into_iter().any(|double| double.script() == other);
+            || table::doubles(*character).iter().any(|double| double.script() == other);
         (kana || character.script() == Script::Han)
             && around.iter().flatten().count() == 2
             && around.iter().flatten().all(|script| *script == other)

@@ -98,26 +98,28 @@ pub(super) fn latin(character: char) -> char {
     LATIN_FOLDS.get(&character).copied().unwrap_or(character)
 }
 
-/// Characters that may be written for `character` in an imitation: other members of its class.
-pub(super) fn doubles(character: char) -> Vec<char> {
-    let mut found = Vec::new();
+/// Characters that may be written for another in an imitation: the other members of its class, built once.
+static DOUBLES: LazyLock<HashMap<char, Vec<char>>> = LazyLock::new(|| {
+    let mut doubles: HashMap<char, Vec<char>> = HashMap::new();
     for (prototype, members, _) in rows() {
         let class: Vec<char> = members.chars().chain([prototype]).collect();
-        if class.contains(&character) {
-            found.extend(class.into_iter().filter(|other| *other != character));
+        for one in &class {
+            doubles.entry(*one).or_default().extend(class.iter().filter(|other| *other != one));
         }
     }
-    if let Some((_, others)) = LATIN.iter().find(|(to, _)| *to == character) {
-        found.extend(others.chars());
+    for (ascii, others) in LATIN.into_iter().chain(OTHER_SCRIPTS) {
+        doubles.entry(ascii).or_default().extend(others.chars());
     }
-    found.extend(
-        OTHER_SCRIPTS
-            .iter()
-            .filter(|(ascii, _)| *ascii == character)
-            .flat_map(|(_, others)| others.chars()),
-    );
-    found.retain(|one| one.to_string().nfkc().eq([*one]));
-    found
+    for others in doubles.values_mut() {
+        // What width folding changes is the very name it stands for.
+        others.retain(|one| one.to_string().nfkc().eq([*one]));
+    }
+    doubles
+});
+
+/// Characters that may be written for `character`.
+pub(super) fn doubles(character: char) -> &'static [char] {
+    DOUBLES.get(&character).map_or(&[], Vec::as_slice)
 }
 
 /// Letters of other scripts and with marks that are read as an ASCII letter, to be written down in lists of what could

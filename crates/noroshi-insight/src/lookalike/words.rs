@@ -1,6 +1,6 @@
 //! Words and names by which imitations and series of sites are made.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap};
 use std::sync::LazyLock;
 
 /// Words beside a protected name.
@@ -75,17 +75,6 @@ static VOCABULARY: LazyLock<HashMap<&'static str, WordClass>> = LazyLock::new(||
 /// The class of a word.
 pub(super) fn class_of(word: &str) -> Option<WordClass> {
     VOCABULARY.get(word).copied()
-}
-
-/// Every word with its class, in order.
-pub(super) fn vocabulary() -> BTreeMap<&'static str, WordClass> {
-    let mut sorted = BTreeMap::new();
-    for (word, class) in
-        rows(WORDS).chain(rows(GAZETTEER)).filter_map(|(_, word)| Some((word, class_of(word)?)))
-    {
-        sorted.insert(word, class);
-    }
-    sorted
 }
 
 /// Words of one class as they stand in the table, for lists of what could be registered.
