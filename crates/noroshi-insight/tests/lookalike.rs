@@ -106,7 +106,7 @@ fn t12_popular_names_are_hardly_flagged() {
             hits.len(),
             names.len()
         );
-        assert!(hits.len() * 100 < names.len(), "{what}: {}", hits.len());
+        assert!(hits.len() * 500 < names.len(), "{what}: {}", hits.len());
     }
 }
 
@@ -154,9 +154,9 @@ fn registrable_names_are_those_of_the_public_suffix_list() {
 fn what_dnstwist_lists_is_found() {
     let Some(root) = corpora("vectors-lookalike") else { return };
     for (file, share_percent_min) in [
-        ("nisc.go.jp.with-psl.json", 0),
-        ("jiji.com.with-psl.json", 0),
-        ("example.co.jp.with-psl.json", 95),
+        ("nisc.go.jp.with-psl.json", 75),
+        ("jiji.com.with-psl.json", 85),
+        ("example.co.jp.with-psl.json", 93),
     ] {
         let value: serde_json::Value = serde_json::from_str(&read(&root.join(file))).unwrap();
         let original = file.trim_end_matches(".with-psl.json");

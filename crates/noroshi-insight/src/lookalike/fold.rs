@@ -11,7 +11,7 @@ pub(super) fn plain(label: &str) -> String {
 }
 
 /// What a reader's eye keeps of a label: UTS #39 §4, then the Japanese table, then ASCII rules
-/// (`rn` is read as `m`, `vv` as `w`, `cl` as `d`, digits as letters). Two labels with one skeleton look alike.
+/// (`rn` and `nn` are read as `m`, `vv` as `w`, `cl` as `d`, digits as letters). Two labels with one skeleton look alike.
 pub(super) fn skeleton(label: &str) -> String {
     if label.is_ascii() {
         return ascii_rules(&label.replace('-', ""));
@@ -67,7 +67,7 @@ fn ascii_rules(label: &str) -> String {
             other => other,
         };
         let pair = match (out.last(), folded) {
-            (Some('r'), 'n') => Some('m'),
+            (Some('r' | 'n'), 'n') => Some('m'),
             (Some('v'), 'v') => Some('w'),
             (Some('c'), 'l') => Some('d'),
             _ => None,

@@ -338,7 +338,7 @@ fn hyphens(label: &str) -> Vec<String> {
 }
 
 /// Pairs of letters read as one, both ways.
-const PAIRS: [(&str, &str); 3] = [("m", "rn"), ("w", "vv"), ("d", "cl")];
+const PAIRS: [(&str, &str); 4] = [("m", "rn"), ("m", "nn"), ("w", "vv"), ("d", "cl")];
 /// ASCII characters read for one another.
 const ASCII_LOOKS: [(char, &str); 14] = [
     ('o', "0"),

@@ -3,7 +3,7 @@
 use unicode_script::{Script, UnicodeScript as _};
 use unicode_security::{RestrictionLevel, RestrictionLevelDetection as _};
 
-use super::edit::{EditKind, Rolling};
+use super::edit::{EDIT1_CHARACTERS_MIN, EditKind, Rolling};
 use super::fold;
 use super::matcher::{BRAND_CHARACTERS_MAX, Difference, Matcher, Rule};
 use super::name::Name;
@@ -26,8 +26,17 @@ impl Found {
 
 /// A label shorter than this is held by many: its likeness under another suffix says little.
 const LABEL_CHARACTERS_SURE: usize = 4;
-/// What a short or generic label scores.
+/// What a short label scores, and a generic one under the protected name's own top-level domain.
 const SCORE_UNSURE: u8 = 60;
+/// What a generic label scores elsewhere: shown only to whoever asks for low scores.
+const SCORE_GENERIC: u8 = 50;
+/// What a shortest label with one letter replaced by an unrelated one scores.
+const SCORE_REPLACED: u8 = 55;
+/// First labels of suffixes under which only a state's own bodies register.
+const CLOSED_SECOND_LEVELS: [&str; 9] =
+    ["gov", "gouv", "gob", "gub", "go", "gv", "gc", "mil", "gok"];
+/// Top-level domains that are closed in the same way (RFC 1591 §2; the agreements of `.edu`, `.int`).
+const CLOSED_TOP_LEVELS: [&str; 4] = ["gov", "mil", "int", "edu"];
 /// Suffixes only a government registers under, as parts.
 const GOVERNMENTS: [&str; 14] = [
     "go.jp", "lg.jp", "gov.uk", "gouv.fr", "gov.ua", "gov.tw", "go.kr", "gov.au", "gov.it",
@@ -49,6 +58,27 @@ struct Label<'a> {
 impl Matcher {
     /// The first rule, in the order of [`Rule::ALL`], whose score is high enough.
     pub(super) fn find(&self, name: &Name) -> Option<Found> {
+        self.find_any(name).filter(|found| !self.another_states(name, found))
+    }
+
+    /// Whether the candidate is held by a state's own body of another country than the protected name's: ministries of
+    /// different states share their abbreviations (`mfa`, `mof`), and nobody else can register there. A suffix itself
+    /// (`gouv.sn`) is its registry's.
+    fn another_states(&self, name: &Name, found: &Found) -> bool {
+        let suffix = name.suffix();
+        let mut labels = suffix.split('.');
+        let first = labels.next().unwrap_or_default();
+        let closed = match labels.next_back() {
+            None => CLOSED_TOP_LEVELS.contains(&first),
+            Some(country) => country.len() == 2 && CLOSED_SECOND_LEVELS.contains(&first),
+        };
+        let entry = found.entry.and_then(|number| self.entry(number));
+        let top = |suffix: &str| suffix.rsplit('.').next().map(str::to_owned);
+        let same_country = entry.is_none_or(|entry| top(&entry.suffix) == top(suffix));
+        (closed && !same_country) || name.is_public_suffix()
+    }
+
+    fn find_any(&self, name: &Name) -> Option<Found> {
         let plain = fold::plain(name.label());
         let label = Label { name, raw: name.label(), characters: plain.chars().collect(), plain };
         let enough = |found: &Found| found.score_percent >= self.options.score_percent_min;
@@ -72,13 +102,24 @@ impl Matcher {
         })
     }
 
+    /// What an equal label scores: less where many hold the like.
+    fn likeness(&self, name: &Name, entry: u32, sure: u8) -> u8 {
+        let Some(protected) = self.entry(entry) else { return 0 };
+        let same_top = protected.suffix.rsplit('.').next() == name.suffix().rsplit('.').next();
+        match (protected.generic, self.unsure(entry)) {
+            (true, _) if !same_top => SCORE_GENERIC,
+            (_, true) => SCORE_UNSURE,
+            _ => sure,
+        }
+    }
+
     fn same_label(&self, label: &Label<'_>) -> Option<Found> {
         if let Some(entry) = self.labels.get(label.raw).copied() {
-            let score = if self.unsure(entry) { SCORE_UNSURE } else { 100 };
+            let score = self.likeness(label.name, entry, 100);
             return Some(Found::of(Rule::TldSwap, score, entry, Difference::Suffix));
         }
         let entry = self.plain.get(label.plain.as_str()).copied()?;
-        let score = if self.unsure(entry) { SCORE_UNSURE } else { 95 };
+        let score = self.likeness(label.name, entry, 95);
         Some(Found::of(Rule::Hyphenation, score, entry, Difference::Hyphens))
     }
 
@@ -97,7 +138,7 @@ impl Matcher {
         }
         let rest = label.plain.strip_prefix("www")?;
         let entry = self.plain.get(rest).copied()?;
-        let score = if self.unsure(entry) { SCORE_UNSURE } else { 90 };
+        let score = self.likeness(label.name, entry, 90);
         Some(Found::of(Rule::DotOmission, score, entry, Difference::Dots { www: true }))
     }
 
@@ -176,6 +217,13 @@ impl Matcher {
         let length = protected.chars().count();
         let (rule, score) = match (edits.len(), same_first) {
             (0, _) => return None,
+            // Any other letter in a name of five makes other names (`tepco`, `tesco`) more often than imitations.
+            (1, _)
+                if length == EDIT1_CHARACTERS_MIN
+                    && edits.iter().all(|edit| edit.kind == EditKind::Replaced) =>
+            {
+                (Rule::Edit1, SCORE_REPLACED)
+            }
             (1, true) => (Rule::Edit1, 85),
             (1, false) if length >= 6 => (Rule::Edit1, 75),
             (2, true) => (Rule::Edit2, 70),

@@ -58,32 +58,32 @@ pub(super) fn japanese(character: char) -> Option<Fold> {
     FOLDS.get(&character).copied()
 }
 
-/// Latin letters with hooks, strokes and small capitals, by the ASCII letter in their Unicode names; UTS #39 leaves
-/// most of them apart, readers do not.
+/// Latin letters with hooks, strokes and small capitals, by the ASCII letter in their Unicode names, and Cyrillic letters
+/// of the shape of a small capital; UTS #39 leaves most of them apart, readers do not.
 const LATIN: [(char, &str); 26] = [
     ('a', "ᴀɐɑⱥ"),
-    ('b', "ʙƀɓƃ"),
+    ('b', "ʙƀɓƃвь"),
     ('c', "ᴄȼƈɕ"),
     ('d', "ᴅđɖɗƌȡ"),
     ('e', "ᴇɇɛəǝ"),
     ('f', "ꜰƒ"),
-    ('g', "ɢǥɠɡ"),
-    ('h', "ʜħɦⱨɧ"),
+    ('g', "ɢǥɠɡԍ"),
+    ('h', "ʜħɦⱨɧн"),
     ('i', "ɪɨıɩ"),
     ('j', "ᴊɉʝȷ"),
-    ('k', "ᴋƙⱪĸ"),
+    ('k', "ᴋƙⱪĸк"),
     ('l', "ʟłɫɬɭⱡƚ"),
-    ('m', "ᴍɱ"),
-    ('n', "ɴƞɲɳŋȵ"),
+    ('m', "ᴍɱм"),
+    ('n', "ɴƞɲɳŋȵп"),
     ('o', "ᴏøɵɔ"),
     ('p', "ᴘƥᵽ"),
-    ('q', "ʠɋ"),
-    ('r', "ʀɍɼɽɾ"),
+    ('q', "ʠɋԛ"),
+    ('r', "ʀɍɼɽɾг"),
     ('s', "ꜱʂȿ"),
-    ('t', "ᴛŧƫƭʈⱦȶ"),
+    ('t', "ᴛŧƫƭʈⱦȶт"),
     ('u', "ᴜʉʊ"),
     ('v', "ᴠʋⱱⱴ"),
-    ('w', "ᴡⱳʍ"),
+    ('w', "ᴡⱳʍԝ"),
     ('x', "ӿⲭ"),
     ('y', "ʏɏƴ"),
     ('z', "ᴢƶʐʑȥɀⱬ"),
