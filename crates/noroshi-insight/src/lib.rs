@@ -25,5 +25,6 @@
 
 pub mod campaign;
 pub mod correlate;
+pub mod lookalike;
 pub mod picture;
 pub mod postings;
