@@ -25,6 +25,7 @@
 
 pub mod campaign;
 pub mod copies;
+pub mod coordination;
 pub mod correlate;
 pub mod lookalike;
 pub mod picture;
