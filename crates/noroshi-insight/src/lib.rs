@@ -24,8 +24,8 @@
 //! - Nothing here names a culprit or judges what somebody said.
 
 pub mod campaign;
-pub mod copies;
 pub mod coordination;
+pub mod copies;
 pub mod correlate;
 pub mod lookalike;
 pub mod picture;

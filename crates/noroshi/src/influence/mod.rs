@@ -1,0 +1,3 @@
+//! Who manipulates the public from outside, and by what machinery? Behaviour is looked at, opinions are not.
+
+pub mod cli;
