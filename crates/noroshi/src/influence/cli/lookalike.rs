@@ -6,8 +6,8 @@ use std::io::{BufRead, BufReader, Read as _};
 use std::path::{Path, PathBuf};
 
 use noroshi_insight::lookalike::{
-    GenerateOptions, Hit, Matcher, Options, Outcome, Tally, Watchlist, csv_candidates, csv_hits,
-    generate,
+    GenerateOptions, Hit, Matcher, Options, Outcome, Refused, Tally, Watchlist, csv_candidates,
+    csv_hits, generate,
 };
 use serde_json::{Value, json};
 
@@ -67,7 +67,13 @@ pub(super) fn run(asked: &Lookalike, format: Format) -> Ended {
         folder.text("hits.csv", &csv_hits(hits.iter()))?;
     }
     tell_tally(&matcher, &tally, &hits, problems, format);
-    let refused: u64 = tally.refused.values().sum();
+    // A blank line is no name, and nothing that a script should notice.
+    let refused: u64 = tally
+        .refused
+        .iter()
+        .filter(|(why, _)| **why != Refused::Empty)
+        .map(|(_, count)| count)
+        .sum();
     Ok(status(refused + problems))
 }
 
