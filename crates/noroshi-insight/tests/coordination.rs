@@ -17,7 +17,7 @@ fn rows(file: &str, columns: [&str; 4]) -> Option<Vec<[String; 4]>> {
         println!("corpora absent: skipped {file}");
         return None;
     };
-    let mut lines = text.lines();
+    let mut lines = text.trim_start_matches('\u{feff}').lines();
     let head: Vec<&str> = lines.next()?.split(',').collect();
     let places = columns.map(|column| head.iter().position(|cell| *cell == column).unwrap());
     let row = |line: &str| {
@@ -99,7 +99,7 @@ fn the_toolkit_is_met() {
 /// The toolkit's own sample: directed edges and weights of a co-repost network, and their sums.
 #[test]
 fn the_toolkits_sample_is_met_weight_by_weight() {
-    let sample = "coordination-toolkit/examples/sample_data.csv";
+    let sample = "coordination-toolkit/tests/data/coretweet_test_input.csv";
     let Some(rows) = rows(sample, ["repost_id", "user_id", "message_id", "timestamp"]) else { return };
     let directed = |window: u32, least: u32| {
         let records = records(&rows, window);
