@@ -43,6 +43,7 @@ mod edges;
 mod engine;
 mod events;
 pub mod export;
+pub mod generate;
 mod groups;
 mod leiden;
 mod network;

@@ -1,0 +1,577 @@
+//! What the coordination engine finds and costs: the targets T1 to T7 and T14 of the method's evaluation.
+//!
+//! Each line names the target, what was measured, digests of the data and parameters. CPU seconds are those of the process
+//! (`/proc/self/stat`), memory is the most it ever held (`VmHWM`): for one figure alone ask for one id.
+//!
+//! Arguments: `--corpora DIR` with the real shares, `--python PATH` to set coordination-network-toolkit beside it,
+//! `--ids T1,T5`, `--seeds N` (runs of T5), `--rounds N` (seeds of T6 and T7), `--events N` (shares of T4).
+
+#![expect(clippy::print_stdout, reason = "a benchmark prints its figures")]
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::error::Error;
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Instant;
+
+use noroshi_insight::coordination::generate::{self, Family, Plant};
+use noroshi_insight::coordination::peers::{self, PeerEdge};
+use noroshi_insight::coordination::{
+    Analysis, Builder, Event, NO_POST, Options, Records, Semantics, Share, Trace, TraceKind, analyse,
+};
+
+type Answer<T> = Result<T, Box<dyn Error>>;
+
+const IDS: [&str; 9] = ["T1", "T2", "T3", "T4", "T5", "T6", "T7", "T14", "OWN"];
+
+const GERMAN: &str = "influence/german_elections.csv";
+const RUSSIAN: &str = "vectors-coordination/russian_coord_tweets.csv";
+
+struct Asked {
+    corpora: Option<PathBuf>,
+    python: Option<PathBuf>,
+    ids: Vec<String>,
+    seeds: u64,
+    rounds: u64,
+    events: u32,
+}
+
+fn main() -> Answer<()> {
+    let asked = asked()?;
+    println!(
+        "Figures of the method's specification were tuned on the data they were tested on. T5 to T7 use data of the same \
+         kinds; OWN uses kinds that were not looked at while tuning."
+    );
+    let wants = |id: &str| asked.ids.iter().any(|one| one == id);
+    let runs: [(&str, fn(&Asked) -> Answer<()>); 9] = [
+        ("T1", equality),
+        ("T2", german_load),
+        ("T3", million),
+        ("T4", scale),
+        ("T5", calibration),
+        ("T6", recovery),
+        ("T7", dense),
+        ("T14", streaming),
+        ("OWN", own_families),
+    ];
+    for (id, run) in runs.iter().filter(|(id, _)| wants(id)) {
+        let start = (Instant::now(), cpu());
+        run(&asked)?;
+        println!(
+            "{id}: whole {:.2} s CPU, {:.2} s wall, peak memory {:.0} MB",
+            cpu() - start.1,
+            start.0.elapsed().as_secs_f64(),
+            peak_mb()
+        );
+    }
+    Ok(())
+}
+
+fn asked() -> Answer<Asked> {
+    let mut asked = Asked {
+        corpora: None,
+        python: None,
+        ids: IDS.iter().map(|&id| id.to_owned()).collect(),
+        seeds: 100,
+        rounds: 10,
+        events: 10_000_000,
+    };
+    let mut words = std::env::args().skip(1);
+    while let Some(word) = words.next() {
+        let value = words.next().ok_or_else(|| format!("`{word}` needs a value"))?;
+        match word.as_str() {
+            "--corpora" => asked.corpora = Some(value.into()),
+            "--python" => asked.python = Some(value.into()),
+            "--ids" => asked.ids = value.split(',').map(str::to_owned).collect(),
+            "--seeds" => asked.seeds = value.parse()?,
+            "--rounds" => asked.rounds = value.parse()?,
+            "--events" => asked.events = value.parse()?,
+            _ => return Err(format!("no argument `{word}`").into()),
+        }
+    }
+    if let Some(id) = asked.ids.iter().find(|id| !IDS.contains(&id.as_str())) {
+        return Err(format!("no target `{id}`").into());
+    }
+    Ok(asked)
+}
+
+// Data
+
+/// Reads four columns of a comma-separated file without quotes: object, account, post, time.
+fn load(bytes: &[u8], columns: [&str; 4], trace: Trace) -> Answer<Records> {
+    let text = std::str::from_utf8(bytes)?;
+    let mut lines = text.lines();
+    let head: Vec<&str> = lines.next().unwrap_or_default().split(',').collect();
+    let mut places = [0; 4];
+    for (place, column) in places.iter_mut().zip(columns) {
+        *place = head.iter().position(|cell| *cell == column).ok_or("a column is missing")?;
+    }
+    let mut builder = Builder::default();
+    let trace = builder.trace(trace);
+    let mut cells: Vec<&str> = Vec::new();
+    for line in lines {
+        cells.clear();
+        cells.extend(line.split(','));
+        let cell = |column: usize| {
+            places.get(column).and_then(|&place| cells.get(place)).copied().unwrap_or_default()
+        };
+        let share = Share {
+            object: cell(0),
+            account: cell(1),
+            post: cell(2),
+            time_seconds: cell(3).parse().unwrap_or(-1),
+        };
+        builder.share(trace, &share);
+    }
+    Ok(builder.finish())
+}
+
+/// A real data set: what the file holds, and which columns are object, account, post and time.
+#[derive(Clone, Copy)]
+struct Set {
+    name: &'static str,
+    file: &'static str,
+    columns: [&'static str; 4],
+}
+
+const fn german(object: &'static str) -> Set {
+    Set { name: object, file: GERMAN, columns: [object, "account_id", "post_id", "timestamp"] }
+}
+
+const REPOSTS: Set = Set {
+    name: "reposts",
+    file: RUSSIAN,
+    columns: ["object_id", "account_id", "content_id", "timestamp_share"],
+};
+
+impl Set {
+    fn bytes(self, asked: &Asked) -> Answer<Option<Vec<u8>>> {
+        let Some(folder) = &asked.corpora else {
+            println!("   no --corpora: `{}` is left out", self.file);
+            return Ok(None);
+        };
+        Ok(Some(std::fs::read(folder.join(self.file))?))
+    }
+
+    fn records(self, asked: &Asked, trace: Trace) -> Answer<Option<Records>> {
+        self.bytes(asked)?.map(|bytes| load(&bytes, self.columns, trace)).transpose()
+    }
+}
+
+/// A short mark of data (FNV-1a, 64 bits).
+fn digest(bytes: &[u8]) -> String {
+    let mark = bytes.iter().fold(0xcbf2_9ce4_8422_2325_u64, |mark, byte| {
+        (mark ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)
+    });
+    format!("fnv1a64 {mark:016x}")
+}
+
+fn trace(window: u32) -> Trace {
+    Trace::of(TraceKind::Other).window(window).objects_min(3)
+}
+
+/// The null model and nothing beside it.
+fn plain() -> Options {
+    Options { shuffled_copy: false, bootstrap_runs: 0, ..Options::default() }
+}
+
+fn events(records: &Records) -> &[Event] {
+    records.traces().first().map_or(&[], |traced| traced.events.as_slice())
+}
+
+fn peer_edges(records: &Records, semantics: Semantics) -> Vec<PeerEdge> {
+    let Some(traced) = records.traces().first() else { return Vec::new() };
+    let window = traced.trace.windows_seconds.first().copied().unwrap_or(0);
+    peers::edges(records, traced, window, semantics)
+}
+
+// T1
+
+fn equality(asked: &Asked) -> Answer<()> {
+    println!("T1 the candidate stage equals both tools (target: 12 of 12 settings)");
+    let settings: [(Set, u32, u32, [usize; 3]); 8] = [
+        (REPOSTS, 10, 2, [447, 442, 4]),
+        (REPOSTS, 10, 5, [22, 20, 1]),
+        (REPOSTS, 60, 2, [3_791, 3_721, 60]),
+        (REPOSTS, 60, 5, [1_235, 1_193, 36]),
+        (german("url_id"), 30, 2, [5_658, 1_453, 661]),
+        (german("url_id"), 60, 2, [6_760, 1_772, 792]),
+        (german("phash_id"), 30, 2, [2_131, 337, 113]),
+        (german("phash_id"), 60, 2, [2_458, 455, 164]),
+    ];
+    println!("   CooRTweet 2.1.3 against its recorded counts (R is not asked for): pairs, edges, edges over its threshold");
+    for (set, window, participation_min, recorded) in settings {
+        let Some(records) = set.records(asked, trace(window))? else { return Ok(()) };
+        let start = cpu();
+        let found = peer_edges(&records, Semantics::CoorTweet { participation_min });
+        let limit = peers::threshold(&found, 0.5);
+        let told = [
+            found.iter().map(|edge| edge.weight as usize).sum(),
+            found.len(),
+            found.iter().filter(|edge| f64::from(edge.weight) > limit).count(),
+        ];
+        let verdict = if told == recorded { "equal" } else { "DIFFERENT" };
+        println!(
+            "   {:9} {window:2} s, participation {participation_min}: {told:?} recorded {recorded:?} {verdict}, {:.3} s CPU",
+            set.name,
+            cpu() - start
+        );
+    }
+    let made = made_up_million();
+    for (set, window) in [(REPOSTS, 60), (german("url_id"), 30), (german("url_id"), 60)] {
+        let Some(records) = set.records(asked, trace(window))? else { return Ok(()) };
+        toolkit(asked, set.name, &records, window)?;
+    }
+    toolkit(asked, "made up, 1 M", &load(made.as_bytes(), MADE_UP, trace(60))?, 60)
+}
+
+const MADE_UP: [&str; 4] = ["object", "account", "post", "time"];
+
+/// A million shares as a file.
+fn made_up_million() -> String {
+    let (events, _) = generate::scale(1_000_000, 5);
+    let mut text = MADE_UP.join(",");
+    text.push('\n');
+    for (post, event) in events.iter().enumerate() {
+        let _ = writeln!(text, "o{},a{},p{post},{}", event.object, event.account, event.time);
+    }
+    text
+}
+
+/// Runs the toolkit on the same shares and compares both directions of every edge.
+fn toolkit(asked: &Asked, name: &str, records: &Records, window: u32) -> Answer<()> {
+    let start = cpu();
+    let found = peer_edges(records, Semantics::Toolkit);
+    let own = cpu() - start;
+    let Some(python) = &asked.python else {
+        println!("   {name} {window} s: {} edges, {own:.3} s CPU; no --python, not compared", found.len());
+        return Ok(());
+    };
+    let mut mine: BTreeMap<(String, String), u32> = BTreeMap::new();
+    for edge in &found {
+        let (a, b) = (records.accounts().name(edge.a), records.accounts().name(edge.b));
+        mine.insert((a.to_string(), b.to_string()), edge.forth);
+        mine.insert((b.into_owned(), a.into_owned()), edge.back);
+    }
+    let file = std::env::temp_dir().join(format!("noroshi-coordination-{}.csv", std::process::id()));
+    std::fs::write(&file, toolkit_file(records))?;
+    let answer = run_toolkit(python, &file, window);
+    std::fs::remove_file(&file)?;
+    let (theirs, cost) = answer?;
+    let verdict = if mine == theirs { "equal, edges and weights" } else { "DIFFERENT" };
+    println!(
+        "   coordination-network-toolkit, {name} {window} s: {} undirected edges, {} directed; theirs {}: {verdict}; \
+         {own:.3} s CPU, theirs {cost} (CPU s, wall s, MB)",
+        found.len(),
+        mine.len(),
+        theirs.len()
+    );
+    Ok(())
+}
+
+/// The toolkit's eight columns, each share as a repost of its object. Posts get numbers, because the toolkit keeps one row
+/// of each post only.
+fn toolkit_file(records: &Records) -> String {
+    let mut text = String::from("message_id,user_id,username,repost_id,reply_id,message,timestamp,urls\n");
+    for (post, event) in events(records).iter().enumerate() {
+        let account = records.accounts().name(event.account);
+        let _ = writeln!(text, "{post},{account},,o{},,,{},", event.object, event.time);
+    }
+    text
+}
+
+type Directed = BTreeMap<(String, String), u32>;
+
+fn run_toolkit(python: &Path, file: &Path, window: u32) -> Answer<(Directed, String)> {
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/peers/coordination.py");
+    let window = window.to_string();
+    let output = Command::new(python)
+        .args([script.as_ref(), file.as_os_str(), "co_retweet".as_ref(), window.as_ref()])
+        .output()?;
+    let words = String::from_utf8(output.stderr)?;
+    if !output.status.success() {
+        return Err(words.into());
+    }
+    let mut edges = BTreeMap::new();
+    for line in String::from_utf8(output.stdout)?.lines() {
+        let mut cells = line.split(',');
+        let (Some(a), Some(b), Some(weight)) = (cells.next(), cells.next(), cells.next()) else {
+            continue;
+        };
+        edges.insert((a.to_owned(), b.to_owned()), weight.parse()?);
+    }
+    Ok((edges, words.trim().to_owned()))
+}
+
+// T2, T3, T4
+
+fn german_load(asked: &Asked) -> Answer<()> {
+    println!("T2 German election links, 60 s, with reading (target: 0.2 s; CooRTweet 22.7 s, toolkit 1.6 s)");
+    let set = german("url_id");
+    let Some(bytes) = set.bytes(asked)? else { return Ok(()) };
+    for (what, options) in [("null model", plain()), ("everything", Options::default())] {
+        let (start, used) = (Instant::now(), cpu());
+        let records = load(&bytes, set.columns, trace(60))?;
+        let answer = analyse(&records, &options)?;
+        println!(
+            "   {what}: {} edges, {} groups; {:.3} s wall, {:.2} s CPU; {}",
+            answer.edges.len(),
+            answer.groups.len(),
+            start.elapsed().as_secs_f64(),
+            cpu() - used,
+            digest(&bytes)
+        );
+    }
+    Ok(())
+}
+
+fn million(_: &Asked) -> Answer<()> {
+    println!("T3 a million shares from a text in memory (target: 1 s; toolkit 27 s)");
+    let text = made_up_million();
+    let (start, used) = (Instant::now(), cpu());
+    let records = load(text.as_bytes(), MADE_UP, trace(60))?;
+    let read = (start.elapsed().as_secs_f64(), cpu() - used);
+    let answer = analyse(&records, &Options { threads: 2, ..plain() })?;
+    println!(
+        "   reading {:.2} s wall {:.2} s CPU, all {:.2} s wall {:.2} s CPU; {}; {}",
+        read.0,
+        read.1,
+        start.elapsed().as_secs_f64(),
+        cpu() - used,
+        scale_found(&answer, |account| records.accounts().name(account).trim_start_matches('a').parse().ok(), 50_000),
+        digest(text.as_bytes())
+    );
+    Ok(())
+}
+
+/// Precision and recall over accounts: planted ones have the numbers from `first` on, 2,000 of them.
+fn scale_found(answer: &Analysis, number: impl Fn(u32) -> Option<u32>, first: u32) -> String {
+    let found: BTreeSet<u32> =
+        answer.edges.iter().flat_map(|edge| [edge.a, edge.b]).filter_map(number).collect();
+    let right = found.iter().filter(|&&account| account >= first).count();
+    format!(
+        "{} pairs met, {} edges, {} groups, precision {:.4}, recall {:.4}",
+        answer.traces.iter().map(|trace| trace.pairs_met).sum::<u64>(),
+        answer.edges.len(),
+        answer.groups.len(),
+        ratio(right, found.len()),
+        ratio(right, 2_000)
+    )
+}
+
+fn scale(asked: &Asked) -> Answer<()> {
+    println!("T4 {} shares in memory, one trace, both null models (target for 100 M: 120 s, 6 GB)", asked.events);
+    let (events, first) = generate::scale(asked.events, 5);
+    let (start, used) = (Instant::now(), cpu());
+    let records = Records::numbered(trace(60), events);
+    println!("   sorted: {:.1} s wall, {:.1} s CPU", start.elapsed().as_secs_f64(), cpu() - used);
+    let options = Options { threads: 2, bootstrap_runs: 20, ..plain() };
+    let answer = analyse(&records, &options)?;
+    println!(
+        "   all: {:.1} s wall, {:.1} s CPU, peak memory {:.0} MB; {}",
+        start.elapsed().as_secs_f64(),
+        cpu() - used,
+        peak_mb(),
+        scale_found(&answer, Some, first)
+    );
+    Ok(())
+}
+
+// T5, T6, T7, OWN
+
+/// A background without coordination, made from a seed.
+type Background<'a> = (&'static str, Box<dyn Fn(u64) -> Vec<Event> + 'a>);
+
+/// The four backgrounds of the method's evaluation; two need the real shares.
+fn backgrounds<'a>(german: Option<&'a Records>, reposts: Option<&'a Records>) -> Vec<Background<'a>> {
+    let mut all: Vec<Background> = Vec::new();
+    if let Some(records) = german {
+        all.push(("german", Box::new(|seed| generate::shuffled_days(events(records), seed))));
+    }
+    if let Some(records) = reposts {
+        all.push(("reposts", Box::new(|seed| generate::shuffled_days(events(records), seed))));
+    }
+    all.push(("organic", Box::new(|seed| generate::background(Family::Organic, seed))));
+    all.push(("dense", Box::new(|seed| generate::background(Family::Dense, seed))));
+    all
+}
+
+/// One line: how many runs had an edge, and what the tools' filters would have marked.
+fn null_runs(name: &str, window: u32, seeds: u64, make: &dyn Fn(u64) -> Vec<Event>) -> Answer<()> {
+    let (mut runs, mut edges) = (0_u64, 0);
+    let mut marked = [0; 4];
+    let peer_seeds = seeds.min(10);
+    for seed in 0..seeds {
+        let records = Records::numbered(trace(window), make(seed));
+        let found = analyse(&records, &plain())?.edges.len();
+        runs += u64::from(found > 0);
+        edges += found;
+        if seed < peer_seeds {
+            for (sum, one) in marked.iter_mut().zip(filters(&records)) {
+                *sum += one.1.len();
+            }
+        }
+    }
+    let mean = marked.map(|sum| format!("{:.1}", ratio(sum, usize::try_from(peer_seeds).unwrap_or(1))));
+    println!(
+        "   {name:11} {window:3} s: {runs} of {seeds} runs with an edge, {edges} edges; a run marks by CooRTweet p50 {}, \
+         toolkit w>=2 {}, w>=3 {}, w>=5 {}",
+        mean[0], mean[1], mean[2], mean[3]
+    );
+    Ok(())
+}
+
+type Pairs = Vec<(u32, u32)>;
+
+/// What the two tools' filters mark: exact pairs and weights, see T1.
+fn filters(records: &Records) -> [(&'static str, Pairs); 4] {
+    let pairs = |edges: &[PeerEdge], keep: &dyn Fn(&PeerEdge) -> bool| {
+        edges.iter().filter(|edge| keep(edge)).map(|edge| (edge.a, edge.b)).collect()
+    };
+    let tweets = peer_edges(records, Semantics::CoorTweet { participation_min: 2 });
+    let limit = peers::threshold(&tweets, 0.5);
+    let toolkit = peer_edges(records, Semantics::Toolkit);
+    [
+        ("CooRTweet p50", pairs(&tweets, &|edge| f64::from(edge.weight) > limit)),
+        ("toolkit w>=2", pairs(&toolkit, &|edge| edge.weight >= 2)),
+        ("toolkit w>=3", pairs(&toolkit, &|edge| edge.weight >= 3)),
+        ("toolkit w>=5", pairs(&toolkit, &|edge| edge.weight >= 5)),
+    ]
+}
+
+fn real_sets(asked: &Asked) -> Answer<(Option<Records>, Option<Records>)> {
+    Ok((german("url_id").records(asked, trace(60))?, REPOSTS.records(asked, trace(60))?))
+}
+
+fn calibration(asked: &Asked) -> Answer<()> {
+    println!("T5 edges where nobody is coordinated, k>=3, q=0.01 (target: at most 1 % of runs; seeds 20000 and on)");
+    let (german, reposts) = real_sets(asked)?;
+    for (name, make) in backgrounds(german.as_ref(), reposts.as_ref()) {
+        null_runs(name, 60, asked.seeds, &|seed| make(20_000 + seed))?;
+    }
+    Ok(())
+}
+
+/// Precision, recall and F1 over accounts.
+#[derive(Clone, Copy, Default)]
+struct Score {
+    precision: f64,
+    recall: f64,
+    f1: f64,
+}
+
+fn score(pairs: impl Iterator<Item = (u32, u32)>, first: u32, planted: u32) -> Score {
+    let found: BTreeSet<u32> = pairs.flat_map(|(a, b)| [a, b]).collect();
+    let right = found.iter().filter(|&&account| account >= first).count();
+    let precision = if found.is_empty() { 1.0 } else { ratio(right, found.len()) };
+    let recall = ratio(right, planted as usize);
+    let f1 = if right == 0 { 0.0 } else { 2.0 * precision * recall / (precision + recall) };
+    Score { precision, recall, f1 }
+}
+
+/// Plants the eight settings into a background and says how well each method finds them.
+fn planted_runs(name: &str, window: u32, rounds: u64, make: &dyn Fn(u64) -> Vec<Event>) -> Answer<()> {
+    let mut sums: BTreeMap<&'static str, Vec<Score>> = BTreeMap::new();
+    for seed in 0..rounds {
+        let background = make(seed);
+        for (setting, plant) in (0..).zip(Plant::SETTINGS) {
+            let mut events = background.clone();
+            let first = plant.into(&mut events, seed * 8 + setting);
+            let records = Records::numbered(trace(window), events);
+            let answer = analyse(&records, &plain())?;
+            let planted = plant.groups * plant.accounts;
+            let edges = answer.edges.iter();
+            let both = edges.clone().filter(|edge| edge.traces.iter().any(|told| told.synchronous));
+            let mut add = |method, score| sums.entry(method).or_default().push(score);
+            add("0 noroshi", score(edges.map(|edge| (edge.a, edge.b)), first, planted));
+            add("1 noroshi A and B", score(both.map(|edge| (edge.a, edge.b)), first, planted));
+            for (method, pairs) in filters(&records) {
+                add(method, score(pairs.into_iter(), first, planted));
+            }
+        }
+    }
+    for (method, scores) in &sums {
+        let mean = |of: fn(&Score) -> f64| scores.iter().map(of).sum::<f64>() / real(scores.len());
+        let own: Vec<String> = (0..Plant::SETTINGS.len())
+            .map(|setting| {
+                let each = scores.iter().skip(setting).step_by(Plant::SETTINGS.len());
+                let (sum, count) = each.fold((0.0, 0), |(sum, count), score| (sum + score.f1, count + 1));
+                format!("{:.2}", sum / real(count))
+            })
+            .collect();
+        println!(
+            "   {name:11} {window:3} s {:18} F1 {:.3} P {:.3} R {:.3}  by setting {}",
+            method.trim_start_matches(['0', '1', ' ']),
+            mean(|score| score.f1),
+            mean(|score| score.precision),
+            mean(|score| score.recall),
+            own.join(" ")
+        );
+    }
+    Ok(())
+}
+
+fn recovery(asked: &Asked) -> Answer<()> {
+    println!(
+        "T6 planted groups, mean over 8 settings and {} seeds (target: F1 0.88, P 0.97 on each background)",
+        asked.rounds
+    );
+    let (german, reposts) = real_sets(asked)?;
+    for (name, make) in backgrounds(german.as_ref(), reposts.as_ref()) {
+        planted_runs(name, 60, asked.rounds, &|seed| make(30_000 + seed))?;
+    }
+    Ok(())
+}
+
+fn dense(asked: &Asked) -> Answer<()> {
+    println!("T7 planted groups in dense shares with a window of 600 s (target: F1 0.55)");
+    let make = |seed| generate::background(Family::Dense, 30_000 + seed);
+    null_runs("dense", 600, asked.rounds, &make)?;
+    planted_runs("dense", 600, asked.rounds, &make)
+}
+
+fn own_families(asked: &Asked) -> Answer<()> {
+    println!("OWN generator families that were not looked at while tuning (no targets)");
+    for family in Family::ALL.into_iter().filter(|family| !family.seen_in_development()) {
+        let name = format!("{family:?}");
+        let make = |seed| generate::background(family, 40_000 + seed);
+        null_runs(&name, 60, asked.seeds.min(30), &make)?;
+        null_runs(&name, 600, asked.seeds.min(10), &make)?;
+        planted_runs(&name, 60, asked.rounds.min(5), &make)?;
+    }
+    Ok(())
+}
+
+fn streaming(_: &Asked) -> Answer<()> {
+    Ok(())
+}
+
+// Measures
+
+fn ratio(part: usize, whole: usize) -> f64 {
+    if whole == 0 { 0.0 } else { real(part) / real(whole) }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "counts far below 2^53")]
+fn real(count: usize) -> f64 {
+    count as f64
+}
+
+/// User and system time of this process.
+fn cpu() -> f64 {
+    let text = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
+    let after = text.rsplit_once(')').map_or("", |(_, after)| after);
+    let ticks: Vec<f64> =
+        after.split_whitespace().skip(11).take(2).filter_map(|one| one.parse().ok()).collect();
+    // Linux counts in hundredths of a second (sysconf(_SC_CLK_TCK)).
+    ticks.iter().sum::<f64>() / 100.0
+}
+
+/// The most memory this process ever held.
+fn peak_mb() -> f64 {
+    let text = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = text.lines().find(|line| line.starts_with("VmHWM:")).unwrap_or_default();
+    let kilobytes: f64 = line.split_whitespace().nth(1).and_then(|n| n.parse().ok()).unwrap_or(0.0);
+    kilobytes / 1_000.0
+}
