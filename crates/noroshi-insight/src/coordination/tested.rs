@@ -68,7 +68,10 @@ impl Tested {
         let ln_p: Vec<f64> =
             judged.iter().map(|one| if one.tested { one.ln_p } else { 0.0 }).collect();
         let ln_q = ln_q_values(&ln_p, hypotheses);
-        judged.iter_mut().zip(ln_q).for_each(|(one, ln_q)| one.ln_q = if one.tested { ln_q } else { 0.0 });
+        judged
+            .iter_mut()
+            .zip(ln_q)
+            .for_each(|(one, ln_q)| one.ln_q = if one.tested { ln_q } else { 0.0 });
         let accepted = judged.iter().filter(|one| one.tested && one.ln_q <= rate.ln());
         let ln_cut = accepted.map(|one| one.ln_p).fold(f64::NEG_INFINITY, f64::max);
         Self { kept, accounts, found, judged, hypotheses, ln_cut, objects_min }
@@ -110,7 +113,8 @@ impl Tested {
                 continue;
             }
             let model = Synchrony::learn(&self.kept, &self.accounts, &units, seconds, options.seed);
-            let here = answer.iter_mut().zip(wanted).zip(&pairs).filter(|((_, index), _)| used(index));
+            let here =
+                answer.iter_mut().zip(wanted).zip(&pairs).filter(|((_, index), _)| used(index));
             for ((slot, _), pair) in here {
                 let Some(pair) = pair else { continue };
                 let (expected, common) = model.expected(pair.a, pair.b);
@@ -119,23 +123,30 @@ impl Tested {
                 *slot = Interest { expected, common, ln_p: ln_p.min(0.0), ln_q: 0.0 };
             }
         }
-        let possible =
-            pairs_in_common(&self.kept, &self.accounts, self.objects_min, self.hypotheses);
+        let possible = pairs_in_common(
+            &self.kept,
+            &self.accounts,
+            self.objects_min,
+            self.hypotheses,
+            options.seed,
+        );
         let ln_p: Vec<f64> = answer.iter().map(|one| one.ln_p).collect();
         let ln_q = ln_q_values(&ln_p, possible.max(1.0));
         answer.iter_mut().zip(ln_q).for_each(|(one, ln_q)| one.ln_q = ln_q);
         answer
     }
 
+    /// Everything the accounts of the given pairs shared.
     fn wanted_units(&self, pairs: &[Option<&Pair>]) -> Vec<bool> {
         let mut units = vec![false; place(self.kept.units)];
-        for pair in pairs.iter().flatten() {
-            self.accounts.common(pair.a, pair.b, |unit, _, _| {
-                if let Some(slot) = units.get_mut(place(unit)) {
-                    *slot = true;
-                }
-                true
-            });
+        let mut accounts: Vec<u32> =
+            pairs.iter().flatten().flat_map(|pair| [pair.a, pair.b]).collect();
+        accounts.sort_unstable();
+        accounts.dedup();
+        for &unit in accounts.iter().flat_map(|&account| self.accounts.units(account)) {
+            if let Some(slot) = units.get_mut(place(unit)) {
+                *slot = true;
+            }
         }
         units
     }
@@ -145,12 +156,7 @@ impl Tested {
 fn judge(judged: &mut Judged, tested: bool, window: usize, verdict: Verdict) {
     let better = (tested, -verdict.ln_p) > (judged.tested, -judged.ln_p);
     if better || window == 0 {
-        *judged = Judged {
-            window,
-            expected: verdict.expected,
-            ln_p: verdict.ln_p,
-            ln_q: 0.0,
-            tested,
-        };
+        *judged =
+            Judged { window, expected: verdict.expected, ln_p: verdict.ln_p, ln_q: 0.0, tested };
     }
 }
