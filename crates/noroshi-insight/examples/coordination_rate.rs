@@ -23,6 +23,9 @@ use noroshi_insight::coordination::{
     analyse,
 };
 
+/// One target.
+type Run = fn(&Asked) -> Answer<()>;
+
 type Answer<T> = Result<T, Box<dyn Error>>;
 
 const IDS: [&str; 9] = ["T1", "T2", "T3", "T4", "T5", "T6", "T7", "T14", "OWN"];
@@ -46,7 +49,7 @@ fn main() -> Answer<()> {
          kinds; OWN uses kinds that were not looked at while tuning."
     );
     let wants = |id: &str| asked.ids.iter().any(|one| one == id);
-    let runs: [(&str, fn(&Asked) -> Answer<()>); 9] = [
+    let runs: [(&str, Run); 9] = [
         ("T1", equality),
         ("T2", german_load),
         ("T3", million),
@@ -222,7 +225,7 @@ fn equality(asked: &Asked) -> Answer<()> {
             cpu() - start
         );
     }
-    let made = made_up_million();
+    let made = made_up_million()?;
     for (set, window) in [(REPOSTS, 60), (german("url_id"), 30), (german("url_id"), 60)] {
         let Some(records) = set.records(asked, trace(window))? else { return Ok(()) };
         toolkit(asked, set.name, &records, window)?;
@@ -233,14 +236,14 @@ fn equality(asked: &Asked) -> Answer<()> {
 const MADE_UP: [&str; 4] = ["object", "account", "post", "time"];
 
 /// A million shares as a file.
-fn made_up_million() -> String {
+fn made_up_million() -> Answer<String> {
     let (events, _) = generate::scale(1_000_000, 5);
     let mut text = MADE_UP.join(",");
     text.push('\n');
     for (post, event) in events.iter().enumerate() {
-        let _ = writeln!(text, "o{},a{},p{post},{}", event.object, event.account, event.time);
+        writeln!(text, "o{},a{},p{post},{}", event.object, event.account, event.time)?;
     }
-    text
+    Ok(text)
 }
 
 /// Runs the toolkit on the same shares and compares both directions of every edge.
@@ -263,7 +266,7 @@ fn toolkit(asked: &Asked, name: &str, records: &Records, window: u32) -> Answer<
     }
     let file =
         std::env::temp_dir().join(format!("noroshi-coordination-{}.csv", std::process::id()));
-    std::fs::write(&file, toolkit_file(records))?;
+    std::fs::write(&file, toolkit_file(records)?)?;
     let answer = run_toolkit(python, &file, window);
     std::fs::remove_file(&file)?;
     let (theirs, cost) = answer?;
@@ -280,14 +283,14 @@ fn toolkit(asked: &Asked, name: &str, records: &Records, window: u32) -> Answer<
 
 /// The toolkit's eight columns, each share as a repost of its object. Posts get numbers, because the toolkit keeps one row
 /// of each post only.
-fn toolkit_file(records: &Records) -> String {
+fn toolkit_file(records: &Records) -> Answer<String> {
     let mut text =
         String::from("message_id,user_id,username,repost_id,reply_id,message,timestamp,urls\n");
     for (post, event) in events(records).iter().enumerate() {
         let account = records.accounts().name(event.account);
-        let _ = writeln!(text, "{post},{account},,o{},,,{},", event.object, event.time);
+        writeln!(text, "{post},{account},,o{},,,{},", event.object, event.time)?;
     }
-    text
+    Ok(text)
 }
 
 type Directed = BTreeMap<(String, String), u32>;
@@ -339,7 +342,7 @@ fn german_load(asked: &Asked) -> Answer<()> {
 
 fn million(_: &Asked) -> Answer<()> {
     println!("T3 a million shares from a text in memory (target: 1 s; toolkit 27 s)");
-    let text = made_up_million();
+    let text = made_up_million()?;
     let (start, used) = (Instant::now(), cpu());
     let records = load(text.as_bytes(), MADE_UP, trace(60))?;
     let read = (start.elapsed().as_secs_f64(), cpu() - used);

@@ -1,6 +1,13 @@
 //! Coordination held against two published tools on real shares. The data lie beside the repository; where they are
 //! absent the test says so.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    reason = "helpers of tests fail like tests, and say what they skip"
+)]
+
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 

@@ -203,7 +203,6 @@ impl Meeting {
         Self((u64::from(later) << 32) | low)
     }
 
-    #[expect(clippy::cast_possible_truncation, reason = "the upper half fits")]
     fn later(self) -> u32 {
         (self.0 >> 32) as u32
     }

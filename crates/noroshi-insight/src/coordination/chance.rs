@@ -241,9 +241,9 @@ fn draw(
         return;
     }
     let unit = group.first().map_or(0, |event| event.object);
-    let mut draws = Draws::new(seed ^ mix(u64::from(unit)));
+    let mut sequence = Draws::new(seed ^ mix(u64::from(unit)));
     for _ in 0..CONTROLS_PER_UNIT {
-        let (first, other) = (draws.below(size), draws.below(size - 1));
+        let (first, other) = (sequence.below(size), sequence.below(size - 1));
         let second = if other >= first { other + 1 } else { other };
         if let (Some(first), Some(second)) = (group.get(place(first)), group.get(place(second))) {
             take(first, second);

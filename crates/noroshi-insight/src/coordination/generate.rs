@@ -300,12 +300,12 @@ pub fn scale(shares: u32, seed: u64) -> (Vec<Event>, u32) {
     }
     for group in 0..200_u32 {
         for _ in 0..10 {
-            let shared = draws.below(object);
+            let target = draws.below(object);
             let time = BEGIN + draws.below(60 * DAY);
             for member in 0..10_u32 {
                 let account = accounts + group * 10 + member;
                 let time = time + draws.below(31);
-                events.push(Event { object: shared, time, account, post: super::events::NO_POST });
+                events.push(Event { object: target, time, account, post: super::events::NO_POST });
             }
         }
     }
