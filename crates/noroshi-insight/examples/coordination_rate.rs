@@ -17,9 +17,14 @@ use std::time::Instant;
 
 use noroshi_insight::coordination::generate::{self, Family, Plant};
 use noroshi_insight::coordination::peers::{self, PeerEdge};
+use noroshi_insight::coordination::stream::{Size, Stream};
 use noroshi_insight::coordination::{
-    Analysis, Builder, Event, NO_POST, Options, Records, Semantics, Share, Trace, TraceKind, analyse,
+    Analysis, Builder, Event, NO_POST, Options, Records, Semantics, Share, Trace, TraceKind,
+    analyse,
 };
+
+/// One target.
+type Run = fn(&Asked) -> Answer<()>;
 
 type Answer<T> = Result<T, Box<dyn Error>>;
 
@@ -44,7 +49,7 @@ fn main() -> Answer<()> {
          kinds; OWN uses kinds that were not looked at while tuning."
     );
     let wants = |id: &str| asked.ids.iter().any(|one| one == id);
-    let runs: [(&str, fn(&Asked) -> Answer<()>); 9] = [
+    let runs: [(&str, Run); 9] = [
         ("T1", equality),
         ("T2", german_load),
         ("T3", million),
@@ -200,7 +205,9 @@ fn equality(asked: &Asked) -> Answer<()> {
         (german("phash_id"), 30, 2, [2_131, 337, 113]),
         (german("phash_id"), 60, 2, [2_458, 455, 164]),
     ];
-    println!("   CooRTweet 2.1.3 against its recorded counts (R is not asked for): pairs, edges, edges over its threshold");
+    println!(
+        "   CooRTweet 2.1.3 against its recorded counts (R is not asked for): pairs, edges, edges over its threshold"
+    );
     for (set, window, participation_min, recorded) in settings {
         let Some(records) = set.records(asked, trace(window))? else { return Ok(()) };
         let start = cpu();
@@ -218,7 +225,7 @@ fn equality(asked: &Asked) -> Answer<()> {
             cpu() - start
         );
     }
-    let made = made_up_million();
+    let made = made_up_million()?;
     for (set, window) in [(REPOSTS, 60), (german("url_id"), 30), (german("url_id"), 60)] {
         let Some(records) = set.records(asked, trace(window))? else { return Ok(()) };
         toolkit(asked, set.name, &records, window)?;
@@ -229,14 +236,14 @@ fn equality(asked: &Asked) -> Answer<()> {
 const MADE_UP: [&str; 4] = ["object", "account", "post", "time"];
 
 /// A million shares as a file.
-fn made_up_million() -> String {
+fn made_up_million() -> Answer<String> {
     let (events, _) = generate::scale(1_000_000, 5);
     let mut text = MADE_UP.join(",");
     text.push('\n');
     for (post, event) in events.iter().enumerate() {
-        let _ = writeln!(text, "o{},a{},p{post},{}", event.object, event.account, event.time);
+        writeln!(text, "o{},a{},p{post},{}", event.object, event.account, event.time)?;
     }
-    text
+    Ok(text)
 }
 
 /// Runs the toolkit on the same shares and compares both directions of every edge.
@@ -245,7 +252,10 @@ fn toolkit(asked: &Asked, name: &str, records: &Records, window: u32) -> Answer<
     let found = peer_edges(records, Semantics::Toolkit);
     let own = cpu() - start;
     let Some(python) = &asked.python else {
-        println!("   {name} {window} s: {} edges, {own:.3} s CPU; no --python, not compared", found.len());
+        println!(
+            "   {name} {window} s: {} edges, {own:.3} s CPU; no --python, not compared",
+            found.len()
+        );
         return Ok(());
     };
     let mut mine: BTreeMap<(String, String), u32> = BTreeMap::new();
@@ -254,8 +264,9 @@ fn toolkit(asked: &Asked, name: &str, records: &Records, window: u32) -> Answer<
         mine.insert((a.to_string(), b.to_string()), edge.forth);
         mine.insert((b.into_owned(), a.into_owned()), edge.back);
     }
-    let file = std::env::temp_dir().join(format!("noroshi-coordination-{}.csv", std::process::id()));
-    std::fs::write(&file, toolkit_file(records))?;
+    let file =
+        std::env::temp_dir().join(format!("noroshi-coordination-{}.csv", std::process::id()));
+    std::fs::write(&file, toolkit_file(records)?)?;
     let answer = run_toolkit(python, &file, window);
     std::fs::remove_file(&file)?;
     let (theirs, cost) = answer?;
@@ -272,13 +283,14 @@ fn toolkit(asked: &Asked, name: &str, records: &Records, window: u32) -> Answer<
 
 /// The toolkit's eight columns, each share as a repost of its object. Posts get numbers, because the toolkit keeps one row
 /// of each post only.
-fn toolkit_file(records: &Records) -> String {
-    let mut text = String::from("message_id,user_id,username,repost_id,reply_id,message,timestamp,urls\n");
+fn toolkit_file(records: &Records) -> Answer<String> {
+    let mut text =
+        String::from("message_id,user_id,username,repost_id,reply_id,message,timestamp,urls\n");
     for (post, event) in events(records).iter().enumerate() {
         let account = records.accounts().name(event.account);
-        let _ = writeln!(text, "{post},{account},,o{},,,{},", event.object, event.time);
+        writeln!(text, "{post},{account},,o{},,,{},", event.object, event.time)?;
     }
-    text
+    Ok(text)
 }
 
 type Directed = BTreeMap<(String, String), u32>;
@@ -307,7 +319,9 @@ fn run_toolkit(python: &Path, file: &Path, window: u32) -> Answer<(Directed, Str
 // T2, T3, T4
 
 fn german_load(asked: &Asked) -> Answer<()> {
-    println!("T2 German election links, 60 s, with reading (target: 0.2 s; CooRTweet 22.7 s, toolkit 1.6 s)");
+    println!(
+        "T2 German election links, 60 s, with reading (target: 0.2 s; CooRTweet 22.7 s, toolkit 1.6 s)"
+    );
     let set = german("url_id");
     let Some(bytes) = set.bytes(asked)? else { return Ok(()) };
     for (what, options) in [("null model", plain()), ("everything", Options::default())] {
@@ -328,7 +342,7 @@ fn german_load(asked: &Asked) -> Answer<()> {
 
 fn million(_: &Asked) -> Answer<()> {
     println!("T3 a million shares from a text in memory (target: 1 s; toolkit 27 s)");
-    let text = made_up_million();
+    let text = made_up_million()?;
     let (start, used) = (Instant::now(), cpu());
     let records = load(text.as_bytes(), MADE_UP, trace(60))?;
     let read = (start.elapsed().as_secs_f64(), cpu() - used);
@@ -339,7 +353,11 @@ fn million(_: &Asked) -> Answer<()> {
         read.1,
         start.elapsed().as_secs_f64(),
         cpu() - used,
-        scale_found(&answer, |account| records.accounts().name(account).trim_start_matches('a').parse().ok(), 50_000),
+        scale_found(
+            &answer,
+            |account| records.accounts().name(account).trim_start_matches('a').parse().ok(),
+            50_000
+        ),
         digest(text.as_bytes())
     );
     Ok(())
@@ -361,7 +379,10 @@ fn scale_found(answer: &Analysis, number: impl Fn(u32) -> Option<u32>, first: u3
 }
 
 fn scale(asked: &Asked) -> Answer<()> {
-    println!("T4 {} shares in memory, one trace, both null models (target for 100 M: 120 s, 6 GB)", asked.events);
+    println!(
+        "T4 {} shares in memory, one trace, both null models (target for 100 M: 120 s, 6 GB)",
+        asked.events
+    );
     let (events, first) = generate::scale(asked.events, 5);
     let (start, used) = (Instant::now(), cpu());
     let records = Records::numbered(trace(60), events);
@@ -384,7 +405,10 @@ fn scale(asked: &Asked) -> Answer<()> {
 type Background<'a> = (&'static str, Box<dyn Fn(u64) -> Vec<Event> + 'a>);
 
 /// The four backgrounds of the method's evaluation; two need the real shares.
-fn backgrounds<'a>(german: Option<&'a Records>, reposts: Option<&'a Records>) -> Vec<Background<'a>> {
+fn backgrounds<'a>(
+    german: Option<&'a Records>,
+    reposts: Option<&'a Records>,
+) -> Vec<Background<'a>> {
     let mut all: Vec<Background> = Vec::new();
     if let Some(records) = german {
         all.push(("german", Box::new(|seed| generate::shuffled_days(events(records), seed))));
@@ -413,7 +437,8 @@ fn null_runs(name: &str, window: u32, seeds: u64, make: &dyn Fn(u64) -> Vec<Even
             }
         }
     }
-    let mean = marked.map(|sum| format!("{:.1}", ratio(sum, usize::try_from(peer_seeds).unwrap_or(1))));
+    let mean =
+        marked.map(|sum| format!("{:.1}", ratio(sum, usize::try_from(peer_seeds).unwrap_or(1))));
     println!(
         "   {name:11} {window:3} s: {runs} of {seeds} runs with an edge, {edges} edges; a run marks by CooRTweet p50 {}, \
          toolkit w>=2 {}, w>=3 {}, w>=5 {}",
@@ -445,7 +470,9 @@ fn real_sets(asked: &Asked) -> Answer<(Option<Records>, Option<Records>)> {
 }
 
 fn calibration(asked: &Asked) -> Answer<()> {
-    println!("T5 edges where nobody is coordinated, k>=3, q=0.01 (target: at most 1 % of runs; seeds 20000 and on)");
+    println!(
+        "T5 edges where nobody is coordinated, k>=3, q=0.01 (target: at most 1 % of runs; seeds 20000 and on)"
+    );
     let (german, reposts) = real_sets(asked)?;
     for (name, make) in backgrounds(german.as_ref(), reposts.as_ref()) {
         null_runs(name, 60, asked.seeds, &|seed| make(20_000 + seed))?;
@@ -471,7 +498,12 @@ fn score(pairs: impl Iterator<Item = (u32, u32)>, first: u32, planted: u32) -> S
 }
 
 /// Plants the eight settings into a background and says how well each method finds them.
-fn planted_runs(name: &str, window: u32, rounds: u64, make: &dyn Fn(u64) -> Vec<Event>) -> Answer<()> {
+fn planted_runs(
+    name: &str,
+    window: u32,
+    rounds: u64,
+    make: &dyn Fn(u64) -> Vec<Event>,
+) -> Answer<()> {
     let mut sums: BTreeMap<&'static str, Vec<Score>> = BTreeMap::new();
     for seed in 0..rounds {
         let background = make(seed);
@@ -496,7 +528,8 @@ fn planted_runs(name: &str, window: u32, rounds: u64, make: &dyn Fn(u64) -> Vec<
         let own: Vec<String> = (0..Plant::SETTINGS.len())
             .map(|setting| {
                 let each = scores.iter().skip(setting).step_by(Plant::SETTINGS.len());
-                let (sum, count) = each.fold((0.0, 0), |(sum, count), score| (sum + score.f1, count + 1));
+                let (sum, count) =
+                    each.fold((0.0, 0), |(sum, count), score| (sum + score.f1, count + 1));
                 format!("{:.2}", sum / real(count))
             })
             .collect();
@@ -543,8 +576,97 @@ fn own_families(asked: &Asked) -> Answer<()> {
     Ok(())
 }
 
-fn streaming(_: &Asked) -> Answer<()> {
+fn streaming(asked: &Asked) -> Answer<()> {
+    println!(
+        "T14 a stream finds what a file finds (target: identical edges, 1 M shares a second, p99 1 ms)"
+    );
+    let (german, reposts) = real_sets(asked)?;
+    let (made, _) = generate::scale(1_000_000, 5);
+    let made = Records::numbered(trace(60), made);
+    let sets = [("german", german), ("reposts", reposts), ("made up, 1 M", Some(made))];
+    for (name, records) in sets.into_iter().filter_map(|(name, set)| Some((name, set?))) {
+        stream(name, &records)?;
+    }
     Ok(())
+}
+
+/// Plays records in the order of their times, stops and resumes in the middle, and compares the whole answer.
+fn stream(name: &str, records: &Records) -> Answer<()> {
+    let Some(traced) = records.traces().first() else { return Ok(()) };
+    let mut played = traced.events.clone();
+    played.sort_by_key(|event| event.time);
+    let texts: Vec<[String; 3]> = played
+        .iter()
+        .map(|event| {
+            let post = if event.post == NO_POST {
+                String::new()
+            } else {
+                records.posts().name(event.post).into_owned()
+            };
+            [
+                traced.objects.name(event.object).into_owned(),
+                records.accounts().name(event.account).into_owned(),
+                post,
+            ]
+        })
+        .collect();
+    let share = |event: &Event, [object, account, post]: &'_ [String; 3]| {
+        (object.clone(), account.clone(), post.clone(), i64::from(event.time))
+    };
+    let rows: Vec<(String, String, String, i64)> =
+        played.iter().zip(&texts).map(|(event, texts)| share(event, texts)).collect();
+    let mut stream = Stream::new(trace(60), Size::default());
+    let (used, mut alerts) = (cpu(), 0);
+    for row in &rows {
+        alerts += stream.share(&share_of(row)).len();
+    }
+    let used = cpu() - used;
+    let waits = waits(&rows);
+    let middle = rows.len() / 2;
+    let mut first = Stream::new(trace(60), Size::default());
+    rows.iter().take(middle).for_each(|row| drop(first.share(&share_of(row))));
+    let snapshot = first.snapshot();
+    let mut resumed = Stream::resume(&snapshot, trace(60), Size::default())?;
+    rows.iter().skip(middle).for_each(|row| drop(resumed.share(&share_of(row))));
+    let mut builder = Builder::default();
+    let number = builder.trace(trace(60));
+    for row in rows.iter().rev() {
+        builder.share(number, &share_of(row));
+    }
+    let options = Options { threads: 2, ..Options::default() };
+    let batch = analyse(&builder.finish(), &options)?;
+    let same = stream.analyse(&options)? == batch && resumed.analyse(&options)? == batch;
+    println!(
+        "   {name:12}: {} shares, {:.2} M a CPU second, wait p50 {:.1} us, p99 {:.1} us, most {:.0} us; {alerts} alerts; \
+         {} edges, {}; snapshot of the half {:.1} MB",
+        rows.len(),
+        real(rows.len()) / used.max(0.01) / 1e6,
+        waits[0],
+        waits[1],
+        waits[2],
+        batch.edges.len(),
+        if same { "identical, resumed too" } else { "DIFFERENT" },
+        real(snapshot.len()) / 1e6
+    );
+    Ok(())
+}
+
+fn share_of((object, account, post, time_seconds): &(String, String, String, i64)) -> Share<'_> {
+    Share { object, account, post, time_seconds: *time_seconds }
+}
+
+/// Half, ninety-nine of a hundred and all shares were taken within so many microseconds.
+fn waits(rows: &[(String, String, String, i64)]) -> [f64; 3] {
+    let mut stream = Stream::new(trace(60), Size::default());
+    let mut waits: Vec<f64> = Vec::with_capacity(rows.len());
+    for row in rows {
+        let start = Instant::now();
+        drop(stream.share(&share_of(row)));
+        waits.push(start.elapsed().as_secs_f64() * 1e6);
+    }
+    waits.sort_by(f64::total_cmp);
+    let at = |part: usize| waits.get(waits.len() * part / 1_000).copied().unwrap_or(0.0);
+    [at(500), at(990), waits.last().copied().unwrap_or(0.0)]
 }
 
 // Measures

@@ -203,7 +203,6 @@ impl Meeting {
         Self((u64::from(later) << 32) | low)
     }
 
-    #[expect(clippy::cast_possible_truncation, reason = "the upper half fits")]
     fn later(self) -> u32 {
         (self.0 >> 32) as u32
     }
@@ -288,8 +287,6 @@ pub(crate) struct Candidates {
     pub(crate) meetings_all: u64,
     /// Units whose look-back was cut, each with the meetings that were left out.
     pub(crate) viral: Vec<(u32, u64)>,
-    /// How often the shares were walked.
-    pub(crate) walks: u32,
 }
 
 impl Candidates {
@@ -306,7 +303,6 @@ impl Candidates {
             pairs_met: 0,
             meetings_all,
             viral,
-            walks: plan.walks + 1,
         };
         for walk in 0..plan.walks {
             let parts = lay(kept, look_back, &ranges, &plan, walk);

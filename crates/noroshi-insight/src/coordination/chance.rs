@@ -29,11 +29,20 @@ const ROUNDS: usize = 2;
 /// Control pairs drawn from one object at most.
 const CONTROLS_PER_UNIT: u32 = 200;
 
-/// Control pairs of one trace at most: objects of candidates first.
+/// Control pairs of one trace at most, of the objects of tested accounts.
 const CONTROLS_MAX: usize = 4_000_000;
 
-/// Pairs of accounts with common objects that are counted one by one; above, a bound takes the count's place.
-const EXACT_PAIRS_MAX: u64 = 20_000_000;
+/// Other objects are drawn from until there are this many: enough to know what sizes are like.
+const CONTROLS_ENOUGH: usize = 300_000;
+
+/// Pairs of accounts with common objects that are counted one by one; above, a sample of accounts is counted.
+const EXACT_PAIRS_MAX: u64 = 4_000_000;
+
+/// One account in so many is in the sample.
+const SAMPLE_OF: u64 = 100;
+
+/// Shares the sample may look at; above, a bound takes the count's place.
+const SAMPLE_SHARES_MAX: usize = 20_000_000;
 
 /// What a null model expects of a pair, and how unlikely what was seen is.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
@@ -159,7 +168,7 @@ struct Controls {
 const CLASSES: usize = 33;
 
 impl<'a> Synchrony<'a> {
-    /// Learns from the units that the pairs at the given places share, and from others as far as there is room.
+    /// Learns from the wanted units, and from others as far as there is room.
     pub(crate) fn learn(
         kept: &Kept,
         accounts: &'a Accounts,
@@ -169,13 +178,13 @@ impl<'a> Synchrony<'a> {
     ) -> Self {
         let mut controls = vec![Controls::default(); place(kept.units)];
         let mut drawn: Vec<(u32, u32, u32, bool)> = Vec::new();
-        for first in [true, false] {
+        for (first, room) in [(true, CONTROLS_MAX), (false, CONTROLS_ENOUGH)] {
             let groups = kept.groups().filter(|(_, group)| {
                 let unit = group.first().map_or(0, |event| event.object);
                 at(wanted, place(unit)) == first
             });
             for (_, group) in groups {
-                if drawn.len() >= CONTROLS_MAX {
+                if drawn.len() >= room {
                     break;
                 }
                 draw(group, accounts, window_seconds, seed, &mut drawn);
@@ -232,9 +241,9 @@ fn draw(
         return;
     }
     let unit = group.first().map_or(0, |event| event.object);
-    let mut draws = Draws::new(seed ^ mix(u64::from(unit)));
+    let mut sequence = Draws::new(seed ^ mix(u64::from(unit)));
     for _ in 0..CONTROLS_PER_UNIT {
-        let (first, other) = (draws.below(size), draws.below(size - 1));
+        let (first, other) = (sequence.below(size), sequence.below(size - 1));
         let second = if other >= first { other + 1 } else { other };
         if let (Some(first), Some(second)) = (group.get(place(first)), group.get(place(second))) {
             take(first, second);
@@ -294,13 +303,21 @@ fn haste(kept: &Kept, drawn: &[(u32, u32, u32, bool)], units: &[f32]) -> Vec<f32
     seen.iter().map(|(met, expected)| narrow(((met + 2.0) / (expected + 2.0)).max(1.0))).collect()
 }
 
-/// Pairs that share at least `least` objects at any distance in time, or a bound above that number: each such pair takes
-/// `least` of the pairs that share an object, and no more pairs exist than accounts allow.
-pub(crate) fn pairs_in_common(kept: &Kept, accounts: &Accounts, least: u32, possible: f64) -> f64 {
+/// Pairs that share at least `least` objects at any distance in time: counted, or estimated from a sample of accounts with
+/// its upper 95 % limit, or a bound above that number. No more pairs exist than are `possible`.
+pub(crate) fn pairs_in_common(
+    kept: &Kept,
+    accounts: &Accounts,
+    least: u32,
+    possible: f64,
+    seed: u64,
+) -> f64 {
     let pairs_of = |group: &[Event]| group.len() as u64 * (group.len() as u64 - 1) / 2;
     let all: u64 = kept.groups().map(|(_, group)| pairs_of(group)).sum();
     if all > EXACT_PAIRS_MAX {
-        return possible.min(real(all) / f64::from(least.max(1)));
+        // Each such pair takes `least` of the pairs that share an object.
+        let bound = possible.min(real(all) / f64::from(least.max(1)));
+        return sampled(kept, accounts, least, seed).map_or(bound, |estimate| estimate.min(bound));
     }
     let active = |event: &&Event| accounts.units(event.account).len() >= place(least);
     let mut pairs: Vec<u64> = Vec::new();
@@ -315,4 +332,44 @@ pub(crate) fn pairs_in_common(kept: &Kept, accounts: &Accounts, least: u32, poss
     pairs.sort_unstable();
     let runs = pairs.chunk_by(|left, right| left == right);
     length(runs.filter(|run| run.len() >= place(least)).count())
+}
+
+/// The partners of one account in a hundred, made up to all; nothing if that were too much to look at.
+fn sampled(kept: &Kept, accounts: &Accounts, least: u32, seed: u64) -> Option<f64> {
+    let starts: Vec<(usize, &[Event])> = kept.groups().collect();
+    let group = |unit: u32| {
+        let found =
+            starts.binary_search_by_key(&unit, |one| one.1.first().map_or(0, |event| event.object));
+        found.ok().and_then(|found| starts.get(found)).map_or(&[][..], |one| one.1)
+    };
+    let drawn = |account: &u32| mix(seed ^ mix(u64::from(*account))).is_multiple_of(SAMPLE_OF);
+    let (mut looked, mut count, mut sum, mut squares) = (0, 0_u64, 0.0, 0.0);
+    let mut partners: Vec<u32> = Vec::new();
+    for account in (0..kept.accounts).filter(drawn) {
+        count += 1;
+        let units = accounts.units(account);
+        if units.len() < place(least) {
+            continue;
+        }
+        partners.clear();
+        for &unit in units {
+            looked += group(unit).len();
+            if looked > SAMPLE_SHARES_MAX {
+                return None;
+            }
+            partners.extend(
+                group(unit).iter().map(|event| event.account).filter(|&other| other != account),
+            );
+        }
+        partners.sort_unstable();
+        let runs = partners.chunk_by(|left, right| left == right);
+        let own = length(runs.filter(|run| run.len() >= place(least)).count());
+        (sum, squares) = (sum + own, squares + own * own);
+    }
+    let drawn = real(count);
+    let mean = sum / drawn.max(1.0);
+    let spread = ((squares / drawn.max(1.0) - mean * mean).max(0.0) / drawn.max(1.0)).sqrt();
+    // Three in the sample is the upper limit where none was seen (the rule of three).
+    let upper = mean + 1.645 * spread + 3.0 / drawn.max(1.0);
+    (count >= 30).then(|| upper * f64::from(kept.accounts) / 2.0)
 }

@@ -37,7 +37,7 @@ pub struct Share<'a> {
     pub time_seconds: i64,
 }
 
-/// A share with numbers for texts. The numbers are ranks among the texts of their kind, but for `post`.
+/// A share with numbers for texts. The numbers are ranks among the texts of their kind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Event {
     /// The object's rank within its trace.
@@ -46,7 +46,7 @@ pub struct Event {
     pub time: u32,
     /// The account's rank among the accounts of all traces.
     pub account: u32,
-    /// The post's number, or [`NO_POST`].
+    /// The post's rank, or [`NO_POST`].
     pub post: u32,
 }
 
@@ -73,6 +73,20 @@ pub struct Intake {
     pub post_reused: u64,
     /// Remark: shares more than [`FAR_SECONDS`] from the middle one of their trace.
     pub far: u64,
+}
+
+impl Intake {
+    /// What was offered and refused, in the order of [`Builder::refusals`].
+    pub(crate) fn counts(&self) -> [u64; 6] {
+        [
+            self.offered,
+            self.empty_object,
+            self.empty_account,
+            self.too_long,
+            self.impossible_time,
+            self.too_many,
+        ]
+    }
 }
 
 /// Texts by number.
@@ -110,7 +124,12 @@ pub struct Texts {
 }
 
 impl Texts {
-    fn text(&self, number: u32) -> &str {
+    /// How many there are.
+    pub(crate) fn count(&self) -> u32 {
+        number(self.ends.len())
+    }
+
+    pub(crate) fn text(&self, number: u32) -> &str {
         let index = place(number);
         let end = at(&self.ends, index);
         let start = if index == 0 { 0 } else { at(&self.ends, index - 1) };
@@ -160,8 +179,8 @@ fn head(text: &str) -> u64 {
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Interner {
     texts: Texts,
-    /// Number plus one at the place of its hash, 0 where free. At most two thirds are taken.
-    table: Vec<u32>,
+    /// Number plus one and hash at the place of the hash, 0 where free. At most two thirds are taken.
+    table: Vec<(u32, u32)>,
     /// Keyed anew for each interner, so that nobody can choose texts that collide; numbers do not depend on it.
     state: RandomState,
 }
@@ -171,38 +190,44 @@ impl Interner {
         if self.texts.ends.len() * 3 >= self.table.len() * 2 {
             self.grow();
         }
+        let hash = self.hash(text);
         let mask = self.table.len().wrapping_sub(1);
-        let mut slot = self.start(text, mask);
+        let mut slot = place(hash) & mask;
         loop {
             match at(&self.table, slot) {
-                0 => break,
-                taken if self.texts.text(taken - 1) == text => return taken - 1,
+                (0, _) => break,
+                (taken, same) if same == hash && self.texts.text(taken - 1) == text => {
+                    return taken - 1;
+                }
                 _ => slot = (slot + 1) & mask,
             }
         }
         self.texts.push(text);
         let taken = number(self.texts.ends.len());
         if let Some(free) = self.table.get_mut(slot) {
-            *free = taken;
+            *free = (taken, hash);
         }
         taken - 1
     }
 
-    #[expect(clippy::cast_possible_truncation, reason = "a mask takes the low bits anyway")]
-    fn start(&self, text: &str, mask: usize) -> usize {
-        self.state.hash_one(text) as usize & mask
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "half of the hash is enough to find a place"
+    )]
+    fn hash(&self, text: &str) -> u32 {
+        self.state.hash_one(text) as u32
     }
 
     fn grow(&mut self) {
         let size = (self.table.len() * 2).max(64);
-        let mut table = vec![0_u32; size];
-        for one in 0..number(self.texts.ends.len()) {
-            let mut slot = self.start(self.texts.text(one), size - 1);
-            while at(&table, slot) != 0 {
+        let mut table = vec![(0, 0); size];
+        for &(taken, hash) in self.table.iter().filter(|one| one.0 != 0) {
+            let mut slot = place(hash) & (size - 1);
+            while at(&table, slot).0 != 0 {
                 slot = (slot + 1) & (size - 1);
             }
             if let Some(free) = table.get_mut(slot) {
-                *free = one + 1;
+                *free = (taken, hash);
             }
         }
         self.table = table;
@@ -262,6 +287,48 @@ impl Builder {
         false
     }
 
+    /// The shares of one trace as they came.
+    pub(crate) fn raw_events(&self, trace: TraceNumber) -> &[Event] {
+        self.traces.get(trace.0).map_or(&[], |raw| raw.events.as_slice())
+    }
+
+    /// The texts of accounts, posts and one trace's objects, each by its number.
+    pub(crate) fn texts(&self, trace: TraceNumber) -> [&Texts; 3] {
+        static NONE: Texts = Texts { bytes: String::new(), ends: Vec::new() };
+        let objects = self.traces.get(trace.0).map_or(&NONE, |raw| &raw.objects.texts);
+        [&self.accounts.texts, &self.posts.texts, objects]
+    }
+
+    /// Gives the next number of accounts, posts or objects (in this order) to a text.
+    pub(crate) fn name(&mut self, trace: TraceNumber, kind: usize, text: &str) {
+        match (kind, self.traces.get_mut(trace.0)) {
+            (0, _) => self.accounts.number(text),
+            (1, _) => self.posts.number(text),
+            (_, Some(raw)) => raw.objects.number(text),
+            (_, None) => 0,
+        };
+    }
+
+    /// Puts back a share with numbers that were given out.
+    pub(crate) fn put_back(&mut self, trace: TraceNumber, event: Event) {
+        if let Some(raw) = self.traces.get_mut(trace.0) {
+            raw.events.push(event);
+        }
+    }
+
+    /// What was offered and refused, in the order of [`Intake`].
+    pub(crate) fn refusals(&mut self) -> [&mut u64; 6] {
+        let intake = &mut self.intake;
+        [
+            &mut intake.offered,
+            &mut intake.empty_object,
+            &mut intake.empty_account,
+            &mut intake.too_long,
+            &mut intake.impossible_time,
+            &mut intake.too_many,
+        ]
+    }
+
     /// What came in so far. `taken`, `repeated` and the remarks are known when the records are finished.
     pub fn intake(&self) -> &Intake {
         &self.intake
@@ -271,9 +338,12 @@ impl Builder {
     pub fn finish(self) -> Records {
         let mut intake = self.intake;
         let (accounts, ranks) = self.accounts.texts.ranked();
-        let posts = self.posts.texts;
-        let traces =
-            self.traces.into_iter().map(|raw| order(raw, &ranks, &posts, &mut intake)).collect();
+        let (posts, post_ranks) = self.posts.texts.ranked();
+        let traces = self
+            .traces
+            .into_iter()
+            .map(|raw| order(raw, &ranks, &post_ranks, &mut intake))
+            .collect();
         Records { accounts: Names::Texts(accounts), posts: Names::Texts(posts), traces, intake }
     }
 }
@@ -287,20 +357,20 @@ fn is_nothing(text: &str) -> bool {
     })
 }
 
-fn order(raw: Raw, accounts: &[u32], posts: &Texts, intake: &mut Intake) -> Traced {
+fn order(raw: Raw, accounts: &[u32], posts: &[u32], intake: &mut Intake) -> Traced {
     let (objects, ranks) = raw.objects.texts.ranked();
     let mut events = raw.events;
     for event in &mut events {
         event.object = at(&ranks, place(event.object));
         event.account = at(accounts, place(event.account));
+        event.post = posts.get(place(event.post)).copied().unwrap_or(NO_POST);
     }
     let offered = events.len();
     sort(&mut events);
-    break_ties(&mut events, posts);
     events.dedup();
     intake.repeated += (offered - events.len()) as u64;
     intake.taken += events.len() as u64;
-    intake.post_reused += reused(&events, posts);
+    intake.post_reused += reused(&events, posts.len());
     intake.far += far(&events);
     Traced { trace: raw.trace, objects: Names::Texts(objects), events }
 }
@@ -326,19 +396,9 @@ fn sort(events: &mut [Event]) {
     });
 }
 
-/// Post numbers follow arrival; where everything else is equal, the posts' texts decide the order instead.
-fn break_ties(events: &mut [Event], posts: &Texts) {
-    let same = |left: &Event, right: &Event| {
-        (left.object, left.time, left.account) == (right.object, right.time, right.account)
-    };
-    for run in events.chunk_by_mut(same).filter(|run| run.len() > 1) {
-        run.sort_by(|left, right| posts.text(left.post).cmp(posts.text(right.post)));
-    }
-}
-
 /// How many events name a post that an event of another account or time names too.
-fn reused(events: &[Event], posts: &Texts) -> u64 {
-    let mut first: Vec<u64> = vec![u64::MAX; posts.ends.len()];
+fn reused(events: &[Event], posts: usize) -> u64 {
+    let mut first: Vec<u64> = vec![u64::MAX; posts];
     let mut count = 0;
     for event in events {
         let mark = (u64::from(event.account) << 32) | u64::from(event.time);
@@ -435,26 +495,6 @@ impl Records {
     /// What came in and what became of it.
     pub fn intake(&self) -> &Intake {
         &self.intake
-    }
-
-    /// A copy with other events in a trace's place; the names stay.
-    pub(crate) fn with_events(&self, events: Vec<Vec<Event>>) -> Self {
-        let traces = self
-            .traces
-            .iter()
-            .zip(events)
-            .map(|(traced, mut events)| {
-                sort(&mut events);
-                events.dedup();
-                Traced { trace: traced.trace.clone(), objects: traced.objects.clone(), events }
-            })
-            .collect();
-        Self {
-            accounts: self.accounts.clone(),
-            posts: self.posts.clone(),
-            traces,
-            intake: self.intake.clone(),
-        }
     }
 }
 

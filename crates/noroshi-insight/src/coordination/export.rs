@@ -1,4 +1,4 @@
-//! Edges, groups and the network as files: CSV whose cells no spreadsheet takes for a formula, and GraphML.
+//! Edges, groups and the network as files: CSV whose cells no spreadsheet takes for a formula, and `GraphML`.
 //!
 //! Every writer takes records and their analysis, because an analysis holds numbers and the records hold the names.
 
@@ -46,7 +46,7 @@ fn edge_line(records: &Records, edge: &Edge, sink: &mut impl Write) -> io::Resul
         Some(told) => write!(
             sink,
             ",{},{},{},{},{},{},{},{},{},{},{},{},{},{}",
-            name(&told.kind),
+            name(told.kind),
             told.window_seconds,
             told.objects,
             told.common.map(|common| common.to_string()).unwrap_or_default(),
@@ -122,7 +122,7 @@ fn group_cells(group: &Group) -> String {
     )
 }
 
-/// The network as GraphML 1.0: nodes with their group, edges with weight, strength, p and q.
+/// The network as `GraphML` 1.0: nodes with their group, edges with weight, strength, p and q.
 ///
 /// # Errors
 /// What the sink returns.
@@ -190,8 +190,8 @@ fn level(level: Level) -> &'static str {
 }
 
 /// The name a trace has in JSON, without a second list of them.
-fn name(kind: &super::options::TraceKind) -> String {
-    serde_json::to_string(kind).unwrap_or_default().trim_matches('"').to_owned()
+fn name(kind: super::options::TraceKind) -> String {
+    serde_json::to_string(&kind).unwrap_or_default().trim_matches('"').to_owned()
 }
 
 fn optional(value: Option<f64>) -> String {

@@ -110,7 +110,11 @@ fn normal(draws: &mut Draws) -> f64 {
     (-2.0 * left.ln()).sqrt() * (2.0 * core::f64::consts::PI * right).cos()
 }
 
-#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "held within the range just here")]
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "held within the range just here"
+)]
 fn whole(value: f64) -> u32 {
     value.clamp(0.0, f64::from(u32::MAX)) as u32
 }
@@ -186,7 +190,9 @@ fn awake(account: u32, time: u32, draws: &mut Draws) -> bool {
 pub fn shuffled_days(events: &[Event], seed: u64) -> Vec<Event> {
     let mut draws = Draws::new(seed ^ 0x6461_7973);
     let mut events = events.to_vec();
-    events.sort_unstable_by_key(|event| (event.time / DAY, event.object, event.time, event.account, event.post));
+    events.sort_unstable_by_key(|event| {
+        (event.time / DAY, event.object, event.time, event.account, event.post)
+    });
     for day in events.chunk_by_mut(|left, right| left.time / DAY == right.time / DAY) {
         let mut accounts: Vec<u32> = day.iter().map(|event| event.account).collect();
         draws.shuffle(&mut accounts);
@@ -250,9 +256,10 @@ impl Plant {
                 let model = at(events, place(draws.below(others)));
                 let object = if self.own_objects { own } else { model.object };
                 own += u32::from(self.own_objects);
+                let begin = model.time + draws.below(7_200);
                 for account in members.clone() {
                     if draws.below(100) < TAKE_PART {
-                        let time = model.time + draws.below(self.jitter_seconds + 1);
+                        let time = begin + draws.below(self.jitter_seconds + 1);
                         add(events, object, time, account);
                     }
                 }
@@ -282,18 +289,23 @@ pub fn scale(shares: u32, seed: u64) -> (Vec<Event>, u32) {
         for _ in 0..size.min(shares - number(events.len())) {
             let delay = whole(1_800.0 * (1.5 * normal(&mut draws)).exp()).min(20 * DAY);
             let account = tilted(&mut draws, accounts);
-            events.push(Event { object, time: born + delay, account, post: super::events::NO_POST });
+            events.push(Event {
+                object,
+                time: born + delay,
+                account,
+                post: super::events::NO_POST,
+            });
         }
         object += 1;
     }
     for group in 0..200_u32 {
         for _ in 0..10 {
-            let shared = draws.below(object);
+            let target = draws.below(object);
             let time = BEGIN + draws.below(60 * DAY);
             for member in 0..10_u32 {
                 let account = accounts + group * 10 + member;
                 let time = time + draws.below(31);
-                events.push(Event { object: shared, time, account, post: super::events::NO_POST });
+                events.push(Event { object: target, time, account, post: super::events::NO_POST });
             }
         }
     }

@@ -58,7 +58,9 @@ pub(crate) fn of(
         }
     }
     acts(&mut groups, kept);
-    groups.iter_mut().for_each(|group| group.level = level(group, edges));
+    for group in &mut groups {
+        group.level = level(group, edges);
+    }
     groups
 }
 
@@ -231,7 +233,7 @@ struct Stability {
     accounts: Vec<f64>,
 }
 
-/// Draws objects anew, each as often as a Poisson law of mean 1 says (the bootstrap for large samples, Hanley and MacGibbon
+/// Draws objects anew, each as often as a Poisson law of mean 1 says (the bootstrap for large samples, Hanley and `MacGibbon`
 /// 2006), and sees which edges would still be accepted: the rates and the limit of acceptance stay those of all objects.
 fn bootstrap(edges: &mut [Edge], nodes: &[u32], tested: &[Tested], options: &Options) -> Stability {
     if options.bootstrap_runs == 0 || tested.is_empty() {

@@ -49,6 +49,7 @@ mod leiden;
 mod network;
 mod options;
 pub mod peers;
+pub mod stream;
 mod tested;
 
 pub use analysis::{

@@ -146,7 +146,7 @@ struct Row {
     a_first: bool,
 }
 
-fn row(events: &[Event], &(first, second): &Meeting) -> Row {
+fn row(events: &[Event], (first, second): Meeting) -> Row {
     let (first, second) = (at(events, place(first)), at(events, place(second)));
     let a_first = first.account < second.account;
     let (a, b) = if a_first { (first, second) } else { (second, first) };
@@ -154,7 +154,7 @@ fn row(events: &[Event], &(first, second): &Meeting) -> Row {
 }
 
 fn aggregate(events: &[Event], met: &[Meeting], directed: bool) -> Vec<PeerEdge> {
-    let mut rows: Vec<Row> = met.iter().map(|meeting| row(events, meeting)).collect();
+    let mut rows: Vec<Row> = met.iter().map(|&meeting| row(events, meeting)).collect();
     rows.sort_unstable();
     rows.chunk_by(|left, right| (left.a, left.b) == (right.a, right.b))
         .filter_map(|pair| pair.first().map(|first| edge(first, pair, directed)))

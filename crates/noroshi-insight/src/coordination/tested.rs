@@ -123,23 +123,30 @@ impl Tested {
                 *slot = Interest { expected, common, ln_p: ln_p.min(0.0), ln_q: 0.0 };
             }
         }
-        let possible =
-            pairs_in_common(&self.kept, &self.accounts, self.objects_min, self.hypotheses);
+        let possible = pairs_in_common(
+            &self.kept,
+            &self.accounts,
+            self.objects_min,
+            self.hypotheses,
+            options.seed,
+        );
         let ln_p: Vec<f64> = answer.iter().map(|one| one.ln_p).collect();
         let ln_q = ln_q_values(&ln_p, possible.max(1.0));
         answer.iter_mut().zip(ln_q).for_each(|(one, ln_q)| one.ln_q = ln_q);
         answer
     }
 
+    /// Everything the accounts of the given pairs shared.
     fn wanted_units(&self, pairs: &[Option<&Pair>]) -> Vec<bool> {
         let mut units = vec![false; place(self.kept.units)];
-        for pair in pairs.iter().flatten() {
-            self.accounts.common(pair.a, pair.b, |unit, _, _| {
-                if let Some(slot) = units.get_mut(place(unit)) {
-                    *slot = true;
-                }
-                true
-            });
+        let mut accounts: Vec<u32> =
+            pairs.iter().flatten().flat_map(|pair| [pair.a, pair.b]).collect();
+        accounts.sort_unstable();
+        accounts.dedup();
+        for &unit in accounts.iter().flat_map(|&account| self.accounts.units(account)) {
+            if let Some(slot) = units.get_mut(place(unit)) {
+                *slot = true;
+            }
         }
         units
     }
