@@ -23,8 +23,10 @@
 //! - Cost grows with the input, not with its square; what everybody names is reported, not followed.
 //! - Nothing here names a culprit or judges what somebody said.
 
+pub mod cadence;
 pub mod campaign;
 pub mod copies;
 pub mod correlate;
 pub mod picture;
 pub mod postings;
+pub mod residue;
