@@ -23,6 +23,7 @@
 //! - Cost grows with the input, not with its square; what everybody names is reported, not followed.
 //! - Nothing here names a culprit or judges what somebody said.
 
+pub mod amplification;
 pub mod cadence;
 pub mod campaign;
 pub mod copies;

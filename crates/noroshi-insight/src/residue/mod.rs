@@ -56,16 +56,9 @@ impl Class {
     }
 
     fn named(name: &str) -> Option<Self> {
-        [
-            Self::Itself,
-            Self::Refusal,
-            Self::Draft,
-            Self::Placeholder,
-            Self::Tool,
-            Self::Markup,
-        ]
-        .into_iter()
-        .find(|class| class.name() == name)
+        [Self::Itself, Self::Refusal, Self::Draft, Self::Placeholder, Self::Tool, Self::Markup]
+            .into_iter()
+            .find(|class| class.name() == name)
     }
 }
 
@@ -123,7 +116,11 @@ pub fn residue(text: &str) -> Vec<Hit> {
         })
         .collect();
     hits.sort_by(|one, other| {
-        (one.range.start, one.range.end, one.rule).cmp(&(other.range.start, other.range.end, other.rule))
+        (one.range.start, one.range.end, one.rule).cmp(&(
+            other.range.start,
+            other.range.end,
+            other.rule,
+        ))
     });
     hits
 }
@@ -200,8 +197,14 @@ impl Folded {
 
 /// Whether a place is in quotation marks on its line, or its line starts as a quotation does.
 fn is_quoted(text: &str, range: &Range<usize>) -> bool {
-    const PAIRS: [(char, char); 6] =
-        [('"', '"'), ('\u{201c}', '\u{201d}'), ('\u{300c}', '\u{300d}'), ('\u{300e}', '\u{300f}'), ('«', '»'), ('‘', '’')];
+    const PAIRS: [(char, char); 6] = [
+        ('"', '"'),
+        ('\u{201c}', '\u{201d}'),
+        ('\u{300c}', '\u{300d}'),
+        ('\u{300e}', '\u{300f}'),
+        ('«', '»'),
+        ('‘', '’'),
+    ];
     let before = text.get(..range.start).unwrap_or_default();
     let before = before.rsplit('\n').next().unwrap_or_default();
     let behind = text.get(range.end..).unwrap_or_default().split('\n').next().unwrap_or_default();
@@ -233,8 +236,7 @@ mod tests {
 
     #[test]
     fn every_line_of_the_list_is_a_rule_that_finds_itself() {
-        let lines =
-            include_str!("rules.tsv").lines().filter(|line| !line.starts_with('#')).count();
+        let lines = include_str!("rules.tsv").lines().filter(|line| !line.starts_with('#')).count();
         assert_eq!(RULES.len(), lines);
         for rule in RULES.iter() {
             let text = rule.parts.join("x ");
@@ -244,33 +246,36 @@ mod tests {
 
     #[test]
     fn phrases_are_found_in_five_languages_with_their_place() {
-        check("本文 ＡＩ言語モデルとして、お答えします", &[("ja-self-1", "ＡＩ言語モデルとして", false)]);
-        check("申し訳ありませんが、その依頼には対応できません。", &[(
-            "ja-refusal-1",
-            "申し訳ありませんが、その依頼には対応できません",
-            false,
-        )]);
+        check(
+            "本文 ＡＩ言語モデルとして、お答えします",
+            &[("ja-self-1", "ＡＩ言語モデルとして", false)],
+        );
+        check(
+            "申し訳ありませんが、その依頼には対応できません。",
+            &[("ja-refusal-1", "申し訳ありませんが、その依頼には対応できません", false)],
+        );
         check("很抱歉，我无法回答", &[("zh-refusal-1", "很抱歉，我无法", false)]);
         check("AI 언어 모델로서 저는", &[("ko-self-1", "AI 언어 모델로서", false)]);
         check("Извините, но я не могу", &[("ru-refusal-1", "Извините, но я не могу", false)]);
-        check("Sure,  here’s a\u{200b} tweet:", &[(
-            "en-draft-1",
-            "Sure,  here’s a\u{200b} tweet",
-            false,
-        )]);
-        check("Vote for [insert\u{a0}name]!", &[
-            ("en-place-1", "[insert\u{a0}name]", false),
-            ("en-place-2", "[insert\u{a0}name]", false),
-        ]);
+        check(
+            "Sure,  here’s a\u{200b} tweet:",
+            &[("en-draft-1", "Sure,  here’s a\u{200b} tweet", false)],
+        );
+        check(
+            "Vote for [insert\u{a0}name]!",
+            &[
+                ("en-place-1", "[insert\u{a0}name]", false),
+                ("en-place-2", "[insert\u{a0}name]", false),
+            ],
+        );
     }
 
     #[test]
     fn quotations_are_said_to_be_quotations() {
-        check("He wrote \"As an AI language model\" as a joke", &[(
-            "en-self-1",
-            "As an AI language model",
-            true,
-        )]);
+        check(
+            "He wrote \"As an AI language model\" as a joke",
+            &[("en-self-1", "As an AI language model", true)],
+        );
         check("> as an ai language model\nlol", &[("en-self-1", "as an ai language model", true)]);
         check("「AI言語モデルとして」と言われた", &[("ja-self-1", "AI言語モデルとして", true)]);
     }
