@@ -23,6 +23,8 @@
 //! - Cost grows with the input, not with its square; what everybody names is reported, not followed.
 //! - Nothing here names a culprit or judges what somebody said.
 
+pub mod amplification;
+pub mod cadence;
 pub mod campaign;
 pub mod coordination;
 pub mod copies;
@@ -30,3 +32,4 @@ pub mod correlate;
 pub mod lookalike;
 pub mod picture;
 pub mod postings;
+pub mod residue;

@@ -6,6 +6,7 @@
 
 use super::Options;
 use super::forest::Forest;
+use super::signature::agreeing;
 use super::texts::{Judge, Texts};
 use super::workers;
 
@@ -21,14 +22,20 @@ pub(super) fn join(texts: &Texts, options: &Options) -> Joined {
     let (bands, _) = options.profile.bands();
     let mut joined = Joined { forest: Forest::with_len(texts.len()), buckets_capped: 0 };
     // One bit a band: the text was in a bucket in which not everything was compared.
-    let mut capped = vec![0_u32; texts.len() as usize];
+    let mut capped = vec![0_u64; texts.len() as usize];
     let all: Vec<usize> = (0..bands).collect();
     for round in all.chunks(options.workers.get()) {
         let done = round.first().copied().unwrap_or_default();
         // Each band starts from what is known so far; what they find is put together afterwards.
         let passes = workers::map(options.workers, round, |band| {
-            let mut pass =
-                Pass { texts, options, done, capped: &capped, forest: joined.forest.clone() };
+            let mut pass = Pass {
+                texts,
+                options,
+                done,
+                capped: &capped,
+                forest: joined.forest.clone(),
+                rows: Vec::new(),
+            };
             let capped = pass.band(*band);
             (pass.forest, capped)
         });
@@ -51,8 +58,10 @@ struct Pass<'a> {
     options: &'a Options,
     /// How many bands are finished.
     done: usize,
-    capped: &'a [u32],
+    capped: &'a [u64],
     forest: Forest,
+    /// Reused between buckets.
+    rows: Vec<u8>,
 }
 
 #[derive(Default)]
@@ -80,18 +89,29 @@ impl Pass<'_> {
     }
 
     fn bucket(&mut self, bucket: &[(u32, u32)]) {
-        for (at, (_, one)) in bucket.iter().enumerate().skip(1) {
+        let profile = self.options.profile;
+        let enough = self.options.slots_agreeing_min();
+        // The signatures side by side: nearly all pairs are told apart by them, and they lie far from one another.
+        self.rows.clear();
+        for (_, text) in bucket {
+            self.rows.extend_from_slice(self.texts.slots(*text, profile));
+        }
+        let rows = core::mem::take(&mut self.rows);
+        let width = profile.slots();
+        for (at, ((_, one), row)) in bucket.iter().zip(rows.chunks(width)).enumerate().skip(1) {
             let mut judge = Judge::new(self.texts, self.options, *one);
-            let before = bucket.get(at.saturating_sub(self.options.bucket_max)..at);
-            for (_, other) in before.unwrap_or_default().iter().rev() {
+            let from = at.saturating_sub(self.options.bucket_max);
+            let before = bucket.iter().zip(rows.chunks(width)).take(at).skip(from);
+            for ((_, other), _) in before.filter(|(_, other)| agreeing(row, other) >= enough) {
                 if self.forest.is_one(*one, *other) || self.was_asked(*one, *other) {
                     continue;
                 }
-                if judge.is_worthwhile(*other) && judge.is_copy(*other) {
+                if judge.is_copy(*other) {
                     self.forest.unite(*one, *other);
                 }
             }
         }
+        self.rows = rows;
     }
 
     /// Whether an earlier band has compared the two already.

@@ -109,6 +109,11 @@ impl Default for Options {
 }
 
 impl Options {
+    /// How many slots of two signatures agree at least if the texts are to be compared.
+    fn slots_agreeing_min(&self) -> usize {
+        (self.agreement_permille as usize * self.profile.slots()).div_ceil(1_000)
+    }
+
     fn normalise(&self, text: &str) -> Normal {
         normalise(text, self.text_chars_max.min(TEXT_CHARS_MAX))
     }

@@ -12,10 +12,10 @@ use super::fold;
 pub enum Profile {
     /// 16 bands of 4, n-grams of 5: for a first look and for streams.
     Fast,
-    /// 25 bands of 5, n-grams of 4.
+    /// 60 bands of 2, n-grams of 5.
     #[default]
     Full,
-    /// 32 bands of 4, n-grams of 4: for small sets where no pair may be missed.
+    /// 60 bands of 2, n-grams of 4: for small sets where no pair may be missed.
     Exhaustive,
 }
 
@@ -24,16 +24,23 @@ impl Profile {
     pub const fn bands(self) -> (usize, usize) {
         match self {
             Self::Fast => (16, 4),
-            Self::Full => (25, 5),
-            Self::Exhaustive => (32, 4),
+            Self::Full | Self::Exhaustive => (60, 2),
         }
     }
 
     /// How many code points an n-gram has in scripts with spaces.
     pub const fn gram_chars(self) -> usize {
         match self {
-            Self::Fast => 5,
-            Self::Full | Self::Exhaustive => 4,
+            Self::Fast | Self::Full => 5,
+            Self::Exhaustive => 4,
+        }
+    }
+
+    /// How many code points an n-gram has in scripts without spaces.
+    pub const fn gram_chars_east_asian(self) -> usize {
+        match self {
+            Self::Fast => 3,
+            Self::Full | Self::Exhaustive => 2,
         }
     }
 
@@ -43,9 +50,8 @@ impl Profile {
     }
 }
 
-/// In text of which at least this many in ten letters are Han, kana or Hangul, n-grams have three letters.
+/// In text of which at least this many in ten letters are Han, kana or Hangul, n-grams are shorter.
 const EAST_ASIAN_IN_TEN: usize = 3;
-const EAST_ASIAN_GRAM_CHARS: usize = 3;
 
 /// What is kept of a text to find and to judge pairs.
 pub(super) struct Signature {
@@ -60,7 +66,7 @@ pub(super) fn sign(text: &str, profile: Profile) -> Signature {
     let letters: Vec<char> = text.chars().collect();
     let east_asian = letters.iter().filter(|c| fold::is_east_asian(**c)).count();
     let gram = if east_asian * 10 >= letters.len() * EAST_ASIAN_IN_TEN {
-        EAST_ASIAN_GRAM_CHARS
+        profile.gram_chars_east_asian()
     } else {
         profile.gram_chars()
     };
@@ -165,19 +171,19 @@ mod tests {
         let share = |from: u64, step: u64| {
             let sign = |from| sign(&text(from), Profile::Full);
             let agree = agreeing(&sign(from).slots, &sign(from + step).slots);
-            f64::from(u32::try_from(agree).unwrap()) / 125.0
+            f64::from(u32::try_from(agree).unwrap()) / 120.0
         };
         let mean = |step| (0..40).map(|at| share(at * 100_000, step)).sum::<f64>() / 40.0;
         assert!((mean(0) - 1.0).abs() < 1e-9);
-        // Of 297 and 297 n-grams 197 are common, 197 of 397; a slot has one standard error of 0.045.
-        assert!((mean(100) - 0.496).abs() < 0.03, "{}", mean(100));
+        // Of 296 and 296 n-grams 196 are common, 196 of 396; a slot has one standard error of 0.045.
+        assert!((mean(100) - 0.495).abs() < 0.03, "{}", mean(100));
         assert!(mean(10_000) < 0.02, "{}", mean(10_000));
     }
 
     #[test]
     fn a_text_shorter_than_an_n_gram_has_a_signature() {
         let short = sign("ab", Profile::Full);
-        assert_eq!((short.keys.len(), short.slots.len()), (25, 125));
+        assert_eq!((short.keys.len(), short.slots.len()), (60, 120));
         assert_eq!(short.keys, sign("ab", Profile::Full).keys);
         assert_ne!(short.keys, sign("ac", Profile::Full).keys);
     }

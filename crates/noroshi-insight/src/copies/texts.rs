@@ -142,8 +142,7 @@ impl<'a> Judge<'a> {
     pub(super) fn is_worthwhile(&self, other: u32) -> bool {
         let profile = self.options.profile;
         let (left, right) = (self.texts.slots(self.one, profile), self.texts.slots(other, profile));
-        let agreeing = signature::agreeing(left, right);
-        agreeing * 1_000 >= self.options.agreement_permille as usize * profile.slots()
+        signature::agreeing(left, right) >= self.options.slots_agreeing_min()
     }
 
     /// Whether the two are copies: their similarity is above the threshold, or one is the beginning of the other.
