@@ -65,17 +65,9 @@ impl Matcher {
     /// different states share their abbreviations (`mfa`, `mof`), and nobody else can register there. A suffix itself
     /// (`gouv.sn`) is its registry's.
     fn another_states(&self, name: &Name, found: &Found) -> bool {
-        let suffix = name.suffix();
-        let mut labels = suffix.split('.');
-        let first = labels.next().unwrap_or_default();
-        let closed = match labels.next_back() {
-            None => CLOSED_TOP_LEVELS.contains(&first),
-            Some(country) => country.len() == 2 && CLOSED_SECOND_LEVELS.contains(&first),
-        };
         let entry = found.entry.and_then(|number| self.entry(number));
-        let top = |suffix: &str| suffix.rsplit('.').next().map(str::to_owned);
-        let same_country = entry.is_none_or(|entry| top(&entry.suffix) == top(suffix));
-        (closed && !same_country) || name.is_public_suffix()
+        let protected = entry.map_or(name.suffix(), |entry| entry.suffix.as_str());
+        is_closed_abroad(name.suffix(), protected) || name.is_public_suffix()
     }
 
     fn find_any(&self, name: &Name) -> Option<Found> {
@@ -322,6 +314,17 @@ impl Matcher {
     }
 }
 
+/// Whether only bodies of another state than the protected name's register under a suffix.
+pub(super) fn is_closed_abroad(suffix: &str, protected: &str) -> bool {
+    let mut labels = suffix.split('.');
+    let first = labels.next().unwrap_or_default();
+    let closed = match labels.next_back() {
+        None => CLOSED_TOP_LEVELS.contains(&first),
+        Some(country) => country.len() == 2 && CLOSED_SECOND_LEVELS.contains(&first),
+    };
+    closed && suffix.rsplit('.').next() != protected.rsplit('.').next()
+}
+
 /// Characters of the same look, where both labels have as many characters.
 fn looks(protected: &str, candidate: &str) -> Difference {
     if protected.chars().count() != candidate.chars().count() {
@@ -454,12 +457,16 @@ fn government(label: &Label<'_>) -> Option<Found> {
         entry: None,
         difference: Difference::Government(suffix.to_owned()),
     };
-    let parts: Vec<&str> = before.split(['.', '-']).take(PARTS_MAX).collect();
-    for (at, pair) in parts.windows(2).enumerate() {
-        let text = pair.join(".");
-        if GOVERNMENTS.contains(&text.as_str()) {
-            return Some(found(if at == 0 { SCORE_UNSURE } else { 70 }, &text));
+    let mut parts = before.split(['.', '-']).take(PARTS_MAX).enumerate();
+    let mut last = parts.next().map_or("", |(_, part)| part);
+    for (at, part) in parts {
+        let suffix = GOVERNMENTS.iter().find(|suffix| {
+            suffix.split_once('.').is_some_and(|(one, two)| one == last && two == part)
+        });
+        if let Some(suffix) = suffix {
+            return Some(found(if at == 1 { SCORE_UNSURE } else { 70 }, suffix));
         }
+        last = part;
     }
     // Without a mark between, `gojp` ends words too (`mangojp`): shown only to whoever asks for low scores.
     let ends = ["gojp", "lgjp"]

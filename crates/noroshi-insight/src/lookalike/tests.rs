@@ -630,7 +630,7 @@ proptest! {
 
 proptest! {
     // Each case makes and judges about two thousand names.
-    #![proptest_config(ProptestConfig::with_cases(16))]
+    #![proptest_config(ProptestConfig::with_cases(8))]
 
     #[test]
     fn a_made_up_name_is_found_in_all_its_changes(label in "[a-z]{6,14}") {
