@@ -250,22 +250,27 @@ pub(super) struct Rolling {
     prefix: Vec<u64>,
     /// `power[i]` is the base to the `i`.
     power: Vec<u64>,
+    /// What each character counts.
+    values: Vec<u64>,
 }
 
 impl Rolling {
     pub(super) fn new(text: &[char]) -> Self {
         let mut prefix = Vec::with_capacity(text.len() + 1);
         let mut power = Vec::with_capacity(text.len() + 1);
+        let mut values = Vec::with_capacity(text.len());
         let (mut hash, mut factor) = (0_u64, 1_u64);
         prefix.push(hash);
         power.push(factor);
         for character in text {
-            hash = hash.wrapping_mul(BASE).wrapping_add(u64::from(*character) + 1);
+            let value = u64::from(*character) + 1;
+            values.push(value);
+            hash = hash.wrapping_mul(BASE).wrapping_add(value);
             factor = factor.wrapping_mul(BASE);
             prefix.push(hash);
             power.push(factor);
         }
-        Self { prefix, power }
+        Self { prefix, power, values }
     }
 
     /// The hash of the characters from `start` up to `end`.
@@ -275,11 +280,6 @@ impl Rolling {
         at(end).wrapping_sub(at(start).wrapping_mul(power))
     }
 
-    fn join(&self, head: u64, start: usize, end: usize) -> u64 {
-        let power = self.power.get(end.saturating_sub(start)).copied().unwrap_or(0);
-        head.wrapping_mul(power).wrapping_add(self.part(start, end))
-    }
-
     fn length(&self) -> usize {
         self.prefix.len().saturating_sub(1)
     }
@@ -287,15 +287,26 @@ impl Rolling {
     /// Calls `with` for the text itself and for every text with one character, or two where `twice`, taken out.
     pub(super) fn deletions(&self, twice: bool, mut with: impl FnMut(u64)) {
         let length = self.length();
+        let tails: Vec<u64> = (0..=length).map(|start| self.part(start, length)).collect();
         with(self.part(0, length));
         for first in 0..length {
             let head = self.part(0, first);
-            with(self.join(head, first + 1, length));
-            if twice {
-                for second in first + 1..length {
-                    let middle = self.join(head, first + 1, second);
-                    with(self.join(middle, second + 1, length));
-                }
+            let rest = length - first - 1;
+            let join =
+                |head: u64, power: u64, tail: u64| head.wrapping_mul(power).wrapping_add(tail);
+            let at = |texts: &[u64], place: usize| texts.get(place).copied().unwrap_or(0);
+            with(join(head, at(&self.power, rest), at(&tails, first + 1)));
+            if !twice {
+                continue;
+            }
+            // What stands between the two that are taken out grows by one character a step.
+            let mut middle = head;
+            let values = self.values.get(first + 1..).unwrap_or_default();
+            let powers = self.power.get(..rest).unwrap_or_default().iter().rev();
+            let tails = tails.get(first + 2..).unwrap_or_default();
+            for ((value, power), tail) in values.iter().zip(powers).zip(tails) {
+                with(join(middle, *power, *tail));
+                middle = middle.wrapping_mul(BASE).wrapping_add(*value);
             }
         }
     }
@@ -370,19 +381,22 @@ impl Near {
             });
         }
         let mut gate = Gate::new(buckets.len());
-        buckets.keys().for_each(|value| gate.add(*value));
+        let values: std::collections::BTreeSet<u64> = buckets.keys().copied().collect();
+        for value in values {
+            gate.add(value);
+        }
         let longest_twice = labels.iter().map(|(label, _)| label.len()).max().unwrap_or(0);
         Self { labels, buckets, gate, longest_twice }
     }
 
     /// The nearest label within two changes with its protected name; ties go to the first protected name.
-    pub(super) fn find(&self, label: &[char]) -> Option<(u32, Vec<Edit>)> {
+    pub(super) fn find(&self, label: &[char], rolling: &Rolling) -> Option<(u32, Vec<Edit>)> {
         if label.len() + 1 < EDIT1_CHARACTERS_MIN || label.len() > self.longest_twice + 2 {
             return None;
         }
         let mut candidates: Vec<u32> = Vec::new();
         let twice = label.len() + 2 >= EDIT2_CHARACTERS_MIN;
-        Rolling::new(label).deletions(twice, |value| {
+        rolling.deletions(twice, |value| {
             if self.gate.may_have(value)
                 && let Some(bucket) = self.buckets.get(&value)
             {

@@ -53,6 +53,7 @@ struct Label<'a> {
     raw: &'a str,
     plain: String,
     characters: Vec<char>,
+    rolling: Rolling,
 }
 
 impl Matcher {
@@ -72,7 +73,9 @@ impl Matcher {
 
     fn find_any(&self, name: &Name) -> Option<Found> {
         let plain = fold::plain(name.label());
-        let label = Label { name, raw: name.label(), characters: plain.chars().collect(), plain };
+        let characters: Vec<char> = plain.chars().collect();
+        let rolling = Rolling::new(&characters);
+        let label = Label { name, raw: name.label(), plain, characters, rolling };
         let enough = |found: &Found| found.score_percent >= self.options.score_percent_min;
         self.same_label(&label)
             .filter(enough)
@@ -203,12 +206,11 @@ impl Matcher {
         if class_of(&label.plain).is_some() {
             return None;
         }
-        let (entry, edits) = self.near.find(&label.characters)?;
+        let (entry, edits) = self.near.find(&label.characters, &label.rolling)?;
         let protected = fold::plain(&self.entry(entry)?.label);
         let same_first = protected.chars().next() == label.characters.first().copied();
         let length = protected.chars().count();
         let (rule, score) = match (edits.len(), same_first) {
-            (0, _) => return None,
             // Any other letter in a name of five makes other names (`tepco`, `tesco`) more often than imitations.
             (1, _)
                 if length == EDIT1_CHARACTERS_MIN
@@ -231,13 +233,12 @@ impl Matcher {
         if length <= shortest {
             return None;
         }
-        let rolling = Rolling::new(&label.characters);
         let joints = joints(label.raw);
         for size in
             (shortest..=longest.min(length.saturating_sub(1)).min(BRAND_CHARACTERS_MAX)).rev()
         {
             for start in 0..=length - size {
-                if !self.brand_gate.may_have(rolling.part(start, start + size)) {
+                if !self.brand_gate.may_have(label.rolling.part(start, start + size)) {
                     continue;
                 }
                 let Some(text) = text_of(&label.characters, start, start + size) else { continue };
@@ -490,7 +491,9 @@ fn idn_mixed(label: &Label<'_>) -> Option<Found> {
     if label.raw.detect_restriction_level() > RestrictionLevel::HighlyRestrictive {
         return Some(found(70));
     }
-    let script = |at: Option<usize>| at.and_then(|at| label.characters.get(at)).map(|c| c.script());
+    let script = |at: Option<usize>| {
+        at.and_then(|at| label.characters.get(at)).map(unicode_script::UnicodeScript::script)
+    };
     let odd = label.characters.iter().enumerate().any(|(at, character)| {
         let around = [script(at.checked_sub(1)), script(Some(at + 1))];
         let kana = matches!(character.script(), Script::Katakana | Script::Hiragana);

@@ -623,7 +623,7 @@ proptest! {
             let most = if label.len() >= edit::EDIT2_CHARACTERS_MIN { 2 } else { 1 };
             Some(distance(&label, &asked)).filter(|distance| *distance <= most)
         }).min();
-        let found = near.find(&asked);
+        let found = near.find(&asked, &edit::Rolling::new(&asked));
         prop_assert_eq!(found.as_ref().map(|(_, edits)| edits.len()), best);
     }
 }
