@@ -412,7 +412,6 @@ fn excepted(protected: &Protected, candidate: &Candidate) -> bool {
     let three = words::class_of(&fold::plain(&label)).is_some();
     // 4. A name of two or three letters, or an everyday word, grown together with a word.
     let four = candidate.technique == Technique::Combosquat && (short || protected.generic);
-    // 5. A dot set into the label leaves the rest of a short or generic name, or moves the registrable part.
     one || two || three || four
 }
 
