@@ -1,11 +1,13 @@
 //! The rules, each asked of the indexes.
 
+use std::cmp::Reverse;
+
 use unicode_script::{Script, UnicodeScript as _};
 use unicode_security::{RestrictionLevel, RestrictionLevelDetection as _};
 
 use super::edit::{EDIT1_CHARACTERS_MIN, EditKind, Rolling};
 use super::fold;
-use super::matcher::{BRAND_CHARACTERS_MAX, Difference, Matcher, Rule};
+use super::matcher::{BRAND_CHARACTERS_MAX, BRAND_HEAD_CHARACTERS, Difference, Matcher, Rule};
 use super::name::Name;
 use super::table;
 use super::words::{WordClass, class_of};
@@ -234,22 +236,29 @@ impl Matcher {
             return None;
         }
         let joints = joints(label.raw);
-        for size in
-            (shortest..=longest.min(length.saturating_sub(1)).min(BRAND_CHARACTERS_MAX)).rev()
-        {
-            for start in 0..=length - size {
-                if !self.brand_gate.may_have(label.rolling.part(start, start + size)) {
-                    continue;
-                }
-                let Some(text) = text_of(&label.characters, start, start + size) else { continue };
-                let Some(entry) = self.brands.get(text.as_str()).copied() else { continue };
-                let place = Place { start, end: start + size, length, joints: &joints };
-                if let Some(words) = place.words(&label.characters, &text) {
-                    return Some(self.combination(entry, words));
-                }
+        let longest = longest.min(length.saturating_sub(1)).min(BRAND_CHARACTERS_MAX);
+        let mut places = Vec::new();
+        for start in 0..length {
+            let head = |size: usize| {
+                let end = start + size;
+                end <= length && self.brand_heads.may_have(label.rolling.part(start, end))
+            };
+            // Names of two characters are their own beginning.
+            if !head(BRAND_HEAD_CHARACTERS) && !head(BRAND_HEAD_CHARACTERS - 1) {
+                continue;
             }
+            let sizes = shortest..=longest.min(length - start);
+            let whole =
+                |size: &usize| self.brand_gate.may_have(label.rolling.part(start, start + size));
+            places.extend(sizes.filter(whole).map(|size| (size, start)));
         }
-        None
+        places.sort_by_key(|(size, start)| (Reverse(*size), *start));
+        places.into_iter().find_map(|(size, start)| {
+            let text = text_of(&label.characters, start, start + size)?;
+            let entry = self.brands.get(text.as_str()).copied()?;
+            let place = Place { start, end: start + size, length, joints: &joints };
+            Some(self.combination(entry, place.words(&label.characters, &text)?))
+        })
     }
 
     fn combination(&self, entry: u32, words: Vec<(String, WordClass)>) -> Found {
