@@ -78,7 +78,8 @@ fn day(text: &str) -> Option<i64> {
 }
 
 fn digest(bytes: &[u8]) -> String {
-    Sha256::digest(bytes).iter().take(6).map(|byte| format!("{byte:02x}")).collect()
+    let nibbles = Sha256::digest(bytes).into_iter().take(6).flat_map(|byte| [byte >> 4, byte & 15]);
+    nibbles.filter_map(|nibble| char::from_digit(u32::from(nibble), 16)).collect()
 }
 
 fn viginum(corpora: &Path, of: &str) -> Result<PathBuf> {
@@ -161,9 +162,9 @@ fn imitations(corpora: &Path, asked: &Asked) -> Result<()> {
         all.extend(union);
     }
     println!("    families and watch-list: {:.2} CPU s", cpu() - begun);
-    popular(corpora, "European watch-list", matcher, asked.ids)?;
+    popular(corpora, "European watch-list", &matcher, asked.ids)?;
     let japan = Matcher::new(Watchlist::japan(), Options::default());
-    popular(corpora, "Japanese watch-list as shipped", japan, asked.ids)?;
+    popular(corpora, "Japanese watch-list as shipped", &japan, asked.ids)?;
     if let Some(python) = &asked.python {
         peer(python, &names)?;
     }
@@ -171,18 +172,24 @@ fn imitations(corpora: &Path, asked: &Asked) -> Result<()> {
 }
 
 /// Popular names that are flagged, with nothing but the register of what owners hold.
-fn popular(corpora: &Path, what: &str, matcher: Matcher, ids: bool) -> Result<()> {
-    let mut names: BTreeMap<String, ()> = BTreeMap::new();
+fn popular(corpora: &Path, what: &str, matcher: &Matcher, ids: bool) -> Result<()> {
+    let mut names: BTreeSet<String> = BTreeSet::new();
     for list in ["tranco10k", "majestic_million", "moz-top500"] {
         let bytes =
             std::fs::read(corpora.join("misp-warninglists/lists").join(list).join("list.json"))?;
         let value: serde_json::Value = serde_json::from_slice(&bytes)?;
-        for name in value["list"].as_array().into_iter().flatten().filter_map(|one| one.as_str()) {
-            names.insert(name.to_lowercase(), ());
+        for name in value
+            .get("list")
+            .and_then(|list| list.as_array())
+            .into_iter()
+            .flatten()
+            .filter_map(|one| one.as_str())
+        {
+            names.insert(name.to_lowercase());
         }
     }
     let mut tally = Tally::default();
-    for name in names.keys() {
+    for name in &names {
         let outcome = matcher.judge(name);
         tally.count(&outcome);
         if let (Outcome::Hit(hit), true) = (&outcome, ids) {
@@ -276,7 +283,13 @@ fn label(mixed: u64) -> String {
         "hub", "lab", "cen", "tri", "os",
     ];
     let count = 2 + mixed % 4;
-    (0..count).map(|at| PARTS[(mixed >> (8 + at * 5)) as usize % PARTS.len()]).collect()
+    (0..count).map(|at| pick(&PARTS, mixed >> (8 + at * 5))).collect()
+}
+
+/// One of a list, by a number.
+fn pick<'a>(list: &[&'a str], number: u64) -> &'a str {
+    let at = number % u64::try_from(list.len()).unwrap_or(1);
+    usize::try_from(at).ok().and_then(|at| list.get(at)).copied().unwrap_or_default()
 }
 
 fn mix(number: u64) -> u64 {
@@ -291,12 +304,12 @@ fn stream(number: u64) -> String {
     const SUFFIXES: [&str; 8] =
         ["com", "net", "co.jp", "de", "example.org", "jp", "online", "com.br"];
     let mixed = mix(number);
-    let suffix = SUFFIXES[(mixed >> 40) as usize % SUFFIXES.len()];
+    let suffix = pick(&SUFFIXES, mixed >> 40);
     match mixed % 20 {
         0..=6 => format!("www.{}.{suffix}", label(mixed)),
         7..=9 => format!("{}-{}.{suffix}", label(mixed), label(mixed >> 7)),
         10 => format!("mail.{}.{}.{suffix}", label(mixed >> 9), label(mixed)),
-        11 if mixed % 5 == 0 => format!("日本{}ニュース.jp", label(mixed)),
+        11 if mixed.is_multiple_of(5) => format!("日本{}ニュース.jp", label(mixed)),
         _ => format!("{}{}.{suffix}", label(mixed), label(mixed >> 13)),
     }
 }

@@ -1,5 +1,12 @@
 //! Lookalike names against published lists, where they are at hand.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    reason = "a test stops where its data is not what it is, and says what it skipped"
+)]
+
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
@@ -173,6 +180,21 @@ fn what_dnstwist_lists_is_found() {
             .collect();
         let missed: Vec<&&str> =
             names.iter().filter(|name| !matches!(matcher.judge(name), Outcome::Hit(_))).collect();
+        let mut unlisted: std::collections::BTreeMap<&str, Vec<&str>> =
+            std::collections::BTreeMap::new();
+        for one in value.as_array().unwrap() {
+            let domain = one["domain"].as_str().unwrap();
+            if domain != original && !ours.contains(domain) {
+                unlisted.entry(one["fuzzer"].as_str().unwrap()).or_default().push(domain);
+            }
+        }
+        for (fuzzer, names) in &unlisted {
+            println!(
+                "    {fuzzer}: {} not generated here, {:?}",
+                names.len(),
+                &names[..names.len().min(6)]
+            );
+        }
         let listed = names.iter().filter(|name| ours.contains(**name)).count();
         println!(
             "{file}: {} names, {} found, {listed} generated here too; missed {:?}",

@@ -2,6 +2,7 @@
 //! near without comparing.
 
 use std::collections::HashMap;
+use std::sync::LazyLock;
 
 /// What one change of a name is called.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -56,49 +57,49 @@ pub struct Edit {
     pub candidate: Option<char>,
 }
 
-/// Neighbours on QWERTY and JIS keyboards (JIS X 6002), the hyphen included.
-const NEIGHBOURS: [(char, &str); 36] = [
-    ('1', "2q"),
-    ('2', "13qw"),
-    ('3', "24we"),
-    ('4', "35er"),
-    ('5', "46rt"),
-    ('6', "57ty"),
-    ('7', "68yu"),
-    ('8', "79ui"),
-    ('9', "80io"),
-    ('0', "9op"),
-    ('q', "12wa"),
-    ('w', "23qeas"),
-    ('e', "34wrsd"),
-    ('r', "45etdf"),
-    ('t', "56ryfg"),
-    ('y', "67tugh"),
-    ('u', "78yihj"),
-    ('i', "89uojk"),
-    ('o', "90ipkl"),
-    ('p', "0ol"),
-    ('a', "qwsz"),
-    ('s', "weadzx"),
-    ('d', "ersfxc"),
-    ('f', "rtdgcv"),
-    ('g', "tyfhvb"),
-    ('h', "yugjbn"),
-    ('j', "uihknm"),
-    ('k', "iojlm"),
-    ('l', "opk"),
-    ('z', "asx"),
-    ('x', "sdzc"),
-    ('c', "dfxv"),
-    ('v', "fgcb"),
-    ('b', "ghvn"),
-    ('n', "hjbm"),
-    ('m', "jkn"),
+/// Rows of letters of the layouts in use where the watched names are read: QWERTY (JIS X 6002 has its letters in the same
+/// places), QWERTZ, AZERTY. The row of digits is one.
+const LAYOUTS: [[&str; 4]; 3] = [
+    ["1234567890", "qwertyuiop", "asdfghjkl", "zxcvbnm"],
+    ["1234567890", "qwertzuiop", "asdfghjkl", "yxcvbnm"],
+    ["1234567890", "azertyuiop", "qsdfghjklm", "wxcvbn"],
 ];
+/// How far each row stands to the right, in quarters of a key.
+const ROW_QUARTERS: [usize; 4] = [0, 2, 3, 5];
+
+/// The keys beside each key in any of the layouts, by their places, built once.
+static NEIGHBOURS: LazyLock<HashMap<char, String>> = LazyLock::new(|| {
+    let mut beside: HashMap<char, String> = HashMap::new();
+    for layout in LAYOUTS {
+        let keys: Vec<(char, usize, usize)> = layout
+            .iter()
+            .zip(ROW_QUARTERS)
+            .enumerate()
+            .flat_map(|(row, (keys, shift))| {
+                keys.chars().enumerate().map(move |(column, key)| (key, row, column * 4 + shift))
+            })
+            .collect();
+        for (key, row, place) in &keys {
+            for (other, other_row, other_place) in &keys {
+                let apart = place.abs_diff(*other_place);
+                let near = match row.abs_diff(*other_row) {
+                    0 => apart == 4,
+                    1 => apart < 4,
+                    _ => false,
+                };
+                let known = beside.entry(*key).or_default();
+                if near && !known.contains(*other) {
+                    known.push(*other);
+                }
+            }
+        }
+    }
+    beside
+});
 
 /// The keys beside a key.
 pub(super) fn neighbours(key: char) -> &'static str {
-    NEIGHBOURS.iter().find(|(of, _)| *of == key).map_or("", |(_, beside)| beside)
+    NEIGHBOURS.get(&key).map_or("", String::as_str)
 }
 
 /// Characters of names that differ from one in a single bit.
@@ -249,22 +250,27 @@ pub(super) struct Rolling {
     prefix: Vec<u64>,
     /// `power[i]` is the base to the `i`.
     power: Vec<u64>,
+    /// What each character counts.
+    values: Vec<u64>,
 }
 
 impl Rolling {
     pub(super) fn new(text: &[char]) -> Self {
         let mut prefix = Vec::with_capacity(text.len() + 1);
         let mut power = Vec::with_capacity(text.len() + 1);
+        let mut values = Vec::with_capacity(text.len());
         let (mut hash, mut factor) = (0_u64, 1_u64);
         prefix.push(hash);
         power.push(factor);
         for character in text {
-            hash = hash.wrapping_mul(BASE).wrapping_add(u64::from(*character) + 1);
+            let value = u64::from(*character) + 1;
+            values.push(value);
+            hash = hash.wrapping_mul(BASE).wrapping_add(value);
             factor = factor.wrapping_mul(BASE);
             prefix.push(hash);
             power.push(factor);
         }
-        Self { prefix, power }
+        Self { prefix, power, values }
     }
 
     /// The hash of the characters from `start` up to `end`.
@@ -274,11 +280,6 @@ impl Rolling {
         at(end).wrapping_sub(at(start).wrapping_mul(power))
     }
 
-    fn join(&self, head: u64, start: usize, end: usize) -> u64 {
-        let power = self.power.get(end.saturating_sub(start)).copied().unwrap_or(0);
-        head.wrapping_mul(power).wrapping_add(self.part(start, end))
-    }
-
     fn length(&self) -> usize {
         self.prefix.len().saturating_sub(1)
     }
@@ -286,49 +287,62 @@ impl Rolling {
     /// Calls `with` for the text itself and for every text with one character, or two where `twice`, taken out.
     pub(super) fn deletions(&self, twice: bool, mut with: impl FnMut(u64)) {
         let length = self.length();
+        let tails: Vec<u64> = (0..=length).map(|start| self.part(start, length)).collect();
         with(self.part(0, length));
         for first in 0..length {
             let head = self.part(0, first);
-            with(self.join(head, first + 1, length));
-            if twice {
-                for second in first + 1..length {
-                    let middle = self.join(head, first + 1, second);
-                    with(self.join(middle, second + 1, length));
-                }
+            let rest = length - first - 1;
+            let join =
+                |head: u64, power: u64, tail: u64| head.wrapping_mul(power).wrapping_add(tail);
+            let at = |texts: &[u64], place: usize| texts.get(place).copied().unwrap_or(0);
+            with(join(head, at(&self.power, rest), at(&tails, first + 1)));
+            if !twice {
+                continue;
+            }
+            // What stands between the two that are taken out grows by one character a step.
+            let mut middle = head;
+            let values = self.values.get(first + 1..).unwrap_or_default();
+            let powers = self.power.get(..rest).unwrap_or_default().iter().rev();
+            let tails = tails.get(first + 2..).unwrap_or_default();
+            for ((value, power), tail) in values.iter().zip(powers).zip(tails) {
+                with(join(middle, *power, *tail));
+                middle = middle.wrapping_mul(BASE).wrapping_add(*value);
             }
         }
     }
 }
 
-/// A set that may say yes too often and never no too often: a bit for each value.
+/// A set that may say yes too often and never no too often: three bits in one word for each value (a blocked Bloom
+/// filter, Putze, Sanders and Singler 2007), so that a question touches memory once.
 pub(super) struct Gate {
-    bits: Vec<u64>,
+    words: Vec<u64>,
     mask: u64,
 }
 
 impl Gate {
-    /// For about `values` values; one in sixteen others passes.
+    /// For about `values` values; of others less than one in a hundred passes.
     pub(super) fn new(values: usize) -> Self {
-        let bits = (values.saturating_mul(16)).next_power_of_two().clamp(1 << 12, 1 << 30);
-        Self { bits: vec![0; bits / 64], mask: u64::try_from(bits - 1).unwrap_or(u64::MAX) }
+        let words = values.div_ceil(4).next_power_of_two().clamp(64, 1 << 24);
+        Self { words: vec![0; words], mask: u64::try_from(words - 1).unwrap_or(0) }
     }
 
     fn place(&self, value: u64) -> (usize, u64) {
-        let mixed = (value ^ (value >> 32)).wrapping_mul(BASE) >> 20;
-        let bit = mixed & self.mask;
-        (usize::try_from(bit / 64).unwrap_or(0), 1 << (bit % 64))
+        let mixed = (value ^ (value >> 32)).wrapping_mul(BASE);
+        let mixed = mixed ^ (mixed >> 29);
+        let word = usize::try_from((mixed >> 24) & self.mask).unwrap_or(0);
+        (word, 1 << (mixed & 63) | 1 << ((mixed >> 6) & 63) | 1 << ((mixed >> 12) & 63))
     }
 
     pub(super) fn add(&mut self, value: u64) {
-        let (word, bit) = self.place(value);
-        if let Some(word) = self.bits.get_mut(word) {
-            *word |= bit;
+        let (word, bits) = self.place(value);
+        if let Some(word) = self.words.get_mut(word) {
+            *word |= bits;
         }
     }
 
     pub(super) fn may_have(&self, value: u64) -> bool {
-        let (word, bit) = self.place(value);
-        self.bits.get(word).is_some_and(|word| word & bit != 0)
+        let (word, bits) = self.place(value);
+        self.words.get(word).is_some_and(|word| word & bits == bits)
     }
 }
 
@@ -367,19 +381,22 @@ impl Near {
             });
         }
         let mut gate = Gate::new(buckets.len());
-        buckets.keys().for_each(|value| gate.add(*value));
+        let values: std::collections::BTreeSet<u64> = buckets.keys().copied().collect();
+        for value in values {
+            gate.add(value);
+        }
         let longest_twice = labels.iter().map(|(label, _)| label.len()).max().unwrap_or(0);
         Self { labels, buckets, gate, longest_twice }
     }
 
     /// The nearest label within two changes with its protected name; ties go to the first protected name.
-    pub(super) fn find(&self, label: &[char]) -> Option<(u32, Vec<Edit>)> {
+    pub(super) fn find(&self, label: &[char], rolling: &Rolling) -> Option<(u32, Vec<Edit>)> {
         if label.len() + 1 < EDIT1_CHARACTERS_MIN || label.len() > self.longest_twice + 2 {
             return None;
         }
         let mut candidates: Vec<u32> = Vec::new();
         let twice = label.len() + 2 >= EDIT2_CHARACTERS_MIN;
-        Rolling::new(label).deletions(twice, |value| {
+        rolling.deletions(twice, |value| {
             if self.gate.may_have(value)
                 && let Some(bucket) = self.buckets.get(&value)
             {

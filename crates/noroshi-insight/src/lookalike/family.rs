@@ -152,9 +152,11 @@ pub fn families(seen: &[Seen], options: &FamilyOptions) -> Families {
 }
 
 type Named<'a> = (usize, &'a Seen, Name);
+/// Number in the input, day, suffix.
+type Dated<'a> = (usize, Option<i64>, &'a str);
 
 fn same_label(names: &[Named<'_>], options: &FamilyOptions) -> Vec<SameLabel> {
-    let mut labels: BTreeMap<&str, Vec<(usize, Option<i64>, &str)>> = BTreeMap::new();
+    let mut labels: BTreeMap<&str, Vec<Dated<'_>>> = BTreeMap::new();
     for (number, one, name) in names {
         labels.entry(name.label()).or_default().push((*number, one.registered_day, name.suffix()));
     }
@@ -175,10 +177,7 @@ fn same_label(names: &[Named<'_>], options: &FamilyOptions) -> Vec<SameLabel> {
 }
 
 /// Members in runs without a gap longer than `days_max`; those without a day are one run of their own.
-fn within<'m>(
-    members: &'m [(usize, Option<i64>, &'m str)],
-    days_max: i64,
-) -> impl Iterator<Item = &'m [(usize, Option<i64>, &'m str)]> {
+fn within<'m>(members: &'m [Dated<'m>], days_max: i64) -> impl Iterator<Item = &'m [Dated<'m>]> {
     members.chunk_by(move |(_, before, _), (_, after, _)| match (before, after) {
         (None, None) => true,
         (Some(before), Some(after)) => after.saturating_sub(*before) <= days_max,
@@ -306,11 +305,11 @@ fn bursts(names: &[Named<'_>], options: &FamilyOptions) -> Vec<Burst> {
 
 #[expect(clippy::cast_precision_loss, reason = "counts of names and days, far below 2^53")]
 fn group_bursts(group: Option<&str>, days: &BTreeMap<i64, Vec<usize>>, least: usize) -> Vec<Burst> {
-    let (Some(first), Some(last)) = (days.keys().next().copied(), days.keys().last().copied())
+    let (Some(earliest), Some(latest)) = (days.keys().next().copied(), days.keys().last().copied())
     else {
         return Vec::new();
     };
-    let span = (last.saturating_sub(first)).saturating_add(1);
+    let span = latest.saturating_sub(earliest).saturating_add(1);
     let total: usize = days.values().map(Vec::len).sum();
     let count = |from: i64, length: i64| -> usize {
         days.range(from..from.saturating_add(length)).map(|(_, members)| members.len()).sum()
@@ -393,7 +392,9 @@ fn components(names: &[Named<'_>], options: &FamilyOptions) -> (Vec<Component>, 
         if places.len() > options.part_names_max {
             common.push((*part).to_owned());
         } else if let Some(first) = places.first().copied().filter(|_| places.len() > 1) {
-            places.iter().for_each(|place| sets.join(first, *place));
+            for place in places {
+                sets.join(first, *place);
+            }
             joining.push((part, first));
         }
     }

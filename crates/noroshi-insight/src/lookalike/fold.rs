@@ -105,6 +105,9 @@ pub(super) fn is_kana(character: char) -> bool {
 /// The sound of a label in Latin letters, spelling set aside: Kunrei instead of Hepburn, long vowels short, `m` before
 /// `b`, `m`, `p` as `n`. None where the label has characters that cannot be read aloud without a dictionary.
 pub(super) fn sound(label: &str) -> Option<String> {
+    if label.is_ascii() {
+        return Some(spelling(&plain(label)));
+    }
     let mut latin = String::with_capacity(label.len());
     let mut characters = label.nfkc().filter(|c| *c != '-' && *c != '・').peekable();
     while let Some(character) = characters.next() {
@@ -236,7 +239,8 @@ fn spelling(latin: &str) -> String {
     let mut out = String::with_capacity(latin.len());
     let mut rest = latin;
     while let Some(first) = rest.chars().next() {
-        let (to, length) = SPELLINGS
+        let spelled = if "stcfjd".contains(first) { SPELLINGS.as_slice() } else { &[] };
+        let (to, length) = spelled
             .iter()
             .find(|(from, _)| rest.starts_with(from))
             .map_or((None, first.len_utf8()), |(from, to)| (Some(*to), from.len()));

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::edit::{bits, neighbours};
 use super::fold;
 use super::name::Name;
+use super::rules::is_closed_abroad;
 use super::table;
 use super::watchlist::Protected;
 use super::words::words_of;
@@ -239,7 +240,10 @@ impl Made<'_> {
                 above == self.protected.registrable
                     || self.protected.declared.iter().any(|own| own == above)
             });
-        if owned || name.is_public_suffix() {
+        if owned
+            || name.is_public_suffix()
+            || is_closed_abroad(name.suffix(), &self.protected.suffix)
+        {
             return;
         }
         let entry = self.found.entry(name.ascii().to_owned());
@@ -337,6 +341,33 @@ fn hyphens(label: &str) -> Vec<String> {
     made
 }
 
+/// Labels up to this long have every two characters replaced; of longer ones there are too many.
+const TWO_LOOKS_CHARACTERS_MAX: usize = 6;
+/// Cyrillic letters for Latin ones, with which a whole label can be written.
+const CYRILLIC: [(char, char); 22] = [
+    ('a', 'а'),
+    ('b', 'ь'),
+    ('c', 'с'),
+    ('d', 'ԁ'),
+    ('e', 'е'),
+    ('g', 'ԍ'),
+    ('h', 'һ'),
+    ('i', 'і'),
+    ('j', 'ј'),
+    ('k', 'к'),
+    ('l', 'ӏ'),
+    ('m', 'м'),
+    ('n', 'п'),
+    ('o', 'о'),
+    ('p', 'р'),
+    ('q', 'ԛ'),
+    ('s', 'ѕ'),
+    ('t', 'т'),
+    ('v', 'ѵ'),
+    ('w', 'ԝ'),
+    ('x', 'х'),
+    ('y', 'у'),
+];
 /// Pairs of letters read as one, both ways.
 const PAIRS: [(&str, &str); 4] = [("m", "rn"), ("m", "nn"), ("w", "vv"), ("d", "cl")];
 /// ASCII characters read for one another.
@@ -370,9 +401,19 @@ fn homoglyphs(label: &str) -> Vec<String> {
             .find(|(of, _)| *of == character)
             .map_or(Vec::new(), |(_, others)| others.chars().collect())
     };
+    let short = label.chars().count() <= TWO_LOOKS_CHARACTERS_MAX;
     for once in each(label, ascii_only) {
-        made.extend(each(&once, ascii_only));
+        made.extend(if short { each(&once, looks) } else { each(&once, ascii_only) });
     }
+    if short {
+        let twice: Vec<String> =
+            each(label, looks).iter().flat_map(|once| each(once, looks)).collect();
+        made.extend(twice);
+    }
+    let cyrillic = |character: char| {
+        CYRILLIC.iter().find(|(latin, _)| *latin == character).map(|(_, other)| *other)
+    };
+    made.extend(label.chars().map(cyrillic).collect::<Option<String>>());
     for (one, two) in PAIRS {
         for (from, to) in [(one, two), (two, one)] {
             for (at, found) in label.match_indices(from) {

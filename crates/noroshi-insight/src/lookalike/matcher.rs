@@ -240,6 +240,9 @@ impl Default for Options {
 /// Longest name looked for inside a label, in characters.
 pub(super) const BRAND_CHARACTERS_MAX: usize = 40;
 
+/// Characters of a name's beginning asked for before the whole name is.
+pub(super) const BRAND_HEAD_CHARACTERS: usize = 3;
+
 /// Everything that is protected, ready to be asked.
 pub struct Matcher {
     pub(super) watchlist: Watchlist,
@@ -261,6 +264,8 @@ pub struct Matcher {
     /// Names looked for inside labels, without hyphens, and the gate before them.
     pub(super) brands: HashMap<Box<str>, u32>,
     pub(super) brand_gate: Gate,
+    /// How those names begin: most places of a label begin none.
+    pub(super) brand_heads: Gate,
     pub(super) brand_lengths: (usize, usize),
 }
 
@@ -293,6 +298,7 @@ impl Matcher {
             near: Near::new([]),
             brands: HashMap::new(),
             brand_gate: Gate::new(0),
+            brand_heads: Gate::new(0),
             brand_lengths: (usize::MAX, 0),
         };
         let entries: Vec<Protected> = new.watchlist.entries().to_vec();
@@ -305,11 +311,14 @@ impl Matcher {
         }
         new.near = Near::new(near);
         new.brand_gate = Gate::new(new.brands.len());
+        new.brand_heads = Gate::new(new.brands.len());
         let keys: std::collections::BTreeSet<&Box<str>> = new.brands.keys().collect();
         for brand in keys {
             let characters: Vec<char> = brand.chars().collect();
             let length = characters.len();
-            new.brand_gate.add(Rolling::new(&characters).part(0, length));
+            let rolling = Rolling::new(&characters);
+            new.brand_gate.add(rolling.part(0, length));
+            new.brand_heads.add(rolling.part(0, length.min(BRAND_HEAD_CHARACTERS)));
             new.brand_lengths.0 = new.brand_lengths.0.min(length);
             new.brand_lengths.1 = new.brand_lengths.1.max(length);
         }

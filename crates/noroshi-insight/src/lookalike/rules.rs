@@ -1,11 +1,13 @@
 //! The rules, each asked of the indexes.
 
+use std::cmp::Reverse;
+
 use unicode_script::{Script, UnicodeScript as _};
 use unicode_security::{RestrictionLevel, RestrictionLevelDetection as _};
 
 use super::edit::{EDIT1_CHARACTERS_MIN, EditKind, Rolling};
 use super::fold;
-use super::matcher::{BRAND_CHARACTERS_MAX, Difference, Matcher, Rule};
+use super::matcher::{BRAND_CHARACTERS_MAX, BRAND_HEAD_CHARACTERS, Difference, Matcher, Rule};
 use super::name::Name;
 use super::table;
 use super::words::{WordClass, class_of};
@@ -53,6 +55,7 @@ struct Label<'a> {
     raw: &'a str,
     plain: String,
     characters: Vec<char>,
+    rolling: Rolling,
 }
 
 impl Matcher {
@@ -65,22 +68,16 @@ impl Matcher {
     /// different states share their abbreviations (`mfa`, `mof`), and nobody else can register there. A suffix itself
     /// (`gouv.sn`) is its registry's.
     fn another_states(&self, name: &Name, found: &Found) -> bool {
-        let suffix = name.suffix();
-        let mut labels = suffix.split('.');
-        let first = labels.next().unwrap_or_default();
-        let closed = match labels.next_back() {
-            None => CLOSED_TOP_LEVELS.contains(&first),
-            Some(country) => country.len() == 2 && CLOSED_SECOND_LEVELS.contains(&first),
-        };
         let entry = found.entry.and_then(|number| self.entry(number));
-        let top = |suffix: &str| suffix.rsplit('.').next().map(str::to_owned);
-        let same_country = entry.is_none_or(|entry| top(&entry.suffix) == top(suffix));
-        (closed && !same_country) || name.is_public_suffix()
+        let protected = entry.map_or(name.suffix(), |entry| entry.suffix.as_str());
+        is_closed_abroad(name.suffix(), protected) || name.is_public_suffix()
     }
 
     fn find_any(&self, name: &Name) -> Option<Found> {
         let plain = fold::plain(name.label());
-        let label = Label { name, raw: name.label(), characters: plain.chars().collect(), plain };
+        let characters: Vec<char> = plain.chars().collect();
+        let rolling = Rolling::new(&characters);
+        let label = Label { name, raw: name.label(), plain, characters, rolling };
         let enough = |found: &Found| found.score_percent >= self.options.score_percent_min;
         self.same_label(&label)
             .filter(enough)
@@ -211,12 +208,11 @@ impl Matcher {
         if class_of(&label.plain).is_some() {
             return None;
         }
-        let (entry, edits) = self.near.find(&label.characters)?;
+        let (entry, edits) = self.near.find(&label.characters, &label.rolling)?;
         let protected = fold::plain(&self.entry(entry)?.label);
         let same_first = protected.chars().next() == label.characters.first().copied();
         let length = protected.chars().count();
         let (rule, score) = match (edits.len(), same_first) {
-            (0, _) => return None,
             // Any other letter in a name of five makes other names (`tepco`, `tesco`) more often than imitations.
             (1, _)
                 if length == EDIT1_CHARACTERS_MIN
@@ -239,24 +235,30 @@ impl Matcher {
         if length <= shortest {
             return None;
         }
-        let rolling = Rolling::new(&label.characters);
         let joints = joints(label.raw);
-        for size in
-            (shortest..=longest.min(length.saturating_sub(1)).min(BRAND_CHARACTERS_MAX)).rev()
-        {
-            for start in 0..=length - size {
-                if !self.brand_gate.may_have(rolling.part(start, start + size)) {
-                    continue;
-                }
-                let Some(text) = text_of(&label.characters, start, start + size) else { continue };
-                let Some(entry) = self.brands.get(text.as_str()).copied() else { continue };
-                let place = Place { start, end: start + size, length, joints: &joints };
-                if let Some(words) = place.words(&label.characters, &text) {
-                    return Some(self.combination(entry, words));
-                }
+        let longest = longest.min(length.saturating_sub(1)).min(BRAND_CHARACTERS_MAX);
+        let mut places = Vec::new();
+        for start in 0..length {
+            let head = |size: usize| {
+                let end = start + size;
+                end <= length && self.brand_heads.may_have(label.rolling.part(start, end))
+            };
+            // Names of two characters are their own beginning.
+            if !head(BRAND_HEAD_CHARACTERS) && !head(BRAND_HEAD_CHARACTERS - 1) {
+                continue;
             }
+            let sizes = shortest..=longest.min(length - start);
+            let whole =
+                |size: &usize| self.brand_gate.may_have(label.rolling.part(start, start + size));
+            places.extend(sizes.filter(whole).map(|size| (size, start)));
         }
-        None
+        places.sort_by_key(|(size, start)| (Reverse(*size), *start));
+        places.into_iter().find_map(|(size, start)| {
+            let text = text_of(&label.characters, start, start + size)?;
+            let entry = self.brands.get(text.as_str()).copied()?;
+            let place = Place { start, end: start + size, length, joints: &joints };
+            Some(self.combination(entry, place.words(&label.characters, &text)?))
+        })
     }
 
     fn combination(&self, entry: u32, words: Vec<(String, WordClass)>) -> Found {
@@ -320,6 +322,17 @@ impl Matcher {
         }
         None
     }
+}
+
+/// Whether only bodies of another state than the protected name's register under a suffix.
+pub(super) fn is_closed_abroad(suffix: &str, protected: &str) -> bool {
+    let mut labels = suffix.split('.');
+    let first = labels.next().unwrap_or_default();
+    let closed = match labels.next_back() {
+        None => CLOSED_TOP_LEVELS.contains(&first),
+        Some(country) => country.len() == 2 && CLOSED_SECOND_LEVELS.contains(&first),
+    };
+    closed && suffix.rsplit('.').next() != protected.rsplit('.').next()
 }
 
 /// Characters of the same look, where both labels have as many characters.
@@ -454,12 +467,16 @@ fn government(label: &Label<'_>) -> Option<Found> {
         entry: None,
         difference: Difference::Government(suffix.to_owned()),
     };
-    let parts: Vec<&str> = before.split(['.', '-']).take(PARTS_MAX).collect();
-    for (at, pair) in parts.windows(2).enumerate() {
-        let text = pair.join(".");
-        if GOVERNMENTS.contains(&text.as_str()) {
-            return Some(found(if at == 0 { SCORE_UNSURE } else { 70 }, &text));
+    let mut parts = before.split(['.', '-']).take(PARTS_MAX).enumerate();
+    let mut last = parts.next().map_or("", |(_, part)| part);
+    for (at, part) in parts {
+        let suffix = GOVERNMENTS.iter().find(|suffix| {
+            suffix.split_once('.').is_some_and(|(one, two)| one == last && two == part)
+        });
+        if let Some(suffix) = suffix {
+            return Some(found(if at == 1 { SCORE_UNSURE } else { 70 }, suffix));
         }
+        last = part;
     }
     // Without a mark between, `gojp` ends words too (`mangojp`): shown only to whoever asks for low scores.
     let ends = ["gojp", "lgjp"]
@@ -483,7 +500,9 @@ fn idn_mixed(label: &Label<'_>) -> Option<Found> {
     if label.raw.detect_restriction_level() > RestrictionLevel::HighlyRestrictive {
         return Some(found(70));
     }
-    let script = |at: Option<usize>| at.and_then(|at| label.characters.get(at)).map(|c| c.script());
+    let script = |at: Option<usize>| {
+        at.and_then(|at| label.characters.get(at)).map(unicode_script::UnicodeScript::script)
+    };
     let odd = label.characters.iter().enumerate().any(|(at, character)| {
         let around = [script(at.checked_sub(1)), script(Some(at + 1))];
         let kana = matches!(character.script(), Script::Katakana | Script::Hiragana);

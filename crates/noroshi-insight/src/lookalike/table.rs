@@ -98,21 +98,25 @@ pub(super) fn latin(character: char) -> char {
     LATIN_FOLDS.get(&character).copied().unwrap_or(character)
 }
 
+/// What width folding changes is the very name it stands for, and no double.
+fn keeps_width(character: char) -> bool {
+    character.to_string().nfkc().eq([character])
+}
+
 /// Characters that may be written for another in an imitation: the other members of its class, built once.
 static DOUBLES: LazyLock<HashMap<char, Vec<char>>> = LazyLock::new(|| {
     let mut doubles: HashMap<char, Vec<char>> = HashMap::new();
     for (prototype, members, _) in rows() {
         let class: Vec<char> = members.chars().chain([prototype]).collect();
         for one in &class {
-            doubles.entry(*one).or_default().extend(class.iter().filter(|other| *other != one));
+            doubles
+                .entry(*one)
+                .or_default()
+                .extend(class.iter().filter(|other| *other != one && keeps_width(**other)));
         }
     }
     for (ascii, others) in LATIN.into_iter().chain(OTHER_SCRIPTS) {
         doubles.entry(ascii).or_default().extend(others.chars());
-    }
-    for others in doubles.values_mut() {
-        // What width folding changes is the very name it stands for.
-        others.retain(|one| one.to_string().nfkc().eq([*one]));
     }
     doubles
 });

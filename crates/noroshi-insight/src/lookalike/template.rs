@@ -137,13 +137,11 @@ fn one_slot(parts: &[Part<'_>], number: usize, name: &Name, groups: &mut BTreeMa
             if !has_word(fixed) {
                 continue;
             }
-            let filler: String = slot
-                .iter()
-                .enumerate()
-                .map(|(at, part)| {
-                    format!("{}{}", if at == 0 { "" } else { part.before }, part.text)
-                })
-                .collect();
+            let mut filler = String::new();
+            for (at, part) in slot.iter().enumerate() {
+                filler.push_str(if at == 0 { "" } else { part.before });
+                filler.push_str(part.text);
+            }
             let reaches_suffix = slot.iter().any(|part| part.in_suffix);
             let pattern = pattern(parts, reaches_suffix, |at| match at {
                 at if at == start => Some("{}"),

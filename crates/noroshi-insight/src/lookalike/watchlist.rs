@@ -118,18 +118,14 @@ impl Watchlist {
             }
             let Some(known) = &columns else {
                 let (found, is_header) = Columns::of(line);
-                match (found, is_header) {
-                    (Some(found), header) => {
-                        if !header {
-                            list.read_line(line, &found, &mut problem);
-                        }
-                        columns = Some(found);
-                    }
-                    (None, _) => {
-                        problem(ProblemKind::Header);
-                        return (list, problems);
-                    }
+                let Some(found) = found else {
+                    problem(ProblemKind::Header);
+                    return (list, problems);
+                };
+                if !is_header {
+                    list.read_line(line, &found, &mut problem);
                 }
+                columns = Some(found);
                 continue;
             };
             list.read_line(line, known, &mut problem);
