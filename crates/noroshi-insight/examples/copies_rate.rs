@@ -1,14 +1,15 @@
 //! How completely and how fast copies are found, beside what others do on the same texts.
 //!
 //! `cargo run --release -p noroshi-insight --example copies_rate -- [--ids T8,T9,T10,T11] [--posts N] [--pairs N]
-//! [--jglue FILE] [--ira FILE] [--python PATH] [--workers N]`
+//! [--seeds N] [--jglue FILE] [--ira FILE] [--python PATH] [--workers N]`
 //!
 //! Prints one line a figure: name, what was measured, value, target, and whether it is met. The posts are made up out of a
 //! seed; T8 also takes Japanese captions that people wrote (JSTS of JGLUE, `--jglue`). The targets were set on tweets of a
 //! set that is not at hand and that was seen while the parameters were chosen; what is measured on other data is said to be so.
 //! T11 and T9 take that set with `--ira`: lines of `author TAB text`, or of `author TAB time TAB text`.
 //!
-//! CPU seconds and the peak of memory are those of the process (`/proc/self`).
+//! `--ids` alone lists what can be measured. Wall time means little on a machine that does other work, so its load is
+//! printed beside it. CPU seconds and the peak of memory are those of the process (`/proc/self`).
 
 #![expect(clippy::print_stdout, reason = "the answer of a measuring program")]
 #![expect(
@@ -369,8 +370,9 @@ fn speed(asked: &Asked) -> Result<(), Box<dyn Error>> {
             options.workers
         );
         let value = format!(
-            "{spent:.1} CPU s, {wall:.1} s wall, peak {:.0} MB of which posts {held:.0}; {} clusters, {} posts in \
-             them, {} buckets capped, {} pieces split",
+            "{spent:.1} CPU s, {wall:.1} s wall at a load of {}, peak {:.0} MB of which posts {held:.0}; {} clusters, \
+             {} posts in them, {} buckets capped, {} pieces split",
+            load(),
             peak_mb(),
             copies.clusters.len(),
             copies.counts.clustered,
@@ -506,6 +508,12 @@ fn cpu() -> f64 {
         after.split_whitespace().skip(11).take(2).filter_map(|one| one.parse().ok()).collect();
     // Linux counts in hundredths of a second (sysconf(_SC_CLK_TCK)).
     ticks.iter().sum::<f64>() / 100.0
+}
+
+/// How many processes wanted to run in the last minute.
+fn load() -> String {
+    let text = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
+    text.split_whitespace().next().unwrap_or("?").to_owned()
 }
 
 /// The most memory this process has had, in millions of bytes.
