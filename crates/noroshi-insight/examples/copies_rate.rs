@@ -1,16 +1,23 @@
 //! How completely and how fast copies are found, beside what others do on the same texts.
 //!
 //! `cargo run --release -p noroshi-insight --example copies_rate -- [--ids T8,T9,T10,T11] [--posts N] [--pairs N]
-//! [--jglue FILE] [--ira FILE] [--python PATH] [--workers N]`
+//! [--seeds N] [--jglue FILE] [--ira FILE] [--python PATH] [--workers N]`
 //!
 //! Prints one line a figure: name, what was measured, value, target, and whether it is met. The posts are made up out of a
 //! seed; T8 also takes Japanese captions that people wrote (JSTS of JGLUE, `--jglue`). The targets were set on tweets of a
 //! set that is not at hand and that was seen while the parameters were chosen; what is measured on other data is said to be so.
 //! T11 and T9 take that set with `--ira`: lines of `author TAB text`, or of `author TAB time TAB text`.
 //!
-//! CPU seconds and the peak of memory are those of the process (`/proc/self`).
+//! `--ids` alone lists what can be measured. Wall time means little on a machine that does other work, so its load is
+//! printed beside it. CPU seconds and the peak of memory are those of the process (`/proc/self`).
 
 #![expect(clippy::print_stdout, reason = "the answer of a measuring program")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::cast_precision_loss,
+    reason = "made-up posts of known form and counts far below 2^53"
+)]
 
 #[path = "../tests/copies/generate.rs"]
 mod generate;
@@ -124,7 +131,9 @@ fn digest<'a>(texts: impl IntoIterator<Item = &'a str>) -> String {
         digest.update(text.as_bytes());
         digest.update([0]);
     }
-    digest.finalize().iter().take(6).map(|byte| format!("{byte:02x}")).collect()
+    let bytes = digest.finalize();
+    let number = bytes.iter().take(6).fold(0_u64, |number, byte| (number << 8) | u64::from(*byte));
+    format!("{number:012x}")
 }
 
 fn line(id: &str, what: &str, value: &str, target: &str, met: Option<bool>) {
@@ -212,9 +221,10 @@ fn pair_recall(asked: &Asked, name: &str, texts: Vec<String>) -> Result<(), Box<
             ratio(found, truth.len())
         };
         // Whether a pair is found does not depend on what else there is, as long as no bucket is capped.
+        let one = Options { workers: NonZeroUsize::MIN, ..options.clone() };
         let alone = truth
             .iter()
-            .filter(|(a, b)| !cluster(&[posts[*a], posts[*b]], &options).clusters.is_empty())
+            .filter(|(a, b)| !cluster(&[posts[*a], posts[*b]], &one).clusters.is_empty())
             .count();
         let recall = ratio(alone, truth.len());
         let met = (profile == Profile::Full).then_some(recall >= 0.995);
@@ -360,8 +370,9 @@ fn speed(asked: &Asked) -> Result<(), Box<dyn Error>> {
             options.workers
         );
         let value = format!(
-            "{spent:.1} CPU s, {wall:.1} s wall, peak {:.0} MB of which posts {held:.0}; {} clusters, {} posts in \
-             them, {} buckets capped, {} pieces split",
+            "{spent:.1} CPU s, {wall:.1} s wall at a load of {}, peak {:.0} MB of which posts {held:.0}; {} clusters, \
+             {} posts in them, {} buckets capped, {} pieces split",
+            load(),
             peak_mb(),
             copies.clusters.len(),
             copies.counts.clustered,
@@ -394,9 +405,9 @@ fn stream(posts: &[Post<'_>]) {
     let asked = cpu();
     let options = Options { profile: Profile::Fast, ..Options::default() };
     let found = cluster(some, &options);
-    let same = grown == found;
+    let agree = grown == found;
     let value = format!(
-        "{:.0} posts a CPU s, clusters asked for in {:.2} CPU s, {} clusters, as the batch: {same}",
+        "{:.0} posts a CPU s, clusters asked for in {:.2} CPU s, {} clusters, as the batch: {agree}",
         some.len() as f64 / (added - start),
         asked - added,
         grown.clusters.len()
@@ -406,7 +417,7 @@ fn stream(posts: &[Post<'_>]) {
         &format!("stream, Fast, the first {} posts", some.len()),
         &value,
         "as the batch",
-        Some(same),
+        Some(agree),
     );
 }
 
@@ -448,7 +459,7 @@ fn words(dice: &mut Dice) -> String {
         // Words are used as unevenly as those of a language.
         let most = 1 + dice.below(20_000);
         let mut word = Dice(dice.below(most) as u64);
-        for _ in 0..1 + word.below(3) {
+        for _ in 0..=word.below(3) {
             text.push_str(PARTS[word.below(PARTS.len())]);
         }
         text.push(' ');
@@ -497,6 +508,12 @@ fn cpu() -> f64 {
         after.split_whitespace().skip(11).take(2).filter_map(|one| one.parse().ok()).collect();
     // Linux counts in hundredths of a second (sysconf(_SC_CLK_TCK)).
     ticks.iter().sum::<f64>() / 100.0
+}
+
+/// How many processes wanted to run in the last minute.
+fn load() -> String {
+    let text = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
+    text.split_whitespace().next().unwrap_or("?").to_owned()
 }
 
 /// The most memory this process has had, in millions of bytes.

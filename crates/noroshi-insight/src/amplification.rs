@@ -455,15 +455,15 @@ pub struct Families {
 /// assert_eq!(found.families[0].assets.len(), 2);
 /// ```
 pub fn families(uses: &[Use<'_>], sites_max: usize) -> Families {
-    let mut users: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+    let mut having: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
     for one in uses {
-        users.entry(one.asset).or_default().insert(one.site);
+        having.entry(one.asset).or_default().insert(one.site);
     }
-    users.retain(|asset, sites| sites.len() > 1 && !asset.is_empty());
+    having.retain(|asset, sites| sites.len() > 1 && !asset.is_empty());
     let mut found = Families::default();
     let mut family_of: BTreeMap<&str, usize> = BTreeMap::new();
     let mut families: Vec<(BTreeSet<&str>, BTreeMap<&str, usize>)> = Vec::new();
-    for (asset, sites) in &users {
+    for (asset, sites) in &having {
         if sites.len() > sites_max {
             found.passed.push(((*asset).to_owned(), sites.len()));
             continue;

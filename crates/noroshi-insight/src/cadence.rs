@@ -320,7 +320,7 @@ fn correlation(values: &[f64]) -> Option<f64> {
 fn entropy(gaps: &[f64]) -> f64 {
     let mut orders = [0_u32; 64];
     for gap in gaps {
-        let order = (1_u8..).find(|power| *gap < 2_f64.powi(i32::from(*power))).unwrap_or(63);
+        let order = (1..63_u8).find(|power| *gap < 2_f64.powi(i32::from(*power))).unwrap_or(63);
         count(&mut orders, usize::from(order.min(63)));
     }
     let all = real(gaps.len());

@@ -18,7 +18,7 @@
 //! ];
 //! let copies = cluster(&posts, &Options::default());
 //! let labels: Vec<Label> = copies.clusters[0].members.iter().map(|one| one.label).collect();
-//! assert_eq!((copies.clusters.len(), labels), (1, vec![Label::Copypasta, Label::Exact]));
+//! assert_eq!((copies.clusters.len(), labels), (1, vec![Label::Exact, Label::Obfuscated]));
 //! ```
 
 mod collection;

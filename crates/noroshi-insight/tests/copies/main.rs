@@ -1,5 +1,11 @@
 //! Copies in made-up posts: what is found, what is not, and that a stream and a batch agree.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "helpers of tests; what is missing there is a failed test"
+)]
+
 mod generate;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -78,14 +84,16 @@ fn recall(language: Language, edit: Edit, seeds: usize, profile: Profile) -> (f6
 fn edits_that_hide_a_copy_are_undone() {
     for language in LANGUAGES {
         for edit in EDITS {
-            let (found, mixed) = recall(language, edit, 60, Profile::Full);
+            let (found, mixed) = recall(language, edit, 40, Profile::Full);
             let least = match edit {
-                Edit::Replace25 | Edit::Swap15 => 0.0,
-                Edit::Drop15 | Edit::Replace10 => 0.85,
-                _ => 0.99,
+                // A quarter of the letters changed lies at the threshold itself.
+                Edit::Replace25 => 0.3,
+                Edit::Swap15 => 0.9,
+                _ => 0.97,
             };
             assert!(found >= least, "{language:?} {edit:?}: {found}");
-            assert_eq!(mixed, 0, "{language:?} {edit:?}: unrelated posts were joined");
+            // Two seeds of one grammar may be near copies by chance.
+            assert!(mixed <= 1, "{language:?} {edit:?}: {mixed} times unrelated posts were joined");
         }
     }
 }
@@ -137,9 +145,9 @@ fn check_truth(own: &[Own], name: &str) {
             let near = member.similarity > 0.55 || member.label == Label::Truncated;
             assert!(near, "{name}: {member:?}");
             let neighbour = cluster.members.iter().any(|other| {
+                let itself = other.post == member.post && cluster.members.len() > 1;
                 let (one, other) = (&normal[member.post], &normal[other.post]);
-                one != other && (similarity(one, other) > 0.693 || one.starts_with(other.as_str()))
-                    || one == other
+                !itself && (similarity(one, other) > 0.693 || one.starts_with(other.as_str()))
             });
             assert!(neighbour);
         }
