@@ -387,7 +387,7 @@ fn scale(asked: &Asked) -> Answer<()> {
     let (start, used) = (Instant::now(), cpu());
     let records = Records::numbered(trace(60), events);
     println!("   sorted: {:.1} s wall, {:.1} s CPU", start.elapsed().as_secs_f64(), cpu() - used);
-    let options = Options { threads: 2, bootstrap_runs: 20, ..plain() };
+    let options = Options { threads: 2, bootstrap_runs: 20, pair_bytes_max: 1 << 29, ..plain() };
     let answer = analyse(&records, &options)?;
     println!(
         "   all: {:.1} s wall, {:.1} s CPU, peak memory {:.0} MB; {}",

@@ -205,7 +205,7 @@ impl<'a> Synchrony<'a> {
     pub(crate) fn expected(&self, a: u32, b: u32) -> (f64, u32) {
         let fast = f64::from(at(&self.haste, place(a))) * f64::from(at(&self.haste, place(b)));
         let (mut sum, mut common) = (0.0, 0);
-        self.accounts.common(a, b, |unit, _, _| {
+        self.accounts.common(a, b, |unit| {
             sum += (f64::from(at(&self.units, place(unit))) * fast).min(0.95);
             common += 1;
             true
@@ -225,7 +225,7 @@ fn draw(
     let size = number(group.len());
     let mut take = |first: &Event, second: &Event| {
         let mut common = 0;
-        accounts.common(first.account, second.account, |_, _, _| {
+        accounts.common(first.account, second.account, |_| {
             common += 1;
             common < 2
         });
