@@ -424,14 +424,15 @@ fn backgrounds<'a>(
 
 /// One line: how many runs had an edge, and what the tools' filters would have marked.
 fn null_runs(name: &str, window: u32, seeds: u64, make: &dyn Fn(u64) -> Vec<Event>) -> Answer<()> {
-    let (mut runs, mut edges) = (0_u64, 0);
+    let (mut runs, mut edges, mut both) = (0_u64, 0, 0);
     let mut marked = [0; 4];
     let peer_seeds = seeds.min(10);
     for seed in 0..seeds {
         let records = Records::numbered(trace(window), make(seed));
-        let found = analyse(&records, &plain())?.edges.len();
-        runs += u64::from(found > 0);
-        edges += found;
+        let found = analyse(&records, &plain())?.edges;
+        runs += u64::from(!found.is_empty());
+        edges += found.len();
+        both += found.iter().filter(|edge| edge.traces.iter().any(|told| told.synchronous)).count();
         if seed < peer_seeds {
             for (sum, one) in marked.iter_mut().zip(filters(&records)) {
                 *sum += one.1.len();
@@ -441,7 +442,7 @@ fn null_runs(name: &str, window: u32, seeds: u64, make: &dyn Fn(u64) -> Vec<Even
     let mean =
         marked.map(|sum| format!("{:.1}", ratio(sum, usize::try_from(peer_seeds).unwrap_or(1))));
     println!(
-        "   {name:11} {window:3} s: {runs} of {seeds} runs with an edge, {edges} edges; a run marks by CooRTweet p50 {}, \
+        "   {name:11} {window:3} s: {runs} of {seeds} runs with an edge, {edges} edges, {both} by both models; a run marks by CooRTweet p50 {}, \
          toolkit w>=2 {}, w>=3 {}, w>=5 {}",
         mean[0], mean[1], mean[2], mean[3]
     );

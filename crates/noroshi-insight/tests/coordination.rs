@@ -188,7 +188,8 @@ fn planted_groups_are_found_and_nobody_else() {
         let answer = analyse(&numbered(events), &plain()).unwrap();
         let found: BTreeSet<u32> = answer.edges.iter().flat_map(|edge| [edge.a, edge.b]).collect();
         assert!(found.iter().all(|&account| account >= first), "setting {setting}");
-        let recall = found.len() as f64 / f64::from(plant.groups * plant.accounts);
+        let planted = f64::from(plant.groups * plant.accounts);
+        let recall = f64::from(u32::try_from(found.len()).unwrap()) / planted;
         assert!(recall >= least, "setting {setting}: {recall}");
         assert_eq!(answer.groups.len(), plant.groups as usize, "setting {setting}");
         assert!(answer.groups.iter().all(|group| group.level >= Level::E2));
@@ -337,4 +338,21 @@ fn what_is_asked_beyond_a_limit_is_refused() {
 fn nothing_in_nothing_out() {
     let answer = analyse(&numbered(Vec::new()), &Options::default()).unwrap();
     assert!(answer.edges.is_empty() && answer.groups.is_empty() && answer.watched.is_empty());
+}
+
+/// Closed circles and a wide window: the activity model alone names pairs, both models together name hardly any.
+#[test]
+fn circles_that_read_the_same_are_for_both_models() {
+    let records = Records::numbered(
+        Trace::of(TraceKind::Other).window(600).objects_min(3),
+        generate::background(Family::Blocks, 40_000),
+    );
+    let activity = analyse(&records, &plain()).unwrap();
+    let both = analyse(&records, &Options { both_models: true, ..plain() }).unwrap();
+    assert!(
+        both.edges.len() * 5 < activity.edges.len(),
+        "{} of {}",
+        both.edges.len(),
+        activity.edges.len()
+    );
 }
