@@ -126,8 +126,8 @@ impl Activity<'_> {
             .collect();
         let q = ln_q_values(&ln_p, self.hypotheses);
         q.iter()
-            .zip(verdicts)
-            .map(|(q, verdict)| *q <= ROBUST_FALSE_DISCOVERY.ln() || verdict.ln_p < WATCH_P.ln())
+            .zip(&ln_p)
+            .map(|(q, ln_p)| *q <= ROBUST_FALSE_DISCOVERY.ln() || *ln_p < WATCH_P.ln())
             .collect()
     }
 }
