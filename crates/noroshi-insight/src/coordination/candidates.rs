@@ -532,7 +532,6 @@ impl Part {
 pub(crate) struct Accounts {
     starts: Vec<usize>,
     units: Vec<u32>,
-    times: Vec<u32>,
     slice_starts: Vec<usize>,
     slices: Vec<(u16, u32)>,
     /// Ordered pairs of shares by different accounts in each slice: m² − Σn².
@@ -553,34 +552,27 @@ impl Accounts {
             *end = sum;
         }
         let starts = ends.clone();
-        let (mut units, mut times) = (vec![0; kept.events.len()], vec![0; kept.events.len()]);
+        let (mut units, mut slices) = (vec![0; kept.events.len()], vec![0; kept.events.len()]);
         // Events are by unit, so that each account's units come out in order.
         for event in &kept.events {
             let Some(next) = ends.get_mut(place(event.account)) else { continue };
-            if let (Some(unit), Some(time)) = (units.get_mut(*next), times.get_mut(*next)) {
-                (*unit, *time) = (event.object, event.time);
+            if let (Some(unit), Some(slice)) = (units.get_mut(*next), slices.get_mut(*next)) {
+                (*unit, *slice) = (event.object, kept.slice(event.time));
             }
             *next += 1;
         }
-        let mut accounts = Self {
-            starts,
-            units,
-            times,
-            slice_starts: vec![0],
-            slices: Vec::new(),
-            room: Vec::new(),
-        };
-        accounts.count_slices(kept);
+        let mut accounts =
+            Self { starts, units, slice_starts: vec![0], slices: Vec::new(), room: Vec::new() };
+        accounts.count_slices(kept, &mut slices);
         accounts
     }
 
-    fn count_slices(&mut self, kept: &Kept) {
+    /// Counts shares by account and slice, out of the slice of each share by account.
+    fn count_slices(&mut self, kept: &Kept, slices: &mut [u16]) {
         let mut all = vec![0_u64; kept.slice_count()];
         let mut squares = vec![0.0_f64; kept.slice_count()];
-        let mut own: Vec<u16> = Vec::new();
         for account in 0..kept.accounts {
-            own.clear();
-            own.extend(self.times(account).iter().map(|&time| kept.slice(time)));
+            let own = slices.get_mut(self.range(account)).unwrap_or_default();
             own.sort_unstable();
             for run in own.chunk_by(|left, right| left == right) {
                 let (Some(&slice), count) = (run.first(), number(run.len())) else { continue };
@@ -610,11 +602,6 @@ impl Accounts {
         self.units.get(self.range(account)).unwrap_or_default()
     }
 
-    /// When it shared them.
-    pub(crate) fn times(&self, account: u32) -> &[u32] {
-        self.times.get(self.range(account)).unwrap_or_default()
-    }
-
     /// Shares by slice.
     pub(crate) fn slices(&self, account: u32) -> &[(u16, u32)] {
         let index = place(account);
@@ -622,15 +609,15 @@ impl Accounts {
         self.slices.get(range).unwrap_or_default()
     }
 
-    /// Calls back for each unit that both shared, with both times, until the answer is `false`.
-    pub(crate) fn common(&self, a: u32, b: u32, mut each: impl FnMut(u32, u32, u32) -> bool) {
+    /// Calls back for each unit that both shared, until the answer is `false`.
+    pub(crate) fn common(&self, a: u32, b: u32, mut each: impl FnMut(u32) -> bool) {
         let (few, many) = if self.units(a).len() <= self.units(b).len() { (a, b) } else { (b, a) };
-        let (all, all_times) = (self.units(many), self.times(many));
+        let all = self.units(many);
         let mut from = 0;
-        for (&unit, &time) in self.units(few).iter().zip(self.times(few)) {
+        for &unit in self.units(few) {
             from += seek(all.get(from..).unwrap_or_default(), unit);
             let Some(&found) = all.get(from) else { return };
-            if found == unit && !each(unit, time, at(all_times, from)) {
+            if found == unit && !each(unit) {
                 return;
             }
         }
@@ -760,7 +747,7 @@ mod tests {
                 let left: BTreeSet<u32> = accounts.units(a).iter().copied().collect();
                 let right: BTreeSet<u32> = accounts.units(b).iter().copied().collect();
                 let mut common = Vec::new();
-                accounts.common(a, b, |unit, _, _| {
+                accounts.common(a, b, |unit| {
                     common.push(unit);
                     true
                 });

@@ -126,8 +126,8 @@ impl Activity<'_> {
             .collect();
         let q = ln_q_values(&ln_p, self.hypotheses);
         q.iter()
-            .zip(verdicts)
-            .map(|(q, verdict)| *q <= ROBUST_FALSE_DISCOVERY.ln() || verdict.ln_p < WATCH_P.ln())
+            .zip(&ln_p)
+            .map(|(q, ln_p)| *q <= ROBUST_FALSE_DISCOVERY.ln() || *ln_p < WATCH_P.ln())
             .collect()
     }
 }
@@ -205,7 +205,7 @@ impl<'a> Synchrony<'a> {
     pub(crate) fn expected(&self, a: u32, b: u32) -> (f64, u32) {
         let fast = f64::from(at(&self.haste, place(a))) * f64::from(at(&self.haste, place(b)));
         let (mut sum, mut common) = (0.0, 0);
-        self.accounts.common(a, b, |unit, _, _| {
+        self.accounts.common(a, b, |unit| {
             sum += (f64::from(at(&self.units, place(unit))) * fast).min(0.95);
             common += 1;
             true
@@ -225,7 +225,7 @@ fn draw(
     let size = number(group.len());
     let mut take = |first: &Event, second: &Event| {
         let mut common = 0;
-        accounts.common(first.account, second.account, |_, _, _| {
+        accounts.common(first.account, second.account, |_| {
             common += 1;
             common < 2
         });

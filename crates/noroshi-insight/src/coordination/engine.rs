@@ -41,6 +41,9 @@ fn test(records: &Records, traces: &[&Trace], options: &Options) -> Analysis {
         .map(|(kept, trace)| Tested::of(kept, trace, options, rate))
         .collect();
     let mut edges = edges::significant(&tested, traces, options, rate);
+    if options.both_models {
+        edges.retain(|edge| edge.traces.iter().any(|told| told.synchronous));
+    }
     let shares: Vec<&Kept> = tested.iter().map(|trace| &trace.kept).collect();
     let groups = groups::of(&mut edges, &shares, &tested, options);
     let (watched, watched_all) = watched(&tested, rate);

@@ -142,6 +142,9 @@ pub struct Options {
     pub false_discovery_max: f64,
     /// The same for the second null model, which asks whether shared interest explains the timing.
     pub synchrony_false_discovery_max: f64,
+    /// Whether an edge must also withstand the second model. Finds less (about a fifth fewer planted accounts); for data in
+    /// which circles of people read the same, where the first model alone names pairs by chance.
+    pub both_models: bool,
     /// How long a slice of time is within which activity is taken as even, in seconds: a day, or six hours before a vote.
     pub slice_seconds: u32,
     /// How far a share looks back among the shares of its object, at most [`LOOK_BACK_MAX`].
@@ -168,6 +171,7 @@ impl Default for Options {
             weight_min: 1,
             false_discovery_max: 0.01,
             synchrony_false_discovery_max: 0.05,
+            both_models: false,
             slice_seconds: 86_400,
             look_back: 64,
             communities: Communities::Modularity { resolution: 1.0 },
