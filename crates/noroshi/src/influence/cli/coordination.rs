@@ -32,13 +32,17 @@ pub struct Coordination {
     /// every pair that met is told, which says nothing about chance.
     #[arg(long = "null", value_enum, default_value_t)]
     null_model: Switch,
-    /// The fewest objects that two accounts must have shared together; 3 with the null model and 2 without where nothing is
+    /// The fewest objects that two accounts must have shared together; 3 with the null model and 1 without where nothing is
     /// said.
     #[arg(long, value_name = "N")]
     min_weight: Option<u32>,
-    /// With `--null off`: which pairs are formed, as this program does it or as a known tool does.
+    /// With `--null off`: which pairs are formed, as a known tool does (their pairs are equal) or counting each object once.
     #[arg(long, value_enum, default_value_t)]
     semantics: Rule,
+    /// Name an edge only if shared interest does not explain the closeness in time either. Advisable with windows of minutes,
+    /// where circles with the same sources look coordinated; it costs some recall.
+    #[arg(long)]
+    both_models: bool,
     /// The share of edges that may be false, with the null model.
     #[arg(long, value_name = "SHARE", default_value_t = 0.01)]
     false_discovery: f64,
@@ -64,19 +68,18 @@ enum Switch {
 /// Which pairs are formed without the null model.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
 enum Rule {
-    /// First shares of an object; the weight counts distinct objects.
+    /// coordination-network-toolkit 1.5.2.
     #[default]
-    Distinct,
+    Toolkit,
     /// `CooRTweet` 2.1.3.
     Coortweet,
-    /// coordination-network-toolkit 1.5.2.
-    Toolkit,
+    /// First shares of an object; the weight counts distinct objects.
+    Distinct,
 }
 
 impl Coordination {
     fn options(&self) -> Options {
         let null_model = self.null_model == Switch::On;
-        let least = self.min_weight.unwrap_or(if null_model { 1 } else { 2 });
         Options {
             null_model,
             semantics: match self.semantics {
@@ -84,7 +87,8 @@ impl Coordination {
                 Rule::Coortweet => Semantics::CoorTweet { participation_min: 2 },
                 Rule::Toolkit => Semantics::Toolkit,
             },
-            weight_min: least,
+            both_models: self.both_models,
+            weight_min: self.min_weight.unwrap_or(1),
             false_discovery_max: self.false_discovery,
             slice_seconds: self.slice,
             seed: self.seed,
