@@ -151,7 +151,9 @@ pub fn hunt(files: &[Stored], scope: &Scope, hunted_at: Timestamp, asked: Asked)
     let mut calls: HashMap<Pair, Calls> = HashMap::with_capacity(counts.len());
     let mut held = 0;
     each(files, scope, hunted_at, |communication| {
-        let Some(pair) = pair_of(communication).filter(|pair| counts.contains_key(pair)) else { return };
+        let Some(pair) = pair_of(communication).filter(|pair| counts.contains_key(pair)) else {
+            return;
+        };
         if held >= CALLS_MAX {
             beyond_limit += 1;
             return;
@@ -191,7 +193,8 @@ fn judge((src, dst): Pair, mut calls: Calls, calls_min: u32) -> Option<Beacon> {
     let has_sizes = calls.bytes.len() * 2 >= calls.times_us.len();
     let sizes = if has_sizes { regularity(calls.bytes) } else { None };
     let by_time = (intervals.skew + intervals.spread + count) / 3;
-    let score = sizes.map_or(by_time, |sizes| u32::midpoint(by_time, u32::midpoint(sizes.skew, sizes.spread)));
+    let score = sizes
+        .map_or(by_time, |sizes| u32::midpoint(by_time, u32::midpoint(sizes.skew, sizes.spread)));
     let mut ports: Vec<_> = calls.ports.into_iter().collect();
     ports.sort_by_key(|(port, count)| (std::cmp::Reverse(*count), *port));
     ports.truncate(PORTS_MAX);
@@ -225,7 +228,8 @@ fn regularity(mut values: Vec<u64>) -> Option<Regularity> {
     let mut distances: Vec<u64> = values.iter().map(|value| value.abs_diff(q2)).collect();
     distances.sort_unstable();
     let deviation = quartile(&distances, 2)?;
-    let spread = if deviation == 0 { 1_000 } else { 1_000 - thousandths(deviation.into(), q2.into()) };
+    let spread =
+        if deviation == 0 { 1_000 } else { 1_000 - thousandths(deviation.into(), q2.into()) };
     Some(Regularity { skew, spread, median: q2, deviation })
 }
 
@@ -261,7 +265,8 @@ mod tests {
         let beacon = judged(&times, &[512; 100]).unwrap();
         assert_eq!((beacon.score, beacon.intervals.median, beacon.count), (1_000, 60, 1_000));
         // A tenth of a minute of jitter costs a tenth of the spread and little else.
-        let times: Vec<i64> = (0..100).map(|beat| beat * 60 + [0, 3, 6][beat as usize % 3]).collect();
+        let times: Vec<i64> =
+            (0..100).map(|beat| beat * 60 + [0, 6, 1, 5, 3, 2, 4][beat as usize % 7]).collect();
         let beacon = judged(&times, &[512; 100]).unwrap();
         assert!((900..1_000).contains(&beacon.score), "{beacon:?}");
     }
@@ -285,11 +290,18 @@ mod tests {
         // Gaps drawn from a fixed sequence between 1 and 3,000 seconds, sizes between 100 and 60,000.
         let mut seed = 7_u64;
         let mut draw = |most: u64| {
-            seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            seed = seed
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1_442_695_040_888_963_407);
             (seed >> 33) % most
         };
         let mut at = 0;
-        let times: Vec<i64> = (0..400).map(|_| { at += 1 + i64::try_from(draw(54).pow(2)).unwrap(); at }).collect();
+        let times: Vec<i64> = (0..400)
+            .map(|_| {
+                at += 1 + i64::try_from(draw(54).pow(2)).unwrap();
+                at
+            })
+            .collect();
         let sizes: Vec<u64> = (0..400).map(|_| 100 + draw(40).pow(3)).collect();
         let beacon = judged(&times, &sizes).unwrap();
         assert!(beacon.score < 600, "{beacon:?}");

@@ -172,7 +172,14 @@ impl Texts {
                 }
                 (rest, num_values, encoding, levels)
             }
-            Page::DataPageV2 { buf, num_values, encoding, def_levels_byte_len, rep_levels_byte_len, .. } => {
+            Page::DataPageV2 {
+                buf,
+                num_values,
+                encoding,
+                def_levels_byte_len,
+                rep_levels_byte_len,
+                ..
+            } => {
                 let (reps, defs) = (rep_levels_byte_len as usize, def_levels_byte_len as usize);
                 if reps.saturating_add(defs) > buf.len() {
                     return Err(torn());
@@ -197,7 +204,13 @@ impl Texts {
         Ok(())
     }
 
-    fn decode(&mut self, buf: Bytes, encoding: Encoding, count: usize, codes: &mut Vec<u32>) -> Done<()> {
+    fn decode(
+        &mut self,
+        buf: Bytes,
+        encoding: Encoding,
+        count: usize,
+        codes: &mut Vec<u32>,
+    ) -> Done<()> {
         let known = u32::try_from(self.len()).map_err(|_| torn())?;
         match encoding {
             Encoding::RLE_DICTIONARY | Encoding::PLAIN_DICTIONARY => {
@@ -239,7 +252,11 @@ pub(crate) fn texts(group: &dyn RowGroupReader, column: usize) -> Done<(Texts, V
 }
 
 /// Reads a column with the readers of `parquet`; every row has a value of its own then.
-pub(crate) fn plainly(group: &dyn RowGroupReader, column: usize, texts: &mut Texts) -> Done<Vec<u32>> {
+pub(crate) fn plainly(
+    group: &dyn RowGroupReader,
+    column: usize,
+    texts: &mut Texts,
+) -> Done<Vec<u32>> {
     let ColumnReader::ByteArrayColumnReader(mut reader) = group.get_column_reader(column)? else {
         return Err(torn());
     };
@@ -297,7 +314,11 @@ pub(crate) struct Numbers {
 
 impl Numbers {
     /// Reads the rows `wanted` (sorted, none twice); all where none are named.
-    pub(crate) fn read(group: &dyn RowGroupReader, column: usize, wanted: Option<&[u32]>) -> Done<Self> {
+    pub(crate) fn read(
+        group: &dyn RowGroupReader,
+        column: usize,
+        wanted: Option<&[u32]>,
+    ) -> Done<Self> {
         let about = group.metadata().column(column);
         let rows = usize::try_from(group.metadata().num_rows()).map_err(|_| torn())?;
         let is_optional = about.column_descr().max_def_level() > 0;
@@ -317,8 +338,10 @@ impl Numbers {
         }
         let present: Vec<bool> = levels.iter().map(|level| *level > 0).collect();
         let mut next = found.into_iter();
-        let values =
-            present.iter().map(|is| if *is { next.next().unwrap_or_default() } else { 0 }).collect();
+        let values = present
+            .iter()
+            .map(|is| if *is { next.next().unwrap_or_default() } else { 0 })
+            .collect();
         Ok(Self { values, present })
     }
 
@@ -355,7 +378,11 @@ fn some<T: DataType>(
 }
 
 /// The texts of some rows of a column.
-pub(crate) fn some_texts(group: &dyn RowGroupReader, column: usize, wanted: &[u32]) -> Done<Vec<Option<ByteArray>>> {
+pub(crate) fn some_texts(
+    group: &dyn RowGroupReader,
+    column: usize,
+    wanted: &[u32],
+) -> Done<Vec<Option<ByteArray>>> {
     let about = group.metadata().column(column);
     let rows = usize::try_from(group.metadata().num_rows()).map_err(|_| torn())?;
     let is_optional = about.column_descr().max_def_level() > 0;
@@ -372,7 +399,9 @@ pub(crate) fn some_texts(group: &dyn RowGroupReader, column: usize, wanted: &[u3
 fn spread(codes: &mut Vec<u32>, from: usize, present: &[u32]) {
     let found = codes.split_off(from);
     let mut next = found.into_iter();
-    codes.extend(present.iter().map(|is| if *is == 1 { next.next().unwrap_or(ABSENT) } else { ABSENT }));
+    codes.extend(
+        present.iter().map(|is| if *is == 1 { next.next().unwrap_or(ABSENT) } else { ABSENT }),
+    );
 }
 
 /// Whether levels are one run of ones: the usual case, in which every row has a value.

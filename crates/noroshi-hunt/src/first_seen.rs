@@ -119,7 +119,17 @@ pub fn hunt(
         }
     });
     let Some((first_us, last_us)) = times else {
-        return Found { since, baseline_from: None, baseline: 0, hunted: 0, new: Vec::new(), destinations: 0, beyond_limit, looked, problems };
+        return Found {
+            since,
+            baseline_from: None,
+            baseline: 0,
+            hunted: 0,
+            new: Vec::new(),
+            destinations: 0,
+            beyond_limit,
+            looked,
+            problems,
+        };
     };
     let last = Timestamp::from_microsecond(last_us).unwrap_or(Timestamp::MAX);
     let since = since.unwrap_or_else(|| last.saturating_sub(LAST).unwrap_or(Timestamp::MIN));
@@ -140,12 +150,22 @@ pub fn hunt(
     });
     let destinations = (called.len() + known.len()) as u64;
     let has_baseline = baseline > 0;
-    let new = called.into_iter().filter(|_| has_baseline).filter_map(|(dst, called)| called.new(dst));
+    let new =
+        called.into_iter().filter(|_| has_baseline).filter_map(|(dst, called)| called.new(dst));
     let mut new: Vec<New> = new.collect();
     new.sort_by_key(|one| (std::cmp::Reverse(one.sources), one.first, one.dst));
-    let baseline_from =
-        Timestamp::from_microsecond(first_us).ok().filter(|_| has_baseline);
-    Found { since: Some(since), baseline_from, baseline, hunted, new, destinations, beyond_limit, looked, problems }
+    let baseline_from = Timestamp::from_microsecond(first_us).ok().filter(|_| has_baseline);
+    Found {
+        since: Some(since),
+        baseline_from,
+        baseline,
+        hunted,
+        new,
+        destinations,
+        beyond_limit,
+        looked,
+        problems,
+    }
 }
 
 impl Called {

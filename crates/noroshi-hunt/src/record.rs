@@ -203,9 +203,10 @@ impl Entry {
 
     /// Whether it agrees with itself, whatever stands before it.
     pub fn balances(&self) -> bool {
-        let why = self.why.as_ref().is_none_or(|why| {
-            Why::new(&why.purpose, &why.case).is_ok_and(|parsed| parsed == *why)
-        });
+        let why = self
+            .why
+            .as_ref()
+            .is_none_or(|why| Why::new(&why.purpose, &why.case).is_ok_and(|parsed| parsed == *why));
         let what = match &self.what {
             What::Begun(Hunt::Question { text, .. }) => {
                 self.why.is_some() && !text.is_empty() && text.len() <= QUESTION_BYTES_MAX
@@ -214,7 +215,9 @@ impl Entry {
             What::Begun(Hunt::Beacons { .. } | Hunt::FirstSeen { .. }) => true,
             What::Ended(outcome) => {
                 outcome.of < self.sequence
-                    && outcome.tally.is_none_or(|tally| tally.balances() && tally.hits == outcome.results)
+                    && outcome
+                        .tally
+                        .is_none_or(|tally| tally.balances() && tally.hits == outcome.results)
                     && outcome.looked.is_none_or(|looked| looked.balances())
                     && (outcome.ending == Ending::Complete) == outcome.code.is_none()
             }
@@ -306,9 +309,24 @@ mod tests {
     fn entries_are_chained_and_a_change_is_seen() {
         let key = SecretKey::of_seed([7; 32]);
         let first = begun(None).sign(&key).unwrap();
-        let outcome = Outcome { of: 0, ending: Ending::Complete, code: None, results: 1, results_digest: Digest::of(b"1\n"), tally: None, looked: None };
+        let outcome = Outcome {
+            of: 0,
+            ending: Ending::Complete,
+            code: None,
+            results: 1,
+            results_digest: Digest::of(b"1\n"),
+            tally: None,
+            looked: None,
+        };
         let who = (first.sensor.clone(), first.program);
-        let second = Entry::after(Some(&first), who, "2026-11-22T00:00:00Z".parse().unwrap(), None, What::Ended(outcome)).unwrap();
+        let second = Entry::after(
+            Some(&first),
+            who,
+            "2026-11-22T00:00:00Z".parse().unwrap(),
+            None,
+            What::Ended(outcome),
+        )
+        .unwrap();
         assert_eq!(second.at, first.at, "a clock that goes back does not turn the record round");
         assert!(first.is_signed_by(&key.public()) && !second.is_signed_by(&key.public()));
         let text = [line(&first).unwrap(), line(&second).unwrap()].concat();

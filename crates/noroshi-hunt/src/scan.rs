@@ -174,7 +174,8 @@ impl Hunter {
         own_networks: Vec<ipnet::IpNet>,
     ) -> Self {
         let kept = Kept::new(index, hunted_at, own_networks);
-        let measures = kept.measures().into_iter().map(|measure| measure.map(String::from)).collect();
+        let measures =
+            kept.measures().into_iter().map(|measure| measure.map(String::from)).collect();
         Self {
             window: kept.window(),
             measures,
@@ -278,11 +279,7 @@ impl Hunter {
     }
 
     /// What rules every hit in a row group out, if anything does.
-    fn prunes(
-        &self,
-        opened: &Opened,
-        about: About<'_>,
-    ) -> Option<fn(&mut Pruned) -> &mut u64> {
+    fn prunes(&self, opened: &Opened, about: About<'_>) -> Option<fn(&mut Pruned) -> &mut u64> {
         let of_measure = about.measure().flatten().is_some_and(|measure| {
             std::str::from_utf8(measure).is_ok_and(|measure| self.is_foreign(measure))
         });

@@ -7,10 +7,8 @@
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use noroshi_sift::store::{self, ReadRecords};
-use parquet::file::metadata::ParquetMetaData;
 use parquet::file::reader::{FileReader, RowGroupReader, SerializedFileReader};
 use parquet::file::statistics::Statistics;
 
@@ -98,7 +96,9 @@ pub enum ListRecords {
     #[error("`{0}` cannot be read")]
     Io(String, #[source] io::Error),
     /// More than [`FILES_MAX`] files or deeper than [`DEPTH_MAX`].
-    #[error("NRS-HUNT-0002: folder holds more than {FILES_MAX} files of records or is deeper than {DEPTH_MAX}")]
+    #[error(
+        "NRS-HUNT-0002: folder holds more than {FILES_MAX} files of records or is deeper than {DEPTH_MAX}"
+    )]
     TooMany,
 }
 
@@ -111,7 +111,12 @@ pub fn list(dir: &Path) -> Result<Vec<Stored>, ListRecords> {
     Ok(found)
 }
 
-fn gather(dir: &Path, below: &str, depth: usize, found: &mut Vec<Stored>) -> Result<(), ListRecords> {
+fn gather(
+    dir: &Path,
+    below: &str,
+    depth: usize,
+    found: &mut Vec<Stored>,
+) -> Result<(), ListRecords> {
     let failed = |problem| ListRecords::Io(dir.display().to_string(), problem);
     for entry in fs::read_dir(dir).map_err(failed)? {
         let entry = entry.map_err(failed)?;
@@ -147,10 +152,6 @@ impl Opened {
         self.reader.num_row_groups()
     }
 
-    pub(crate) fn metadata(&self) -> &Arc<ParquetMetaData> {
-        self.reader.metadata_ref()
-    }
-
     /// What is known of a row group without reading it.
     pub(crate) fn about(&self, group: usize) -> About<'_> {
         let metadata = self.reader.metadata();
@@ -181,12 +182,6 @@ pub(crate) struct About<'a> {
 impl About<'_> {
     pub(crate) fn rows(&self) -> u64 {
         self.group.map_or(0, |group| u64::try_from(group.num_rows()).unwrap_or_default())
-    }
-
-    /// How many bytes of the file a column takes.
-    pub(crate) fn column_bytes(&self, column: usize) -> u64 {
-        let columns = self.group.and_then(|group| group.columns().get(column));
-        columns.map_or(0, |column| u64::try_from(column.compressed_size()).unwrap_or_default())
     }
 
     fn statistics(&self, column: usize) -> Option<&Statistics> {
@@ -251,7 +246,10 @@ mod tests {
             [
                 ("a/records/2.parquet", None),
                 ("a/records/day=2026-11-23/measure=m%2F7/1.parquet", Some("m/7".to_owned())),
-                ("b/records/day=2026-11-23/measure=own-network/0.parquet", Some("own-network".to_owned())),
+                (
+                    "b/records/day=2026-11-23/measure=own-network/0.parquet",
+                    Some("own-network".to_owned())
+                ),
             ]
         );
         assert!(matches!(found[0].open(), Err(Unreadable::NotRecords(_))));

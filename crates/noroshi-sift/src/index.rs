@@ -223,7 +223,8 @@ impl SelectorIndex {
     pub fn of_addresses(&self) -> usize {
         let lookup = self.lookup();
         let of = |parts: &Parts<'_>| parts.range(Kind::Net).1 as usize;
-        let gone = lookup.removed.partition_point(|position| *position < lookup.base.range(Kind::Net).1);
+        let gone =
+            lookup.removed.partition_point(|position| *position < lookup.base.range(Kind::Net).1);
         (of(&lookup.base) - gone) + lookup.added.as_ref().map_or(0, of)
     }
 

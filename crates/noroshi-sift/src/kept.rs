@@ -49,11 +49,7 @@ impl Kept {
     /// Prepares a list. `hunted_at` stands in the place of the beginning of a selection: what had expired by then
     /// matches nothing. `own_networks` says which ends of records of one's own network are one's own, for the
     /// figures of [`Sighting`]; it decides nothing else.
-    pub fn new(
-        index: Arc<SelectorIndex>,
-        hunted_at: Timestamp,
-        own_networks: Vec<IpNet>,
-    ) -> Self {
+    pub fn new(index: Arc<SelectorIndex>, hunted_at: Timestamp, own_networks: Vec<IpNet>) -> Self {
         Self {
             index,
             hunted_at,
@@ -66,7 +62,12 @@ impl Kept {
 
     /// What looks up many addresses at once.
     pub fn probe(&self) -> Probe<'_> {
-        Probe { lookup: self.index.lookup(), hashes: Vec::new(), ends: Vec::new(), found: Vec::new() }
+        Probe {
+            lookup: self.index.lookup(),
+            hashes: Vec::new(),
+            ends: Vec::new(),
+            found: Vec::new(),
+        }
     }
 
     /// When any selector can match a record at all; nothing where all have expired.
@@ -156,8 +157,7 @@ fn view(record: &MechanicalRecord) -> FlowRecord {
         flow_start_us: us(record.flow_start),
         flow_end_us: us(record.flow_end),
     };
-    let ends =
-        Ends { ts_us: record.ts.as_microsecond(), src: record.src_ip, dst: record.dst_ip };
+    let ends = Ends { ts_us: record.ts.as_microsecond(), src: record.src_ip, dst: record.dst_ip };
     FlowRecord::new(ends, detail)
 }
 
@@ -309,7 +309,11 @@ mod tests {
     }
 
     /// What a selection live makes of records of one's own network.
-    fn live(index: &SelectorIndex, records: &[MechanicalRecord], at: Timestamp) -> Vec<MechanicalRecord> {
+    fn live(
+        index: &SelectorIndex,
+        records: &[MechanicalRecord],
+        at: Timestamp,
+    ) -> Vec<MechanicalRecord> {
         let settings = Settings {
             sensor: "sensor-1".parse().unwrap(),
             own_networks: vec!["0.0.0.0/0".parse().unwrap(), "::/0".parse().unwrap()],
@@ -318,7 +322,8 @@ mod tests {
             link: Link::FIRST,
             started_at: at,
         };
-        let mut engine = Engine::new(Mode::OwnNetwork, index.clone(), settings, Vec::new()).unwrap();
+        let mut engine =
+            Engine::new(Mode::OwnNetwork, index.clone(), settings, Vec::new()).unwrap();
         for record in records {
             engine.take("kept", 0, 0, Ok(view(record))).unwrap();
         }
