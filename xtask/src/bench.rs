@@ -39,6 +39,12 @@ const BENCHES: &[Bench] = &[
         measures: "telemetry records a second against lists of selectors, and their index; beside DuckDB with --python PATH",
     },
     Bench {
+        name: "hunt",
+        package: "noroshi-hunt",
+        example: "hunt_rate",
+        measures: "stored records a second against lists of addresses; beside DuckDB with --python PATH",
+    },
+    Bench {
         name: "misp",
         package: "noroshi-codec",
         example: "misp_rate",

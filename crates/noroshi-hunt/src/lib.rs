@@ -38,3 +38,5 @@ pub mod first_seen;
 pub mod record;
 pub mod scan;
 pub mod shelf;
+#[cfg(feature = "sql")]
+pub mod sql;

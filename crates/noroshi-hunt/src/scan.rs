@@ -211,27 +211,30 @@ impl Hunter {
         done
     }
 
-    /// Counts again what was found by a hunt that did not come to its end: all hits of one file as they were handed
-    /// over, and its tally.
+    /// Takes over from a hunt for the same that did not come to its end: its hits as they were handed over, and its tally.
     pub fn resume<'h>(
         &mut self,
         tally: Tally,
         hits: impl IntoIterator<Item = &'h Hit>,
     ) -> Result<(), Unreadable> {
-        let mut last = None;
-        for hit in hits {
-            let place = (hit.file.clone(), hit.row);
-            if last.as_ref() != Some(&place) {
-                let again = self.kept.record(&hit.record, &mut Vec::new());
-                again.map_err(|_| ReadRecords::Torn)?;
-                last = Some(place);
-            }
+        let hits: Vec<&Hit> = hits.into_iter().collect();
+        for one in hits.chunk_by(|hit, next| (&hit.file, hit.row) == (&next.file, next.row)) {
+            let Some(first) = one.first() else { continue };
+            let known = |id: &SelectorId, version: u32| {
+                let is = |hit: &&&Hit| {
+                    hit.known
+                        && (&hit.record.selector_id, hit.record.selector_version) == (id, version)
+                };
+                one.iter().any(|hit| is(&hit))
+            };
+            let again = self.kept.record(&first.record, known, &mut Vec::new());
+            again.map_err(|_| ReadRecords::Torn)?;
         }
         self.tally = tally;
         Ok(())
     }
 
-    /// What was seen, one for each selector, in the order of the index, and the tally.
+    /// What was seen that had not been known, one for each selector, in the order of the index; and the tally.
     pub fn finish(self) -> (Tally, Vec<Sighting>) {
         (self.tally, self.kept.sightings())
     }
@@ -385,7 +388,8 @@ impl Hunter {
     ) -> Result<(), Stopped> {
         let Some(Run { row, record, selectors, .. }) = run else { return Ok(()) };
         let mut found = Vec::new();
-        if self.kept.record(&record, &mut found).is_err() {
+        let known = |id: &SelectorId, version| selectors.contains(&(id.clone(), version));
+        if self.kept.record(&record, known, &mut found).is_err() {
             self.tally.unreadable += 1;
             return Err(Unreadable::from(ReadRecords::Torn).into());
         }

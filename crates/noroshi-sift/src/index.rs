@@ -158,6 +158,11 @@ impl SelectorIndex {
         Ok(Self { base: Arc::clone(&self.base), over: Some(Arc::new(Over { added, removed })) })
     }
 
+    /// Whether an increment lies over it.
+    pub const fn is_layered(&self) -> bool {
+        self.over.is_some()
+    }
+
     /// One list of the index and what lies over it.
     pub fn compact(&self) -> Result<Self, BuildIndex> {
         let lookup = self.lookup();

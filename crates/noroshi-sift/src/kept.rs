@@ -15,7 +15,7 @@ use std::sync::Arc;
 
 use ipnet::IpNet;
 use jiff::Timestamp;
-use noroshi_evidence::mechanical::{Direction, MeasureId, MechanicalRecord};
+use noroshi_evidence::mechanical::{Direction, MeasureId, MechanicalRecord, SelectorId};
 
 use crate::flow::FlowRecord;
 use crate::gate::Gate;
@@ -96,10 +96,12 @@ impl Kept {
     }
 
     /// Hands a record the whole way. The hits are appended, in the order of the index; each has the selector that
-    /// matched and all else of the record as it was kept.
+    /// matched and all else of the record as it was kept. Those for selectors that are known are not counted as
+    /// seen.
     pub fn record(
         &mut self,
         record: &MechanicalRecord,
+        is_known: impl Fn(&SelectorId, u32) -> bool,
         hits: &mut Vec<MechanicalRecord>,
     ) -> Result<(), Reason> {
         let Self { index, hunted_at, own_networks, frames, worker, sightings } = self;
@@ -110,8 +112,10 @@ impl Kept {
         frame.retain_until = record.retain_until;
         let mut found = Findings::default();
         worker.one(frame, view(record), &mut found)?;
-        for (position, ts_us, sides) in found.seen {
-            sightings.count(position, ts_us, sides);
+        for ((position, ts_us, sides), hit) in found.seen.into_iter().zip(&found.rows) {
+            if !is_known(&hit.selector_id, hit.selector_version) {
+                sightings.count(position, ts_us, sides);
+            }
         }
         hits.extend(found.rows.into_iter().map(|hit| MechanicalRecord {
             selector_id: hit.selector_id,
@@ -348,7 +352,7 @@ mod tests {
             let mut hits = Vec::new();
             for record in &records {
                 let before = hits.len();
-                kept.record(record, &mut hits).unwrap();
+                kept.record(record, |_, _| false, &mut hits).unwrap();
                 if hits.len() > before {
                     texts.extend([record.src_ip, record.dst_ip].into_iter().flatten().map(|at| at.to_string()));
                     let (from, until) = kept.window().unwrap();

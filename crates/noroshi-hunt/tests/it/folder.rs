@@ -65,7 +65,11 @@ pub(crate) fn folder(files: &[&[MechanicalRecord]]) -> (tempfile::TempDir, Vec<S
         for group in records.chunks(1_000) {
             writer.write(group).unwrap();
         }
-        write(dir.path(), &format!("records/day=2026-11-22/measure={measure}/{number}.parquet"), &writer.finish().unwrap());
+        write(
+            dir.path(),
+            &format!("records/day=2026-11-22/measure={measure}/{number}.parquet"),
+            &writer.finish().unwrap(),
+        );
     }
     let stored = shelf::list(dir.path()).unwrap();
     (dir, stored)

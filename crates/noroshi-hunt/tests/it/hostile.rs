@@ -11,7 +11,8 @@ use crate::folder::{folder, index, now, record, write};
 
 #[test]
 fn a_damaged_file_is_an_answer_about_it_and_the_others_are_hunted() {
-    let rows: Vec<_> = (0..500).map(|at| record(&format!("192.0.2.{}", at % 250), "203.0.113.5", at)).collect();
+    let rows: Vec<_> =
+        (0..500).map(|at| record(&format!("192.0.2.{}", at % 250), "203.0.113.5", at)).collect();
     let (dir, files) = folder(&[&rows, &rows]);
     let whole = std::fs::read(&files[0].path).unwrap();
     let wanted = Arc::new(index("203.0.113.5\n192.0.2.9\n"));
@@ -24,7 +25,10 @@ fn a_damaged_file_is_an_answer_about_it_and_the_others_are_hunted() {
         let mut hunter = Hunter::new(Arc::clone(&wanted), now(), Vec::new());
         let mut hits = 0;
         for file in &files {
-            match hunter.file(file, &mut |_| { hits += 1; Ok(()) }) {
+            match hunter.file(file, &mut |_| {
+                hits += 1;
+                Ok(())
+            }) {
                 Ok(()) => outcomes[0] += 1,
                 Err(Stopped::File(problem)) => {
                     outcomes[1] += 1;
@@ -46,13 +50,20 @@ fn a_damaged_file_is_an_answer_about_it_and_the_others_are_hunted() {
 #[test]
 fn what_is_no_file_of_records_is_refused_unread() {
     let (dir, _) = folder(&[&[record("192.0.2.7", "203.0.113.5", 0)]]);
-    for (name, bytes) in [("a.parquet", &b""[..]), ("b.parquet", b"PAR1 and then nothing PAR1"), ("c.parquet", b"PAR1")] {
+    for (name, bytes) in [
+        ("a.parquet", &b""[..]),
+        ("b.parquet", b"PAR1 and then nothing PAR1"),
+        ("c.parquet", b"PAR1"),
+    ] {
         write(dir.path(), name, bytes);
     }
     let mut hunter = Hunter::new(Arc::new(index("203.0.113.5\n")), now(), Vec::new());
-    let refused: Vec<_> = shelf::list(dir.path()).unwrap().iter()
+    let refused: Vec<_> = shelf::list(dir.path())
+        .unwrap()
+        .iter()
         .filter(|file| matches!(hunter.file(file, &mut |_| Ok(())), Err(Stopped::File(_))))
-        .map(|file| file.name.clone()).collect();
+        .map(|file| file.name.clone())
+        .collect();
     assert_eq!(refused, ["a.parquet", "b.parquet", "c.parquet"]);
     assert_eq!((hunter.tally().unreadable_files, hunter.tally().hits), (3, 1));
 }
