@@ -8,7 +8,7 @@ use axum::response::IntoResponse as _;
 use axum::routing::post;
 use axum::{Json, Router};
 use serde::{Deserialize, Serialize};
-use utoipa::{IntoParams, OpenApi, ToSchema};
+use utoipa::{OpenApi, ToSchema};
 
 use super::act::{self, Submission};
 use super::read::{self, Taken};
@@ -89,7 +89,7 @@ fn out(taken: Taken) -> HuntEntryOut {
 }
 
 /// Which entries.
-#[derive(Deserialize, IntoParams)]
+#[derive(Deserialize, utoipa::IntoParams)]
 struct Of {
     /// Those of a case only.
     case: Option<String>,
@@ -110,8 +110,9 @@ async fn list(
         Some(text) => Some(text.parse::<u64>().map_err(|_| Refusal::absent())?),
     };
     let limit = paging.limit();
-    let read = move |reader: &_| read::list(reader, of.case.as_deref(), before, limit);
-    let found = house.store.read(read).await?;
+    let case = of.case;
+    let found =
+        house.store.read(move |reader| read::list(reader, case.as_deref(), before, limit)).await?;
     let full = found.len() == usize::try_from(limit).unwrap_or(usize::MAX);
     let cursor = found.last().filter(|_| full).map(|taken| taken.position.to_string());
     Ok(Json(Page { items: found.into_iter().map(out).collect::<Vec<_>>(), cursor }).into_response())

@@ -6,6 +6,7 @@
 
 mod act;
 pub mod api;
+#[cfg(feature = "sql")]
 mod ask;
 mod book;
 mod built_in;
@@ -35,6 +36,7 @@ pub enum Verb {
     /// Look through stored records for the selectors of a list, in one scan.
     Run(run::Run),
     /// Ask stored records a question in SQL: one SELECT over the table `records`.
+    #[cfg(feature = "sql")]
     Sql(ask::Ask),
     /// Find addresses that call others by the clock. An indication, not a verdict.
     Beacons(built_in::Beacons),
@@ -100,6 +102,7 @@ fn scope(measure: Option<&MeasureId>) -> Scope {
 pub fn run(verb: Verb, format: Format) -> Ended {
     match verb {
         Verb::Run(asked) => run::run(&asked, format),
+        #[cfg(feature = "sql")]
         Verb::Sql(asked) => ask::run(&asked, format),
         Verb::Beacons(asked) => built_in::beacons(&asked, format),
         Verb::FirstSeen(asked) => built_in::first_seen(&asked, format),
