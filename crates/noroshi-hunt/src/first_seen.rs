@@ -23,7 +23,7 @@ use jiff::{SignedDuration, Timestamp};
 use noroshi_evidence::mechanical::Protocol;
 use serde::{Deserialize, Serialize};
 
-use crate::communication::{Looked, Problem, Scope, each};
+use crate::communication::{Communication, Looked, Problem, Scope, each};
 use crate::shelf::Stored;
 
 /// How many destinations are held; communications with others are counted as beyond the limit.
@@ -60,7 +60,7 @@ pub struct New {
 }
 
 /// What was found.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Found {
     /// From when on records are held against the baseline; none where there is no record.
     pub since: Option<Timestamp>,
@@ -119,44 +119,23 @@ pub fn hunt(
         }
     });
     let Some((first_us, last_us)) = times else {
-        return Found {
-            since,
-            baseline_from: None,
-            baseline: 0,
-            hunted: 0,
-            new: Vec::new(),
-            destinations: 0,
-            beyond_limit,
-            looked,
-            problems,
-        };
+        return Found { since, beyond_limit, looked, problems, ..Found::default() };
     };
     let last = Timestamp::from_microsecond(last_us).unwrap_or(Timestamp::MAX);
     let since = since.unwrap_or_else(|| last.saturating_sub(LAST).unwrap_or(Timestamp::MIN));
-    let since_us = since.as_microsecond();
-    let (mut baseline, mut hunted, mut sources) = (0, 0, 0);
-    let (mut called, mut known): (HashMap<IpAddr, Called>, HashSet<IpAddr>) = Default::default();
-    each(files, scope, hunted_at, |one| {
-        *(if one.ts_us < since_us { &mut baseline } else { &mut hunted }) += 1;
-        let Some((dst, first)) = one.dst.and_then(|dst| before.get_key_value(&dst)) else { return };
-        if one.ts_us < since_us {
-            return;
-        }
-        if *first < since_us {
-            known.insert(*dst);
-            return;
-        }
-        called.entry(*dst).or_insert_with(|| Called::at(one.ts_us)).take(one, &mut sources);
-    });
+    let mut since_then = Since { since_us: since.as_microsecond(), ..Since::default() };
+    each(files, scope, hunted_at, |one| since_then.take(one, &before));
+    let Since { baseline, hunted, called, known, .. } = since_then;
     let destinations = (called.len() + known.len()) as u64;
+    // Without a baseline everything would be new.
     let has_baseline = baseline > 0;
-    let new =
-        called.into_iter().filter(|_| has_baseline).filter_map(|(dst, called)| called.new(dst));
-    let mut new: Vec<New> = new.collect();
+    let new = called.into_iter().filter(|_| has_baseline);
+    let mut new: Vec<New> = new.filter_map(|(dst, called)| called.new(dst)).collect();
     new.sort_by_key(|one| (std::cmp::Reverse(one.sources), one.first, one.dst));
     let baseline_from = Timestamp::from_microsecond(first_us).ok().filter(|_| has_baseline);
+    let since = Some(since);
     Found {
-        since: Some(since),
+        since,
         baseline_from,
         baseline,
         hunted,
@@ -165,6 +144,36 @@ pub fn hunt(
         beyond_limit,
         looked,
         problems,
+    }
+}
+
+/// What is learnt of the time since, when the first call to each destination is known.
+#[derive(Default)]
+struct Since {
+    since_us: i64,
+    baseline: u64,
+    hunted: u64,
+    sources: usize,
+    called: HashMap<IpAddr, Called>,
+    known: HashSet<IpAddr>,
+}
+
+impl Since {
+    fn take(&mut self, one: &Communication, first_calls: &HashMap<IpAddr, i64>) {
+        if one.ts_us < self.since_us {
+            self.baseline += 1;
+            return;
+        }
+        self.hunted += 1;
+        let Some((dst, first)) = one.dst.and_then(|dst| first_calls.get_key_value(&dst)) else {
+            return;
+        };
+        if *first < self.since_us {
+            self.known.insert(*dst);
+        } else {
+            let called = self.called.entry(*dst).or_insert_with(|| Called::at(one.ts_us));
+            called.take(one, &mut self.sources);
+        }
     }
 }
 
@@ -181,7 +190,7 @@ impl Called {
         }
     }
 
-    fn take(&mut self, one: &crate::communication::Communication, sources: &mut usize) {
+    fn take(&mut self, one: &Communication, sources: &mut usize) {
         self.first_us = self.first_us.min(one.ts_us);
         self.last_us = self.last_us.max(one.ts_us);
         self.calls += 1;

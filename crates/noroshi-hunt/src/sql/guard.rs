@@ -11,10 +11,14 @@ use datafusion::sql::parser::{DFParser, Statement};
 use datafusion::sql::sqlparser::ast::{
     Expr, ObjectName, Query, Select, SetExpr, Statement as Sql, TableFactor, Visit as _, Visitor,
 };
+use datafusion::sql::sqlparser::dialect::GenericDialect;
+use datafusion::sql::sqlparser::tokenizer::{Token, Tokenizer};
 
 use super::TABLE;
 use crate::record::QUESTION_BYTES_MAX;
 
+/// How many words and signs a question may have; as many bound how deep it can nest.
+pub const TOKENS_MAX: usize = 4_000;
 /// How many expressions a question may have.
 pub const EXPRESSIONS_MAX: usize = 2_000;
 /// How many tables a question may name, the same counted each time.
@@ -47,9 +51,16 @@ impl Refused {
     }
 }
 
-/// The question as a statement, where it may be asked.
+/// The question as a statement, where it may be asked. A chain of as many parts as the limits allow is gone through part
+/// within part: whoever calls has a stack for that ([`super::ask`] makes one).
 pub fn admit(question: &str) -> Result<Statement, Refused> {
     if question.len() > QUESTION_BYTES_MAX {
+        return Err(Refused::TooMuch);
+    }
+    let tokens = Tokenizer::new(&GenericDialect {}, question).tokenize();
+    let tokens = tokens.map_err(|_| Refused::NotASelect)?;
+    let is_said = |token: &&Token| !matches!(token, Token::Whitespace(_));
+    if tokens.iter().filter(is_said).count() > TOKENS_MAX {
         return Err(Refused::TooMuch);
     }
     let statements = DFParser::parse_sql(question).map_err(|_| Refused::NotASelect)?;
@@ -190,6 +201,11 @@ mod tests {
 
     #[test]
     fn one_select_over_the_one_table_and_nothing_else() {
+        let thread = std::thread::Builder::new().stack_size(crate::sql::STACK_BYTES);
+        thread.spawn(all).unwrap().join().unwrap();
+    }
+
+    fn all() {
         let check = |question: &str, expected: Option<Refused>| {
             assert_eq!(admit(question).err(), expected, "{question}");
         };
@@ -241,6 +257,8 @@ mod tests {
         }
         check(&format!("SELECT {}", "1, ".repeat(6_000)), Some(Refused::TooMuch));
         check(&format!("SELECT 1{}", "+1".repeat(3_000)), Some(Refused::TooMuch));
+        check(&format!("SELECT 1{} FROM records", "+1".repeat(990)), None);
+        check(&format!("SELECT 1{} FROM records", "+1".repeat(1_990)), Some(Refused::TooMuch));
         let joins = " CROSS JOIN records".repeat(16);
         check(&format!("SELECT 1 FROM records{joins}"), Some(Refused::TooMuch));
     }

@@ -8,7 +8,7 @@ use noroshi_hunt::record::{self, Entry, Hunt, What};
 use serde_json::{Value, json};
 
 use crate::evidence::{bundle, import, indicator};
-use crate::house::{TestHouse, ask};
+use crate::house::{Someone, TestHouse, ask};
 
 const CREATED: &str = "2026-11-01T00:00:00.000Z";
 
@@ -455,6 +455,17 @@ async fn hunts_become_leaves_and_what_they_saw_reaches_the_graph() {
         "{seen}"
     );
 
+    a_record_is_guarded(&test, &someone, &analyst, &sensor).await;
+}
+
+/// The record that a sensor handed in goes on in one way only.
+async fn a_record_is_guarded(
+    test: &TestHouse,
+    someone: &Someone,
+    analyst: &Someone,
+    sensor: &Sensor,
+) {
+    let has_sql = cfg!(feature = "sql");
     let lines = std::fs::read_to_string(sensor.path("out/hunts.jsonl")).unwrap();
     let entries: Vec<Value> =
         lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect();

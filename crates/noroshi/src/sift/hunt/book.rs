@@ -85,11 +85,6 @@ impl Book {
         Ok((Self { path, file, last: entries.last().cloned(), who, key }, entries))
     }
 
-    /// The number of the entry that will come next.
-    pub(super) fn next(&self) -> u64 {
-        self.last.as_ref().map_or(0, |last| last.sequence + 1)
-    }
-
     /// Says what is asked, before anything is looked at; its number.
     pub(super) fn begin(&mut self, why: Option<Why>, hunt: Hunt) -> Result<u64, Failed> {
         self.write(why, What::Begun(hunt))
