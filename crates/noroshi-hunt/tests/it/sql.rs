@@ -156,7 +156,7 @@ fn what_may_not_be_asked_or_makes_no_sense_says_so() {
     }
     // As deep as the limits allow; the stack holds.
     let deep =
-        format!("SELECT count(*) FROM records WHERE {}", vec!["bytes > 1"; 600].join(" OR "));
+        format!("SELECT count(*) FROM records WHERE {}", vec!["bytes > 1"; 450].join(" OR "));
     assert_eq!(json!(rows(&files, &deep)), json!([[2_999]]));
 }
 
