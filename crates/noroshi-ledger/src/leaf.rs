@@ -230,6 +230,22 @@ facts! {
         /// Digest of the sensor's certificate before.
         previous: Digest,
     }
+    /// An entry of a sensor's record of hunts was accepted: what stored records were asked, or what came of it. Purpose,
+    /// case and question stand in the entry, which its digest commits to.
+    "hunt.entry" HuntEntry {
+        /// The sensor.
+        sensor: String,
+        /// Number among the entries of the sensor's record, without gaps.
+        sequence: u64,
+        /// When the entry was made, RFC 3339 UTC.
+        at: String,
+        /// What was hunted for: `selectors`, `question`, `beacons` or `first-seen`; `ended` for what came of a hunt.
+        hunt: String,
+        /// Digest of the entry.
+        entry: Digest,
+        /// Digest of the entry before.
+        previous: Option<Digest>,
+    }
     /// A case, assessment or judgement changed.
     "analyse.change" AnalyseChange {
         /// The command that was carried out.
@@ -417,7 +433,7 @@ impl Fact {
     fn times(&self) -> Vec<&str> {
         match self {
             Self::SiftBatch { from, to, .. } => vec![from, to],
-            Self::SiftDeletion { at, .. } => vec![at],
+            Self::SiftDeletion { at, .. } | Self::HuntEntry { at, .. } => vec![at],
             Self::MeasureDecided { outcome: Outcome::Approved, not_before, not_after, .. } => {
                 vec![not_before, not_after]
             }

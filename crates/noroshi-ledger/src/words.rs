@@ -237,6 +237,7 @@ const KIND_TEXTS: &[(&str, Text)] = &[
     ("evidence.change", Text { ja: "証拠の変更", en: "changes of the evidence" }),
     ("sift.batch", Text { ja: "選別の証明書", en: "certificates of selection" }),
     ("sift.deletion", Text { ja: "選別の記録の削除の証明書", en: "certificates of deletion" }),
+    ("hunt.entry", Text { ja: "保存された記録の探索の記載", en: "entries of records of hunts" }),
     ("analyse.change", Text { ja: "分析の変更", en: "changes of cases and assessments" }),
     ("measure.requested", Text { ja: "措置の承認申請", en: "requests for approval of a measure" }),
     ("measure.question", Text { ja: "委員会の質問", en: "questions of the commission" }),

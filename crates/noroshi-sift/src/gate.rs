@@ -92,6 +92,10 @@ pub(crate) struct Gate(Kind);
 
 enum Kind {
     Own(OwnNetworks),
+    Kept {
+        direction: Direction,
+        own: OwnNetworks,
+    },
     Mandated {
         direction: Direction,
         home: Jurisdiction,
@@ -107,6 +111,11 @@ impl Gate {
     /// Everything with an end in one of the networks.
     pub(crate) fn own(networks: &[IpNet]) -> Self {
         Self(Kind::Own(OwnNetworks::new(networks)))
+    }
+
+    /// Records that were admitted when they were kept.
+    pub(crate) fn kept(direction: Direction, own_networks: &[IpNet]) -> Self {
+        Self(Kind::Kept { direction, own: OwnNetworks::new(own_networks) })
     }
 
     /// What the mandate says.
@@ -130,6 +139,15 @@ impl Gate {
                 let own = ends.map(|end| end.is_some_and(|end| networks.holds(end)));
                 let is_one_own = own != [false, false];
                 is_one_own.then_some(Admitted { direction: Direction::OwnNetwork, own })
+            }
+            Kind::Kept { direction, own } => {
+                let own = match direction {
+                    Direction::OwnNetwork => ends.map(|end| end.is_some_and(|end| own.holds(end))),
+                    Direction::ForeignToForeign => [false, false],
+                    Direction::ForeignToDomestic => [false, true],
+                    Direction::DomesticToForeign => [true, false],
+                };
+                Some(Admitted { direction: *direction, own })
             }
             Kind::Mandated { direction, home, table, networks, from_us, to_us } => {
                 let [src, dst] = ends;

@@ -13,6 +13,7 @@ mod build;
 pub mod image;
 pub(crate) mod table;
 
+use std::collections::BTreeSet;
 use std::io::{self, Write};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::path::Path;
@@ -157,6 +158,11 @@ impl SelectorIndex {
         Ok(Self { base: Arc::clone(&self.base), over: Some(Arc::new(Over { added, removed })) })
     }
 
+    /// Whether an increment lies over it.
+    pub const fn is_layered(&self) -> bool {
+        self.over.is_some()
+    }
+
     /// One list of the index and what lies over it.
     pub fn compact(&self) -> Result<Self, BuildIndex> {
         let lookup = self.lookup();
@@ -200,6 +206,31 @@ impl SelectorIndex {
     /// The selector at a position.
     pub fn selector(&self, position: Position) -> Option<Selector> {
         self.lookup().selector(position)
+    }
+
+    /// Every selector that is looked for, in the order of the index.
+    pub fn selectors(&self) -> impl Iterator<Item = Selector> + '_ {
+        let lookup = self.lookup();
+        let all = (0..).map(Position).take(self.positions());
+        all.filter(move |position| !lookup.is_removed(*position))
+            .filter_map(move |position| lookup.selector(position))
+    }
+
+    /// Whether this very selector is looked for: the same value, condition, name, version, times, measure and
+    /// approval.
+    pub fn holds(&self, selector: &Selector) -> bool {
+        let lookup = self.lookup();
+        let found = lookup.equal(&selector.value);
+        found.iter().any(|position| lookup.selector(*position).as_ref() == Some(selector))
+    }
+
+    /// How many selectors are of addresses and prefixes.
+    pub fn of_addresses(&self) -> usize {
+        let lookup = self.lookup();
+        let of = |parts: &Parts<'_>| parts.range(Kind::Net).1 as usize;
+        let gone =
+            lookup.removed.partition_point(|position| *position < lookup.base.range(Kind::Net).1);
+        (of(&lookup.base) - gone) + lookup.added.as_ref().map_or(0, of)
     }
 
     /// Finds every selector that contains the address. What is found is appended.
@@ -425,18 +456,7 @@ impl<'a> Lookup<'a> {
     fn named(&self, line: &str) -> Option<Vec<u32>> {
         let (text, id) = line.split_once('\t')?;
         let (value, only) = parse_canonical(text)?;
-        let mut found = Vec::new();
-        match &value {
-            SelectorValue::Address(address) => self.find_address(*address, &mut found),
-            SelectorValue::Network(net) => {
-                let hash = self.key.of_net(*net);
-                self.base.find_net(hash, *net, &mut found);
-            }
-            value => {
-                let (kind, bytes) = build::text_of(value)?;
-                self.find_bytes(kind, &bytes, &mut found);
-            }
-        }
+        let mut found = self.equal(&value);
         found.retain(|position| {
             self.selector(*position).is_some_and(|selector| {
                 (&selector.value, selector.only) == (&value, only)
@@ -444,6 +464,40 @@ impl<'a> Lookup<'a> {
             })
         });
         Some(found.into_iter().map(|position| position.0).collect())
+    }
+
+    /// The positions of selectors of a value, and perhaps of others beside them.
+    fn equal(&self, value: &SelectorValue) -> Vec<Position> {
+        let mut found = Vec::new();
+        match value {
+            SelectorValue::Address(address) => self.find_address(*address, &mut found),
+            SelectorValue::Network(net) => {
+                let hash = self.key.of_net(*net);
+                self.find_each(&mut found, |parts, found| parts.find_net(hash, *net, found));
+            }
+            value => {
+                if let Some((kind, bytes)) = build::text_of(value) {
+                    self.find_bytes(kind, &bytes, &mut found);
+                }
+            }
+        }
+        found
+    }
+
+    /// From when on and until when, in microseconds, any selector can match.
+    pub(crate) fn window(&self) -> (i64, i64) {
+        let layers = std::iter::once(&self.base).chain(&self.added);
+        let terms = layers.flat_map(Parts::all_terms);
+        terms.fold((i64::MAX, i64::MIN), |(from, until), term| {
+            (from.min(term.valid_from_us), until.max(term.expires_us))
+        })
+    }
+
+    /// The measures that selectors name; `None` for those that name none.
+    pub(crate) fn measures(&self) -> BTreeSet<Option<MeasureId>> {
+        let layers = std::iter::once(&self.base).chain(&self.added);
+        let terms = layers.flat_map(Parts::all_terms);
+        terms.map(|term| term.texts[1].and_then(|text| text.parse().ok())).collect()
     }
 
     /// Positions in the order of their selectors, each once, whatever layer they are in.
@@ -744,6 +798,15 @@ impl<'a> Parts<'a> {
             Some(which) => u32::from_le_bytes(*which) as usize,
             None => 0,
         };
+        self.term_at(which)
+    }
+
+    /// Every set of terms that selectors have.
+    fn all_terms(&self) -> impl Iterator<Item = Term<'a>> {
+        (0..self.terms.len()).filter_map(|which| self.term_at(which))
+    }
+
+    fn term_at(&self, which: usize) -> Option<Term<'a>> {
         let term = self.terms.get(which)?;
         let (version, rest) = term.split_first_chunk::<4>()?;
         let ([flags, proto, port @ ..], rest) = rest.split_first_chunk::<4>()?;
@@ -788,8 +851,6 @@ fn fingerprint(bytes: &[u8]) -> Option<Fingerprint> {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeSet;
-
     use proptest::prelude::*;
 
     use super::*;

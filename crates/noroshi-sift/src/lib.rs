@@ -52,6 +52,7 @@ pub mod follow;
 mod gate;
 pub mod index;
 mod json;
+pub mod kept;
 mod lines;
 pub mod mandate;
 pub mod mode;

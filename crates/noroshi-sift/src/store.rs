@@ -13,12 +13,13 @@ use parquet::basic::Compression;
 use parquet::column::writer::ColumnWriter;
 use parquet::data_type::ByteArray;
 use parquet::errors::ParquetError;
-use parquet::file::metadata::ColumnChunkMetaData;
+use parquet::file::metadata::{ColumnChunkMetaData, ParquetMetaData};
 use parquet::file::properties::WriterProperties;
 use parquet::file::reader::{ChunkReader, FileReader, SerializedFileReader};
 use parquet::file::writer::SerializedFileWriter;
 use parquet::record::{Field, Row};
 use parquet::schema::parser::parse_message_type;
+use parquet::schema::types::Type;
 
 /// How many records one row group holds; as many are in memory before they are written.
 pub const ROWS_PER_GROUP: usize = 32_768;
@@ -46,6 +47,11 @@ const SCHEMA: &str = "message mechanical_record {
     REQUIRED BYTE_ARRAY direction (STRING);
     REQUIRED INT64 retain_until (TIMESTAMP(MICROS,true));
 }";
+
+/// The columns of a file of records; nothing else is in one.
+pub fn schema() -> Result<Type, ParquetError> {
+    parse_message_type(SCHEMA)
+}
 
 /// Why records were not written.
 #[derive(Debug, thiserror::Error)]
@@ -204,8 +210,17 @@ pub fn read_records(
 fn decode(file: impl ChunkReader + 'static) -> Result<Vec<MechanicalRecord>, ReadRecords> {
     let length = file.len();
     let reader = SerializedFileReader::new(file)?;
-    let metadata = reader.metadata();
-    if *metadata.file_metadata().schema() != parse_message_type(SCHEMA)? {
+    check(reader.metadata(), length)?;
+    reader.get_row_iter(None)?.map(|row| record_of(&row?)).collect()
+}
+
+/// Whether a file of so many bytes with this at its end is one of records, agrees with itself, and keeps the limits of
+/// this module. Whoever decodes one asks this first.
+pub fn check(metadata: &ParquetMetaData, length: u64) -> Result<(), ReadRecords> {
+    if length > FILE_BYTES_MAX {
+        return Err(ReadRecords::TooLarge);
+    }
+    if *metadata.file_metadata().schema() != schema()? {
         return Err(ReadRecords::OtherColumns);
     }
     let mut uncompressed = 0_i64;
@@ -222,7 +237,7 @@ fn decode(file: impl ChunkReader + 'static) -> Result<Vec<MechanicalRecord>, Rea
     if uncompressed > UNCOMPRESSED_BYTES_MAX || rows > ROWS_MAX {
         return Err(ReadRecords::TooLarge);
     }
-    reader.get_row_iter(None)?.map(|row| record_of(&row?)).collect()
+    Ok(())
 }
 
 /// Whether the file has the bytes that a column says it has.

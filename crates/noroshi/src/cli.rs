@@ -43,6 +43,9 @@ enum Command {
     /// Select mechanical information from telemetry.
     #[command(subcommand)]
     Sift(crate::sift::cli::Verb),
+    /// Look through records that sensors kept, for what is known only now.
+    #[command(subcommand)]
+    Hunt(crate::sift::hunt::Verb),
     /// Bring STIX objects in and out of a data folder.
     #[command(subcommand)]
     Stix(crate::evidence::cli::Verb),
@@ -79,6 +82,7 @@ pub fn run() -> ExitCode {
         Command::Serve(serve) => block_on(crate::cli::serve(serve, format)),
         Command::Demo(arguments) => block_on(crate::demo::run(arguments, format)),
         Command::Sift(verb) => crate::sift::cli::run(verb, format),
+        Command::Hunt(verb) => crate::sift::hunt::run(verb, format),
         Command::Stix(verb) => block_on(crate::evidence::cli::run(verb, format)),
         Command::Influence(verb) => crate::influence::cli::run(verb, format),
         Command::Misp(verb) => block_on(crate::evidence::misp::run(verb, format)),

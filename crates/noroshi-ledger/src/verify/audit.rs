@@ -216,6 +216,10 @@ impl Audit {
             Fact::SiftDeletion { sensor, sequence, certificate, previous, .. } => {
                 self.of_chain(sensor, *sequence, *certificate, Some(*previous))
             }
+            Fact::HuntEntry { sensor, sequence, entry, previous, .. } => {
+                // A chain of its own: a sensor selects and hunts.
+                self.of_chain(&format!("{sensor} (hunts)"), *sequence, *entry, *previous)
+            }
             Fact::ShareRelease { release: name, reviews, .. } => {
                 release(&leaf.fact)?;
                 let holds = |review: &String| self.reviews.get(review).is_some_and(Steps::hold);

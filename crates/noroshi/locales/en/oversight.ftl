@@ -73,6 +73,7 @@ oversight-fact-intake-report-final = A full report was acknowledged
 oversight-fact-evidence-change = Evidence was written (objects: { $objects })
 oversight-fact-sift-batch = A certificate of selection was accepted ({ $seen } seen, { $kept } kept)
 oversight-fact-sift-deletion = A sensor certified that records whose time was over are deleted ({ $rows } records)
+oversight-fact-hunt-entry = A sensor handed in an entry of its record of hunts in stored records
 oversight-fact-analyse-change = A case or an analysis changed
 oversight-fact-measure-requested = Approval of a measure was requested
 oversight-fact-measure-question = A member of the commission asked back

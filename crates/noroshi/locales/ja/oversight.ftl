@@ -73,6 +73,7 @@ oversight-fact-intake-report-final = 確報が受け付けられました
 oversight-fact-evidence-change = 証拠情報が{ $objects }件書き込まれました
 oversight-fact-sift-batch = 選別の証明書が受け付けられました（対象{ $seen }件、残したもの{ $kept }件）
 oversight-fact-sift-deletion = 期限の過ぎた記録を削除したことの証明書が受け付けられました（{ $rows }件）
+oversight-fact-hunt-entry = センサーが、保存された記録の探索の記載を提出しました
 oversight-fact-analyse-change = 事案や分析が変わりました
 oversight-fact-measure-requested = 措置の承認が求められました
 oversight-fact-measure-question = 委員が質問しました

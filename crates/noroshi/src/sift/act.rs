@@ -40,9 +40,9 @@ const INDICATORS_PER_SIGHTING_MAX: usize = 20;
 /// The source prefix of what a sensor saw.
 const SEEN: &str = "sift:";
 /// How far a sensor's clock may be ahead of ours.
-const AHEAD_MAX: SignedDuration = SignedDuration::from_mins(5);
+pub(super) const AHEAD_MAX: SignedDuration = SignedDuration::from_mins(5);
 /// How often the chain is read again when another submission came first.
-const TRIES_MAX: usize = 3;
+pub(super) const TRIES_MAX: usize = 3;
 
 /// What a sensor hands in: as `noroshi sift run` wrote it.
 #[derive(Debug, Clone, Deserialize)]
@@ -322,10 +322,24 @@ struct Standing {
 
 /// What a submission adds to the graph.
 #[derive(Default)]
-struct Added {
-    objects: Vec<NewObject>,
+pub(super) struct Added {
+    pub(super) objects: Vec<NewObject>,
     /// What each sighting saw: its indicator may name more than that.
-    saw: Vec<(StixId, Observable)>,
+    pub(super) saw: Vec<(StixId, Observable)>,
+}
+
+fn of_certificate(
+    reader: &Reader<'_>,
+    submission: &Submission,
+    org: &OrgId,
+    now: Timestamp,
+) -> Result<Added, StoreFailure> {
+    let certificate = &submission.certificate;
+    let digest = certificate.digest();
+    let digest =
+        digest.map_err(|problem| StoreFailure::Damaged(format!("an object to make: {problem}")))?;
+    let of = (digest.to_string(), certificate.sensor.to_string());
+    graph(reader, &of, &submission.sightings, org, now)
 }
 
 fn standing(
@@ -338,8 +352,11 @@ fn standing(
     let sensor = certificate.sensor.to_string();
     let same_number = read::numbered(reader, org, &sensor, certificate.sequence)?;
     let chain = read::chain(reader, org, &sensor)?;
-    let added =
-        if same_number.is_none() { graph(reader, submission, org, now)? } else { Added::default() };
+    let added = if same_number.is_none() {
+        of_certificate(reader, submission, org, now)?
+    } else {
+        Added::default()
+    };
     Ok(Standing { same_number, chain, added })
 }
 
@@ -357,10 +374,12 @@ pub fn identity_of(org: &OrgId) -> Result<StixId, noroshi_evidence::id::ParseId>
     StixId::new("identity", uuid_of(&["noroshi/identity/v1", org.as_str()]))
 }
 
-/// The sightings of indicators that a submission adds, and the operator's identity with the first of them.
-fn graph(
+/// The sightings of indicators that a submission of a digest and a sensor adds, and the operator's identity with the
+/// first of them.
+pub(super) fn graph(
     reader: &Reader<'_>,
-    submission: &Submission,
+    (digest, sensor): &(String, String),
+    sightings: &[Sighting],
     org: &OrgId,
     now: Timestamp,
 ) -> Result<Added, StoreFailure> {
@@ -368,8 +387,6 @@ fn graph(
         StoreFailure::Damaged(format!("an object to make: {problem}"))
     };
     let who = identity_of(org).map_err(|problem| damaged(&problem))?;
-    let digest = submission.certificate.digest().map_err(|problem| damaged(&problem))?.to_string();
-    let sensor = submission.certificate.sensor.to_string();
     let marking = vec![Tlp::AmberStrict.marking_id()];
     let new = |object: StixObject, class, prefix: &str| NewObject {
         object,
@@ -380,7 +397,7 @@ fn graph(
     };
     let mut added = Added::default();
     let mut done = BTreeSet::new();
-    for seen in &submission.sightings {
+    for seen in sightings {
         let Ok(observable) = Observable::parse(seen.value.trim_start_matches('=')) else {
             continue;
         };
@@ -388,7 +405,7 @@ fn graph(
         let indicators = indicators.iter().filter(|row| row.kind == "indicator" && !row.hidden);
         for row in indicators.take(INDICATORS_PER_SIGHTING_MAX) {
             let Ok(indicator) = row.id.parse::<StixId>() else { continue };
-            let uuid = uuid_of(&["noroshi/sighting/v1", &digest, &row.id, &seen.value]);
+            let uuid = uuid_of(&["noroshi/sighting/v1", digest, &row.id, &seen.value]);
             if !done.insert(uuid) {
                 continue;
             }

@@ -33,6 +33,7 @@ pub fn routes() -> Router<Arc<House>> {
         .route("/sift/certificates", post(submit).get(list))
         .route("/sift/certificates/{id}", get(one))
         .route("/sift/deletions", post(delete))
+        .merge(super::hunt::api::routes())
         .merge(super::law::api::routes())
         .merge(super::pseudonyms::routes())
 }

@@ -8,6 +8,7 @@ mod folder;
 pub mod follow;
 pub mod ground;
 mod harden;
+pub mod hunt;
 pub mod inputs;
 pub mod law;
 pub mod looking;

@@ -66,6 +66,7 @@ pub fn description() -> utoipa::openapi::OpenApi {
         crate::evidence::api::description(),
         crate::evidence::doubts::Doc::openapi(),
         crate::sift::api::Doc::openapi(),
+        crate::sift::hunt::api::Doc::openapi(),
         crate::sift::law::api::Doc::openapi(),
         crate::sift::pseudonyms::Doc::openapi(),
         crate::analyse::api::Doc::openapi(),

@@ -17,6 +17,7 @@ mod evidence_pages;
 mod gate;
 mod graph;
 mod house;
+mod hunt;
 mod influence_cli;
 mod intake;
 mod kill;

@@ -1,0 +1,515 @@
+//! The columns of a row group, read no further than needed.
+//!
+//! A column of texts is mostly a dictionary: every value once, and for each row which one. What is asked of values is
+//! asked of the dictionary, once a value instead of once a row, and where the dictionary holds nothing that is wanted
+//! the rows are not even unpacked. `parquet` hands out pages; what stands in them is read here (Parquet format,
+//! `Encodings.md`: RLE_DICTIONARY, PLAIN, and levels as RLE/bit-packing hybrid). Columns of numbers, and texts in any
+//! other encoding, go through the readers of `parquet`.
+
+use bytes::Bytes;
+use parquet::basic::Encoding;
+use parquet::column::page::{Page, PageReader};
+use parquet::column::reader::{ColumnReader, ColumnReaderImpl};
+use parquet::data_type::{ByteArray, ByteArrayType, DataType};
+use parquet::errors::ParquetError;
+use parquet::file::reader::RowGroupReader;
+
+/// A row without a value.
+pub(crate) const ABSENT: u32 = u32::MAX;
+
+/// Where the fields of a record stand ([`noroshi_evidence::mechanical::FIELDS`]).
+pub(crate) mod at {
+    pub(crate) const SELECTOR_ID: usize = 0;
+    pub(crate) const SELECTOR_VERSION: usize = 1;
+    pub(crate) const MEASURE_ID: usize = 2;
+    pub(crate) const TS: usize = 3;
+    pub(crate) const SRC_IP: usize = 4;
+    pub(crate) const DST_IP: usize = 5;
+    pub(crate) const SRC_PORT: usize = 6;
+    pub(crate) const DST_PORT: usize = 7;
+    pub(crate) const PROTO: usize = 8;
+    pub(crate) const BYTES: usize = 9;
+    pub(crate) const PACKETS: usize = 10;
+    pub(crate) const FLOW_START: usize = 11;
+    pub(crate) const FLOW_END: usize = 12;
+    pub(crate) const DIRECTION: usize = 13;
+    pub(crate) const RETAIN_UNTIL: usize = 14;
+}
+
+type Done<T> = Result<T, ParquetError>;
+
+fn torn() -> ParquetError {
+    ParquetError::General("column contradicts itself".to_owned())
+}
+
+/// The values of a column of texts, each perhaps more than once.
+#[derive(Default)]
+struct Values {
+    bytes: Vec<Bytes>,
+    /// Which of `bytes`, and from where to where.
+    places: Vec<(u32, u32, u32)>,
+}
+
+impl Values {
+    /// Takes in `count` values, each behind its length (PLAIN).
+    fn plain(&mut self, bytes: Bytes, count: usize) -> Done<()> {
+        let which = u32::try_from(self.bytes.len()).map_err(|_| torn())?;
+        let mut at = 0_usize;
+        for _ in 0..count {
+            let length = bytes.get(at..).and_then(|rest| rest.first_chunk()).ok_or_else(torn)?;
+            let begin = at + 4;
+            let end = begin + u32::from_le_bytes(*length) as usize;
+            if end > bytes.len() {
+                return Err(torn());
+            }
+            let place = u32::try_from(begin).ok().zip(u32::try_from(end).ok());
+            let (begin, end) = place.ok_or_else(torn)?;
+            self.places.push((which, begin, end));
+            at = end as usize;
+        }
+        self.bytes.push(bytes);
+        Ok(())
+    }
+
+    fn get(&self, value: usize) -> Option<&[u8]> {
+        let (which, begin, end) = self.places.get(value)?;
+        self.bytes.get(*which as usize)?.get(*begin as usize..*end as usize)
+    }
+}
+
+/// A column of texts whose dictionary has been read, and its rows not yet.
+pub(crate) struct Texts {
+    pages: Box<dyn PageReader>,
+    /// A data page that came where the dictionary would have been.
+    first: Option<Page>,
+    values: Values,
+    rows: usize,
+    is_optional: bool,
+    /// Whether every value of the column stands in the dictionary.
+    is_whole: bool,
+}
+
+impl Texts {
+    pub(crate) fn open(group: &dyn RowGroupReader, column: usize) -> Done<Self> {
+        let about = group.metadata().column(column);
+        let rows = usize::try_from(group.metadata().num_rows()).map_err(|_| torn())?;
+        let mut pages = group.get_column_page_reader(column)?;
+        let mut values = Values::default();
+        let first = match pages.get_next_page()? {
+            Some(Page::DictionaryPage { buf, num_values, encoding, .. }) => {
+                if !matches!(encoding, Encoding::PLAIN | Encoding::PLAIN_DICTIONARY) {
+                    return Err(torn());
+                }
+                values.plain(buf, num_values as usize)?;
+                None
+            }
+            first => first,
+        };
+        // Without a word on it, or with one on pages in plain, the rows have to be looked at.
+        let is_whole = first.is_none()
+            && about.page_encoding_stats_mask().is_some_and(|mask| {
+                mask.is_only(Encoding::RLE_DICTIONARY) || mask.is_only(Encoding::PLAIN_DICTIONARY)
+            });
+        let is_optional = about.column_descr().max_def_level() > 0;
+        Ok(Self { pages, first, values, rows, is_optional, is_whole })
+    }
+
+    /// The values that are known so far.
+    pub(crate) fn values(&self) -> impl Iterator<Item = &[u8]> + Clone {
+        (0..self.values.places.len()).map(|value| self.values.get(value).unwrap_or_default())
+    }
+
+    /// One value.
+    pub(crate) fn value(&self, code: u32) -> Option<&[u8]> {
+        if code == ABSENT { None } else { self.values.get(code as usize) }
+    }
+
+    /// How many values are known.
+    pub(crate) fn len(&self) -> usize {
+        self.values.places.len()
+    }
+
+    /// Whether reading the rows will not bring any further value.
+    pub(crate) const fn is_whole(&self) -> bool {
+        self.is_whole
+    }
+
+    /// For each row which value it has, or [`ABSENT`]. To be asked once; further values stand behind those known.
+    pub(crate) fn rows(&mut self) -> Done<Vec<u32>> {
+        let mut codes = Vec::with_capacity(self.rows.min(1 << 20));
+        loop {
+            let page = match self.first.take() {
+                Some(page) => Some(page),
+                None => self.pages.get_next_page()?,
+            };
+            let Some(page) = page else { break };
+            self.page(page, &mut codes)?;
+            if codes.len() > self.rows {
+                return Err(torn());
+            }
+        }
+        if codes.len() == self.rows { Ok(codes) } else { Err(torn()) }
+    }
+
+    fn page(&mut self, page: Page, codes: &mut Vec<u32>) -> Done<()> {
+        let before = codes.len();
+        let (buf, num_values, encoding, levels) = match page {
+            Page::DictionaryPage { .. } => return Err(torn()),
+            Page::DataPage { buf, num_values, encoding, def_level_encoding, .. } => {
+                let mut levels = buf.slice(..0);
+                let mut rest = buf;
+                if self.is_optional {
+                    if def_level_encoding != Encoding::RLE {
+                        return Err(torn());
+                    }
+                    let length = *rest.first_chunk::<4>().ok_or_else(torn)?;
+                    let end = 4 + u32::from_le_bytes(length) as usize;
+                    if end > rest.len() {
+                        return Err(torn());
+                    }
+                    levels = rest.slice(4..end);
+                    rest = rest.slice(end..);
+                }
+                (rest, num_values, encoding, levels)
+            }
+            Page::DataPageV2 {
+                buf,
+                num_values,
+                encoding,
+                def_levels_byte_len,
+                rep_levels_byte_len,
+                ..
+            } => {
+                let (reps, defs) = (rep_levels_byte_len as usize, def_levels_byte_len as usize);
+                if reps.saturating_add(defs) > buf.len() {
+                    return Err(torn());
+                }
+                (buf.slice(reps + defs..), num_values, encoding, buf.slice(reps..reps + defs))
+            }
+        };
+        let count = num_values as usize;
+        if count > self.rows {
+            return Err(torn());
+        }
+        let mut present = Vec::new();
+        if self.is_optional && !is_all_ones(&levels, count) {
+            hybrid(&levels, 1, count, &mut present).ok_or_else(torn)?;
+        }
+        let wanted =
+            if present.is_empty() { count } else { present.iter().filter(|at| **at == 1).count() };
+        self.decode(buf, encoding, wanted, codes)?;
+        if !present.is_empty() {
+            spread(codes, before, &present);
+        }
+        Ok(())
+    }
+
+    fn decode(
+        &mut self,
+        buf: Bytes,
+        encoding: Encoding,
+        count: usize,
+        codes: &mut Vec<u32>,
+    ) -> Done<()> {
+        let known = u32::try_from(self.len()).map_err(|_| torn())?;
+        match encoding {
+            Encoding::RLE_DICTIONARY | Encoding::PLAIN_DICTIONARY => {
+                let before = codes.len();
+                let Some((width, packed)) = buf.split_first() else {
+                    return if count == 0 { Ok(()) } else { Err(torn()) };
+                };
+                hybrid(packed, u32::from(*width), count, codes).ok_or_else(torn)?;
+                let codes = codes.get(before..).unwrap_or_default();
+                if codes.iter().max().is_some_and(|code| *code >= known) {
+                    return Err(torn());
+                }
+                Ok(())
+            }
+            Encoding::PLAIN => {
+                self.values.plain(buf, count)?;
+                codes.extend((known..).take(count));
+                Ok(())
+            }
+            _ => Err(ParquetError::NYI(OTHER.to_owned())),
+        }
+    }
+}
+
+/// What is said of an encoding that only the readers of `parquet` know.
+const OTHER: &str = "texts in another encoding";
+
+/// Both at once: the values of a column, and for each row which one it has.
+pub(crate) fn texts(group: &dyn RowGroupReader, column: usize) -> Done<(Texts, Vec<u32>)> {
+    let mut texts = Texts::open(group, column)?;
+    match texts.rows() {
+        Ok(rows) => Ok((texts, rows)),
+        Err(ParquetError::NYI(what)) if what == OTHER => {
+            let rows = plainly(group, column, &mut texts)?;
+            Ok((texts, rows))
+        }
+        Err(problem) => Err(problem),
+    }
+}
+
+/// Reads a column with the readers of `parquet`; every row has a value of its own then.
+pub(crate) fn plainly(
+    group: &dyn RowGroupReader,
+    column: usize,
+    texts: &mut Texts,
+) -> Done<Vec<u32>> {
+    let ColumnReader::ByteArrayColumnReader(mut reader) = group.get_column_reader(column)? else {
+        return Err(torn());
+    };
+    let (mut values, mut levels) = (Vec::<ByteArray>::new(), Vec::new());
+    read::<ByteArrayType>(&mut reader, texts.rows, texts.is_optional, &mut values, &mut levels)?;
+    texts.values = Values::default();
+    for (number, value) in (0..).zip(values) {
+        let end = u32::try_from(value.len()).map_err(|_| torn())?;
+        texts.values.places.push((number, 0, end));
+        texts.values.bytes.push(Bytes::copy_from_slice(value.data()));
+    }
+    let mut next = 0;
+    let code = |level: &i16| {
+        let code = if *level > 0 { next } else { ABSENT };
+        next += u32::from(*level > 0);
+        code
+    };
+    Ok(levels.iter().map(code).collect())
+}
+
+/// Whether an error says that [`plainly`] has to be used.
+pub(crate) fn is_other_encoding(problem: &ParquetError) -> bool {
+    matches!(problem, ParquetError::NYI(what) if what == OTHER)
+}
+
+/// Reads so many rows; the levels of a required column are all one.
+fn read<T: DataType>(
+    reader: &mut ColumnReaderImpl<T>,
+    rows: usize,
+    is_optional: bool,
+    values: &mut Vec<T::T>,
+    levels: &mut Vec<i16>,
+) -> Done<()> {
+    let (mut left, before) = (rows, levels.len());
+    while left > 0 {
+        let wanted = is_optional.then_some(&mut *levels);
+        let (read, ..) = reader.read_records(left, wanted, None, values)?;
+        if read == 0 || read > left {
+            return Err(torn());
+        }
+        left -= read;
+    }
+    if !is_optional {
+        levels.resize(before + rows, 1);
+    }
+    if levels.len() == before + rows { Ok(()) } else { Err(torn()) }
+}
+
+/// The numbers of a column, one for each row; 32-bit ones as they are written, without a sign.
+pub(crate) struct Numbers {
+    values: Vec<i64>,
+    /// Empty where every row has one.
+    present: Vec<bool>,
+}
+
+impl Numbers {
+    /// Reads the rows `wanted` (sorted, none twice); all where none are named.
+    pub(crate) fn read(
+        group: &dyn RowGroupReader,
+        column: usize,
+        wanted: Option<&[u32]>,
+    ) -> Done<Self> {
+        let about = group.metadata().column(column);
+        let rows = usize::try_from(group.metadata().num_rows()).map_err(|_| torn())?;
+        let is_optional = about.column_descr().max_def_level() > 0;
+        let mut levels = Vec::new();
+        let found: Vec<i64> = match group.get_column_reader(column)? {
+            ColumnReader::Int32ColumnReader(reader) => {
+                let values = some(reader, rows, is_optional, wanted, &mut levels)?;
+                values.into_iter().map(|value| i64::from(value.cast_unsigned())).collect()
+            }
+            ColumnReader::Int64ColumnReader(reader) => {
+                some(reader, rows, is_optional, wanted, &mut levels)?
+            }
+            _ => return Err(torn()),
+        };
+        if found.len() == levels.len() {
+            return Ok(Self { values: found, present: Vec::new() });
+        }
+        let present: Vec<bool> = levels.iter().map(|level| *level > 0).collect();
+        let mut next = found.into_iter();
+        let values = present
+            .iter()
+            .map(|is| if *is { next.next().unwrap_or_default() } else { 0 })
+            .collect();
+        Ok(Self { values, present })
+    }
+
+    /// The number of a row.
+    pub(crate) fn get(&self, row: usize) -> Option<i64> {
+        if self.present.get(row) == Some(&false) { None } else { self.values.get(row).copied() }
+    }
+}
+
+/// The values of some rows, or of all.
+fn some<T: DataType>(
+    mut reader: ColumnReaderImpl<T>,
+    rows: usize,
+    is_optional: bool,
+    wanted: Option<&[u32]>,
+    levels: &mut Vec<i16>,
+) -> Done<Vec<T::T>> {
+    let mut values = Vec::new();
+    let Some(wanted) = wanted else {
+        read::<T>(&mut reader, rows, is_optional, &mut values, levels)?;
+        return Ok(values);
+    };
+    let mut at = 0_usize;
+    for run in wanted.chunk_by(|one, next| one.checked_add(1) == Some(*next)) {
+        let begin = run.first().map_or(at, |row| *row as usize);
+        let gap = begin.checked_sub(at).ok_or_else(torn)?;
+        if gap > 0 && reader.skip_records(gap)? != gap {
+            return Err(torn());
+        }
+        read::<T>(&mut reader, run.len(), is_optional, &mut values, levels)?;
+        at = begin + run.len();
+    }
+    Ok(values)
+}
+
+/// The texts of some rows of a column.
+pub(crate) fn some_texts(
+    group: &dyn RowGroupReader,
+    column: usize,
+    wanted: &[u32],
+) -> Done<Vec<Option<ByteArray>>> {
+    let about = group.metadata().column(column);
+    let rows = usize::try_from(group.metadata().num_rows()).map_err(|_| torn())?;
+    let is_optional = about.column_descr().max_def_level() > 0;
+    let ColumnReader::ByteArrayColumnReader(reader) = group.get_column_reader(column)? else {
+        return Err(torn());
+    };
+    let mut levels = Vec::new();
+    let found = some(reader, rows, is_optional, Some(wanted), &mut levels)?;
+    let mut next = found.into_iter();
+    Ok(levels.iter().map(|level| if *level > 0 { next.next() } else { None }).collect())
+}
+
+/// Codes moved to the rows that have a value.
+fn spread(codes: &mut Vec<u32>, from: usize, present: &[u32]) {
+    let found = codes.split_off(from);
+    let mut next = found.into_iter();
+    codes.extend(
+        present.iter().map(|is| if *is == 1 { next.next().unwrap_or(ABSENT) } else { ABSENT }),
+    );
+}
+
+/// Whether levels are one run of ones: the usual case, in which every row has a value.
+fn is_all_ones(levels: &[u8], count: usize) -> bool {
+    let mut rest = levels;
+    matches!(varint(&mut rest), Some(header) if header & 1 == 0 && header >> 1 == count as u64)
+        && rest.first() == Some(&1)
+}
+
+/// Unpacks `count` numbers of `width` bits: runs of one number, and groups of eight packed ones.
+fn hybrid(packed: &[u8], width: u32, count: usize, out: &mut Vec<u32>) -> Option<()> {
+    if width > 32 {
+        return None;
+    }
+    let mut rest = packed;
+    let mut left = count;
+    while left > 0 {
+        let header = varint(&mut rest)?;
+        let (numbers, is_packed) = (usize::try_from(header >> 1).ok()?, header & 1 == 1);
+        if is_packed {
+            let bytes = numbers.checked_mul(width as usize)?;
+            // The last group may be cut off behind the last number.
+            let (group, behind) = rest.split_at_checked(bytes.min(rest.len()))?;
+            rest = behind;
+            let taken = numbers.checked_mul(8)?.min(left);
+            unpack(group, width, taken, out)?;
+            left -= taken;
+            if taken == 0 {
+                return None;
+            }
+        } else {
+            let (value, behind) = rest.split_at_checked(width.div_ceil(8) as usize)?;
+            rest = behind;
+            let value = value.iter().rev().fold(0_u32, |value, byte| value << 8 | u32::from(*byte));
+            let taken = numbers.min(left);
+            if taken == 0 {
+                return None;
+            }
+            out.resize(out.len() + taken, value);
+            left -= taken;
+        }
+    }
+    Some(())
+}
+
+/// Unpacks numbers that stand bit behind bit, the lowest first.
+#[expect(clippy::cast_possible_truncation, reason = "the mask leaves `width` bits, 32 at most")]
+fn unpack(packed: &[u8], width: u32, count: usize, out: &mut Vec<u32>) -> Option<()> {
+    if packed.len().checked_mul(8)? < count.checked_mul(width as usize)? {
+        return None;
+    }
+    let mask = (1_u64 << width) - 1;
+    let (mut held, mut bits) = (0_u64, 0_u32);
+    let mut words = packed.iter();
+    out.reserve(count);
+    for _ in 0..count {
+        while bits < width {
+            held |= u64::from(*words.next()?) << bits;
+            bits += 8;
+        }
+        out.push((held & mask) as u32);
+        held >>= width;
+        bits -= width;
+    }
+    Some(())
+}
+
+/// A number in groups of seven bits (ULEB128), of five bytes at most.
+fn varint(bytes: &mut &[u8]) -> Option<u64> {
+    let mut value = 0_u64;
+    for place in 0..5_u32 {
+        let (byte, rest) = bytes.split_first()?;
+        *bytes = rest;
+        value |= u64::from(byte & 0x7f) << (7 * place);
+        if byte & 0x80 == 0 {
+            return Some(value);
+        }
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn runs_and_groups_are_unpacked_as_the_format_says() {
+        // The example of the format: 0 to 7 in three bits.
+        let mut out = Vec::new();
+        hybrid(&[0x03, 0b1000_1000, 0b1100_0110, 0b1111_1010], 3, 8, &mut out).unwrap();
+        assert_eq!(out, [0, 1, 2, 3, 4, 5, 6, 7]);
+        out.clear();
+        // Five times 4, then three more of a group, in which the rest is padding.
+        hybrid(&[0x0a, 4, 0x03, 0b1000_1000, 0b1100_0110, 0b1111_1010], 3, 8, &mut out).unwrap();
+        assert_eq!(out, [4, 4, 4, 4, 4, 0, 1, 2]);
+        out.clear();
+        assert_eq!(hybrid(&[0x0a], 3, 5, &mut out), None, "cut off");
+        assert_eq!(hybrid(&[0x00, 0x00], 1, 1, &mut out), None, "a run of nothing never ends");
+        assert_eq!(hybrid(&[0x03, 1], 33, 1, &mut out), None, "too wide");
+        out.clear();
+        // Width nought: a dictionary of one value needs no bits.
+        hybrid(&[0x06], 0, 3, &mut out).unwrap();
+        assert_eq!(out, [0, 0, 0]);
+    }
+
+    #[test]
+    fn levels_of_a_full_column_are_seen_at_once() {
+        assert!(is_all_ones(&[0x10, 1], 8));
+        assert!(!is_all_ones(&[0x10, 0], 8) && !is_all_ones(&[0x10, 1], 9) && !is_all_ones(&[], 0));
+    }
+}

@@ -1,0 +1,537 @@
+//! One list over stored records, in one scan.
+//!
+//! A row group is left out, unread, where what the file says of it rules every hit out; of the others the dictionaries
+//! of the two address columns are held against the list, and only where one of them has an address that is looked for
+//! is it seen which rows have it. Those rows are read whole and go the way of a live record
+//! ([`noroshi_sift::kept`]), so that what is found is what would have been found live.
+//!
+//! Live, a communication that several selectors matched is kept once for each; such rows stand next to each other and
+//! differ in nothing but their selector. They are one communication and are held against the list once.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io;
+use std::ops::AddAssign;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use noroshi_evidence::mechanical::{Direction, MeasureId, MechanicalRecord, Protocol, SelectorId};
+use noroshi_sift::index::SelectorIndex;
+use noroshi_sift::kept::{Kept, Probe, Window};
+use noroshi_sift::sighting::Sighting;
+use noroshi_sift::store::ReadRecords;
+use parquet::data_type::ByteArray;
+use parquet::errors::ParquetError;
+use parquet::file::reader::RowGroupReader;
+use serde::{Deserialize, Serialize};
+
+use crate::columns::{self, ABSENT, Numbers, Texts, at};
+use crate::shelf::{About, OWN_NETWORK, Opened, Stored, Unreadable};
+
+/// A communication among the stored ones that a selector matches.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Hit {
+    /// The file, below the folder that was hunted in.
+    pub file: String,
+    /// The first row of the communication in it, from zero.
+    pub row: u64,
+    /// Whether it was kept for this very selector in this version, so that nothing new is learnt.
+    pub known: bool,
+    /// The record as it was kept, with the selector that matches now.
+    pub record: MechanicalRecord,
+}
+
+/// Rows that were not read, by what ruled them out.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Pruned {
+    /// No selector is of the measure under which they were kept.
+    pub measure: u64,
+    /// They may not be retained any longer.
+    pub retention: u64,
+    /// No selector was in force when they were seen.
+    pub window: u64,
+    /// Both ends lie outside of the bounds of every selector.
+    pub address: u64,
+    /// No address among them is looked for.
+    pub dictionary: u64,
+}
+
+impl Pruned {
+    /// All of them.
+    pub const fn sum(&self) -> u64 {
+        let Self { measure, retention, window, address, dictionary } = self;
+        *measure + *retention + *window + *address + *dictionary
+    }
+}
+
+/// What became of every row.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Tally {
+    /// Files gone through.
+    pub files: u64,
+    /// Of these, files that were not opened: no selector is of the measure in whose folder they lie.
+    pub files_pruned: u64,
+    /// Files that could not be read, or not to their end.
+    pub unreadable_files: u64,
+    /// Row groups.
+    pub groups: u64,
+    /// Row groups that were left out, by reason.
+    pub groups_pruned: Pruned,
+    /// Rows.
+    pub rows: u64,
+    /// Rows of the row groups that were left out, by reason.
+    pub rows_pruned: Pruned,
+    /// Rows whose addresses no selector contains, or whose other conditions do not hold.
+    pub unmatched: u64,
+    /// Rows that a selector matches.
+    pub matched: u64,
+    /// Rows of a communication that was counted already: it was kept for several selectors.
+    pub repeated: u64,
+    /// Rows that may not be retained any longer, in row groups that were read.
+    pub over: u64,
+    /// Rows that could not be read.
+    pub unreadable: u64,
+    /// Hits: pairs of a communication and a selector.
+    pub hits: u64,
+    /// Of these, hits for whose selector the record had been kept.
+    pub known: u64,
+}
+
+impl Tally {
+    /// Whether every row is counted in exactly one place.
+    pub fn balances(&self) -> bool {
+        let parts = [
+            self.rows_pruned.sum(),
+            self.unmatched,
+            self.matched,
+            self.repeated,
+            self.over,
+            self.unreadable,
+        ];
+        parts.iter().sum::<u64>() == self.rows && self.known <= self.hits
+    }
+}
+
+impl AddAssign for Tally {
+    fn add_assign(&mut self, other: Self) {
+        let pruned = |into: &mut Pruned, from: Pruned| {
+            into.measure += from.measure;
+            into.retention += from.retention;
+            into.window += from.window;
+            into.address += from.address;
+            into.dictionary += from.dictionary;
+        };
+        pruned(&mut self.groups_pruned, other.groups_pruned);
+        pruned(&mut self.rows_pruned, other.rows_pruned);
+        for (into, from) in [
+            (&mut self.files, other.files),
+            (&mut self.files_pruned, other.files_pruned),
+            (&mut self.unreadable_files, other.unreadable_files),
+            (&mut self.groups, other.groups),
+            (&mut self.rows, other.rows),
+            (&mut self.unmatched, other.unmatched),
+            (&mut self.matched, other.matched),
+            (&mut self.repeated, other.repeated),
+            (&mut self.over, other.over),
+            (&mut self.unreadable, other.unreadable),
+            (&mut self.hits, other.hits),
+            (&mut self.known, other.known),
+        ] {
+            *into += from;
+        }
+    }
+}
+
+/// Why a file was left.
+#[derive(Debug, thiserror::Error)]
+pub enum Stopped {
+    /// Of the file; what of it could be read was, and the hunt goes on with the next one.
+    #[error(transparent)]
+    File(#[from] Unreadable),
+    /// The hits are not taken any more; the hunt ends.
+    #[error("hits could not be written")]
+    Sink(#[source] io::Error),
+}
+
+/// A hunt under way.
+pub struct Hunter {
+    kept: Kept,
+    hunted_us: i64,
+    window: Option<Window>,
+    measures: BTreeSet<Option<String>>,
+    ranges: Option<Vec<(String, String)>>,
+    tally: Tally,
+}
+
+impl Hunter {
+    /// Prepares a hunt for what `index` looks for. `hunted_at` is its time: what had expired by then matches nothing, and
+    /// what may not be retained any longer is not looked at. For `own_networks` see [`Kept::new`].
+    pub fn new(
+        index: Arc<SelectorIndex>,
+        hunted_at: Timestamp,
+        own_networks: Vec<ipnet::IpNet>,
+    ) -> Self {
+        let kept = Kept::new(index, hunted_at, own_networks);
+        let measures =
+            kept.measures().into_iter().map(|measure| measure.map(String::from)).collect();
+        Self {
+            window: kept.window(),
+            measures,
+            ranges: kept.ranges(),
+            hunted_us: hunted_at.as_microsecond(),
+            kept,
+            tally: Tally::default(),
+        }
+    }
+
+    /// What was counted so far.
+    pub const fn tally(&self) -> Tally {
+        self.tally
+    }
+
+    /// Looks through one file. Each hit is handed over as it is found, in the order of rows and, for one
+    /// communication, of the index.
+    pub fn file(
+        &mut self,
+        stored: &Stored,
+        take: &mut dyn FnMut(&Hit) -> io::Result<()>,
+    ) -> Result<(), Stopped> {
+        self.tally.files += 1;
+        let filed = stored.measure().filter(|measure| measure != OWN_NETWORK);
+        if filed.is_some_and(|measure| self.is_foreign(&measure)) {
+            self.tally.files_pruned += 1;
+            return Ok(());
+        }
+        let done = self.groups(stored, take);
+        if matches!(done, Err(Stopped::File(_))) {
+            self.tally.unreadable_files += 1;
+        }
+        done
+    }
+
+    /// Takes over from a hunt for the same that did not come to its end: its hits as they were handed over, and its tally.
+    pub fn resume<'h>(
+        &mut self,
+        tally: Tally,
+        hits: impl IntoIterator<Item = &'h Hit>,
+    ) -> Result<(), Unreadable> {
+        let hits: Vec<&Hit> = hits.into_iter().collect();
+        for one in hits.chunk_by(|hit, next| (&hit.file, hit.row) == (&next.file, next.row)) {
+            let Some(first) = one.first() else { continue };
+            let known = |id: &SelectorId, version: u32| {
+                let is = |hit: &&&Hit| {
+                    hit.known
+                        && (&hit.record.selector_id, hit.record.selector_version) == (id, version)
+                };
+                one.iter().any(|hit| is(&hit))
+            };
+            let again = self.kept.record(&first.record, known, &mut Vec::new());
+            again.map_err(|_| ReadRecords::Torn)?;
+        }
+        self.tally = tally;
+        Ok(())
+    }
+
+    /// What was seen that had not been known, one for each selector, in the order of the index; and the tally.
+    pub fn finish(self) -> (Tally, Vec<Sighting>) {
+        (self.tally, self.kept.sightings())
+    }
+
+    fn groups(
+        &mut self,
+        stored: &Stored,
+        take: &mut dyn FnMut(&Hit) -> io::Result<()>,
+    ) -> Result<(), Stopped> {
+        let opened = stored.open()?;
+        let mut first_row = 0;
+        let mut run = None;
+        let mut failed = Ok(());
+        for group in 0..opened.groups() {
+            let about = opened.about(group);
+            let rows = about.rows();
+            self.tally.groups += 1;
+            self.tally.rows += rows;
+            let pruned = self.prunes(&opened, about);
+            if let Some(reason) = pruned {
+                *reason(&mut self.tally.groups_pruned) += 1;
+                *reason(&mut self.tally.rows_pruned) += rows;
+            } else {
+                match opened.read(group, |group| self.candidates(group)) {
+                    Ok(None) => {
+                        self.tally.groups_pruned.dictionary += 1;
+                        self.tally.rows_pruned.dictionary += rows;
+                    }
+                    Ok(Some(found)) => {
+                        self.tally.unmatched += rows - found.len() as u64;
+                        for (row, record) in found {
+                            self.row(stored, first_row + u64::from(row), record, &mut run, take)?;
+                        }
+                    }
+                    Err(problem) => {
+                        self.tally.unreadable += rows;
+                        failed = Err(problem.into());
+                    }
+                }
+            }
+            first_row += rows;
+        }
+        self.settle(stored, run.take(), take)?;
+        failed
+    }
+
+    /// What rules every hit in a row group out, if anything does.
+    fn prunes(&self, opened: &Opened, about: About<'_>) -> Option<fn(&mut Pruned) -> &mut u64> {
+        let of_measure = about.measure().flatten().is_some_and(|measure| {
+            std::str::from_utf8(measure).is_ok_and(|measure| self.is_foreign(measure))
+        });
+        if of_measure {
+            return Some(|pruned| &mut pruned.measure);
+        }
+        if about.numbers(at::RETAIN_UNTIL).is_some_and(|(_, last)| last <= self.hunted_us) {
+            return Some(|pruned| &mut pruned.retention);
+        }
+        let Some((from, until)) = self.window else { return Some(|pruned| &mut pruned.window) };
+        if about.numbers(at::TS).is_some_and(|(first, last)| last < from || first >= until) {
+            return Some(|pruned| &mut pruned.window);
+        }
+        let outside = |column| self.is_outside(about, column);
+        if opened.is_ours && outside(at::SRC_IP) && outside(at::DST_IP) {
+            return Some(|pruned| &mut pruned.address);
+        }
+        None
+    }
+
+    /// Whether no selector is of a measure.
+    fn is_foreign(&self, measure: &str) -> bool {
+        !self.measures.contains(&Some(measure.to_owned()))
+    }
+
+    /// Whether no selector contains an address that is written within the bounds of a column.
+    fn is_outside(&self, about: About<'_>, column: usize) -> bool {
+        let Some(ranges) = &self.ranges else { return false };
+        if about.is_empty(column) {
+            return true;
+        }
+        let Some((least, greatest)) = about.texts(column) else { return false };
+        !ranges.iter().any(|(low, high)| low.as_bytes() <= greatest && least <= high.as_bytes())
+    }
+
+    /// The rows that may be hits, as records; nothing where the dictionaries rule all out.
+    fn candidates(
+        &self,
+        group: &dyn RowGroupReader,
+    ) -> Result<Option<Vec<(u32, MechanicalRecord)>>, ParquetError> {
+        let mut probe = self.kept.probe();
+        let mut sides = Vec::with_capacity(2);
+        for column in [at::SRC_IP, at::DST_IP] {
+            let texts = Texts::open(group, column)?;
+            let mut wanted = Vec::new();
+            let any = probe.wanted(texts.values(), &mut wanted);
+            sides.push((column, texts, wanted, any));
+        }
+        if sides.iter().all(|(_, texts, _, any)| !any && texts.is_whole()) {
+            return Ok(None);
+        }
+        let mut is_candidate: Vec<bool> = Vec::new();
+        for (column, texts, wanted, any) in &mut sides {
+            if *any || !texts.is_whole() {
+                let codes = rows_of(group, *column, texts, &mut probe, wanted)?;
+                is_candidate.resize(codes.len(), false);
+                for (is_candidate, code) in is_candidate.iter_mut().zip(codes) {
+                    let is_wanted = wanted.get(code as usize).copied().unwrap_or_default();
+                    *is_candidate |= code != ABSENT && is_wanted;
+                }
+            }
+        }
+        let rows: Vec<u32> =
+            (0..).zip(is_candidate).filter(|(_, is)| *is).map(|(row, _)| row).collect();
+        if rows.is_empty() {
+            return Ok(Some(Vec::new()));
+        }
+        let records = records(group, &rows)?;
+        Ok(Some(rows.into_iter().zip(records).collect()))
+    }
+
+    /// Takes in a candidate: it goes on with the communication before it, or begins one.
+    fn row(
+        &mut self,
+        stored: &Stored,
+        row: u64,
+        record: MechanicalRecord,
+        run: &mut Option<Run>,
+        take: &mut dyn FnMut(&Hit) -> io::Result<()>,
+    ) -> Result<(), Stopped> {
+        if record.retain_until.as_microsecond() <= self.hunted_us {
+            self.tally.over += 1;
+            return self.settle(stored, run.take(), take);
+        }
+        if let Some(run) = run
+            && run.goes_on(row, &record)
+        {
+            run.selectors.insert((record.selector_id, record.selector_version));
+            run.last = row;
+            self.tally.repeated += 1;
+            return Ok(());
+        }
+        let before = run.replace(Run::begin(row, record));
+        self.settle(stored, before, take)
+    }
+
+    /// Holds a communication against the list.
+    fn settle(
+        &mut self,
+        stored: &Stored,
+        run: Option<Run>,
+        take: &mut dyn FnMut(&Hit) -> io::Result<()>,
+    ) -> Result<(), Stopped> {
+        let Some(Run { row, record, selectors, .. }) = run else { return Ok(()) };
+        let mut found = Vec::new();
+        let known = |id: &SelectorId, version| selectors.contains(&(id.clone(), version));
+        if self.kept.record(&record, known, &mut found).is_err() {
+            self.tally.unreadable += 1;
+            return Err(Unreadable::from(ReadRecords::Torn).into());
+        }
+        *(if found.is_empty() { &mut self.tally.unmatched } else { &mut self.tally.matched }) += 1;
+        for record in found {
+            let selector = (record.selector_id.clone(), record.selector_version);
+            let known = selectors.contains(&selector);
+            self.tally.hits += 1;
+            self.tally.known += u64::from(known);
+            let hit = Hit { file: stored.name.clone(), row, known, record };
+            take(&hit).map_err(Stopped::Sink)?;
+        }
+        Ok(())
+    }
+}
+
+/// Rows that are one communication.
+struct Run {
+    row: u64,
+    last: u64,
+    record: MechanicalRecord,
+    selectors: BTreeSet<(SelectorId, u32)>,
+}
+
+impl Run {
+    fn begin(row: u64, record: MechanicalRecord) -> Self {
+        let selector = (record.selector_id.clone(), record.selector_version);
+        Self { row, last: row, selectors: BTreeSet::from([selector]), record }
+    }
+
+    /// Whether the next row is the same communication, kept for yet another selector.
+    fn goes_on(&self, row: u64, record: &MechanicalRecord) -> bool {
+        let selector = (record.selector_id.clone(), record.selector_version);
+        let is_same = || {
+            let as_first = MechanicalRecord {
+                selector_id: self.record.selector_id.clone(),
+                selector_version: self.record.selector_version,
+                ..record.clone()
+            };
+            as_first == self.record
+        };
+        row == self.last + 1 && !self.selectors.contains(&selector) && is_same()
+    }
+}
+
+/// For each row which value of the column it has; what is wanted of values that come only now is asked, too.
+fn rows_of(
+    group: &dyn RowGroupReader,
+    column: usize,
+    texts: &mut Texts,
+    probe: &mut Probe<'_>,
+    wanted: &mut Vec<bool>,
+) -> Result<Vec<u32>, ParquetError> {
+    let known = texts.len();
+    let codes = match texts.rows() {
+        Err(problem) if columns::is_other_encoding(&problem) => {
+            let codes = columns::plainly(group, column, texts)?;
+            probe.wanted(texts.values(), wanted);
+            return Ok(codes);
+        }
+        codes => codes?,
+    };
+    if texts.len() > known {
+        let mut more = Vec::new();
+        probe.wanted(texts.values().skip(known), &mut more);
+        wanted.extend(more);
+    }
+    Ok(codes)
+}
+
+/// Reads rows whole.
+pub(crate) fn records(
+    group: &dyn RowGroupReader,
+    rows: &[u32],
+) -> Result<Vec<MechanicalRecord>, ParquetError> {
+    let text = |column| columns::some_texts(group, column, rows);
+    let number = |column| Numbers::read(group, column, Some(rows));
+    let mut texts = [
+        text(at::SELECTOR_ID)?,
+        text(at::MEASURE_ID)?,
+        text(at::SRC_IP)?,
+        text(at::DST_IP)?,
+        text(at::DIRECTION)?,
+    ]
+    .map(Vec::into_iter);
+    let mut numbers = BTreeMap::new();
+    for column in [
+        at::SELECTOR_VERSION,
+        at::TS,
+        at::SRC_PORT,
+        at::DST_PORT,
+        at::PROTO,
+        at::BYTES,
+        at::PACKETS,
+        at::FLOW_START,
+        at::FLOW_END,
+        at::RETAIN_UNTIL,
+    ] {
+        numbers.insert(column, number(column)?);
+    }
+    let mut found = Vec::with_capacity(rows.len());
+    for row in 0..rows.len() {
+        let [id, measure, src, dst, direction] =
+            texts.each_mut().map(|texts| texts.next().flatten());
+        let number = |column: usize| numbers.get(&column).and_then(|numbers| numbers.get(row));
+        let record = record([id, measure, src, dst, direction], &number);
+        found.push(record.ok_or_else(|| ParquetError::General("row is no record".to_owned()))?);
+    }
+    Ok(found)
+}
+
+/// A record of its fields; nothing where one has a value that it cannot have.
+fn record(
+    [id, measure, src, dst, direction]: [Option<ByteArray>; 5],
+    number: &dyn Fn(usize) -> Option<i64>,
+) -> Option<MechanicalRecord> {
+    fn parsed<T: std::str::FromStr>(text: Option<&ByteArray>) -> Option<Option<T>> {
+        let Some(text) = text else { return Some(None) };
+        text.as_utf8().ok()?.parse().ok().map(Some)
+    }
+    fn small<T: TryFrom<i64>>(number: Option<i64>) -> Option<Option<T>> {
+        number.map_or(Some(None), |number| T::try_from(number).ok().map(Some))
+    }
+    let time = |column| match number(column) {
+        None => Some(None),
+        Some(us) => Timestamp::from_microsecond(us).ok().map(Some),
+    };
+    Some(MechanicalRecord {
+        selector_id: parsed(id.as_ref())??,
+        selector_version: u32::try_from(number(at::SELECTOR_VERSION)?).ok()?,
+        measure_id: parsed::<MeasureId>(measure.as_ref())?,
+        ts: time(at::TS)??,
+        src_ip: parsed(src.as_ref())?,
+        dst_ip: parsed(dst.as_ref())?,
+        src_port: small(number(at::SRC_PORT))?,
+        dst_port: small(number(at::DST_PORT))?,
+        proto: small::<u8>(number(at::PROTO))?.map(Protocol),
+        bytes: number(at::BYTES).map(i64::cast_unsigned),
+        packets: number(at::PACKETS).map(i64::cast_unsigned),
+        flow_start: time(at::FLOW_START)?,
+        flow_end: time(at::FLOW_END)?,
+        direction: Direction::from_label(direction?.as_utf8().ok()?)?,
+        retain_until: time(at::RETAIN_UNTIL)??,
+    })
+}
