@@ -13,7 +13,7 @@ mod tidy;
 mod tree;
 
 use std::path::{Path, PathBuf};
-use std::process::ExitCode;
+use std::process::{Command, ExitCode};
 
 use anyhow::{Context as _, bail};
 
@@ -26,6 +26,7 @@ cargo xtask test [--without-servers]    what CI runs: set up the test servers, f
 cargo xtask tidy                        the rules of this tree
 cargo xtask bench [NAME [ARGS…]]        run a bench; alone, list them
 cargo xtask generate [--check]          write the generated documents; with --check, compare only
+cargo xtask package OUT                 build the program and pack a sensor for Debian around it
 cargo xtask help                        this text
 
 --without-servers  do not look for the browser, name server, packet filter and Python that some tests drive;
@@ -56,6 +57,7 @@ fn run(arguments: &[&str]) -> anyhow::Result<()> {
         ["bench", name, rest @ ..] => bench::run(&root, name, rest),
         ["generate"] => generate::run(&root, generate::Mode::Write),
         ["generate", "--check"] => generate::run(&root, generate::Mode::Check),
+        ["package", out] => package(&root, out),
         [] | ["help" | "--help" | "-h"] => {
             say(HELP);
             Ok(())
@@ -83,6 +85,18 @@ fn root() -> anyhow::Result<PathBuf> {
         .find(|folder| folder.join("xtask/Cargo.toml").is_file())
         .map(Path::to_path_buf)
         .context("this is not inside a checkout: no folder above has `xtask/Cargo.toml`")
+}
+
+/// The program for production, and the package around it.
+fn package(root: &Path, out: &str) -> anyhow::Result<()> {
+    let mut build = cargo(root);
+    build.args(["build", "--release", "--package", "noroshi", "--bin", "noroshi"]);
+    succeed(&mut build)?;
+    let target =
+        std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), PathBuf::from);
+    let mut pack = Command::new(root.join("packaging/sensor/build.sh"));
+    pack.arg(target.join("release/noroshi")).args([env!("CARGO_PKG_VERSION"), out]);
+    succeed(&mut pack)
 }
 
 /// What CI runs.
@@ -150,7 +164,7 @@ fn if_installed(stages: &mut Stages, root: &Path, program: &str, arguments: &[&s
     }
     stages.run(program, || {
         if program == "typos" {
-            succeed(std::process::Command::new(program).current_dir(root))
+            succeed(Command::new(program).current_dir(root))
         } else {
             succeed(cargo(root).args(arguments))
         }

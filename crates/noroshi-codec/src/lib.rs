@@ -27,6 +27,7 @@ pub mod kev;
 pub mod misp;
 pub mod nft;
 pub mod openc2;
+pub mod posts;
 pub mod rpz;
 pub mod stix;
 pub mod suricata;

@@ -524,6 +524,18 @@ fn patterns_that_say_more_stay_whole() {
     }
 }
 
+#[test]
+fn a_relation_named_data_is_no_content_of_its_neighbours() {
+    let mut picture = attribute(1, "attachment", "a.png");
+    picture["object_relation"] = json!("data");
+    let mut value = attribute(2, "text", "b");
+    value["object_relation"] = json!("data");
+    let text = event(json!({ "Object": [{
+        "uuid": UUID, "name": "registry-key", "meta-category": "misc", "timestamp": "1764000000", "Attribute": [value, picture],
+    }]}));
+    assert_eq!(kept(&there_and_back(&text)), kept(&text));
+}
+
 fn text_value() -> impl Strategy<Value = String> {
     prop_oneof![".{1,24}", "[a-z0-9.|@:/ -]{1,24}"]
         .prop_filter("not empty", |text| !text.is_empty())

@@ -167,22 +167,12 @@ impl Worker {
             if row.begin == row.end {
                 continue;
             }
-            job.out.tally.seen += 1;
-            let view = if row.end - row.begin > LINE_BYTES_MAX {
+            let record = if row.end - row.begin > LINE_BYTES_MAX {
                 Err(Reason::TooLong)
             } else {
                 header.view(row)
             };
-            match view.and_then(|view| batch.gather(job, view, line)) {
-                Ok(()) => {}
-                Err(reason) => {
-                    let (offset, line) = place(line);
-                    job.out.problem(offset, line, reason);
-                }
-            }
-            if batch.hashes.len() >= HASHES_MAX {
-                batch.settle(job, again, place);
-            }
+            batch.take(job, line, record, again, place);
         }
         batch.settle(job, again, place);
         job.out.lines += marks.lines() as u64;
@@ -227,17 +217,7 @@ impl Worker {
                 Some(_) if text.contains(&b'\t') => Err(Reason::NoHeader),
                 Some(_) => Err(Reason::UnknownFormat),
             };
-            job.out.tally.seen += 1;
-            match record.and_then(|view| batch.gather(job, view, line)) {
-                Ok(()) => {}
-                Err(reason) => {
-                    let (offset, line) = place(line);
-                    job.out.problem(offset, line, reason);
-                }
-            }
-            if batch.hashes.len() >= HASHES_MAX {
-                batch.settle(job, again, place);
-            }
+            batch.take(job, line, record, again, place);
         }
         batch.settle(job, again, place);
         job.out.lines += line_ends.len() as u64;
@@ -287,6 +267,26 @@ fn line_of(line: &[u8]) -> &[u8] {
 }
 
 impl Batch {
+    /// Counts a record and takes it in; holds what was set aside against the index when there is enough of it.
+    #[inline]
+    fn take<V: View>(
+        &mut self,
+        job: &mut Job<'_>,
+        line: usize,
+        record: Result<V, Reason>,
+        again: impl Fn(usize) -> Result<V, Reason>,
+        place: impl Fn(usize) -> (u64, u64),
+    ) {
+        job.out.tally.seen += 1;
+        if let Err(reason) = record.and_then(|view| self.gather(job, view, line)) {
+            let (offset, line) = place(line);
+            job.out.problem(offset, line, reason);
+        }
+        if self.hashes.len() >= HASHES_MAX {
+            self.settle(job, again, place);
+        }
+    }
+
     /// Reads of a record what decides, and sets aside what has to be looked up. Counts it where it is decided.
     #[inline]
     fn gather<V: View>(

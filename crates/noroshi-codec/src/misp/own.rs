@@ -139,7 +139,11 @@ impl Contents {
             if let Some(data) = properties.get("payload_bin").and_then(Value::as_str) {
                 contents.by_uuid.insert(object.id().uuid().to_string(), data.to_owned());
             }
-            if let Some(data) = properties.get("x_misp_data").and_then(Value::as_str) {
+            // Elsewhere the name is that of a relation `data`, which is a value and no content.
+            let kept = properties
+                .get("x_misp_data")
+                .filter(|_| object.object_type() == "x-misp-attribute");
+            if let Some(data) = kept.and_then(Value::as_str) {
                 contents.by_uuid.insert(object.id().uuid().to_string(), data.to_owned());
             }
             for (name, value) in properties {

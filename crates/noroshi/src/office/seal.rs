@@ -3,28 +3,21 @@
 //! A place in a stream says when something was added that its holder may never see, so a signature is not enough: what
 //! is sealed tells its holder nothing but its length, and two seals of the same text differ.
 //!
-//! Encrypt-then-MAC over one pseudo-random function, HMAC-SHA-256 (RFC 2104): a key stream of its outputs over a fresh
-//! nonce and a counter, then its output over everything. The two uses begin with different bytes, and each purpose with
-//! its own name, so no output of one stands in for another.
+//! ChaCha20-Poly1305 (RFC 8439) under a key of its own for each seal, which HMAC-SHA-256 (RFC 2104) makes of the house's
+//! key, the purpose, the holder and a fresh salt. A key is used once, so that no nonce is ever used twice.
 
 use hmac::{Hmac, Mac as _};
+use ring::aead::{Aad, CHACHA20_POLY1305, LessSafeKey, Nonce, UnboundKey};
 use sha2::Sha256;
 
 use super::id::fill_random;
 
-/// Bytes of the nonce.
-const NONCE_BYTES: usize = 16;
+/// Bytes of the salt.
+const SALT_BYTES: usize = 16;
 /// Bytes of the authentication code.
-const MAC_BYTES: usize = 32;
+const TAG_BYTES: usize = 16;
 /// Bytes by which a seal is longer than what is in it.
-pub const SEAL_BYTES: usize = NONCE_BYTES + MAC_BYTES;
-
-/// What a use of the function is for.
-#[derive(Clone, Copy)]
-enum Use {
-    Stream = 1,
-    Authenticate = 2,
-}
+pub const SEAL_BYTES: usize = SALT_BYTES + TAG_BYTES;
 
 /// Seals and opens texts of one purpose.
 #[derive(Clone)]
@@ -33,58 +26,43 @@ pub struct Sealer<'a> {
     pub key: [u8; 32],
     /// What it is for, e.g. `noroshi/stream/cursor/v2`.
     pub purpose: &'static str,
-    /// To whom it is bound, e.g. an organisation.
+    /// To whom or what it is bound, e.g. an organisation.
     pub holder: &'a [u8],
 }
 
 impl Sealer<'_> {
-    fn function(&self, way: Use) -> Option<Hmac<Sha256>> {
+    /// The key of one seal.
+    fn once(&self, salt: &[u8]) -> Option<LessSafeKey> {
         let mut function = Hmac::<Sha256>::new_from_slice(&self.key).ok()?;
-        function.update(&[way as u8]);
-        for part in [self.purpose.as_bytes(), self.holder] {
+        for part in [self.purpose.as_bytes(), self.holder, salt] {
             function.update(&(part.len() as u64).to_be_bytes());
             function.update(part);
         }
-        Some(function)
-    }
-
-    /// Turns a text into its cipher, and back.
-    fn mix(&self, nonce: &[u8], text: &[u8]) -> Option<Vec<u8>> {
-        let mut mixed = Vec::with_capacity(text.len());
-        for (counter, block) in (0_u64..).zip(text.chunks(32)) {
-            let mut function = self.function(Use::Stream)?;
-            function.update(nonce);
-            function.update(&counter.to_be_bytes());
-            let stream = function.finalize().into_bytes();
-            mixed.extend(block.iter().zip(stream).map(|(byte, key)| byte ^ key));
-        }
-        Some(mixed)
-    }
-
-    fn code(&self, sealed: &[u8]) -> Option<Hmac<Sha256>> {
-        let mut function = self.function(Use::Authenticate)?;
-        function.update(sealed);
-        Some(function)
+        let key = UnboundKey::new(&CHACHA20_POLY1305, &function.finalize().into_bytes()).ok()?;
+        Some(LessSafeKey::new(key))
     }
 
     /// Seals a text.
     pub fn seal(&self, text: &[u8]) -> Option<Vec<u8>> {
-        let mut nonce = [0; NONCE_BYTES];
-        fill_random(&mut nonce);
-        let mut sealed = nonce.to_vec();
-        sealed.extend(self.mix(&nonce, text)?);
-        let code = self.code(&sealed)?.finalize().into_bytes();
-        sealed.extend_from_slice(&code);
-        Some(sealed)
+        let mut salt = [0; SALT_BYTES];
+        fill_random(&mut salt);
+        let mut cipher = text.to_vec();
+        self.once(&salt)?.seal_in_place_append_tag(first(), Aad::empty(), &mut cipher).ok()?;
+        Some([salt.as_slice(), &cipher].concat())
     }
 
     /// Opens what was sealed here for the same purpose and holder; `None` for anything else.
     pub fn open(&self, sealed: &[u8]) -> Option<Vec<u8>> {
-        let (sealed, code) = sealed.split_at_checked(sealed.len().checked_sub(MAC_BYTES)?)?;
-        self.code(sealed)?.verify_slice(code).ok()?;
-        let (nonce, cipher) = sealed.split_at_checked(NONCE_BYTES)?;
-        self.mix(nonce, cipher)
+        let (salt, cipher) = sealed.split_at_checked(SALT_BYTES)?;
+        let mut text = cipher.to_vec();
+        let plain = self.once(salt)?.open_in_place(first(), Aad::empty(), &mut text).ok()?;
+        Some(plain.to_vec())
     }
+}
+
+/// The only nonce a key that is used once needs.
+fn first() -> Nonce {
+    Nonce::assume_unique_for_key([0; 12])
 }
 
 #[cfg(test)]

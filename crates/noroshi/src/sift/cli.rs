@@ -8,20 +8,23 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
+use jiff::Timestamp;
 use noroshi_sift::chain::Entry;
 use noroshi_sift::digest::Digest;
 use noroshi_sift::engine::{Begin, Engine, Finish, Link, Outcome, Read, Settings};
 use noroshi_sift::export::Collector;
 use noroshi_sift::index::image::LoadIndex;
 use noroshi_sift::index::{BuildIndex, Increment, SelectorIndex};
-use noroshi_sift::mode::Mode;
+use noroshi_sift::mode::{Mode, SensorId};
 use noroshi_sift::selector::{self, EmailKey, Selector};
 use noroshi_sift::sighting::Sighting;
 use noroshi_sift::stix;
 use serde_json::json;
 
+use super::folder::Enrolment;
 use super::ground::{self, Ground};
 use super::looking::{self, Looking};
+use super::progress::{Progress, Taken};
 use super::{enrol, folder, harden, inputs, prove, purge};
 use crate::cli::{Ended, Failed, Format, print, tell};
 use crate::office::clock::Clock;
@@ -91,11 +94,17 @@ pub struct Run {
     #[arg(long, value_name = "N")]
     retention_days: u32,
     /// Where records, certificates and sightings are written; the chain of certificates goes on there.
-    #[arg(long, value_name = "DIR")]
-    out: PathBuf,
-    /// The name of the sensor.
-    #[arg(long, value_name = "NAME", default_value = "sensor")]
-    sensor: String,
+    #[arg(long, value_name = "DIR", required_unless_present = "dry_run")]
+    out: Option<PathBuf>,
+    /// Only count what would become of each record: nothing is written and there is no certificate.
+    #[arg(long, conflicts_with = "out")]
+    dry_run: bool,
+    /// Say how far it is also where nobody looks at a terminal.
+    #[arg(long)]
+    progress: bool,
+    /// The name of the sensor; as it was enrolled, or `sensor`, where nothing is said.
+    #[arg(long, value_name = "NAME")]
+    sensor: Option<String>,
     /// A network of one's own, as a prefix; repeat it for each. A record neither of whose ends lies in one is turned
     /// away unread. Who names none says that all of the telemetry is of one's own.
     #[arg(long = "own-network", value_name = "PREFIX")]
@@ -113,12 +122,12 @@ pub struct Run {
 /// `noroshi sift submit`.
 #[derive(Debug, clap::Args)]
 pub struct Submit {
-    /// The platform's address.
+    /// The platform's address; an enrolled folder knows it.
     #[arg(long, value_name = "URL")]
-    to: String,
-    /// The file with the sensor's token.
+    to: Option<String>,
+    /// The file with the sensor's token; an enrolled folder has it.
     #[arg(long, value_name = "FILE")]
-    token_file: PathBuf,
+    token_file: Option<PathBuf>,
     /// The folder that `noroshi sift run` writes.
     #[arg(value_name = "DIR")]
     dir: PathBuf,
@@ -177,25 +186,18 @@ pub(super) fn usage(code: &'static str, message: impl ToString) -> Failed {
 
 fn select(asked: &Run, format: Format) -> Ended {
     may_begin(asked.mode, &asked.ground)?;
+    let Some(out) = &asked.out else { return count(asked, format) };
     let started_at = Clock.now();
-    let enrolment = folder::enrolment(&asked.out)?;
+    let enrolment = folder::enrolment(out)?;
     let mandated = ground::open(&asked.ground, asked.mode, enrolment.as_ref(), started_at)?;
     let key = asked.looking.email_key()?;
     let index = asked.looking.index(key.as_ref())?;
-    let place = Place::open(&asked.out)?;
+    let place = Place::open(out)?;
     // Held until the end of the program.
     let _lock = folder::lock(&place.dir)?;
-    let link = place.link(asked)?;
-    let settings = Settings {
-        sensor: asked.sensor.parse().map_err(|_| {
-            usage("NRS-SIFT-0005", "the name of the sensor is not 1 to 128 bytes of visible ASCII")
-        })?,
-        own_networks: own_networks(&asked.own_networks, &asked.ground),
-        retention_days: asked.retention_days,
-        program: program_digest()?,
-        link,
-        started_at,
-    };
+    let sensor = name(asked.sensor.as_deref(), enrolment.as_ref())?;
+    let link = place.link(asked, &sensor)?;
+    let settings = settings(asked, sensor, link, started_at)?;
     let (part, sink) = place.new_records(link.sequence)?;
     let engine = asked.looking.engine((asked.mode, mandated), (index, key), settings, sink);
     let done = engine.and_then(|engine| look_through(asked, engine));
@@ -208,8 +210,55 @@ fn select(asked: &Run, format: Format) -> Ended {
         }
     };
     place.keep(&part, &outcome)?;
-    report(&place, &outcome, format);
-    Ok(if outcome.certificate.tally.errors > 0 { ExitCode::from(1) } else { ExitCode::SUCCESS })
+    report(Some(&place), &outcome, format);
+    Ok(status_of(&outcome))
+}
+
+/// Selects as always, but into nothing: the machine's own sink takes the records.
+fn count(asked: &Run, format: Format) -> Ended {
+    let started_at = Clock.now();
+    let mandated = ground::open(&asked.ground, asked.mode, None, started_at)?;
+    let key = asked.looking.email_key()?;
+    let index = asked.looking.index(key.as_ref())?;
+    let sensor = name(asked.sensor.as_deref(), None)?;
+    let settings = settings(asked, sensor, Link::FIRST, started_at)?;
+    let nothing = Path::new("/dev/null");
+    let sink = File::options().write(true).open(nothing).map_err(io(nothing))?;
+    let engine = asked.looking.engine((asked.mode, mandated), (index, key), settings, sink)?;
+    let outcome = look_through(asked, engine)?;
+    report(None, &outcome, format);
+    Ok(status_of(&outcome))
+}
+
+/// 1 where records could not be read.
+fn status_of(outcome: &Outcome<File>) -> ExitCode {
+    if outcome.certificate.tally.errors > 0 { ExitCode::from(1) } else { ExitCode::SUCCESS }
+}
+
+/// What the sensor is called: as told, as it was enrolled, or `sensor`.
+pub(super) fn name(told: Option<&str>, enrolment: Option<&Enrolment>) -> Result<SensorId, Failed> {
+    if let (None, Some(enrolment)) = (told, enrolment) {
+        return Ok(enrolment.sensor.clone());
+    }
+    told.unwrap_or("sensor").parse().map_err(|_| {
+        usage("NRS-SIFT-0005", "the name of the sensor is not 1 to 128 bytes of visible ASCII")
+    })
+}
+
+fn settings(
+    asked: &Run,
+    sensor: SensorId,
+    link: Link,
+    started_at: Timestamp,
+) -> Result<Settings, Failed> {
+    Ok(Settings {
+        sensor,
+        own_networks: own_networks(&asked.own_networks, &asked.ground),
+        retention_days: asked.retention_days,
+        program: program_digest()?,
+        link,
+        started_at,
+    })
 }
 
 /// Before anything is opened: a locked mode reads nothing.
@@ -243,16 +292,19 @@ fn look_through(asked: &Run, mut engine: Engine<File>) -> Result<Outcome<File>, 
     let mut collector = Collector::default();
     let threads = asked.threads.or_else(|| std::thread::available_parallelism().ok());
     let threads = threads.unwrap_or(NonZeroUsize::MIN);
+    let taken = Taken::default();
+    let _progress = Progress::begin(&asked.files, asked.progress, &taken);
     for file in &asked.files {
         let name = file.display().to_string();
         let read = if name == "-" {
-            engine.read_any("-", io::stdin(), &reading, &mut collector).map(drop)
+            engine.read_any("-", taken.counted(io::stdin()), &reading, &mut collector).map(drop)
         } else {
             let mut opened = File::open(file).map_err(io(file))?;
             match inputs::are_lines(&mut opened, &reading) {
-                Ok(true) => engine.read_with_threads(&name, opened, threads),
+                Ok(true) => engine.read_with_threads(&name, taken.counted(opened), threads),
                 Ok(false) => {
-                    inputs::read_file(&mut engine, &name, opened, 0, &reading, &mut collector)
+                    let into = (&mut collector, &taken);
+                    inputs::read_file(&mut engine, &name, opened, 0, &reading, into)
                 }
                 Err(problem) => Err(Read::Input(problem)),
             }
@@ -445,13 +497,13 @@ impl Place {
         folder::last(&self.dir)
     }
 
-    fn link(&self, asked: &Run) -> Result<Link, Failed> {
+    fn link(&self, asked: &Run, sensor: &SensorId) -> Result<Link, Failed> {
         let before = match &asked.previous {
             Some(path) => Some(folder::read_entry(path)?),
             None => self.last()?,
         };
         let Some(before) = before else { return Ok(Link::FIRST) };
-        if before.sensor().to_string() != asked.sensor {
+        if before.sensor() != sensor {
             let words =
                 format!("the chain in the folder is that of the sensor `{}`", before.sensor());
             return Err(usage("NRS-SIFT-0022", words));
@@ -515,7 +567,8 @@ pub(super) fn write(path: &Path, bytes: &[u8]) -> Result<(), Failed> {
     std::fs::rename(&part, path).map_err(io(path))
 }
 
-pub(super) fn report(place: &Place, outcome: &Outcome<File>, format: Format) {
+/// Says what came of a selection; without a place nothing was written.
+pub(super) fn report(place: Option<&Place>, outcome: &Outcome<File>, format: Format) {
     let Outcome { certificate, problems, .. } = outcome;
     for problem in problems.first.iter().take(SHOWN_MAX) {
         tell(&problem.to_string());
@@ -524,20 +577,27 @@ pub(super) fn report(place: &Place, outcome: &Outcome<File>, format: Format) {
     if more > 0 {
         tell(&format!("{more} more records could not be read"));
     }
-    let path = place.certificate_path(certificate.sequence);
+    let path =
+        place.map(|place| place.certificate_path(certificate.sequence).display().to_string());
     let tally = certificate.tally;
-    let digest = certificate.digest().map(|digest| digest.to_string()).unwrap_or_default();
+    // What was only counted has no certificate, so none is named.
+    let digest = path.as_ref().and_then(|_| certificate.digest().ok());
+    let digest = digest.map(|digest| digest.to_string());
     if format == Format::Json {
         let summary = json!({
-            "certificate": path.display().to_string(), "sensor": certificate.sensor, "sequence": certificate.sequence,
+            "certificate": path, "sensor": certificate.sensor, "sequence": certificate.sequence,
             "mode": certificate.mode, "counts": tally, "rows": certificate.rows, "digest": digest,
             "sightings": outcome.sightings.len(), "problems": problems.first.len() as u64 + problems.omitted,
         });
         print(&summary.to_string());
         return;
     }
+    let written = match (digest, path) {
+        (Some(digest), Some(path)) => format!("{digest}  {path}"),
+        _ => "counted only; nothing was written".to_owned(),
+    };
     print(&format!(
-        "{}: seen {}, kept {}, unmatched {}, not own {}, content {}, unreadable {}\n{digest}  {}",
+        "{}: seen {}, kept {}, unmatched {}, not own {}, content {}, unreadable {}\n{written}",
         certificate.sensor,
         tally.seen,
         tally.kept,
@@ -545,14 +605,27 @@ pub(super) fn report(place: &Place, outcome: &Outcome<File>, format: Format) {
         tally.direction,
         tally.content,
         tally.errors,
-        path.display(),
     ));
 }
 
+/// Where and with which token: as told, or as the folder was enrolled.
+fn platform_of(asked: &Submit) -> Result<(String, String), Failed> {
+    let to = match &asked.to {
+        Some(to) => to.clone(),
+        None => {
+            let enrolment = folder::enrolment(&asked.dir)?;
+            let words = "the folder is not enrolled; say where with --to and --token-file";
+            enrolment.ok_or_else(|| usage("NRS-SIFT-0085", words))?.platform
+        }
+    };
+    let file = asked.token_file.clone().unwrap_or_else(|| asked.dir.join("token"));
+    let token = std::fs::read_to_string(&file).map_err(io(&file))?;
+    Ok((to.trim_end_matches('/').to_owned(), token.trim().to_owned()))
+}
+
 fn hand_in(asked: &Submit, format: Format) -> Ended {
-    let token = std::fs::read_to_string(&asked.token_file).map_err(io(&asked.token_file))?;
+    let (to, token) = platform_of(asked)?;
     let place = Place { dir: asked.dir.clone() };
-    let to = asked.to.trim_end_matches('/');
     let certificates = format!("{to}/api/v1/sift/certificates");
     let deletions = format!("{to}/api/v1/sift/deletions");
     let mut sent = Vec::new();
@@ -565,7 +638,7 @@ fn hand_in(asked: &Submit, format: Format) -> Ended {
             ),
             Entry::Deletion(deletion) => (&deletions, json!(deletion)),
         };
-        let taken = post(url, token.trim(), &body)?;
+        let taken = post(url, &token, &body)?;
         sent.push(json!({ "sequence": sequence, "id": taken.get("id"), "position": taken.get("position") }));
         sequence += 1;
         let state = json!({ "next": sequence }).to_string();

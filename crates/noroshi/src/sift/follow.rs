@@ -23,18 +23,20 @@ use noroshi_sift::engine::{Engine, Finish, Link, Outcome, Read, Settings};
 use noroshi_sift::export::{Collector, DATAGRAM_BYTES_MAX};
 use noroshi_sift::follow::{Entry, Follower, HEAD_BYTES, Headers, Identity, Step, What};
 use noroshi_sift::index::SelectorIndex;
-use noroshi_sift::mode::Mode;
+use noroshi_sift::mode::{Mode, SensorId};
 use noroshi_sift::reading::Reading;
 use noroshi_sift::sealed::Sealed;
 use noroshi_sift::selector::EmailKey;
 
 use super::cli::{
-    Place, finish_failed, io, may_begin, own_networks, program_digest, read_mode, signed, usage,
-    write,
+    Place, finish_failed, io, may_begin, name, own_networks, program_digest, read_mode, signed,
+    usage, write,
 };
 use super::ground::{self, Ground};
 use super::inputs::{Inputs, read_file};
 use super::looking::Looking;
+use super::metrics::Metrics;
+use super::progress::Taken;
 use super::{folder, purge};
 use crate::cli::{Ended, Failed, Format, tell};
 use crate::office::clock::Clock;
@@ -76,9 +78,9 @@ pub struct Follow {
     /// Where records, certificates, sightings and the state of reading are written.
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
-    /// The name of the sensor.
-    #[arg(long, value_name = "NAME", default_value = "sensor")]
-    sensor: String,
+    /// The name of the sensor; as it was enrolled, or `sensor`, where nothing is said.
+    #[arg(long, value_name = "NAME")]
+    sensor: Option<String>,
     /// A network of one's own, as a prefix; repeat it for each. Who names none says that all of the telemetry is of
     /// one's own.
     #[arg(long = "own-network", value_name = "PREFIX")]
@@ -89,6 +91,9 @@ pub struct Follow {
     /// Read what is there, close one certificate and end.
     #[arg(long)]
     once: bool,
+    /// Keep counters in this file, in the text format of Prometheus, for the node exporter or a script to read.
+    #[arg(long, value_name = "FILE")]
+    metrics: Option<PathBuf>,
     /// Receive NetFlow 5 and 9 and IPFIX on this address, as `192.0.2.1:2055`.
     #[arg(long, value_name = "ADDRESS")]
     listen: Option<SocketAddr>,
@@ -111,8 +116,10 @@ pub fn run(asked: &Follow, format: Format) -> Ended {
     let (stop, stopped) = sync_channel(1);
     watch_signals(stop)?;
     let datagrams = asked.listen.map(listen).transpose()?;
+    let enrolment = folder::enrolment(&place.dir)?;
     let mut service = Service {
         asked,
+        sensor: name(asked.sensor.as_deref(), enrolment.as_ref())?,
         reading,
         place,
         program: program_digest()?,
@@ -127,6 +134,7 @@ pub fn run(asked: &Follow, format: Format) -> Ended {
         stopping: false,
         begun: (Clock.now(), Instant::now()),
         purged: None,
+        metrics: Metrics::default(),
     };
     service.serve(format)
 }
@@ -267,6 +275,7 @@ struct Found {
 
 struct Service<'a> {
     asked: &'a Follow,
+    sensor: SensorId,
     reading: Reading,
     place: Place,
     program: Digest,
@@ -286,6 +295,7 @@ struct Service<'a> {
     begun: (Timestamp, Instant),
     /// When what was over was last looked for.
     purged: Option<Instant>,
+    metrics: Metrics,
 }
 
 /// What an interval has come to, besides its outcome.
@@ -324,6 +334,8 @@ impl Service<'_> {
                          it is tried again every {} s",
                         PAUSE.as_secs()
                     ));
+                    self.metrics.paused();
+                    self.tell_metrics();
                     self.wait(PAUSE);
                     continue;
                 }
@@ -332,6 +344,17 @@ impl Service<'_> {
                 let code = if self.asked.once && errors > 0 { 1 } else { 0 };
                 return Ok(ExitCode::from(code));
             }
+        }
+    }
+
+    /// Replaces the file of counters, where there is one. That it cannot be written stops nothing: it is said.
+    fn tell_metrics(&self) {
+        let Some(path) = &self.asked.metrics else { return };
+        if let Err(failed) = self.metrics.write(path, &self.sensor) {
+            tell(&format!(
+                "NRS-SIFT-0099: counters cannot be written: {}",
+                crate::web::refusal::chain(&failed)
+            ));
         }
     }
 
@@ -373,7 +396,7 @@ impl Service<'_> {
         let before = self.place.last()?;
         let link = match &before {
             None => Link::FIRST,
-            Some(before) if before.sensor().to_string() != self.asked.sensor => {
+            Some(before) if *before.sensor() != self.sensor => {
                 let words =
                     format!("the chain in the folder is that of the sensor `{}`", before.sensor());
                 return Err(usage("NRS-SIFT-0022", words).into());
@@ -383,12 +406,7 @@ impl Service<'_> {
             }
         };
         let settings = Settings {
-            sensor: self.asked.sensor.parse().map_err(|_| {
-                usage(
-                    "NRS-SIFT-0005",
-                    "the name of the sensor is not 1 to 128 bytes of visible ASCII",
-                )
-            })?,
+            sensor: self.sensor.clone(),
             own_networks: own_networks(&self.asked.own_networks, &self.asked.ground),
             retention_days: self.asked.retention_days,
             program: self.program,
@@ -457,7 +475,9 @@ impl Service<'_> {
         write(&state_path(&self.place, sequence), state.as_bytes()).map_err(sink_failed)?;
         self.place.keep(part, outcome).map_err(sink_failed)?;
         sync_folder(&self.place.dir).map_err(sink_failed)?;
-        super::cli::report(&self.place, outcome, format);
+        super::cli::report(Some(&self.place), outcome, format);
+        self.metrics.certified(&outcome.certificate);
+        self.tell_metrics();
         if let Some(old) = sequence.checked_sub(2) {
             // A state too many does no harm.
             drop(folder::remove(&state_path(&self.place, old)));
@@ -569,7 +589,8 @@ impl Service<'_> {
     ) -> Result<bool, Read> {
         let Some(mut file) = self.opened(step)? else { return Ok(false) };
         file.seek(SeekFrom::Start(0))?;
-        read_file(engine, &step.path, file, skip, &self.reading, &mut batch.collector)?;
+        let into = (&mut batch.collector, &Taken::default());
+        read_file(engine, &step.path, file, skip, &self.reading, into)?;
         batch.follower.whole(step.identity);
         Ok(true)
     }

@@ -11,6 +11,7 @@ use noroshi_sift::follow::HEAD_BYTES;
 use noroshi_sift::reading::{Reading, is_lines, is_parquet};
 use noroshi_sift::table::{MAPPING_BYTES_MAX, Mapping};
 
+use super::progress::Taken;
 use crate::cli::Failed;
 
 /// How inputs are read.
@@ -63,30 +64,32 @@ pub fn are_lines(file: &mut File, reading: &Reading) -> io::Result<bool> {
 }
 
 /// Looks through an open file, but for the first `skip` bytes of what is inside a packed log.
-pub fn read_file<W: Write + Send>(
+pub(super) fn read_file<W: Write + Send>(
     engine: &mut Engine<W>,
     source: &str,
     mut file: File,
     skip: u64,
     reading: &Reading,
-    collector: &mut Collector,
+    (collector, taken): (&mut Collector, &Taken),
 ) -> Result<(), Read> {
     let mut begin = [0; 4];
     let have = file.read(&mut begin)?;
     if is_parquet(begin.get(..have).unwrap_or_default()) && file.metadata()?.is_file() {
+        taken.add(file.metadata()?.len());
         return engine.read_parquet(source, file, reading.mapping.as_ref());
     }
     // A pipe under a name cannot go back to its beginning; what was taken out is put in front again.
     let done = if file.rewind().is_ok() {
         engine.read_any_after(
             source,
-            BufReader::with_capacity(1 << 18, file),
+            BufReader::with_capacity(1 << 18, taken.counted(file)),
             skip,
             reading,
             collector,
         )
     } else {
-        let whole = io::Cursor::new(begin.get(..have).unwrap_or_default()).chain(file);
+        let whole =
+            io::Cursor::new(begin.get(..have).unwrap_or_default()).chain(taken.counted(file));
         engine.read_any_after(source, whole, skip, reading, collector)
     };
     done.map(drop)

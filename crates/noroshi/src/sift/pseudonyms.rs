@@ -2,7 +2,7 @@
 //! back only for one case, after one person asked and another allowed it.
 //!
 //! A key is drawn for each purpose and epoch and lies in a file of its own (`DATA/keys/pseudonyms`), apart from the store and
-//! its backups. What a pseudonym stands for is sealed under a key derived from it (ChaCha20-Poly1305, RFC 8439). Destroying the
+//! its backups. What a pseudonym stands for is sealed under it ([`crate::office::seal`]). Destroying the
 //! file ends both ways at once: nobody can go back, and nobody can compute the pseudonym of a value they guess.
 
 use std::path::{Path, PathBuf};
@@ -15,13 +15,10 @@ use axum::routing::post;
 use axum::{Json, Router};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use hmac::{Hmac, Mac as _};
 use noroshi_charter::reidentify::{Asked, may_allow, may_ask};
 use noroshi_sift::pseudonym::{Kind, NoPseudonym, Pseudonym, PseudonymKey};
-use ring::aead::{Aad, CHACHA20_POLY1305, LessSafeKey, Nonce, UnboundKey};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
-use sha2::Sha256;
 use utoipa::{OpenApi, ToSchema};
 
 use super::law::act::broken;
@@ -29,8 +26,9 @@ use crate::house::House;
 use crate::office::authorise::{Action, On};
 use crate::office::commit::{Change, Write};
 use crate::office::ctx::Ctx;
-use crate::office::id::{fill_random, random_uuid};
+use crate::office::id::random_uuid;
 use crate::office::log::load_or_make_seed;
+use crate::office::seal::Sealer;
 use crate::office::store::{Reader, StoreFailure, Value};
 use crate::web::api::Body;
 use crate::web::refusal::{Answer, Refusal};
@@ -38,8 +36,6 @@ use crate::web::visitor::Caller;
 
 /// The longest purpose or name of a case, in bytes.
 pub const WORDS_BYTES_MAX: usize = 2_000;
-/// Bytes of a nonce (RFC 8439 §2.8).
-const NONCE_BYTES: usize = 12;
 
 /// This part of the API description.
 #[derive(OpenApi)]
@@ -83,34 +79,18 @@ fn no_pseudonym(problem: NoPseudonym) -> Refusal {
     })
 }
 
-/// The key under which values are sealed: another one than that of the pseudonyms, from the same secret.
-fn sealing_key(secret: &[u8; 32]) -> Option<LessSafeKey> {
-    let mut mac = Hmac::<Sha256>::new_from_slice(secret).ok()?;
-    mac.update(b"noroshi-pseudonym-seal/1");
-    let key = UnboundKey::new(&CHACHA20_POLY1305, &mac.finalize().into_bytes()).ok()?;
-    Some(LessSafeKey::new(key))
+/// What seals a value, bound to its pseudonym: sealed text of one cannot be put beside another.
+fn sealer(key: [u8; 32], pseudonym: &str) -> Sealer<'_> {
+    Sealer { key, purpose: "noroshi/sift/pseudonym/v1", holder: pseudonym.as_bytes() }
 }
 
-/// The value, bound to its pseudonym: sealed text of one cannot be put beside another.
 fn seal(secret: &[u8; 32], pseudonym: &str, value: &str) -> Option<String> {
-    let mut nonce = [0; NONCE_BYTES];
-    fill_random(&mut nonce);
-    let mut text = value.as_bytes().to_vec();
-    let aad = Aad::from(pseudonym.as_bytes());
-    sealing_key(secret)?
-        .seal_in_place_append_tag(Nonce::assume_unique_for_key(nonce), aad, &mut text)
-        .ok()?;
-    Some(STANDARD.encode([nonce.as_slice(), &text].concat()))
+    sealer(*secret, pseudonym).seal(value.as_bytes()).map(|sealed| STANDARD.encode(sealed))
 }
 
 fn unseal(secret: &[u8; 32], pseudonym: &str, sealed: &str) -> Option<String> {
-    let bytes = STANDARD.decode(sealed).ok()?;
-    let (nonce, text) = bytes.split_first_chunk::<NONCE_BYTES>()?;
-    let mut text = text.to_vec();
-    let aad = Aad::from(pseudonym.as_bytes());
-    let nonce = Nonce::assume_unique_for_key(*nonce);
-    let plain = sealing_key(secret)?.open_in_place(nonce, aad, &mut text).ok()?;
-    String::from_utf8(plain.to_vec()).ok()
+    let plain = sealer(*secret, pseudonym).open(&STANDARD.decode(sealed).ok()?)?;
+    String::from_utf8(plain).ok()
 }
 
 /// Whether an epoch exists, and whether its key does.

@@ -120,6 +120,39 @@ fn certificates_of_a_folder_are_a_chain() {
     assert!(read(1).follows(&read(0)) && read(2).follows(&read(1)) && read(2).balances());
 }
 
+/// The figures are those of a real selection of the same input; only nothing is left of it.
+#[test]
+fn what_is_only_counted_leaves_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let input = dir.path().join("eve.json");
+    std::fs::write(&input, telemetry()).unwrap();
+    let real: Value =
+        serde_json::from_slice(&run(dir.path(), "203.0.113.77\n", &[], &input).stdout).unwrap();
+    let selectors = dir.path().join("selectors.txt").display().to_string();
+    let input = input.display().to_string();
+    let before = std::fs::read_dir(dir.path()).unwrap().count();
+    let output = Command::new(env!("CARGO_BIN_EXE_noroshi"))
+        .current_dir(dir.path())
+        .args([
+            "sift",
+            "run",
+            "--mode",
+            "own-network",
+            "--retention-days",
+            "30",
+            "--format",
+            "json",
+        ])
+        .args(["--own-network", "192.0.2.0/24", "--selectors", &selectors, "--dry-run", &input])
+        .output()
+        .unwrap();
+    let counted: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!((&counted["counts"], &counted["sightings"]), (&real["counts"], &real["sightings"]));
+    assert_eq!((&counted["certificate"], &counted["digest"]), (&Value::Null, &Value::Null));
+    assert_eq!(output.status.code(), Some(1), "the record that was cut off is told all the same");
+    assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), before, "nothing was written");
+}
+
 #[test]
 fn statutory_modes_are_locked_and_leave_nothing() {
     let dir = tempfile::tempdir().unwrap();

@@ -249,6 +249,28 @@ fn what_is_there_is_read_once_and_a_second_time_not_again() {
 }
 
 #[test]
+fn counters_of_a_service_stand_in_a_file_and_name_nothing_that_was_read() {
+    let sensor = Sensor::new();
+    sensor.write("a.log", &(record(2) + &record(3) + "no record\n"));
+    let file = sensor.path("sensor.prom");
+    let child = sensor.follow(&["--every", "1", "--metrics", file.to_str().unwrap()]);
+    let read = || std::fs::read_to_string(&file).unwrap_or_default();
+    let has = |line: &str| read().lines().any(|found| found == line);
+    until("two certificates", || has("noroshi_sift_certificates_total{sensor=\"sensor\"} 2"));
+    end(child);
+    for line in [
+        "noroshi_sift_records_total{sensor=\"sensor\",to=\"kept\"} 1",
+        "noroshi_sift_records_total{sensor=\"sensor\",to=\"unmatched\"} 1",
+        "noroshi_sift_records_total{sensor=\"sensor\",to=\"error\"} 1",
+        "noroshi_sift_selectors{sensor=\"sensor\"} 1",
+        "noroshi_sift_paused{sensor=\"sensor\"} 0",
+    ] {
+        assert!(has(line), "{line}\n{}", read());
+    }
+    assert!(!read().contains(MARKER) && !read().contains("203.0.113.77"));
+}
+
+#[test]
 fn what_is_over_is_deleted_by_the_service_itself_and_certified() {
     let sensor = Sensor::new();
     let out = sensor.path("out");

@@ -537,3 +537,86 @@ async fn a_pseudonym_is_turned_back_by_two_people_once_and_never_after_its_key()
     refused(&law.analyst, ask_for, &asking, 422, "NRS-SIFT-0504").await;
     assert!(!key.try_exists().unwrap(), "no key is made anew under an epoch that ended");
 }
+
+/// The sensor's package: unpacked, set up with a token of the platform, and its service's own command line run once.
+#[tokio::test]
+async fn a_packed_sensor_is_set_up_with_one_token() {
+    let law = Law::open().await;
+    let dir = tempfile::tempdir().unwrap();
+    let root = dir.path().join("root");
+    let packaging = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../packaging/sensor");
+    let binary = env!("CARGO_BIN_EXE_noroshi");
+    let packed =
+        Command::new(packaging.join("build.sh")).args([binary, "0.0.0"]).arg(dir.path()).output();
+    let packed = packed.unwrap();
+    assert!(packed.status.success(), "{}", said(&packed));
+    let package = String::from_utf8(packed.stdout).unwrap();
+    let unpacked =
+        Command::new("dpkg-deb").args(["-x", package.trim()]).arg(&root).status().unwrap();
+    assert!(unpacked.success());
+
+    let (status, offer) =
+        law.post(&law.officer, "/api/v1/sift/enrolments", json!({ "sensor": "gate-1" })).await;
+    assert_eq!(status, 201, "{offer}");
+    let token = dir.path().join("offer");
+    std::fs::write(&token, offer["token"].as_str().unwrap()).unwrap();
+    let logs = dir.path().join("logs");
+    std::fs::create_dir(&logs).unwrap();
+    std::fs::write(
+        logs.join("conn.log"),
+        "{\"ts\":1,\"id.orig_h\":\"192.0.2.10\",\"id.resp_h\":\"198.51.100.1\"}\n",
+    )
+    .unwrap();
+    let setup = |more: &[&str]| {
+        let mut command = Command::new(root.join("usr/sbin/noroshi-sensor-setup"));
+        command.args(["--to", &law.test.url(""), "--token-file", &text(&token)]);
+        command.args([
+            "--watch",
+            &text(&logs),
+            "--own-network",
+            "192.0.2.0/24",
+            "--prefix",
+            &text(&root),
+        ]);
+        command.args(more);
+        command
+    };
+    let refused = setup(&[]).output().unwrap();
+    assert_eq!(refused.status.code(), Some(2), "how long is kept is never assumed");
+    let mut command = setup(&["--retention-days", "30"]);
+    let done = tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();
+    assert!(done.status.success(), "{}", said(&done));
+
+    // The list is empty so far; a sensor that looks for nothing says so instead of running idle.
+    let state = root.join("var/lib/noroshi-sensor");
+    std::fs::write(state.join("selectors.txt"), "203.0.113.77\n").unwrap();
+    let unit = std::fs::read_to_string(root.join("usr/lib/systemd/system/noroshi-sensor.service"))
+        .unwrap();
+    let line = unit.lines().find_map(|line| line.strip_prefix("ExecStart=")).unwrap();
+    // What systemd does with the line: variables of the environment file, split at spaces.
+    let script = format!(". {}/sensor.env.sh; exec {line} --once", text(dir.path()));
+    let env = std::fs::read_to_string(root.join("etc/noroshi/sensor.env")).unwrap();
+    let env: String = env
+        .lines()
+        .filter_map(|line| line.split_once('=').filter(|_| !line.starts_with('#')))
+        .map(|(name, value)| format!("{name}='{value}'\n"))
+        .collect();
+    std::fs::write(dir.path().join("sensor.env.sh"), env).unwrap();
+    let script = script
+        .replace("/usr/bin/noroshi", &text(&root.join("usr/bin/noroshi")))
+        .replace("/var/lib/noroshi-sensor", &text(&state));
+    let ran = Command::new("sh").args(["-c", &script]).output().unwrap();
+    assert!(ran.status.success(), "{}", said(&ran));
+    let certificate = std::fs::read(state.join("certificate-0.json")).unwrap();
+    let certificate: Value = serde_json::from_slice(&certificate).unwrap();
+    assert_eq!(
+        (&certificate["sensor"], &certificate["tally"]["seen"]),
+        (&json!("gate-1"), &json!(1))
+    );
+    let submit = root.join("usr/bin/noroshi");
+    let sent = tokio::task::spawn_blocking(move || {
+        Command::new(submit).args(["sift", "submit"]).arg(&state).output().unwrap()
+    });
+    let sent = sent.await.unwrap();
+    assert!(sent.status.success(), "{}", said(&sent));
+}

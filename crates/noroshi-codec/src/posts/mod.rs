@@ -1,0 +1,426 @@
+//! Tables of public posts: who shared what, and when. CSV and JSON lines, as research exports have them.
+//!
+//! The exact columns of the tools that analysts use today are known ([`Layout`]); any other table is read by the names of
+//! its columns or by a mapping. A table is a stream: rows are handed out one at a time, and a row that cannot be read is
+//! put aside with its line and its reason and costs only itself. A record that says it is not public is put aside too:
+//! what was not addressed to the public is not looked at here.
+//!
+//! ```
+//! use noroshi_codec::posts::{Reader, Role, Settings};
+//! let table = "object_id,account_id,content_id,timestamp_share\nhttps://news.example/1,kiln,p1,1764000000\n,kiln,p2,soon\n";
+//! let mut reader = Reader::new(table.as_bytes(), &Settings::default())?;
+//! let row = reader.next_row()?.unwrap().unwrap();
+//! assert_eq!((row.text(Role::Account), row.object(0), row.at_ms()), ("kiln", "https://news.example/1", 1_764_000_000_000));
+//! let reject = reader.next_row()?.unwrap().err().unwrap();
+//! assert_eq!((reject.line, reject.reason.code()), (3, "NRS-INFL-0103"));
+//! # Ok::<(), noroshi_codec::posts::NoTable>(())
+//! ```
+
+mod layout;
+mod lines;
+mod time;
+pub mod url;
+
+use std::borrow::Cow;
+use std::io::{self, BufRead, BufReader, Read};
+
+pub use layout::{Column, Columns, Layout, Mapping, NoMapping, Role};
+use lines::{Lines, Raw};
+use memchr::{memchr, memchr_iter};
+use serde_json::Value;
+
+/// Longest record, in bytes; a post with all its text.
+pub const RECORD_BYTES_MAX: usize = 1 << 20;
+/// Most lines that one quoted record may span.
+pub const RECORD_LINES_MAX: usize = 1_000;
+/// Most columns.
+pub const COLUMNS_MAX: usize = 256;
+/// Most entries of a list in one cell (links, tags).
+pub const LIST_ENTRIES_MAX: usize = 64;
+/// Bytes by which encoding and layout are recognised.
+const HEAD_BYTES: usize = 64 << 10;
+
+/// How a table is to be read.
+#[derive(Debug, Clone, Default)]
+pub struct Settings {
+    /// What the columns are; by their names where nothing is said.
+    pub layout: Layout,
+    /// Columns that hold objects which accounts share, in the order in which [`Row::object`] counts them; where none is
+    /// named, all columns that have no other role.
+    pub objects: Vec<String>,
+}
+
+/// A table that cannot be begun.
+#[derive(Debug, thiserror::Error)]
+pub enum NoTable {
+    /// The input failed.
+    #[error("NRS-INFL-0100: the table cannot be read")]
+    Input(#[from] io::Error),
+    /// No column of that name.
+    #[error("NRS-INFL-0101: the table has no column `{0}`; it has {1}")]
+    NoColumn(String, String),
+    /// A role without which there is no post.
+    #[error("NRS-INFL-0102: no column is known to be {0}; say which with a mapping")]
+    NoRole(&'static str),
+    /// Nothing is in it.
+    #[error("NRS-INFL-0106: the table is empty")]
+    Empty,
+}
+
+/// Why a row was put aside.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, thiserror::Error)]
+pub enum Reason {
+    /// Its time is none.
+    #[error("NRS-INFL-0103: the time is no time")]
+    Time,
+    /// It has no account.
+    #[error("NRS-INFL-0104: the account is empty")]
+    Account,
+    /// It says that it was not public.
+    #[error("NRS-INFL-0105: the post was not public, so it is not looked at")]
+    NotPublic,
+    /// Its letters are neither UTF-8 nor `Shift_JIS`.
+    #[error("NRS-INFL-0107: the letters are neither UTF-8 nor Shift_JIS")]
+    Letters,
+    /// It is longer than [`RECORD_BYTES_MAX`], or spans more lines than [`RECORD_LINES_MAX`].
+    #[error("NRS-INFL-0108: the record is too long, or a quote in it is never closed")]
+    TooLong,
+    /// It is no JSON object.
+    #[error("NRS-INFL-0109: the line is no JSON object")]
+    NotJson,
+    /// It has fewer or more columns than the first line.
+    #[error("NRS-INFL-0110: the number of columns is another one than that of the first line")]
+    Columns,
+}
+
+impl Reason {
+    /// Its stable code.
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::Time => "NRS-INFL-0103",
+            Self::Account => "NRS-INFL-0104",
+            Self::NotPublic => "NRS-INFL-0105",
+            Self::Letters => "NRS-INFL-0107",
+            Self::TooLong => "NRS-INFL-0108",
+            Self::NotJson => "NRS-INFL-0109",
+            Self::Columns => "NRS-INFL-0110",
+        }
+    }
+}
+
+/// A row that was put aside.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reject {
+    /// The line it begins in, from 1.
+    pub line: u64,
+    /// Why.
+    pub reason: Reason,
+    /// The row as it stood, cut at 1,000 bytes, so that nothing is lost. Whoever keeps it keeps personal data.
+    pub bytes: Vec<u8>,
+}
+
+/// Most bytes of a row that was put aside.
+const REJECT_BYTES_MAX: usize = 1_000;
+
+/// One post.
+#[derive(Debug)]
+pub struct Row<'a> {
+    line: u64,
+    at_ms: i64,
+    columns: &'a Columns,
+    cells: Vec<Cow<'a, str>>,
+    lists: Option<Value>,
+}
+
+impl Row<'_> {
+    /// The line it begins in, from 1.
+    pub fn line(&self) -> u64 {
+        self.line
+    }
+
+    /// When it was posted, in milliseconds since 1970 in UTC.
+    pub fn at_ms(&self) -> i64 {
+        self.at_ms
+    }
+
+    /// What a role's column says; empty where there is none.
+    pub fn text(&self, role: Role) -> &str {
+        self.columns.of(role).map_or("", |at| self.cell(at))
+    }
+
+    /// The object in the n-th object column; empty where this row has none, which is no object.
+    pub fn object(&self, number: usize) -> &str {
+        self.columns.objects().get(number).map_or("", |at| self.cell(*at))
+    }
+
+    /// The entries of a role's column that holds several: links, tags, names.
+    ///
+    /// An empty cell, an empty list and a list of an empty text have none: one shared nothing is no link between accounts.
+    pub fn list(&self, role: Role) -> Vec<String> {
+        let Some(at) = self.columns.of(role) else { return Vec::new() };
+        if let Some(Value::Array(entries)) =
+            self.lists.as_ref().and_then(|row| row.get(self.columns.name(at)?))
+        {
+            return entries.iter().filter_map(entry_text).take(LIST_ENTRIES_MAX).collect();
+        }
+        entries(self.cell(at))
+    }
+
+    fn cell(&self, at: usize) -> &str {
+        self.cells.get(at).map_or("", |cell| cell.trim())
+    }
+}
+
+/// A text, or the address within an object such as `{"url": "…"}`.
+fn entry_text(entry: &Value) -> Option<String> {
+    let text = entry
+        .as_str()
+        .or_else(|| entry.get("url")?.as_str())
+        .or_else(|| entry.get("sha256")?.as_str())?;
+    let text = text.trim();
+    (!text.is_empty()).then(|| text.to_owned())
+}
+
+/// The entries of a cell: JSON, a list as Python prints it, or words with spaces between them.
+fn entries(cell: &str) -> Vec<String> {
+    let inner = cell.strip_prefix('[').and_then(|cell| cell.strip_suffix(']'));
+    let clean = |entry: &str| {
+        let entry = entry.trim().trim_matches(['\'', '"']).trim();
+        (!entry.is_empty()).then(|| entry.to_owned())
+    };
+    match inner {
+        // An address may hold a comma, so quotes decide where they are.
+        Some(inner) if inner.contains(['\'', '"']) => inner
+            .split(['\'', '"'])
+            .filter(|part| !matches!(part.trim(), "" | ","))
+            .filter_map(clean)
+            .take(LIST_ENTRIES_MAX)
+            .collect(),
+        Some(inner) => inner.split(',').filter_map(clean).take(LIST_ENTRIES_MAX).collect(),
+        None => cell.split_whitespace().filter_map(clean).take(LIST_ENTRIES_MAX).collect(),
+    }
+}
+
+/// What a row has come to.
+struct Parts {
+    at_ms: i64,
+    is_utf8: bool,
+    json: Option<Value>,
+}
+
+/// Reads a table row by row.
+pub struct Reader<'a> {
+    lines: Lines<Box<dyn BufRead + Send + 'a>>,
+    columns: Columns,
+    is_json: bool,
+    delimiter: u8,
+    csv: csv_core::Reader,
+    /// Rows whose letters were `Shift_JIS`.
+    shift_jis: u64,
+    raw: Vec<u8>,
+    unescaped: Vec<u8>,
+    ends: Vec<usize>,
+    /// Begin and end of each cell in `unescaped`.
+    cells: Vec<(usize, usize)>,
+}
+
+impl<'a> Reader<'a> {
+    /// Recognises letters, form and columns by the beginning of the table.
+    pub fn new(input: impl Read + Send + 'a, settings: &Settings) -> Result<Self, NoTable> {
+        let mut input = BufReader::with_capacity(HEAD_BYTES, input);
+        let input: Box<dyn BufRead + Send + 'a> = match lines::wide(input.fill_buf()?) {
+            Some(encoding) => {
+                Box::new(BufReader::with_capacity(HEAD_BYTES, lines::Utf16::new(input, encoding)))
+            }
+            None => Box::new(input),
+        };
+        let mut reader = Self {
+            lines: Lines::new(input)?,
+            columns: Columns::default(),
+            is_json: false,
+            delimiter: b',',
+            csv: csv_core::Reader::new(),
+            shift_jis: 0,
+            raw: Vec::new(),
+            unescaped: Vec::new(),
+            ends: Vec::new(),
+            cells: Vec::new(),
+        };
+        reader.begin(settings)?;
+        Ok(reader)
+    }
+
+    fn begin(&mut self, settings: &Settings) -> Result<(), NoTable> {
+        loop {
+            match self.lines.next(&mut self.raw, None)? {
+                Raw::End => return Err(NoTable::Empty),
+                Raw::TooLong(_) => {
+                    return Err(NoTable::NoRole("anything: its first line is too long"));
+                }
+                Raw::Record(_) if self.raw.trim_ascii().is_empty() => {}
+                Raw::Record(_) => break,
+            }
+        }
+        self.is_json = self.raw.trim_ascii_start().first() == Some(&b'{');
+        let names = if self.is_json { layout::member_names(&self.raw) } else { self.names() };
+        let has_header = self.columns.take(&names, settings, self.is_json)?;
+        if self.is_json || !has_header {
+            self.lines.again(&self.raw);
+        }
+        Ok(())
+    }
+
+    /// The cells of the first line.
+    fn names(&mut self) -> Vec<String> {
+        let count = |delimiter: u8| memchr_iter(delimiter, &self.raw).count();
+        let delimiters = [b',', b'\t', b';'];
+        // The first of equals, so that a line without any has commas.
+        self.delimiter = delimiters.into_iter().rev().max_by_key(|one| count(*one)).unwrap_or(b',');
+        self.csv = csv_core::ReaderBuilder::new().delimiter(self.delimiter).build();
+        self.split();
+        let names = self.cells.iter().map(|cell| {
+            let bytes = self.unescaped.get(cell.0..cell.1).unwrap_or_default();
+            let text = std::str::from_utf8(bytes)
+                .map_or_else(|_| encoding_rs::SHIFT_JIS.decode(bytes).0, Cow::Borrowed);
+            text.trim().to_owned()
+        });
+        names.collect()
+    }
+
+    /// What the columns are.
+    pub fn columns(&self) -> &Columns {
+        &self.columns
+    }
+
+    /// Rows so far whose letters were `Shift_JIS` and not UTF-8.
+    pub fn shift_jis_rows(&self) -> u64 {
+        self.shift_jis
+    }
+
+    /// The next row or what was put aside; `None` at the end.
+    pub fn next_row(&mut self) -> Result<Option<Result<Row<'_>, Reject>>, NoTable> {
+        let line = loop {
+            let delimiter = (!self.is_json).then_some(self.delimiter);
+            match self.lines.next(&mut self.raw, delimiter)? {
+                Raw::End => return Ok(None),
+                Raw::TooLong(line) => return Ok(Some(Err(self.reject(line, Reason::TooLong)))),
+                Raw::Record(_) if self.raw.trim_ascii().is_empty() => {}
+                Raw::Record(line) => break line,
+            }
+        };
+        let parts = if self.is_json { self.of_json() } else { self.of_csv() };
+        Ok(Some(match parts {
+            Err(reason) => Err(self.reject(line, reason)),
+            Ok(parts) => Ok(self.row(line, parts)),
+        }))
+    }
+
+    fn reject(&self, line: u64, reason: Reason) -> Reject {
+        let end = self.raw.len().min(REJECT_BYTES_MAX);
+        Reject { line, reason, bytes: self.raw.get(..end).unwrap_or_default().to_vec() }
+    }
+
+    fn of_csv(&mut self) -> Result<Parts, Reason> {
+        self.split();
+        if self.cells.len() != self.columns.count() {
+            return Err(Reason::Columns);
+        }
+        let is_utf8 = std::str::from_utf8(&self.raw).is_ok();
+        if !is_utf8 {
+            if encoding_rs::SHIFT_JIS.decode(&self.raw).2 {
+                return Err(Reason::Letters);
+            }
+            self.shift_jis += 1;
+        }
+        let at_ms = judge(|role| Some(self.cell(self.columns.of(role)?, is_utf8)))?;
+        Ok(Parts { at_ms, is_utf8, json: None })
+    }
+
+    fn of_json(&mut self) -> Result<Parts, Reason> {
+        let json: Value =
+            serde_json::from_slice(&self.raw).map_err(|_| {
+                match std::str::from_utf8(&self.raw) {
+                    Ok(_) => Reason::NotJson,
+                    Err(_) => Reason::Letters,
+                }
+            })?;
+        if !json.is_object() {
+            return Err(Reason::NotJson);
+        }
+        let at_ms = judge(|role| {
+            let name = self.columns.name(self.columns.of(role)?)?;
+            json.get(name).map(layout::plain)
+        })?;
+        Ok(Parts { at_ms, is_utf8: true, json: Some(json) })
+    }
+
+    fn row(&self, line: u64, parts: Parts) -> Row<'_> {
+        let columns = &self.columns;
+        let member = |json: &Value, at: usize| {
+            let value = columns.name(at).and_then(|name| json.get(name));
+            Cow::Owned(value.map(|value| layout::plain(value).into_owned()).unwrap_or_default())
+        };
+        let cells = (0..columns.count()).map(|at| match &parts.json {
+            Some(json) => member(json, at),
+            None => self.cell(at, parts.is_utf8),
+        });
+        Row { line, at_ms: parts.at_ms, columns, cells: cells.collect(), lists: parts.json }
+    }
+
+    fn cell(&self, at: usize, is_utf8: bool) -> Cow<'_, str> {
+        let bytes = self
+            .cells
+            .get(at)
+            .and_then(|cell| self.unescaped.get(cell.0..cell.1))
+            .unwrap_or_default();
+        if is_utf8 {
+            String::from_utf8_lossy(bytes)
+        } else {
+            encoding_rs::SHIFT_JIS.decode(bytes).0
+        }
+    }
+
+    /// Cuts the record into its cells: at delimiters, or by the rules of RFC 4180 where there is a quote.
+    fn split(&mut self) {
+        self.cells.clear();
+        self.unescaped.clear();
+        if memchr(b'"', &self.raw).is_none() {
+            self.unescaped.extend_from_slice(&self.raw);
+            let mut begin = 0;
+            for end in memchr_iter(self.delimiter, &self.raw).take(COLUMNS_MAX) {
+                self.cells.push((begin, end));
+                begin = end + 1;
+            }
+            self.cells.push((begin, self.raw.len()));
+            return;
+        }
+        self.unescaped.resize(self.raw.len() + 1, 0);
+        self.ends.clear();
+        self.ends.resize(COLUMNS_MAX + 1, 0);
+        self.csv.reset();
+        // The end of the line closes the last cell.
+        self.raw.push(b'\n');
+        let (_, _, _, count) = self.csv.read_record(&self.raw, &mut self.unescaped, &mut self.ends);
+        self.raw.pop();
+        let mut begin = 0;
+        for end in self.ends.iter().take(count) {
+            self.cells.push((begin, *end));
+            begin = *end;
+        }
+    }
+}
+
+/// What makes a row a post: a time, an account, and that it was public.
+fn judge<'a>(cell: impl Fn(Role) -> Option<Cow<'a, str>>) -> Result<i64, Reason> {
+    let visibility = cell(Role::Visibility).unwrap_or_default();
+    if !visibility.trim().is_empty() && !visibility.trim().eq_ignore_ascii_case("public") {
+        return Err(Reason::NotPublic);
+    }
+    if cell(Role::Account).is_none_or(|account| account.trim().is_empty()) {
+        return Err(Reason::Account);
+    }
+    cell(Role::Time).and_then(|time| time::read_ms(&time)).ok_or(Reason::Time)
+}
+
+#[cfg(test)]
+mod tests;

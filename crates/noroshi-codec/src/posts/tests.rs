@@ -1,0 +1,188 @@
+use std::fmt::Write as _;
+
+use proptest::prelude::*;
+
+use super::*;
+
+/// Each row as `line account time post object…`, each reject as `line code`.
+fn told(bytes: &[u8], settings: &Settings) -> Vec<String> {
+    let mut reader = Reader::new(bytes, settings).unwrap();
+    let objects = reader.columns().objects().len();
+    let mut told = Vec::new();
+    while let Some(row) = reader.next_row().unwrap() {
+        told.push(match row {
+            Err(reject) => format!("{} {}", reject.line, reject.reason.code()),
+            Ok(row) => {
+                let mut words = format!(
+                    "{} {} {} {}",
+                    row.line(),
+                    row.text(Role::Account),
+                    row.at_ms(),
+                    row.text(Role::Post)
+                );
+                for number in 0..objects {
+                    write!(words, " [{}]", row.object(number)).unwrap();
+                }
+                words
+            }
+        });
+    }
+    told
+}
+
+fn check(table: &str, expected: &[&str]) {
+    assert_eq!(told(table.as_bytes(), &Settings::default()), expected, "{table}");
+}
+
+#[test]
+fn the_tables_of_the_known_tools_are_read() {
+    check(
+        "object_id,account_id,content_id,timestamp_share\no1,a,p1,1764000000\n,a,p2,1764000001\n",
+        &["2 a 1764000000000 p1 [o1]", "3 a 1764000001000 p2 []"],
+    );
+    check(
+        "account_id,post_id,url_id,hashtag_id,domain_id,phash_id,timestamp\nfb_1,9,23,,34,,1764000000\n",
+        &["2 fb_1 1764000000000 9 [23] [] [34] []"],
+    );
+    let toolkit = "1,4,user_4,,,mango,1606451170.518101,['http://a.example/2']\n2,1,user_1,1,,camel,1606451170.6,[]\n";
+    check(toolkit, &["1 4 1606451170518 1", "2 1 1606451170600 2"]);
+    let with_names =
+        format!("message_id,user_id,username,repost_id,reply_id,message,timestamp,urls\n{toolkit}");
+    check(&with_names, &["2 4 1606451170518 1", "3 1 1606451170600 2"]);
+    check(
+        "\u{feff}{\"ts\":\"2026-11-27T00:00:00Z\",\"account\":\"a\",\"post_id\":7,\"url_id\":\"u\"}\n\n{\"ts\":1,\"account\":\"b\"}\n",
+        &["1 a 1795737600000 7 [u]", "3 b 1000  []"],
+    );
+}
+
+#[test]
+fn lists_hold_what_is_there_and_nothing_is_no_link() {
+    let check = |cell: &str, expected: &[&str]| {
+        let table = format!("account,ts,urls\na,1,{cell}\n");
+        let mut reader = Reader::new(table.as_bytes(), &Settings::default()).unwrap();
+        let row = reader.next_row().unwrap().unwrap().unwrap();
+        assert_eq!(row.list(Role::Urls), expected, "{cell}");
+    };
+    check("", &[]);
+    check("[]", &[]);
+    check("\"['']\"", &[]);
+    check("   ", &[]);
+    check("http://a.example/", &["http://a.example/"]);
+    check("http://a.example/ http://b.example/", &["http://a.example/", "http://b.example/"]);
+    check(
+        "\"['http://a.example/1,2', 'http://b.example/']\"",
+        &["http://a.example/1,2", "http://b.example/"],
+    );
+    check("\"[\"\"http://a.example/\"\"]\"", &["http://a.example/"]);
+    let json = "{\"account\":\"a\",\"ts\":1,\"urls\":[\"http://a.example/\",\"\",{\"url\":\"http://b.example/\"},7]}";
+    let mut reader = Reader::new(json.as_bytes(), &Settings::default()).unwrap();
+    let row = reader.next_row().unwrap().unwrap().unwrap();
+    assert_eq!(row.list(Role::Urls), ["http://a.example/", "http://b.example/"]);
+}
+
+#[test]
+fn a_bad_row_costs_itself_and_says_why() {
+    check(
+        "account,ts,text,visibility\n,1,a,\na,soon,b,\na,1,c,private\na,1,d\na,1,e,public\n",
+        &["2 NRS-INFL-0104", "3 NRS-INFL-0103", "4 NRS-INFL-0105", "5 NRS-INFL-0110", "6 a 1000 "],
+    );
+    check(
+        "account,ts,text\na,1,\"never closed\nb,2,x\nc,3,\"two\nlines\"\nd,4,y\n",
+        &["2 NRS-INFL-0108", "3 b 2000 ", "4 c 3000 ", "6 d 4000 "],
+    );
+    check(
+        "{\"account\":\"a\",\"ts\":1}\nno json\n[1]\n",
+        &["1 a 1000 ", "2 NRS-INFL-0109", "3 NRS-INFL-0109"],
+    );
+    let long = format!("account,ts,text\na,1,{}\nb,2,x\n", "x".repeat(RECORD_BYTES_MAX + 1));
+    check(&long, &["2 NRS-INFL-0108", "3 b 2000 "]);
+}
+
+#[test]
+fn letters_of_three_encodings_are_read_and_others_put_aside() {
+    let table = "account,ts,text\n烽火,1,狼煙\n";
+    let utf16: Vec<u8> =
+        [0xfeff].into_iter().chain(table.encode_utf16()).flat_map(u16::to_le_bytes).collect();
+    let big: Vec<u8> = table.encode_utf16().flat_map(u16::to_be_bytes).collect();
+    let shift_jis = encoding_rs::SHIFT_JIS.encode(table).0.into_owned();
+    for bytes in [table.as_bytes(), &utf16, &big, &shift_jis] {
+        assert_eq!(told(bytes, &Settings::default()), ["2 烽火 1000 "]);
+    }
+    // Mixed: each row for itself.
+    let mut mixed = table.as_bytes().to_vec();
+    mixed.extend(encoding_rs::SHIFT_JIS.encode("火,2,煙\n").0.iter());
+    mixed.extend(b"a,3,\xff\xfe\n");
+    let mut reader = Reader::new(&mixed[..], &Settings::default()).unwrap();
+    let mut rows = 0;
+    while let Some(row) = reader.next_row().unwrap() {
+        match row {
+            Ok(row) => assert!(!row.text(Role::Text).contains('\u{fffd}')),
+            Err(reject) => assert_eq!((reject.line, reject.reason), (4, Reason::Letters)),
+        }
+        rows += 1;
+    }
+    assert_eq!((rows, reader.shift_jis_rows()), (3, 1));
+}
+
+#[test]
+fn any_other_table_is_read_with_a_mapping() {
+    let mapping: Mapping = "# 投稿\naccount = 投稿者\ntime = 日時\ntext = 本文\n".parse().unwrap();
+    let settings =
+        Settings { layout: Layout::Mapped(mapping), objects: vec!["リンク".to_owned()] };
+    let table = "日時\t投稿者\t本文\tリンク\n2026/11/27 09:00\t甲\t本日は\thttps://a.example/\n";
+    assert_eq!(told(table.as_bytes(), &settings), ["2 甲 1795770000000  [https://a.example/]"]);
+    let mapping: Mapping = "account = 2\ntime = 1\n".parse().unwrap();
+    let settings = Settings { layout: Layout::Mapped(mapping), objects: vec![] };
+    assert_eq!(told(b"5;a;x\n6;b;y\n", &settings), ["1 a 5000  [x]", "2 b 6000  [y]"]);
+    assert_eq!("account 投稿者".parse::<Mapping>().unwrap_err().line, 1);
+    let refusal = |table: &str, settings: &Settings| {
+        Reader::new(table.as_bytes(), settings).err().unwrap().to_string()
+    };
+    let wanted = Settings { objects: vec!["url".to_owned()], ..Settings::default() };
+    assert_eq!(
+        refusal("account,ts\na,1\n", &wanted),
+        "NRS-INFL-0101: the table has no column `url`; it has account, ts"
+    );
+    assert!(refusal("who,ts\na,1\n", &Settings::default()).starts_with("NRS-INFL-0102"));
+    assert!(refusal("\n\n", &Settings::default()).starts_with("NRS-INFL-0106"));
+}
+
+#[test]
+fn the_recorded_tables_are_read_whole() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/corpora/");
+    let files = [
+        ("vectors-coordination/russian_coord_tweets.csv", 35_125),
+        ("influence/german_elections.csv", 218_971),
+    ];
+    for (name, rows) in files {
+        let Ok(file) = std::fs::File::open(format!("{folder}{name}")) else {
+            println!("corpora absent: skipped the recorded tables of posts");
+            return;
+        };
+        let mut reader = Reader::new(file, &Settings::default()).unwrap();
+        let (mut read, mut rejects) = (0, Vec::new());
+        while let Some(row) = reader.next_row().unwrap() {
+            match row {
+                Ok(_) => read += 1,
+                Err(reject) => rejects.push(reject),
+            }
+        }
+        assert_eq!((read + rejects.len(), rejects.first()), (rows, None), "{name}");
+    }
+}
+
+proptest! {
+    #[test]
+    fn whatever_comes_every_line_is_answered(text in "[a-c,\"\\n\\r\\t{}:0-9]{0,80}", wide in any::<bool>()) {
+        let text = format!("account,ts\n{text}");
+        let bytes: Vec<u8> = if wide { text.encode_utf16().flat_map(u16::to_le_bytes).collect() } else { text.clone().into_bytes() };
+        let mut reader = Reader::new(&bytes[..], &Settings::default()).unwrap();
+        let mut last = 0;
+        while let Some(row) = reader.next_row().unwrap() {
+            let line = row.map_or_else(|reject| reject.line, |row| row.line());
+            prop_assert!(line > last);
+            last = line;
+        }
+        prop_assert!(last <= text.lines().count() as u64 + 1);
+    }
+}
