@@ -12,18 +12,18 @@
 //! the Canadian Critical Election Incident Public Protocol. Both are models, entered here as the house's own rule.
 //!
 //! # Refuses when
-//! - the step does not follow from where the case stands (`NRS-INFL-0101`);
-//! - a criterion has no finding, no evidence or no analyst (`NRS-INFL-0102`);
-//! - a criterion does not hold, and the case would still be called FIMI (`NRS-INFL-0103`);
-//! - a minister's desk would take a step: ministers are informed, they do not approve (`NRS-INFL-0104`);
-//! - the public would be told before the target (`NRS-INFL-0105`);
-//! - in an election period, ministers were not informed (`NRS-INFL-0106`);
-//! - in an election period, fewer than three members of the panel agreed, or one did not (`NRS-INFL-0107`);
-//! - a vote of the panel comes from somebody who worked on the case (`NRS-INFL-0108`);
-//! - a notice has no evidence, or names no way to have it corrected (`NRS-INFL-0109`);
-//! - what the case means for domestic speech was not assessed (`NRS-INFL-0110`);
-//! - personal data of domestic persons would go to a partner (`NRS-INFL-0111`);
-//! - no reason is given (`NRS-INFL-0112`).
+//! - the step does not follow from where the case stands (`NRS-INFL-0901`);
+//! - a criterion has no finding, no evidence or no analyst (`NRS-INFL-0902`);
+//! - a criterion does not hold, and the case would still be called FIMI (`NRS-INFL-0903`);
+//! - a minister's desk would take a step: ministers are informed, they do not approve (`NRS-INFL-0904`);
+//! - the public would be told before the target (`NRS-INFL-0905`);
+//! - in an election period, ministers were not informed (`NRS-INFL-0906`);
+//! - in an election period, fewer than three members of the panel agreed, or one did not (`NRS-INFL-0907`);
+//! - a vote of the panel comes from somebody who worked on the case (`NRS-INFL-0908`);
+//! - a notice has no evidence, or names no way to have it corrected (`NRS-INFL-0909`);
+//! - what the case means for domestic speech was not assessed (`NRS-INFL-0910`);
+//! - personal data of domestic persons would go to a partner (`NRS-INFL-0911`);
+//! - no reason is given (`NRS-INFL-0912`).
 //!
 //! # Example
 //! ```
@@ -33,7 +33,7 @@
 //! // Four criteria are needed; here is none.
 //! let facts = Facts { reason: "seen on two platforms", ..Facts::default() };
 //! let against = may_step(Hat::CaoAnalyst, State::Analysis, State::Characterised, &facts);
-//! assert!(against.iter().any(|one| one.code == "NRS-INFL-0102"));
+//! assert!(against.iter().any(|one| one.code == "NRS-INFL-0902"));
 //! ```
 
 use std::collections::BTreeMap;
@@ -192,19 +192,19 @@ pub struct Facts<'a> {
 /// Every reason against taking a case from `from` to `to`.
 pub fn may_step(hat: Hat, from: State, to: State, facts: &Facts<'_>) -> Vec<Refusal> {
     let mut faults = vec![
-        (!from.next().contains(&to), "NRS-INFL-0101"),
-        (is_minister(hat), "NRS-INFL-0104"),
-        (facts.reason.trim().is_empty(), "NRS-INFL-0112"),
+        (!from.next().contains(&to), "NRS-INFL-0901"),
+        (is_minister(hat), "NRS-INFL-0904"),
+        (facts.reason.trim().is_empty(), "NRS-INFL-0912"),
     ];
     match to {
         State::Characterised => {
             let found = counted(facts.criteria);
             let complete = found.values().filter(|one| one.is_complete()).count();
-            faults.push((complete < CRITERIA, "NRS-INFL-0102"));
-            faults.push((found.values().any(|one| !one.holds), "NRS-INFL-0103"));
+            faults.push((complete < CRITERIA, "NRS-INFL-0902"));
+            faults.push((found.values().any(|one| !one.holds), "NRS-INFL-0903"));
         }
-        State::Options => faults.push((!facts.is_speech_assessed, "NRS-INFL-0110")),
-        State::PartnerShare => faults.push((facts.has_domestic_personal_data, "NRS-INFL-0111")),
+        State::Options => faults.push((!facts.is_speech_assessed, "NRS-INFL-0910")),
+        State::PartnerShare => faults.push((facts.has_domestic_personal_data, "NRS-INFL-0911")),
         State::PublicNotice => faults.extend(notice(facts)),
         _ => {}
     }
@@ -223,9 +223,9 @@ fn counted<'a>(criteria: &[Criterion<'a>]) -> BTreeMap<u8, Criterion<'a>> {
 
 fn notice(facts: &Facts<'_>) -> Vec<(bool, &'static str)> {
     let mut faults = vec![
-        (!facts.is_target_informed, "NRS-INFL-0105"),
-        (!facts.has_evidence || !facts.has_correction_path, "NRS-INFL-0109"),
-        (!facts.is_speech_assessed, "NRS-INFL-0110"),
+        (!facts.is_target_informed, "NRS-INFL-0905"),
+        (!facts.has_evidence || !facts.has_correction_path, "NRS-INFL-0909"),
+        (!facts.is_speech_assessed, "NRS-INFL-0910"),
     ];
     if facts.is_election {
         let last: BTreeMap<&str, Vote<'_>> =
@@ -233,9 +233,9 @@ fn notice(facts: &Facts<'_>) -> Vec<(bool, &'static str)> {
         let agreed = last.values().filter(|vote| vote.agrees && vote.hat == Hat::InfluencePanel);
         let is_consensus = last.values().all(|vote| vote.agrees) && agreed.count() >= PANEL_MIN;
         let is_own = last.keys().any(|person| facts.workers.contains(person));
-        faults.push((!facts.are_ministers_informed, "NRS-INFL-0106"));
-        faults.push((!is_consensus, "NRS-INFL-0107"));
-        faults.push((is_own, "NRS-INFL-0108"));
+        faults.push((!facts.are_ministers_informed, "NRS-INFL-0906"));
+        faults.push((!is_consensus, "NRS-INFL-0907"));
+        faults.push((is_own, "NRS-INFL-0908"));
     }
     faults
 }
@@ -245,10 +245,10 @@ pub fn may_vote(hat: Hat, person: &str, workers: &[&str], reason: &str) -> Vec<R
     Refusal::all(
         CLAUSE,
         [
-            (is_minister(hat), "NRS-INFL-0104"),
-            (hat != Hat::InfluencePanel && !is_minister(hat), "NRS-INFL-0107"),
-            (workers.contains(&person), "NRS-INFL-0108"),
-            (reason.trim().is_empty(), "NRS-INFL-0112"),
+            (is_minister(hat), "NRS-INFL-0904"),
+            (hat != Hat::InfluencePanel && !is_minister(hat), "NRS-INFL-0907"),
+            (workers.contains(&person), "NRS-INFL-0908"),
+            (reason.trim().is_empty(), "NRS-INFL-0912"),
         ],
     )
 }
@@ -298,7 +298,7 @@ mod tests {
                 let against = may_step(Hat::CaoAnalyst, *from, *to, &facts);
                 let follows = from.next().contains(to);
                 assert_eq!(
-                    against.iter().all(|one| one.code != "NRS-INFL-0101"),
+                    against.iter().all(|one| one.code != "NRS-INFL-0901"),
                     follows,
                     "{from:?} {to:?}"
                 );
@@ -315,9 +315,9 @@ mod tests {
         };
         let mut all = [1, 2, 3, 4].map(|number| criterion(number, true));
         assert_eq!(step(&all), [""; 0]);
-        assert_eq!(step(&all[..3]), ["NRS-INFL-0102"]);
+        assert_eq!(step(&all[..3]), ["NRS-INFL-0902"]);
         all[2].holds = false;
-        assert_eq!(step(&all), ["NRS-INFL-0103"]);
+        assert_eq!(step(&all), ["NRS-INFL-0903"]);
         for blank in 0..3 {
             let mut all = [1, 2, 3, 4].map(|number| criterion(number, true));
             match blank {
@@ -325,7 +325,7 @@ mod tests {
                 1 => all[1].evidence = "",
                 _ => all[1].analyst = "\u{3000}",
             }
-            assert_eq!(step(&all), ["NRS-INFL-0102"], "{blank}");
+            assert_eq!(step(&all), ["NRS-INFL-0902"], "{blank}");
         }
         // A later finding takes the place of an earlier one.
         let again = [1, 2, 3, 4, 4].map(|number| criterion(number, true));
@@ -338,19 +338,19 @@ mod tests {
     fn before_an_election_the_public_is_told_by_a_panel_that_agrees() {
         let three = ["x", "y", "z"].map(agrees);
         assert_eq!(to_public(&ready(&three)), [""; 0]);
-        assert_eq!(to_public(&ready(&three[..2])), ["NRS-INFL-0107"]);
+        assert_eq!(to_public(&ready(&three[..2])), ["NRS-INFL-0907"]);
         let twice = ["x", "y", "y"].map(agrees);
-        assert_eq!(to_public(&ready(&twice)), ["NRS-INFL-0107"], "one person, one word");
+        assert_eq!(to_public(&ready(&twice)), ["NRS-INFL-0907"], "one person, one word");
         let mut against = ["w", "x", "y", "z"].map(agrees).to_vec();
         against[0].agrees = false;
-        assert_eq!(to_public(&ready(&against)), ["NRS-INFL-0107"], "one who does not agree");
+        assert_eq!(to_public(&ready(&against)), ["NRS-INFL-0907"], "one who does not agree");
         against.push(agrees("w"));
         assert_eq!(to_public(&ready(&against)), [""; 0], "who was won over");
         let own = ["x", "y", "analyst"].map(agrees);
-        assert_eq!(to_public(&ready(&own)), ["NRS-INFL-0108"]);
+        assert_eq!(to_public(&ready(&own)), ["NRS-INFL-0908"]);
         let mut political = three;
         political[0].hat = Hat::PmDesk;
-        assert_eq!(to_public(&ready(&political)), ["NRS-INFL-0107"]);
+        assert_eq!(to_public(&ready(&political)), ["NRS-INFL-0907"]);
         let quiet = Facts { is_election: false, votes: &[], ..ready(&[]) };
         assert_eq!(to_public(&quiet), [""; 0], "outside an election period the office decides");
     }
@@ -359,35 +359,35 @@ mod tests {
     fn the_target_is_informed_first_and_ministers_are_informed_and_never_approve() {
         let three = ["x", "y", "z"].map(agrees);
         let early = Facts { is_target_informed: false, ..ready(&three) };
-        assert_eq!(to_public(&early), ["NRS-INFL-0105"]);
+        assert_eq!(to_public(&early), ["NRS-INFL-0905"]);
         let unknown = Facts { are_ministers_informed: false, ..ready(&three) };
-        assert_eq!(to_public(&unknown), ["NRS-INFL-0106"]);
+        assert_eq!(to_public(&unknown), ["NRS-INFL-0906"]);
         for hat in [Hat::PmDesk, Hat::MinisterSector] {
             for from in State::ALL {
                 for to in from.next() {
                     let against = may_step(hat, *from, *to, &ready(&three));
-                    assert!(codes(&against).contains(&"NRS-INFL-0104"), "{hat} {from:?} {to:?}");
+                    assert!(codes(&against).contains(&"NRS-INFL-0904"), "{hat} {from:?} {to:?}");
                 }
             }
-            assert_eq!(codes(&may_vote(hat, "m", &[], "r")), ["NRS-INFL-0104"]);
+            assert_eq!(codes(&may_vote(hat, "m", &[], "r")), ["NRS-INFL-0904"]);
         }
         assert_eq!(codes(&may_vote(Hat::InfluencePanel, "x", &["y"], "r")), [""; 0]);
-        assert_eq!(codes(&may_vote(Hat::InfluencePanel, "x", &["x"], "r")), ["NRS-INFL-0108"]);
-        assert_eq!(codes(&may_vote(Hat::Legal, "x", &[], "r")), ["NRS-INFL-0107"]);
+        assert_eq!(codes(&may_vote(Hat::InfluencePanel, "x", &["x"], "r")), ["NRS-INFL-0908"]);
+        assert_eq!(codes(&may_vote(Hat::Legal, "x", &[], "r")), ["NRS-INFL-0907"]);
     }
 
     #[test]
     fn a_notice_has_evidence_a_way_to_correct_it_and_no_partner_gets_domestic_personal_data() {
         let three = ["x", "y", "z"].map(agrees);
         let bare = Facts { has_evidence: false, ..ready(&three) };
-        assert_eq!(to_public(&bare), ["NRS-INFL-0109"]);
+        assert_eq!(to_public(&bare), ["NRS-INFL-0909"]);
         let final_word = Facts { has_correction_path: false, ..ready(&three) };
-        assert_eq!(to_public(&final_word), ["NRS-INFL-0109"]);
+        assert_eq!(to_public(&final_word), ["NRS-INFL-0909"]);
         let personal = Facts { has_domestic_personal_data: true, ..ready(&[]) };
         let against = may_step(Hat::CaoAnalyst, State::Options, State::PartnerShare, &personal);
-        assert_eq!(codes(&against), ["NRS-INFL-0111"]);
+        assert_eq!(codes(&against), ["NRS-INFL-0911"]);
         let blind = Facts { is_speech_assessed: false, ..ready(&[]) };
         let against = may_step(Hat::CaoAnalyst, State::Characterised, State::Options, &blind);
-        assert_eq!(codes(&against), ["NRS-INFL-0110"]);
+        assert_eq!(codes(&against), ["NRS-INFL-0910"]);
     }
 }

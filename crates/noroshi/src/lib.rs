@@ -13,6 +13,7 @@ pub mod demo;
 pub mod evidence;
 pub mod generate;
 pub mod house;
+pub mod influence;
 pub mod intake;
 pub mod office;
 pub mod oversight;

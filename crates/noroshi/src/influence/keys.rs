@@ -6,11 +6,10 @@
 use std::path::{Path, PathBuf};
 
 use hmac::{Hmac, Mac as _};
-use ring::aead::{Aad, CHACHA20_POLY1305, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 use sha2::Sha256;
 
-use crate::office::id::fill_random;
 use crate::office::log::{LogFailure, load_or_make_seed};
+use crate::office::seal::Sealer;
 use crate::office::secret::hex;
 
 /// Bytes of a pseudonym: 128 bits of HMAC-SHA-256.
@@ -28,10 +27,13 @@ pub fn is_there(data: &Path, collection: &str) -> bool {
     std::fs::exists(path(data, collection)).unwrap_or(false)
 }
 
+/// The purpose under which handles and texts are sealed.
+const SEALED: &str = "noroshi/influence/sealed/1";
+
 /// The keys derived from the secret of one collection.
 pub struct CollectionKey {
     accounts: Hmac<Sha256>,
-    sealing: LessSafeKey,
+    secret: [u8; 32],
 }
 
 /// Why a key cannot be used.
@@ -53,16 +55,11 @@ impl CollectionKey {
 
     /// The keys of a secret: one for each use, so that no output of one stands in for another.
     pub fn of_secret(secret: &[u8; 32]) -> Result<Self, NoKey> {
-        let derived = |name: &[u8]| {
-            let mut mac = Hmac::<Sha256>::new_from_slice(secret).map_err(|_| NoKey::Refused)?;
-            mac.update(name);
-            Ok::<_, NoKey>(mac.finalize().into_bytes())
-        };
-        let accounts = derived(b"noroshi-influence-account/1")?;
-        let accounts = Hmac::new_from_slice(&accounts).map_err(|_| NoKey::Refused)?;
-        let sealing = UnboundKey::new(&CHACHA20_POLY1305, &derived(b"noroshi-influence-seal/1")?)
-            .map_err(|_| NoKey::Refused)?;
-        Ok(Self { accounts, sealing: LessSafeKey::new(sealing) })
+        let mut derive = Hmac::<Sha256>::new_from_slice(secret).map_err(|_| NoKey::Refused)?;
+        derive.update(b"noroshi-influence-account/1");
+        let derived = derive.finalize().into_bytes();
+        let accounts = Hmac::new_from_slice(&derived).map_err(|_| NoKey::Refused)?;
+        Ok(Self { accounts, secret: *secret })
     }
 
     /// What stands for an account: `acct:` and 32 hexadecimal digits.
@@ -77,24 +74,18 @@ impl CollectionKey {
         format!("{PREFIX}{}", hex(&short))
     }
 
-    /// Seals a text (RFC 8439), bound to where it stands: what is sealed beside one account or post cannot be put beside
-    /// another.
+    fn sealer<'a>(&self, place: &'a str) -> Sealer<'a> {
+        Sealer { key: self.secret, purpose: SEALED, holder: place.as_bytes() }
+    }
+
+    /// Seals a text, bound to where it stands: what is sealed beside one account or post cannot be put beside another.
     pub fn seal(&self, place: &str, text: &[u8]) -> Option<Vec<u8>> {
-        let mut nonce = [0; NONCE_LEN];
-        fill_random(&mut nonce);
-        let mut sealed = text.to_vec();
-        let at = Nonce::assume_unique_for_key(nonce);
-        self.sealing.seal_in_place_append_tag(at, Aad::from(place.as_bytes()), &mut sealed).ok()?;
-        Some([nonce.as_slice(), &sealed].concat())
+        self.sealer(place).seal(text)
     }
 
     /// Opens what was sealed for the same place.
     pub fn open(&self, place: &str, sealed: &[u8]) -> Option<String> {
-        let (nonce, cipher) = sealed.split_first_chunk::<NONCE_LEN>()?;
-        let mut text = cipher.to_vec();
-        let at = Nonce::assume_unique_for_key(*nonce);
-        let plain = self.sealing.open_in_place(at, Aad::from(place.as_bytes()), &mut text).ok()?;
-        String::from_utf8(plain.to_vec()).ok()
+        String::from_utf8(self.sealer(place).open(sealed)?).ok()
     }
 }
 
@@ -104,7 +95,8 @@ mod tests {
 
     #[test]
     fn pseudonyms_of_two_collections_cannot_be_joined_and_seals_stay_in_their_place() {
-        let [one, other] = [[1; 32], [2; 32]].map(|secret| CollectionKey::of_secret(&secret).unwrap());
+        let [one, other] =
+            [[1; 32], [2; 32]].map(|secret| CollectionKey::of_secret(&secret).unwrap());
         let name = one.pseudonym("x", "12345");
         assert_eq!(name, one.pseudonym("x", "12345"));
         assert_eq!(name.len(), PREFIX.len() + 32);

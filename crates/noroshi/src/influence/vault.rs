@@ -21,7 +21,7 @@ pub const OBJECT_BYTES_MAX: usize = 4_096;
 pub const TEXT_BYTES_MAX: usize = 64 * 1024;
 /// Objects of one post that are kept.
 pub const OBJECTS_MAX: usize = 256;
-/// Ids of objects kept in memory while posts are taken in.
+/// Numbers of objects of one trace kept in memory while posts are taken in.
 const CACHE_MAX: usize = 1_000_000;
 
 const SCHEMA: &str = "
@@ -81,8 +81,8 @@ pub struct NewPost {
     pub lang: Option<String>,
     /// Its text.
     pub text: Option<String>,
-    /// What it shares: trace and value, e.g. `url` and an address.
-    pub objects: Vec<(&'static str, String)>,
+    /// What it shares: trace and value, e.g. `url` and an address. A `mention` is an account and becomes a pseudonym.
+    pub objects: Vec<(String, String)>,
     /// When the account was made, in milliseconds since 1970.
     pub account_created_at: Option<i64>,
 }
@@ -103,6 +103,8 @@ pub struct Reject {
 pub struct Taken {
     /// Posts kept.
     pub posts: u64,
+    /// Further rows of a post that is held: what they share was added to it.
+    pub merged: u64,
     /// Records not kept.
     pub rejected: u64,
     /// Accounts that were new.
@@ -267,15 +269,10 @@ impl Vault {
         Ok(())
     }
 
-    fn reject(
-        &self,
-        import: i64,
-        reject: &Reject,
-        taken: &mut Taken,
-    ) -> Result<(), VaultFailure> {
-        let mut insert = self
-            .connection
-            .prepare_cached("INSERT INTO reject (import, line, code, reason) VALUES (?1, ?2, ?3, ?4)")?;
+    fn reject(&self, import: i64, reject: &Reject, taken: &mut Taken) -> Result<(), VaultFailure> {
+        let mut insert = self.connection.prepare_cached(
+            "INSERT INTO reject (import, line, code, reason) VALUES (?1, ?2, ?3, ?4)",
+        )?;
         let line = i64::try_from(reject.line).unwrap_or(i64::MAX);
         insert.execute(params![import, line, reject.code, reject.reason])?;
         taken.rejected += 1;
@@ -317,23 +314,51 @@ impl Vault {
             now.as_millisecond(),
             import
         ])?;
-        if added == 0 {
-            let reason = "a post with this identifier is held already".to_owned();
-            return self.reject(import, &Reject { line, code: "NRS-INFL-1006".to_owned(), reason }, taken);
-        }
-        let number = self.connection.last_insert_rowid();
-        taken.accounts += u64::from(is_new);
-        taken.posts += 1;
+        let number = if added == 1 {
+            taken.accounts += u64::from(is_new);
+            taken.posts += 1;
+            self.connection.last_insert_rowid()
+        } else if let Some(held) = self.same_post(post, account)? {
+            taken.merged += 1;
+            held
+        } else {
+            let reason = "another post with this identifier is held already".to_owned();
+            let reject = Reject { line, code: "NRS-INFL-1006".to_owned(), reason };
+            return self.reject(import, &reject, taken);
+        };
+        self.shares_of(number, post, cache, taken)
+    }
+
+    /// Exports that know several kinds of objects give a post several rows.
+    fn same_post(&self, post: &NewPost, account: i64) -> Result<Option<i64>, VaultFailure> {
+        let mut find = self.connection.prepare_cached(
+            "SELECT number FROM post WHERE platform = ?1 AND id = ?2 AND account = ?3 AND at = ?4",
+        )?;
+        let params = params![post.platform, post.id, account, post.at];
+        Ok(find.query_row(params, |row| row.get(0)).optional()?)
+    }
+
+    fn shares_of(
+        &self,
+        number: i64,
+        post: &NewPost,
+        cache: &mut Cache,
+        taken: &mut Taken,
+    ) -> Result<(), VaultFailure> {
         for (trace, value) in post.objects.iter().take(OBJECTS_MAX) {
             if value.is_empty() || value.len() > OBJECT_BYTES_MAX {
                 continue;
             }
-            let object = self.object(trace, value, cache)?;
+            let object = if trace == "mention" {
+                self.object(trace, &self.key.pseudonym(&post.platform, value), cache)?
+            } else {
+                self.object(trace, value, cache)?
+            };
             let mut share = self
                 .connection
                 .prepare_cached("INSERT OR IGNORE INTO share (object, post) VALUES (?1, ?2)")?;
             if share.execute([object, number])? == 1 {
-                *taken.shares.entry((*trace).to_owned()).or_default() += 1;
+                *taken.shares.entry(trace.clone()).or_default() += 1;
             }
         }
         Ok(())
@@ -355,13 +380,8 @@ impl Vault {
         Ok((self.connection.last_insert_rowid(), true))
     }
 
-    fn object(
-        &self,
-        trace: &'static str,
-        value: &str,
-        cache: &mut Cache,
-    ) -> Result<i64, VaultFailure> {
-        if let Some(number) = cache.0.get(&(trace, value.to_owned())) {
+    fn object(&self, trace: &str, value: &str, cache: &mut Cache) -> Result<i64, VaultFailure> {
+        if let Some(number) = cache.0.get(trace).and_then(|known| known.get(value)) {
             return Ok(*number);
         }
         let mut find = self
@@ -376,30 +396,29 @@ impl Vault {
                 .execute([trace, value])?;
             self.connection.last_insert_rowid()
         };
-        if cache.0.len() >= CACHE_MAX {
-            cache.0.clear();
+        let known = cache.0.entry(trace.to_owned()).or_default();
+        if known.len() >= CACHE_MAX {
+            known.clear();
         }
-        cache.0.insert((trace, value.to_owned()), number);
+        known.insert(value.to_owned(), number);
         Ok(number)
     }
 
     /// How the file stands.
     pub fn holding(&self) -> Result<Holding, VaultFailure> {
-        let (posts, texts, first, last): (i64, i64, Option<i64>, Option<i64>) =
-            self.connection.query_row(
-                "SELECT COUNT(*), COUNT(text), MIN(at), MAX(at) FROM post",
-                [],
-                |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)),
-            )?;
+        let (posts, texts, first, last): (i64, i64, Option<i64>, Option<i64>) = self
+            .connection
+            .query_row("SELECT COUNT(*), COUNT(text), MIN(at), MAX(at) FROM post", [], |row| {
+                Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))
+            })?;
         let accounts: i64 =
             self.connection.query_row("SELECT COUNT(*) FROM account", [], |row| row.get(0))?;
         let mut traces = self.connection.prepare(
             "SELECT o.trace, COUNT(*), COUNT(DISTINCT o.number) FROM object o JOIN share s ON s.object = o.number \
              GROUP BY o.trace ORDER BY o.trace",
         )?;
-        let traces = traces.query_map([], |row| {
-            Ok((row.get(0)?, count(row.get(1)?), count(row.get(2)?)))
-        })?;
+        let traces = traces
+            .query_map([], |row| Ok((row.get(0)?, count(row.get(1)?), count(row.get(2)?))))?;
         Ok(Holding {
             posts: count(posts),
             texts: count(texts),
@@ -410,7 +429,12 @@ impl Vault {
     }
 
     /// Rejects of an import after a line, at most `limit`.
-    pub fn rejects(&self, import: i64, after: u64, limit: u32) -> Result<Vec<Reject>, VaultFailure> {
+    pub fn rejects(
+        &self,
+        import: i64,
+        after: u64,
+        limit: u32,
+    ) -> Result<Vec<Reject>, VaultFailure> {
         let mut rows = self.connection.prepare(
             "SELECT line, code, reason FROM reject WHERE import = ?1 AND line > ?2 ORDER BY line LIMIT ?3",
         )?;
@@ -477,10 +501,9 @@ impl Vault {
                 [over],
             )?;
             purged.posts = tx.execute("DELETE FROM post WHERE taken_at < ?1", [over])? as u64;
-            purged.accounts = tx.execute(
-                "DELETE FROM account WHERE number NOT IN (SELECT account FROM post)",
-                [],
-            )? as u64;
+            purged.accounts = tx
+                .execute("DELETE FROM account WHERE number NOT IN (SELECT account FROM post)", [])?
+                as u64;
             tx.execute("DELETE FROM object WHERE number NOT IN (SELECT object FROM share)", [])?;
         }
         purged.texts = tx.execute(
@@ -542,7 +565,7 @@ impl Vault {
 
 /// Numbers of objects by trace and value, so that what is shared often is looked up once.
 #[derive(Default)]
-struct Cache(HashMap<(&'static str, String), i64>);
+struct Cache(HashMap<String, HashMap<String, i64>>);
 
 #[cfg(test)]
 mod tests {
@@ -559,7 +582,7 @@ mod tests {
             at: 1_000,
             kind: "original",
             text: Some("架空の本文です".to_owned()),
-            objects: vec![("url", url.to_owned())],
+            objects: vec![("url".to_owned(), url.to_owned())],
             ..NewPost::default()
         }
     }
@@ -588,10 +611,25 @@ mod tests {
             assert_eq!(taken.reasons["NRS-INFL-1006"], 1);
             assert_eq!(taken.reasons["NRS-INFL-0214"], 1);
         }
-        let lines: Vec<u64> =
-            vault.rejects(1, 0, 10).unwrap().iter().map(|one| one.line).collect();
+        let lines: Vec<u64> = vault.rejects(1, 0, 10).unwrap().iter().map(|one| one.line).collect();
         assert_eq!(lines, [2, 4]);
         assert_eq!(vault.holding().unwrap().posts, 2);
+    }
+
+    #[test]
+    fn several_rows_of_one_post_are_one_post_and_a_mention_is_a_pseudonym() {
+        let mut vault = Vault::in_memory(&[7; 32]).unwrap();
+        let mut second = post("1", "a", "https://news.example/y");
+        second.objects.push(("mention".to_owned(), "kakuu_hanako".to_owned()));
+        let posts = vec![post("1", "a", "https://news.example/x"), second];
+        let taken = vault.take(1, records(posts), 10, now(0)).unwrap();
+        assert_eq!((taken.posts, taken.merged, taken.rejected), (1, 1, 0));
+        assert_eq!(taken.shares["url"], 2);
+        let named: String = vault
+            .connection
+            .query_row("SELECT value FROM object WHERE trace = 'mention'", [], |row| row.get(0))
+            .unwrap();
+        assert_eq!(named, vault.key.pseudonym("example", "kakuu_hanako"));
     }
 
     #[test]
@@ -622,7 +660,9 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let mut vault = Vault::open(dir.path(), "c").unwrap();
         vault.take(1, records(vec![post("1", "a", "https://old.example/x")]), 10, now(0)).unwrap();
-        vault.take(2, records(vec![post("2", "b", "https://new.example/x")]), 10, now(100)).unwrap();
+        vault
+            .take(2, records(vec![post("2", "b", "https://new.example/x")]), 10, now(100))
+            .unwrap();
         let periods = Periods::default();
         assert_eq!(vault.purge(&periods, false, now(30)).unwrap(), Purged::default());
         let purged = vault.purge(&periods, true, now(181)).unwrap();
