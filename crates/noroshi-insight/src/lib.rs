@@ -24,6 +24,7 @@
 //! - Nothing here names a culprit or judges what somebody said.
 
 pub mod campaign;
+pub mod coordination;
 pub mod correlate;
 pub mod picture;
 pub mod postings;

@@ -1,0 +1,770 @@
+//! Which pairs met, how often: sorted shares, a bounded look back, pairs in partitions that fit into memory.
+//!
+//! A pair meets when both share one object within the widest window. Meetings are 16 bytes; they are laid into partitions
+//! by their pair, sorted there and reduced at once, and only pairs that met twice stay. Where all meetings together would
+//! be too large, the shares are walked once for each group of partitions: the engine has no disk.
+
+use super::arithmetic::{Draws, at, number, place};
+use super::events::{Event, Traced};
+use super::options::{FirstShare, Options, Trace, WINDOWS_MAX};
+
+/// The most slices of time; where more would be needed a slice is longer.
+pub(crate) const SLICES_MAX: usize = 1 << 16;
+
+/// Meetings in a partition at most, as far as pairs spread evenly: 4 MiB.
+const PART_MEETINGS: u64 = 1 << 18;
+
+/// Partitions at one time at most.
+const PARTS_MAX: u64 = 1 << 12;
+
+/// Shares of a trace as the tests see them: of each account and object the first, by object and time.
+#[derive(Debug)]
+pub(crate) struct Kept {
+    /// An object here is a *unit*: the object itself, or the object on one day.
+    pub(crate) events: Vec<Event>,
+    /// The object of each unit; empty where units are objects.
+    objects: Vec<u32>,
+    /// How many units there are.
+    pub(crate) units: u32,
+    /// Windows in seconds, narrow to wide.
+    pub(crate) windows: Vec<u32>,
+    /// Days or what was asked for, by their number since 1970, in order.
+    slices: Vec<u32>,
+    slice_seconds: u32,
+    /// How many accounts there are.
+    pub(crate) accounts: u32,
+}
+
+impl Kept {
+    /// First shares of a trace.
+    pub(crate) fn of(traced: &Traced, accounts: u32, slice_seconds: u32) -> Self {
+        let (events, objects) = match traced.trace.first_share {
+            FirstShare::Once => (first_shares(traced.events.iter().copied(), accounts), Vec::new()),
+            FirstShare::Daily => daily(&traced.events, accounts),
+        };
+        let units = events.last().map_or(0, |event| event.object.saturating_add(1));
+        let (slices, slice_seconds) = slices(&events, slice_seconds);
+        Self { events, objects, units, windows: windows(&traced.trace), slices, slice_seconds, accounts }
+    }
+
+    /// The same shares with the accounts of each slice dealt out anew: activity and popularity stay, nobody acts with
+    /// anybody. An account that gets an object twice has shared it once, as always.
+    pub(crate) fn shuffled(&self, seed: u64) -> Self {
+        let mut draws = Draws::new(seed);
+        let mut order: Vec<(u16, u32)> =
+            self.events.iter().zip(0..).map(|(event, index)| (self.slice(event.time), index)).collect();
+        order.sort_unstable();
+        let mut events = self.events.clone();
+        for run in order.chunk_by(|left, right| left.0 == right.0) {
+            let mut accounts: Vec<u32> =
+                run.iter().map(|one| at(&self.events, place(one.1)).account).collect();
+            draws.shuffle(&mut accounts);
+            for (one, account) in run.iter().zip(accounts) {
+                if let Some(event) = events.get_mut(place(one.1)) {
+                    event.account = account;
+                }
+            }
+        }
+        events.sort_unstable_by_key(|event| (event.object, event.time, event.account, event.post));
+        let events = first_shares(events.into_iter(), self.accounts);
+        Self {
+            events,
+            objects: self.objects.clone(),
+            units: self.units,
+            windows: self.windows.clone(),
+            slices: self.slices.clone(),
+            slice_seconds: self.slice_seconds,
+            accounts: self.accounts,
+        }
+    }
+
+    /// The object of a unit.
+    pub(crate) fn object(&self, unit: u32) -> u32 {
+        self.objects.get(place(unit)).copied().unwrap_or(unit)
+    }
+
+    /// The slice of a time, as a place.
+    pub(crate) fn slice(&self, time: u32) -> u16 {
+        let found = self.slices.partition_point(|&slice| slice < time / self.slice_seconds);
+        u16::try_from(found).unwrap_or(u16::MAX)
+    }
+
+    /// How many slices hold anything.
+    pub(crate) fn slice_count(&self) -> usize {
+        self.slices.len()
+    }
+
+    /// The length of a slice that was used.
+    pub(crate) fn slice_seconds(&self) -> u32 {
+        self.slice_seconds
+    }
+
+    /// The widest window.
+    pub(crate) fn widest(&self) -> u32 {
+        self.windows.last().copied().unwrap_or(0)
+    }
+
+    /// The narrowest window that a distance in time fits into, as a place.
+    fn class(&self, gap: u32) -> usize {
+        self.windows.partition_point(|&window| window < gap)
+    }
+
+    /// Units as slices of events, each with the place of its first event.
+    pub(crate) fn groups(&self) -> impl Iterator<Item = (usize, &[Event])> {
+        let mut start = 0;
+        self.events.chunk_by(|left, right| left.object == right.object).map(move |group| {
+            start += group.len();
+            (start - group.len(), group)
+        })
+    }
+}
+
+fn windows(trace: &Trace) -> Vec<u32> {
+    let mut windows = trace.windows_seconds.clone();
+    windows.sort_unstable();
+    windows.dedup();
+    windows
+}
+
+/// Of events by object and time, the first of each account and object.
+fn first_shares(events: impl Iterator<Item = Event>, accounts: u32) -> Vec<Event> {
+    let mut last = vec![u32::MAX; place(accounts)];
+    let mut kept = Vec::with_capacity(events.size_hint().0);
+    for event in events {
+        if let Some(seen) = last.get_mut(place(event.account))
+            && *seen != event.object
+        {
+            *seen = event.object;
+            kept.push(event);
+        }
+    }
+    kept
+}
+
+/// The same with an object on one day as a unit of its own.
+fn daily(events: &[Event], accounts: u32) -> (Vec<Event>, Vec<u32>) {
+    let mut objects = Vec::new();
+    let mut units = Vec::with_capacity(events.len());
+    let day = |event: &Event| (event.object, event.time / 86_400);
+    for group in events.chunk_by(|left, right| day(left) == day(right)) {
+        let unit = number(objects.len());
+        objects.extend(group.first().map(|event| event.object));
+        units.extend(group.iter().map(|event| Event { object: unit, ..*event }));
+    }
+    (first_shares(units.into_iter(), accounts), objects)
+}
+
+fn slices(events: &[Event], seconds: u32) -> (Vec<u32>, u32) {
+    let mut seconds = seconds.max(1);
+    loop {
+        let mut slices: Vec<u32> = Vec::new();
+        for event in events {
+            let slice = event.time / seconds;
+            // Runs of one slice are common; the list stays near the number of slices.
+            if slices.last() != Some(&slice) {
+                slices.push(slice);
+            }
+            if slices.len() > SLICES_MAX * 4 {
+                slices.sort_unstable();
+                slices.dedup();
+                if slices.len() > SLICES_MAX {
+                    break;
+                }
+            }
+        }
+        slices.sort_unstable();
+        slices.dedup();
+        if slices.len() <= SLICES_MAX {
+            return (slices, seconds);
+        }
+        seconds = seconds.saturating_mul(2);
+    }
+}
+
+/// A meeting that is remembered: the later share's place, its slice, the narrowest window, and how far back the other is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub(crate) struct Meeting(u64);
+
+impl Meeting {
+    fn new(later: u32, slice: u16, class: u8, back: u8) -> Self {
+        let low = (u64::from(slice) << 16) | (u64::from(class) << 8) | u64::from(back);
+        Self((u64::from(later) << 32) | low)
+    }
+
+    #[expect(clippy::cast_possible_truncation, reason = "the upper half fits")]
+    fn later(self) -> u32 {
+        (self.0 >> 32) as u32
+    }
+
+    #[expect(clippy::cast_possible_truncation, reason = "sixteen bits were put there")]
+    pub(crate) fn slice(self) -> usize {
+        usize::from((self.0 >> 16) as u16)
+    }
+
+    pub(crate) fn class(self) -> usize {
+        usize::from((self.0 >> 8).to_le_bytes()[0])
+    }
+
+    /// Earlier and later share.
+    pub(crate) fn shares(self, kept: &Kept) -> (Event, Event) {
+        let later = place(self.later());
+        let back = usize::from(self.0.to_le_bytes()[0]);
+        (at(&kept.events, later.saturating_sub(back)), at(&kept.events, later))
+    }
+}
+
+/// Two accounts that met at least as often as was asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Pair {
+    pub(crate) a: u32,
+    pub(crate) b: u32,
+    start: usize,
+    length: u32,
+    /// Objects shared together, for each window.
+    pub(crate) objects: [u32; WINDOWS_MAX],
+}
+
+/// How many meetings fell into each window and slice, of all pairs and of those that met once.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Tally {
+    slices: usize,
+    all: Vec<u64>,
+    once: Vec<u64>,
+}
+
+impl Tally {
+    fn new(windows: usize, slices: usize) -> Self {
+        Self { slices, all: vec![0; windows * slices], once: vec![0; windows * slices] }
+    }
+
+    fn add(&mut self, other: &Self) {
+        let both = [(&mut self.all, &other.all), (&mut self.once, &other.once)];
+        for (mine, theirs) in both {
+            mine.iter_mut().zip(theirs).for_each(|(mine, theirs)| *mine += theirs);
+        }
+    }
+
+    /// Meetings within a window by slice.
+    pub(crate) fn all(&self, window: usize) -> &[u64] {
+        let start = window * self.slices;
+        self.all.get(start..start + self.slices).unwrap_or_default()
+    }
+
+    /// Meetings within a window by slice, of pairs that met once within it.
+    pub(crate) fn once(&self, window: usize) -> &[u64] {
+        let start = window * self.slices;
+        self.once.get(start..start + self.slices).unwrap_or_default()
+    }
+
+    fn meet(counts: &mut [u64], slices: usize, window: usize, slice: usize) {
+        if let Some(count) = counts.get_mut(window * slices + slice) {
+            *count += 1;
+        }
+    }
+}
+
+/// Everything the candidate stage finds in a trace.
+#[derive(Debug)]
+pub(crate) struct Candidates {
+    /// By the numbers of both accounts.
+    pub(crate) pairs: Vec<Pair>,
+    meetings: Vec<Meeting>,
+    pub(crate) tally: Tally,
+    /// Pairs that met at all.
+    pub(crate) pairs_met: u64,
+    /// Meetings of all pairs.
+    pub(crate) meetings_all: u64,
+    /// Units whose look-back was cut, each with the meetings that were left out.
+    pub(crate) viral: Vec<(u32, u64)>,
+    /// How often the shares were walked.
+    pub(crate) walks: u32,
+}
+
+impl Candidates {
+    /// Forms the pairs; those that met fewer than `least` times are counted only.
+    pub(crate) fn of(kept: &Kept, options: &Options, least: u32) -> Self {
+        let look_back = place(options.look_back);
+        let ranges = ranges(kept, options.threads);
+        let (meetings_all, viral) = count(kept, look_back);
+        let plan = Plan::of(meetings_all, options.pair_bytes_max);
+        let mut found = Self {
+            pairs: Vec::new(),
+            meetings: Vec::new(),
+            tally: Tally::new(kept.windows.len(), kept.slice_count()),
+            pairs_met: 0,
+            meetings_all,
+            viral,
+            walks: plan.walks + 1,
+        };
+        for walk in 0..plan.walks {
+            let parts = lay(kept, look_back, &ranges, &plan, walk);
+            for part in reduce(kept, parts, least, options.threads) {
+                found.take(part);
+            }
+        }
+        found.pairs.sort_unstable_by_key(|pair| (pair.a, pair.b));
+        found
+    }
+
+    /// The meetings of a pair, by unit.
+    pub(crate) fn meetings(&self, pair: &Pair) -> &[Meeting] {
+        self.meetings.get(pair.start..pair.start + place(pair.length)).unwrap_or_default()
+    }
+
+    fn take(&mut self, part: Part) {
+        let start = self.meetings.len();
+        let moved = part.pairs.into_iter().map(|pair| Pair { start: pair.start + start, ..pair });
+        self.pairs.extend(moved);
+        self.meetings.extend(part.meetings);
+        self.tally.add(&part.tally);
+        self.pairs_met += part.pairs_met;
+    }
+}
+
+/// How meetings are laid out: `parts` partitions in each of `walks` walks.
+struct Plan {
+    walks: u32,
+    parts: u32,
+}
+
+impl Plan {
+    fn of(meetings: u64, bytes_max: usize) -> Self {
+        let bytes = meetings.saturating_mul(size_of::<Laid>() as u64);
+        let walks = bytes.div_ceil(bytes_max.max(1 << 12) as u64).clamp(1, 1 << 12);
+        let parts = (meetings / walks).div_ceil(PART_MEETINGS).clamp(1, PARTS_MAX);
+        Self { walks: u32::try_from(walks).unwrap_or(1), parts: u32::try_from(parts).unwrap_or(1) }
+    }
+
+    /// Walk and part of a pair, even over all.
+    fn part(&self, pair: u64) -> (u32, usize) {
+        let spread = pair.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32;
+        let all = u64::from(self.walks) * u64::from(self.parts);
+        let index = u32::try_from((spread * all) >> 32).unwrap_or(0);
+        (index / self.parts, place(index % self.parts))
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Laid {
+    pair: u64,
+    meeting: Meeting,
+}
+
+/// Even ranges of places that cut no unit in two, one for each thread.
+fn ranges(kept: &Kept, threads: usize) -> Vec<core::ops::Range<usize>> {
+    let all = kept.events.len();
+    let middle = all / 2;
+    let object = kept.events.get(middle).map(|event| event.object);
+    let cut = kept.events.partition_point(|event| Some(event.object) < object);
+    if threads < 2 || cut == 0 { core::iter::once(0..all).collect() } else { vec![0..cut, cut..all] }
+}
+
+/// All meetings, and the units in which some were left out.
+fn count(kept: &Kept, look_back: usize) -> (u64, Vec<(u32, u64)>) {
+    let (mut all, mut viral) = (0, Vec::new());
+    for (_, group) in kept.groups().filter(|(_, group)| group.len() > 1) {
+        let (mut begin, mut cut) = (0, 0);
+        for (index, event) in group.iter().enumerate() {
+            let from = event.time.saturating_sub(kept.widest());
+            while group.get(begin).is_some_and(|earlier| earlier.time < from) {
+                begin += 1;
+            }
+            let within = index - begin;
+            all += within.min(look_back) as u64;
+            cut += within.saturating_sub(look_back) as u64;
+        }
+        if cut > 0 {
+            viral.extend(group.first().map(|event| (event.object, cut)));
+        }
+    }
+    (all, viral)
+}
+
+/// One walk: the meetings of this walk's pairs, by partition, one list for each range.
+fn lay(
+    kept: &Kept,
+    look_back: usize,
+    ranges: &[core::ops::Range<usize>],
+    plan: &Plan,
+    walk: u32,
+) -> Vec<Vec<Vec<Laid>>> {
+    std::thread::scope(|scope| {
+        let work: Vec<_> = ranges
+            .iter()
+            .map(|range| scope.spawn(|| lay_range(kept, look_back, range.clone(), plan, walk)))
+            .collect();
+        work.into_iter().map(|one| one.join().unwrap_or_default()).collect()
+    })
+}
+
+fn lay_range(
+    kept: &Kept,
+    look_back: usize,
+    range: core::ops::Range<usize>,
+    plan: &Plan,
+    walk: u32,
+) -> Vec<Vec<Laid>> {
+    let mut parts = vec![Vec::new(); place(plan.parts)];
+    let mut base = range.start;
+    let events = kept.events.get(range).unwrap_or_default();
+    for group in events.chunk_by(|left, right| left.object == right.object) {
+        for (index, later) in group.iter().enumerate().skip(1) {
+            let slice = kept.slice(later.time);
+            let behind = group.get(index.saturating_sub(look_back)..index).unwrap_or_default();
+            for (back, earlier) in (1_u8..=u8::MAX).zip(behind.iter().rev()) {
+                let gap = later.time - earlier.time;
+                if gap > kept.widest() {
+                    break;
+                }
+                let (a, b) = (earlier.account.min(later.account), earlier.account.max(later.account));
+                let pair = (u64::from(a) << 32) | u64::from(b);
+                let (turn, part) = plan.part(pair);
+                if turn != walk {
+                    continue;
+                }
+                let class = u8::try_from(kept.class(gap)).unwrap_or(u8::MAX);
+                let meeting = Meeting::new(number(base + index), slice, class, back);
+                if let Some(part) = parts.get_mut(part) {
+                    part.push(Laid { pair, meeting });
+                }
+            }
+        }
+        base += group.len();
+    }
+    parts
+}
+
+/// What a partition leaves.
+struct Part {
+    pairs: Vec<Pair>,
+    meetings: Vec<Meeting>,
+    tally: Tally,
+    pairs_met: u64,
+}
+
+/// Sorts and reduces every partition; the partitions come out in their order.
+fn reduce(kept: &Kept, laid: Vec<Vec<Vec<Laid>>>, least: u32, threads: usize) -> Vec<Part> {
+    let mut lists = laid.into_iter();
+    let mut parts = lists.next().unwrap_or_default();
+    for list in lists {
+        for (part, more) in parts.iter_mut().zip(list) {
+            part.extend(more);
+        }
+    }
+    let each = parts.len().div_ceil(threads.clamp(1, 2)).max(1);
+    let mut shares: Vec<Vec<Vec<Laid>>> = Vec::new();
+    let mut parts = parts.into_iter();
+    while parts.len() > 0 {
+        shares.push(parts.by_ref().take(each).collect());
+    }
+    std::thread::scope(|scope| {
+        let work: Vec<_> = shares
+            .into_iter()
+            .map(|share| scope.spawn(move || reduce_share(kept, share, least)))
+            .collect();
+        work.into_iter().filter_map(|one| one.join().ok()).collect()
+    })
+}
+
+fn reduce_share(kept: &Kept, parts: Vec<Vec<Laid>>, least: u32) -> Part {
+    let mut done = Part {
+        pairs: Vec::new(),
+        meetings: Vec::new(),
+        tally: Tally::new(kept.windows.len(), kept.slice_count()),
+        pairs_met: 0,
+    };
+    for mut part in parts {
+        part.sort_unstable();
+        for run in part.chunk_by(|left, right| left.pair == right.pair) {
+            done.reduce(run, kept.windows.len(), least);
+        }
+    }
+    done
+}
+
+impl Part {
+    fn reduce(&mut self, run: &[Laid], windows: usize, least: u32) {
+        let mut objects = [0_u32; WINDOWS_MAX];
+        let slices = self.tally.slices;
+        for laid in run {
+            for window in laid.meeting.class()..windows {
+                Tally::meet(&mut self.tally.all, slices, window, laid.meeting.slice());
+                if let Some(count) = objects.get_mut(window) {
+                    *count += 1;
+                }
+            }
+        }
+        let once = objects.iter().enumerate().take(windows).filter(|(_, count)| **count == 1);
+        for (window, _) in once {
+            if let Some(only) = run.iter().find(|laid| laid.meeting.class() <= window) {
+                Tally::meet(&mut self.tally.once, slices, window, only.meeting.slice());
+            }
+        }
+        self.pairs_met += 1;
+        let Some(first) = run.first().filter(|_| run.len() >= place(least)) else { return };
+        let (a, b) = ((first.pair >> 32), (first.pair & u64::from(u32::MAX)));
+        self.pairs.push(Pair {
+            a: u32::try_from(a).unwrap_or(u32::MAX),
+            b: u32::try_from(b).unwrap_or(u32::MAX),
+            start: self.meetings.len(),
+            length: number(run.len()),
+            objects,
+        });
+        self.meetings.extend(run.iter().map(|laid| laid.meeting));
+    }
+}
+
+/// Which objects each account shared, and how many shares it made in each slice.
+#[derive(Debug)]
+pub(crate) struct Accounts {
+    starts: Vec<usize>,
+    units: Vec<u32>,
+    times: Vec<u32>,
+    slice_starts: Vec<usize>,
+    slices: Vec<(u16, u32)>,
+    /// Ordered pairs of shares by different accounts in each slice: m² − Σn².
+    pub(crate) room: Vec<f64>,
+}
+
+impl Accounts {
+    pub(crate) fn of(kept: &Kept) -> Self {
+        let mut ends = vec![0_usize; place(kept.accounts) + 1];
+        for event in &kept.events {
+            if let Some(count) = ends.get_mut(place(event.account) + 1) {
+                *count += 1;
+            }
+        }
+        let mut sum = 0;
+        for end in &mut ends {
+            sum += *end;
+            *end = sum;
+        }
+        let starts = ends.clone();
+        let (mut units, mut times) = (vec![0; kept.events.len()], vec![0; kept.events.len()]);
+        // Events are by unit, so that each account's units come out in order.
+        for event in &kept.events {
+            let Some(next) = ends.get_mut(place(event.account)) else { continue };
+            if let (Some(unit), Some(time)) = (units.get_mut(*next), times.get_mut(*next)) {
+                (*unit, *time) = (event.object, event.time);
+            }
+            *next += 1;
+        }
+        let mut accounts =
+            Self { starts, units, times, slice_starts: vec![0], slices: Vec::new(), room: Vec::new() };
+        accounts.count_slices(kept);
+        accounts
+    }
+
+    fn count_slices(&mut self, kept: &Kept) {
+        let mut all = vec![0_u64; kept.slice_count()];
+        let mut squares = vec![0.0_f64; kept.slice_count()];
+        let mut own: Vec<u16> = Vec::new();
+        for account in 0..kept.accounts {
+            own.clear();
+            own.extend(self.times(account).iter().map(|&time| kept.slice(time)));
+            own.sort_unstable();
+            for run in own.chunk_by(|left, right| left == right) {
+                let (Some(&slice), count) = (run.first(), number(run.len())) else { continue };
+                self.slices.push((slice, count));
+                if let Some(square) = squares.get_mut(usize::from(slice)) {
+                    *square += f64::from(count) * f64::from(count);
+                }
+                if let Some(sum) = all.get_mut(usize::from(slice)) {
+                    *sum += u64::from(count);
+                }
+            }
+            self.slice_starts.push(self.slices.len());
+        }
+        let room = |(&all, &squares): (&u64, &f64)| {
+            let all = super::arithmetic::real(all);
+            (all * all - squares).max(0.0)
+        };
+        self.room = all.iter().zip(&squares).map(room).collect();
+    }
+
+    fn range(&self, account: u32) -> core::ops::Range<usize> {
+        at(&self.starts, place(account))..at(&self.starts, place(account) + 1)
+    }
+
+    /// The units an account shared, in order.
+    pub(crate) fn units(&self, account: u32) -> &[u32] {
+        self.units.get(self.range(account)).unwrap_or_default()
+    }
+
+    /// When it shared them.
+    pub(crate) fn times(&self, account: u32) -> &[u32] {
+        self.times.get(self.range(account)).unwrap_or_default()
+    }
+
+    /// Shares by slice.
+    pub(crate) fn slices(&self, account: u32) -> &[(u16, u32)] {
+        let index = place(account);
+        let range = at(&self.slice_starts, index)..at(&self.slice_starts, index + 1);
+        self.slices.get(range).unwrap_or_default()
+    }
+
+    /// Calls back for each unit that both shared, with both times, until the answer is `false`.
+    pub(crate) fn common(&self, a: u32, b: u32, mut each: impl FnMut(u32, u32, u32) -> bool) {
+        let (few, many) =
+            if self.units(a).len() <= self.units(b).len() { (a, b) } else { (b, a) };
+        let (all, all_times) = (self.units(many), self.times(many));
+        let mut from = 0;
+        for (&unit, &time) in self.units(few).iter().zip(self.times(few)) {
+            from += seek(all.get(from..).unwrap_or_default(), unit);
+            let Some(&found) = all.get(from) else { return };
+            if found == unit && !each(unit, time, at(all_times, from)) {
+                return;
+            }
+        }
+    }
+
+    /// Accounts with at least `least` objects.
+    pub(crate) fn active(&self, least: u32) -> u64 {
+        let sizes = self.starts.windows(2).map(|pair| match pair {
+            [start, end] => end - start,
+            _ => 0,
+        });
+        sizes.filter(|&size| size >= place(least)).count() as u64
+    }
+}
+
+/// The place of the first entry not below `wanted`, found by doubling steps: cheap where it is near.
+fn seek(list: &[u32], wanted: u32) -> usize {
+    let mut step = 1;
+    while list.get(step).is_some_and(|&entry| entry < wanted) {
+        step *= 2;
+    }
+    let low = step / 2;
+    let within = list.get(low..list.len().min(step + 1)).unwrap_or_default();
+    low + within.partition_point(|&entry| entry < wanted)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::coordination::events::Records;
+    use crate::coordination::options::TraceKind;
+    use std::collections::{BTreeMap, BTreeSet};
+
+    fn drawn(seed: u64, events: u32, trace: Trace) -> Records {
+        let mut draws = Draws::new(seed);
+        let rows = (0..events)
+            .map(|post| Event {
+                object: draws.below(60),
+                time: 86_000 + draws.below(2_000),
+                account: draws.below(25),
+                post,
+            })
+            .collect();
+        Records::numbered(trace, rows)
+    }
+
+    /// Pairs by the definition: each unit, each two accounts, the distance of their first shares.
+    fn defined(records: &Records, window: u32, daily: bool) -> BTreeMap<(u32, u32), u32> {
+        let mut first: BTreeMap<(u32, u32), BTreeMap<u32, u32>> = BTreeMap::new();
+        for event in &records.traces()[0].events {
+            let day = if daily { event.time / 86_400 } else { 0 };
+            let unit = first.entry((event.object, day)).or_default();
+            let time = unit.entry(event.account).or_insert(event.time);
+            *time = (*time).min(event.time);
+        }
+        let mut pairs = BTreeMap::new();
+        for unit in first.values() {
+            for (&a, &time_a) in unit {
+                for (&b, &time_b) in unit.range(a + 1..) {
+                    if time_a.abs_diff(time_b) <= window {
+                        *pairs.entry((a, b)).or_insert(0) += 1;
+                    }
+                }
+            }
+        }
+        pairs
+    }
+
+    fn check(records: &Records, options: &Options) {
+        let traced = &records.traces()[0];
+        let kept = Kept::of(traced, records.accounts().count(), 600);
+        let found = Candidates::of(&kept, options, 1);
+        let daily = traced.trace.first_share == FirstShare::Daily;
+        for (index, &window) in kept.windows.iter().enumerate() {
+            let pairs: BTreeMap<(u32, u32), u32> = found
+                .pairs
+                .iter()
+                .filter(|pair| pair.objects[index] > 0)
+                .map(|pair| ((pair.a, pair.b), pair.objects[index]))
+                .collect();
+            assert_eq!(pairs, defined(records, window, daily), "window {window}");
+            let once = pairs.values().filter(|&&objects| objects == 1).count() as u64;
+            assert_eq!(found.tally.once(index).iter().sum::<u64>(), once);
+            let all: u32 = pairs.values().sum();
+            assert_eq!(found.tally.all(index).iter().sum::<u64>(), u64::from(all));
+        }
+    }
+
+    #[test]
+    fn pairs_are_those_of_the_definition_in_every_window_however_they_are_laid_out() {
+        for seed in 0..6 {
+            for first_share in [FirstShare::Once, FirstShare::Daily] {
+                let trace = Trace {
+                    windows_seconds: vec![100, 5, 30],
+                    first_share,
+                    ..Trace::of(TraceKind::Other)
+                };
+                let records = drawn(seed, 900, trace);
+                for (threads, pair_bytes_max) in [(1, 1 << 30), (2, 1 << 30), (2, 0)] {
+                    let options = Options { threads, pair_bytes_max, ..Options::default() };
+                    check(&records, &options);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn what_the_look_back_leaves_out_is_counted() {
+        let rows = (0..100).map(|i| Event { object: 0, time: 1_000 + i, account: i, post: i });
+        let records = Records::numbered(Trace::of(TraceKind::Other), rows.collect());
+        let kept = Kept::of(&records.traces()[0], 100, 86_400);
+        let options = Options { look_back: 10, ..Options::default() };
+        let found = Candidates::of(&kept, &options, 1);
+        // 60 seconds hold 60 earlier shares, and 1 + 2 + … of the first 60.
+        let within: u64 = (0..100_u64).map(|i| i.min(60)).sum();
+        assert_eq!(found.meetings_all, (0..100_u64).map(|i| i.min(10)).sum::<u64>());
+        assert_eq!(found.viral, [(0, within - found.meetings_all)]);
+    }
+
+    #[test]
+    fn common_objects_are_found_from_either_side() {
+        let records = drawn(3, 400, Trace::of(TraceKind::Other));
+        let kept = Kept::of(&records.traces()[0], 25, 86_400);
+        let accounts = Accounts::of(&kept);
+        for a in 0..25 {
+            for b in 0..25 {
+                let left: BTreeSet<u32> = accounts.units(a).iter().copied().collect();
+                let right: BTreeSet<u32> = accounts.units(b).iter().copied().collect();
+                let mut common = Vec::new();
+                accounts.common(a, b, |unit, _, _| {
+                    common.push(unit);
+                    true
+                });
+                assert_eq!(common, left.intersection(&right).copied().collect::<Vec<_>>());
+            }
+        }
+    }
+
+    #[test]
+    fn a_clock_that_runs_wild_costs_no_memory() {
+        let rows = (0..1_000_u32).map(|i| Event {
+            object: i % 7,
+            time: i.wrapping_mul(4_294_967),
+            account: i % 50,
+            post: i,
+        });
+        let records = Records::numbered(Trace::of(TraceKind::Other), rows.collect());
+        let kept = Kept::of(&records.traces()[0], 50, 60);
+        assert!(kept.slice_count() <= 1_000);
+        let many = (0..200_000_u32).map(|i| Event { object: i, time: i * 61, account: 0, post: i });
+        let records = Records::numbered(Trace::of(TraceKind::Other), many.collect());
+        let kept = Kept::of(&records.traces()[0], 1, 60);
+        assert!(kept.slice_count() <= SLICES_MAX && kept.slice_seconds() > 60);
+    }
+}

@@ -1,0 +1,315 @@
+//! How often would two accounts meet by chance? Two null models, one for activity and one for shared interest.
+//!
+//! *Activity* (a configuration model in slices of time, after Saracco et al. 2017 and Neal et al. 2021 with a closed form):
+//! in a slice every two shares by different accounts are as likely to be a meeting as any other. The rate of a slice is
+//! estimated from pairs that are not suspicious, beginning with those that met once, so that coordinated pairs cannot
+//! raise what is expected of them; thin slices are drawn to the common rate.
+//!
+//! *Synchrony*: pairs that share one object and no other cannot be coordinated repeatedly. How often they are close in time
+//! tells how fast an object is shared by people who have nothing to do with each other.
+
+use super::arithmetic::{Draws, at, length, ln_poisson_tail, ln_q_values, mix, number, place, real};
+use super::candidates::{Accounts, Candidates, Kept, Pair};
+use super::events::Event;
+
+/// Pseudo-meetings that draw a slice's rate to the common one.
+const SHRINKAGE: f64 = 10.0;
+
+/// Suspicious is what is this unlikely, whatever else was tested.
+pub(crate) const WATCH_P: f64 = 1e-4;
+
+/// Suspicious, for the estimate of rates, is what is false this often.
+const ROBUST_FALSE_DISCOVERY: f64 = 0.05;
+
+/// How often rates are estimated anew without the suspicious pairs.
+const ROUNDS: usize = 2;
+
+/// Control pairs drawn from one object at most.
+const CONTROLS_PER_UNIT: u32 = 200;
+
+/// Control pairs of one trace at most: objects of candidates first.
+const CONTROLS_MAX: usize = 4_000_000;
+
+/// Pairs of accounts with common objects that are counted one by one; above, a bound takes the count's place.
+const EXACT_PAIRS_MAX: u64 = 20_000_000;
+
+/// What a null model expects of a pair, and how unlikely what was seen is.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub(crate) struct Verdict {
+    pub(crate) expected: f64,
+    pub(crate) ln_p: f64,
+}
+
+/// The activity model for one window.
+pub(crate) struct Activity<'a> {
+    pub(crate) found: &'a Candidates,
+    pub(crate) accounts: &'a Accounts,
+    pub(crate) window: usize,
+    /// Fewest common objects that are tested.
+    pub(crate) objects_min: u32,
+    /// Pairs that could have been tested.
+    pub(crate) hypotheses: f64,
+}
+
+impl Activity<'_> {
+    /// A verdict for each pair of the candidates, in their order.
+    pub(crate) fn verdicts(&self) -> Vec<Verdict> {
+        let mut calm: Vec<u64> = self.found.tally.once(self.window).to_vec();
+        let mut verdicts = Vec::new();
+        for round in 0..=ROUNDS {
+            let rates = self.rates(&calm);
+            verdicts = self.found.pairs.iter().map(|pair| self.verdict(pair, &rates)).collect();
+            if round < ROUNDS {
+                calm = self.calm(&verdicts);
+            }
+        }
+        verdicts
+    }
+
+    /// Meetings by ordered pair of shares, for each slice (a gamma prior of `SHRINKAGE` meetings at the common rate).
+    fn rates(&self, calm: &[u64]) -> Vec<f64> {
+        let all = real(calm.iter().sum());
+        let room: f64 = self.accounts.room.iter().sum();
+        if room <= 0.0 {
+            return vec![0.0; calm.len()];
+        }
+        let common = 2.0 * (all + 1.0) / room;
+        let prior = 2.0 * SHRINKAGE / common;
+        let rate = |(&met, &room): (&u64, &f64)| 2.0 * (real(met) + SHRINKAGE) / (room + prior);
+        calm.iter().zip(&self.accounts.room).map(rate).collect()
+    }
+
+    fn verdict(&self, pair: &Pair, rates: &[f64]) -> Verdict {
+        let objects = at(&pair.objects, self.window);
+        if objects < 2 {
+            return Verdict { expected: 0.0, ln_p: 0.0 };
+        }
+        let (left, right) = (self.accounts.slices(pair.a), self.accounts.slices(pair.b));
+        let expected = product(left, right, rates);
+        Verdict { expected, ln_p: ln_poisson_tail(expected, objects) }
+    }
+
+    /// Meetings by slice without those of suspicious pairs.
+    fn calm(&self, verdicts: &[Verdict]) -> Vec<u64> {
+        let mut calm = self.found.tally.all(self.window).to_vec();
+        let suspicious = self.suspicious(verdicts);
+        for (pair, _) in self.found.pairs.iter().zip(suspicious).filter(|(_, odd)| *odd) {
+            let within = self.found.meetings(pair).iter().filter(|one| one.class() <= self.window);
+            for meeting in within {
+                if let Some(count) = calm.get_mut(meeting.slice()) {
+                    *count = count.saturating_sub(1);
+                }
+            }
+        }
+        calm
+    }
+
+    fn suspicious(&self, verdicts: &[Verdict]) -> Vec<bool> {
+        let tested = |pair: &Pair| at(&pair.objects, self.window) >= self.objects_min;
+        let ln_p: Vec<f64> = self
+            .found
+            .pairs
+            .iter()
+            .zip(verdicts)
+            .map(|(pair, verdict)| if tested(pair) { verdict.ln_p } else { 0.0 })
+            .collect();
+        let q = ln_q_values(&ln_p, self.hypotheses);
+        q.iter()
+            .zip(verdicts)
+            .map(|(q, verdict)| *q <= ROBUST_FALSE_DISCOVERY.ln() || verdict.ln_p < WATCH_P.ln())
+            .collect()
+    }
+}
+
+/// Σ over slices of rate · shares of one · shares of the other.
+fn product(mut left: &[(u16, u32)], mut right: &[(u16, u32)], rates: &[f64]) -> f64 {
+    let mut sum = 0.0;
+    while let (Some((one, rest)), Some((two, other))) = (left.split_first(), right.split_first()) {
+        match one.0.cmp(&two.0) {
+            core::cmp::Ordering::Less => left = rest,
+            core::cmp::Ordering::Greater => right = other,
+            core::cmp::Ordering::Equal => {
+                sum += at(rates, usize::from(one.0)) * f64::from(one.1) * f64::from(two.1);
+                (left, right) = (rest, other);
+            }
+        }
+    }
+    sum
+}
+
+/// The synchrony model for one window, learnt from control pairs.
+pub(crate) struct Synchrony<'a> {
+    accounts: &'a Accounts,
+    /// For each unit the chance that two strangers meet; below zero where the unit was not looked at.
+    units: Vec<f32>,
+    /// By account: how much faster than others it is with strangers.
+    haste: Vec<f32>,
+}
+
+/// How control pairs of a unit, or of units of a size, went.
+#[derive(Debug, Clone, Copy, Default)]
+struct Controls {
+    pairs: u32,
+    met: u32,
+}
+
+/// Sizes of units by powers of two.
+const CLASSES: usize = 33;
+
+impl<'a> Synchrony<'a> {
+    /// Learns from the units that the pairs at the given places share, and from others as far as there is room.
+    pub(crate) fn learn(
+        kept: &Kept,
+        accounts: &'a Accounts,
+        wanted: &[bool],
+        window_seconds: u32,
+        seed: u64,
+    ) -> Self {
+        let mut controls = vec![Controls::default(); place(kept.units)];
+        let mut drawn: Vec<(u32, u32, u32, bool)> = Vec::new();
+        for first in [true, false] {
+            let groups = kept.groups().filter(|(_, group)| {
+                let unit = group.first().map_or(0, |event| event.object);
+                at(wanted, place(unit)) == first
+            });
+            for (_, group) in groups {
+                if drawn.len() >= CONTROLS_MAX {
+                    break;
+                }
+                draw(group, accounts, window_seconds, seed, &mut drawn);
+            }
+        }
+        for &(unit, _, _, met) in &drawn {
+            if let Some(one) = controls.get_mut(place(unit)) {
+                one.pairs += 1;
+                one.met += u32::from(met);
+            }
+        }
+        let units = chances(kept, &controls);
+        let haste = haste(kept, &drawn, &units);
+        Self { accounts, units, haste }
+    }
+
+    /// How many meetings shared interest explains, and how many objects both shared at any distance in time.
+    pub(crate) fn expected(&self, a: u32, b: u32) -> (f64, u32) {
+        let fast = f64::from(at(&self.haste, place(a))) * f64::from(at(&self.haste, place(b)));
+        let (mut sum, mut common) = (0.0, 0);
+        self.accounts.common(a, b, |unit, _, _| {
+            sum += (f64::from(at(&self.units, place(unit))) * fast).min(0.95);
+            common += 1;
+            true
+        });
+        (sum, common)
+    }
+}
+
+/// Draws up to `CONTROLS_PER_UNIT` pairs of a unit and keeps those that share nothing else.
+fn draw(
+    group: &[Event],
+    accounts: &Accounts,
+    window_seconds: u32,
+    seed: u64,
+    drawn: &mut Vec<(u32, u32, u32, bool)>,
+) {
+    let size = number(group.len());
+    let mut take = |first: &Event, second: &Event| {
+        let mut common = 0;
+        accounts.common(first.account, second.account, |_, _, _| {
+            common += 1;
+            common < 2
+        });
+        if common == 1 {
+            let met = first.time.abs_diff(second.time) <= window_seconds;
+            drawn.push((first.object, first.account, second.account, met));
+        }
+    };
+    if u64::from(size) * u64::from(size.saturating_sub(1)) / 2 <= u64::from(CONTROLS_PER_UNIT) {
+        for (index, second) in group.iter().enumerate() {
+            group.iter().take(index).for_each(|first| take(first, second));
+        }
+        return;
+    }
+    let unit = group.first().map_or(0, |event| event.object);
+    let mut draws = Draws::new(seed ^ mix(u64::from(unit)));
+    for _ in 0..CONTROLS_PER_UNIT {
+        let (first, other) = (draws.below(size), draws.below(size - 1));
+        let second = if other >= first { other + 1 } else { other };
+        if let (Some(first), Some(second)) = (group.get(place(first)), group.get(place(second))) {
+            take(first, second);
+        }
+    }
+}
+
+/// The chance of each unit: its own controls, drawn to its size's, drawn to that of all.
+fn chances(kept: &Kept, controls: &[Controls]) -> Vec<f32> {
+    let sizes: Vec<(u32, usize)> = kept
+        .groups()
+        .map(|(_, group)| (group.first().map_or(0, |event| event.object), group.len()))
+        .collect();
+    let class = |size: usize| place(usize::BITS - size.leading_zeros()).min(CLASSES - 1);
+    let mut classes = [(0.0_f64, 0.0_f64); CLASSES];
+    let (mut pairs, mut met) = (0.0, 0.0);
+    for &(unit, size) in &sizes {
+        let one = at(controls, place(unit));
+        if let Some(slot) = classes.get_mut(class(size)) {
+            slot.0 += f64::from(one.pairs);
+            slot.1 += f64::from(one.met);
+        }
+        pairs += f64::from(one.pairs);
+        met += f64::from(one.met);
+    }
+    let all = (met + 1.0) / (pairs + 2.0);
+    let mut chances = vec![0.0; place(kept.units)];
+    for (unit, size) in sizes {
+        let (pairs, met) = at(&classes, class(size));
+        let like = (met + 100.0 * all) / (pairs + 100.0);
+        let one = at(controls, place(unit));
+        let chance = (f64::from(one.met) + 20.0 * like) / (f64::from(one.pairs) + 20.0);
+        if let Some(slot) = chances.get_mut(place(unit)) {
+            *slot = narrow(chance);
+        }
+    }
+    chances
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "a ratio; seven digits are enough")]
+fn narrow(value: f64) -> f32 {
+    value as f32
+}
+
+/// An account that is fast with strangers too is not thereby coordinated: seen over expected, with two pseudo-meetings.
+fn haste(kept: &Kept, drawn: &[(u32, u32, u32, bool)], units: &[f32]) -> Vec<f32> {
+    let mut seen = vec![(0.0_f64, 0.0_f64); place(kept.accounts)];
+    for &(unit, a, b, met) in drawn {
+        let expected = f64::from(at(units, place(unit)));
+        for account in [a, b] {
+            if let Some(slot) = seen.get_mut(place(account)) {
+                slot.0 += f64::from(u8::from(met));
+                slot.1 += expected;
+            }
+        }
+    }
+    seen.iter().map(|(met, expected)| narrow(((met + 2.0) / (expected + 2.0)).max(1.0))).collect()
+}
+
+/// Pairs that share at least `least` objects at any distance in time, or a bound above that number: each such pair takes
+/// `least` of the pairs that share an object, and no more pairs exist than accounts allow.
+pub(crate) fn pairs_in_common(kept: &Kept, accounts: &Accounts, least: u32, possible: f64) -> f64 {
+    let pairs_of = |group: &[Event]| group.len() as u64 * (group.len() as u64 - 1) / 2;
+    let all: u64 = kept.groups().map(|(_, group)| pairs_of(group)).sum();
+    if all > EXACT_PAIRS_MAX {
+        return possible.min(real(all) / f64::from(least.max(1)));
+    }
+    let active = |event: &&Event| accounts.units(event.account).len() >= place(least);
+    let mut pairs: Vec<u64> = Vec::new();
+    for (_, group) in kept.groups() {
+        let group: Vec<u32> = group.iter().filter(active).map(|event| event.account).collect();
+        for (index, &second) in group.iter().enumerate() {
+            let ordered = |&first: &u32| (u64::from(first.min(second)) << 32) | u64::from(first.max(second));
+            pairs.extend(group.iter().take(index).map(ordered));
+        }
+    }
+    pairs.sort_unstable();
+    let runs = pairs.chunk_by(|left, right| left == right);
+    length(runs.filter(|run| run.len() >= place(least)).count())
+}
