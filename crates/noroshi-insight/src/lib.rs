@@ -25,6 +25,7 @@
 
 pub mod campaign;
 pub mod coordination;
+pub mod copies;
 pub mod correlate;
 pub mod picture;
 pub mod postings;
