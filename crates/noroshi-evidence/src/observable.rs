@@ -555,7 +555,7 @@ fn read_address_or_name(text: &str) -> Result<Observable, ParseObservable> {
 }
 
 /// Undoes what people do so that an observable cannot be clicked, and what an input method did to it.
-fn refang(text: &str) -> Cow<'_, str> {
+pub fn refang(text: &str) -> Cow<'_, str> {
     if is_plain(text) {
         return Cow::Borrowed(text);
     }

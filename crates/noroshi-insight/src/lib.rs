@@ -27,5 +27,6 @@ pub mod campaign;
 pub mod coordination;
 pub mod copies;
 pub mod correlate;
+pub mod lookalike;
 pub mod picture;
 pub mod postings;
