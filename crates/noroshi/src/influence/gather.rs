@@ -191,6 +191,25 @@ pub const ROLES: [Role; 19] = [
     Role::Ignored,
 ];
 
+/// The columns of a table of which nothing is known: whoever maps them needs their names.
+fn columns_at(path: &Path) -> std::io::Result<Vec<ColumnShape>> {
+    // Any two columns stand in for what must be known, so that the first line is read.
+    let mut roles = std::collections::BTreeMap::new();
+    roles.insert(Role::Account, posts::Column::Number(1));
+    roles.insert(Role::Time, posts::Column::Number(2));
+    let settings = Settings { layout: Layout::Mapped(Mapping { roles }), objects: Vec::new() };
+    let Ok(table) = Table::new(std::fs::File::open(path)?, &settings) else {
+        return Ok(Vec::new());
+    };
+    let columns = table.columns();
+    let shape = |at: usize| ColumnShape {
+        number: at + 1,
+        name: columns.name(at).unwrap_or_default().to_owned(),
+        role: String::new(),
+    };
+    Ok((0..columns.count()).map(shape).collect())
+}
+
 fn look_at(path: &Path, said: &str) -> std::io::Result<Look> {
     let problem = |words: String| Look { problem: Some(words), ..Look::default() };
     let settings = match settings(said) {
@@ -199,7 +218,10 @@ fn look_at(path: &Path, said: &str) -> std::io::Result<Look> {
     };
     let mut table = match Table::new(std::fs::File::open(path)?, &settings) {
         Ok(table) => table,
-        Err(no) => return Ok(problem(no.to_string())),
+        Err(no) => {
+            let columns = columns_at(path)?;
+            return Ok(Look { columns, ..problem(no.to_string()) });
+        }
     };
     let columns = table.columns();
     let role_of = |at: usize| {

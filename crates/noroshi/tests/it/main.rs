@@ -17,6 +17,7 @@ mod evidence_pages;
 mod gate;
 mod graph;
 mod house;
+mod influence;
 mod intake;
 mod kill;
 mod leak;
