@@ -10,6 +10,7 @@ use serde_json::{Value as Json, json};
 use super::gather::{remove, upload};
 use super::keys;
 use super::read::{self, Collection};
+use super::run::{read as runs, results};
 use super::vault::{self, Purged, Vault, VaultFailure};
 use crate::house::House;
 use crate::office::commit::{Change, Job, Write};
@@ -26,6 +27,8 @@ pub const HANDLERS: &[(&str, Handler)] =
 const EVERY: SignedDuration = SignedDuration::from_hours(24);
 /// Files that wait to be read and are looked at in one deletion.
 const UPLOADS_MAX: u32 = 1_000;
+/// Runs that are looked at in one deletion.
+const RUNS_MAX: u32 = 10_000;
 
 /// Who a job acts for.
 pub(super) fn actor(ctx: &Ctx) -> Json {
@@ -75,13 +78,14 @@ pub async fn sweep_at(
     now: Timestamp,
 ) -> Result<Outcome, StoreFailure> {
     let id = collection.to_owned();
-    let (found, is_held, imports) = house
+    let (found, is_held, imports, runs) = house
         .store
         .read(move |reader| {
             Ok((
                 read::collection(reader, &id)?,
                 read::is_held(reader, &id)?,
                 read::imports(reader, &id, UPLOADS_MAX)?,
+                runs::runs(reader, &id, RUNS_MAX)?,
             ))
         })
         .await?;
@@ -96,6 +100,13 @@ pub async fn sweep_at(
     let (purged, left) = purge.await.map_err(|_| StoreFailure::Stopping)?.map_err(damaged)?;
     let is_over = found.state(now) != "open" && found.state(now) != "asked";
     let ends = left == 0 && is_over && !is_held;
+    // What a run found holds accounts as posts do, and goes with them.
+    for run in &runs {
+        if ends || is_over(&found.periods(), Kind::Post, run.at, now, is_held) {
+            remove(&results::path(&house.dir, &run.run))?;
+            remove(&results::shares_path(&house.dir, &run.run))?;
+        }
+    }
     let change = record(ctx, collection, &purged, now, ends);
     if ends {
         destroy(&house.dir, collection)?;

@@ -18,4 +18,5 @@ pub mod keys;
 pub mod open;
 pub mod pages;
 pub mod read;
+pub mod run;
 pub mod vault;

@@ -518,48 +518,98 @@ impl Vault {
         Ok(purged)
     }
 
-    /// Every share of a trace as (object, account, milliseconds, post), ordered by object and time, for the engines.
+    /// Every share of a trace as object, pseudonym, milliseconds since 1970 and the post's number, ordered by these.
     pub fn shares(
         &self,
         trace: &str,
         within: (i64, i64),
-        mut visit: impl FnMut(i64, i64, i64, i64),
+        mut visit: impl FnMut(&str, &str, i64, &str),
     ) -> Result<u64, VaultFailure> {
         let mut rows = self.connection.prepare(
-            "SELECT s.object, p.account, p.at, p.number FROM object o JOIN share s ON s.object = o.number \
-             JOIN post p ON p.number = s.post WHERE o.trace = ?1 AND p.at >= ?2 AND p.at <= ?3 \
-             ORDER BY s.object, p.at, p.account, p.number",
+            "SELECT o.value, a.pseudonym, p.at, 'p' || p.number FROM object o JOIN share s ON s.object = o.number \
+             JOIN post p ON p.number = s.post JOIN account a ON a.number = p.account \
+             WHERE o.trace = ?1 AND p.at >= ?2 AND p.at <= ?3 ORDER BY o.value, p.at, a.pseudonym, p.number",
         )?;
         let mut rows = rows.query(params![trace, within.0, within.1])?;
         let mut seen = 0;
+        let text = |_| rusqlite::Error::InvalidQuery;
         while let Some(row) = rows.next()? {
-            visit(row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?);
+            let object = row.get_ref(0)?.as_str().map_err(text)?;
+            let account = row.get_ref(1)?.as_str().map_err(text)?;
+            let post = row.get_ref(3)?.as_str().map_err(text)?;
+            visit(object, account, row.get(2)?, post);
             seen += 1;
         }
         Ok(seen)
     }
 
-    /// Every text that is still held as (post, account, milliseconds, text).
+    /// Every text that is still held, as the post's number, pseudonym, milliseconds since 1970 and text, by number.
     pub fn texts(
         &self,
         within: (i64, i64),
-        mut visit: impl FnMut(i64, i64, i64, String),
+        mut visit: impl FnMut(i64, &str, i64, String),
     ) -> Result<u64, VaultFailure> {
         let mut rows = self.connection.prepare(
-            "SELECT number, account, at, platform, id, text FROM post WHERE text IS NOT NULL AND at >= ?1 AND at <= ?2 \
-             ORDER BY number",
+            "SELECT p.number, a.pseudonym, p.at, p.platform, p.id, p.text FROM post p \
+             JOIN account a ON a.number = p.account WHERE p.text IS NOT NULL AND p.at >= ?1 AND p.at <= ?2 \
+             ORDER BY p.number",
         )?;
         let mut rows = rows.query([within.0, within.1])?;
         let mut seen = 0;
         while let Some(row) = rows.next()? {
             let place = format!("post:{}:{}", row.get::<_, String>(3)?, row.get::<_, String>(4)?);
             let sealed: Vec<u8> = row.get(5)?;
+            let account: String = row.get(1)?;
             if let Some(text) = self.key.open(&place, &sealed) {
-                visit(row.get(0)?, row.get(1)?, row.get(2)?, text);
+                visit(row.get(0)?, &account, row.get(2)?, text);
                 seen += 1;
             }
         }
         Ok(seen)
+    }
+
+    /// The text of one post; `None` when it was deleted.
+    pub fn text(&self, post: i64) -> Result<Option<String>, VaultFailure> {
+        let found: Option<(String, String, Option<Vec<u8>>)> = self
+            .connection
+            .query_row("SELECT platform, id, text FROM post WHERE number = ?1", [post], |row| {
+                Ok((row.get(0)?, row.get(1)?, row.get(2)?))
+            })
+            .optional()?;
+        Ok(found.and_then(|(platform, id, sealed)| {
+            self.key.open(&format!("post:{platform}:{id}"), &sealed?)
+        }))
+    }
+
+    /// The different objects of a trace, in text order.
+    pub fn objects(&self, trace: &str) -> Result<Vec<String>, VaultFailure> {
+        let mut rows =
+            self.connection.prepare("SELECT value FROM object WHERE trace = ?1 ORDER BY value")?;
+        let rows = rows.query_map([trace], |row| row.get(0))?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+
+    /// Keeps what a run found only worth watching, in place of what an earlier try of it left.
+    pub(super) fn watch(
+        &self,
+        run: &str,
+        pairs: &[serde_json::Value],
+        now: Timestamp,
+    ) -> Result<(), VaultFailure> {
+        self.connection.execute("DELETE FROM watched WHERE run = ?1", [run])?;
+        let mut insert = self
+            .connection
+            .prepare_cached("INSERT INTO watched (run, at, body) VALUES (?1, ?2, ?3)")?;
+        for pair in pairs {
+            insert.execute(params![run, now.as_millisecond(), pair.to_string()])?;
+        }
+        Ok(())
+    }
+
+    /// How many pairs of a run are still watched.
+    pub fn watched(&self, run: &str) -> Result<u64, VaultFailure> {
+        let sql = "SELECT COUNT(*) FROM watched WHERE run = ?1";
+        Ok(count(self.connection.query_row(sql, [run], |row| row.get(0))?))
     }
 }
 

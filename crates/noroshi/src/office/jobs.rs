@@ -79,6 +79,7 @@ pub fn handlers() -> BTreeMap<&'static str, Handler> {
         crate::share::taxii::push::HANDLERS,
         crate::influence::gather::HANDLERS,
         crate::influence::keep::HANDLERS,
+        crate::influence::run::act::HANDLERS,
     ]
     .into_iter()
     .flatten()

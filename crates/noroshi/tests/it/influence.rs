@@ -856,3 +856,244 @@ async fn an_analyst_gets_from_a_file_to_a_case_by_forms_alone() {
     let (_, page) = browser.get(&case).await;
     assert!(page.contains("polling places close") && page.contains("Triage"), "{page}");
 }
+
+// ---- runs: G7, G8, G9, G11 -------------------------------------------------------------------------------------
+
+/// Posts in which five accounts share the same links within seconds on several days, among many that do not.
+fn planted(pillar: &Pillar) -> String {
+    let mut table = String::from("post_id,account,ts,urls,text\n");
+    let mut row = 0;
+    let mut post = |account: &str, second: i64, link: &str, text: &str| {
+        row += 1;
+        table.push_str(&format!("p{row},{account},{},{link},{text}\n", pillar.at(second)));
+    };
+    for story in 0..40_i64 {
+        let (link, start) = (format!("https://news.example/{story}"), story * 9_000);
+        for reader in 0..40_i64 {
+            let second = start + 40 + (reader * 37 + story * 11) % 8_000;
+            post(&format!("reader{}", (story * 31 + reader) % 400), second, &link, "");
+        }
+        for (at, account) in ["kiln1", "kiln2", "kiln3", "kiln4", "kiln5"].iter().enumerate() {
+            let text = "古い港の灯油は月曜日に尽きるという話が町の人のあいだに広がっている";
+            let text = if at == 0 { format!("{text}！") } else { text.to_owned() };
+            post(
+                account,
+                start + i64::try_from(at).unwrap() * 3,
+                &link,
+                if story < 3 { &text } else { "" },
+            );
+        }
+    }
+    table
+}
+
+impl Pillar {
+    async fn run(&self, collection: &str, parameters: Value) -> Value {
+        let path = format!("/influence/collections/{collection}/runs");
+        let run = made(&self.test, &self.analyst, &path, parameters).await;
+        let until = Instant::now() + Duration::from_secs(120);
+        loop {
+            let (_, found) =
+                get(&self.test, &self.analyst, &format!("/influence/runs/{run}")).await;
+            if found["state"] != "running" {
+                return found;
+            }
+            assert!(Instant::now() < until, "{found}");
+            pause(Duration::from_millis(50)).await;
+        }
+    }
+
+    /// The files of a pack, by name.
+    async fn pack(&self, run: &str) -> std::collections::BTreeMap<String, Vec<u8>> {
+        let url = self.test.url(&format!("/api/v1/influence/runs/{run}/pack"));
+        let token = self.analyst.token.clone();
+        let archive = tokio::task::spawn_blocking(move || {
+            let mut answer =
+                ureq::get(&url).header("authorization", format!("Bearer {token}")).call().unwrap();
+            answer.body_mut().read_to_vec().unwrap()
+        })
+        .await
+        .unwrap();
+        let mut files = std::collections::BTreeMap::new();
+        let mut at = 0;
+        while archive[at] != 0 {
+            let text = |from: usize, to: usize| {
+                let bytes = &archive[at + from..at + to];
+                let end = bytes.iter().position(|byte| *byte == 0).unwrap_or(bytes.len());
+                String::from_utf8(bytes[..end].to_vec()).unwrap()
+            };
+            let size = usize::from_str_radix(text(124, 136).trim(), 8).unwrap();
+            let name = text(0, 100).rsplit('/').next().unwrap().to_owned();
+            files.insert(name, archive[at + 512..at + 512 + size].to_vec());
+            at += 512 + size.next_multiple_of(512);
+        }
+        files
+    }
+}
+
+#[tokio::test]
+async fn a_finding_says_what_chance_would_give_and_can_be_recomputed() {
+    use sha2::{Digest as _, Sha256};
+    let pillar = Pillar::open().await;
+    let test = &pillar.test;
+    let id = pillar.collection(10_000).await;
+    let (_, done) = pillar.bring(&id, planted(&pillar).as_bytes(), "").await;
+    assert_eq!(done["taken"]["posts"], 1_800, "{done}");
+    let asked = json!({ "engine": "coordination", "traces": ["url"], "window_seconds": 60 });
+    let run = pillar.run(&id, asked.clone()).await;
+    assert_eq!(run["state"], "done", "{run}");
+    let summary = &run["summary"];
+    assert_eq!((&summary["groups"], &summary["edges"]), (&json!(1), &json!(10)), "{run}");
+    assert_eq!(summary["shuffled"]["edges"], 0, "{run}");
+    let trace = &summary["traces"][0];
+    for told in ["hypotheses", "false_discovery_max", "false_edges_expected"] {
+        assert!(trace[told].as_f64().is_some_and(|value| value > 0.0), "{told}: {run}");
+    }
+    // The same question gives the same answer from the same input.
+    let again = pillar.run(&id, asked).await;
+    assert_eq!((&again["digest"], &again["input"]), (&run["digest"], &run["input"]));
+    assert_eq!(again["summary"], run["summary"]);
+
+    let files = pillar.pack(run["id"].as_str().unwrap()).await;
+    let names: Vec<&str> = files.keys().map(String::as_str).collect();
+    assert_eq!(
+        names,
+        [
+            "accounts.csv",
+            "edges.csv",
+            "finding.json",
+            "groups.csv",
+            "network.graphml",
+            "report.en.html",
+            "report.ja.html",
+            "shares.csv",
+            "stix.json",
+            "timeline.csv",
+            "verify.txt"
+        ]
+    );
+    let shares = noroshi::office::secret::hex(&Sha256::digest(&files["shares.csv"]));
+    assert_eq!(run["input"], shares, "what was read is what is handed on");
+    let text = |name: &str| String::from_utf8(files[name].clone()).unwrap();
+    for name in &names {
+        let text = text(name);
+        assert!(
+            !text.contains("kiln") && !text.contains("灯油"),
+            "{name} holds a handle or a text"
+        );
+    }
+    assert_eq!(text("edges.csv").lines().count(), 11);
+    assert_eq!(text("accounts.csv").lines().count(), 6);
+    assert!(text("report.en.html").contains("expected by activity"), "{}", text("report.en.html"));
+    assert!(text("verify.txt").contains(&shares));
+    // Recomputed from the pack alone, by the engine and nothing of the house.
+    let mut builder = noroshi_insight::coordination::Builder::default();
+    use noroshi_insight::coordination::{Options, Share, Trace, TraceKind, analyse};
+    let links = builder.trace(Trace::of(TraceKind::Url).window(60));
+    for line in text("shares.csv").lines().skip(1) {
+        let cells: Vec<&str> = line.split(',').collect();
+        builder.share(
+            links,
+            &Share {
+                object: cells[0],
+                account: cells[1],
+                post: cells[2],
+                time_seconds: cells[3].parse().unwrap(),
+            },
+        );
+    }
+    let records = builder.finish();
+    let found = analyse(&records, &Options::default()).unwrap();
+    let mut pairs: Vec<String> = found
+        .edges
+        .iter()
+        .map(|edge| {
+            let name = |number| records.accounts().name(number).into_owned();
+            format!("{},{},{}", name(edge.a), name(edge.b), edge.weight)
+        })
+        .collect();
+    let mut kept: Vec<String> = text("edges.csv")
+        .lines()
+        .skip(1)
+        .map(|line| line.split(',').take(3).collect::<Vec<_>>().join(","))
+        .collect();
+    pairs.sort();
+    kept.sort();
+    assert_eq!(pairs, kept);
+    let entries = commands(&pillar).await;
+    for (command, times) in
+        [("influence.run.ask", 2), ("influence.run.done", 2), ("influence.run.pack", 1)]
+    {
+        assert_eq!(entries.iter().filter(|one| *one == command).count(), times, "{command}");
+    }
+
+    // E4 is said by two others, with signs of two kinds, and not of declared coordination.
+    let run = run["id"].as_str().unwrap();
+    let (_, groups) = get(test, &pillar.second, &format!("/influence/runs/{run}/groups")).await;
+    assert_eq!(groups["items"][0]["level"], "E3", "{groups}");
+    let path = format!("/influence/runs/{run}/groups/0/reviews");
+    let two = json!({ "families": ["cadence", "linked_assets"], "basis": "架空の根拠" });
+    let one = json!({ "families": ["cadence", "cadence"], "basis": "b" });
+    refused(test, &pillar.second, &path, one, "NRS-INFL-0402").await;
+    refused(test, &pillar.analyst, &path, two.clone(), "NRS-INFL-0404").await;
+    let review = made(test, &pillar.second, &path, two).await;
+    let confirm = format!("/influence/reviews/{review}/confirm");
+    refused(test, &pillar.second, &confirm, json!({}), "NRS-INFL-0404").await;
+    let (_, members) = get(test, &pillar.second, &format!("/influence/runs/{run}/groups/0")).await;
+    let accounts: Vec<Value> =
+        members["members"].as_array().unwrap().iter().map(|one| one["account"].clone()).collect();
+    let chain = json!({
+        "kind": "media_chain", "name": "架空系列", "evidence": "架空の公表", "collection": id, "accounts": accounts[..3],
+    });
+    let entry = made(test, &pillar.legal, "/influence/declared", chain).await;
+    assert!(entry.starts_with("declared-"));
+    refused(test, &pillar.legal, &confirm, json!({}), "NRS-INFL-0403").await;
+    let (_, groups) = get(test, &pillar.second, &format!("/influence/runs/{run}/groups")).await;
+    assert_eq!(groups["items"][0]["level"], "E3", "one alone says nothing");
+
+    // The pages say the same, and every mark of the picture is a link.
+    let browser = Browser::of(test, &pillar.second).await;
+    let (status, page) = browser.get(&format!("/influence/runs/{run}")).await;
+    assert!(status == 200 && page.contains("<svg class=\"graph\""), "{page}");
+    assert!(page.contains("hypotheses") && page.contains("shuffled copy"), "{page}");
+    let (status, page) = browser.get(&format!("/influence/runs/{run}/groups/0")).await;
+    assert!(status == 200 && page.contains("within 60 s") && page.contains("架空系列"), "{page}");
+    let other = again["id"].as_str().unwrap();
+    let (status, page) = browser.get(&format!("/influence/runs/{run}/compare?with={other}")).await;
+    assert!(status == 200 && page.contains("Accounts in both"), "{page}");
+    let (status, page) =
+        browser.get(&format!("/influence/runs/{run}?from=2001-01-01&until=2001-01-02")).await;
+    assert!(status == 200 && page.contains("There is no group in this time"), "{page}");
+}
+
+#[tokio::test]
+async fn copies_are_read_side_by_side_and_names_that_imitate_are_found() {
+    let pillar = Pillar::open().await;
+    let test = &pillar.test;
+    let id = pillar.collection(10_000).await;
+    let mut table = planted(&pillar);
+    table.push_str(&format!("x1,reader1,{},https://shimbun-archive.example/a,\n", pillar.at(5)));
+    table.push_str(&format!("x2,reader2,{},https://harbour-press.example/a,\n", pillar.at(6)));
+    table.push_str(&format!("x3,reader3,{},https://harbor-press.example/a,\n", pillar.at(7)));
+    pillar.bring(&id, table.as_bytes(), "").await;
+    let run = pillar.run(&id, json!({ "engine": "copies" })).await;
+    assert_eq!((&run["state"], &run["summary"]["clusters"]), (&json!("done"), &json!(1)), "{run}");
+    let browser = Browser::of(test, &pillar.analyst).await;
+    let run = run["id"].as_str().unwrap().to_owned();
+    let (status, page) = browser.get(&format!("/influence/runs/{run}/clusters/0")).await;
+    assert!(
+        status == 200 && page.contains("灯油") && page.contains("<mark class=\"differs-"),
+        "{page}"
+    );
+    let protected = json!({ "engine": "lookalike", "protected": "harbour-press.example\n" });
+    let run = pillar.run(&id, protected).await;
+    assert_eq!(run["state"], "done", "{run}");
+    let path = format!("/influence/runs/{}/hits", run["id"].as_str().unwrap());
+    let (_, hits) = get(test, &pillar.analyst, &path).await;
+    let names: Vec<&str> =
+        hits["items"].as_array().unwrap().iter().filter_map(|one| one["domain"].as_str()).collect();
+    assert_eq!(names, ["harbor-press.example"], "the owner's own is not among them: {hits}");
+    let nothing = json!({ "engine": "coordination", "traces": [] });
+    let path = format!("/influence/collections/{id}/runs");
+    refused(test, &pillar.analyst, &path, nothing, "NRS-INFL-1204").await;
+}

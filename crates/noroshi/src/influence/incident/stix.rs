@@ -267,6 +267,35 @@ pub fn bundle(whole: &Whole, tlp: Tlp) -> Value {
     json!({ "type": "bundle", "id": own("bundle", &version), "objects": made.objects })
 }
 
+/// What a run found, for partners: a `channel` for each account under its pseudonym, and a `grouping` for each group. No
+/// actor is named: that is said of a case, by people.
+pub fn findings<'a>(
+    run: &str,
+    at: Timestamp,
+    groups: impl Iterator<Item = (&'a crate::influence::run::results::GroupRow, Vec<&'a str>)>,
+) -> Value {
+    let at = format_timestamp(at);
+    let mut objects = Vec::new();
+    for (group, members) in groups {
+        let mut refs = Vec::new();
+        for account in members {
+            let id = named("channel", account);
+            objects.push(json!({
+                "type": "channel", "spec_version": "2.1", "id": id, "created": at, "modified": at, "name": account,
+                "channel_types": ["social-media-account"],
+                "extensions": { NEW_SDO: { "extension_type": "new-sdo" } },
+            }));
+            refs.push(id);
+        }
+        objects.push(json!({
+            "type": "grouping", "spec_version": "2.1", "id": own("grouping", &format!("{run} {}", group.number)),
+            "created": at, "modified": at, "name": format!("{run} group {}", group.number),
+            "context": "suspicious-activity", "object_refs": refs, "x_noroshi_level": group.level,
+        }));
+    }
+    json!({ "type": "bundle", "id": own("bundle", run), "objects": objects })
+}
+
 #[cfg(test)]
 mod tests {
     use std::path::Path;
