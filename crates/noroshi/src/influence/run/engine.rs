@@ -191,7 +191,7 @@ fn summary(analysis: &Analysis) -> Value {
     json!({
         "edges": analysis.edges.len(), "groups": analysis.groups.len(), "e3": of(coordination::Level::E3),
         "e2": of(coordination::Level::E2), "watched": analysis.watched_all,
-        "shuffled": analysis.shuffled_copy.map(|copy| json!({ "edges": copy.edges, "seed": copy.seed })),
+        "shuffled": analysis.shuffled_copy.as_ref().map(|copy| json!({ "edges": copy.edges, "seed": copy.seed })),
         "traces": traces, "intake": analysis.intake,
     })
 }
