@@ -85,13 +85,16 @@ fn coortweet_is_met_in_eight_settings() {
 /// Undirected edges, as `coordination_network_toolkit` 1.5.2 gave them on the same files.
 #[test]
 fn the_toolkit_is_met() {
-    for (object, window, expected) in [("", 60, 6_206), ("url_id", 30, 2_166), ("url_id", 60, 2_906)] {
+    for (object, window, expected) in
+        [("", 60, 6_206), ("url_id", 30, 2_166), ("url_id", 60, 2_906)]
+    {
         let rows = if object.is_empty() { russian() } else { german(object) };
         let Some(rows) = rows else { return };
         let records = records(&rows, window);
         assert_eq!(edges(&records, Semantics::Toolkit).len(), expected, "{object} {window} s");
         // What the analysis hands on is the same set.
-        let options = Options { null_model: false, semantics: Semantics::Toolkit, ..Options::default() };
+        let options =
+            Options { null_model: false, semantics: Semantics::Toolkit, ..Options::default() };
         assert_eq!(analyse(&records, &options).unwrap().edges.len(), expected);
     }
 }
@@ -100,7 +103,9 @@ fn the_toolkit_is_met() {
 #[test]
 fn the_toolkits_sample_is_met_weight_by_weight() {
     let sample = "coordination-toolkit/examples/sample_data.csv";
-    let Some(rows) = rows(sample, ["repost_id", "user_id", "message_id", "timestamp"]) else { return };
+    let Some(rows) = rows(sample, ["repost_id", "user_id", "message_id", "timestamp"]) else {
+        return;
+    };
     let directed = |window: u32, least: u32| {
         let records = records(&rows, window);
         let mut all = BTreeMap::new();
@@ -116,7 +121,10 @@ fn the_toolkits_sample_is_met_weight_by_weight() {
     let names = |pairs: &[(&str, &str, u32)]| -> BTreeMap<(String, String), u32> {
         pairs.iter().map(|&(a, b, weight)| ((a.to_owned(), b.to_owned()), weight)).collect()
     };
-    assert_eq!(directed(60, 2), names(&[("uid0", "uid1", 2), ("uid4", "uid5", 2), ("uid5", "uid4", 2)]));
+    assert_eq!(
+        directed(60, 2),
+        names(&[("uid0", "uid1", 2), ("uid4", "uid5", 2), ("uid5", "uid4", 2)])
+    );
     assert_eq!(directed(1, 1), names(&[("uid4", "uid5", 1), ("uid5", "uid4", 1)]));
     let hour = directed(60, 1);
     assert_eq!((hour.len(), hour.values().sum::<u32>()), (6, 9));

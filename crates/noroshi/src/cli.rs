@@ -46,6 +46,9 @@ enum Command {
     /// Bring STIX objects in and out of a data folder.
     #[command(subcommand)]
     Stix(crate::evidence::cli::Verb),
+    /// Find the machinery of influence operations in public posts and names: coordination, copies, lookalikes.
+    #[command(subcommand)]
+    Influence(crate::influence::cli::Verb),
     /// Convert MISP events to STIX and back, and follow MISP feeds.
     #[command(subcommand)]
     Misp(crate::evidence::misp::Verb),
@@ -77,6 +80,7 @@ pub fn run() -> ExitCode {
         Command::Demo(arguments) => block_on(crate::demo::run(arguments, format)),
         Command::Sift(verb) => crate::sift::cli::run(verb, format),
         Command::Stix(verb) => block_on(crate::evidence::cli::run(verb, format)),
+        Command::Influence(verb) => crate::influence::cli::run(verb, format),
         Command::Misp(verb) => block_on(crate::evidence::misp::run(verb, format)),
         Command::Taxii(verb) => block_on(crate::share::peer::cli::run(verb, format)),
         Command::Gateway(verb) => block_on(crate::response::gateway::run(verb, format)),

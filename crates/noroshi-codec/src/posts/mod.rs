@@ -410,6 +410,20 @@ impl<'a> Reader<'a> {
     }
 }
 
+/// A whole text in UTF-8, UTF-16 or `Shift_JIS`, without its mark; `None` where it is none of them.
+pub fn letters(bytes: &[u8]) -> Option<Cow<'_, str>> {
+    if let Some(encoding) = lines::wide(bytes) {
+        let (text, _, has_errors) = encoding.decode(bytes);
+        return (!has_errors).then_some(text);
+    }
+    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
+    if let Ok(text) = std::str::from_utf8(bytes) {
+        return Some(Cow::Borrowed(text));
+    }
+    let (text, _, has_errors) = encoding_rs::SHIFT_JIS.decode(bytes);
+    (!has_errors).then_some(text)
+}
+
 /// What makes a row a post: a time, an account, and that it was public.
 fn judge<'a>(cell: impl Fn(Role) -> Option<Cow<'a, str>>) -> Result<i64, Reason> {
     let visibility = cell(Role::Visibility).unwrap_or_default();

@@ -180,10 +180,7 @@ pub(crate) fn sign_test(ahead: u32, behind: u32) -> f64 {
     let n = u64::from(ahead) + u64::from(behind);
     let most = u64::from(ahead.max(behind));
     let ln_term = |i: u64| {
-        ln_factorial(n)
-            - ln_factorial(i)
-            - ln_factorial(n - i)
-            - real(n) * core::f64::consts::LN_2
+        ln_factorial(n) - ln_factorial(i) - ln_factorial(n - i) - real(n) * core::f64::consts::LN_2
     };
     // Terms fall from the middle outwards, so that the sum may stop where they no longer count.
     let (mut sum, mut i) = (0.0, most);
@@ -220,7 +217,10 @@ mod tests {
             }
         }
         // The example of the method: 51 joint shares where 0.0156 were expected; far below what a double can hold as 1 − x.
-        close(ln_poisson_tail(0.0156, 51), 51.0 * 0.0156_f64.ln() - 0.0156 - ln_factorial(51) + f64::ln(1.0 + 0.0156 / 52.0));
+        close(
+            ln_poisson_tail(0.0156, 51),
+            51.0 * 0.0156_f64.ln() - 0.0156 - ln_factorial(51) + f64::ln(1.0 + 0.0156 / 52.0),
+        );
         close(ln_poisson_tail(1e-3, 1), f64::ln(-f64::exp_m1(-1e-3)));
     }
 

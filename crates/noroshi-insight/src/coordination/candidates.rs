@@ -44,15 +44,27 @@ impl Kept {
         };
         let units = events.last().map_or(0, |event| event.object.saturating_add(1));
         let (slices, slice_seconds) = slices(&events, slice_seconds);
-        Self { events, objects, units, windows: windows(&traced.trace), slices, slice_seconds, accounts }
+        Self {
+            events,
+            objects,
+            units,
+            windows: windows(&traced.trace),
+            slices,
+            slice_seconds,
+            accounts,
+        }
     }
 
     /// The same shares with the accounts of each slice dealt out anew: activity and popularity stay, nobody acts with
     /// anybody. An account that gets an object twice has shared it once, as always.
     pub(crate) fn shuffled(&self, seed: u64) -> Self {
         let mut draws = Draws::new(seed);
-        let mut order: Vec<(u16, u32)> =
-            self.events.iter().zip(0..).map(|(event, index)| (self.slice(event.time), index)).collect();
+        let mut order: Vec<(u16, u32)> = self
+            .events
+            .iter()
+            .zip(0..)
+            .map(|(event, index)| (self.slice(event.time), index))
+            .collect();
         order.sort_unstable();
         let mut events = self.events.clone();
         for run in order.chunk_by(|left, right| left.0 == right.0) {
@@ -356,7 +368,11 @@ fn ranges(kept: &Kept, threads: usize) -> Vec<core::ops::Range<usize>> {
     let middle = all / 2;
     let object = kept.events.get(middle).map(|event| event.object);
     let cut = kept.events.partition_point(|event| Some(event.object) < object);
-    if threads < 2 || cut == 0 { core::iter::once(0..all).collect() } else { vec![0..cut, cut..all] }
+    if threads < 2 || cut == 0 {
+        core::iter::once(0..all).collect()
+    } else {
+        vec![0..cut, cut..all]
+    }
 }
 
 /// All meetings, and the units in which some were left out.
@@ -416,7 +432,8 @@ fn lay_range(
                 if gap > kept.widest() {
                     break;
                 }
-                let (a, b) = (earlier.account.min(later.account), earlier.account.max(later.account));
+                let (a, b) =
+                    (earlier.account.min(later.account), earlier.account.max(later.account));
                 let pair = (u64::from(a) << 32) | u64::from(b);
                 let (turn, part) = plan.part(pair);
                 if turn != walk {
@@ -549,8 +566,14 @@ impl Accounts {
             }
             *next += 1;
         }
-        let mut accounts =
-            Self { starts, units, times, slice_starts: vec![0], slices: Vec::new(), room: Vec::new() };
+        let mut accounts = Self {
+            starts,
+            units,
+            times,
+            slice_starts: vec![0],
+            slices: Vec::new(),
+            room: Vec::new(),
+        };
         accounts.count_slices(kept);
         accounts
     }
@@ -605,8 +628,7 @@ impl Accounts {
 
     /// Calls back for each unit that both shared, with both times, until the answer is `false`.
     pub(crate) fn common(&self, a: u32, b: u32, mut each: impl FnMut(u32, u32, u32) -> bool) {
-        let (few, many) =
-            if self.units(a).len() <= self.units(b).len() { (a, b) } else { (b, a) };
+        let (few, many) = if self.units(a).len() <= self.units(b).len() { (a, b) } else { (b, a) };
         let (all, all_times) = (self.units(many), self.times(many));
         let mut from = 0;
         for (&unit, &time) in self.units(few).iter().zip(self.times(few)) {

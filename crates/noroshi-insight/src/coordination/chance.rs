@@ -8,7 +8,9 @@
 //! *Synchrony*: pairs that share one object and no other cannot be coordinated repeatedly. How often they are close in time
 //! tells how fast an object is shared by people who have nothing to do with each other.
 
-use super::arithmetic::{Draws, at, length, ln_poisson_tail, ln_q_values, mix, number, place, real};
+use super::arithmetic::{
+    Draws, at, length, ln_poisson_tail, ln_q_values, mix, number, place, real,
+};
 use super::candidates::{Accounts, Candidates, Kept, Pair};
 use super::events::Event;
 
@@ -305,7 +307,8 @@ pub(crate) fn pairs_in_common(kept: &Kept, accounts: &Accounts, least: u32, poss
     for (_, group) in kept.groups() {
         let group: Vec<u32> = group.iter().filter(active).map(|event| event.account).collect();
         for (index, &second) in group.iter().enumerate() {
-            let ordered = |&first: &u32| (u64::from(first.min(second)) << 32) | u64::from(first.max(second));
+            let ordered =
+                |&first: &u32| (u64::from(first.min(second)) << 32) | u64::from(first.max(second));
             pairs.extend(group.iter().take(index).map(ordered));
         }
     }

@@ -12,7 +12,12 @@ use super::tested::{Interest, Judged, Tested};
 const STRENGTH_MAX: f64 = 50.0;
 
 /// Edges of several tested traces: pairs that are significant in at least one.
-pub(crate) fn significant(tested: &[Tested], traces: &[&Trace], options: &Options, rate: f64) -> Vec<Edge> {
+pub(crate) fn significant(
+    tested: &[Tested],
+    traces: &[&Trace],
+    options: &Options,
+    rate: f64,
+) -> Vec<Edge> {
     let mut pairs: Vec<(u32, u32)> = Vec::new();
     let mut interests: Vec<Vec<(usize, Interest)>> = Vec::new();
     for trace in tested {
@@ -20,7 +25,8 @@ pub(crate) fn significant(tested: &[Tested], traces: &[&Trace], options: &Option
             (0..trace.judged.len()).filter(|&index| trace.accepted(index, rate)).collect();
         let accepted_pairs = accepted.iter().filter_map(|&index| trace.found.pairs.get(index));
         pairs.extend(accepted_pairs.map(|pair| (pair.a, pair.b)));
-        let interest = if accepted.is_empty() { Vec::new() } else { trace.interest(&accepted, options) };
+        let interest =
+            if accepted.is_empty() { Vec::new() } else { trace.interest(&accepted, options) };
         interests.push(accepted.into_iter().zip(interest).collect());
     }
     pairs.sort_unstable();
@@ -80,7 +86,9 @@ fn edge(a: u32, b: u32, evidence: Vec<(TraceEvidence, Judged)>, traces: &[&Trace
     let parts: Vec<(f64, f64)> = evidence
         .iter()
         .filter(|(_, judged)| judged.tested)
-        .filter_map(|(told, judged)| traces.get(told.trace).map(|trace| (trace.weight, judged.ln_p)))
+        .filter_map(|(told, judged)| {
+            traces.get(told.trace).map(|trace| (trace.weight, judged.ln_p))
+        })
         .collect();
     let ln_p = ln_cauchy(&parts);
     let ln_q = evidence.iter().map(|(_, judged)| judged.ln_q).fold(0.0, f64::min);
@@ -156,7 +164,13 @@ fn tell(kept: &Kept, meetings: &[&Meeting], a: u32) -> TraceEvidence {
 }
 
 /// Every candidate of one trace as an edge, without a test.
-pub(crate) fn candidates(number: usize, trace: &Trace, kept: &Kept, found: &Candidates, weight_min: u32) -> Vec<Edge> {
+pub(crate) fn candidates(
+    number: usize,
+    trace: &Trace,
+    kept: &Kept,
+    found: &Candidates,
+    weight_min: u32,
+) -> Vec<Edge> {
     let enough = |pair: &&Pair| found.meetings(pair).len() >= place(weight_min);
     let edges = found.pairs.iter().filter(enough).map(|pair| {
         let meetings: Vec<&Meeting> = found.meetings(pair).iter().collect();

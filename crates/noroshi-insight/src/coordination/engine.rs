@@ -34,8 +34,7 @@ fn test(records: &Records, traces: &[&Trace], options: &Options) -> Analysis {
         .iter()
         .map(|traced| Kept::of(traced, accounts, options.slice_seconds))
         .collect::<Vec<Kept>>();
-    let shuffled_copy =
-        options.shuffled_copy.then(|| shuffled_copy(&kept, traces, options, rate));
+    let shuffled_copy = options.shuffled_copy.then(|| shuffled_copy(&kept, traces, options, rate));
     let tested: Vec<Tested> = kept
         .into_iter()
         .zip(traces)
@@ -72,7 +71,8 @@ fn shuffled_copy(kept: &[Kept], traces: &[&Trace], options: &Options, rate: f64)
 
 /// What one trace was and gave.
 fn report(traced: &Traced, tested: &Tested, rate: f64) -> TraceReport {
-    let edges = (0..tested.judged.len()).filter(|&index| tested.accepted(index, rate)).count() as u64;
+    let edges =
+        (0..tested.judged.len()).filter(|&index| tested.accepted(index, rate)).count() as u64;
     TraceReport {
         accounts_active: tested.accounts.active(tested.objects_min),
         hypotheses: tested.hypotheses,
@@ -124,7 +124,11 @@ fn watched(tested: &[Tested], rate: f64) -> (Vec<Watched>, u64) {
     }
     let count = all.len() as u64;
     all.sort_by(|left, right| {
-        left.p.total_cmp(&right.p).then((left.a, left.b, left.trace).cmp(&(right.a, right.b, right.trace)))
+        left.p.total_cmp(&right.p).then((left.a, left.b, left.trace).cmp(&(
+            right.a,
+            right.b,
+            right.trace,
+        )))
     });
     all.truncate(WATCH_MAX);
     (all, count)
@@ -140,7 +144,8 @@ fn compare(records: &Records, options: &Options) -> Result<Analysis, Refused> {
     };
     let kept = Kept::of(traced, records.accounts().count(), options.slice_seconds);
     let distinct = options.semantics == Semantics::Distinct;
-    let found = Candidates::of(&kept, options, if distinct { options.weight_min } else { u32::MAX });
+    let found =
+        Candidates::of(&kept, options, if distinct { options.weight_min } else { u32::MAX });
     let mut edges = if distinct {
         edges::candidates(0, &traced.trace, &kept, &found, options.weight_min)
     } else {

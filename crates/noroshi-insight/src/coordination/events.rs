@@ -240,7 +240,8 @@ impl Builder {
     pub fn share(&mut self, trace: TraceNumber, share: &Share<'_>) -> bool {
         let Some(raw) = self.traces.get_mut(trace.0) else { return false };
         self.intake.offered += 1;
-        let (object, account, post) = (share.object.trim(), share.account.trim(), share.post.trim());
+        let (object, account, post) =
+            (share.object.trim(), share.account.trim(), share.post.trim());
         let refusal = if is_nothing(object) {
             &mut self.intake.empty_object
         } else if is_nothing(account) {
@@ -271,11 +272,8 @@ impl Builder {
         let mut intake = self.intake;
         let (accounts, ranks) = self.accounts.texts.ranked();
         let posts = self.posts.texts;
-        let traces = self
-            .traces
-            .into_iter()
-            .map(|raw| order(raw, &ranks, &posts, &mut intake))
-            .collect();
+        let traces =
+            self.traces.into_iter().map(|raw| order(raw, &ranks, &posts, &mut intake)).collect();
         Records { accounts: Names::Texts(accounts), posts: Names::Texts(posts), traces, intake }
     }
 }
@@ -451,7 +449,12 @@ impl Records {
                 Traced { trace: traced.trace.clone(), objects: traced.objects.clone(), events }
             })
             .collect();
-        Self { accounts: self.accounts.clone(), posts: self.posts.clone(), traces, intake: self.intake.clone() }
+        Self {
+            accounts: self.accounts.clone(),
+            posts: self.posts.clone(),
+            traces,
+            intake: self.intake.clone(),
+        }
     }
 }
 

@@ -38,9 +38,10 @@ fn edge_line(records: &Records, edge: &Edge, sink: &mut impl Write) -> io::Resul
         optional(edge.q)
     )?;
     let p = |p: Option<f64>| p.unwrap_or(1.0);
-    let best = edge.traces.iter().min_by(|left, right| {
-        p(left.p).total_cmp(&p(right.p)).then(left.trace.cmp(&right.trace))
-    });
+    let best = edge
+        .traces
+        .iter()
+        .min_by(|left, right| p(left.p).total_cmp(&p(right.p)).then(left.trace.cmp(&right.trace)));
     match best {
         Some(told) => write!(
             sink,
@@ -140,7 +141,11 @@ pub fn graphml(records: &Records, analysis: &Analysis, sink: &mut impl Write) ->
         write!(sink, "    <node id=\"n{node}\"><data key=\"account\">{account}</data>")?;
         let found = groups.binary_search_by_key(&node, |one| one.0).ok();
         if let Some(&(_, group, of)) = found.and_then(|found| groups.get(found)) {
-            write!(sink, "<data key=\"group\">{group}</data><data key=\"level\">{}</data>", level(of))?;
+            write!(
+                sink,
+                "<data key=\"group\">{group}</data><data key=\"level\">{}</data>",
+                level(of)
+            )?;
         }
         writeln!(sink, "</node>")?;
     }
@@ -202,7 +207,9 @@ fn real(value: f64) -> String {
 /// so does what white space, a quotation mark or an invisible character would hide such a beginning behind.
 pub fn cell(text: &str) -> String {
     let seen = text.trim_start_matches(|c: char| {
-        c.is_whitespace() || c.is_control() || matches!(c, '"' | '\'' | '\u{200b}'..='\u{200f}' | '\u{2060}' | '\u{feff}')
+        c.is_whitespace()
+            || c.is_control()
+            || matches!(c, '"' | '\'' | '\u{200b}'..='\u{200f}' | '\u{2060}' | '\u{feff}')
     });
     let formula = seen.starts_with(['=', '+', '-', '@', '＝', '＋', '－', '＠'])
         || text.starts_with(['\t', '\r', '\n']);
@@ -224,7 +231,12 @@ fn text(raw: &str) -> String {
             '>' => out.push_str("&gt;"),
             '"' => out.push_str("&quot;"),
             '\'' => out.push_str("&apos;"),
-            '\t' | '\n' | '\r' | ' '..='\u{d7ff}' | '\u{e000}'..='\u{fffd}' | '\u{10000}'..=char::MAX => out.push(c),
+            '\t'
+            | '\n'
+            | '\r'
+            | ' '..='\u{d7ff}'
+            | '\u{e000}'..='\u{fffd}'
+            | '\u{10000}'..=char::MAX => out.push(c),
             _ => out.push('\u{fffd}'),
         }
     }
@@ -313,7 +325,12 @@ mod tests {
     fn without_the_null_model_there_is_no_probability_and_no_level() {
         let (records, analysis) = answer(false);
         let edges = written(|sink| edges_csv(&records, &analysis, sink));
-        assert!(edges.lines().skip(1).all(|line| line.replace("\"c,d\"", "x").split(',').nth(3) == Some("")));
+        assert!(
+            edges
+                .lines()
+                .skip(1)
+                .all(|line| line.replace("\"c,d\"", "x").split(',').nth(3) == Some(""))
+        );
         assert_eq!(analysis.groups[0].level, Level::E0);
     }
 }

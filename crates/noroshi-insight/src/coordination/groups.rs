@@ -24,7 +24,12 @@ fn node(nodes: &[u32], account: u32) -> u32 {
 }
 
 /// Groups the accounts of edges, and tells each edge its place in the network.
-pub(crate) fn of(edges: &mut [Edge], kept: &[&Kept], tested: &[Tested], options: &Options) -> Vec<Group> {
+pub(crate) fn of(
+    edges: &mut [Edge],
+    kept: &[&Kept],
+    tested: &[Tested],
+    options: &Options,
+) -> Vec<Group> {
     let nodes = nodes(edges);
     let links: Vec<(u32, u32, f64)> = edges
         .iter()
@@ -39,10 +44,8 @@ pub(crate) fn of(edges: &mut [Edge], kept: &[&Kept], tested: &[Tested], options:
     let stability = bootstrap(edges, &nodes, tested, options);
     let communities = leiden::communities(&network, options.communities, options.seed);
     let sets = sets(&communities);
-    let mut groups: Vec<Group> = sets
-        .iter()
-        .map(|members| describe(members, &nodes, &network, edges, &stability))
-        .collect();
+    let mut groups: Vec<Group> =
+        sets.iter().map(|members| describe(members, &nodes, &network, edges, &stability)).collect();
     groups.sort_by_key(|group| {
         let first = group.members.iter().map(|member| member.account).min();
         (core::cmp::Reverse(group.members.len()), first)
@@ -95,7 +98,8 @@ fn describe(
         .map(|(&node, centrality)| {
             let links = network.links(node).iter().filter(|link| inside(link.0));
             let dense = |link: &&(u32, u32, f64)| {
-                core_truss > 2 && edges.get(place(link.1)).is_some_and(|edge| edge.truss == core_truss)
+                core_truss > 2
+                    && edges.get(place(link.1)).is_some_and(|edge| edge.truss == core_truss)
             };
             Member {
                 account: at(nodes, place(node)),
@@ -210,10 +214,9 @@ impl Acts {
 
 /// The rule table of evidence levels. E4 and any statement about who is behind it are made by people, elsewhere.
 fn level(group: &Group, edges: &[Edge]) -> Level {
-    let all = group
-        .edges
-        .iter()
-        .all(|&edge| edges.get(edge).is_some_and(|edge| edge.traces.iter().any(|told| told.significant)));
+    let all = group.edges.iter().all(|&edge| {
+        edges.get(edge).is_some_and(|edge| edge.traces.iter().any(|told| told.significant))
+    });
     if group.members.len() < 3 || group.edges.is_empty() || !all {
         return Level::E0;
     }

@@ -168,9 +168,8 @@ impl Level {
     }
 
     fn best(&self, node: u32, own: u32, community: &[u32], masses: &[f64]) -> u32 {
-        let gain = |to: u32, weight: f64| {
-            weight - self.price * self.mass(node) * at(masses, place(to))
-        };
+        let gain =
+            |to: u32, weight: f64| weight - self.price * self.mass(node) * at(masses, place(to));
         let towards = self.towards(node, community);
         let stay = towards.iter().find(|one| one.0 == own).map_or(0.0, |one| one.1);
         let mut best = (own, gain(own, stay));
@@ -275,7 +274,8 @@ impl Level {
 fn choose(choices: &[(u32, f64, f64)], draws: &mut Draws) -> Option<(u32, f64)> {
     let most = choices.iter().map(|choice| choice.2).fold(f64::NEG_INFINITY, f64::max);
     let scale = RANDOMNESS * most.abs().max(1e-12);
-    let chances: Vec<f64> = choices.iter().map(|choice| ((choice.2 - most) / scale).exp()).collect();
+    let chances: Vec<f64> =
+        choices.iter().map(|choice| ((choice.2 - most) / scale).exp()).collect();
     let mut left = draws.unit() * chances.iter().sum::<f64>();
     for (choice, chance) in choices.iter().zip(&chances) {
         left -= chance;
@@ -323,7 +323,9 @@ mod tests {
             let mut draws = Draws::new(seed);
             let mut edges = Vec::new();
             for b in 1..60_u32 {
-                let near = |a: &u32, draws: &mut Draws| draws.below(100) < if a % 4 == b % 4 { 30 } else { 4 };
+                let near = |a: &u32, draws: &mut Draws| {
+                    draws.below(100) < if a % 4 == b % 4 { 30 } else { 4 }
+                };
                 for a in 0..b {
                     if near(&a, &mut draws) {
                         edges.push((a, b, f64::from(1 + draws.below(9))));

@@ -61,7 +61,8 @@ impl Network {
     /// Calls back with the two other edges of each triangle over an edge.
     fn triangles(&self, a: u32, b: u32, mut each: impl FnMut(u32, u32)) {
         let (mut left, mut right) = (self.links(a), self.links(b));
-        while let (Some((one, rest)), Some((two, other))) = (left.split_first(), right.split_first())
+        while let (Some((one, rest)), Some((two, other))) =
+            (left.split_first(), right.split_first())
         {
             match one.0.cmp(&two.0) {
                 core::cmp::Ordering::Less => left = rest,
@@ -128,7 +129,10 @@ impl Network {
                 .iter()
                 .zip(&values)
                 .map(|(row, own)| {
-                    own + row.iter().map(|(to, weight)| at(&values, *to) * weight / scale).sum::<f64>()
+                    own + row
+                        .iter()
+                        .map(|(to, weight)| at(&values, *to) * weight / scale)
+                        .sum::<f64>()
                 })
                 .collect();
             let most = next.iter().copied().fold(1e-300, f64::max);

@@ -184,7 +184,9 @@ impl Default for Options {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Refused {
     /// A trace has no window, too many, or one of no width or too wide.
-    #[error("windows of a trace are one to {WINDOWS_MAX}, each of 1 to {WINDOW_SECONDS_MAX} seconds")]
+    #[error(
+        "windows of a trace are one to {WINDOWS_MAX}, each of 1 to {WINDOW_SECONDS_MAX} seconds"
+    )]
     Windows,
     /// A share may be looked for only so far back.
     #[error("a look-back is 1 to {LOOK_BACK_MAX} shares, not `{0}`")]

@@ -26,7 +26,12 @@ pub struct PeerEdge {
 type Meeting = (u32, u32);
 
 /// The edges a tool finds in a trace within one window, by pair.
-pub fn edges(records: &Records, traced: &Traced, window_seconds: u32, semantics: Semantics) -> Vec<PeerEdge> {
+pub fn edges(
+    records: &Records,
+    traced: &Traced,
+    window_seconds: u32,
+    semantics: Semantics,
+) -> Vec<PeerEdge> {
     let mut events = told_apart(records, traced);
     let Semantics::CoorTweet { participation_min } = semantics else {
         let met = meetings(&events, window_seconds);
@@ -37,7 +42,8 @@ pub fn edges(records: &Records, traced: &Traced, window_seconds: u32, semantics:
     let mut met = meetings(&events, window_seconds);
     met.retain(|&(first, second)| {
         let (first, second) = (at(&events, place(first)), at(&events, place(second)));
-        let own = |event: Event| records.posts().name(event.post) == traced.objects.name(event.object);
+        let own =
+            |event: Event| records.posts().name(event.post) == traced.objects.name(event.object);
         first.post != second.post && !own(first) && !own(second)
     });
     participate(&events, &mut met, participation_min);
@@ -63,7 +69,11 @@ pub fn threshold(edges: &[PeerEdge], quantile: f64) -> f64 {
     let Some(last) = weights.len().checked_sub(1) else { return 0.0 };
     let at_place = length(last) * quantile.clamp(0.0, 1.0);
     let (low, part) = (at_place.floor(), at_place.fract());
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a place in the list")]
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "a place in the list"
+    )]
     let low = low as usize;
     let below = f64::from(at(&weights, low));
     below + part * (f64::from(at(&weights, (low + 1).min(last))) - below)

@@ -68,7 +68,10 @@ impl Tested {
         let ln_p: Vec<f64> =
             judged.iter().map(|one| if one.tested { one.ln_p } else { 0.0 }).collect();
         let ln_q = ln_q_values(&ln_p, hypotheses);
-        judged.iter_mut().zip(ln_q).for_each(|(one, ln_q)| one.ln_q = if one.tested { ln_q } else { 0.0 });
+        judged
+            .iter_mut()
+            .zip(ln_q)
+            .for_each(|(one, ln_q)| one.ln_q = if one.tested { ln_q } else { 0.0 });
         let accepted = judged.iter().filter(|one| one.tested && one.ln_q <= rate.ln());
         let ln_cut = accepted.map(|one| one.ln_p).fold(f64::NEG_INFINITY, f64::max);
         Self { kept, accounts, found, judged, hypotheses, ln_cut, objects_min }
@@ -110,7 +113,8 @@ impl Tested {
                 continue;
             }
             let model = Synchrony::learn(&self.kept, &self.accounts, &units, seconds, options.seed);
-            let here = answer.iter_mut().zip(wanted).zip(&pairs).filter(|((_, index), _)| used(index));
+            let here =
+                answer.iter_mut().zip(wanted).zip(&pairs).filter(|((_, index), _)| used(index));
             for ((slot, _), pair) in here {
                 let Some(pair) = pair else { continue };
                 let (expected, common) = model.expected(pair.a, pair.b);
@@ -145,12 +149,7 @@ impl Tested {
 fn judge(judged: &mut Judged, tested: bool, window: usize, verdict: Verdict) {
     let better = (tested, -verdict.ln_p) > (judged.tested, -judged.ln_p);
     if better || window == 0 {
-        *judged = Judged {
-            window,
-            expected: verdict.expected,
-            ln_p: verdict.ln_p,
-            ln_q: 0.0,
-            tested,
-        };
+        *judged =
+            Judged { window, expected: verdict.expected, ln_p: verdict.ln_p, ln_q: 0.0, tested };
     }
 }

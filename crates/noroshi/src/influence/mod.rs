@@ -10,6 +10,7 @@
 
 pub mod act;
 pub mod api;
+pub mod cli;
 pub mod disarm;
 pub mod gather;
 pub mod incident;

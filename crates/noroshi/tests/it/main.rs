@@ -18,6 +18,7 @@ mod gate;
 mod graph;
 mod house;
 mod influence;
+mod influence_cli;
 mod intake;
 mod kill;
 mod leak;

@@ -1,0 +1,208 @@
+//! `noroshi influence coordination`.
+
+use std::path::PathBuf;
+
+use noroshi_codec::posts::Role;
+use noroshi_insight::coordination::{
+    Analysis, Builder, Options, Records, Refused, Semantics, Share, Trace, TraceNumber, analyse,
+    export,
+};
+use noroshi_insight::copies::{self, Post};
+use serde_json::{Value, json};
+
+use super::copies::Held;
+use super::output::Folder;
+use super::status;
+use super::table::{Came, Holds, Object, Table};
+use crate::cli::{Ended, Failed, Format, print};
+
+/// `noroshi influence coordination`.
+#[derive(Debug, clap::Args)]
+pub struct Coordination {
+    #[command(flatten)]
+    table: Table,
+    /// What accounts share: a column of objects, or `url`, `domain`, `hashtags`, `text` (near copies), `repost`, `reply`,
+    /// `mentions`, `media`. Repeat it to look at several together.
+    #[arg(long = "object", value_name = "COLUMN", required = true)]
+    objects: Vec<String>,
+    /// How close in time counts as together, in seconds. Repeat it to test several, which is paid for.
+    #[arg(long = "window", value_name = "SECONDS", required = true)]
+    windows: Vec<u32>,
+    /// Whether pairs must withstand the null model, which keeps each account's activity and each object's popularity. Off,
+    /// every pair that met is told, which says nothing about chance.
+    #[arg(long = "null", value_enum, default_value_t)]
+    null_model: Switch,
+    /// The fewest objects that two accounts must have shared together; 3 with the null model and 2 without where nothing is
+    /// said.
+    #[arg(long, value_name = "N")]
+    min_weight: Option<u32>,
+    /// With `--null off`: which pairs are formed, as this program does it or as a known tool does.
+    #[arg(long, value_enum, default_value_t)]
+    semantics: Rule,
+    /// The share of edges that may be false, with the null model.
+    #[arg(long, value_name = "SHARE", default_value_t = 0.01)]
+    false_discovery: f64,
+    /// Within how many seconds activity is taken as even: a day, or 21600 before a vote.
+    #[arg(long, value_name = "SECONDS", default_value_t = 86_400)]
+    slice: u32,
+    /// The seed of what is drawn (samples for stability, the shuffled copy).
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    seed: u64,
+    /// Where edges.csv, groups.csv, graph.graphml, analysis.json and rejects.jsonl are written.
+    #[arg(long, value_name = "DIR")]
+    out: PathBuf,
+}
+
+/// On or off.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
+enum Switch {
+    #[default]
+    On,
+    Off,
+}
+
+/// Which pairs are formed without the null model.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
+enum Rule {
+    /// First shares of an object; the weight counts distinct objects.
+    #[default]
+    Distinct,
+    /// `CooRTweet` 2.1.3.
+    Coortweet,
+    /// coordination-network-toolkit 1.5.2.
+    Toolkit,
+}
+
+impl Coordination {
+    fn options(&self) -> Options {
+        let null_model = self.null_model == Switch::On;
+        let least = self.min_weight.unwrap_or(if null_model { 1 } else { 2 });
+        Options {
+            null_model,
+            semantics: match self.semantics {
+                Rule::Distinct => Semantics::Distinct,
+                Rule::Coortweet => Semantics::CoorTweet { participation_min: 2 },
+                Rule::Toolkit => Semantics::Toolkit,
+            },
+            weight_min: least,
+            false_discovery_max: self.false_discovery,
+            slice_seconds: self.slice,
+            seed: self.seed,
+            threads: std::thread::available_parallelism().map_or(1, usize::from).min(2),
+            ..Options::default()
+        }
+    }
+
+    fn trace(&self, object: &Object) -> Trace {
+        let mut trace = Trace::of(object.kind);
+        trace.windows_seconds.clone_from(&self.windows);
+        match self.min_weight {
+            Some(least) => trace.objects_min(least),
+            None => trace,
+        }
+    }
+}
+
+pub(super) fn run(asked: &Coordination, format: Format) -> Ended {
+    let objects: Vec<Object> = asked.objects.iter().map(|name| Object::named(name)).collect();
+    let folder = Folder::open(&asked.out)?;
+    let (records, came) = shares(asked, &objects)?;
+    let answer = analyse(&records, &asked.options()).map_err(refused)?;
+    folder.file("edges.csv", |mut sink| export::edges_csv(&records, &answer, &mut sink))?;
+    folder.file("groups.csv", |mut sink| export::groups_csv(&records, &answer, &mut sink))?;
+    folder.file("graph.graphml", |mut sink| export::graphml(&records, &answer, &mut sink))?;
+    folder.rejects(&came.rejects)?;
+    let summary = summary(&records, &answer, &came);
+    folder.file("analysis.json", |sink| {
+        let whole = json!({ "input_sha256": came.digest, "analysis": answer });
+        serde_json::to_writer_pretty(sink, &whole).map_err(std::io::Error::from)
+    })?;
+    match format {
+        Format::Json => print(&summary.to_string()),
+        Format::Human | Format::Plain => print(&words(&answer, &came)),
+    }
+    Ok(status(came.put_aside_count()))
+}
+
+/// The shares of all traces. Of words, near copies are one object, so they are held until all are there.
+fn shares(asked: &Coordination, objects: &[Object]) -> Result<(Records, Came), Failed> {
+    let mut builder = Builder::default();
+    let traces: Vec<TraceNumber> =
+        objects.iter().map(|object| builder.trace(asked.trace(object))).collect();
+    let columns: Vec<String> =
+        objects.iter().filter_map(|object| object.column().map(str::to_owned)).collect();
+    let wants_words = objects.iter().any(|object| object.holds == Holds::Words);
+    let mut held = Vec::new();
+    let came = asked.table.read(&columns, |row| {
+        let mut number = 0;
+        for (object, trace) in objects.iter().zip(&traces) {
+            if object.holds != Holds::Words {
+                for shared in object.of(row, number) {
+                    let share = Share {
+                        object: &shared,
+                        account: row.text(Role::Account),
+                        post: row.text(Role::Post),
+                        time_seconds: row.at_ms().div_euclid(1_000),
+                    };
+                    builder.share(*trace, &share);
+                }
+            }
+            number += usize::from(object.column().is_some());
+        }
+        if wants_words {
+            held.push(Held {
+                id: format!("line {}", row.line()),
+                account: row.text(Role::Account).to_owned(),
+                time_ms: row.at_ms(),
+                text: row.text(Role::Text).to_owned(),
+            });
+        }
+    })?;
+    for (object, trace) in objects.iter().zip(&traces) {
+        if object.holds == Holds::Words {
+            share_words(&mut builder, *trace, &held);
+        }
+    }
+    Ok((builder.finish(), came))
+}
+
+fn share_words(builder: &mut Builder, trace: TraceNumber, held: &[Held]) {
+    let posts: Vec<Post<'_>> = held.iter().map(Held::post).collect();
+    let found = copies::cluster(&posts, &copies::Options::default());
+    for cluster in &found.clusters {
+        for post in cluster.members.iter().filter_map(|member| posts.get(member.post)) {
+            let time_seconds = post.time_ms.div_euclid(1_000);
+            builder.share(
+                trace,
+                &Share { object: &cluster.key, account: post.account, post: post.id, time_seconds },
+            );
+        }
+    }
+}
+
+fn refused(problem: Refused) -> Failed {
+    Failed::Usage { code: "NRS-INFL-0121", message: problem.to_string() }
+}
+
+fn summary(records: &Records, answer: &Analysis, came: &Came) -> Value {
+    json!({
+        "input_sha256": came.digest, "rows": came.rows, "put_aside": came.reasons, "shift_jis_rows": came.shift_jis,
+        "intake": records.intake(), "accounts": records.accounts().count(), "edges": answer.edges.len(),
+        "groups": answer.groups.len(), "watched": answer.watched.len(), "traces": answer.traces,
+        "shuffled_copy": answer.shuffled_copy, "options": answer.options,
+    })
+}
+
+fn words(answer: &Analysis, came: &Came) -> String {
+    let mut words = format!(
+        "{} rows ({} put aside): {} edges, {} groups",
+        came.rows,
+        came.put_aside_count(),
+        answer.edges.len(),
+        answer.groups.len(),
+    );
+    if let Some(copy) = &answer.shuffled_copy {
+        words.push_str(&format!("; the same over a shuffled copy: {} edges", copy.edges));
+    }
+    words
+}

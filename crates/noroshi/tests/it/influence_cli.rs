@@ -1,0 +1,188 @@
+//! The detectors at the command line: what the contract names, over files as analysts have them.
+
+use std::fmt::Write as _;
+use std::path::Path;
+use std::process::{Command, Output};
+
+use serde_json::Value;
+
+fn noroshi(arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_noroshi")).args(arguments).output().unwrap()
+}
+
+fn json_of(output: &Output) -> Value {
+    serde_json::from_slice(&output.stdout)
+        .unwrap_or_else(|_| panic!("{}", String::from_utf8_lossy(&output.stderr)))
+}
+
+/// Four accounts that share every story within seconds, among readers who share one now and then.
+fn shares() -> String {
+    let mut table = "object_id,account_id,content_id,timestamp_share\n".to_owned();
+    for story in 0_i64..12 {
+        let at = 1_764_000_000 + story * 42_000;
+        for (account, second) in ["ash", "elm", "fir", "oak"].into_iter().zip(0_i64..) {
+            writeln!(
+                table,
+                "https://news.example/{story},{account},{account}-{story},{}",
+                at + second
+            )
+            .unwrap();
+        }
+        for reader in 0..40 {
+            let who = story * 31 + reader;
+            writeln!(
+                table,
+                "https://news.example/{story},reader-{who},r-{who}-{story},{}",
+                at + reader * 60
+            )
+            .unwrap();
+        }
+    }
+    table
+}
+
+fn lines(path: &Path) -> Vec<String> {
+    std::fs::read_to_string(path).unwrap().lines().map(str::to_owned).collect()
+}
+
+#[test]
+fn planted_coordination_is_found_and_nothing_else() {
+    let dir = tempfile::tempdir().unwrap();
+    let (file, out) = (dir.path().join("shares.csv"), dir.path().join("out"));
+    // A row without a time is put aside and told; the rest is read.
+    std::fs::write(&file, shares() + "https://news.example/1,ash,x,soon\n").unwrap();
+    let (file, folder) = (file.to_str().unwrap(), out.to_str().unwrap());
+    let arguments = [
+        "influence",
+        "coordination",
+        file,
+        "--object",
+        "object_id",
+        "--window",
+        "60",
+        "--out",
+        folder,
+    ];
+    let output = noroshi(&[&arguments[..], &["--format", "json"]].concat());
+    assert_eq!(output.status.code(), Some(1), "a row was put aside");
+    let summary = json_of(&output);
+    assert_eq!(
+        (&summary["rows"], &summary["put_aside"]["NRS-INFL-0103"]),
+        (&529.into(), &1.into()),
+        "{summary}"
+    );
+    assert_eq!((&summary["edges"], &summary["groups"]), (&6.into(), &1.into()), "{summary}");
+    assert_eq!(summary["shuffled_copy"]["edges"], 0);
+    let edges = lines(&out.join("edges.csv"));
+    assert!(edges[0].starts_with("account_a,account_b,weight,p,q"), "{}", edges[0]);
+    let pairs: Vec<String> = edges[1..]
+        .iter()
+        .map(|line| line.split(',').take(3).collect::<Vec<_>>().join(" "))
+        .collect();
+    assert_eq!(
+        pairs,
+        ["ash elm 12", "ash fir 12", "ash oak 12", "elm fir 12", "elm oak 12", "fir oak 12"]
+    );
+    let groups = lines(&out.join("groups.csv"));
+    assert_eq!(groups.len(), 5, "{groups:?}");
+    let graph = std::fs::read_to_string(out.join("graph.graphml")).unwrap();
+    assert_eq!(graph.matches("<edge ").count(), 6, "{graph}");
+    let rejects = lines(&out.join("rejects.jsonl"));
+    assert!(rejects.len() == 1 && rejects[0].contains("\"line\":530"), "{rejects:?}");
+    // Without the null model everybody who met is told, readers too.
+    let output = noroshi(
+        &[&arguments[..], &["--null", "off", "--min-weight", "1", "--format", "json"]].concat(),
+    );
+    assert!(json_of(&output)["edges"].as_u64().unwrap() > 100);
+}
+
+#[test]
+fn what_cannot_be_asked_is_refused_with_its_code() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("shares.csv");
+    std::fs::write(&file, shares()).unwrap();
+    let (file, out) = (file.to_str().unwrap(), dir.path().join("out"));
+    let check = |more: &[&str], code: &str| {
+        let begin = ["influence", "coordination", file, "--out", out.to_str().unwrap()];
+        let output = noroshi(&[&begin[..], more].concat());
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(output.status.code() == Some(2) && said.contains(code), "{said}");
+    };
+    check(&["--object", "nothing", "--window", "60"], "NRS-INFL-0101");
+    check(&["--object", "object_id", "--window", "0"], "NRS-INFL-0121");
+    check(&["--object", "object_id", "--window", "60", "--false-discovery", "1"], "NRS-INFL-0121");
+}
+
+#[test]
+fn posts_that_say_the_same_are_found_in_three_languages() {
+    let dir = tempfile::tempdir().unwrap();
+    let (file, out) = (dir.path().join("posts.jsonl"), dir.path().join("out"));
+    let texts = [
+        (
+            "ash",
+            "The harbour lights of Kilnport went out again last night and nobody says why, pass this on.",
+        ),
+        (
+            "elm",
+            "THE HARBOUR LIGHTS of Kilnport went out again last night and nobody says why — pass this on!!",
+        ),
+        (
+            "fir",
+            "Тhе hаrbоur lights of Kilnport went out again last night and nobody says why, pass this on.",
+        ),
+        ("oak", "昨夜も窯港の灯台が消えたが誰も理由を説明しない。これを広めてほしいと思います。"),
+        ("yew", "昨夜も窯港の灯台が消えたが誰も理由を説明しない。コレヲ広めてほしいと思います。"),
+        ("bay", "Ferries run as usual."),
+    ];
+    let mut table = String::new();
+    for (number, (account, text)) in texts.iter().enumerate() {
+        let row = serde_json::json!({ "account": account, "ts": 1_764_000_000 + number, "post_id": number.to_string(), "text": text });
+        writeln!(table, "{row}").unwrap();
+    }
+    std::fs::write(&file, table).unwrap();
+    let output = noroshi(&[
+        "influence",
+        "copies",
+        file.to_str().unwrap(),
+        "--out",
+        out.to_str().unwrap(),
+        "--format",
+        "json",
+    ]);
+    let summary = json_of(&output);
+    assert_eq!((&summary["clusters"], &summary["clustered"]), (&2.into(), &5.into()), "{summary}");
+    let members = lines(&out.join("members.csv"));
+    assert!(
+        members.iter().any(|line| line.contains(",fir,") && line.contains("look-alike")),
+        "{members:?}"
+    );
+    assert!(
+        !members.iter().any(|line| line.contains("Kilnport")),
+        "texts stay in the input unless they are asked for"
+    );
+    assert!(!lines(&out.join("clusters.csv")).iter().any(|line| line.contains("Kilnport")));
+}
+
+#[test]
+fn names_that_imitate_are_found_and_the_owners_own_are_not() {
+    let dir = tempfile::tempdir().unwrap();
+    let (list, names) = (dir.path().join("protected.tsv"), dir.path().join("names.txt"));
+    std::fs::write(&list, "domain\treadings\tdeclared\nkilnport.example.co.jp\t窯港\t\nharbour.go.jp\t\tharbour-info.jp\n").unwrap();
+    std::fs::write(&names, "hxxp://harbour[.]lg[.]jp/a\nhabour.go.jp\nwww.harbour.go.jp\nharbour-info.jp\nferry.jp\n\n").unwrap();
+    let (list, names) = (list.to_str().unwrap(), names.to_str().unwrap());
+    let output =
+        noroshi(&["influence", "lookalike", "--protected", list, names, "--format", "json"]);
+    let summary = json_of(&output);
+    let hits: Vec<&str> = summary["hits"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|hit| hit["candidate"].as_str().unwrap())
+        .collect();
+    assert_eq!(hits, ["harbour.lg.jp", "habour.go.jp"], "{summary}");
+    assert_eq!(summary["owned"], 2, "{summary}");
+    let output = noroshi(&["influence", "lookalike", "--protected", list, "--generate"]);
+    let made = String::from_utf8(output.stdout).unwrap();
+    assert!(made.lines().any(|line| line == "harbour.lg.jp"), "{made}");
+    assert!(!made.lines().any(|line| matches!(line, "harbour.go.jp" | "harbour-info.jp")));
+}
