@@ -294,10 +294,10 @@ async fn read_in(house: Arc<House>, task: Task) -> Result<Outcome, StoreFailure>
     let (Some(import), Some(collection)) = found else { return Err(damaged("an import is gone")) };
     let (dir, now) = (house.dir.clone(), house.clock.now());
     let room = collection.volume_max.saturating_sub(collection.taken);
-    let span = (collection.from, collection.until);
+    let until = collection.until;
     let reading = tokio::task::spawn_blocking({
         let import = import.clone();
-        move || take_in(&dir, &import, room, span, now)
+        move || take_in(&dir, &import, room, until, now)
     });
     let taken = reading.await.map_err(|_| StoreFailure::Stopping)?.map_err(damaged)?;
     let (state, summary, posts) = match &taken {
@@ -353,7 +353,7 @@ fn take_in(
     dir: &Path,
     import: &Import,
     room: u64,
-    span: (Timestamp, Timestamp),
+    until: Timestamp,
     now: Timestamp,
 ) -> Result<TakenIn, VaultFailure> {
     let settings = match settings(import.mapping.as_deref().unwrap_or_default()) {
@@ -368,7 +368,7 @@ fn take_in(
     let names: Vec<String> = table.columns().object_names().map(str::to_owned).collect();
     let mut failed = None;
     let records = std::iter::from_fn(|| match table.next_row() {
-        Ok(Some(Ok(row))) => Some(post_of(&row, &names, import, span)),
+        Ok(Some(Ok(row))) => Some(post_of(&row, &names, import, until)),
         Ok(Some(Err(aside))) => Some(Err(Reject {
             line: aside.line,
             code: aside.reason.code().to_owned(),
@@ -389,15 +389,15 @@ fn post_of(
     row: &Row<'_>,
     names: &[String],
     import: &Import,
-    span: (Timestamp, Timestamp),
+    until: Timestamp,
 ) -> Result<(u64, NewPost), Reject> {
     let at = row.at_ms();
-    let within = span.0.as_millisecond() <= at && at <= span.1.as_millisecond();
-    if !within {
+    // Archives are older than the collection; what is younger than its end was not to be gathered, or has a wrong clock.
+    if at > until.as_millisecond() {
         return Err(Reject {
             line: row.line(),
             code: "NRS-INFL-1005".to_owned(),
-            reason: "posted outside the time of the collection".to_owned(),
+            reason: "posted after the end of the collection".to_owned(),
         });
     }
     let own = |role| Some(row.text(role).to_owned()).filter(|text| !text.is_empty());

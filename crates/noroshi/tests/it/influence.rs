@@ -244,7 +244,7 @@ async fn what_is_not_public_or_cannot_be_read_is_counted_and_its_content_is_not_
          3,kakuu_c,{},https://news.example/x,ひみつの文,followers\n\
          4,,{},https://news.example/x,名なし,public\n\
          5,kakuu_d,soon,https://news.example/x,いつか,public\n\
-         6,kakuu_e,12,https://news.example/x,大昔,public\n\
+         6,kakuu_e,{},https://news.example/x,先の日,public\n\
          1,kakuu_f,{},https://news.example/x,別の投稿,public\n\
          7,kakuu_g,{},\"=HYPERLINK(1)\",式,public\n\
          8,kakuu_h,{},https://news.example/y,多すぎ,public\n",
@@ -252,6 +252,7 @@ async fn what_is_not_public_or_cannot_be_read_is_counted_and_its_content_is_not_
         at(1),
         at(2),
         at(3),
+        at(24 * 3_600 * 200),
         at(5),
         at(6),
         at(7)
@@ -300,6 +301,30 @@ async fn what_is_not_public_or_cannot_be_read_is_counted_and_its_content_is_not_
         let name = one["account"].as_str().unwrap();
         assert!(name.starts_with("acct:") && name.len() == 37, "{name}");
     }
+}
+
+/// What the tools of the trade are shown with comes in whole and is analysed; people who have it see the figures.
+#[tokio::test]
+async fn published_shares_come_in_whole_and_name_nobody_that_chance_explains() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../../../shared/corpora/vectors-coordination/russian_coord_tweets.csv");
+    let Ok(table) = std::fs::read(&path) else {
+        eprintln!("not run: {} is not there", path.display());
+        return;
+    };
+    let pillar = Pillar::open().await;
+    let id = pillar.collection(100_000).await;
+    let started = Instant::now();
+    let (_, done) = pillar.bring(&id, &table, "").await;
+    let rows = table.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()).count() - 1;
+    let taken = &done["taken"];
+    println!("{taken} of {rows} rows in {:?}", started.elapsed());
+    let of = |name: &str| taken[name].as_u64().unwrap();
+    assert_eq!(of("posts") + of("merged") + of("rejected"), rows as u64, "nothing is lost: {done}");
+    let asked = json!({ "engine": "coordination", "traces": ["object_id"], "window_seconds": 60 });
+    let run = pillar.run(&id, asked).await;
+    println!("{}", run["summary"]);
+    assert_eq!((&run["state"], &run["summary"]["groups"]), (&json!("done"), &json!(0)), "{run}");
 }
 
 /// Whether a text stands in any file of a folder.
@@ -1039,6 +1064,14 @@ async fn a_finding_says_what_chance_would_give_and_can_be_recomputed() {
     let review = made(test, &pillar.second, &path, two).await;
     let confirm = format!("/influence/reviews/{review}/confirm");
     refused(test, &pillar.second, &confirm, json!({}), "NRS-INFL-0404").await;
+    let other = again["id"].as_str().unwrap();
+    let both = json!({ "families": ["cadence", "linked_assets"], "basis": "架空の根拠" });
+    let said =
+        made(test, &pillar.second, &format!("/influence/runs/{other}/groups/0/reviews"), both)
+            .await;
+    made(test, &pillar.legal, &format!("/influence/reviews/{said}/confirm"), json!({})).await;
+    let (_, groups) = get(test, &pillar.second, &format!("/influence/runs/{other}/groups")).await;
+    assert_eq!(groups["items"][0]["level"], "E4", "two said so: {groups}");
     let (_, members) = get(test, &pillar.second, &format!("/influence/runs/{run}/groups/0")).await;
     let accounts: Vec<Value> =
         members["members"].as_array().unwrap().iter().map(|one| one["account"].clone()).collect();
@@ -1058,7 +1091,6 @@ async fn a_finding_says_what_chance_would_give_and_can_be_recomputed() {
     assert!(page.contains("hypotheses") && page.contains("shuffled copy"), "{page}");
     let (status, page) = browser.get(&format!("/influence/runs/{run}/groups/0")).await;
     assert!(status == 200 && page.contains("within 60 s") && page.contains("架空系列"), "{page}");
-    let other = again["id"].as_str().unwrap();
     let (status, page) = browser.get(&format!("/influence/runs/{run}/compare?with={other}")).await;
     assert!(status == 200 && page.contains("Accounts in both"), "{page}");
     let (status, page) =

@@ -138,8 +138,9 @@ pub async fn ask(
         ))
         .job(Job {
             kind: "influence.run.work",
-            subject: id.clone(),
-            payload: json!({ "ctx": keep::actor(ctx) }),
+            // One after the other, whatever the collection: each may take a gigabyte.
+            subject: "influence.run".to_owned(),
+            payload: json!({ "run": id, "ctx": keep::actor(ctx) }),
             due_at: ctx.now,
         });
     commit(house, ctx, id, change).await
@@ -151,7 +152,7 @@ fn damaged(what: impl ToString) -> StoreFailure {
 
 async fn work(house: Arc<House>, task: Task) -> Result<Outcome, StoreFailure> {
     let ctx = keep::ctx_of(&house, &task.payload).ok_or_else(|| damaged("a job's actor"))?;
-    let asked = task.subject.clone();
+    let asked = task.payload.get("run").and_then(|id| id.as_str()).unwrap_or_default().to_owned();
     let found = house.store.read(move |reader| read::run(reader, &asked)).await?;
     let found = found.ok_or_else(|| damaged("a run is gone"))?;
     let (dir, now) = (house.dir.clone(), house.clock.now());
