@@ -98,8 +98,8 @@ pub async fn sweep_at(
     let (dir, of) = (house.dir.clone(), found.clone());
     let purge = tokio::task::spawn_blocking(move || purge(&dir, &of, is_held, now));
     let (purged, left) = purge.await.map_err(|_| StoreFailure::Stopping)?.map_err(damaged)?;
-    let is_over = found.state(now) != "open" && found.state(now) != "asked";
-    let ends = left == 0 && is_over && !is_held;
+    let closed = found.state(now) != "open" && found.state(now) != "asked";
+    let ends = left == 0 && closed && !is_held;
     // What a run found holds accounts as posts do, and goes with them.
     for run in &runs {
         if ends || is_over(&found.periods(), Kind::Post, run.at, now, is_held) {
