@@ -58,6 +58,8 @@ hats! {
     Administrator = "administrator",
     /// Releases evidence and unlocks what has come into force.
     Legal = "legal",
+    /// 選挙期間中の公表を合議する非政治職の委員: decides with others, by consensus, whether the public is told.
+    InfluencePanel = "influence.panel",
 }
 
 impl fmt::Display for Hat {

@@ -232,6 +232,17 @@ pub struct Refusal {
     pub clause: &'static str,
 }
 
+impl Refusal {
+    /// The refusals of the faults that are there, all under one clause.
+    pub(crate) fn all(
+        clause: &'static str,
+        faults: impl IntoIterator<Item = (bool, &'static str)>,
+    ) -> Vec<Self> {
+        let there = faults.into_iter().filter(|(is_there, _)| *is_there);
+        there.map(|(_, code)| Self { code, clause }).collect()
+    }
+}
+
 const fn refusal(code: &'static str, clause: &'static str) -> Refusal {
     Refusal { code, clause }
 }

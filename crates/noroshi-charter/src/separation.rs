@@ -13,7 +13,8 @@
 //! - the one who asks would also carry out (`NRS-AUTH-0102`);
 //! - the one who runs the accounts would also decide, ask, carry out or release (`NRS-AUTH-0103`);
 //! - a foreign partner or a sensor would also be somebody else (`NRS-AUTH-0104`);
-//! - an operator's officer would also analyse, ask, carry out or release for the state (`NRS-AUTH-0105`).
+//! - an operator's officer would also analyse, ask, carry out or release for the state (`NRS-AUTH-0105`);
+//! - a member of the panel that decides on a notice before an election would hold any other hat (`NRS-AUTH-0106`).
 //!
 //! # Example
 //! ```
@@ -40,6 +41,9 @@ pub fn conflict(one: Hat, other: Hat) -> Option<&'static str> {
         || (either(is_commission) && !(is_commission(one) && is_commission(other)))
     {
         return Some("NRS-AUTH-0101");
+    }
+    if either(is_panel) {
+        return Some("NRS-AUTH-0106");
     }
     if either(is_alone) {
         return Some("NRS-AUTH-0104");
@@ -71,6 +75,11 @@ fn is_commission(hat: Hat) -> bool {
 
 fn is_alone(hat: Hat) -> bool {
     matches!(hat, Hat::PartnerForeign | Hat::OperatorSensor | Hat::DietReader)
+}
+
+/// Neither political nor the analyst whose case it is: what the panel says is nobody's other interest.
+fn is_panel(hat: Hat) -> bool {
+    hat == Hat::InfluencePanel
 }
 
 fn is_administrator(hat: Hat) -> bool {

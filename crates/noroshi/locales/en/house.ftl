@@ -7,6 +7,7 @@ nav-evidence = Evidence graph
 nav-techniques = Techniques
 nav-inbox = Inbox
 nav-sift = Certificates of selection
+nav-influence = Foreign manipulation
 nav-measures = Measures
 nav-share = Sharing
 nav-messages = Messages
@@ -30,6 +31,7 @@ hat-diet-reader = Reader for the Diet
 hat-partner-foreign = Foreign partner
 hat-administrator = Administrator
 hat-legal = Legal (release review)
+hat-influence-panel = Member of the notice panel
 
 NRS-HOUS-0001 = This request could not be carried out. Unless you were given a receipt number, what you entered was not saved.
 NRS-HOUS-0001-next = Try again in a moment. If it goes on, give the request id below to your administrator.

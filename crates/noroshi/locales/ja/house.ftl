@@ -7,6 +7,7 @@ nav-evidence = 証拠グラフ
 nav-techniques = 攻撃手法
 nav-inbox = 受信箱
 nav-sift = 選別証明
+nav-influence = 外国による情報操作
 nav-measures = 措置
 nav-share = 共有
 nav-messages = お知らせ
@@ -30,6 +31,7 @@ hat-diet-reader = 国会の閲覧者
 hat-partner-foreign = 外国の機関
 hat-administrator = 管理者
 hat-legal = 法務（提供の審査）
+hat-influence-panel = 選挙期の公表を判断する合議体の委員
 
 NRS-HOUS-0001 = この要求を処理できませんでした。入力した内容は、受付番号が出ていないかぎり保存されていません。
 NRS-HOUS-0001-next = しばらくしてからもう一度お試しください。続くときは、下の要求番号を管理者に伝えてください。

@@ -104,6 +104,20 @@ actions! {
     SharePush = "share.push",
     /// Take part in a derivation review.
     ShareReview = "share.review",
+    /// Read collections, runs and cases of foreign manipulation.
+    InfluenceRead = "influence.read",
+    /// Ask for a collection of public posts, bring posts in, stop it.
+    InfluenceGather = "influence.gather",
+    /// Allow a collection or the reading of a handle; enter elections and names that are no seeds.
+    InfluenceAllow = "influence.allow",
+    /// Analyse a collection, keep a case and take its steps.
+    InfluenceAnalyse = "influence.analyse",
+    /// Ask for the handle behind a pseudonym, and read it once it is allowed.
+    InfluenceOpen = "influence.open",
+    /// Enter declared coordination.
+    InfluenceDeclare = "influence.declare",
+    /// Say whether the public is told, as a member of the panel.
+    InfluenceVote = "influence.vote",
     /// Read the state of the log and its proofs.
     OversightLog = "oversight.log",
     /// Read what the annual report counts.

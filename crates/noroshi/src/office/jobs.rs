@@ -77,6 +77,9 @@ pub fn handlers() -> BTreeMap<&'static str, Handler> {
         crate::analyse::watch::jobs::HANDLERS,
         crate::share::peer::jobs::HANDLERS,
         crate::share::taxii::push::HANDLERS,
+        crate::influence::gather::HANDLERS,
+        crate::influence::keep::HANDLERS,
+        crate::influence::run::act::HANDLERS,
     ]
     .into_iter()
     .flatten()

@@ -31,7 +31,12 @@ pub fn fits(kind: &str, hat: Hat) -> bool {
         Hat::DietReader => kind == "diet" || kind == "office",
         Hat::PartnerForeign => kind == "partner",
         Hat::Executor => matches!(kind, "police" | "defence" | "operator" | "office"),
-        Hat::PmDesk | Hat::CaoAnalyst | Hat::NcoAnalyst | Hat::Administrator | Hat::Legal => {
+        Hat::PmDesk
+        | Hat::CaoAnalyst
+        | Hat::NcoAnalyst
+        | Hat::Administrator
+        | Hat::Legal
+        | Hat::InfluencePanel => {
             matches!(kind, "office" | "ministry")
         }
     }

@@ -26,6 +26,7 @@ const MIGRATIONS: &[(&str, &str)] = &[
     ("0018_recall", include_str!("../../migrations/0018_recall.sql")),
     ("0019_graph", include_str!("../../migrations/0019_graph.sql")),
     ("0020_law", include_str!("../../migrations/0020_law.sql")),
+    ("0021_influence", include_str!("../../migrations/0021_influence.sql")),
     ("0022_hunt", include_str!("../../migrations/0022_hunt.sql")),
 ];
 

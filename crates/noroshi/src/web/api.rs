@@ -37,6 +37,8 @@ pub fn routes() -> Router<Arc<House>> {
         .merge(crate::share::peer::api::routes())
         .merge(crate::share::stream::api::routes())
         .merge(crate::share::taxii::settings::routes())
+        .merge(crate::influence::api::routes())
+        .merge(crate::influence::run::api::routes())
         .merge(crate::oversight::api::routes())
         .fallback(no_such_route)
 }
@@ -76,6 +78,8 @@ pub fn description() -> utoipa::openapi::OpenApi {
         crate::share::peer::api::Doc::openapi(),
         crate::share::stream::api::Doc::openapi(),
         crate::share::taxii::settings::Doc::openapi(),
+        crate::influence::api::Doc::openapi(),
+        crate::influence::run::api::Doc::openapi(),
         crate::oversight::api::Doc::openapi(),
     ] {
         whole.merge(part);

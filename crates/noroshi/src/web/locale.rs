@@ -50,6 +50,7 @@ pillars![
     "evidence",
     "sift",
     "analyse",
+    "influence",
     "response",
     "share",
     "oversight",

@@ -67,6 +67,8 @@ pub fn app(house: Arc<House>) -> Router {
         .merge(crate::share::council::pages::routes())
         .merge(crate::share::peer::pages::routes())
         .merge(crate::share::taxii::routes())
+        .merge(crate::influence::pages::routes())
+        .merge(crate::influence::run::pages::routes())
         .merge(crate::oversight::pages::routes())
         .merge(crate::demo::routes(&house))
         .nest("/api/v1", api::routes())

@@ -104,6 +104,7 @@ const PLACES: &[(&str, &str, &str, Action)] = &[
     ("/analyse/matrix", "nav-techniques", "grid", Action::EvidenceRead),
     ("/analyse/inbox", "nav-inbox", "bell", Action::AnalyseWatch),
     ("/sift", "nav-sift", "filter", Action::SiftRead),
+    ("/influence", "nav-influence", "flag", Action::InfluenceRead),
     ("/response", "nav-measures", "shield", Action::ResponseRead),
     ("/share", "nav-share", "share", Action::ShareRelease),
     ("/messages", "nav-messages", "flag", Action::ShareRead),

@@ -14,14 +14,14 @@ const CREATED: &str = "2026-11-01T00:00:00.000Z";
 const NAMED: &str = "indicator--1b6ea7d9-2b0f-4f55-8f0a-000000000001";
 
 /// A browser with a session.
-struct Browser {
+pub(crate) struct Browser {
     origin: String,
     cookie: String,
     csrf: String,
 }
 
 impl Browser {
-    async fn of(test: &TestHouse, who: &Someone) -> Self {
+    pub(crate) async fn of(test: &TestHouse, who: &Someone) -> Self {
         use noroshi::office::people;
         let house = &test.house;
         let (person, hat) = (who.ctx.person.clone(), who.ctx.hat);
@@ -36,7 +36,11 @@ impl Browser {
         Self { origin: test.url(""), cookie: format!("noroshi_session={}", secret.reveal()), csrf }
     }
 
-    async fn send(&self, path: &str, body: Option<(String, Vec<u8>)>) -> (u16, String, String) {
+    pub(crate) async fn send(
+        &self,
+        path: &str,
+        body: Option<(String, Vec<u8>)>,
+    ) -> (u16, String, String) {
         let (url, cookie) = (format!("{}{path}", self.origin), self.cookie.clone());
         tokio::task::spawn_blocking(move || {
             let agent: ureq::Agent = ureq::Agent::config_builder()
@@ -61,13 +65,13 @@ impl Browser {
         .unwrap()
     }
 
-    async fn get(&self, path: &str) -> (u16, String) {
+    pub(crate) async fn get(&self, path: &str) -> (u16, String) {
         let path = format!("{path}{}lang=en", if path.contains('?') { "&" } else { "?" });
         let (status, _, page) = self.send(&path, None).await;
         (status, page)
     }
 
-    async fn post(&self, path: &str, fields: &[(&str, &str)]) -> (u16, String, String) {
+    pub(crate) async fn post(&self, path: &str, fields: &[(&str, &str)]) -> (u16, String, String) {
         let all = fields.iter().copied().chain([("csrf", self.csrf.as_str())]);
         let body: Vec<String> = all
             .map(|(name, value)| format!("{name}={}", noroshi::web::visitor::percent(value)))
@@ -77,7 +81,7 @@ impl Browser {
     }
 
     /// A form with a file, as a browser sends it.
-    async fn upload(
+    pub(crate) async fn upload(
         &self,
         path: &str,
         csrf: &str,

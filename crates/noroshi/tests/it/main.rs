@@ -18,6 +18,7 @@ mod gate;
 mod graph;
 mod house;
 mod hunt;
+mod influence;
 mod influence_cli;
 mod intake;
 mod kill;

@@ -1,0 +1,393 @@
+//! From a signal of foreign manipulation to what is done about it.
+//!
+//! # What it decides
+//! Whether a case may take a step: `signal → triage → analysis → characterised | not FIMI → options → no action | the target
+//! is informed | the platform is told | partners are told | the public is told → review`.
+//!
+//! # Source
+//! No Act of Japan lays this down. The four criteria and their being cumulative are those of VIGINUM (décret 2021-922, art.
+//! 3; answers nosdeputes 234694 and 234696): possible harm to fundamental interests, a foreign actor directly or indirectly,
+//! manifestly inaccurate or misleading, and artificial or automated, massive and deliberate dissemination, actual or
+//! intended. The panel, its consensus, the order in which people are told and that a minister cannot stop a notice follow
+//! the Canadian Critical Election Incident Public Protocol. Both are models, entered here as the house's own rule.
+//!
+//! # Refuses when
+//! - the step does not follow from where the case stands (`NRS-INFL-0901`);
+//! - a criterion has no finding, no evidence or no analyst (`NRS-INFL-0902`);
+//! - a criterion does not hold, and the case would still be called FIMI (`NRS-INFL-0903`);
+//! - a minister's desk would take a step: ministers are informed, they do not approve (`NRS-INFL-0904`);
+//! - the public would be told before the target (`NRS-INFL-0905`);
+//! - in an election period, ministers were not informed (`NRS-INFL-0906`);
+//! - in an election period, fewer than three members of the panel agreed, or one did not (`NRS-INFL-0907`);
+//! - a vote of the panel comes from somebody who worked on the case (`NRS-INFL-0908`);
+//! - a notice has no evidence, or names no way to have it corrected (`NRS-INFL-0909`);
+//! - what the case means for domestic speech was not assessed (`NRS-INFL-0910`);
+//! - personal data of domestic persons would go to a partner (`NRS-INFL-0911`);
+//! - no reason is given (`NRS-INFL-0912`).
+//!
+//! # Example
+//! ```
+//! use noroshi_charter::fimi::{Facts, State, may_step};
+//! use noroshi_charter::hat::Hat;
+//!
+//! // Four criteria are needed; here is none.
+//! let facts = Facts { reason: "seen on two platforms", ..Facts::default() };
+//! let against = may_step(Hat::CaoAnalyst, State::Analysis, State::Characterised, &facts);
+//! assert!(against.iter().any(|one| one.code == "NRS-INFL-0902"));
+//! ```
+
+use std::collections::BTreeMap;
+
+use crate::hat::Hat;
+use crate::release::Refusal;
+
+const CLAUSE: &str = "procedure for foreign information manipulation";
+
+/// Members that must agree before the public is told in an election period.
+pub const PANEL_MIN: usize = 3;
+
+macro_rules! states {
+    ($($(#[$doc:meta])* $name:ident = $code:literal,)*) => {
+        /// Where a case stands.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum State { $($(#[$doc])* $name,)* }
+
+        impl State {
+            /// Every state, in the order of the procedure.
+            pub const ALL: &'static [Self] = &[$(Self::$name,)*];
+
+            /// The stable code, e.g. `inform_target`.
+            pub const fn code(self) -> &'static str {
+                match self { $(Self::$name => $code,)* }
+            }
+
+            /// The state of a code.
+            pub fn parse(code: &str) -> Option<Self> {
+                Self::ALL.iter().copied().find(|state| state.code() == code)
+            }
+        }
+    };
+}
+
+states! {
+    /// Somebody or a detector pointed at something.
+    Signal = "signal",
+    /// Is it worth an analysis?
+    Triage = "triage",
+    /// Evidence is gathered and the criteria are judged.
+    Analysis = "analysis",
+    /// All four criteria hold.
+    Characterised = "characterised",
+    /// It is something else, or nothing.
+    NotFimi = "not_fimi",
+    /// What could be done.
+    Options = "options",
+    /// Nothing is done.
+    NoAction = "no_action",
+    /// Whoever it is aimed at is told.
+    InformTarget = "inform_target",
+    /// The platform is told, under its own rules.
+    PlatformReferral = "platform_referral",
+    /// Partners are told.
+    PartnerShare = "partner_share",
+    /// The public is told.
+    PublicNotice = "public_notice",
+    /// What was done, and whether it was right.
+    Review = "review",
+}
+
+impl State {
+    /// Where a case may go from here.
+    pub const fn next(self) -> &'static [Self] {
+        match self {
+            Self::Signal => &[Self::Triage],
+            Self::Triage => &[Self::Analysis, Self::NotFimi],
+            Self::Analysis => &[Self::Characterised, Self::NotFimi],
+            Self::Characterised => &[Self::Options],
+            Self::Options => &[
+                Self::NoAction,
+                Self::InformTarget,
+                Self::PlatformReferral,
+                Self::PartnerShare,
+                Self::PublicNotice,
+            ],
+            // Several things may be done about one case, one after the other.
+            Self::InformTarget | Self::PlatformReferral | Self::PartnerShare => {
+                &[Self::Options, Self::Review]
+            }
+            Self::NoAction | Self::PublicNotice | Self::NotFimi => &[Self::Review],
+            // A review may find that the analysis was wrong.
+            Self::Review => &[Self::Analysis],
+        }
+    }
+
+    /// Whether data of the case may still be needed: until its review.
+    pub const fn is_open(self) -> bool {
+        !matches!(self, Self::Review)
+    }
+}
+
+/// How many criteria there are.
+pub const CRITERIA: usize = 4;
+
+/// What was found on one criterion. All three texts are names or references, none of them empty when it counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Criterion<'a> {
+    /// 1 to 4: interests, foreign actor, misleading, dissemination.
+    pub number: u8,
+    /// Whether it holds.
+    pub holds: bool,
+    /// What was found, in words.
+    pub finding: &'a str,
+    /// What it rests on: a run, an object, a document.
+    pub evidence: &'a str,
+    /// Who found it.
+    pub analyst: &'a str,
+}
+
+impl Criterion<'_> {
+    fn is_complete(&self) -> bool {
+        [self.finding, self.evidence, self.analyst].iter().all(|text| !text.trim().is_empty())
+    }
+}
+
+/// One member's word on exactly the text of a notice.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Vote<'a> {
+    /// Who.
+    pub person: &'a str,
+    /// Under which hat.
+    pub hat: Hat,
+    /// Whether the public should be told this.
+    pub agrees: bool,
+}
+
+/// What is known of a case when a step is asked for.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Facts<'a> {
+    /// Findings in the order they were made; the last of a number counts.
+    pub criteria: &'a [Criterion<'a>],
+    /// Whether an election period is in force now.
+    pub is_election: bool,
+    /// Whether its meaning for domestic speech was written down.
+    pub is_speech_assessed: bool,
+    /// Whether the target was told.
+    pub is_target_informed: bool,
+    /// Whether ministers were told.
+    pub are_ministers_informed: bool,
+    /// Votes on this text, in the order they were given; the last of a person counts.
+    pub votes: &'a [Vote<'a>],
+    /// Everybody who worked on the case.
+    pub workers: &'a [&'a str],
+    /// Whether the notice names its evidence.
+    pub has_evidence: bool,
+    /// Whether the notice says how it is corrected.
+    pub has_correction_path: bool,
+    /// Whether what would be shared holds personal data of domestic persons.
+    pub has_domestic_personal_data: bool,
+    /// Why the step is taken.
+    pub reason: &'a str,
+}
+
+/// Every reason against taking a case from `from` to `to`.
+pub fn may_step(hat: Hat, from: State, to: State, facts: &Facts<'_>) -> Vec<Refusal> {
+    let mut faults = vec![
+        (!from.next().contains(&to), "NRS-INFL-0901"),
+        (is_minister(hat), "NRS-INFL-0904"),
+        (facts.reason.trim().is_empty(), "NRS-INFL-0912"),
+    ];
+    match to {
+        State::Characterised => {
+            let found = counted(facts.criteria);
+            let complete = found.values().filter(|one| one.is_complete()).count();
+            faults.push((complete < CRITERIA, "NRS-INFL-0902"));
+            faults.push((found.values().any(|one| !one.holds), "NRS-INFL-0903"));
+        }
+        State::Options => faults.push((!facts.is_speech_assessed, "NRS-INFL-0910")),
+        State::PartnerShare => faults.push((facts.has_domestic_personal_data, "NRS-INFL-0911")),
+        State::PublicNotice => faults.extend(notice(facts)),
+        _ => {}
+    }
+    Refusal::all(CLAUSE, faults)
+}
+
+fn is_minister(hat: Hat) -> bool {
+    matches!(hat, Hat::PmDesk | Hat::MinisterSector)
+}
+
+/// The last finding on each criterion that exists.
+fn counted<'a>(criteria: &[Criterion<'a>]) -> BTreeMap<u8, Criterion<'a>> {
+    let known = criteria.iter().filter(|one| (1..=4).contains(&one.number));
+    known.map(|one| (one.number, *one)).collect()
+}
+
+fn notice(facts: &Facts<'_>) -> Vec<(bool, &'static str)> {
+    let mut faults = vec![
+        (!facts.is_target_informed, "NRS-INFL-0905"),
+        (!facts.has_evidence || !facts.has_correction_path, "NRS-INFL-0909"),
+        (!facts.is_speech_assessed, "NRS-INFL-0910"),
+    ];
+    if facts.is_election {
+        let last: BTreeMap<&str, Vote<'_>> =
+            facts.votes.iter().map(|vote| (vote.person, *vote)).collect();
+        let agreed = last.values().filter(|vote| vote.agrees && vote.hat == Hat::InfluencePanel);
+        let is_consensus = last.values().all(|vote| vote.agrees) && agreed.count() >= PANEL_MIN;
+        let is_own = last.keys().any(|person| facts.workers.contains(person));
+        faults.push((!facts.are_ministers_informed, "NRS-INFL-0906"));
+        faults.push((!is_consensus, "NRS-INFL-0907"));
+        faults.push((is_own, "NRS-INFL-0908"));
+    }
+    faults
+}
+
+/// Every reason against a member's word on a notice.
+pub fn may_vote(hat: Hat, person: &str, workers: &[&str], reason: &str) -> Vec<Refusal> {
+    Refusal::all(
+        CLAUSE,
+        [
+            (is_minister(hat), "NRS-INFL-0904"),
+            (hat != Hat::InfluencePanel && !is_minister(hat), "NRS-INFL-0907"),
+            (workers.contains(&person), "NRS-INFL-0908"),
+            (reason.trim().is_empty(), "NRS-INFL-0912"),
+        ],
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn codes(found: &[Refusal]) -> Vec<&'static str> {
+        found.iter().map(|one| one.code).collect()
+    }
+
+    fn criterion(number: u8, holds: bool) -> Criterion<'static> {
+        Criterion { number, holds, finding: "found", evidence: "run-1", analyst: "a" }
+    }
+
+    fn agrees(person: &str) -> Vote<'_> {
+        Vote { person, hat: Hat::InfluencePanel, agrees: true }
+    }
+
+    /// Everything that a notice in an election period needs.
+    fn ready<'a>(votes: &'a [Vote<'a>]) -> Facts<'a> {
+        Facts {
+            is_election: true,
+            is_speech_assessed: true,
+            is_target_informed: true,
+            are_ministers_informed: true,
+            votes,
+            workers: &["analyst"],
+            has_evidence: true,
+            has_correction_path: true,
+            reason: "decided",
+            ..Facts::default()
+        }
+    }
+
+    fn to_public(facts: &Facts<'_>) -> Vec<&'static str> {
+        codes(&may_step(Hat::CaoAnalyst, State::Options, State::PublicNotice, facts))
+    }
+
+    #[test]
+    fn only_the_steps_of_the_procedure_are_taken() {
+        let all = [1, 2, 3, 4].map(|number| criterion(number, true));
+        for from in State::ALL {
+            for to in State::ALL {
+                let facts = Facts { criteria: &all, ..ready(&[]) };
+                let against = may_step(Hat::CaoAnalyst, *from, *to, &facts);
+                let follows = from.next().contains(to);
+                assert_eq!(
+                    against.iter().all(|one| one.code != "NRS-INFL-0901"),
+                    follows,
+                    "{from:?} {to:?}"
+                );
+            }
+        }
+        assert!(State::Signal.next().iter().all(|to| *to == State::Triage));
+    }
+
+    #[test]
+    fn a_case_is_characterised_by_four_complete_findings_that_hold() {
+        let step = |criteria: &[Criterion<'_>]| {
+            let facts = Facts { criteria, reason: "r", ..Facts::default() };
+            codes(&may_step(Hat::CaoAnalyst, State::Analysis, State::Characterised, &facts))
+        };
+        let mut all = [1, 2, 3, 4].map(|number| criterion(number, true));
+        assert_eq!(step(&all), [""; 0]);
+        assert_eq!(step(&all[..3]), ["NRS-INFL-0902"]);
+        all[2].holds = false;
+        assert_eq!(step(&all), ["NRS-INFL-0903"]);
+        for blank in 0..3 {
+            let mut all = [1, 2, 3, 4].map(|number| criterion(number, true));
+            match blank {
+                0 => all[1].finding = " ",
+                1 => all[1].evidence = "",
+                _ => all[1].analyst = "\u{3000}",
+            }
+            assert_eq!(step(&all), ["NRS-INFL-0902"], "{blank}");
+        }
+        // A later finding takes the place of an earlier one.
+        let again = [1, 2, 3, 4, 4].map(|number| criterion(number, true));
+        let mut revised = again;
+        revised[3].holds = false;
+        assert_eq!(step(&revised), [""; 0]);
+    }
+
+    #[test]
+    fn before_an_election_the_public_is_told_by_a_panel_that_agrees() {
+        let three = ["x", "y", "z"].map(agrees);
+        assert_eq!(to_public(&ready(&three)), [""; 0]);
+        assert_eq!(to_public(&ready(&three[..2])), ["NRS-INFL-0907"]);
+        let twice = ["x", "y", "y"].map(agrees);
+        assert_eq!(to_public(&ready(&twice)), ["NRS-INFL-0907"], "one person, one word");
+        let mut against = ["w", "x", "y", "z"].map(agrees).to_vec();
+        against[0].agrees = false;
+        assert_eq!(to_public(&ready(&against)), ["NRS-INFL-0907"], "one who does not agree");
+        against.push(agrees("w"));
+        assert_eq!(to_public(&ready(&against)), [""; 0], "who was won over");
+        let own = ["x", "y", "analyst"].map(agrees);
+        assert_eq!(to_public(&ready(&own)), ["NRS-INFL-0908"]);
+        let mut political = three;
+        political[0].hat = Hat::PmDesk;
+        assert_eq!(to_public(&ready(&political)), ["NRS-INFL-0907"]);
+        let quiet = Facts { is_election: false, votes: &[], ..ready(&[]) };
+        assert_eq!(to_public(&quiet), [""; 0], "outside an election period the office decides");
+    }
+
+    #[test]
+    fn the_target_is_informed_first_and_ministers_are_informed_and_never_approve() {
+        let three = ["x", "y", "z"].map(agrees);
+        let early = Facts { is_target_informed: false, ..ready(&three) };
+        assert_eq!(to_public(&early), ["NRS-INFL-0905"]);
+        let unknown = Facts { are_ministers_informed: false, ..ready(&three) };
+        assert_eq!(to_public(&unknown), ["NRS-INFL-0906"]);
+        for hat in [Hat::PmDesk, Hat::MinisterSector] {
+            for from in State::ALL {
+                for to in from.next() {
+                    let against = may_step(hat, *from, *to, &ready(&three));
+                    assert!(codes(&against).contains(&"NRS-INFL-0904"), "{hat} {from:?} {to:?}");
+                }
+            }
+            assert_eq!(codes(&may_vote(hat, "m", &[], "r")), ["NRS-INFL-0904"]);
+        }
+        assert_eq!(codes(&may_vote(Hat::InfluencePanel, "x", &["y"], "r")), [""; 0]);
+        assert_eq!(codes(&may_vote(Hat::InfluencePanel, "x", &["x"], "r")), ["NRS-INFL-0908"]);
+        assert_eq!(codes(&may_vote(Hat::Legal, "x", &[], "r")), ["NRS-INFL-0907"]);
+    }
+
+    #[test]
+    fn a_notice_has_evidence_a_way_to_correct_it_and_no_partner_gets_domestic_personal_data() {
+        let three = ["x", "y", "z"].map(agrees);
+        let bare = Facts { has_evidence: false, ..ready(&three) };
+        assert_eq!(to_public(&bare), ["NRS-INFL-0909"]);
+        let final_word = Facts { has_correction_path: false, ..ready(&three) };
+        assert_eq!(to_public(&final_word), ["NRS-INFL-0909"]);
+        let personal = Facts { has_domestic_personal_data: true, ..ready(&[]) };
+        let against = may_step(Hat::CaoAnalyst, State::Options, State::PartnerShare, &personal);
+        assert_eq!(codes(&against), ["NRS-INFL-0911"]);
+        let blind = Facts { is_speech_assessed: false, ..ready(&[]) };
+        let against = may_step(Hat::CaoAnalyst, State::Characterised, State::Options, &blind);
+        assert_eq!(codes(&against), ["NRS-INFL-0910"]);
+    }
+}

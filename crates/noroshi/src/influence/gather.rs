@@ -1,0 +1,474 @@
+//! Posts come in: a file is handed in, said how it is read, and read by a job.
+//!
+//! A file lies in `DATA/influence/uploads` until it was read, and a day at most. It is never shown: what a column holds is
+//! told by its shape, so that somebody who maps columns reads no names.
+
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::str::FromStr as _;
+use std::sync::Arc;
+
+use axum::http::StatusCode;
+use futures_util::{Stream, StreamExt as _};
+use jiff::Timestamp;
+use noroshi_charter::gathering;
+use noroshi_codec::posts::{self, Layout, Mapping, Reader as Table, Role, Row, Settings};
+use serde_json::json;
+use sha2::{Digest as _, Sha256};
+
+use super::act::{self, Made, TITLE_CHARS_MAX, broken, commit, decided, fresh, may, refuse, text};
+use super::read::{self, Import};
+use super::vault::{NewPost, Reject, Taken, Vault, VaultFailure};
+use crate::house::House;
+use crate::office::authorise::Action;
+use crate::office::commit::{Change, Job, Write};
+use crate::office::ctx::Ctx;
+use crate::office::jobs::{Handler, Outcome, Task, Working};
+use crate::office::secret::hex;
+use crate::office::store::{StoreFailure, Value};
+use crate::web::refusal::{Answer, Failure, Refusal};
+
+/// Handlers by kind of job.
+pub const HANDLERS: &[(&str, Handler)] = &[
+    ("influence.gather.read", |house, task| -> Working { Box::pin(read_in(house, task)) }),
+    ("influence.gather.forget", |house, task| -> Working { Box::pin(forget(house, task)) }),
+];
+
+/// Largest file handed in, in bytes.
+pub const UPLOAD_BYTES_MAX: u64 = 16 * 1024 * 1024 * 1024;
+/// Rows that are looked at to tell what the columns hold.
+const LOOKED_AT: usize = 200;
+/// Longest mapping, in characters.
+const MAPPING_CHARS_MAX: usize = 8_000;
+
+/// Where a file waits to be read.
+pub fn upload(data: &Path, import: &str) -> PathBuf {
+    data.join("influence").join("uploads").join(format!("{import}.part"))
+}
+
+/// Takes a file for a collection that is open, whatever its length, and keeps it until it is said how it is read.
+pub async fn hand_in<C, E>(
+    house: &Arc<House>,
+    ctx: &Ctx,
+    collection: &str,
+    name: &str,
+    content: C,
+) -> Answer<Made>
+where
+    C: Stream<Item = Result<axum::body::Bytes, E>> + Send + Unpin,
+{
+    may(house, ctx, Action::InfluenceGather)?;
+    let found = act::collection(house, ctx, collection).await?;
+    decided(&gathering::may_take(&found.standing(), ctx.now, 1))?;
+    let name = text(name, TITLE_CHARS_MAX, false)?;
+    let import = fresh(ctx, "import");
+    let path = upload(&house.dir, &import);
+    let (digest, size) = store(&path, content).await?;
+    let change = Change::office("influence.import", &import)
+        .payload(json!({ "collection": collection, "name": name, "digest": digest, "size": size }))
+        .write(Write::one(
+            "INSERT INTO influence_import (import, collection, name, digest, size, state, person, org, hat, at) \
+             VALUES ($1, $2, $3, $4, $5, 'held', $6, $7, $8, $9)",
+            vec![
+                Value::from(&import),
+                Value::from(collection),
+                Value::from(&name),
+                Value::from(&digest),
+                Value::from(size),
+                Value::from(&ctx.person),
+                Value::from(&ctx.org),
+                Value::from(ctx.hat.id()),
+                Value::from(ctx.now),
+            ],
+        ));
+    commit(house, ctx, import, change).await
+}
+
+/// Writes a stream to a file; gives its SHA-256 and its length.
+async fn store<C, E>(path: &Path, mut content: C) -> Answer<(String, u64)>
+where
+    C: Stream<Item = Result<axum::body::Bytes, E>> + Unpin,
+{
+    if let Some(parent) = path.parent() {
+        std::fs::create_dir_all(parent).map_err(broken)?;
+    }
+    let mut file = std::fs::File::create(path).map_err(broken)?;
+    let (mut hash, mut size) = (Sha256::new(), 0u64);
+    while let Some(chunk) = content.next().await {
+        let chunk = chunk.ok();
+        let fits = chunk.as_ref().is_some_and(|one| size + one.len() as u64 <= UPLOAD_BYTES_MAX);
+        let Some(chunk) = chunk.filter(|_| fits) else {
+            std::fs::remove_file(path).map_err(broken)?;
+            return Err(crate::web::visitor::too_large());
+        };
+        size += chunk.len() as u64;
+        hash.update(&chunk);
+        // Written where it is received: each piece is small, and the disk's cache takes it.
+        file.write_all(&chunk).map_err(broken)?;
+    }
+    file.sync_all().map_err(broken)?;
+    Ok((hex(&hash.finalize()), size))
+}
+
+/// An import that is there; absent otherwise.
+pub async fn import(house: &Arc<House>, ctx: &Ctx, id: &str) -> Answer<Import> {
+    may(house, ctx, Action::InfluenceRead)?;
+    let id = id.to_owned();
+    let found = house.store.read(move |reader| read::import(reader, &id)).await?;
+    found.ok_or_else(|| Refusal::absent().into())
+}
+
+/// How a table is read, by what was said: `auto` by the names of its columns, `cnt` by position, otherwise a mapping.
+fn settings(said: &str) -> Result<Settings, String> {
+    let layout = match said.trim() {
+        "" | "auto" => Layout::Named,
+        "cnt" => Layout::Toolkit,
+        mapping => Layout::Mapped(Mapping::from_str(mapping).map_err(|no| no.to_string())?),
+    };
+    Ok(Settings { layout, objects: Vec::new() })
+}
+
+fn unreadable(why: impl ToString) -> Failure {
+    Refusal::new("NRS-INFL-1002", StatusCode::UNPROCESSABLE_ENTITY).arg("why", why).into()
+}
+
+/// What a column holds, told by its shape and never by its content.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ColumnShape {
+    /// Its number, from 1.
+    pub number: usize,
+    /// What the first line calls it.
+    pub name: String,
+    /// What it is taken for: the word of a role, `object`, or nothing.
+    pub role: String,
+}
+
+/// What is known of a file before it is read.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Look {
+    /// Its columns.
+    pub columns: Vec<ColumnShape>,
+    /// Of the first rows, how many can be read.
+    pub readable: u64,
+    /// Of the first rows, how many are put aside, by code.
+    pub aside: std::collections::BTreeMap<String, u64>,
+    /// Why nothing can be read, with its code.
+    pub problem: Option<String>,
+}
+
+/// Looks at the first rows of a file that waits.
+pub async fn look(house: &Arc<House>, ctx: &Ctx, id: &str, said: &str) -> Answer<Look> {
+    let found = import(house, ctx, id).await?;
+    if found.state != "held" {
+        return Err(refuse("NRS-INFL-1003"));
+    }
+    let path = upload(&house.dir, id);
+    let said = said.to_owned();
+    let looked = tokio::task::spawn_blocking(move || look_at(&path, &said));
+    looked.await.map_err(broken)?.map_err(broken)
+}
+
+/// The roles that can be given to a column, by their word.
+pub const ROLES: [Role; 19] = [
+    Role::Post,
+    Role::Platform,
+    Role::Account,
+    Role::Time,
+    Role::Kind,
+    Role::ParentPost,
+    Role::ParentAccount,
+    Role::ReplyTo,
+    Role::Language,
+    Role::Text,
+    Role::Urls,
+    Role::Hashtags,
+    Role::Mentions,
+    Role::Media,
+    Role::Client,
+    Role::AccountCreated,
+    Role::Followers,
+    Role::Visibility,
+    Role::Ignored,
+];
+
+/// The columns of a table of which nothing is known: whoever maps them needs their names.
+fn columns_at(path: &Path) -> std::io::Result<Vec<ColumnShape>> {
+    // Any two columns stand in for what must be known, so that the first line is read.
+    let mut roles = std::collections::BTreeMap::new();
+    roles.insert(Role::Account, posts::Column::Number(1));
+    roles.insert(Role::Time, posts::Column::Number(2));
+    let settings = Settings { layout: Layout::Mapped(Mapping { roles }), objects: Vec::new() };
+    let Ok(table) = Table::new(std::fs::File::open(path)?, &settings) else {
+        return Ok(Vec::new());
+    };
+    let columns = table.columns();
+    let shape = |at: usize| ColumnShape {
+        number: at + 1,
+        name: columns.name(at).unwrap_or_default().to_owned(),
+        role: String::new(),
+    };
+    Ok((0..columns.count()).map(shape).collect())
+}
+
+fn look_at(path: &Path, said: &str) -> std::io::Result<Look> {
+    let problem = |words: String| Look { problem: Some(words), ..Look::default() };
+    let settings = match settings(said) {
+        Ok(settings) => settings,
+        Err(words) => return Ok(problem(words)),
+    };
+    let mut table = match Table::new(std::fs::File::open(path)?, &settings) {
+        Ok(table) => table,
+        Err(no) => {
+            let columns = columns_at(path)?;
+            return Ok(Look { columns, ..problem(no.to_string()) });
+        }
+    };
+    let columns = table.columns();
+    let role_of = |at: usize| {
+        let role = ROLES.iter().find(|role| columns.of(**role) == Some(at));
+        match role {
+            Some(role) => role.word().to_owned(),
+            None if columns.objects().contains(&at) => "object".to_owned(),
+            None => String::new(),
+        }
+    };
+    let shapes = (0..columns.count()).map(|at| ColumnShape {
+        number: at + 1,
+        name: columns.name(at).unwrap_or_default().to_owned(),
+        role: role_of(at),
+    });
+    let mut look = Look { columns: shapes.collect(), ..Look::default() };
+    for _ in 0..LOOKED_AT {
+        match table.next_row() {
+            Ok(Some(Ok(_))) => look.readable += 1,
+            Ok(Some(Err(aside))) => {
+                *look.aside.entry(aside.reason.code().to_owned()).or_default() += 1;
+            }
+            Ok(None) => break,
+            Err(no) => return Ok(problem(no.to_string())),
+        }
+    }
+    Ok(look)
+}
+
+/// Says how a file is read; a job reads it.
+pub async fn begin(house: &Arc<House>, ctx: &Ctx, id: &str, said: &str) -> Answer<Made> {
+    may(house, ctx, Action::InfluenceGather)?;
+    let found = import(house, ctx, id).await?;
+    let said = text(said, MAPPING_CHARS_MAX, false)?;
+    settings(&said).map_err(unreadable)?;
+    let looked = look(house, ctx, id, &said).await?;
+    if let Some(problem) = looked.problem {
+        return Err(unreadable(problem));
+    }
+    let collection = act::collection(house, ctx, &found.collection).await?;
+    decided(&gathering::may_take(&collection.standing(), ctx.now, 1))?;
+    let change = Change::office("influence.import.read", id)
+        .payload(json!({ "mapping": said, "digest": found.digest, "collection": found.collection }))
+        .write(Write::one(
+            "UPDATE influence_import SET state = 'reading', mapping = $2 WHERE import = $1 AND state = 'held'",
+            vec![Value::from(id), Value::from(&said)],
+        ))
+        .job(Job {
+            kind: "influence.gather.read",
+            // Imports of one collection are read one after the other.
+            subject: found.collection,
+            payload: json!({ "import": id, "ctx": super::keep::actor(ctx) }),
+            due_at: ctx.now,
+        });
+    commit(house, ctx, id.to_owned(), change).await
+}
+
+fn damaged(what: impl ToString) -> StoreFailure {
+    StoreFailure::Damaged(what.to_string())
+}
+
+async fn read_in(house: Arc<House>, task: Task) -> Result<Outcome, StoreFailure> {
+    let ctx = super::keep::ctx_of(&house, &task.payload).ok_or_else(|| damaged("a job's actor"))?;
+    let id = task.payload.get("import").and_then(|id| id.as_str()).unwrap_or_default().to_owned();
+    let (asked, of) = (id.clone(), task.subject.clone());
+    let found = house
+        .store
+        .read(move |reader| Ok((read::import(reader, &asked)?, read::collection(reader, &of)?)))
+        .await?;
+    let (Some(import), Some(collection)) = found else { return Err(damaged("an import is gone")) };
+    let (dir, now) = (house.dir.clone(), house.clock.now());
+    let room = collection.volume_max.saturating_sub(collection.taken);
+    let until = collection.until;
+    let reading = tokio::task::spawn_blocking({
+        let import = import.clone();
+        move || take_in(&dir, &import, room, until, now)
+    });
+    let taken = reading.await.map_err(|_| StoreFailure::Stopping)?.map_err(damaged)?;
+    let (state, summary, posts) = match &taken {
+        Ok(taken) => ("done", json!({ "taken": taken }), taken.posts),
+        Err(why) => ("failed", json!({ "failure": why }), 0),
+    };
+    let change = Change::office("influence.import.done", &id)
+        .payload(json!({ "collection": import.collection, "digest": import.digest, "summary": summary }))
+        .write(Write::one(
+            "UPDATE influence_import SET state = $2, summary = $3, done_at = $4 WHERE import = $1 AND state = 'reading'",
+            vec![
+                Value::from(&id),
+                Value::from(state),
+                Value::from(summary.to_string()),
+                Value::from(now),
+            ],
+        ))
+        .write(Write::new(
+            "UPDATE influence_collection SET taken = taken + $2 WHERE collection = $1",
+            vec![Value::from(&import.collection), Value::from(posts)],
+        ));
+    // The file goes by a job of its own: until this change is kept, reading may be repeated and needs it.
+    let forget = Job {
+        kind: "influence.gather.forget",
+        subject: import.collection.clone(),
+        payload: task.payload.clone(),
+        due_at: now,
+    };
+    Ok(Outcome::Done(ctx, Box::new(change.job(forget))))
+}
+
+/// Deletes a file that was read.
+async fn forget(house: Arc<House>, task: Task) -> Result<Outcome, StoreFailure> {
+    let ctx = super::keep::ctx_of(&house, &task.payload).ok_or_else(|| damaged("a job's actor"))?;
+    let id = task.payload.get("import").and_then(|id| id.as_str()).unwrap_or_default().to_owned();
+    remove(&upload(&house.dir, &id))?;
+    let change = Change::office("influence.upload.delete", id);
+    Ok(Outcome::Done(ctx, Box::new(change)))
+}
+
+/// Removes a file that may be gone already.
+pub(super) fn remove(path: &Path) -> std::io::Result<bool> {
+    match std::fs::remove_file(path) {
+        Ok(()) => Ok(true),
+        Err(problem) if problem.kind() == std::io::ErrorKind::NotFound => Ok(false),
+        Err(problem) => Err(problem),
+    }
+}
+
+type TakenIn = Result<Taken, String>;
+
+fn take_in(
+    dir: &Path,
+    import: &Import,
+    room: u64,
+    until: Timestamp,
+    now: Timestamp,
+) -> Result<TakenIn, VaultFailure> {
+    let settings = match settings(import.mapping.as_deref().unwrap_or_default()) {
+        Ok(settings) => settings,
+        Err(why) => return Ok(Err(why)),
+    };
+    let file = std::fs::File::open(upload(dir, &import.import))?;
+    let mut table = match Table::new(file, &settings) {
+        Ok(table) => table,
+        Err(no) => return Ok(Err(no.to_string())),
+    };
+    let names: Vec<String> = table.columns().object_names().map(str::to_owned).collect();
+    let mut failed = None;
+    let records = std::iter::from_fn(|| match table.next_row() {
+        Ok(Some(Ok(row))) => Some(post_of(&row, &names, import, until)),
+        Ok(Some(Err(aside))) => Some(Err(Reject {
+            line: aside.line,
+            code: aside.reason.code().to_owned(),
+            reason: aside.reason.to_string(),
+        })),
+        Ok(None) => None,
+        Err(no) => {
+            failed = Some(no.to_string());
+            None
+        }
+    });
+    let taken = Vault::open(dir, &import.collection)?.take(import.number, records, room, now)?;
+    Ok(failed.map_or(Ok(taken), Err))
+}
+
+/// A row as a post, or why it is none for this collection.
+fn post_of(
+    row: &Row<'_>,
+    names: &[String],
+    import: &Import,
+    until: Timestamp,
+) -> Result<(u64, NewPost), Reject> {
+    let at = row.at_ms();
+    // Archives are older than the collection; what is younger than its end was not to be gathered, or has a wrong clock.
+    if at > until.as_millisecond() {
+        return Err(Reject {
+            line: row.line(),
+            code: "NRS-INFL-1005".to_owned(),
+            reason: "posted after the end of the collection".to_owned(),
+        });
+    }
+    let own = |role| Some(row.text(role).to_owned()).filter(|text| !text.is_empty());
+    let id = own(Role::Post).unwrap_or_else(|| format!("{}:{}", import.import, row.line()));
+    Ok((
+        row.line(),
+        NewPost {
+            id,
+            platform: row.text(Role::Platform).to_owned(),
+            account: row.text(Role::Account).to_owned(),
+            handle: String::new(),
+            at,
+            kind: kind_of(row),
+            lang: own(Role::Language),
+            text: own(Role::Text).map(|text| short(&text).to_owned()),
+            objects: objects_of(row, names),
+            account_created_at: None,
+        },
+    ))
+}
+
+/// As much of a text as is kept, whole letters only.
+fn short(text: &str) -> &str {
+    let mut end = text.len().min(super::vault::TEXT_BYTES_MAX);
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    text.get(..end).unwrap_or_default()
+}
+
+fn kind_of(row: &Row<'_>) -> &'static str {
+    let said = row.text(Role::Kind).to_lowercase();
+    match said.as_str() {
+        "reply" => "reply",
+        "quote" | "quote_tweet" => "quote",
+        "repost" | "retweet" => "repost",
+        _ if !row.text(Role::ParentPost).is_empty() => "repost",
+        _ if !row.text(Role::ReplyTo).is_empty() => "reply",
+        _ => "original",
+    }
+}
+
+/// What a post shares, by trace. An empty cell is nothing.
+fn objects_of(row: &Row<'_>, names: &[String]) -> Vec<(String, String)> {
+    let mut objects = Vec::new();
+    let mut add = |trace: &str, value: String| {
+        if !value.is_empty() {
+            objects.push((trace.to_owned(), value));
+        }
+    };
+    for link in row.list(Role::Urls) {
+        // What is no address is shared all the same: exports replace addresses by numbers.
+        let canonical = posts::url::canonical(&link);
+        if let Some(host) = canonical.as_deref().and_then(posts::url::host) {
+            add("domain", host.to_owned());
+        }
+        add("url", canonical.unwrap_or(link));
+    }
+    for tag in row.list(Role::Hashtags) {
+        add("hashtag", tag.trim_start_matches(['#', '＃']).to_lowercase());
+    }
+    for named in row.list(Role::Mentions) {
+        add("mention", named);
+    }
+    for media in row.list(Role::Media) {
+        add("media", media);
+    }
+    add("repost", row.text(Role::ParentPost).to_owned());
+    add("reply", row.text(Role::ReplyTo).to_owned());
+    for (number, name) in names.iter().enumerate() {
+        add(name, row.object(number).to_owned());
+    }
+    objects
+}

@@ -1,0 +1,327 @@
+//! What changes about a case: it is opened, parts are added and ended, members speak, steps are taken. Each is a leaf.
+
+use std::sync::Arc;
+
+use axum::http::StatusCode;
+use noroshi_charter::coordination::{Nexus, Reviewer, may_state_nexus};
+use noroshi_charter::fimi::{State, may_step, may_vote};
+use noroshi_charter::hat::Hat;
+use noroshi_evidence::marking::{LegalClass, Tlp};
+use noroshi_evidence::object::StixObject;
+use serde::Deserialize;
+use serde_json::json;
+
+use super::part::Body;
+use super::read::{self, Whole};
+use super::stix;
+use crate::evidence::rows::{self, NewObject};
+use crate::house::House;
+use crate::influence::act::{
+    Made, TEXT_CHARS_MAX, TITLE_CHARS_MAX, broken, commit, decided, fresh, may, refuse, text,
+};
+use crate::office::authorise::Action;
+use crate::office::commit::{Change, Write};
+use crate::office::ctx::Ctx;
+use crate::office::store::Value;
+use crate::web::refusal::{Answer, Failure, Refusal};
+
+/// Parts of one case at most.
+pub const PARTS_MAX: usize = 5_000;
+
+/// A case to open.
+#[derive(Debug, Clone, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewIncident {
+    /// What it is called.
+    pub title: String,
+    /// For whom what leaves it is at most: `clear`, `green`, `amber`, `amber-strict` or `red`.
+    pub tlp: String,
+    /// What pointed to it.
+    pub signal: String,
+}
+
+/// A case with everything; absent otherwise.
+pub async fn find(house: &Arc<House>, ctx: &Ctx, id: &str) -> Answer<Whole> {
+    may(house, ctx, Action::InfluenceRead)?;
+    let (id, now) = (id.to_owned(), ctx.now);
+    let found = house.store.read(move |reader| read::whole(reader, &id, now)).await?;
+    found.ok_or_else(|| Refusal::absent().into())
+}
+
+/// Opens a case on a signal.
+pub async fn open(house: &Arc<House>, ctx: &Ctx, new: NewIncident) -> Answer<Made> {
+    may(house, ctx, Action::InfluenceAnalyse)?;
+    let title = text(&new.title, TITLE_CHARS_MAX, true)?;
+    let signal = text(&new.signal, TEXT_CHARS_MAX, true)?;
+    rows::tlp_of(&new.tlp).ok_or_else(|| wrong(("NRS-INFL-1102", "tlp".to_owned())))?;
+    let id = fresh(ctx, "fimi");
+    let change = Change::office("influence.incident.open", &id)
+        .payload(json!({ "title": title, "tlp": new.tlp, "signal": signal }))
+        .write(Write::one(
+            "INSERT INTO influence_incident (incident, title, state, version, tlp, org, created_at) \
+             VALUES ($1, $2, 'signal', 1, $3, $4, $5)",
+            vec![
+                Value::from(&id),
+                Value::from(&title),
+                Value::from(&new.tlp),
+                Value::from(&ctx.org),
+                Value::from(ctx.now),
+            ],
+        ))
+        .write(step_row(ctx, &id, ("", "signal"), &signal));
+    commit(house, ctx, id, change).await
+}
+
+fn step_row(ctx: &Ctx, incident: &str, (from, to): (&str, &str), reason: &str) -> Write {
+    Write::one(
+        "INSERT INTO influence_step (step, incident, from_state, to_state, reason, person, org, hat, at) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+        vec![
+            Value::from(fresh(ctx, "step")),
+            Value::from(incident),
+            Value::from(from),
+            Value::from(to),
+            Value::from(reason),
+            Value::from(&ctx.person),
+            Value::from(&ctx.org),
+            Value::from(ctx.hat.id()),
+            Value::from(ctx.now),
+        ],
+    )
+}
+
+fn wrong((code, about): (&'static str, String)) -> Failure {
+    Refusal::new(code, StatusCode::UNPROCESSABLE_ENTITY)
+        .arg("about", about)
+        .arg("clause", "")
+        .into()
+}
+
+/// Adds a part to a case.
+pub async fn add(house: &Arc<House>, ctx: &Ctx, id: &str, body: Body) -> Answer<Made> {
+    // The legal hat reviews statements of a foreign nexus; it adds nothing else.
+    let reviews = matches!(body, Body::NexusReview { .. }) && ctx.hat == Hat::Legal;
+    may(house, ctx, if reviews { Action::InfluenceAllow } else { Action::InfluenceAnalyse })?;
+    let whole = find(house, ctx, id).await?;
+    body.check().map_err(wrong)?;
+    if whole.parts.len() >= PARTS_MAX {
+        return Err(wrong(("NRS-INFL-1106", PARTS_MAX.to_string())));
+    }
+    refers(house, ctx, &whole, &body).await?;
+    let part = fresh(ctx, "part");
+    let said = serde_json::to_value(&body).map_err(broken)?;
+    let change = Change::office("influence.incident.part", id)
+        .payload(json!({ "part": part, "body": said }))
+        .write(Write::one(
+            "INSERT INTO influence_part (part, incident, kind, body, person, org, hat, at) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+            vec![
+                Value::from(&part),
+                Value::from(id),
+                Value::from(body.kind()),
+                Value::from(said.to_string()),
+                Value::from(&ctx.person),
+                Value::from(&ctx.org),
+                Value::from(ctx.hat.id()),
+                Value::from(ctx.now),
+            ],
+        ));
+    commit(house, ctx, part, change).await
+}
+
+/// What a part refers to is there, and who adds it may say it.
+async fn refers(house: &Arc<House>, ctx: &Ctx, whole: &Whole, body: &Body) -> Answer<()> {
+    let has = |part: &str, kind: &str| {
+        whole.live().any(|one| one.part == part && one.body.kind() == kind)
+    };
+    match body {
+        Body::Collection { collection } => {
+            crate::influence::act::collection(house, ctx, collection).await.map(drop)
+        }
+        Body::Criterion { number: 2, holds: true, evidence, .. } if !has(evidence, "nexus") => {
+            Err(wrong(("NRS-INFL-1107", evidence.clone())))
+        }
+        Body::Correction { notice, .. } if !has(notice, "notice") => {
+            Err(wrong(("NRS-INFL-1108", notice.clone())))
+        }
+        Body::NexusReview { nexus, .. } => {
+            let stated = whole.live().find(|one| one.part == *nexus);
+            let Some(read::Part { body: Body::Nexus { sources, confidence, .. }, person, .. }) =
+                stated
+            else {
+                return Err(wrong(("NRS-INFL-1107", nexus.clone())));
+            };
+            let one = Reviewer { person: ctx.person.as_str(), hat: ctx.hat };
+            // The second is somebody else, or still to come: what is asked here is whether this one may be the first.
+            let before = whole.reviewers(nexus).first().copied();
+            let other = before.map_or(Reviewer { person: " to come", hat: Hat::Legal }, |seen| {
+                Reviewer { person: seen.0, hat: seen.1 }
+            });
+            decided(&may_state_nexus(&Nexus {
+                sources,
+                confidence,
+                finder: person,
+                reviewers: [other, one],
+            }))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Ends a part. It stays on record with the reason.
+pub async fn end(
+    house: &Arc<House>,
+    ctx: &Ctx,
+    id: &str,
+    part: &str,
+    reason: &str,
+) -> Answer<Made> {
+    may(house, ctx, Action::InfluenceAnalyse)?;
+    find(house, ctx, id).await?;
+    let reason = text(reason, TEXT_CHARS_MAX, true)?;
+    let change = Change::office("influence.incident.end", id)
+        .payload(json!({ "part": part, "reason": reason }))
+        .write(Write::one(
+            "UPDATE influence_part SET ended_at = $3, ended_why = $4 WHERE part = $1 AND incident = $2 AND ended_at IS NULL",
+            vec![
+                Value::from(part),
+                Value::from(id),
+                Value::from(ctx.now),
+                Value::from(&reason),
+            ],
+        ));
+    commit(house, ctx, part.to_owned(), change).await
+}
+
+/// Takes a case a step further, when the charter has nothing against it.
+pub async fn step(house: &Arc<House>, ctx: &Ctx, id: &str, to: &str, reason: &str) -> Answer<Made> {
+    let to = State::parse(to).ok_or_else(|| refuse("NRS-INFL-0901"))?;
+    let whole = find(house, ctx, id).await?;
+    let from = whole.incident.state;
+    let shared = stix::bundle(&whole, tlp(&whole)).to_string();
+    let (criteria, votes) = (whole.criteria(), whole.votes());
+    let workers: Vec<&str> = whole.workers().into_iter().collect();
+    let facts = whole.facts(&criteria, &votes, &workers, &shared, reason);
+    decided(&may_step(ctx.hat, from, to, &facts))?;
+    may(house, ctx, Action::InfluenceAnalyse)?;
+    let reason = text(reason, TEXT_CHARS_MAX, true)?;
+    let notice =
+        whole.notice().map(|(part, digest)| json!({ "part": part.part, "digest": digest }));
+    let change = Change::office("influence.incident.step", id)
+        .payload(json!({
+            "from": from.code(), "to": to.code(), "reason": reason, "election": whole.is_election,
+            "notice": notice.filter(|_| to == State::PublicNotice),
+            "votes": votes.iter().map(|vote| json!([vote.person, vote.agrees])).collect::<Vec<_>>(),
+        }))
+        .write(Write::one(
+            "UPDATE influence_incident SET state = $3, version = version + 1 WHERE incident = $1 AND version = $2",
+            vec![
+                Value::from(id),
+                Value::Int(whole.incident.version),
+                Value::from(to.code()),
+            ],
+        ))
+        .write(step_row(ctx, id, (from.code(), to.code()), &reason));
+    commit(house, ctx, id.to_owned(), change).await
+}
+
+/// A member's word on exactly the notice in force.
+pub async fn vote(
+    house: &Arc<House>,
+    ctx: &Ctx,
+    id: &str,
+    (agrees, digest, reason): (bool, &str, &str),
+) -> Answer<Made> {
+    let whole = find(house, ctx, id).await?;
+    let workers: Vec<&str> = whole.workers().into_iter().collect();
+    decided(&may_vote(ctx.hat, ctx.person.as_str(), &workers, reason))?;
+    may(house, ctx, Action::InfluenceVote)?;
+    let reason = text(reason, TEXT_CHARS_MAX, true)?;
+    let Some((_, in_force)) = whole.notice() else { return Err(refuse("NRS-INFL-0909")) };
+    if digest != in_force {
+        return Err(Refusal::new("NRS-INFL-1109", StatusCode::CONFLICT)
+            .arg("digest", in_force)
+            .into());
+    }
+    let vote = fresh(ctx, "vote");
+    let change = Change::office("influence.incident.vote", id)
+        .payload(json!({ "vote": vote, "notice": in_force, "agrees": agrees, "reason": reason }))
+        .write(Write::one(
+            "INSERT INTO influence_vote (vote, incident, notice, person, hat, agrees, reason, at) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+            vec![
+                Value::from(&vote),
+                Value::from(id),
+                Value::from(&in_force),
+                Value::from(&ctx.person),
+                Value::from(ctx.hat.id()),
+                Value::from(agrees),
+                Value::from(&reason),
+                Value::from(ctx.now),
+            ],
+        ));
+    commit(house, ctx, vote, change).await
+}
+
+/// Puts a legal hold on a case, or lifts it: while it stands, the posts of its collections are kept.
+pub async fn hold(
+    house: &Arc<House>,
+    ctx: &Ctx,
+    id: &str,
+    holds: bool,
+    reason: &str,
+) -> Answer<Made> {
+    may(house, ctx, Action::InfluenceAllow)?;
+    find(house, ctx, id).await?;
+    let reason = text(reason, TEXT_CHARS_MAX, true)?;
+    let change = Change::office("influence.incident.hold", id)
+        .payload(json!({ "holds": holds, "reason": reason }))
+        .write(Write::one(
+            "UPDATE influence_incident SET legal_hold = $2 WHERE incident = $1 AND legal_hold <> $2",
+            vec![Value::from(id), Value::from(holds)],
+        ));
+    commit(house, ctx, id.to_owned(), change).await
+}
+
+/// The colour of a case; amber when what is stored were none.
+pub fn tlp(whole: &Whole) -> Tlp {
+    rows::tlp_of(&whole.incident.tlp).unwrap_or(Tlp::Amber)
+}
+
+/// Takes a case out as a bundle. That it was taken out is a leaf before it is handed over.
+pub async fn export(house: &Arc<House>, ctx: &Ctx, id: &str) -> Answer<serde_json::Value> {
+    may(house, ctx, Action::InfluenceAnalyse)?;
+    let whole = find(house, ctx, id).await?;
+    let bundle = stix::bundle(&whole, tlp(&whole));
+    let digest = noroshi_charter::finding::Digest::of_canonical(&bundle);
+    let change = Change::office("influence.incident.export", id).payload(json!({
+        "digest": digest, "withheld": stix::made(&whole, tlp(&whole)).withheld,
+    }));
+    house.door.commit(ctx, change).await?;
+    Ok(bundle)
+}
+
+/// Puts the objects of a case into the evidence graph, where a lookalike domain meets a measure or a notice.
+pub async fn into_graph(house: &Arc<House>, ctx: &Ctx, id: &str) -> Answer<(Made, u64)> {
+    may(house, ctx, Action::InfluenceAnalyse)?;
+    let whole = find(house, ctx, id).await?;
+    let tlp = tlp(&whole);
+    let mut objects = Vec::new();
+    for object in stix::made(&whole, tlp).objects {
+        objects.push(NewObject {
+            object: StixObject::parse(&object.to_string()).map_err(broken)?,
+            tlp,
+            class: LegalClass::CiaN,
+            originator: whole.incident.org.clone(),
+            source: format!("influence:{id}"),
+        });
+    }
+    if objects.is_empty() {
+        return Err(refuse("NRS-INFL-1110"));
+    }
+    let mut change = Change::new("influence.incident.graph", id, rows::fact("influence", &objects))
+        .payload(json!({ "objects": objects.len() }));
+    change.writes = rows::insert_objects(&objects, ctx.now);
+    let made = commit(house, ctx, id.to_owned(), change).await?;
+    Ok((made, objects.len() as u64))
+}

@@ -1,0 +1,111 @@
+//! The key of a collection: accounts become pseudonyms by it, handles and texts are sealed under it.
+//!
+//! Each collection has a secret of its own (`DATA/keys/influence`), so that accounts of two collections cannot be joined,
+//! and destroying the file ends every way back at once.
+
+use std::path::{Path, PathBuf};
+
+use hmac::{Hmac, Mac as _};
+use sha2::Sha256;
+
+use crate::office::log::{LogFailure, load_or_make_seed};
+use crate::office::seal::Sealer;
+use crate::office::secret::hex;
+
+/// Bytes of a pseudonym: 128 bits of HMAC-SHA-256.
+const PSEUDONYM_BYTES: usize = 16;
+/// What every pseudonym of an account begins with.
+pub const PREFIX: &str = "acct:";
+
+/// Where the secret of a collection lies.
+pub fn path(data: &Path, collection: &str) -> PathBuf {
+    data.join("keys").join("influence").join(format!("{collection}.key"))
+}
+
+/// Whether the secret of a collection is there: without it nothing is opened any more.
+pub fn is_there(data: &Path, collection: &str) -> bool {
+    std::fs::exists(path(data, collection)).unwrap_or(false)
+}
+
+/// The purpose under which handles and texts are sealed.
+const SEALED: &str = "noroshi/influence/sealed/1";
+
+/// The keys derived from the secret of one collection.
+pub struct CollectionKey {
+    accounts: Hmac<Sha256>,
+    secret: [u8; 32],
+}
+
+/// Why a key cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum NoKey {
+    /// Its file.
+    #[error("its file cannot be used")]
+    File(#[from] LogFailure),
+    /// The machine refuses to make a key of 32 bytes.
+    #[error("a key of 32 bytes was refused")]
+    Refused,
+}
+
+impl CollectionKey {
+    /// The key of a collection; its secret is drawn when there is none.
+    pub fn load(data: &Path, collection: &str) -> Result<Self, NoKey> {
+        Self::of_secret(&load_or_make_seed(&path(data, collection))?)
+    }
+
+    /// The keys of a secret: one for each use, so that no output of one stands in for another.
+    pub fn of_secret(secret: &[u8; 32]) -> Result<Self, NoKey> {
+        let mut derive = Hmac::<Sha256>::new_from_slice(secret).map_err(|_| NoKey::Refused)?;
+        derive.update(b"noroshi-influence-account/1");
+        let derived = derive.finalize().into_bytes();
+        let accounts = Hmac::new_from_slice(&derived).map_err(|_| NoKey::Refused)?;
+        Ok(Self { accounts, secret: *secret })
+    }
+
+    /// What stands for an account: `acct:` and 32 hexadecimal digits.
+    pub fn pseudonym(&self, platform: &str, account: &str) -> String {
+        let mut mac = self.accounts.clone();
+        // The length keeps `a` + `bc` apart from `ab` + `c`.
+        mac.update(&(platform.len() as u64).to_be_bytes());
+        mac.update(platform.as_bytes());
+        mac.update(account.as_bytes());
+        let whole = mac.finalize().into_bytes();
+        let short: Vec<u8> = whole.iter().copied().take(PSEUDONYM_BYTES).collect();
+        format!("{PREFIX}{}", hex(&short))
+    }
+
+    fn sealer<'a>(&self, place: &'a str) -> Sealer<'a> {
+        Sealer { key: self.secret, purpose: SEALED, holder: place.as_bytes() }
+    }
+
+    /// Seals a text, bound to where it stands: what is sealed beside one account or post cannot be put beside another.
+    pub fn seal(&self, place: &str, text: &[u8]) -> Option<Vec<u8>> {
+        self.sealer(place).seal(text)
+    }
+
+    /// Opens what was sealed for the same place.
+    pub fn open(&self, place: &str, sealed: &[u8]) -> Option<String> {
+        String::from_utf8(self.sealer(place).open(sealed)?).ok()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pseudonyms_of_two_collections_cannot_be_joined_and_seals_stay_in_their_place() {
+        let [one, other] =
+            [[1; 32], [2; 32]].map(|secret| CollectionKey::of_secret(&secret).unwrap());
+        let name = one.pseudonym("x", "12345");
+        assert_eq!(name, one.pseudonym("x", "12345"));
+        assert_eq!(name.len(), PREFIX.len() + 32);
+        assert!(!name.contains("12345"));
+        assert_ne!(name, other.pseudonym("x", "12345"));
+        assert_ne!(one.pseudonym("a", "bc"), one.pseudonym("ab", "c"));
+        let sealed = one.seal(&name, "架空の名".as_bytes()).unwrap();
+        assert_eq!(one.open(&name, &sealed).as_deref(), Some("架空の名"));
+        assert_eq!(one.open("acct:other", &sealed), None);
+        assert_eq!(other.open(&name, &sealed), None);
+    }
+}

@@ -1,0 +1,421 @@
+//! From a collection to the engines and back. Nothing here is random or asks the time: the same posts and parameters give
+//! the same file.
+
+use std::io::Write;
+use std::path::Path;
+
+use noroshi_charter::coordination::Level;
+use noroshi_charter::finding::Digest;
+use noroshi_insight::coordination::{
+    self, Analysis, Builder, Edge, Group, NO_POST, Options, Records, Share, Trace, TraceKind,
+};
+use noroshi_insight::{copies, lookalike};
+use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
+
+use super::act::Parameters;
+use super::results::{
+    ClusterRow, CopyRow, EdgeRow, GroupRow, HitRow, MemberRow, Results, shares_path,
+};
+use crate::influence::vault::{Vault, VaultFailure};
+use crate::office::secret::hex;
+
+/// Examples of an edge that are kept with it.
+const EXEMPLARS_KEPT: usize = 8;
+/// Copies of a cluster that are kept with it.
+const COPIES_KEPT: usize = 2_000;
+/// Texts that are compared at most; the newest are left out beyond, and counted.
+const TEXTS_MAX: usize = 3_000_000;
+
+/// What a run came to: the digest of what it read, and what it found in numbers.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Came {
+    pub(super) input: String,
+    pub(super) summary: Value,
+    /// Pairs that are only worth watching, as JSON, for the watch tier of the collection.
+    pub(super) watched: Vec<Value>,
+}
+
+/// A run that an engine would not do: told to the analyst.
+pub(super) type Ran = Result<Came, String>;
+
+/// Hashes what is written.
+struct Hashed<W> {
+    inner: W,
+    hash: Sha256,
+}
+
+impl<W: Write> Write for Hashed<W> {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        let taken = self.inner.write(bytes)?;
+        self.hash.update(bytes.get(..taken).unwrap_or_default());
+        Ok(taken)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        self.inner.flush()
+    }
+}
+
+fn kind_of(trace: &str) -> TraceKind {
+    match trace {
+        "url" | "url_id" => TraceKind::Url,
+        "domain" | "domain_id" => TraceKind::Domain,
+        "repost" => TraceKind::Repost,
+        "reply" => TraceKind::Reply,
+        "mention" => TraceKind::Mention,
+        "media" | "phash_id" => TraceKind::Media,
+        "text" => TraceKind::Text,
+        _ => TraceKind::Other,
+    }
+}
+
+/// A cell that no spreadsheet takes for a formula.
+fn cell(text: &str) -> String {
+    let text = if text.starts_with(['=', '+', '-', '@', '\t', '\r']) {
+        format!("'{text}")
+    } else {
+        text.to_owned()
+    };
+    if text.contains(['"', ',', '\n', '\r']) {
+        format!("\"{}\"", text.replace('"', "\"\""))
+    } else {
+        text
+    }
+}
+
+/// Runs an engine over a collection and writes its answer.
+pub(super) fn run(
+    data: &Path,
+    collection: &str,
+    id: &str,
+    asked: &Parameters,
+) -> Result<Ran, VaultFailure> {
+    let Some(vault) = Vault::existing(data, collection)? else {
+        return Ok(Err("NRS-INFL-1201".to_owned()));
+    };
+    let results = Results::create(data, id)?;
+    let file = std::fs::File::create(shares_path(data, id))?;
+    let mut sink = Hashed { inner: std::io::BufWriter::new(file), hash: Sha256::new() };
+    let came = match asked.engine.as_str() {
+        "coordination" => coordination(&vault, &results, asked, &mut sink)?,
+        "copies" => copied(&vault, &results, asked, &mut sink)?,
+        "lookalike" => imitated(&vault, &results, asked, &mut sink)?,
+        _ => Err("NRS-INFL-1202".to_owned()),
+    };
+    sink.flush()?;
+    let input = hex(&sink.hash.finalize());
+    results.finish(data, id)?;
+    Ok(came.map(|came| Came { input, ..came }))
+}
+
+fn span(asked: &Parameters) -> (i64, i64) {
+    let from = asked.from.map_or(i64::MIN, jiff::Timestamp::as_millisecond);
+    let until = asked.until.map_or(i64::MAX, jiff::Timestamp::as_millisecond);
+    (from, until)
+}
+
+// ---- coordination ----------------------------------------------------------------------------------------------
+
+fn options(asked: &Parameters) -> Options {
+    Options {
+        false_discovery_max: asked.false_discovery_max,
+        slice_seconds: asked.slice_seconds,
+        seed: asked.seed,
+        ..Options::default()
+    }
+}
+
+fn coordination(
+    vault: &Vault,
+    results: &Results,
+    asked: &Parameters,
+    sink: &mut impl Write,
+) -> Result<Ran, VaultFailure> {
+    let mut builder = Builder::default();
+    writeln!(sink, "object_id,account_id,content_id,timestamp_share,trace")?;
+    for trace in &asked.traces {
+        let mut rule = Trace::of(kind_of(trace));
+        if let Some(seconds) = asked.window_seconds {
+            rule = rule.window(seconds);
+        }
+        let number = builder.trace(rule);
+        let mut failed = None;
+        vault.shares(trace, span(asked), |object, account, at, post| {
+            let share = Share { object, account, post, time_seconds: at.div_euclid(1_000) };
+            builder.share(number, &share);
+            let line = format!(
+                "{},{},{},{},{}\n",
+                cell(object),
+                cell(account),
+                post,
+                share.time_seconds,
+                cell(trace)
+            );
+            failed = failed.take().or_else(|| sink.write_all(line.as_bytes()).err());
+        })?;
+        if let Some(problem) = failed {
+            return Err(problem.into());
+        }
+    }
+    let records = builder.finish();
+    let analysis = match coordination::analyse(&records, &options(asked)) {
+        Ok(analysis) => analysis,
+        Err(refused) => return Ok(Err(refused.to_string())),
+    };
+    write_analysis(results, &records, &analysis)?;
+    Ok(Ok(Came {
+        input: String::new(),
+        summary: summary(&analysis),
+        watched: watched(&records, &analysis),
+    }))
+}
+
+fn summary(analysis: &Analysis) -> Value {
+    let of = |level: coordination::Level| {
+        analysis.groups.iter().filter(|group| group.level == level).count()
+    };
+    let traces: Vec<Value> = analysis
+        .traces
+        .iter()
+        .map(|trace| {
+            json!({
+                "kind": trace.kind, "windows": trace.windows_seconds, "shares": trace.first_shares,
+                "accounts": trace.accounts_active, "hypotheses": trace.hypotheses,
+                "false_discovery_max": trace.false_discovery_max, "false_edges_expected": trace.false_edges_expected,
+                "pairs_met": trace.pairs_met, "edges": trace.edges, "viral_objects": trace.viral_objects,
+                "meetings_left_out": trace.meetings_left_out,
+            })
+        })
+        .collect();
+    json!({
+        "edges": analysis.edges.len(), "groups": analysis.groups.len(), "e3": of(coordination::Level::E3),
+        "e2": of(coordination::Level::E2), "watched": analysis.watched_all,
+        "shuffled": analysis.shuffled_copy.as_ref().map(|copy| json!({ "edges": copy.edges, "seed": copy.seed })),
+        "traces": traces, "intake": analysis.intake,
+    })
+}
+
+fn watched(records: &Records, analysis: &Analysis) -> Vec<Value> {
+    let name = |number| records.accounts().name(number).into_owned();
+    let one = |pair: &coordination::Watched| {
+        json!({
+            "a": name(pair.a), "b": name(pair.b), "objects": pair.objects, "expected": pair.expected_activity, "p": pair.p,
+        })
+    };
+    analysis.watched.iter().map(one).collect()
+}
+
+fn level(level: coordination::Level) -> Level {
+    match level {
+        coordination::Level::E0 => Level::E0,
+        coordination::Level::E1 => Level::E1,
+        coordination::Level::E2 => Level::E2,
+        coordination::Level::E3 => Level::E3,
+    }
+}
+
+fn write_analysis(
+    results: &Results,
+    records: &Records,
+    analysis: &Analysis,
+) -> Result<(), VaultFailure> {
+    for (number, group) in (0_i64..).zip(&analysis.groups) {
+        results.add_group(&GroupRow {
+            number,
+            level: level(group.level).code().to_owned(),
+            accounts: group.members.len() as u64,
+            edges: group.edges.len() as u64,
+            span: (i64::from(group.first), i64::from(group.last)),
+            body: group_body(group),
+        })?;
+        for member in &group.members {
+            results.add_member(
+                number,
+                &MemberRow {
+                    account: records.accounts().name(member.account).into_owned(),
+                    body: json!({
+                        "centrality": member.centrality, "partners": member.partners, "stability": member.stability,
+                        "core": member.core,
+                    }),
+                },
+            )?;
+        }
+    }
+    for edge in &analysis.edges {
+        results.add_edge(&edge_of(records, edge))?;
+    }
+    Ok(())
+}
+
+fn group_body(group: &Group) -> Value {
+    json!({
+        "synchronous": group.edges_synchronous, "traces": group.traces, "days": group.days, "bursts": group.bursts,
+        "reach": group.reach, "exclusive": group.exclusive, "gap_median": group.gap_median_seconds,
+        "stability": group.stability, "core_truss": group.core_truss,
+    })
+}
+
+fn edge_of(records: &Records, edge: &Edge) -> EdgeRow {
+    let name = |number| records.accounts().name(number).into_owned();
+    let post = |number| match number {
+        NO_POST => Value::Null,
+        number => json!(records.posts().name(number)),
+    };
+    let traces: Vec<Value> = edge
+        .traces
+        .iter()
+        .map(|told| {
+            let objects = records.traces().get(told.trace).map(|trace| &trace.objects);
+            let exemplars: Vec<Value> = told
+                .exemplars
+                .iter()
+                .take(EXEMPLARS_KEPT)
+                .map(|one| {
+                    json!({
+                        "object": objects.map(|names| names.name(one.object)), "post_a": post(one.post_a),
+                        "post_b": post(one.post_b), "time_a": one.time_a, "time_b": one.time_b,
+                    })
+                })
+                .collect();
+            json!({
+                "kind": told.kind, "window": told.window_seconds, "objects": told.objects, "common": told.common,
+                "expected_activity": told.expected_activity, "expected_interest": told.expected_interest,
+                "p": told.p, "q": told.q, "significant": told.significant, "q_interest": told.q_interest,
+                "synchronous": told.synchronous, "gap": told.gap_seconds, "days": told.days,
+                "leads": [told.leads.a, told.leads.b, told.leads.together], "leads_p": told.leads.p,
+                "exemplars": exemplars,
+            })
+        })
+        .collect();
+    let first = edge.traces.iter().map(|told| told.first).min().unwrap_or(0);
+    let last = edge.traces.iter().map(|told| told.last).max().unwrap_or(0);
+    EdgeRow {
+        group: edge.group.and_then(|group| i64::try_from(group).ok()),
+        ends: (name(edge.a), name(edge.b)),
+        weight: u64::from(edge.weight),
+        span: (i64::from(first), i64::from(last)),
+        body: json!({
+            "p": edge.p, "q": edge.q, "strength": edge.strength, "backbone": edge.backbone, "truss": edge.truss,
+            "stability": edge.stability, "traces": traces,
+        }),
+    }
+}
+
+// ---- copies ----------------------------------------------------------------------------------------------------
+
+struct Held {
+    post: i64,
+    id: String,
+    account: String,
+    at: i64,
+    text: String,
+}
+
+fn copied(
+    vault: &Vault,
+    results: &Results,
+    asked: &Parameters,
+    sink: &mut impl Write,
+) -> Result<Ran, VaultFailure> {
+    let mut held: Vec<Held> = Vec::new();
+    let mut left_out = 0_u64;
+    vault.texts(span(asked), |post, account, at, text| {
+        if held.len() < TEXTS_MAX {
+            held.push(Held { post, id: format!("p{post}"), account: account.to_owned(), at, text });
+        } else {
+            left_out += 1;
+        }
+    })?;
+    // Texts do not leave the collection: what is handed on to recompute with is their digest.
+    writeln!(sink, "content_id,account_id,timestamp_share,text_sha256")?;
+    for one in &held {
+        let digest = Digest::of(one.text.as_bytes());
+        writeln!(sink, "{},{},{},{digest}", one.id, one.account, one.at.div_euclid(1_000))?;
+    }
+    let posts: Vec<copies::Post<'_>> = held
+        .iter()
+        .map(|one| copies::Post {
+            id: &one.id,
+            account: &one.account,
+            time_ms: one.at,
+            text: &one.text,
+        })
+        .collect();
+    let found = copies::cluster(&posts, &copies::Options::default());
+    for (number, cluster) in (0_i64..).zip(&found.clusters) {
+        let copy = |member: &copies::Member| {
+            let one = held.get(member.post)?;
+            Some(CopyRow {
+                post: one.post,
+                account: one.account.clone(),
+                at: one.at,
+                body: json!({ "label": member.label.name(), "similarity": member.similarity }),
+            })
+        };
+        let rows: Vec<CopyRow> =
+            cluster.members.iter().filter_map(copy).take(COPIES_KEPT).collect();
+        let exemplar = held.get(cluster.exemplar).map(|one| one.post);
+        let row = ClusterRow {
+            number,
+            posts: cluster.members.len() as u64,
+            accounts: cluster.accounts as u64,
+            body: json!({
+                "key": cluster.key, "texts": cluster.texts, "first": cluster.first_ms, "last": cluster.last_ms,
+                "chars": cluster.chars_mean, "standing": cluster.standing().name(), "exemplar": exemplar,
+                "kept": rows.len(),
+            }),
+        };
+        results.add_cluster(&row, &rows)?;
+    }
+    let counts = &found.counts;
+    let summary = json!({
+        "posts": counts.posts, "clusters": found.clusters.len(), "clustered": counts.clustered, "short": counts.short,
+        "beyond": counts.beyond, "left_out": left_out,
+    });
+    Ok(Ok(Came { input: String::new(), summary, watched: Vec::new() }))
+}
+
+// ---- lookalikes ------------------------------------------------------------------------------------------------
+
+fn imitated(
+    vault: &Vault,
+    results: &Results,
+    asked: &Parameters,
+    sink: &mut impl Write,
+) -> Result<Ran, VaultFailure> {
+    let (watchlist, problems) = if asked.protected.trim().is_empty() {
+        (lookalike::Watchlist::japan(), Vec::new())
+    } else {
+        lookalike::Watchlist::parse(&asked.protected)
+    };
+    if watchlist.entries().is_empty() {
+        return Ok(Err("NRS-INFL-1203".to_owned()));
+    }
+    let protected = watchlist.entries().len();
+    let matcher = lookalike::Matcher::new(watchlist, lookalike::Options::default());
+    let mut tally = lookalike::Tally::default();
+    let mut number = 0;
+    for domain in vault.objects("domain")? {
+        writeln!(sink, "{}", cell(&domain))?;
+        let outcome = matcher.judge(&domain);
+        tally.count(&outcome);
+        if let lookalike::Outcome::Hit(hit) = outcome {
+            number += 1;
+            results.add_hit(
+                number,
+                &HitRow {
+                    domain: hit.unicode.clone(),
+                    protected: hit.protected.clone(),
+                    rule: hit.rule.code().to_owned(),
+                    score: u64::from(hit.score_percent),
+                },
+            )?;
+        }
+    }
+    let summary = json!({
+        "domains": tally.total(), "hits": number, "owned": tally.owned, "unlike": tally.unlike, "protected": protected,
+        "unread_lines": problems.len(),
+    });
+    Ok(Ok(Came { input: String::new(), summary, watched: Vec::new() }))
+}

@@ -1,0 +1,410 @@
+//! The evidence pack of a run: one archive from which another team recomputes what was found, without us.
+//!
+//! POSIX tar (IEEE Std 1003.1, ustar) with fixed times and owners, so that the same run gives the same bytes. Accounts stand
+//! under pseudonyms, posts under numbers; texts and handles are not in it. What is only worth watching (E1) is not in it
+//! either.
+
+use std::fmt::Write as _;
+
+use noroshi_charter::coordination::Level;
+use noroshi_charter::finding::Digest;
+use serde_json::{Value, json};
+
+use super::read::{Review, Run};
+use super::results::{EdgeRow, GroupRow, Results};
+use crate::influence::vault::VaultFailure;
+use crate::web::locale::{Lang, Words};
+
+/// Rows of one table of the pack at most.
+const ROWS_MAX: u32 = 5_000_000;
+/// Edges told one by one in the report of a group.
+const TOLD: usize = 3;
+/// Groups told in the report.
+const GROUPS_TOLD: usize = 50;
+
+/// Files by name, in the order of the archive.
+type Files = Vec<(String, Vec<u8>)>;
+
+fn cell(text: &str) -> String {
+    if text.contains(['"', ',', '\n', '\r']) {
+        format!("\"{}\"", text.replace('"', "\"\""))
+    } else {
+        text.to_owned()
+    }
+}
+
+fn number(value: &Value) -> String {
+    if value.is_null() { String::new() } else { value.to_string() }
+}
+
+/// Everything of a run that may leave.
+struct Out {
+    groups: Vec<GroupRow>,
+    edges: Vec<EdgeRow>,
+    memberships: Vec<(i64, String)>,
+}
+
+fn gather(results: &Results) -> Result<Out, VaultFailure> {
+    let all = (i64::MIN, i64::MAX);
+    let leaves = |group: &GroupRow| Level::parse(&group.level).is_some_and(Level::may_leave);
+    let groups: Vec<GroupRow> =
+        results.groups(all, 0, ROWS_MAX)?.into_iter().filter(leaves).collect();
+    let out = |group: i64| groups.iter().any(|one| one.number == group);
+    let edges = results.edges(None, all, ROWS_MAX)?;
+    let edges = edges.into_iter().filter(|edge| edge.group.is_some_and(out)).collect();
+    let memberships = results.memberships()?.into_iter().filter(|(group, _)| out(*group)).collect();
+    Ok(Out { groups, edges, memberships })
+}
+
+fn edges_csv(out: &Out) -> String {
+    let mut text = String::from(
+        "account_a,account_b,weight,p,q,group,first,last,trace,window_seconds,common,expected_by_activity,expected_by_interest,q_interest\n",
+    );
+    for edge in &out.edges {
+        let traces = edge.body.get("traces").and_then(Value::as_array);
+        let of = |name: &str| number(edge.body.get(name).unwrap_or(&Value::Null));
+        let Some(told) = traces.and_then(|traces| traces.first()) else { continue };
+        let at = |name: &str| number(told.get(name).unwrap_or(&Value::Null));
+        let group = edge.group.map(|group| group.to_string()).unwrap_or_default();
+        // Writing to a string cannot fail.
+        let _ok = writeln!(
+            text,
+            "{},{},{},{},{},{group},{},{},{},{},{},{},{},{}",
+            cell(&edge.ends.0),
+            cell(&edge.ends.1),
+            edge.weight,
+            of("p"),
+            of("q"),
+            edge.span.0,
+            edge.span.1,
+            cell(at("kind").trim_matches('"')),
+            at("window"),
+            at("common"),
+            at("expected_activity"),
+            at("expected_interest"),
+            at("q_interest")
+        );
+    }
+    text
+}
+
+fn groups_csv(out: &Out) -> String {
+    let mut text = String::from(
+        "group,level,accounts,edges,first,last,days,bursts,reach,exclusive,gap_median_seconds,stability\n",
+    );
+    for group in &out.groups {
+        let of = |name: &str| number(group.body.get(name).unwrap_or(&Value::Null));
+        let _ok = writeln!(
+            text,
+            "{},{},{},{},{},{},{},{},{},{},{},{}",
+            group.number,
+            group.level,
+            group.accounts,
+            group.edges,
+            group.span.0,
+            group.span.1,
+            of("days"),
+            of("bursts"),
+            of("reach"),
+            of("exclusive"),
+            of("gap_median"),
+            of("stability")
+        );
+    }
+    text
+}
+
+fn accounts_csv(out: &Out) -> String {
+    let mut text = String::from("group,account\n");
+    for (group, account) in &out.memberships {
+        let _ok = writeln!(text, "{group},{}", cell(account));
+    }
+    text
+}
+
+/// Joint shares that are kept as examples, by time.
+fn timeline_csv(out: &Out) -> String {
+    let mut rows: Vec<(i64, String)> = Vec::new();
+    for edge in &out.edges {
+        for trace in edge.body.get("traces").and_then(Value::as_array).into_iter().flatten() {
+            for one in trace.get("exemplars").and_then(Value::as_array).into_iter().flatten() {
+                let of = |name: &str| one.get(name).and_then(Value::as_i64).unwrap_or(0);
+                let text = |name: &str| {
+                    one.get(name).and_then(Value::as_str).unwrap_or_default().to_owned()
+                };
+                let first = of("time_a").min(of("time_b"));
+                rows.push((
+                    first,
+                    format!(
+                        "{first},{},{},{},{},{},{}",
+                        of("time_b") - of("time_a"),
+                        cell(&edge.ends.0),
+                        cell(&edge.ends.1),
+                        cell(&text("object")),
+                        text("post_a"),
+                        text("post_b")
+                    ),
+                ));
+            }
+        }
+    }
+    rows.sort();
+    rows.dedup();
+    let head = "time,gap_seconds,account_a,account_b,object,post_a,post_b\n".to_owned();
+    rows.iter().fold(head, |mut text, (_, row)| {
+        text.push_str(row);
+        text.push('\n');
+        text
+    })
+}
+
+fn escape(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
+}
+
+fn graphml(out: &Out) -> String {
+    let mut text = String::from(
+        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<graphml xmlns=\"http://graphml.graphdrawing.org/xmlns\">\n\
+         <key id=\"g\" for=\"node\" attr.name=\"group\" attr.type=\"int\"/>\n\
+         <key id=\"w\" for=\"edge\" attr.name=\"weight\" attr.type=\"int\"/>\n<graph edgedefault=\"undirected\">\n",
+    );
+    for (group, account) in &out.memberships {
+        let account = escape(account);
+        let _ok = writeln!(text, "<node id=\"{account}\"><data key=\"g\">{group}</data></node>");
+    }
+    for edge in &out.edges {
+        let (one, other) = (escape(&edge.ends.0), escape(&edge.ends.1));
+        let weight = edge.weight;
+        let _ok = writeln!(
+            text,
+            "<edge source=\"{one}\" target=\"{other}\"><data key=\"w\">{weight}</data></edge>"
+        );
+    }
+    text.push_str("</graph>\n</graphml>\n");
+    text
+}
+
+/// The sentence that explains one edge: what was seen, what was expected, which test at which rate.
+pub(super) fn sentence(words: Words, edge: &EdgeRow) -> String {
+    let traces = edge.body.get("traces").and_then(Value::as_array);
+    let Some(told) = traces.and_then(|traces| traces.first()) else { return String::new() };
+    let of = |name: &str| told.get(name).and_then(Value::as_f64);
+    let some = |name: &str| of(name).map_or_else(|| "\u{2013}".to_owned(), |at| format!("{at:.3}"));
+    let whole = |name: &str| words.n(told.get(name).and_then(Value::as_u64).unwrap_or(0));
+    words.tv(
+        "influence-sentence",
+        &[
+            ("a", edge.ends.0.as_str().into()),
+            ("b", edge.ends.1.as_str().into()),
+            ("objects", whole("objects").into()),
+            ("window", whole("window").into()),
+            ("common", whole("common").into()),
+            ("activity", some("expected_activity").into()),
+            ("interest", some("expected_interest").into()),
+            (
+                "q",
+                edge.body
+                    .get("q")
+                    .and_then(Value::as_f64)
+                    .map_or_else(String::new, |q| format!("{q:.2e}"))
+                    .into(),
+            ),
+        ],
+    )
+}
+
+/// What every finding says beside itself: the null model, the rate, how many hypotheses, how many edges would be false, and
+/// what the same gives on a shuffled copy.
+pub(super) fn controls(words: Words, run: &Run) -> Vec<String> {
+    let shuffled =
+        run.summary.get("shuffled").and_then(|copy| copy.get("edges")).and_then(Value::as_u64);
+    let mut lines = Vec::new();
+    for trace in run.summary.get("traces").and_then(Value::as_array).into_iter().flatten() {
+        let of = |name: &str| trace.get(name).and_then(Value::as_f64).unwrap_or(0.0);
+        lines.push(words.tv(
+            "influence-controls",
+            &[
+                ("kind", trace.get("kind").and_then(Value::as_str).unwrap_or_default().into()),
+                ("rate", format!("{}", of("false_discovery_max")).into()),
+                ("hypotheses", format!("{:.0}", of("hypotheses")).into()),
+                ("expected", format!("{:.3}", of("false_edges_expected")).into()),
+            ],
+        ));
+    }
+    if let Some(edges) = shuffled {
+        lines.push(words.tv("influence-shuffled", &[("edges", words.n(edges).into())]));
+    }
+    lines
+}
+
+fn report(out: &Out, run: &Run, reviews: &[Review], lang: Lang) -> String {
+    let words = Words::new(lang);
+    let mut text = format!(
+        "<!doctype html>\n<html lang=\"{}\"><head><meta charset=\"utf-8\"><title>{}</title></head><body>\n<h1>{}</h1>\n<p>{}</p>\n<ul>\n",
+        lang.code(),
+        escape(&run.run),
+        escape(&words.t("influence-report-title")),
+        escape(&words.t("influence-report-lead"))
+    );
+    for line in controls(words, run) {
+        let _ok = writeln!(text, "<li>{}</li>", escape(&line));
+    }
+    text.push_str("</ul>\n");
+    for group in out.groups.iter().take(GROUPS_TOLD) {
+        let level = level_of(group, reviews);
+        let head = words.tv(
+            "influence-group-head",
+            &[
+                ("number", group.number.to_string().into()),
+                ("level", level.code().into()),
+                ("accounts", words.n(group.accounts).into()),
+            ],
+        );
+        let _ok = writeln!(text, "<h2>{}</h2>\n<ul>", escape(&head));
+        for edge in out.edges.iter().filter(|edge| edge.group == Some(group.number)).take(TOLD) {
+            let _ok = writeln!(text, "<li>{}</li>", escape(&sentence(words, edge)));
+        }
+        text.push_str("</ul>\n");
+    }
+    let _ok =
+        writeln!(text, "<p>{}</p>\n</body></html>", escape(&words.t("influence-alternatives")));
+    text
+}
+
+/// The level of a group: what its tests gave, or E4 where two people said so.
+pub(super) fn level_of(group: &GroupRow, reviews: &[Review]) -> Level {
+    let said = reviews.iter().any(|one| one.group == group.number && one.second_by.is_some());
+    let tests = Level::parse(&group.level).unwrap_or(Level::E0);
+    if said && tests == Level::E3 { Level::E4 } else { tests }
+}
+
+fn finding(out: &Out, run: &Run, reviews: &[Review]) -> Value {
+    let groups: Vec<Value> = out
+        .groups
+        .iter()
+        .map(|group| {
+            json!({
+                "group": group.number, "level": level_of(group, reviews).code(), "accounts": group.accounts,
+                "edges": group.edges, "first": group.span.0, "last": group.span.1, "evidence": group.body,
+            })
+        })
+        .collect();
+    json!({
+        "run": run.run, "collection": run.collection, "parameters": run.parameters, "parameters_digest": run.digest,
+        "input_digest": run.input, "summary": run.summary, "groups": groups,
+    })
+}
+
+fn verify(run: &Run, shares: &str) -> String {
+    let input = run.input.as_deref().unwrap_or_default();
+    format!(
+        "How to recompute this finding\n\n\
+         1. shares.csv is what the engine read: SHA-256 {input}\n   (of the file here: {shares}; the two are the same, or the pack was changed)\n\
+         2. finding.json holds the parameters: SHA-256 of their canonical JSON (RFC 8785) {}\n\
+         3. noroshi influence coordination shares.csv --object object_id --out again\n   with the windows and the rate of finding.json; any other program that knows the null model will do.\n\
+         4. Compare edges.csv: account_a, account_b, weight.\n\
+         5. The log of the office has the leaf influence.run.done of {}, which commits to both digests.\n",
+        run.digest, run.run
+    )
+}
+
+/// The archive of a run. `shares` is the table that the run read.
+pub fn pack(
+    results: &Results,
+    run: &Run,
+    reviews: &[Review],
+    shares: Vec<u8>,
+    stix: &Value,
+) -> Result<Vec<u8>, VaultFailure> {
+    let out = gather(results)?;
+    let digest = Digest::of(&shares).to_string();
+    let pretty = |value: &Value| format!("{value:#}\n").into_bytes();
+    let files: Files = vec![
+        ("finding.json".to_owned(), pretty(&finding(&out, run, reviews))),
+        ("edges.csv".to_owned(), edges_csv(&out).into_bytes()),
+        ("groups.csv".to_owned(), groups_csv(&out).into_bytes()),
+        ("accounts.csv".to_owned(), accounts_csv(&out).into_bytes()),
+        ("timeline.csv".to_owned(), timeline_csv(&out).into_bytes()),
+        ("network.graphml".to_owned(), graphml(&out).into_bytes()),
+        ("report.ja.html".to_owned(), report(&out, run, reviews, Lang::Ja).into_bytes()),
+        ("report.en.html".to_owned(), report(&out, run, reviews, Lang::En).into_bytes()),
+        ("stix.json".to_owned(), pretty(stix)),
+        ("verify.txt".to_owned(), verify(run, &digest).into_bytes()),
+        ("shares.csv".to_owned(), shares),
+    ];
+    Ok(tar(&run.run, &files))
+}
+
+/// The groups of a run as STIX: channels under their pseudonyms, in a grouping for each group.
+pub fn stix(results: &Results, run: &Run) -> Result<Value, VaultFailure> {
+    let out = gather(results)?;
+    let names = out.groups.iter().map(|group| {
+        let members: Vec<&str> = out
+            .memberships
+            .iter()
+            .filter(|(of, _)| *of == group.number)
+            .map(|(_, account)| account.as_str())
+            .collect();
+        (group, members)
+    });
+    Ok(crate::influence::incident::stix::findings(&run.run, run.at, names))
+}
+
+/// A ustar archive: one folder, files in order, no time, no owner.
+fn tar(folder: &str, files: &Files) -> Vec<u8> {
+    let mut archive = Vec::new();
+    for (name, content) in files {
+        archive.extend(header(&format!("{folder}/{name}"), content.len()));
+        archive.extend_from_slice(content);
+        archive.resize(archive.len().next_multiple_of(512), 0);
+    }
+    archive.resize(archive.len() + 1024, 0);
+    archive
+}
+
+fn header(name: &str, size: usize) -> [u8; 512] {
+    let mut block = [0_u8; 512];
+    let mut put = |at: usize, text: &[u8]| {
+        for (slot, byte) in block.iter_mut().skip(at).zip(text) {
+            *slot = *byte;
+        }
+    };
+    put(0, name.as_bytes().get(..100).unwrap_or(name.as_bytes()));
+    put(100, b"0000644\0");
+    put(108, b"0000000\0");
+    put(116, b"0000000\0");
+    put(124, format!("{size:011o}\0").as_bytes());
+    put(136, b"00000000000\0");
+    put(148, b"        ");
+    put(156, b"0");
+    put(257, b"ustar\x0000");
+    let sum: u32 = block.iter().map(|byte| u32::from(*byte)).sum();
+    for (slot, byte) in block.iter_mut().skip(148).zip(format!("{sum:06o}\0 ").as_bytes()) {
+        *slot = *byte;
+    }
+    block
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_archive_is_one_that_others_read() {
+        let files = vec![("a.txt".to_owned(), b"hello".to_vec()), ("b".to_owned(), vec![7; 512])];
+        let archive = tar("run-1", &files);
+        assert_eq!(archive.len(), 512 * 2 + 512 * 2 + 1024);
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("x.tar");
+        std::fs::write(&path, &archive).unwrap();
+        let read = std::process::Command::new("tar")
+            .arg("-C")
+            .arg(dir.path())
+            .arg("-xf")
+            .arg(&path)
+            .status();
+        assert!(read.unwrap().success());
+        assert_eq!(std::fs::read(dir.path().join("run-1/a.txt")).unwrap(), b"hello");
+        assert_eq!(std::fs::read(dir.path().join("run-1/b")).unwrap(), vec![7; 512]);
+    }
+}

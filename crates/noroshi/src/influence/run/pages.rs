@@ -1,0 +1,824 @@
+//! Runs for people: asking for one, the picture of the network, groups, copies with their differences, lookalikes, and two
+//! periods side by side. Everything works without a script.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
+
+use askama::Template;
+use axum::Router;
+use axum::extract::{Path, Query, State};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse as _, Redirect};
+use axum::routing::{get, post};
+use jiff::Timestamp;
+use jiff::civil::Date;
+use noroshi_charter::coordination::{Family, Level};
+use noroshi_insight::copies::diff::{Change as Differs, diff};
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::act::{self, NewReview, Parameters};
+use super::draw::{self, Picture, Shown};
+use super::read::{self, Review, Run};
+use super::results::{ClusterRow, EdgeRow, GroupRow, HitRow, MemberRow, Results};
+use super::{api, pack};
+use crate::house::House;
+use crate::influence::act::{broken, collection};
+use crate::influence::vault::{Vault, VaultFailure};
+use crate::office::authorise::{Action, On};
+use crate::web::forms::{Choice, FormState};
+use crate::web::layout::{Link, Shell, Tone};
+use crate::web::locale::{Words, from_tokyo, tokyo};
+use crate::web::page::{self, html};
+use crate::web::refusal::{Answer, Failure, Refusal, say};
+use crate::web::visitor::{Posted, Visitor};
+
+/// Rows of one table of a page.
+const ROWS: u32 = 100;
+/// Copies that are read side by side on one page.
+const COPIES_SHOWN: u32 = 20;
+/// Edges told one by one on the page of a group.
+const EDGES_TOLD: usize = 12;
+
+/// Routes of the runs.
+pub fn routes() -> Router<Arc<House>> {
+    Router::new()
+        .route("/influence/collections/{id}/runs", get(list).post(ask))
+        .route("/influence/runs/{id}", get(one))
+        .route("/influence/runs/{id}/groups/{group}", get(group).post(propose))
+        .route("/influence/runs/{id}/clusters/{cluster}", get(cluster))
+        .route("/influence/runs/{id}/compare", get(compare))
+        .route("/influence/runs/{id}/pack", get(pack_of))
+        .route("/influence/reviews/{id}/confirm", post(confirm))
+}
+
+fn may(house: &House, visitor: &Visitor, action: Action) -> bool {
+    house.authoriser.check(&visitor.ctx, action, On::default()).is_ok()
+}
+
+fn word(words: Words, prefix: &str, code: &str) -> String {
+    words.t(format!("influence-{prefix}-{}", code.replace('_', "-")))
+}
+
+fn tone(level: Level) -> Tone {
+    match level {
+        Level::E4 => Tone::Bad,
+        Level::E3 => Tone::Warn,
+        Level::E2 => Tone::Info,
+        Level::E0 | Level::E1 => Tone::Neutral,
+    }
+}
+
+fn run_crumbs(words: Words, run: &Run) -> Vec<Link> {
+    vec![
+        Link { href: "/influence".to_owned(), label: words.t("influence-title") },
+        Link {
+            href: format!("/influence/collections/{}", run.collection),
+            label: words.t("influence-collection"),
+        },
+        Link {
+            href: format!("/influence/collections/{}/runs", run.collection),
+            label: words.t("influence-runs"),
+        },
+    ]
+}
+
+// ---- the runs of a collection ----------------------------------------------------------------------------------
+
+#[derive(Template)]
+#[template(path = "influence/runs.html")]
+struct RunsPage {
+    shell: Shell,
+    crumbs: Vec<Link>,
+    collection: String,
+    rows: Vec<(Run, String, String, Tone)>,
+    traces: Vec<Choice>,
+    engines: Vec<Choice>,
+    form: FormState,
+    told: Option<(String, String, String)>,
+    may_ask: bool,
+}
+
+async fn list(State(house): State<Arc<House>>, visitor: Visitor, Path(id): Path<String>) -> Answer {
+    let mut form = FormState::new();
+    form.set("engine", "coordination");
+    form.set("traces", "url");
+    list_page(&house, &visitor, &id, form, None).await
+}
+
+async fn list_page(
+    house: &Arc<House>,
+    visitor: &Visitor,
+    id: &str,
+    form: FormState,
+    refusal: Option<&Refusal>,
+) -> Answer {
+    collection(house, &visitor.ctx, id).await?;
+    let words = visitor.words();
+    let of = id.to_owned();
+    let runs = house.store.read(move |reader| read::runs(reader, &of, ROWS)).await?;
+    let holding = crate::influence::api::holding(house, id).await?;
+    let row = |run: Run| {
+        let engine = word(words, "engine", &run.parameters.engine);
+        let state = word(words, "run-state", &run.state);
+        let tone = match run.state.as_str() {
+            "done" => Tone::Ok,
+            "failed" => Tone::Bad,
+            _ => Tone::Info,
+        };
+        (run, engine, state, tone)
+    };
+    let trace = |(trace, shares, objects): &(String, u64, u64)| {
+        let note = words.tv(
+            "influence-trace-note",
+            &[("shares", words.n(*shares).into()), ("objects", words.n(*objects).into())],
+        );
+        Choice::with_help(trace, trace, note)
+    };
+    html(&RunsPage {
+        crumbs: vec![
+            Link { href: "/influence".to_owned(), label: words.t("influence-title") },
+            Link {
+                href: format!("/influence/collections/{id}"),
+                label: words.t("influence-collection"),
+            },
+        ],
+        collection: id.to_owned(),
+        rows: runs.into_iter().map(row).collect(),
+        traces: holding.traces.iter().map(trace).collect(),
+        engines: act::ENGINES
+            .iter()
+            .map(|one| {
+                Choice::with_help(*one, word(words, "engine", one), word(words, "engine-help", one))
+            })
+            .collect(),
+        form: form.labelled("influence-field"),
+        told: refusal.map(|refusal| {
+            let next = say(words, &format!("{}-next", refusal.code), &refusal.args);
+            (refusal.code.to_owned(), say(words, refusal.code, &refusal.args), next)
+        }),
+        may_ask: may(house, visitor, Action::InfluenceAnalyse),
+        shell: page::shell(house, visitor, "influence-runs"),
+    })
+}
+
+async fn ask(State(house): State<Arc<House>>, Path(id): Path<String>, posted: Posted) -> Answer {
+    let pairs = posted.values.names().flat_map(|name| {
+        posted.values.all(name).into_iter().map(move |value| (name.to_owned(), value.to_owned()))
+    });
+    let mut form = FormState::posted(pairs.collect::<Vec<_>>()).labelled("influence-field");
+    let asked = Parameters {
+        engine: form.value("engine").to_owned(),
+        traces: form.all("traces"),
+        window_seconds: form.number("window"),
+        false_discovery_max: form.number("rate").unwrap_or(0.01),
+        slice_seconds: if form.chosen("slice", "six_hours") { 21_600 } else { 86_400 },
+        from: form.moment("from"),
+        until: form.moment("until"),
+        protected: form.value("protected").to_owned(),
+        seed: 0,
+    };
+    if !form.is_ok() {
+        let page = list_page(&house, &posted.visitor, &id, form, None).await;
+        return page.map(|page| (StatusCode::UNPROCESSABLE_ENTITY, page).into_response());
+    }
+    match act::ask(&house, &posted.visitor.ctx, &id, asked).await {
+        Ok(made) => Ok(Redirect::to(&format!("/influence/runs/{}", made.id)).into_response()),
+        Err(Failure::Refused(refusal)) if refusal.status == StatusCode::UNPROCESSABLE_ENTITY => {
+            let page = list_page(&house, &posted.visitor, &id, form, Some(&refusal)).await;
+            page.map(|page| (StatusCode::UNPROCESSABLE_ENTITY, page).into_response())
+        }
+        Err(failure) => Err(failure),
+    }
+}
+
+// ---- one run ---------------------------------------------------------------------------------------------------
+
+/// Which days are looked at: a range of days in Japan.
+#[derive(Debug, Default, Deserialize)]
+struct Days {
+    #[serde(default)]
+    from: String,
+    #[serde(default)]
+    until: String,
+    #[serde(default)]
+    with: String,
+}
+
+impl Days {
+    /// Seconds since 1970; everything where a day is no day.
+    fn within(&self) -> (i64, i64) {
+        let day = |text: &str, hour: i8, minute: i8| {
+            let day: Date = text.trim().parse().ok()?;
+            Some(from_tokyo(day.at(hour, minute, 0, 0))?.as_second())
+        };
+        (
+            day(&self.from, 0, 0).unwrap_or(i64::MIN),
+            day(&self.until, 23, 59).map_or(i64::MAX, |second| second.saturating_add(59)),
+        )
+    }
+}
+
+fn moment(second: i64) -> Timestamp {
+    Timestamp::from_second(second).unwrap_or(Timestamp::UNIX_EPOCH)
+}
+
+fn day_of(second: i64) -> String {
+    tokyo(moment(second)).date().to_string()
+}
+
+/// A group in a table.
+struct GroupLine {
+    row: GroupRow,
+    level: String,
+    tone: Tone,
+    first: Timestamp,
+    last: Timestamp,
+    href: String,
+}
+
+fn group_line(run: &str, row: GroupRow, reviews: &[Review]) -> GroupLine {
+    let level = pack::level_of(&row, reviews);
+    GroupLine {
+        level: level.code().to_owned(),
+        tone: tone(level),
+        first: moment(row.span.0),
+        last: moment(row.span.1),
+        href: format!("/influence/runs/{run}/groups/{}", row.number),
+        row,
+    }
+}
+
+#[derive(Template)]
+#[template(path = "influence/run.html")]
+struct RunPage {
+    shell: Shell,
+    crumbs: Vec<Link>,
+    run: Run,
+    engine: String,
+    state: String,
+    failure: String,
+    tiles: Vec<(String, String)>,
+    controls: Vec<String>,
+    watched: u64,
+    picture: Picture,
+    picture_note: String,
+    groups: Vec<GroupLine>,
+    clusters: Vec<ClusterRow>,
+    hits: Vec<HitRow>,
+    from: String,
+    until: String,
+    slices: Vec<(Link, bool)>,
+    others: Vec<Choice>,
+    may_take_out: bool,
+}
+
+/// What the file of a run gives for its page.
+#[derive(Default)]
+struct Gathered {
+    groups: Vec<GroupRow>,
+    counted: (u64, u64),
+    picture: Picture,
+    clusters: Vec<ClusterRow>,
+    hits: Vec<HitRow>,
+    span: Option<(i64, i64)>,
+}
+
+fn gather(results: &Results, run: &str, within: (i64, i64)) -> Result<Gathered, VaultFailure> {
+    let drawn = u32::try_from(draw::GROUPS_MAX).unwrap_or(u32::MAX);
+    let every = results.groups((i64::MIN, i64::MAX), 0, u32::MAX)?;
+    let first = every.iter().map(|group| group.span.0).min();
+    let last = every.iter().map(|group| group.span.1).max();
+    let groups = results.groups(within, 0, drawn)?;
+    let counted = results.edge_counts(within)?;
+    Ok(Gathered {
+        picture: picture(results, run, &groups, within, every.len() as u64)?,
+        clusters: results.clusters(0, ROWS)?,
+        hits: results.hits(0, ROWS)?,
+        span: first.zip(last),
+        counted,
+        groups,
+    })
+}
+
+fn picture(
+    results: &Results,
+    run: &str,
+    groups: &[GroupRow],
+    within: (i64, i64),
+    all_groups: u64,
+) -> Result<Picture, VaultFailure> {
+    let lines = u32::try_from(draw::LINES_MAX).unwrap_or(u32::MAX);
+    let accounts: u64 = groups.iter().map(|group| group.accounts).sum();
+    let fits = usize::try_from(accounts).is_ok_and(|all| all <= draw::ACCOUNTS_MAX);
+    let (_, grouped) = results.edge_counts(within)?;
+    if fits {
+        let mut shown = Vec::new();
+        for group in groups {
+            shown.push(Shown { group, members: results.members(group.number)? });
+        }
+        let edges = results.edges(None, within, lines)?;
+        return Ok(draw::accounts(&shown, &edges, grouped, run));
+    }
+    let of: HashMap<String, i64> =
+        results.memberships()?.into_iter().map(|(group, account)| (account, group)).collect();
+    let mut between: BTreeMap<(i64, i64), u64> = BTreeMap::new();
+    let edges = results.edges(None, within, lines * 10)?;
+    for edge in edges.iter().filter(|edge| edge.group.is_none()) {
+        if let (Some(one), Some(other)) = (of.get(&edge.ends.0), of.get(&edge.ends.1)) {
+            *between.entry((*one.min(other), *one.max(other))).or_default() += 1;
+        }
+    }
+    Ok(draw::groups(groups, &between, (all_groups, grouped), run))
+}
+
+fn tiles(words: Words, run: &Run) -> Vec<(String, String)> {
+    let keys: &[&str] = match run.parameters.engine.as_str() {
+        "coordination" => &["edges", "groups", "e3", "e2", "watched"],
+        "copies" => &["posts", "clusters", "clustered", "short", "left_out"],
+        _ => &["domains", "hits", "owned", "unlike", "protected"],
+    };
+    let tile = |name: &&str| {
+        let value = run.summary.get(*name).and_then(Value::as_u64).unwrap_or(0);
+        (word(words, "sum", name), words.n(value))
+    };
+    keys.iter().map(tile).collect()
+}
+
+/// Tenths of the time of a run: the steps of the slider, as links.
+fn slices(run: &str, span: Option<(i64, i64)>, days: &Days) -> Vec<(Link, bool)> {
+    let Some((first, last)) = span else { return Vec::new() };
+    let step = ((last - first) / 10).max(86_400);
+    let mut slices = Vec::new();
+    let mut at = first;
+    while at <= last && slices.len() < 12 {
+        let (from, until) = (day_of(at), day_of((at + step - 1).min(last)));
+        let current = days.from == from && days.until == until;
+        let href = format!("/influence/runs/{run}?from={from}&until={until}#network");
+        let label = if from == until { from } else { format!("{from} \u{2013} {until}") };
+        slices.push((Link { href, label }, current));
+        at += step;
+    }
+    slices
+}
+
+async fn one(
+    State(house): State<Arc<House>>,
+    visitor: Visitor,
+    Path(id): Path<String>,
+    Query(days): Query<Days>,
+) -> Answer {
+    let run = act::find(&house, &visitor.ctx, &id).await?;
+    let words = visitor.words();
+    let (of, asked) = (run.collection.clone(), run.run.clone());
+    let (reviews, others) = house
+        .store
+        .read(move |reader| Ok((read::reviews(reader, &asked)?, read::runs(reader, &of, ROWS)?)))
+        .await?;
+    let (within, name) = (days.within(), run.run.clone());
+    let found = if run.state == "done" {
+        act::of_results(&house, &run.run, move |results| gather(results, &name, within)).await?
+    } else {
+        Gathered::default()
+    };
+    let (dir, collection, name) = (house.dir.clone(), run.collection.clone(), run.run.clone());
+    let watched = tokio::task::spawn_blocking(move || {
+        Vault::existing(&dir, &collection)?.map_or(Ok(0), |vault| vault.watched(&name))
+    });
+    let watched = watched.await.map_err(broken)?.map_err(broken)?;
+    let same = |one: &&Run| {
+        one.run != run.run
+            && one.state == "done"
+            && one.parameters.engine == "coordination"
+            && run.parameters.engine == "coordination"
+    };
+    let other = |one: &Run| Choice::new(&one.run, format!("{} / {}", one.run, words.stamp(one.at)));
+    html(&RunPage {
+        crumbs: run_crumbs(words, &run),
+        engine: word(words, "engine", &run.parameters.engine),
+        state: word(words, "run-state", &run.state),
+        failure: run
+            .summary
+            .get("failure")
+            .and_then(Value::as_str)
+            .map(|code| if code.starts_with("NRS-") { words.t(code) } else { code.to_owned() })
+            .unwrap_or_default(),
+        tiles: if run.state == "done" { tiles(words, &run) } else { Vec::new() },
+        controls: pack::controls(words, &run),
+        watched,
+        picture_note: picture_note(words, &found),
+        picture: found.picture,
+        groups: found.groups.into_iter().map(|row| group_line(&run.run, row, &reviews)).collect(),
+        clusters: found.clusters,
+        hits: found.hits,
+        slices: slices(&run.run, found.span, &days),
+        from: days.from,
+        until: days.until,
+        others: others.iter().filter(same).map(other).collect(),
+        may_take_out: may(&house, &visitor, Action::InfluenceAnalyse) && run.state == "done",
+        shell: page::shell(&house, &visitor, "influence-run"),
+        run,
+    })
+}
+
+fn picture_note(words: Words, found: &Gathered) -> String {
+    let (hidden, lines) = found.picture.hidden;
+    let key = if found.picture.is_grouped {
+        "influence-picture-groups"
+    } else {
+        "influence-picture-accounts"
+    };
+    words.tv(
+        key,
+        &[
+            ("hidden", words.n(hidden).into()),
+            ("lines", words.n(lines).into()),
+            ("edges", words.n(found.counted.0).into()),
+        ],
+    )
+}
+
+// ---- one group -------------------------------------------------------------------------------------------------
+
+/// A joint share that is shown as an example.
+struct ExemplarLine {
+    object: String,
+    posts: String,
+    at: Timestamp,
+    gap: i64,
+}
+
+/// An edge, explained.
+struct EdgeLine {
+    sentence: String,
+    exemplars: Vec<ExemplarLine>,
+}
+
+#[derive(Template)]
+#[template(path = "influence/group.html")]
+struct GroupPage {
+    shell: Shell,
+    crumbs: Vec<Link>,
+    run: String,
+    number: i64,
+    level: String,
+    tone: Tone,
+    facts: Vec<(String, String)>,
+    picture: Picture,
+    members: Vec<(MemberRow, String)>,
+    edges: Vec<EdgeLine>,
+    edges_left: u64,
+    controls: Vec<String>,
+    undeclared: u64,
+    declared: Vec<String>,
+    reviews: Vec<(Review, bool)>,
+    families: Vec<Choice>,
+    form: FormState,
+    may_review: bool,
+}
+
+fn exemplars(edge: &EdgeRow) -> Vec<ExemplarLine> {
+    let traces = edge.body.get("traces").and_then(Value::as_array).into_iter().flatten();
+    let all = traces.flat_map(|trace| trace.get("exemplars").and_then(Value::as_array)).flatten();
+    let line = |one: &Value| {
+        let of = |name: &str| one.get(name).and_then(Value::as_i64).unwrap_or(0);
+        let text = |name: &str| one.get(name).and_then(Value::as_str).unwrap_or_default();
+        ExemplarLine {
+            object: text("object").to_owned(),
+            posts: format!("{} / {}", text("post_a"), text("post_b")),
+            at: moment(of("time_a").min(of("time_b"))),
+            gap: (of("time_b") - of("time_a")).abs(),
+        }
+    };
+    all.take(5).map(line).collect()
+}
+
+fn facts(words: Words, row: &GroupRow) -> Vec<(String, String)> {
+    let names = ["days", "bursts", "reach", "exclusive", "gap_median", "synchronous", "stability"];
+    let fact = |name: &&str| {
+        let value = row.body.get(*name)?;
+        let text = value.as_u64().map_or_else(|| value.to_string(), |number| words.n(number));
+        (!value.is_null()).then(|| (word(words, "group-fact", name), text))
+    };
+    names.iter().filter_map(fact).collect()
+}
+
+async fn group(
+    State(house): State<Arc<House>>,
+    visitor: Visitor,
+    Path((id, number)): Path<(String, i64)>,
+) -> Answer {
+    let run = act::find(&house, &visitor.ctx, &id).await?;
+    let words = visitor.words();
+    let all = (i64::MIN, i64::MAX);
+    let (row, members, edges) = act::of_results(&house, &run.run, move |results| {
+        let lines = u32::try_from(draw::LINES_MAX).unwrap_or(u32::MAX);
+        Ok((
+            results.group(number)?,
+            results.members(number)?,
+            results.edges(Some(number), all, lines)?,
+        ))
+    })
+    .await?;
+    let row = row.ok_or_else(Refusal::absent)?;
+    let (of, asked) = (run.collection.clone(), run.run.clone());
+    let (reviews, declared) = house
+        .store
+        .read(move |reader| {
+            Ok((read::reviews(reader, &asked)?, crate::influence::read::declared(reader, &of)?))
+        })
+        .await?;
+    let names: BTreeSet<&str> = members.iter().map(|member| member.account.as_str()).collect();
+    let entries: Vec<BTreeSet<String>> =
+        declared.iter().map(|entry| entry.accounts.clone()).collect();
+    let undeclared = noroshi_charter::declared::undeclared(names.iter().copied(), &entries);
+    let level = pack::level_of(&row, &reviews);
+    let drawn: Vec<MemberRow> = members.iter().take(draw::ACCOUNTS_MAX).cloned().collect();
+    let shown = [Shown { group: &row, members: drawn }];
+    let told = edges
+        .iter()
+        .take(EDGES_TOLD)
+        .map(|edge| EdgeLine { sentence: pack::sentence(words, edge), exemplars: exemplars(edge) });
+    let me = visitor.ctx.person.as_str();
+    let named = |member: MemberRow| {
+        let entry = declared.iter().find(|entry| entry.accounts.contains(&member.account));
+        let name = entry.map(|entry| entry.name.clone()).unwrap_or_default();
+        (member, name)
+    };
+    let mut crumbs = run_crumbs(words, &run);
+    crumbs.push(Link { href: format!("/influence/runs/{}", run.run), label: run.run.clone() });
+    let mut shell = page::shell(&house, &visitor, "influence-group");
+    shell.title = words.tv(
+        "influence-group-head",
+        &[
+            ("number", number.to_string().into()),
+            ("level", level.code().into()),
+            ("accounts", words.n(row.accounts).into()),
+        ],
+    );
+    html(&GroupPage {
+        crumbs,
+        run: run.run.clone(),
+        number,
+        level: level.code().to_owned(),
+        tone: tone(level),
+        facts: facts(words, &row),
+        picture: draw::accounts(&shown, &edges, row.edges, &run.run),
+        edges: told.collect(),
+        edges_left: row.edges.saturating_sub(EDGES_TOLD as u64),
+        controls: pack::controls(words, &run),
+        undeclared,
+        declared: declared
+            .iter()
+            .filter(|entry| entry.accounts.iter().any(|one| names.contains(one.as_str())))
+            .map(|entry| format!("{}: {}", entry.name, entry.evidence))
+            .collect(),
+        reviews: reviews
+            .into_iter()
+            .filter(|review| review.group == number)
+            .map(|review| {
+                let may = review.second_by.is_none() && review.first_by != me && run.person != me;
+                (review, may)
+            })
+            .collect(),
+        families: Family::ALL
+            .iter()
+            .map(|one| Choice::new(one.code(), word(words, "family", one.code())))
+            .collect(),
+        form: FormState::new(),
+        may_review: level == Level::E3
+            && run.person != me
+            && (may(&house, &visitor, Action::InfluenceAnalyse)
+                || may(&house, &visitor, Action::InfluenceAllow)),
+        members: members.iter().cloned().map(named).collect(),
+        shell,
+    })
+}
+
+async fn propose(
+    State(house): State<Arc<House>>,
+    Path((id, number)): Path<(String, i64)>,
+    posted: Posted,
+) -> Answer {
+    let families = posted.values.all("families").into_iter().map(str::to_owned).collect();
+    let new = NewReview { families, basis: posted.values.get("basis").to_owned() };
+    act::propose(&house, &posted.visitor.ctx, (&id, number), new).await?;
+    Ok(Redirect::to(&format!("/influence/runs/{id}/groups/{number}#reviews")).into_response())
+}
+
+async fn confirm(
+    State(house): State<Arc<House>>,
+    Path(id): Path<String>,
+    posted: Posted,
+) -> Answer {
+    act::confirm(&house, &posted.visitor.ctx, &id).await?;
+    let found = house.store.read(move |reader| read::review(reader, &id)).await?;
+    let found = found.ok_or_else(Refusal::absent)?;
+    let to = format!("/influence/runs/{}/groups/{}#reviews", found.run, found.group);
+    Ok(Redirect::to(&to).into_response())
+}
+
+// ---- copies ----------------------------------------------------------------------------------------------------
+
+/// A piece of a text: the same, or how it differs.
+struct Piece {
+    class: &'static str,
+    text: String,
+}
+
+/// A copy beside the exemplar.
+struct CopyLine {
+    account: String,
+    at: Timestamp,
+    label: String,
+    pieces: Vec<Piece>,
+}
+
+#[derive(Template)]
+#[template(path = "influence/cluster.html")]
+struct ClusterPage {
+    shell: Shell,
+    crumbs: Vec<Link>,
+    row: ClusterRow,
+    exemplar: Option<String>,
+    copies: Vec<CopyLine>,
+    left: u64,
+}
+
+/// How a text differs from the exemplar. What only looks the same is told apart from what was changed.
+fn pieces(exemplar: &str, text: &str) -> Vec<Piece> {
+    let piece = |run: noroshi_insight::copies::diff::Run| {
+        let class = match run.change {
+            Differs::Same => "",
+            Differs::Respelled => "differs-respelled",
+            Differs::Disguised(_) => "differs-disguised",
+            Differs::Left => return None,
+            Differs::Right | Differs::Replaced => "differs-changed",
+        };
+        let text = text.get(run.right)?.to_owned();
+        (!text.is_empty()).then_some(Piece { class, text })
+    };
+    diff(exemplar, text).into_iter().filter_map(piece).collect()
+}
+
+async fn cluster(
+    State(house): State<Arc<House>>,
+    visitor: Visitor,
+    Path((id, number)): Path<(String, i64)>,
+) -> Answer {
+    let run = act::find(&house, &visitor.ctx, &id).await?;
+    let words = visitor.words();
+    let (row, copies) = act::of_results(&house, &run.run, move |results| {
+        Ok((results.cluster(number)?, results.copies(number, COPIES_SHOWN)?))
+    })
+    .await?;
+    let row = row.ok_or_else(Refusal::absent)?;
+    let exemplar = row.body.get("exemplar").and_then(Value::as_i64);
+    let (dir, of) = (house.dir.clone(), run.collection.clone());
+    let texts = tokio::task::spawn_blocking(move || {
+        let Some(vault) = Vault::existing(&dir, &of)? else { return Ok((None, Vec::new())) };
+        let exemplar = exemplar.map(|post| vault.text(post)).transpose()?.flatten();
+        let texts: Result<Vec<_>, VaultFailure> =
+            copies.into_iter().map(|copy| Ok((vault.text(copy.post)?, copy))).collect();
+        Ok::<_, VaultFailure>((exemplar, texts?))
+    });
+    let (exemplar, texts) = texts.await.map_err(broken)?.map_err(broken)?;
+    let line = |(text, copy): (Option<String>, super::results::CopyRow)| {
+        let label = copy.body.get("label").and_then(Value::as_str).unwrap_or_default();
+        CopyLine {
+            account: copy.account,
+            at: Timestamp::from_millisecond(copy.at).unwrap_or(Timestamp::UNIX_EPOCH),
+            label: word(words, "copy", label),
+            pieces: match (&exemplar, text) {
+                (Some(exemplar), Some(text)) => pieces(exemplar, &text),
+                _ => Vec::new(),
+            },
+        }
+    };
+    let copies: Vec<CopyLine> = texts.into_iter().map(line).collect();
+    let mut crumbs = run_crumbs(words, &run);
+    crumbs.push(Link { href: format!("/influence/runs/{}", run.run), label: run.run.clone() });
+    html(&ClusterPage {
+        crumbs,
+        left: row.posts.saturating_sub(copies.len() as u64),
+        exemplar,
+        copies,
+        row,
+        shell: page::shell(&house, &visitor, "influence-cluster"),
+    })
+}
+
+// ---- two periods -----------------------------------------------------------------------------------------------
+
+/// A group of one run with the group of the other that shares most accounts with it.
+struct Matched {
+    one: String,
+    other: String,
+    common: u64,
+    came: u64,
+    went: u64,
+}
+
+#[derive(Template)]
+#[template(path = "influence/compare.html")]
+struct ComparePage {
+    shell: Shell,
+    crumbs: Vec<Link>,
+    one: Run,
+    other: Run,
+    tiles: Vec<(String, String)>,
+    rows: Vec<Matched>,
+}
+
+type Groups = BTreeMap<i64, BTreeSet<String>>;
+
+fn groups_of(memberships: Vec<(i64, String)>) -> Groups {
+    let mut groups = Groups::new();
+    for (group, account) in memberships {
+        groups.entry(group).or_default().insert(account);
+    }
+    groups
+}
+
+fn matched(one: &Groups, other: &Groups) -> Vec<Matched> {
+    let mut rows: Vec<Matched> = Vec::new();
+    let mut seen = BTreeSet::new();
+    for (number, members) in one {
+        let best = other
+            .iter()
+            .map(|(number, theirs)| (members.intersection(theirs).count(), number, theirs))
+            .filter(|(common, ..)| *common > 0)
+            .max_by_key(|(common, number, _)| (*common, std::cmp::Reverse(*number)));
+        let (common, name, size) =
+            best.map_or((0, String::new(), 0), |(common, number, theirs)| {
+                seen.insert(*number);
+                (common, number.to_string(), theirs.len())
+            });
+        rows.push(Matched {
+            one: number.to_string(),
+            other: name,
+            common: common as u64,
+            came: size.saturating_sub(common) as u64,
+            went: members.len().saturating_sub(common) as u64,
+        });
+    }
+    let new = other.iter().filter(|(number, _)| !seen.contains(number));
+    rows.extend(new.map(|(number, members)| Matched {
+        one: String::new(),
+        other: number.to_string(),
+        common: 0,
+        came: members.len() as u64,
+        went: 0,
+    }));
+    rows
+}
+
+async fn compare(
+    State(house): State<Arc<House>>,
+    visitor: Visitor,
+    Path(id): Path<String>,
+    Query(days): Query<Days>,
+) -> Answer {
+    let one = act::find(&house, &visitor.ctx, &id).await?;
+    let other = act::find(&house, &visitor.ctx, &days.with).await?;
+    // Pseudonyms of two collections cannot be compared.
+    if one.collection != other.collection {
+        return Err(Refusal::absent().into());
+    }
+    let words = visitor.words();
+    let left = groups_of(act::of_results(&house, &one.run, Results::memberships).await?);
+    let right = groups_of(act::of_results(&house, &other.run, Results::memberships).await?);
+    let all = |groups: &Groups| groups.values().flatten().cloned().collect::<BTreeSet<_>>();
+    let (theirs, ours) = (all(&right), all(&left));
+    let both = ours.intersection(&theirs).count();
+    let tile = |key: &str, count: usize| (words.t(key), words.n(count as u64));
+    html(&ComparePage {
+        crumbs: run_crumbs(words, &one),
+        tiles: vec![
+            tile("influence-compare-both", both),
+            tile("influence-compare-first", ours.len() - both),
+            tile("influence-compare-second", theirs.len() - both),
+        ],
+        rows: matched(&left, &right),
+        one,
+        other,
+        shell: page::shell(&house, &visitor, "influence-compare"),
+    })
+}
+
+async fn pack_of(
+    State(house): State<Arc<House>>,
+    visitor: Visitor,
+    Path(id): Path<String>,
+) -> Answer {
+    let archive = api::archive(&house, &visitor.ctx, &id).await?;
+    let name = format!("attachment; filename=\"{id}.tar\"");
+    Ok((
+        [
+            (axum::http::header::CONTENT_TYPE, "application/x-tar".to_owned()),
+            (axum::http::header::CONTENT_DISPOSITION, name),
+        ],
+        archive,
+    )
+        .into_response())
+}
