@@ -222,6 +222,7 @@ impl Draw {
 }
 
 /// An address that a list may have: nine in ten of them IPv4.
+#[expect(clippy::cast_possible_truncation, reason = "the lower half is wanted")]
 fn listed(number: u64) -> IpAddr {
     let spread = number.wrapping_mul(0x9e37_79b9_7f4a_7c15);
     if number % 10 == 9 {
@@ -234,6 +235,7 @@ fn listed(number: u64) -> IpAddr {
 }
 
 /// An address that no list has.
+#[expect(clippy::cast_possible_truncation, reason = "the lower half is wanted")]
 fn other(number: u64) -> IpAddr {
     let bits = (number as u32).wrapping_mul(0x85eb_ca6b);
     Ipv4Addr::from_bits(bits & 0x3fff_ffff | 0x4000_0000).into()

@@ -190,7 +190,7 @@ fn records_of_a_measure_are_held_against_its_selectors_only() {
     };
     let other =
         MechanicalRecord { measure_id: Some("measure-8".parse().unwrap()), ..measured.clone() };
-    let (dir, _) = folder(&[&[measured.clone()], &[other.clone()]]);
+    let (dir, _) = folder(&[std::slice::from_ref(&measured), std::slice::from_ref(&other)]);
     // Moved away from under their names, what they are still stands in the rows.
     let mixed = noroshi_sift::store::RecordWriter::new(Vec::new())
         .map(|mut writer| {
