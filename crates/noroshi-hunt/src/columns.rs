@@ -3,7 +3,7 @@
 //! A column of texts is mostly a dictionary: every value once, and for each row which one. What is asked of values is
 //! asked of the dictionary, once a value instead of once a row, and where the dictionary holds nothing that is wanted
 //! the rows are not even unpacked. `parquet` hands out pages; what stands in them is read here (Parquet format,
-//! `Encodings.md`: RLE_DICTIONARY, PLAIN, and levels as RLE/bit-packing hybrid). Columns of numbers, and texts in any
+//! `Encodings.md`: `RLE_DICTIONARY`, `PLAIN`, and levels as RLE/bit-packing hybrid). Columns of numbers, and texts in any
 //! other encoding, go through the readers of `parquet`.
 
 use bytes::Bytes;
@@ -349,6 +349,12 @@ impl Numbers {
     pub(crate) fn get(&self, row: usize) -> Option<i64> {
         if self.present.get(row) == Some(&false) { None } else { self.values.get(row).copied() }
     }
+}
+
+/// A number as its field has it; nothing where the field cannot have it.
+#[expect(clippy::option_option, reason = "absent, and not what it must be, are two answers")]
+pub(crate) fn small<T: TryFrom<i64>>(number: Option<i64>) -> Option<Option<T>> {
+    number.map_or(Some(None), |number| T::try_from(number).ok().map(Some))
 }
 
 /// The values of some rows, or of all.

@@ -13,7 +13,7 @@ use parquet::errors::ParquetError;
 use parquet::file::reader::RowGroupReader;
 use serde::{Deserialize, Serialize};
 
-use crate::columns::{Numbers, Texts, at, texts};
+use crate::columns::{Numbers, Texts, at, small, texts};
 use crate::shelf::{OWN_NETWORK, Stored, Unreadable};
 
 /// Whose records are looked at.
@@ -284,9 +284,6 @@ impl Batch {
                 None => None,
             }
         };
-        fn small<T: TryFrom<i64>>(number: Option<i64>) -> Option<Option<T>> {
-            number.map_or(Some(None), |number| T::try_from(number).ok().map(Some))
-        }
         let [src_port, dst_port] = &self.ports;
         let [bytes, packets] = &self.counts;
         let [flow_start, flow_end] = &self.flow;

@@ -15,7 +15,7 @@
 //! *never* means: not in these records. [`Found`] says how many records the baseline has and from when it is; where it
 //! is empty everything is new and nothing is said.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::net::IpAddr;
 
 use ipnet::IpNet;
@@ -89,7 +89,7 @@ struct Called {
     last_us: i64,
     calls: u64,
     bytes: u64,
-    ports: BTreeMap<(Option<u8>, Option<u16>), ()>,
+    ports: BTreeSet<(Option<u8>, Option<u16>)>,
 }
 
 /// Hunts in stored records. Destinations within `inside` are not of interest.
@@ -123,14 +123,14 @@ pub fn hunt(
     };
     let last = Timestamp::from_microsecond(last_us).unwrap_or(Timestamp::MAX);
     let since = since.unwrap_or_else(|| last.saturating_sub(LAST).unwrap_or(Timestamp::MIN));
-    let mut since_then = Since { since_us: since.as_microsecond(), ..Since::default() };
+    let mut since_then = Since { from_us: since.as_microsecond(), ..Since::default() };
     each(files, scope, hunted_at, |one| since_then.take(one, &before));
     let Since { baseline, hunted, called, known, .. } = since_then;
     let destinations = (called.len() + known.len()) as u64;
     // Without a baseline everything would be new.
     let has_baseline = baseline > 0;
     let new = called.into_iter().filter(|_| has_baseline);
-    let mut new: Vec<New> = new.filter_map(|(dst, called)| called.new(dst)).collect();
+    let mut new: Vec<New> = new.filter_map(|(dst, called)| called.into_new(dst)).collect();
     new.sort_by_key(|one| (std::cmp::Reverse(one.sources), one.first, one.dst));
     let baseline_from = Timestamp::from_microsecond(first_us).ok().filter(|_| has_baseline);
     let since = Some(since);
@@ -150,7 +150,7 @@ pub fn hunt(
 /// What is learnt of the time since, when the first call to each destination is known.
 #[derive(Default)]
 struct Since {
-    since_us: i64,
+    from_us: i64,
     baseline: u64,
     hunted: u64,
     sources: usize,
@@ -160,7 +160,7 @@ struct Since {
 
 impl Since {
     fn take(&mut self, one: &Communication, first_calls: &HashMap<IpAddr, i64>) {
-        if one.ts_us < self.since_us {
+        if one.ts_us < self.from_us {
             self.baseline += 1;
             return;
         }
@@ -168,7 +168,7 @@ impl Since {
         let Some((dst, first)) = one.dst.and_then(|dst| first_calls.get_key_value(&dst)) else {
             return;
         };
-        if *first < self.since_us {
+        if *first < self.from_us {
             self.known.insert(*dst);
         } else {
             let called = self.called.entry(*dst).or_insert_with(|| Called::at(one.ts_us));
@@ -186,7 +186,7 @@ impl Called {
             last_us: ts_us,
             calls: 0,
             bytes: 0,
-            ports: BTreeMap::new(),
+            ports: BTreeSet::new(),
         }
     }
 
@@ -196,7 +196,7 @@ impl Called {
         self.calls += 1;
         self.bytes = self.bytes.saturating_add(one.bytes.unwrap_or_default());
         let port = (one.proto.map(|Protocol(number)| number), one.dst_port);
-        self.ports.insert(port, ());
+        self.ports.insert(port);
         // The lowest stay, whatever the order.
         if self.ports.len() > PORTS_MAX {
             self.ports.pop_last();
@@ -210,7 +210,7 @@ impl Called {
         }
     }
 
-    fn new(self, dst: IpAddr) -> Option<New> {
+    fn into_new(self, dst: IpAddr) -> Option<New> {
         Some(New {
             dst,
             sources: self.sources.len() as u64,
@@ -219,7 +219,7 @@ impl Called {
             last: Timestamp::from_microsecond(self.last_us).ok()?,
             calls: self.calls,
             bytes: self.bytes,
-            ports: self.ports.into_keys().collect(),
+            ports: self.ports.into_iter().collect(),
         })
     }
 }

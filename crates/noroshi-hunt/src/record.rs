@@ -144,6 +144,7 @@ pub struct Outcome {
 }
 
 /// One of the two.
+#[expect(clippy::large_enum_variant, reason = "entries are read one by one")]
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum What {

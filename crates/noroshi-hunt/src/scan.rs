@@ -24,7 +24,7 @@ use parquet::errors::ParquetError;
 use parquet::file::reader::RowGroupReader;
 use serde::{Deserialize, Serialize};
 
-use crate::columns::{self, ABSENT, Numbers, Texts, at};
+use crate::columns::{self, ABSENT, Numbers, Texts, at, small};
 use crate::shelf::{About, OWN_NETWORK, Opened, Stored, Unreadable};
 
 /// A communication among the stored ones that a selector matches.
@@ -283,7 +283,7 @@ impl Hunter {
 
     /// What rules every hit in a row group out, if anything does.
     fn prunes(&self, opened: &Opened, about: About<'_>) -> Option<fn(&mut Pruned) -> &mut u64> {
-        let of_measure = about.measure().flatten().is_some_and(|measure| {
+        let of_measure = about.measure().is_some_and(|measure| {
             std::str::from_utf8(measure).is_ok_and(|measure| self.is_foreign(measure))
         });
         if of_measure {
@@ -506,12 +506,10 @@ fn record(
     [id, measure, src, dst, direction]: [Option<ByteArray>; 5],
     number: &dyn Fn(usize) -> Option<i64>,
 ) -> Option<MechanicalRecord> {
+    #[expect(clippy::option_option, reason = "absent, and not what it must be, are two answers")]
     fn parsed<T: std::str::FromStr>(text: Option<&ByteArray>) -> Option<Option<T>> {
         let Some(text) = text else { return Some(None) };
         text.as_utf8().ok()?.parse().ok().map(Some)
-    }
-    fn small<T: TryFrom<i64>>(number: Option<i64>) -> Option<Option<T>> {
-        number.map_or(Some(None), |number| T::try_from(number).ok().map(Some))
     }
     let time = |column| match number(column) {
         None => Some(None),

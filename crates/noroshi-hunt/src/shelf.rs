@@ -179,17 +179,17 @@ pub(crate) struct About<'a> {
     group: Option<&'a parquet::file::metadata::RowGroupMetaData>,
 }
 
-impl About<'_> {
-    pub(crate) fn rows(&self) -> u64 {
+impl<'a> About<'a> {
+    pub(crate) fn rows(self) -> u64 {
         self.group.map_or(0, |group| u64::try_from(group.num_rows()).unwrap_or_default())
     }
 
-    fn statistics(&self, column: usize) -> Option<&Statistics> {
+    fn statistics(self, column: usize) -> Option<&'a Statistics> {
         self.group?.columns().get(column)?.statistics()
     }
 
     /// The least and the greatest number of a column; nothing where it is not said.
-    pub(crate) fn numbers(&self, column: usize) -> Option<(i64, i64)> {
+    pub(crate) fn numbers(self, column: usize) -> Option<(i64, i64)> {
         match self.statistics(column)? {
             Statistics::Int64(about) => Some((*about.min_opt()?, *about.max_opt()?)),
             _ => None,
@@ -197,7 +197,7 @@ impl About<'_> {
     }
 
     /// The least and the greatest text of a column, or bounds outside of them.
-    pub(crate) fn texts(&self, column: usize) -> Option<(&[u8], &[u8])> {
+    pub(crate) fn texts(self, column: usize) -> Option<(&'a [u8], &'a [u8])> {
         let about = self.statistics(column)?;
         // The order of earlier versions of the format compared signed bytes.
         if about.is_min_max_deprecated() {
@@ -207,19 +207,16 @@ impl About<'_> {
     }
 
     /// Whether no row has a value in a column.
-    pub(crate) fn is_empty(&self, column: usize) -> bool {
+    pub(crate) fn is_empty(self, column: usize) -> bool {
         self.statistics(column).and_then(Statistics::null_count_opt) == Some(self.rows())
     }
 
-    /// The measure of every row: nothing where that is not said; `Some(None)` where none has one.
-    pub(crate) fn measure(&self) -> Option<Option<&[u8]>> {
-        if self.is_empty(at::MEASURE_ID) {
-            return Some(None);
-        }
+    /// The measure of every row; nothing where it is not the same in all, or not said.
+    pub(crate) fn measure(self) -> Option<&'a [u8]> {
         let is_in_all = self.statistics(at::MEASURE_ID)?.null_count_opt() == Some(0);
         let (least, greatest) = self.texts(at::MEASURE_ID)?;
         // A bound that was cut off is not the value.
-        (is_in_all && least == greatest && least.len() < 64).then_some(Some(least))
+        (is_in_all && least == greatest && least.len() < 64).then_some(least)
     }
 }
 

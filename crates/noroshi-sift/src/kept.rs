@@ -183,7 +183,9 @@ impl Probe<'_> {
         wanted: &mut Vec<bool>,
     ) -> bool {
         let Self { lookup, hashes, ends, found } = self;
-        (hashes.clear(), ends.clear(), wanted.clear());
+        hashes.clear();
+        ends.clear();
+        wanted.clear();
         for text in texts.clone() {
             if let Some(address) = parse_address(text) {
                 lookup.hash_address(address, hashes);
@@ -229,13 +231,18 @@ fn common_begin(net: &IpNet) -> String {
     match net.addr() {
         IpAddr::V4(address) => {
             let octets = address.octets();
-            octets.iter().take(whole_groups(8)).map(|octet| format!("{octet}.")).collect()
+            octets
+                .iter()
+                .take(whole_groups(8))
+                .map(|octet| format!("{octet}."))
+                .collect::<Vec<_>>()
+                .concat()
         }
         IpAddr::V6(address) => {
             // From the first group of zeros on, how it is written depends on what follows (RFC 5952 §4.2).
             let groups = address.segments();
             let groups = groups.iter().take(whole_groups(16)).take_while(|group| **group != 0);
-            groups.map(|group| format!("{group:x}:")).collect()
+            groups.map(|group| format!("{group:x}:")).collect::<Vec<_>>().concat()
         }
     }
 }

@@ -123,13 +123,12 @@ fn a_hunt_in_real_logs_finds_what_a_selection_would_have() {
             *addresses.entry(end.to_string()).or_default() += 1;
         }
     }
-    let mut list: String =
-        addresses.keys().step_by(7).map(|address| format!("{address}\n")).collect();
+    let mut list: Vec<String> = addresses.keys().step_by(7).cloned().collect();
     for address in addresses.keys().filter(|address| !address.contains(':')).step_by(50) {
         let (net, _) = address.rsplit_once('.').unwrap();
-        list.push_str(&format!("{net}.0/24\n"));
+        list.push(format!("{net}.0/24"));
     }
-    let (hits, tally) = agree(&index(&list), &everything(), &logs);
+    let (hits, tally) = agree(&index(&list.join("\n")), &everything(), &logs);
     println!("{} addresses, {} rows kept, {hits} hits, {tally:?}", addresses.len(), kept.len());
     assert!(hits > 0 && tally.repeated > 0);
 }
@@ -190,7 +189,7 @@ fn records_of_a_measure_are_held_against_its_selectors_only() {
     };
     let other =
         MechanicalRecord { measure_id: Some("measure-8".parse().unwrap()), ..measured.clone() };
-    let (dir, _) = folder(&[&[measured.clone()], &[other.clone()]]);
+    let (dir, _) = folder(&[std::slice::from_ref(&measured), std::slice::from_ref(&other)]);
     // Moved away from under their names, what they are still stands in the rows.
     let mixed = noroshi_sift::store::RecordWriter::new(Vec::new())
         .map(|mut writer| {
@@ -239,24 +238,22 @@ fn a_hunt_that_is_taken_over_ends_as_one_that_was_not_interrupted() {
     let begin = || Hunter::new(Arc::clone(&wanted), now(), vec!["192.0.2.0/24".parse().unwrap()]);
     let mut whole = begin();
     let mut all = Vec::new();
-    files.iter().for_each(|file| {
-        whole
-            .file(file, &mut |hit| {
-                all.push(hit.clone());
-                Ok(())
-            })
-            .unwrap()
-    });
+    for file in &files {
+        let done = whole.file(file, &mut |hit| {
+            all.push(hit.clone());
+            Ok(())
+        });
+        done.unwrap();
+    }
     let mut first = begin();
     let mut hits = Vec::new();
-    files[..2].iter().for_each(|file| {
-        first
-            .file(file, &mut |hit| {
-                hits.push(hit.clone());
-                Ok(())
-            })
-            .unwrap()
-    });
+    for file in &files[..2] {
+        let done = first.file(file, &mut |hit| {
+            hits.push(hit.clone());
+            Ok(())
+        });
+        done.unwrap();
+    }
     let tally = first.tally();
     let mut second = begin();
     second.resume(tally, &hits).unwrap();

@@ -1,5 +1,11 @@
 //! Hunts over files that a selection wrote.
 
+#![expect(
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    reason = "helpers of tests: what is not as expected ends the test"
+)]
+
 mod built_in;
 mod folder;
 mod hostile;

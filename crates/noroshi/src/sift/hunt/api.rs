@@ -88,29 +88,35 @@ fn out(taken: Taken) -> HuntEntryOut {
     }
 }
 
-/// Which entries.
+/// What to list.
 #[derive(Deserialize, utoipa::IntoParams)]
-struct Of {
-    /// Those of a case only.
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+struct EntriesAsked {
+    /// Entries of this case only.
     case: Option<String>,
+    /// The `cursor` of the page before; absent for the first.
+    cursor: Option<String>,
+    /// Entries wanted, at most 500; 50 when absent.
+    limit: Option<u32>,
 }
 
 /// Lists entries of records of hunts, newest first.
-#[utoipa::path(get, path = "/hunt/entries", tag = "sift", params(Paging, Of),
+#[utoipa::path(get, path = "/hunt/entries", tag = "sift", params(EntriesAsked),
     responses((status = 200, body = Page<HuntEntryOut>)))]
 async fn list(
     State(house): State<Arc<House>>,
     caller: Caller,
-    Query(paging): Query<Paging>,
-    Query(of): Query<Of>,
+    Query(asked): Query<EntriesAsked>,
 ) -> Answer {
     house.authoriser.check(&caller.ctx, Action::SiftRead, On::default())?;
+    let paging = Paging { cursor: asked.cursor, limit: asked.limit };
     let before = match paging.cursor.as_deref() {
         None => None,
         Some(text) => Some(text.parse::<u64>().map_err(|_| Refusal::absent())?),
     };
     let limit = paging.limit();
-    let case = of.case;
+    let case = asked.case;
     let found =
         house.store.read(move |reader| read::list(reader, case.as_deref(), before, limit)).await?;
     let full = found.len() == usize::try_from(limit).unwrap_or(usize::MAX);
