@@ -804,7 +804,7 @@ async fn an_analyst_gets_from_a_file_to_a_case_by_forms_alone() {
     assert!(status == 200 && page.contains("Ask for a collection"), "{page}");
     let now = pillar.test.house.clock.now();
     let days = |days: i64| {
-        let at = (now + SignedDuration::from_hours(24 * days)).to_zoned(jiff::tz::TimeZone::UTC);
+        let at = noroshi::web::locale::tokyo(now + SignedDuration::from_hours(24 * days));
         [at.year().to_string(), at.month().to_string(), at.day().to_string()]
     };
     let ([y1, m1, d1], [y2, m2, d2]) = (days(-30), days(30));
