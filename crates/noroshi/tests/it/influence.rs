@@ -743,7 +743,7 @@ async fn the_published_bundles_come_in_and_go_out_whole() {
         return;
     };
     let pillar = Pillar::open().await;
-    let mut seen = std::collections::BTreeMap::new();
+    let (mut seen, mut aside_all) = (std::collections::BTreeMap::new(), 0);
     for folder in folders {
         for file in std::fs::read_dir(folder.unwrap().path()).unwrap() {
             let path = file.unwrap().path();
@@ -761,9 +761,25 @@ async fn the_published_bundles_come_in_and_go_out_whole() {
                 done["conflicts"].as_array().unwrap().len(),
                 done["quarantined"].as_array().unwrap().len()
             );
-            assert_eq!(done["quarantined"], json!([]), "{done}");
+            // What the standard refuses (a TLP marking that is none of the prescribed ones, a location without a place) is
+            // kept aside with its bytes; everything else comes in.
+            let aside: Vec<&str> = done["quarantined"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .map(|one| {
+                    let code = one["code"].as_str().unwrap();
+                    assert!(["NRS-EVID-0122", "NRS-EVID-0102"].contains(&code), "{one}");
+                    one["id"].as_str().unwrap()
+                })
+                .collect();
+            aside_all += aside.len();
             for object in bundle["objects"].as_array().unwrap() {
                 let id = object["id"].as_str().unwrap().to_owned();
+                if aside.contains(&id.as_str()) {
+                    assert_ne!(object["type"], "relationship", "no relationship is lost");
+                    continue;
+                }
                 let modified = object["modified"].as_str().unwrap_or_default().to_owned();
                 seen.entry(id).or_insert_with(Vec::new).push((modified, object.clone()));
             }
@@ -788,7 +804,11 @@ async fn the_published_bundles_come_in_and_go_out_whole() {
             lost.push(object.id().to_string());
         }
     }
-    println!("{same} objects as they were published, {} not there", seen.len());
+    println!(
+        "{same} objects as they were published, {aside_all} entries aside, {} not there",
+        seen.len()
+    );
+    assert!(aside_all <= 16, "{aside_all}");
     assert!(lost.is_empty(), "{lost:?}");
     assert!(seen.is_empty(), "not there: {:?}", seen.keys().take(5).collect::<Vec<_>>());
 }
@@ -895,12 +915,15 @@ fn planted(pillar: &Pillar) -> String {
     for story in 0..40_i64 {
         let (link, start) = (format!("https://news.example/{story}"), story * 9_000);
         for reader in 0..40_i64 {
-            let second = start + 40 + (reader * 37 + story * 11) % 8_000;
-            post(&format!("reader{}", (story * 31 + reader) % 400), second, &link, "");
+            // Drawn, not counted: what is counted up comes round again, and then is coordinated indeed.
+            let drawn = mixed(u64::try_from(story * 1_000 + reader).unwrap());
+            let second = start + 40 + i64::try_from(drawn % 8_000).unwrap();
+            post(&format!("reader{}", (drawn >> 20) % 400), second, &link, "");
         }
         for (at, account) in ["kiln1", "kiln2", "kiln3", "kiln4", "kiln5"].iter().enumerate() {
             let text = "古い港の灯油は月曜日に尽きるという話が町の人のあいだに広がっている";
-            let text = if at == 0 { format!("{text}！") } else { text.to_owned() };
+            let text =
+                if at == 0 { text.replace("月曜日", "火曜日") } else { text.to_owned() };
             post(
                 account,
                 start + i64::try_from(at).unwrap() * 3,
@@ -910,6 +933,14 @@ fn planted(pillar: &Pillar) -> String {
         }
     }
     table
+}
+
+/// SplitMix64 (Steele and others 2014): the same numbers everywhere.
+fn mixed(number: u64) -> u64 {
+    let mut z = number.wrapping_add(1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    z ^ (z >> 31)
 }
 
 impl Pillar {
