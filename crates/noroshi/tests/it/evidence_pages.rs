@@ -17,7 +17,7 @@ const NAMED: &str = "indicator--1b6ea7d9-2b0f-4f55-8f0a-000000000001";
 pub(crate) struct Browser {
     origin: String,
     cookie: String,
-    csrf: String,
+    pub(crate) csrf: String,
 }
 
 impl Browser {

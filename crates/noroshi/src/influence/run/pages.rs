@@ -648,14 +648,15 @@ struct ClusterPage {
 /// How a text differs from the exemplar. What only looks the same is told apart from what was changed.
 fn pieces(exemplar: &str, text: &str) -> Vec<Piece> {
     let piece = |run: noroshi_insight::copies::diff::Run| {
-        let class = match run.change {
-            Differs::Same => "",
-            Differs::Respelled => "differs-respelled",
-            Differs::Disguised(_) => "differs-disguised",
-            Differs::Left => return None,
-            Differs::Right | Differs::Replaced => "differs-changed",
+        let (class, side, range) = match run.change {
+            Differs::Same => ("", text, run.right),
+            Differs::Respelled => ("differs-respelled", text, run.right),
+            Differs::Disguised(_) => ("differs-disguised", text, run.right),
+            // What the copy lacks is shown too, struck out.
+            Differs::Left => ("differs-missing", exemplar, run.left),
+            Differs::Right | Differs::Replaced => ("differs-changed", text, run.right),
         };
-        let text = text.get(run.right)?.to_owned();
+        let text = side.get(range)?.to_owned();
         (!text.is_empty()).then_some(Piece { class, text })
     };
     diff(exemplar, text).into_iter().filter_map(piece).collect()
