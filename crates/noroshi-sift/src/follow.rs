@@ -186,7 +186,8 @@ impl<'a> There<'a> {
 
     /// The followed files one of which begins with all that is known of the other.
     fn alike(&self, head: &[u8]) -> Vec<Identity> {
-        let longer = self.heads.range::<&[u8], _>(head..).take_while(|(other, _)| other.starts_with(head));
+        let longer =
+            self.heads.range::<&[u8], _>(head..).take_while(|(other, _)| other.starts_with(head));
         let mut found: Vec<Identity> = longer.flat_map(|(_, all)| all).copied().collect();
         // A shorter beginning of this one stands before it, and so does everything that begins like that.
         let mut rest = head;
