@@ -19,7 +19,7 @@ Package: noroshi-sensor
 Version: $version
 Architecture: $(dpkg --print-architecture)
 Maintainer: The Noroshi developers <noroshi@noroshi.invalid>
-Depends: libc6, adduser
+Depends: libc6, adduser, util-linux
 Recommends: systemd
 Section: net
 Priority: optional

@@ -8,7 +8,8 @@
 //! 3. the entries are one chain: numbers without gap, each with the digest of the one before, time not going back;
 //! 4. each is signed by the key that is trusted;
 //! 5. what was deleted was certified before, its time was over, and it was deleted once;
-//! 6. every record shown leads to the root of its certificate (RFC 6962 §2.1.1).
+//! 6. every record shown leads to the root of its certificate (RFC 6962 §2.1.1), and is of the measure, the direction and
+//!    the retention that this certificate states.
 //!
 //! The digest of an entry is SHA-256 over its canonical JSON (RFC 8785) without `signature`; what is signed is the form,
 //! a line feed, and those bytes.
@@ -78,11 +79,13 @@ pub enum Rule {
     Proof,
     /// A record shown is a mechanical record.
     Record,
+    /// A record shown is of the measure, the direction and the retention of its certificate.
+    Unlike,
 }
 
 impl Rule {
     /// Every rule, in the order of the codes.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::Form,
         Self::Balance,
         Self::Rules,
@@ -97,6 +100,7 @@ impl Rule {
         Self::Twice,
         Self::Proof,
         Self::Record,
+        Self::Unlike,
     ];
 
     /// The stable code.
@@ -116,6 +120,7 @@ impl Rule {
             Self::Twice => "NRS-VRFY-0112",
             Self::Proof => "NRS-VRFY-0113",
             Self::Record => "NRS-VRFY-0114",
+            Self::Unlike => "NRS-VRFY-0115",
         }
     }
 }
@@ -680,9 +685,44 @@ fn proof(file: &str, text: &[u8], chain: &[Entry], report: &mut Report) -> Resul
         .map_err(|_| broken(Rule::Proof).values(&certificate.rows_root, &place()))?;
         let fields =
             record::decode(&bytes).ok_or_else(|| broken(Rule::Record).values(&"-", &place()))?;
+        unlike(entry, certificate, &fields)
+            .map_or(Ok(()), |(stated, shown)| Err(broken(Rule::Unlike).values(&stated, &shown)))?;
         report.shown.push(Shown { sequence: entry.sequence(), index: item.index, fields });
     }
     Ok(())
+}
+
+/// What a certificate states of all its records and a record does not have: as stated, and as shown. The sensor wrote the
+/// record; that it lies under the root does not make it one that this certificate allowed to keep.
+fn unlike(
+    entry: &Entry,
+    certificate: &Certificate,
+    fields: &[(&'static str, String)],
+) -> Option<(String, String)> {
+    let shown = |name: &str| {
+        let field = fields.iter().find(|(field, _)| *field == name);
+        field.map_or("-", |(_, value)| value.as_str())
+    };
+    // An agreement is about what comes from outside to the party (能動的サイバー防御法 第11条 to 第16条).
+    let direction = match certificate.mode.as_str() {
+        "party-agreement" => "foreign-to-domestic",
+        mode => mode,
+    };
+    if shown("direction") != direction {
+        return Some((direction.to_owned(), shown("direction").to_owned()));
+    }
+    if let Some(rules) = &certificate.rules {
+        let measure = rules.get("measure").and_then(Value::as_str).unwrap_or("-");
+        if shown("measure_id") != measure {
+            return Some((measure.to_owned(), shown("measure_id").to_owned()));
+        }
+    }
+    let days = i64::from(certificate.retention_days) * 86_400_000;
+    let until = entry.times.0.checked_add(days);
+    (until.is_none() || millis(shown("retain_until")) != until).then(|| {
+        let stated = format!("{} + {} d", certificate.started_at, certificate.retention_days);
+        (stated, shown("retain_until").to_owned())
+    })
 }
 
 /// Milliseconds since 1970, of a time as [`Moment`] reads it.

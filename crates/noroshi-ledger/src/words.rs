@@ -205,6 +205,7 @@ texts! {
     CERT_TWICE "同じ記録が二度削除されたことになっています。" "The same records are certified as deleted twice."
     CERT_PROOF "示された行は、この証明書に属しません。" "A row that is shown does not belong to its certificate."
     CERT_RECORD "示された行が、機械的情報の記録の書式ではありません。" "A row that is shown is not a mechanical record."
+    CERT_UNLIKE "示された行の措置、方向又は保存期限が、この証明書のものと異なります。" "A row that is shown is not of the measure, the direction or the retention of its certificate."
     CERT_ABOUT "観測機器の証明書を、だれも信用せずに検証します。" "Verifies certificates of a sensor without trusting anybody."
     CERT_ARG_FILES "証明書のファイル、またはそれが入ったフォルダー" "Certificates, or a folder with them"
     CERT_ARG_KEY "信用する観測機器の公開鍵（十六進 64 桁）またはその入ったファイル" "The sensor's public key to trust (64 hexadecimal digits), or a file with it"

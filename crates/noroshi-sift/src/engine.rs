@@ -395,6 +395,7 @@ impl<W: Write + Send> Engine<W> {
                 next: 0,
                 early: BTreeMap::new(),
                 failed: None,
+                is_broken: false,
             }),
             advanced: Condvar::new(),
             ahead_max: threads.get() as u64 * PIECES_AHEAD,
@@ -553,6 +554,8 @@ struct InOrder<'a, W: Write + Send> {
     next: u64,
     early: BTreeMap<u64, Findings>,
     failed: Option<Read>,
+    /// Whether a thread died of a defect: its piece never comes, and nobody may wait for it.
+    is_broken: bool,
 }
 
 impl<W: Write + Send> Totals<'_, W> {
@@ -560,11 +563,11 @@ impl<W: Write + Send> Totals<'_, W> {
     fn take(&self, source: &str, number: u64, found: Findings) -> bool {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         // Back-pressure: the slowest piece decides how far ahead others may be.
-        while number >= state.next + self.ahead_max && state.failed.is_none() {
+        while number >= state.next + self.ahead_max && state.failed.is_none() && !state.is_broken {
             state = self.advanced.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
         state.early.insert(number, found);
-        let InOrder { total, lines, next, early, failed } = &mut *state;
+        let InOrder { total, lines, next, early, failed, .. } = &mut *state;
         while failed.is_none()
             && let Some(found) = early.remove(next)
         {
@@ -572,7 +575,19 @@ impl<W: Write + Send> Totals<'_, W> {
             *next += 1;
         }
         self.advanced.notify_all();
-        state.failed.is_none()
+        state.failed.is_none() && !state.is_broken
+    }
+}
+
+/// Tells the others when the thread that holds it dies of a defect; the scope of the threads then passes the panic on.
+struct Alarm<'t, 'a, W: Write + Send>(&'t Totals<'a, W>);
+
+impl<W: Write + Send> Drop for Alarm<'_, '_, W> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.0.state.lock().unwrap_or_else(PoisonError::into_inner).is_broken = true;
+            self.0.advanced.notify_all();
+        }
     }
 }
 
@@ -582,6 +597,7 @@ fn work<W: Write + Send>(
     inputs: &Mutex<Inputs<impl io::Read>>,
     totals: &Totals<'_, W>,
 ) {
+    let _alarm = Alarm(totals);
     let (mut worker, mut buffer) = (Worker::default(), Vec::new());
     loop {
         let next = inputs.lock().unwrap_or_else(PoisonError::into_inner).next(&mut buffer);

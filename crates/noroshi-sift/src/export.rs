@@ -586,6 +586,8 @@ impl<W: Write + Send> Engine<W> {
     ) -> Result<(), Read> {
         let mut buffer: Vec<u8> = Vec::new();
         let (mut at, mut offset, mut number, mut is_open) = (0, 0_u64, 0_u64, true);
+        // Where the input fails, what was read of it before is looked through first.
+        let mut ended = Ok(());
         loop {
             // The longest datagram has to lie in the buffer before anything is said of its length.
             if is_open && buffer.len() - at <= DATAGRAM_BYTES_MAX {
@@ -593,11 +595,13 @@ impl<W: Write + Send> Engine<W> {
                 at = 0;
                 let wanted = (BUFFER_BYTES - buffer.len()) as u64;
                 let mut more = io::Read::take(&mut input, wanted);
-                is_open = io::Read::read_to_end(&mut more, &mut buffer)? as u64 == wanted;
+                let read = io::Read::read_to_end(&mut more, &mut buffer);
+                is_open = read.as_ref().is_ok_and(|read| *read as u64 == wanted);
+                ended = read.map(drop).map_err(Read::Input);
             }
             let rest = buffer.get(at..).unwrap_or_default();
             if rest.is_empty() {
-                return Ok(());
+                return ended;
             }
             number += 1;
             let length = length_of(rest);
@@ -605,7 +609,8 @@ impl<W: Write + Send> Engine<W> {
                 let is_cut = length.is_some() && !is_open;
                 let reason = if is_cut { Reason::Interrupted } else { Reason::BadExport };
                 self.add_bytes(rest.len() as u64);
-                return self.take(source, offset, number, Err::<FlowRecord, _>(reason));
+                self.take(source, offset, number, Err::<FlowRecord, _>(reason))?;
+                return ended;
             };
             self.datagram_at(collector, source, None, (offset, number), datagram)?;
             self.add_bytes(datagram.len() as u64);

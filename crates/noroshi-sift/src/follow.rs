@@ -12,6 +12,8 @@
 //! | renamed, by whatever tool | followed under its new name; the rest is read |
 //! | cut to nothing and written anew | read from the beginning; what was not read before is lost, and stated |
 //! | packed after it was renamed | recognised by its beginning; only what had not been read is read |
+//! | copied, and then cut (`copytruncate`) | the copy waits while all of it stands in the original too; when that is cut or gone, the rest is read from the copy |
+//! | found under another number of its device, as after a move to another disk | recognised by its beginning, and a packed log or capture by its length too; nothing is read again |
 //! | removed before it was read | stated as [`Reason::Vanished`], unless whoever reads still holds it open |
 //!
 //! Of what stands in a file the state holds 32 bits of a digest of its beginning, to tell files apart.
@@ -36,6 +38,8 @@ use crate::zeek::Header;
 pub const HEAD_BYTES: usize = 8_192;
 /// How many bytes of the beginning tell a file from another.
 const MARK_BYTES: usize = 4_096;
+/// What begins with fewer bytes is not recognised: it is shorter than any record.
+const MARK_BYTES_MIN: usize = 16;
 /// How many files are followed at a time.
 pub const FILES_MAX: usize = 65_536;
 /// How many files that are gone are remembered, to be recognised when they come back packed.
@@ -64,6 +68,8 @@ pub struct Entry<'a> {
     pub size: u64,
     /// Whether it was asked for; others are looked at only because they may be a followed file under a new name.
     pub wanted: bool,
+    /// Whether nothing has been written to it for a while. What is read as a whole is not read before.
+    pub is_resting: bool,
     /// Its first [`HEAD_BYTES`], or all of it.
     pub head: Sealed<'a>,
 }
@@ -124,6 +130,111 @@ struct Tracked {
 struct Gone {
     mark: Mark,
     offset: u64,
+    /// How long it was, where it had been read as a whole.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    whole_bytes: Option<u64>,
+}
+
+/// What a file begins with, held against marks. Each length is summed up once, however many marks there are.
+struct Beginning<'a> {
+    head: &'a [u8],
+    sums: BTreeMap<usize, Mark>,
+}
+
+impl<'a> Beginning<'a> {
+    const fn new(head: &'a [u8]) -> Self {
+        Self { head, sums: BTreeMap::new() }
+    }
+
+    /// Whether it is surely a form of what was marked.
+    fn is_of(&mut self, mark: Mark) -> bool {
+        let Some(begin) = self.head.get(..mark.length).filter(|_| mark.length >= MARK_BYTES_MIN)
+        else {
+            return false;
+        };
+        *self.sums.entry(mark.length).or_insert_with(|| Mark::of(begin)) == mark
+    }
+}
+
+/// The files that are there, and which lines the followed ones among them begin with.
+struct There<'a> {
+    files: BTreeMap<Identity, &'a Entry<'a>>,
+    heads: BTreeMap<&'a [u8], Vec<Identity>>,
+}
+
+impl<'a> There<'a> {
+    fn new(entries: &'a [Entry<'a>]) -> Self {
+        let mut files = BTreeMap::new();
+        for entry in entries {
+            files.entry(entry.identity).or_insert(entry);
+        }
+        Self { files, heads: BTreeMap::new() }
+    }
+
+    fn holds(&self, identity: Identity) -> bool {
+        self.files.contains_key(&identity)
+    }
+
+    /// Notes the beginning of a followed file of lines.
+    fn note(&mut self, identity: Identity) {
+        let Some(entry) = self.files.get(&identity).copied() else { return };
+        let head = entry.head.open();
+        if !head.is_empty() {
+            self.heads.entry(head).or_default().push(identity);
+        }
+    }
+
+    /// The followed files one of which begins with all that is known of the other.
+    fn alike(&self, head: &[u8]) -> Vec<Identity> {
+        let longer =
+            self.heads.range::<&[u8], _>(head..).take_while(|(other, _)| other.starts_with(head));
+        let mut found: Vec<Identity> = longer.flat_map(|(_, all)| all).copied().collect();
+        // A shorter beginning of this one stands before it, and so does everything that begins like that.
+        let mut rest = head;
+        while !rest.is_empty() {
+            let before = self.heads.range::<&[u8], _>(..rest).next_back();
+            let Some((other, all)) = before else { break };
+            let common = rest.iter().zip(*other).take_while(|(one, other)| one == other).count();
+            if common == other.len() {
+                found.extend(all);
+            }
+            rest = rest.get(..common).unwrap_or_default();
+            if common < other.len()
+                && let Some(all) = self.heads.get(rest)
+            {
+                found.extend(all);
+            }
+        }
+        found
+    }
+}
+
+impl Tracked {
+    const fn gone(&self) -> Gone {
+        let whole_bytes = match self.kind {
+            Kind::Lines => None,
+            Kind::Whole => Some(self.size),
+        };
+        Gone { mark: self.mark, offset: self.offset, whole_bytes }
+    }
+}
+
+/// What a new file of lines is to another one.
+enum Original {
+    /// Nothing that is known.
+    None,
+    /// All of it stands in another one.
+    Waits,
+    /// It goes on with another one, read so far.
+    Known(Box<Tracked>),
+    /// It goes on with one of which only is known how far it has been read.
+    Gone(u64),
+}
+
+impl Original {
+    fn known(file: Tracked) -> Self {
+        Self::Known(Box::new(file))
+    }
 }
 
 /// What was noticed beside records.
@@ -186,7 +297,7 @@ impl Follower {
 
     /// Looks at all the files there are and says what is to be read: what is known first, in the order given.
     pub fn observe(&mut self, entries: &[Entry<'_>]) -> Vec<Step> {
-        let there: BTreeSet<Identity> = entries.iter().map(|entry| entry.identity).collect();
+        let mut there = There::new(entries);
         let mut steps = Vec::new();
         let mut seen = BTreeSet::new();
         let mut fresh = Vec::new();
@@ -204,19 +315,23 @@ impl Follower {
                 fresh.push(entry);
             }
         }
+        if !fresh.is_empty() {
+            let lines = self.files.values().filter(|file| file.kind == Kind::Lines);
+            lines.for_each(|file| there.note(file.identity));
+        }
         for entry in fresh {
-            let what = self.begin(entry);
+            let what = self.begin(entry, &mut there);
             steps.extend(what.map(|what| step(entry, what)));
         }
-        for (identity, file) in self.files.iter().filter(|(identity, _)| !there.contains(identity))
-        {
+        let gone = self.files.iter().filter(|(identity, _)| !there.holds(**identity));
+        for (identity, file) in gone {
             steps.push(Step { identity: *identity, path: file.path.clone(), what: What::Gone });
         }
         steps
     }
 
     /// A file that is known. `there` are all files there are.
-    fn again(&mut self, entry: &Entry<'_>, there: &BTreeSet<Identity>) -> Option<What> {
+    fn again(&mut self, entry: &Entry<'_>, there: &There<'_>) -> Option<What> {
         let head = entry.head.open();
         let file = self.files.get_mut(&entry.identity)?;
         let is_cut = file.kind == Kind::Lines && entry.size < file.offset;
@@ -242,73 +357,141 @@ impl Follower {
             self.notes.changed = self.notes.changed.saturating_add(u64::from(!rests));
             return None;
         }
-        if !rests {
+        if !rests || !entry.is_resting {
             return None;
         }
         // Only now: whatever packs a file removes it when it is done.
         let skip = match unpacked_head(head) {
+            Some(inside) if self.stands_elsewhere(&inside, there) => return None,
             Some(inside) => self.recognise(&inside, there).unwrap_or_default(),
             None => 0,
         };
         Some(What::Whole { skip })
     }
 
-    /// A file that is new.
-    fn begin(&mut self, entry: &Entry<'_>) -> Option<What> {
+    /// Whether a followed file that is still there begins with all that is known of the inside of a packed one. That one
+    /// waits: what is in it is read where it stands unpacked.
+    fn stands_elsewhere(&self, inside: &[u8], there: &There<'_>) -> bool {
+        inside.len() >= MARK_BYTES_MIN
+            && self.files.values().filter(|file| file.kind == Kind::Lines).any(|file| {
+                let entry = there.files.get(&file.identity);
+                entry.is_some_and(|entry| entry.head.open().starts_with(inside))
+            })
+    }
+
+    /// A file that is new; none where nothing of it is to be read, or it waits.
+    fn begin<'a>(&mut self, entry: &'a Entry<'a>, there: &mut There<'a>) -> Option<What> {
         if self.files.len() >= FILES_MAX {
             self.notes.refused = self.notes.refused.saturating_add(1);
             return None;
         }
         let head = entry.head.open();
-        let kind = kind_of(head);
-        let mark = Mark::of(head);
-        let (mut offset, mut finished) = (0, false);
-        if kind == Kind::Lines {
-            let is_copy = |known: &Mark| known.fits(head) && known.length >= 16;
-            let copied = self.gone.iter().find(|gone| is_copy(&gone.mark)).map(|gone| gone.offset);
-            let full = self.files.values().find(|file| {
-                file.kind == kind && file.mark.length == MARK_BYTES && file.mark == mark
-            });
-            if let Some(read) = copied.or(full.map(|file| file.offset))
-                && read <= entry.size
-            {
-                self.notes.recognised = self.notes.recognised.saturating_add(1);
-                (offset, finished) = (read, read == entry.size);
-            }
-        }
-        let path = entry.path.to_owned();
-        let file = Tracked {
-            found: path.clone(),
-            path,
+        let mut file = Tracked {
+            found: entry.path.to_owned(),
+            path: entry.path.to_owned(),
             identity: entry.identity,
-            mark,
-            kind,
-            offset,
+            mark: Mark::of(head),
+            kind: kind_of(head),
+            offset: 0,
             line: 0,
-            // A copy has its columns where the other had them: at its beginning.
-            header: (offset > 0 && head.first() == Some(&b'#')).then_some((0, HEADER_BYTES_MAX)),
+            header: None,
             passing_over: false,
             size: entry.size,
-            finished,
+            finished: false,
         };
+        if file.kind == Kind::Whole {
+            file.finished = self.was_read_as_a_whole(&file, there);
+            self.notes.recognised = self.notes.recognised.saturating_add(u64::from(file.finished));
+            self.files.insert(entry.identity, file);
+            return None;
+        }
+        match self.original(entry, there) {
+            Original::None => {}
+            Original::Waits => return None,
+            Original::Known(known) => {
+                self.notes.recognised = self.notes.recognised.saturating_add(1);
+                (file.offset, file.line) = (known.offset, known.line);
+                (file.header, file.passing_over) = (known.header, known.passing_over);
+                file.finished = file.offset == entry.size;
+            }
+            Original::Gone(offset) => {
+                self.notes.recognised = self.notes.recognised.saturating_add(1);
+                (file.offset, file.finished) = (offset, offset == entry.size);
+                // A copy has its columns where the other had them: at its beginning.
+                let has_columns = offset > 0 && head.first() == Some(&b'#');
+                file.header = has_columns.then_some((0, HEADER_BYTES_MAX));
+            }
+        }
+        let is_due = file.offset < entry.size;
         self.files.insert(entry.identity, file);
-        (kind == Kind::Lines && offset < entry.size).then_some(What::Lines { last: false })
+        there.note(entry.identity);
+        is_due.then_some(What::Lines { last: false })
     }
 
-    /// How far that which begins so has been read under another name that is gone, or that begins equal to the
-    /// last byte compared.
-    fn recognise(&mut self, inside: &[u8], there: &BTreeSet<Identity>) -> Option<u64> {
+    /// What a new file of lines goes on with.
+    ///
+    /// INVARIANT: of two files of which one begins with the other, one is read and the other one waits. So each line of
+    /// a copy is read once, however far the copying has come and whichever is seen first.
+    fn original(&mut self, entry: &Entry<'_>, there: &There<'_>) -> Original {
+        let head = entry.head.open();
+        let others = there.alike(head).into_iter().filter(|other| *other != entry.identity);
+        let others = others.filter_map(|other| self.files.get(&other));
+        let longest = others.max_by_key(|file| (file.size, file.identity));
+        if let Some(file) = longest {
+            if entry.size <= file.size {
+                return Original::Waits;
+            }
+            // The new one is the longer one: it has everything that the other one has.
+            let identity = file.identity;
+            return self.files.remove(&identity).map_or(Original::None, Original::known);
+        }
+        let mut begin = Beginning::new(head);
+        let gone = self.files.values_mut().find(|file| {
+            file.kind == Kind::Lines
+                && !there.holds(file.identity)
+                && !file.finished
+                && file.offset <= entry.size
+                && begin.is_of(file.mark)
+        });
+        if let Some(file) = gone {
+            // Its rest is read from the new one, and not again from where it is still held open.
+            file.finished = true;
+            return Original::known(file.clone());
+        }
+        let finished = self.files.values().filter(|file| !there.holds(file.identity));
+        let finished = finished.map(Tracked::gone).collect::<Vec<_>>();
+        let known = finished.iter().chain(self.gone.iter().rev()).find(|gone| {
+            gone.whole_bytes.is_none() && gone.offset <= entry.size && begin.is_of(gone.mark)
+        });
+        known.map_or(Original::None, |gone| Original::Gone(gone.offset))
+    }
+
+    /// Whether a new file was read as a whole under another number: it begins and is as long as one that is not there
+    /// any more.
+    fn was_read_as_a_whole(&self, file: &Tracked, there: &There<'_>) -> bool {
+        let is_same = |gone: &Gone| gone.mark == file.mark && gone.whole_bytes == Some(file.size);
+        let away = self.files.values().filter(|known| !there.holds(known.identity));
+        file.mark.length >= MARK_BYTES_MIN
+            && (self.gone.iter().any(is_same)
+                || away.filter(|known| known.finished).any(|known| is_same(&known.gone())))
+    }
+
+    /// How far that which begins so has been read under another name that is gone.
+    fn recognise(&mut self, inside: &[u8], there: &There<'_>) -> Option<u64> {
+        let mut begin = Beginning::new(inside);
         let followed = self.files.values_mut().find(|file| {
-            let is_gone = !there.contains(&file.identity);
-            let is_sure = is_gone || file.mark.length == MARK_BYTES;
-            file.kind == Kind::Lines && is_sure && file.mark.fits(inside) && file.mark.length >= 16
+            let is_gone = !there.holds(file.identity);
+            file.kind == Kind::Lines && is_gone && begin.is_of(file.mark)
         });
         let read = match followed {
             Some(file) => {
                 file.finished = true;
                 file.offset
             }
-            None => self.gone.iter().find(|gone| gone.mark.fits(inside))?.offset,
+            None => {
+                let mut lines = self.gone.iter().rev().filter(|gone| gone.whole_bytes.is_none());
+                lines.find(|gone| begin.is_of(gone.mark))?.offset
+            }
         };
         self.notes.recognised = self.notes.recognised.saturating_add(1);
         Some(read)
@@ -317,11 +500,12 @@ impl Follower {
     /// Keeps of a file what is needed to recognise it.
     fn forget(&mut self, identity: Identity) -> Option<Tracked> {
         let file = self.files.remove(&identity)?;
-        if file.kind == Kind::Lines && file.mark.length >= 16 {
+        let is_of_use = file.kind == Kind::Lines || file.finished;
+        if is_of_use && file.mark.length >= MARK_BYTES_MIN {
             if self.gone.len() >= GONE_MAX {
                 self.gone.pop_front();
             }
-            self.gone.push_back(Gone { mark: file.mark, offset: file.offset });
+            self.gone.push_back(file.gone());
         }
         Some(file)
     }
@@ -502,6 +686,11 @@ impl<W: Write + Send> Engine<W> {
         tracked.line += 1;
         let (path, number) = (tracked.path.clone(), tracked.line);
         self.take(&path, offset, number, Err::<FlowRecord, _>(Reason::TooLong))
+    }
+
+    /// Counts the rest of what is read as a whole and failed in the middle.
+    pub fn interrupted(&mut self, path: &str) -> Result<(), Read> {
+        self.take(path, 0, 0, Err::<FlowRecord, _>(Reason::Interrupted))
     }
 
     /// Counts what went away unread.

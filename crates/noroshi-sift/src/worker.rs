@@ -26,6 +26,10 @@ const BLOCK_BYTES: usize = 64 << 10;
 /// After how many hashes of one block the index is asked.
 const HASHES_MAX: usize = 16_384;
 
+/// The earliest and the latest time that can be written down, in microseconds since 1970: the bounds of [`Timestamp`].
+/// A record outside of them would leave the certificate without a time that a verifier needs.
+const TIME_US: std::ops::RangeInclusive<i64> = -377_705_023_201_000_000..=253_402_207_200_999_999;
+
 /// What holds during a whole selection and is shared by all that work on it.
 pub(crate) struct Frame {
     pub(crate) gate: Gate,
@@ -61,10 +65,15 @@ impl Findings {
         self.tally.errors += 1;
     }
 
+    /// Takes in the time of a record, or says that it is none.
     #[inline]
-    fn time(&mut self, us: i64) {
+    fn time(&mut self, us: i64) -> Result<(), Reason> {
+        if !TIME_US.contains(&us) {
+            return Err(Reason::BadTime);
+        }
         let (first, last) = self.times_us.unwrap_or((us, us));
         self.times_us = Some((first.min(us), last.max(us)));
+        Ok(())
     }
 }
 
@@ -299,7 +308,7 @@ impl Batch {
             job.out.tally.content += 1;
             return Ok(());
         };
-        job.out.time(ends.ts_us);
+        job.out.time(ends.ts_us)?;
         // INVARIANT: what is not admitted is never looked up.
         if job.frame.gate.admit(ends.ts_us, [ends.src, ends.dst]).is_none() {
             job.out.tally.direction += 1;
@@ -388,7 +397,7 @@ impl Batch {
     /// The whole way of one record.
     fn project<V: View>(&mut self, job: &mut Job<'_>, mut view: V) -> Result<Place, Reason> {
         let Some(ends) = view.ends()? else { return Ok(Place::Content) };
-        job.out.time(ends.ts_us);
+        job.out.time(ends.ts_us)?;
         self.exact(job, view)
     }
 }
@@ -493,4 +502,23 @@ fn row(
         direction: admitted.direction,
         retain_until: frame.retain_until,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_time_is_what_a_certificate_can_state() {
+        let (earliest, latest) = (Timestamp::MIN.as_microsecond(), Timestamp::MAX.as_microsecond());
+        assert_eq!(TIME_US, earliest..=latest);
+        let mut found = Findings::default();
+        for us in [earliest, latest] {
+            assert!(found.time(us).is_ok() && Timestamp::from_microsecond(us).is_ok());
+        }
+        for us in [earliest - 1, latest + 1, i64::MIN, i64::MAX] {
+            assert_eq!(found.time(us), Err(Reason::BadTime));
+        }
+        assert_eq!(found.times_us, Some((earliest, latest)));
+    }
 }

@@ -203,5 +203,6 @@ pub fn what(rule: Rule) -> Text {
         Rule::Twice => words::CERT_TWICE,
         Rule::Proof => words::CERT_PROOF,
         Rule::Record => words::CERT_RECORD,
+        Rule::Unlike => words::CERT_UNLIKE,
     }
 }

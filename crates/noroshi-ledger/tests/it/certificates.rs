@@ -11,11 +11,11 @@ use serde_json::{Value, json};
 
 use crate::cli::{text, verify};
 
-/// The golden record of `noroshi-evidence`, `mechanical`.
+/// The golden record of `noroshi-evidence`, `mechanical`, retained for as long as the certificate below says.
 const RECORD: &str = concat!(
     "01000c696e64696361746f722d2d310000000300000000000000000018d75b8423f303e80104c0000207",
     "010620010db800000000000000000000000501c0000101bb01060100000000000004b001000000000000",
-    "0009000000000000000000000018fae27693b40000",
+    "00090000000000000000000000190623be0e5a0000",
 );
 
 fn key() -> SigningKey {
@@ -285,6 +285,36 @@ fn a_record_belongs_to_its_certificate_or_it_does_not() {
         }
         change(&mut proof);
         assert_eq!(with_proof(&proof).unwrap_err().rule, *rule, "falsehood {number}");
+    }
+}
+
+/// The record lies under the root in each case; the certificate says something else of what it may keep.
+#[test]
+fn a_record_is_one_that_its_certificate_allowed() {
+    let shown = |change: fn(&mut Value)| {
+        let mut first = certificate(0, None);
+        change(&mut first);
+        first["rules_digest"] = json!(Digest::of(&canonical(&first["rules"])));
+        let mut proof = proof(0);
+        proof["certificate"] = json!(digest(&first));
+        let proof = ("proof.json".to_owned(), serde_json::to_vec(&proof).unwrap());
+        check(&files(&[first]), &[proof], None)
+    };
+    assert_eq!(shown(|_| ()).unwrap().shown.len(), 1);
+    let falsehoods: &[fn(&mut Value)] = &[
+        |entry| entry["retention_days"] = json!(30),
+        |entry| entry["started_at"] = json!("2026-11-22T00:00:00Z"),
+        |entry| {
+            entry["mode"] = json!("foreign-to-foreign");
+            entry["rules"] = json!({
+                "switches": { "ports": true }, "networks": null, "mandate": Digest::of(b"m"), "measure": null,
+                "geo_basis": { "table": "t", "version": "1", "date": "2026-11-01", "digest": Digest::of(b"t") },
+            });
+            entry["rules"]["measure"] = json!("measure-7");
+        },
+    ];
+    for (number, change) in falsehoods.iter().enumerate() {
+        assert_eq!(shown(*change).unwrap_err().rule, Rule::Unlike, "falsehood {number}");
     }
 }
 

@@ -16,6 +16,8 @@ const SYN: u8 = 0x02;
 const RST: u8 = 0x04;
 const FIN: u8 = 0x01;
 const ACK: u8 = 0x10;
+/// How many places of flows that have ended stay in the order, beside as many as there are open flows.
+const PLACES_SPARE: usize = 1_024;
 
 /// When a flow is at its end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -87,6 +89,17 @@ struct Flow {
     /// Both sides, or one of them for both, have said that it is over.
     closed: [bool; 2],
     heard: Option<Box<Heard>>,
+    /// Which flow of the table it is, counted from one.
+    generation: u64,
+}
+
+/// A place in the order of the flows.
+#[derive(Clone, Copy)]
+struct Noted {
+    key: Key,
+    /// The flow that stood here; another one may have come between the same ends since.
+    generation: u64,
+    ts_us: i64,
 }
 
 /// The flows that are open.
@@ -94,8 +107,12 @@ pub(crate) struct Table {
     limits: Limits,
     switches: Switches,
     flows: HashMap<Key, Flow>,
-    /// INVARIANT: every open flow stands here once, with a time not later than its last packet.
-    order: VecDeque<(Key, i64)>,
+    /// INVARIANT: every open flow stands here once under its generation, with a time not later than its last packet.
+    /// What stands here of flows that have ended is passed over when its turn comes: to take it out of the middle
+    /// would cost as much as there are flows, for each packet that somebody hostile sends.
+    order: VecDeque<Noted>,
+    /// How many flows there have been.
+    generations: u64,
     now_us: i64,
     /// Bytes held to look for names, over all flows.
     held: usize,
@@ -111,6 +128,7 @@ impl Table {
             switches,
             flows: HashMap::new(),
             order: VecDeque::new(),
+            generations: 0,
             now_us: i64::MIN,
             held: 0,
             evicted: 0,
@@ -126,6 +144,8 @@ impl Table {
         }
         if !self.flows.contains_key(&key) {
             self.make_room();
+            self.generations += 1;
+            let generation = self.generations;
             let flow = Flow {
                 tuple: opened_by(segment),
                 begun: at,
@@ -134,9 +154,10 @@ impl Table {
                 packets: 0,
                 closed: [false, false],
                 heard: Heard::of(segment.tuple.proto, self.switches),
+                generation,
             };
             self.flows.insert(key, flow);
-            self.order.push_back((key, at.ts_us));
+            self.order.push_back(Noted { key, generation, ts_us: at.ts_us });
         }
         let Some(flow) = self.flows.get_mut(&key) else { return };
         flow.bytes = flow.bytes.saturating_add(segment.bytes);
@@ -182,57 +203,66 @@ impl Table {
     pub(crate) fn advance(&mut self, now_us: i64) {
         self.now_us = self.now_us.max(now_us);
         // Each look moves at most one flow that is not over to the back, so that the cost stays even.
-        while let Some((key, noted_us)) = self.order.front().copied() {
-            let Some(flow) = self.flows.get(&key) else {
+        while let Some(noted) = self.order.front().copied() {
+            let Some(flow) = self.flow_of(noted) else {
                 self.order.pop_front();
                 continue;
             };
-            let idle_us = self.idle_us(flow);
-            if self.now_us.saturating_sub(noted_us) <= idle_us {
+            let (idle_us, last_us) = (self.idle_us(flow), flow.last_us);
+            if self.now_us.saturating_sub(noted.ts_us) <= idle_us {
                 return;
             }
-            let last_us = flow.last_us;
+            self.order.pop_front();
             if self.now_us.saturating_sub(last_us) > idle_us {
-                self.end(&key);
+                self.end(&noted.key);
             } else {
-                self.order.pop_front();
-                self.order.push_back((key, last_us));
+                self.order.push_back(Noted { ts_us: last_us, ..noted });
                 return;
             }
         }
+    }
+
+    /// The flow that stands at a place of the order; none where it has ended.
+    fn flow_of(&self, noted: Noted) -> Option<&Flow> {
+        self.flows.get(&noted.key).filter(|flow| flow.generation == noted.generation)
     }
 
     /// Closes the flow that has rested longest; one that was busy since it was last looked at gets a second chance.
     fn make_room(&mut self) {
         let mut chances = self.order.len();
         while self.flows.len() >= self.limits.flows_max.max(1) {
-            let Some((key, noted_us)) = self.order.pop_front() else { return };
-            let last_us = self.flows.get(&key).map_or(noted_us, |flow| flow.last_us);
-            if last_us > noted_us && chances > 0 {
+            let Some(noted) = self.order.pop_front() else { return };
+            let Some(flow) = self.flow_of(noted) else { continue };
+            let last_us = flow.last_us;
+            if last_us > noted.ts_us && chances > 0 {
                 chances -= 1;
-                self.order.push_back((key, last_us));
+                self.order.push_back(Noted { ts_us: last_us, ..noted });
                 continue;
             }
-            self.order.push_front((key, noted_us));
-            self.end(&key);
+            self.end(&noted.key);
             self.evicted = self.evicted.saturating_add(1);
         }
     }
 
     fn end(&mut self, key: &Key) {
         let Some(flow) = self.flows.remove(key) else { return };
-        if self.order.front().is_some_and(|(first, _)| first == key) {
-            self.order.pop_front();
-        } else {
-            self.order.retain(|(other, _)| other != key);
-        }
         self.ended.push(flow.end(&mut self.held));
+        // Places of flows that have ended may be as many as those of open ones; clearing them out costs each of them
+        // one step.
+        if self.order.len() > 2 * self.flows.len() + PLACES_SPARE {
+            let flows = &self.flows;
+            self.order.retain(|noted| {
+                flows.get(&noted.key).is_some_and(|flow| flow.generation == noted.generation)
+            });
+        }
     }
 
     /// Ends every flow, in the order in which they were noted.
     pub(crate) fn finish(&mut self) {
-        while let Some((key, _)) = self.order.pop_front() {
-            if let Some(flow) = self.flows.remove(&key) {
+        while let Some(noted) = self.order.pop_front() {
+            if self.flow_of(noted).is_some()
+                && let Some(flow) = self.flows.remove(&noted.key)
+            {
                 self.ended.push(flow.end(&mut self.held));
             }
         }

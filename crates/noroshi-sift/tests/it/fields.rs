@@ -196,3 +196,30 @@ fn a_failing_input_is_counted_and_said_with_several_threads_too() {
     // Fifty lines without a header and the one in which it failed.
     assert_eq!((engine.tally().seen, engine.tally().errors), (51, 51));
 }
+
+/// A defect in one thread ends the selection; the others do not wait for what never comes.
+#[test]
+fn a_defect_in_one_thread_is_an_end_and_no_hang() {
+    struct Breaks;
+    impl std::io::Write for Breaks {
+        fn write(&mut self, _: &[u8]) -> std::io::Result<usize> {
+            panic!("a defect of the sink")
+        }
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+    let line = "{\"ts\":1790000000,\"id.orig_h\":\"192.0.2.7\",\"id.resp_h\":\"203.0.113.5\"}\n";
+    let log = line.repeat(200_000);
+    let (tell, told) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        let mut engine =
+            Engine::new(Mode::OwnNetwork, index("203.0.113.5"), settings(), Breaks).unwrap();
+        let read = std::panic::AssertUnwindSafe(|| {
+            engine.read_with_threads("input", log.as_bytes(), NonZeroUsize::new(4).unwrap())
+        });
+        tell.send(std::panic::catch_unwind(read).is_err()).unwrap();
+    });
+    let ended = told.recv_timeout(std::time::Duration::from_secs(60));
+    assert_eq!(ended, Ok(true), "the panic is passed on, and nobody waits");
+}

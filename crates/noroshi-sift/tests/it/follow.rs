@@ -42,6 +42,25 @@ impl Folder {
         self.write(&format!("{name}.gz"), &gzip(&bytes));
     }
 
+    /// Brings a copy as far as a part of the original, or to its end.
+    fn copy(&mut self, name: &str, to: &str, parts: (usize, usize)) {
+        let whole = self.files[name].1.clone();
+        let end = whole.len() * parts.0 / parts.1;
+        let have = self.files.get(to).map_or(0, |copy| copy.1.len());
+        self.write(to, whole.get(have..end).unwrap_or_default());
+    }
+
+    fn cut(&mut self, name: &str) {
+        self.files.get_mut(name).unwrap().1.clear();
+    }
+
+    /// The same files under other numbers, as after a move to another disk.
+    fn renumber(&mut self) {
+        for file in self.files.values_mut() {
+            file.0 += 1_000;
+        }
+    }
+
     fn copy_and_cut(&mut self, name: &str, to: &str) {
         let bytes = std::mem::take(&mut self.files.get_mut(name).unwrap().1);
         self.write(to, &bytes);
@@ -57,6 +76,7 @@ struct House {
     batch: Follower,
     engine: Engine<Vec<u8>>,
     bytes_max: u64,
+    is_resting: bool,
 }
 
 fn engine() -> Engine<Vec<u8>> {
@@ -73,6 +93,7 @@ impl House {
             batch: Follower::default(),
             engine: engine(),
             bytes_max,
+            is_resting: true,
         }
     }
 
@@ -86,6 +107,7 @@ impl House {
                 identity: Identity { device: 1, inode: *inode },
                 size: bytes.len() as u64,
                 wanted: !name.starts_with("old"),
+                is_resting: self.is_resting,
                 head: Sealed::new(&bytes[..bytes.len().min(HEAD_BYTES)]),
             })
             .collect();
@@ -248,6 +270,100 @@ fn a_copy_of_what_was_cut_is_not_read_again() {
 }
 
 #[test]
+fn a_copy_beside_its_original_waits_and_is_read_from_where_that_was_cut() {
+    // Before the name of the original and behind it.
+    for copy in ["a.json", "eve.json.1"] {
+        let mut folder = Folder::default();
+        let mut house = House::new(1 << 20);
+        folder.write("eve.json", (json(1) + &json(2)).as_bytes());
+        house.look(&folder);
+        house.commit();
+        folder.copy("eve.json", copy, (1, 2));
+        house.look(&folder);
+        folder.write("eve.json", json(3).as_bytes());
+        house.look(&folder);
+        folder.copy("eve.json", copy, (1, 1));
+        house.look(&folder);
+        house.kill();
+        folder.cut("eve.json");
+        folder.write("eve.json", json(4).as_bytes());
+        house.look(&folder);
+        house.look(&folder);
+        house.commit();
+        house.kept.sort_unstable();
+        assert_eq!((&house.kept[..], &house.errors[..]), (&[1, 2, 3, 4][..], &[][..]), "{copy}");
+    }
+}
+
+#[test]
+fn a_copy_that_takes_the_place_of_its_original_goes_on_where_that_was_left() {
+    let mut folder = Folder::default();
+    let mut house = House::new(1 << 20);
+    folder.write("conn.log", (HEADER.to_owned() + &row(1)).as_bytes());
+    house.look(&folder);
+    house.commit();
+    folder.write("conn.log", row(2).as_bytes());
+    folder.copy("conn.log", "conn.moved.log", (1, 1));
+    folder.files.remove("conn.log");
+    folder.write("conn.moved.log", row(3).as_bytes());
+    house.look(&folder);
+    house.look(&folder);
+    house.commit();
+    assert_eq!((&house.kept[..], &house.errors[..]), (&[1, 2, 3][..], &[][..]));
+}
+
+#[test]
+fn nothing_is_read_again_under_other_numbers() {
+    let mut folder = Folder::default();
+    let mut house = House::new(1 << 20);
+    folder.write("conn.log", json(1).as_bytes());
+    folder.write("old.json", (json(2) + &json(3)).as_bytes());
+    folder.pack("old.json");
+    folder.rename("old.json.gz", "packed.gz");
+    folder.write("table.csv", b"ts,src_ip,dst_ip\n4,192.0.2.7,203.0.113.5\n");
+    for _ in 0..3 {
+        house.look(&folder);
+    }
+    house.commit();
+    for _ in 0..2 {
+        folder.renumber();
+        for _ in 0..3 {
+            house.look(&folder);
+        }
+        house.commit();
+    }
+    house.kept.sort_unstable();
+    assert_eq!((&house.kept[..], &house.errors[..]), (&[1, 2, 3, 4][..], &[][..]));
+    // What is longer than what was read is something else.
+    folder.renumber();
+    folder.write("table.csv", b"5,192.0.2.7,203.0.113.5\n");
+    for _ in 0..3 {
+        house.look(&folder);
+    }
+    house.commit();
+    assert_eq!(house.kept.iter().filter(|second| **second == 5).count(), 1);
+}
+
+#[test]
+fn what_is_read_as_a_whole_waits_until_it_rests() {
+    let mut folder = Folder::default();
+    let mut house = House::new(1 << 20);
+    house.is_resting = false;
+    folder.write("table.csv", b"ts,src_ip,dst_ip\n1,192.0.2.7,203.0.113.5\n");
+    for _ in 0..3 {
+        house.look(&folder);
+    }
+    assert_eq!(house.engine.tally().seen, 0, "it may still be written to");
+    folder.write("table.csv", b"2,192.0.2.7,203.0.113.5\n");
+    house.is_resting = true;
+    for _ in 0..3 {
+        house.look(&folder);
+    }
+    house.commit();
+    assert_eq!(house.kept, [1, 2]);
+}
+
+#[test]
 fn what_is_removed_unread_is_stated() {
     let mut folder = Folder::default();
     let mut house = House::new(1 << 20);
@@ -293,9 +409,18 @@ enum Act {
     WriteHalf,
     Rotate,
     RotateAndPack,
+    /// A copy is begun or brought on, so many parts of four.
+    Copy(usize),
+    /// The copy is made whole, and the original cut to nothing.
+    Cut,
     Look,
     Commit,
     Kill,
+}
+
+/// Before the name of the original or behind it.
+fn copy_name(number: i32) -> String {
+    if number % 2 == 0 { format!("a.{number}.log") } else { format!("conn.log.{number}") }
 }
 
 fn any_act() -> impl Strategy<Value = Act> {
@@ -304,6 +429,8 @@ fn any_act() -> impl Strategy<Value = Act> {
         1 => Just(Act::WriteHalf),
         1 => Just(Act::Rotate),
         1 => Just(Act::RotateAndPack),
+        2 => (1_usize..5).prop_map(Act::Copy),
+        1 => Just(Act::Cut),
         4 => Just(Act::Look),
         2 => Just(Act::Commit),
         2 => Just(Act::Kill),
@@ -320,6 +447,7 @@ proptest! {
         let mut folder = Folder::default();
         let mut house = House::new(64);
         let (mut second, mut rotations, mut half) = (0, 0, String::new());
+        let mut copies = 0;
         let open = |folder: &mut Folder, rotations: i32| {
             let begin = HEADER.replace("00-00-00", &format!("00-00-{rotations}"));
             folder.write("conn.log", if table { begin.as_bytes() } else { b"" });
@@ -343,8 +471,21 @@ proptest! {
                     folder.write("conn.log", begin.as_bytes());
                     half = end.to_owned();
                 }
+                Act::Copy(parts) => folder.copy("conn.log", &copy_name(copies), (parts, 4)),
+                Act::Cut => {
+                    folder.write("conn.log", std::mem::take(&mut half).as_bytes());
+                    folder.copy("conn.log", &copy_name(copies), (1, 1));
+                    folder.cut("conn.log");
+                    rotations += 1;
+                    copies += 1;
+                    open(&mut folder, rotations);
+                }
                 Act::Rotate | Act::RotateAndPack => {
                     folder.write("conn.log", std::mem::take(&mut half).as_bytes());
+                    if folder.files.contains_key(&copy_name(copies)) {
+                        folder.copy("conn.log", &copy_name(copies), (1, 1));
+                        copies += 1;
+                    }
                     rotations += 1;
                     let to = format!("conn.{rotations}.log");
                     folder.rename("conn.log", &to);

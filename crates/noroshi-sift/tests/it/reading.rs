@@ -557,3 +557,69 @@ fn parquet_that_cannot_be_read_is_stated() {
     let other = read_with("203.0.113.5", &reading, &[&file]);
     assert_eq!((other.counts(), other.reasons()), ([0, 0, 0, 1], vec![Reason::BadTable]));
 }
+
+#[test]
+fn whole_datagrams_before_a_break_of_the_packing_are_read() {
+    let template = packets::set(2, &packets::template(256, &FIELDS));
+    let data = packets::set(256, &[exported(5), exported(6)].concat());
+    let mut file = packets::ipfix(0, 7, &[template, data.clone()].concat());
+    for number in 1..200 {
+        file.extend(packets::ipfix(2 * number, 7, &data));
+    }
+    let packed = gzip(&file);
+    // Off goes the end of the packing, behind what can be unpacked.
+    let torn = read("203.0.113.5", &[&packed[..packed.len() - 8]]).outcome;
+    let whole = read("203.0.113.5", &[&packed]).outcome;
+    assert_eq!((whole.certificate.tally.kept, whole.certificate.tally.errors), (200, 0));
+    assert_eq!(torn.certificate.tally.kept, 200, "{:?}", torn.certificate.tally);
+    assert!(torn.problems.first.iter().any(|problem| problem.reason == Reason::Damaged));
+}
+
+#[test]
+fn a_time_that_cannot_be_stated_is_an_error_of_its_record() {
+    // Information element 150 (flowStartSeconds) in eight bytes, as an exporter may not send it and a broken one does.
+    let fields: &[(u16, u16)] = &[(8, 4), (12, 4), (150, 8)];
+    let template = packets::set(2, &packets::template(256, fields));
+    let record =
+        |seconds: u64| [&[192, 0, 2, 7, 203, 0, 113, 5][..], &seconds.to_be_bytes()].concat();
+    let data = [record(9_000_000_000_000), record(1_790_000_000)].concat();
+    let file = packets::ipfix(0, 7, &[template, packets::set(256, &data)].concat());
+    let outcome = read("203.0.113.5", &[&file]).outcome;
+    let certificate = &outcome.certificate;
+    assert_eq!((certificate.tally.kept, certificate.tally.errors), (1, 1));
+    assert_eq!(outcome.problems.first[0].reason, Reason::BadTime);
+    let expected = jiff::Timestamp::from_second(1_790_000_000).unwrap();
+    assert_eq!(
+        (certificate.records_from, certificate.records_to),
+        (Some(expected), Some(expected))
+    );
+}
+
+/// Many open flows, and beside them one whose ends begin anew and break off with every packet.
+#[test]
+fn flows_that_are_broken_off_again_and_again_cost_each_the_same() {
+    let time = |rounds: u32| {
+        let mut frames = Vec::new();
+        for host in 0..50_u32 {
+            for port in 0..100_u16 {
+                let src = format!("198.51.100.{host}");
+                frames.push(Frame::tcp(&src, 1_024 + port, "203.0.113.5", 80, packets::SYN, b""));
+            }
+        }
+        for _ in 0..rounds {
+            for flags in [packets::SYN, 4] {
+                frames.push(Frame::tcp("192.0.2.7", 4_000, "203.0.113.6", 81, flags, b""));
+            }
+        }
+        let frames: Vec<Frame> = frames.into_iter().map(|frame| frame.at(1)).collect();
+        let begun = std::time::Instant::now();
+        let done = read("203.0.113.6", &[&packets::pcap(&frames, true, false)]).outcome;
+        assert_eq!(done.certificate.tally.kept, u64::from(rounds), "each is a flow of its own");
+        begun.elapsed()
+    };
+    time(1);
+    let (few, many) = (time(100), time(4_000));
+    // Forty times as many beside the five thousand; with a search through these for each, many would take far longer.
+    let bound = few * 5 + std::time::Duration::from_secs(3);
+    assert!(many < bound, "{few:?} {many:?}");
+}

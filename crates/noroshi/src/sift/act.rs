@@ -267,13 +267,11 @@ fn check(submission: &Submission, now: Timestamp) -> Result<(), Refusal> {
         return Err(refused("NRS-SIFT-0301", StatusCode::UNPROCESSABLE_ENTITY));
     }
     let ahead = now.saturating_add(AHEAD_MAX).unwrap_or(now);
-    let late =
-        certificate.finished_at.max(certificate.records_to.unwrap_or(certificate.finished_at));
-    let seen_late = submission
-        .sightings
-        .iter()
-        .any(|one| one.last_seen > ahead || one.first_seen > one.last_seen);
-    if late > ahead || seen_late {
+    // Only when the sensor ended is a statement of its own clock. What times records carry is for whoever wrote them to
+    // say: one of them dated ahead must not stop the sensor's chain.
+    let late = certificate.finished_at;
+    let is_reversed = submission.sightings.iter().any(|one| one.first_seen > one.last_seen);
+    if late > ahead || is_reversed {
         return Err(refused("NRS-SIFT-0302", StatusCode::UNPROCESSABLE_ENTITY).arg("at", late));
     }
     if submission.sightings.len() > SIGHTINGS_MAX {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use axum::extract::{Path, Query, State};
+use axum::extract::{Path, Query, Request, State};
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, IF_NONE_MATCH};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::IntoResponse as _;
@@ -20,6 +20,10 @@ use crate::office::authorise::{Action, On};
 use crate::web::api::{Body, Page, Paging};
 use crate::web::refusal::{Answer, Refusal};
 use crate::web::visitor::Caller;
+
+/// Bytes of a certificate with its sightings, or of a deletion, that are taken: as many as the most sightings and the most
+/// files need, so that whatever a sensor writes can be handed in.
+const SUBMISSION_BYTES_MAX: usize = 16 << 20;
 
 /// This pillar's part of the API description.
 #[derive(OpenApi)]
@@ -81,13 +85,21 @@ struct AcceptedOut {
     sightings: u64,
 }
 
+/// Asked before anything of a long body is read.
+fn may_submit(house: &House, caller: &Caller) -> Answer<()> {
+    let on = On { owner: Some(&caller.ctx.org), ..On::default() };
+    Ok(house.authoriser.check(&caller.ctx, Action::SiftSubmit, on)?)
+}
+
 /// Hands in a certificate of selection with its sightings, as `noroshi sift run` wrote them. Repeating it changes
 /// nothing and answers 200.
 #[utoipa::path(post, path = "/sift/certificates", tag = "sift",
     request_body(content = Object, description = "`certificate` and `sightings` as written by `noroshi sift run`"),
     responses((status = 201, body = AcceptedOut), (status = 200, body = AcceptedOut),
         (status = 409, description = "the sensor's chain does not go on with this certificate"), (status = 422)))]
-async fn submit(State(house): State<Arc<House>>, caller: Caller, body: Body<Submission>) -> Answer {
+async fn submit(State(house): State<Arc<House>>, caller: Caller, request: Request) -> Answer {
+    may_submit(&house, &caller)?;
+    let body = Body::<Submission>::read(request, SUBMISSION_BYTES_MAX).await?;
     let accepted = act::submit(&house, &caller.ctx, body.value).await?;
     let status = if accepted.again { StatusCode::OK } else { StatusCode::CREATED };
     let out = AcceptedOut {
@@ -103,7 +115,9 @@ async fn submit(State(house): State<Arc<House>>, caller: Caller, body: Body<Subm
     request_body(content = Object, description = "as written by `noroshi sift purge`"),
     responses((status = 201, body = AcceptedOut), (status = 200, body = AcceptedOut),
         (status = 409, description = "the sensor's chain does not go on with this certificate"), (status = 422)))]
-async fn delete(State(house): State<Arc<House>>, caller: Caller, body: Body<Deletion>) -> Answer {
+async fn delete(State(house): State<Arc<House>>, caller: Caller, request: Request) -> Answer {
+    may_submit(&house, &caller)?;
+    let body = Body::<Deletion>::read(request, SUBMISSION_BYTES_MAX).await?;
     let accepted = act::submit_deletion(&house, &caller.ctx, body.value).await?;
     let status = if accepted.again { StatusCode::OK } else { StatusCode::CREATED };
     let out = AcceptedOut { id: accepted.id, position: accepted.position, sightings: 0 };

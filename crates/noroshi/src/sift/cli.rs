@@ -6,13 +6,13 @@ use std::io::{self, Read as _, Write as _};
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::time::Duration;
 
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use jiff::Timestamp;
 use noroshi_sift::chain::Entry;
 use noroshi_sift::digest::Digest;
-use noroshi_sift::engine::{Begin, Engine, Finish, Link, Outcome, Read, Settings};
-use noroshi_sift::export::Collector;
+use noroshi_sift::engine::{Begin, Engine, Finish, Link, Outcome, Settings};
 use noroshi_sift::index::image::LoadIndex;
 use noroshi_sift::index::{BuildIndex, Increment, SelectorIndex};
 use noroshi_sift::mode::{Mode, SensorId};
@@ -21,9 +21,11 @@ use noroshi_sift::sighting::Sighting;
 use noroshi_sift::stix;
 use serde_json::json;
 
+use super::act::SIGHTINGS_MAX;
 use super::folder::Enrolment;
 use super::ground::{self, Ground};
 use super::looking::{self, Looking};
+use super::noted::Noted;
 use super::progress::{Progress, Taken};
 use super::{enrol, folder, harden, inputs, prove, purge};
 use crate::cli::{Ended, Failed, Format, print, tell};
@@ -96,8 +98,9 @@ pub struct Run {
     /// Where records, certificates and sightings are written; the chain of certificates goes on there.
     #[arg(long, value_name = "DIR", required_unless_present = "dry_run")]
     out: Option<PathBuf>,
-    /// Only count what would become of each record: nothing is written and there is no certificate.
-    #[arg(long, conflicts_with = "out")]
+    /// Only count what would become of each record: nothing is written and there is no certificate. Beside --out the
+    /// enrolment of that folder is read, as a mandate needs it.
+    #[arg(long)]
     dry_run: bool,
     /// Say how far it is also where nobody looks at a terminal.
     #[arg(long)]
@@ -109,7 +112,7 @@ pub struct Run {
     /// away unread. Who names none says that all of the telemetry is of one's own.
     #[arg(long = "own-network", value_name = "PREFIX")]
     own_networks: Vec<IpNet>,
-    /// The certificate before, when it does not lie in the folder.
+    /// The certificate before, where the chain goes on in an empty folder.
     #[arg(long, value_name = "CERT")]
     previous: Option<PathBuf>,
     #[command(flatten)]
@@ -186,48 +189,61 @@ pub(super) fn usage(code: &'static str, message: impl ToString) -> Failed {
 
 fn select(asked: &Run, format: Format) -> Ended {
     may_begin(asked.mode, &asked.ground)?;
-    let Some(out) = &asked.out else { return count(asked, format) };
-    let started_at = Clock.now();
+    let Some(out) = asked.out.as_ref().filter(|_| !asked.dry_run) else {
+        return count(asked, format);
+    };
     let enrolment = folder::enrolment(out)?;
-    let mandated = ground::open(&asked.ground, asked.mode, enrolment.as_ref(), started_at)?;
-    let key = asked.looking.email_key()?;
-    let index = asked.looking.index(key.as_ref())?;
+    let mandated = ground::open(&asked.ground, asked.mode, enrolment.as_ref(), Clock.now())?;
+    let key = asked.looking.sought.email_key()?;
+    let index = asked.looking.sought.index(key.as_ref())?;
     let place = Place::open(out)?;
     // Held until the end of the program.
     let _lock = folder::lock(&place.dir)?;
     let sensor = name(asked.sensor.as_deref(), enrolment.as_ref())?;
-    let link = place.link(asked, &sensor)?;
-    let settings = settings(asked, sensor, link, started_at)?;
-    let (part, sink) = place.new_records(link.sequence)?;
+    let before = place.before(asked, &sensor)?;
+    // Only now, behind the lock: whoever held it before may have ended just now.
+    let started_at = folder::started_at(before.as_ref(), Clock.now())?;
+    let settings = settings(asked, sensor, link_after(before.as_ref())?, started_at)?;
+    let (part, sink) = place.new_records(settings.link.sequence)?;
     let engine = asked.looking.engine((asked.mode, mandated), (index, key), settings, sink);
-    let done = engine.and_then(|engine| look_through(asked, engine));
-    let outcome = match done.and_then(|outcome| signed(&place, outcome)) {
-        Ok(outcome) => outcome,
+    let done = engine.and_then(|engine| look_through(asked, engine, started_at));
+    let done = done.and_then(|(outcome, noted)| Ok((signed(&place, outcome)?, noted)));
+    let kept = done.and_then(|done| place.keep(&part, &done.0).map(|()| done));
+    let (outcome, noted) = match kept {
+        Ok(done) => done,
         Err(failed) => {
             // What was not certified does not stay.
             drop(std::fs::remove_file(&part));
             return Err(failed);
         }
     };
-    place.keep(&part, &outcome)?;
-    report(Some(&place), &outcome, format);
+    place.settle();
+    report(Some(&place), &outcome, &noted, format);
     Ok(status_of(&outcome))
 }
 
 /// Selects as always, but into nothing: the machine's own sink takes the records.
 fn count(asked: &Run, format: Format) -> Ended {
     let started_at = Clock.now();
-    let mandated = ground::open(&asked.ground, asked.mode, None, started_at)?;
-    let key = asked.looking.email_key()?;
-    let index = asked.looking.index(key.as_ref())?;
-    let sensor = name(asked.sensor.as_deref(), None)?;
+    let enrolment = asked.out.as_deref().map(folder::enrolment).transpose()?.flatten();
+    let mandated = ground::open(&asked.ground, asked.mode, enrolment.as_ref(), started_at)?;
+    let key = asked.looking.sought.email_key()?;
+    let index = asked.looking.sought.index(key.as_ref())?;
+    let sensor = name(asked.sensor.as_deref(), enrolment.as_ref())?;
     let settings = settings(asked, sensor, Link::FIRST, started_at)?;
     let nothing = Path::new("/dev/null");
     let sink = File::options().write(true).open(nothing).map_err(io(nothing))?;
     let engine = asked.looking.engine((asked.mode, mandated), (index, key), settings, sink)?;
-    let outcome = look_through(asked, engine)?;
-    report(None, &outcome, format);
+    let (outcome, noted) = look_through(asked, engine, started_at)?;
+    report(None, &outcome, &noted, format);
     Ok(status_of(&outcome))
+}
+
+/// The place in the chain after an entry.
+pub(super) fn link_after(before: Option<&Entry>) -> Result<Link, Failed> {
+    before.map_or(Ok(Link::FIRST), |before| {
+        Link::after_entry(before).map_err(|problem| Failed::House(Box::new(problem)))
+    })
 }
 
 /// 1 where records could not be read.
@@ -287,34 +303,20 @@ pub(super) fn signed(place: &Place, outcome: Outcome<File>) -> Result<Outcome<Fi
     Ok(Outcome { certificate, ..outcome })
 }
 
-fn look_through(asked: &Run, mut engine: Engine<File>) -> Result<Outcome<File>, Failed> {
+/// Looks through all that was asked for. A clock that was set back meanwhile ends the selection where it began.
+fn look_through(
+    asked: &Run,
+    mut engine: Engine<File>,
+    started_at: Timestamp,
+) -> Result<(Outcome<File>, Noted), Failed> {
     let reading = asked.inputs.reading()?;
-    let mut collector = Collector::default();
     let threads = asked.threads.or_else(|| std::thread::available_parallelism().ok());
     let threads = threads.unwrap_or(NonZeroUsize::MIN);
     let taken = Taken::default();
     let _progress = Progress::begin(&asked.files, asked.progress, &taken);
-    for file in &asked.files {
-        let name = file.display().to_string();
-        let read = if name == "-" {
-            engine.read_any("-", taken.counted(io::stdin()), &reading, &mut collector).map(drop)
-        } else {
-            let mut opened = File::open(file).map_err(io(file))?;
-            match inputs::are_lines(&mut opened, &reading) {
-                Ok(true) => engine.read_with_threads(&name, taken.counted(opened), threads),
-                Ok(false) => {
-                    let into = (&mut collector, &taken);
-                    inputs::read_file(&mut engine, &name, opened, 0, &reading, into)
-                }
-                Err(problem) => Err(Read::Input(problem)),
-            }
-        };
-        read.map_err(|problem| match problem {
-            Read::Input(source) => Failed::Io { what: name.clone(), source },
-            Read::Write(problem) => Failed::House(Box::new(problem)),
-        })?;
-    }
-    engine.finish(Clock.now()).map_err(finish_failed)
+    let noted = inputs::read_all(&mut engine, &asked.files, &reading, threads, &taken)?;
+    let outcome = engine.finish(Clock.now().max(started_at)).map_err(finish_failed)?;
+    Ok((outcome, noted))
 }
 
 /// Why no certificate was made, in the words of the command line.
@@ -497,18 +499,26 @@ impl Place {
         folder::last(&self.dir)
     }
 
-    fn link(&self, asked: &Run, sensor: &SensorId) -> Result<Link, Failed> {
+    /// The entry that the next one follows: the last one of the folder, or the one that was named for an empty folder.
+    fn before(&self, asked: &Run, sensor: &SensorId) -> Result<Option<Entry>, Failed> {
+        let last = self.last()?;
         let before = match &asked.previous {
+            // It would give a number away a second time, and what that one covers would be gone.
+            Some(_) if last.is_some() => {
+                let words = "the folder has a chain, which goes on by itself; leave --previous out, or take an empty folder";
+                return Err(usage("NRS-SIFT-0121", words));
+            }
             Some(path) => Some(folder::read_entry(path)?),
-            None => self.last()?,
+            None => last,
         };
-        let Some(before) = before else { return Ok(Link::FIRST) };
-        if before.sensor() != sensor {
-            let words =
-                format!("the chain in the folder is that of the sensor `{}`", before.sensor());
-            return Err(usage("NRS-SIFT-0022", words));
+        match before {
+            Some(before) if before.sensor() != sensor => {
+                let words =
+                    format!("the chain in the folder is that of the sensor `{}`", before.sensor());
+                Err(usage("NRS-SIFT-0022", words))
+            }
+            before => Ok(before),
         }
-        Link::after_entry(&before).map_err(|problem| Failed::House(Box::new(problem)))
     }
 
     pub(super) fn new_records(&self, sequence: u64) -> Result<(PathBuf, File), Failed> {
@@ -518,9 +528,14 @@ impl Place {
         Ok((part, file))
     }
 
-    /// Records first, the certificate last: a certificate that lies there covers records that do.
+    /// Records first, the certificate last: a certificate that lies there covers records that do. Where this fails, it
+    /// does not lie there. One that does not follow the last entry of the folder is not written.
     pub(super) fn keep(&self, part: &Path, outcome: &Outcome<File>) -> Result<(), Failed> {
         let sequence = outcome.certificate.sequence;
+        let entry = Entry::Selection(Box::new(outcome.certificate.clone()));
+        if self.last()?.is_some_and(|last| !entry.follows(&last)) {
+            return Err(usage("NRS-SIFT-0004", "the chain of certificates does not go on"));
+        }
         outcome.sink.sync_all().map_err(io(part))?;
         let records = self.dir.join(folder::partition(&outcome.certificate));
         let partition = records.parent().unwrap_or(&self.dir);
@@ -532,9 +547,20 @@ impl Place {
         };
         let sightings = json(serde_json::to_string_pretty(&outcome.sightings))?;
         write(&self.dir.join("sightings").join(format!("{sequence}.json")), sightings.as_bytes())?;
+        folder::sync(&self.dir.join("sightings"))?;
         write(&self.dir.join("sightings.json"), sightings.as_bytes())?;
         let certificate = json(serde_json::to_string_pretty(&outcome.certificate))?;
         write(&self.certificate_path(sequence), certificate.as_bytes())
+    }
+
+    /// Makes the certificate's place in the folder durable. It counts already: that this fails is only said.
+    pub(super) fn settle(&self) {
+        if let Err(failed) = folder::sync(&self.dir) {
+            tell(&format!(
+                "NRS-SIFT-0124: the certificate is written, but the folder could not be synchronised: {}",
+                crate::web::refusal::chain(&failed)
+            ));
+        }
     }
 
     fn sightings(&self, sequence: u64) -> Result<Vec<Sighting>, Failed> {
@@ -568,8 +594,16 @@ pub(super) fn write(path: &Path, bytes: &[u8]) -> Result<(), Failed> {
 }
 
 /// Says what came of a selection; without a place nothing was written.
-pub(super) fn report(place: Option<&Place>, outcome: &Outcome<File>, format: Format) {
+pub(super) fn report(
+    place: Option<&Place>,
+    outcome: &Outcome<File>,
+    noted: &Noted,
+    format: Format,
+) {
     let Outcome { certificate, problems, .. } = outcome;
+    if let Some(words) = noted.words() {
+        tell(&words);
+    }
     for problem in problems.first.iter().take(SHOWN_MAX) {
         tell(&problem.to_string());
     }
@@ -588,6 +622,7 @@ pub(super) fn report(place: Option<&Place>, outcome: &Outcome<File>, format: For
             "certificate": path, "sensor": certificate.sensor, "sequence": certificate.sequence,
             "mode": certificate.mode, "counts": tally, "rows": certificate.rows, "digest": digest,
             "sightings": outcome.sightings.len(), "problems": problems.first.len() as u64 + problems.omitted,
+            "noted": noted,
         });
         print(&summary.to_string());
         return;
@@ -632,10 +667,18 @@ fn hand_in(asked: &Submit, format: Format) -> Ended {
     let mut sequence = place.unsent()?;
     while let Some(entry) = folder::entry(&place.dir, sequence)? {
         let (url, body) = match &entry {
-            Entry::Selection(certificate) => (
-                &certificates,
-                json!({ "certificate": certificate, "sightings": place.sightings(sequence)? }),
-            ),
+            Entry::Selection(certificate) => {
+                let sightings = most_seen(place.sightings(sequence)?, SIGHTINGS_MAX);
+                if sightings.1 > 0 {
+                    tell(&format!(
+                        "NRS-SIFT-0125: certificate {sequence}: {} sightings, the least often seen, stay in \
+                         `sightings/{sequence}.json`; the platform takes {SIGHTINGS_MAX} of one certificate",
+                        sightings.1
+                    ));
+                }
+                let body = json!({ "certificate": certificate, "sightings": sightings.0 });
+                (&certificates, body)
+            }
             Entry::Deletion(deletion) => (&deletions, json!(deletion)),
         };
         let taken = post(url, &token, &body)?;
@@ -651,6 +694,36 @@ fn hand_in(asked: &Submit, format: Format) -> Ended {
     Ok(ExitCode::SUCCESS)
 }
 
+/// As many sightings as are taken, those first that were seen most often, and how many are left over.
+fn most_seen(mut sightings: Vec<Sighting>, max: usize) -> (Vec<Sighting>, usize) {
+    let left = sightings.len().saturating_sub(max);
+    if left > 0 {
+        // Stable: those seen equally often stay in the order of the index.
+        sightings.sort_by_key(|sighting| std::cmp::Reverse(sighting.count));
+        sightings.truncate(max);
+    }
+    (sightings, left)
+}
+
+/// How long a connection may take to come about, and how long a request may take as a whole: the longest answers are lists
+/// of selectors and prefix tables of hundreds of megabytes.
+const CONNECT_MAX: Duration = Duration::from_secs(10);
+const REQUEST_MAX: Duration = Duration::from_secs(600);
+
+/// Who speaks with the platform. A platform that does not answer holds nobody for ever.
+pub(super) fn agent() -> ureq::Agent {
+    agent_within(CONNECT_MAX, REQUEST_MAX)
+}
+
+fn agent_within(connect: Duration, request: Duration) -> ureq::Agent {
+    ureq::Agent::config_builder()
+        .http_status_as_error(false)
+        .timeout_connect(Some(connect))
+        .timeout_global(Some(request))
+        .build()
+        .into()
+}
+
 pub(super) fn post(
     url: &str,
     token: &str,
@@ -658,9 +731,7 @@ pub(super) fn post(
 ) -> Result<serde_json::Value, Failed> {
     let unreachable =
         |problem: ureq::Error| Failed::Io { what: url.to_owned(), source: problem.into_io() };
-    let agent: ureq::Agent =
-        ureq::Agent::config_builder().http_status_as_error(false).build().into();
-    let request = agent
+    let request = agent()
         .post(url)
         .header("authorization", format!("Bearer {token}"))
         .header("content-type", "application/json");
@@ -709,6 +780,40 @@ mod tests {
         assert!(died.is_err());
         let said = said.lock().unwrap();
         assert!(said.contains("sift/cli.rs") && !said.contains("PLANTED"), "{said}");
+    }
+
+    /// A listener that takes connections and never answers.
+    #[test]
+    fn a_platform_that_does_not_answer_holds_nobody() {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}/", listener.local_addr().unwrap());
+        let begun = std::time::Instant::now();
+        let agent = agent_within(Duration::from_millis(200), Duration::from_millis(300));
+        let answer = agent.get(&url).call();
+        assert!(matches!(answer, Err(ureq::Error::Timeout(_))), "{answer:?}");
+        assert!(begun.elapsed() < Duration::from_secs(30));
+        let timeouts = super::agent().config().timeouts();
+        assert_eq!((timeouts.connect, timeouts.global), (Some(CONNECT_MAX), Some(REQUEST_MAX)));
+    }
+
+    #[test]
+    fn the_most_often_seen_are_handed_in_first() {
+        let seen = |number: u8, count: u64| {
+            let value = json!({
+                "selector_id": format!("selector-{number}"), "selector_version": 1,
+                "value": format!("203.0.113.{number}"), "count": count,
+                "first_seen": "2026-11-27T00:00:00Z", "last_seen": "2026-11-27T00:00:00Z",
+                "own_addresses": 1, "remote_addresses": 1, "more_addresses": false,
+            });
+            serde_json::from_value::<Sighting>(value).unwrap()
+        };
+        let all = vec![seen(1, 2), seen(2, 9), seen(3, 2), seen(4, 1)];
+        let values = |sightings: &[Sighting]| {
+            sightings.iter().map(|one| one.value.clone()).collect::<Vec<_>>()
+        };
+        assert_eq!(most_seen(all.clone(), 4), (all.clone(), 0));
+        let (sent, left) = most_seen(all, 2);
+        assert_eq!((values(&sent), left), (vec!["203.0.113.2".into(), "203.0.113.1".into()], 2));
     }
 
     #[test]

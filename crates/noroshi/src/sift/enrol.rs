@@ -9,7 +9,7 @@ use noroshi_sift::mandate::Signed;
 use noroshi_sift::signature::{PublicKey, SecretKey, Signature};
 use serde_json::{Value, json};
 
-use super::cli::{io, post, usage, write};
+use super::cli::{agent, io, post, usage, write};
 use super::folder::{self, Enrolment};
 use super::law::enrol::{FORM, statement};
 use crate::cli::{Ended, Failed, Format, print};
@@ -181,9 +181,7 @@ pub(super) fn run_fetch(asked: &Fetch, format: Format) -> Ended {
 fn get(url: &str, token: &str) -> Result<(String, Option<String>), Failed> {
     let unreachable =
         |problem: ureq::Error| Failed::Io { what: url.to_owned(), source: problem.into_io() };
-    let agent: ureq::Agent =
-        ureq::Agent::config_builder().http_status_as_error(false).build().into();
-    let request = agent.get(url).header("authorization", format!("Bearer {token}"));
+    let request = agent().get(url).header("authorization", format!("Bearer {token}"));
     let mut answer = request.call().map_err(unreachable)?;
     let status = answer.status().as_u16();
     let signature = answer.headers().get("x-noroshi-signature");

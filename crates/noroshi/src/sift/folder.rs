@@ -15,6 +15,7 @@ use std::fs::{self, File};
 use std::io::{self, ErrorKind, Write as _};
 use std::path::{Path, PathBuf};
 
+use jiff::{SignedDuration, Timestamp};
 use noroshi_sift::certificate::Certificate;
 use noroshi_sift::chain::Entry;
 use noroshi_sift::mode::SensorId;
@@ -24,6 +25,9 @@ use serde::{Deserialize, Serialize};
 use super::cli::{io, usage};
 use crate::cli::Failed;
 
+/// How far the last entry of the chain may lie ahead of this machine's clock. Within it the next entry begins when that one
+/// ended; beyond it the clock, or the entry, is wrong.
+const AHEAD_MAX: SignedDuration = SignedDuration::from_mins(10);
 /// The measure of records of one's own network.
 const OWN: &str = "own-network";
 
@@ -84,6 +88,20 @@ pub(super) fn last(dir: &Path) -> Result<Option<Entry>, Failed> {
     }
 }
 
+/// When the entry after `last` begins: now, but not before that one ended. A clock that was set back a little breaks no
+/// chain; one that was set back by more is refused.
+pub(super) fn started_at(last: Option<&Entry>, now: Timestamp) -> Result<Timestamp, Failed> {
+    let Some(last) = last else { return Ok(now) };
+    let ended_at = last.times().1;
+    if ended_at.duration_since(now) > AHEAD_MAX {
+        let words = format!(
+            "the chain in the folder ends at {ended_at}, ahead of this machine's clock ({now}); set the clock right"
+        );
+        return Err(usage("NRS-SIFT-0122", words));
+    }
+    Ok(now.max(ended_at))
+}
+
 /// Where the records of a certificate belong, below the folder.
 pub(super) fn partition(certificate: &Certificate) -> PathBuf {
     let day: String = certificate.started_at.to_string().chars().take(10).collect();
@@ -125,7 +143,13 @@ pub(super) fn records_of(dir: &Path, certificate: &Certificate) -> Result<Option
 ///
 /// INVARIANT: whoever takes a number of the chain calls this first, so that the state of an interval that was never
 /// certified is not taken for one that was.
+/// INVARIANT: nothing that a certificate covers is removed here, whoever calls.
 pub(super) fn remove_uncertified(dir: &Path, sequence: u64) -> Result<(), Failed> {
+    let certificate = entry_path(dir, sequence);
+    if fs::exists(&certificate).map_err(io(&certificate))? {
+        let words = format!("the number {sequence} of the chain is certified already");
+        return Err(usage("NRS-SIFT-0123", words));
+    }
     for beside in ["follow", "sightings"] {
         remove(&dir.join(beside).join(format!("{sequence}.json")))?;
     }
@@ -163,12 +187,28 @@ pub(super) fn sync(dir: &Path) -> Result<(), Failed> {
     File::open(dir).and_then(|dir| dir.sync_all()).map_err(io(dir))
 }
 
-/// Two that write into one folder would break its chain. Held until it is dropped.
+/// Removes what was being written when a process was killed, under whatever number; nobody else writes now.
+fn remove_parts(records: &Path) -> Result<(), Failed> {
+    let entries = match fs::read_dir(records) {
+        Ok(entries) => entries,
+        Err(problem) if problem.kind() == ErrorKind::NotFound => return Ok(()),
+        Err(problem) => return Err(io(records)(problem)),
+    };
+    for entry in entries {
+        let path = entry.map_err(io(records))?.path();
+        if path.extension().is_some_and(|extension| extension == "part") {
+            remove(&path)?;
+        }
+    }
+    Ok(())
+}
+
+/// Two that write into one folder would break its chain. Held until it is dropped. What was left half written is removed.
 pub(super) fn lock(dir: &Path) -> Result<File, Failed> {
     let path = dir.join("follow.lock");
     let file = File::options().create(true).append(true).open(&path).map_err(io(&path))?;
     match file.try_lock() {
-        Ok(()) => Ok(file),
+        Ok(()) => remove_parts(&dir.join("records")).map(|()| file),
         Err(fs::TryLockError::WouldBlock) => {
             Err(usage("NRS-SIFT-0096", "another `noroshi sift` writes into this folder"))
         }
@@ -244,5 +284,52 @@ mod tests {
             assert!(dir.path().join(place).join("3.parquet").try_exists().unwrap());
             assert!(!dir.path().join(place).join("4.parquet").try_exists().unwrap());
         }
+        // What is certified stays, whoever asks.
+        fs::write(entry_path(dir.path(), 3), "{}").unwrap();
+        let refused = remove_uncertified(dir.path(), 3);
+        assert!(matches!(refused, Err(Failed::Usage { code: "NRS-SIFT-0123", .. })), "{refused:?}");
+        for place in places {
+            assert!(dir.path().join(place).join("3.parquet").try_exists().unwrap());
+        }
+    }
+
+    #[test]
+    fn what_a_killed_interval_was_writing_goes_with_the_next_lock() {
+        let dir = tempfile::tempdir().unwrap();
+        let records = dir.path().join("records");
+        fs::create_dir(&records).unwrap();
+        for name in ["4.parquet.part", "7.parquet.part", "3.parquet"] {
+            fs::write(records.join(name), "x").unwrap();
+        }
+        let held = lock(dir.path()).unwrap();
+        let left: Vec<_> =
+            fs::read_dir(&records).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        assert_eq!(left, ["3.parquet"]);
+        // Who does not get the lock removes nothing: somebody writes there.
+        fs::write(records.join("4.parquet.part"), "x").unwrap();
+        assert!(matches!(lock(dir.path()), Err(Failed::Usage { code: "NRS-SIFT-0096", .. })));
+        assert!(records.join("4.parquet.part").try_exists().unwrap());
+        drop(held);
+    }
+
+    #[test]
+    fn a_clock_set_back_a_little_breaks_no_chain_and_one_set_back_by_more_is_refused() {
+        let last = Entry::Deletion(Box::new(noroshi_sift::chain::Deletion {
+            form: noroshi_sift::chain::DELETION_FORM.to_owned(),
+            sensor: "sensor".parse().unwrap(),
+            sequence: 1,
+            previous: noroshi_sift::digest::Digest::of(b"before"),
+            deleted_at: "2026-11-27T12:00:00Z".parse().unwrap(),
+            program: noroshi_sift::digest::Digest::of(b"program"),
+            files: Vec::new(),
+            signature: None,
+        }));
+        let begin = |now: &str| started_at(Some(&last), now.parse().unwrap());
+        let ended: Timestamp = "2026-11-27T12:00:00Z".parse().unwrap();
+        assert_eq!(begin("2026-11-27T12:00:01Z").unwrap(), "2026-11-27T12:00:01Z".parse().unwrap());
+        assert_eq!(begin("2026-11-27T11:50:00Z").unwrap(), ended);
+        let refused = begin("2026-11-27T11:49:59Z");
+        assert!(matches!(refused, Err(Failed::Usage { code: "NRS-SIFT-0122", .. })), "{refused:?}");
+        assert_eq!(started_at(None, ended).unwrap(), ended);
     }
 }

@@ -19,7 +19,7 @@ use std::time::{Duration, Instant};
 use ipnet::IpNet;
 use jiff::{SignedDuration, Timestamp};
 use noroshi_sift::digest::Digest;
-use noroshi_sift::engine::{Engine, Finish, Link, Outcome, Read, Settings};
+use noroshi_sift::engine::{Engine, Finish, Outcome, Read, Settings};
 use noroshi_sift::export::{Collector, DATAGRAM_BYTES_MAX};
 use noroshi_sift::follow::{Entry, Follower, HEAD_BYTES, Headers, Identity, Step, What};
 use noroshi_sift::index::SelectorIndex;
@@ -29,13 +29,14 @@ use noroshi_sift::sealed::Sealed;
 use noroshi_sift::selector::EmailKey;
 
 use super::cli::{
-    Place, finish_failed, io, may_begin, name, own_networks, program_digest, read_mode, signed,
-    usage, write,
+    Place, finish_failed, io, link_after, may_begin, name, own_networks, program_digest, read_mode,
+    signed, usage, write,
 };
 use super::ground::{self, Ground};
 use super::inputs::{Inputs, read_file};
 use super::looking::Looking;
 use super::metrics::Metrics;
+use super::noted::Noted;
 use super::progress::Taken;
 use super::{folder, purge};
 use crate::cli::{Ended, Failed, Format, tell};
@@ -58,8 +59,16 @@ const DATAGRAMS_HELD_BYTES_MAX: usize = 32 << 20;
 const PURGE_EVERY: Duration = Duration::from_secs(3_600);
 /// How far the clock may come to differ from the time that has passed since the service began.
 const CLOCK_DIFFERS_MAX: SignedDuration = SignedDuration::from_mins(10);
-/// How many files are held open.
+/// How many files are held open to be read on.
 const OPEN_MAX: usize = 512;
+/// How many files that have been read to their end stay open until it is certified, so that they can be read again.
+const RELEASED_MAX: usize = 256;
+/// How much of one file is read before the others have their turn, in bytes.
+const TURN_BYTES: u64 = 64 << 20;
+/// How long nothing may have been written to what is read as a whole: captures, tables, packed logs.
+const REST: SignedDuration = SignedDuration::from_secs(5);
+/// How many names that cannot be read are remembered, so that each is said once.
+const UNREADABLE_MAX: usize = 1_024;
 
 /// `noroshi sift follow`.
 #[derive(Debug, clap::Args)]
@@ -123,11 +132,15 @@ pub fn run(asked: &Follow, format: Format) -> Ended {
         reading,
         place,
         program: program_digest()?,
-        patterns: asked.paths.iter().map(|path| Pattern::of(path)).collect(),
         follower,
         collector: Collector::default(),
         headers: Headers::default(),
         open: BTreeMap::new(),
+        released: BTreeMap::new(),
+        turn: None,
+        due: None,
+        unreadable: BTreeMap::new(),
+        noted: Noted::default(),
         held: Vec::new(),
         stopped,
         datagrams,
@@ -270,6 +283,7 @@ struct Found {
     identity: Identity,
     size: u64,
     wanted: bool,
+    is_resting: bool,
     head: Vec<u8>,
 }
 
@@ -279,13 +293,23 @@ struct Service<'a> {
     reading: Reading,
     place: Place,
     program: Digest,
-    patterns: Vec<Pattern>,
     /// What has been read up to the last certificate.
     follower: Follower,
     collector: Collector,
     headers: Headers,
     /// Held open so that what was renamed or removed can be read to its end.
     open: BTreeMap<Identity, File>,
+    /// What has been read to its end in this interval: where that cannot be certified it is read again, also when it was
+    /// removed meanwhile.
+    released: BTreeMap<Identity, File>,
+    /// The file whose turn it is, where an interval was over before all had theirs.
+    turn: Option<Identity>,
+    /// When the interval is over.
+    due: Option<Instant>,
+    /// Wanted files and folders that cannot be read now, and whether that was met at the last look.
+    unreadable: BTreeMap<String, bool>,
+    /// What was noticed in this interval beside records.
+    noted: Noted,
     /// Datagrams of the interval, until its certificate is written.
     held: Vec<Datagram>,
     stopped: Receiver<()>,
@@ -341,7 +365,8 @@ impl Service<'_> {
                 }
             }
             if self.asked.once || self.stopping {
-                let code = if self.asked.once && errors > 0 { 1 } else { 0 };
+                let is_odd = errors > 0 || !self.unreadable.is_empty();
+                let code = if self.asked.once && is_odd { 1 } else { 0 };
                 return Ok(ExitCode::from(code));
             }
         }
@@ -391,45 +416,42 @@ impl Service<'_> {
     /// One interval from its beginning to its certificate; returns how many records could not be read.
     fn interval(&mut self, format: Format) -> Result<u64, Broken> {
         self.purge()?;
-        let key = self.asked.looking.email_key()?;
-        let index = self.asked.looking.index(key.as_ref())?;
+        let key = self.asked.looking.sought.email_key()?;
+        let index = self.asked.looking.sought.index(key.as_ref())?;
         let before = self.place.last()?;
-        let link = match &before {
-            None => Link::FIRST,
-            Some(before) if *before.sensor() != self.sensor => {
-                let words =
-                    format!("the chain in the folder is that of the sensor `{}`", before.sensor());
-                return Err(usage("NRS-SIFT-0022", words).into());
-            }
-            Some(before) => {
-                Link::after_entry(before).map_err(|problem| Failed::House(Box::new(problem)))?
-            }
-        };
+        if let Some(before) = before.as_ref().filter(|before| *before.sensor() != self.sensor) {
+            let words =
+                format!("the chain in the folder is that of the sensor `{}`", before.sensor());
+            return Err(usage("NRS-SIFT-0022", words).into());
+        }
+        let link = link_after(before.as_ref())?;
+        let started_at = folder::started_at(before.as_ref(), Clock.now())?;
         let settings = Settings {
             sensor: self.sensor.clone(),
             own_networks: own_networks(&self.asked.own_networks, &self.asked.ground),
             retention_days: self.asked.retention_days,
             program: self.program,
             link,
-            started_at: Clock.now(),
+            started_at,
         };
         let (part, sink) = self.place.new_records(link.sequence).map_err(sink_failed)?;
         let mut batch =
             Batch { follower: self.follower.clone(), collector: self.collector.clone() };
         let done = self.certified((index, key), settings, sink, &mut batch).and_then(|outcome| {
-            self.certify(&part, &outcome, &batch.follower, format)?;
-            Ok(outcome.certificate.tally.errors)
+            self.certify(&part, &outcome, &batch.follower)?;
+            Ok(outcome)
         });
         match done {
-            Ok(errors) => {
-                (self.follower, self.collector) = (batch.follower, batch.collector);
-                self.held.clear();
-                Ok(errors)
+            Ok(outcome) => {
+                self.adopt(&outcome, batch, format);
+                Ok(outcome.certificate.tally.errors)
             }
             Err(broken) => {
                 // What was not certified does not stay, in memory neither.
                 drop(std::fs::remove_file(&part));
                 self.headers = Headers::default();
+                self.noted = Noted::default();
+                self.open.append(&mut self.released);
                 Err(broken)
             }
         }
@@ -443,10 +465,9 @@ impl Service<'_> {
         sink: File,
         batch: &mut Batch,
     ) -> Result<Outcome<File>, Broken> {
-        let asked = self.asked;
+        let (asked, started_at) = (self.asked, settings.started_at);
         let enrolment = folder::enrolment(&self.place.dir)?;
-        let mandated =
-            ground::open(&asked.ground, asked.mode, enrolment.as_ref(), settings.started_at)?;
+        let mandated = ground::open(&asked.ground, asked.mode, enrolment.as_ref(), started_at)?;
         let engine = asked.looking.engine((asked.mode, mandated), looked_for, settings, sink);
         let mut engine = engine.map_err(|failed| match failed {
             // The sink did not take the beginning of the file.
@@ -454,35 +475,49 @@ impl Service<'_> {
             other => Broken::Failed(other),
         })?;
         self.read_interval(&mut engine, batch)?;
-        let outcome = engine.finish(Clock.now()).map_err(|problem| match problem {
+        let ended_at = Clock.now().max(started_at);
+        let outcome = engine.finish(ended_at).map_err(|problem| match problem {
             Finish::Write(problem) => Broken::Sink(Box::new(problem)),
             other => Broken::Failed(finish_failed(other)),
         })?;
         Ok(signed(&self.place, outcome)?)
     }
 
-    /// The state first, the certificate last: it is what makes both count.
+    /// The state first, the certificate last: it is what makes both count. Where this fails, it does not lie there.
     fn certify(
-        &mut self,
+        &self,
         part: &Path,
         outcome: &Outcome<File>,
         follower: &Follower,
-        format: Format,
     ) -> Result<(), Broken> {
         let sequence = outcome.certificate.sequence;
         let state =
             serde_json::to_string(follower).map_err(|problem| Failed::House(Box::new(problem)))?;
         write(&state_path(&self.place, sequence), state.as_bytes()).map_err(sink_failed)?;
-        self.place.keep(part, outcome).map_err(sink_failed)?;
-        sync_folder(&self.place.dir).map_err(sink_failed)?;
-        super::cli::report(Some(&self.place), outcome, format);
+        folder::sync(&self.place.dir.join("follow")).map_err(sink_failed)?;
+        self.place.keep(part, outcome).map_err(sink_failed)
+    }
+
+    /// Takes over what a certificate covers that lies there. Nothing of it fails: what was certified must not be read a
+    /// second time.
+    fn adopt(&mut self, outcome: &Outcome<File>, batch: Batch, format: Format) {
+        self.place.settle();
+        let mut noted = std::mem::take(&mut self.noted);
+        noted.interval(
+            (self.follower.notes(), batch.follower.notes()),
+            (self.collector.notes(), batch.collector.notes()),
+        );
+        (self.follower, self.collector) = (batch.follower, batch.collector);
+        self.held.clear();
+        self.released.clear();
+        super::cli::report(Some(&self.place), outcome, &noted, format);
+        self.metrics.noted(noted);
         self.metrics.certified(&outcome.certificate);
         self.tell_metrics();
-        if let Some(old) = sequence.checked_sub(2) {
+        if let Some(old) = outcome.certificate.sequence.checked_sub(2) {
             // A state too many does no harm.
             drop(folder::remove(&state_path(&self.place, old)));
         }
-        Ok(())
     }
 
     fn read_interval(
@@ -492,6 +527,7 @@ impl Service<'_> {
     ) -> Result<(), Broken> {
         let begun = Instant::now();
         let every = Duration::from_secs(self.asked.every);
+        self.due = (!self.asked.once).then(|| begun + every);
         // What an interval that could not be written had received comes first.
         for number in 0..self.held.len() {
             self.datagram(engine, batch, number)?;
@@ -504,7 +540,7 @@ impl Service<'_> {
             if self.asked.once && !read && looks > 2 {
                 return Ok(());
             }
-            if self.stopping || is_full || (!self.asked.once && begun.elapsed() >= every) {
+            if self.stopping || is_full || self.is_due() {
                 return Ok(());
             }
             if !read {
@@ -515,9 +551,14 @@ impl Service<'_> {
         }
     }
 
+    /// Whether the interval is over.
+    fn is_due(&self) -> bool {
+        self.due.is_some_and(|due| Instant::now() >= due)
+    }
+
     /// Looks at the files and reads what has come; whether anything had.
     fn look(&mut self, engine: &mut Engine<File>, batch: &mut Batch) -> Result<bool, Broken> {
-        let found = self.list()?;
+        let found = self.list();
         let entries: Vec<Entry<'_>> = found
             .iter()
             .map(|file| Entry {
@@ -525,23 +566,87 @@ impl Service<'_> {
                 identity: file.identity,
                 size: file.size,
                 wanted: file.wanted,
+                is_resting: self.asked.once || file.is_resting,
                 head: Sealed::new(&file.head),
             })
             .collect();
+        let mut steps = batch.follower.observe(&entries);
+        // Whoever did not have a turn before the last interval was over is the first.
+        if let Some(turn) = self.turn.take()
+            && let Some(at) = steps.iter().position(|step| step.identity == turn)
+        {
+            steps.rotate_left(at);
+        }
         let mut read = false;
-        for step in batch.follower.observe(&entries) {
-            let done = match step.what {
-                What::Lines { .. } => self.lines(engine, batch, &step),
-                What::Whole { skip } => self.whole(engine, batch, &step, skip),
-                What::Gone => self.gone(engine, batch, &step),
-            };
-            read |= done.map_err(read_failed)?;
-            if self.stopping {
+        for step in steps {
+            if self.stopping || self.is_due() {
+                self.turn = Some(step.identity);
                 break;
             }
+            read |= self.step(engine, batch, &step)?;
         }
-        self.open.retain(|identity, _| batch.follower.is_followed(*identity));
+        self.forget_unreadable();
+        self.release(&batch.follower);
         Ok(read)
+    }
+
+    /// Reads what a step says. One file that cannot be read does not keep the others from being read.
+    fn step(
+        &mut self,
+        engine: &mut Engine<File>,
+        batch: &mut Batch,
+        step: &Step,
+    ) -> Result<bool, Broken> {
+        let before = engine.tally().seen;
+        let done = match step.what {
+            What::Lines { .. } => self.lines(engine, batch, step),
+            What::Whole { skip } => self.whole(engine, batch, step, skip),
+            What::Gone => self.gone(engine, batch, step),
+        };
+        let problem = match done {
+            Ok(read) => return Ok(read),
+            Err(Read::Write(problem)) => return Err(Broken::Sink(Box::new(problem))),
+            Err(Read::Input(problem)) => problem,
+        };
+        self.cannot_read(&step.path, &problem);
+        // Of lines it is known how far they have been read, and the rest is tried again. What is read as a whole would be
+        // counted twice: it ends here, and that is stated in the certificate.
+        if matches!(step.what, What::Whole { .. }) && engine.tally().seen > before {
+            batch.follower.whole(step.identity);
+            engine.interrupted(&step.path).map_err(read_failed)?;
+        }
+        Ok(false)
+    }
+
+    /// Says once that something wanted cannot be read, and remembers it until it can.
+    fn cannot_read(&mut self, name: &str, problem: &io::Error) {
+        if let Some(is_met) = self.unreadable.get_mut(name) {
+            *is_met = true;
+        } else if self.unreadable.len() < UNREADABLE_MAX {
+            tell(&format!(
+                "NRS-SIFT-0100: `{name}` cannot be read ({}); the others are, and it is tried again",
+                problem.kind()
+            ));
+            self.unreadable.insert(name.to_owned(), true);
+        }
+    }
+
+    /// What can be read again, or is not there any more, is not remembered.
+    fn forget_unreadable(&mut self) {
+        self.unreadable.retain(|_, is_met| std::mem::take(is_met));
+        self.metrics.unreadable(self.unreadable.len() as u64);
+    }
+
+    /// What need not be read on is held until that is certified.
+    fn release(&mut self, follower: &Follower) {
+        let open = std::mem::take(&mut self.open);
+        for (identity, file) in open {
+            if follower.is_followed(identity) {
+                self.open.insert(identity, file);
+            } else if self.released.len() < RELEASED_MAX {
+                self.released.insert(identity, file);
+            }
+        }
     }
 
     /// The file, if it is still the one that was looked at.
@@ -573,7 +678,8 @@ impl Service<'_> {
         let before = engine.tally().bytes;
         while engine.follow(&mut batch.follower, &mut self.headers, step, &mut file, PIECE_BYTES)? {
             self.stopping |= matches!(self.stopped.try_recv(), Ok(()));
-            if self.stopping {
+            let has_had_its_turn = engine.tally().bytes - before >= TURN_BYTES;
+            if self.stopping || self.is_due() || has_had_its_turn {
                 break;
             }
         }
@@ -590,7 +696,8 @@ impl Service<'_> {
         let Some(mut file) = self.opened(step)? else { return Ok(false) };
         file.seek(SeekFrom::Start(0))?;
         let into = (&mut batch.collector, &Taken::default());
-        read_file(engine, &step.path, file, skip, &self.reading, into)?;
+        let notes = read_file(engine, &step.path, file, skip, &self.reading, into)?;
+        self.noted.capture(notes);
         batch.follower.whole(step.identity);
         Ok(true)
     }
@@ -601,15 +708,30 @@ impl Service<'_> {
         batch: &mut Batch,
         step: &Step,
     ) -> Result<bool, Read> {
-        // It may have come back under its number since; then it is not gone.
-        if let Some(mut file) = self.open.remove(&step.identity) {
-            while engine.follow(
-                &mut batch.follower,
-                &mut self.headers,
-                step,
-                &mut file,
-                PIECE_BYTES,
-            )? {}
+        // Its rest is read from where it is held open; but not where another file has taken it over.
+        let held = self.open.get(&step.identity);
+        let held = held.filter(|_| batch.follower.is_followed(step.identity));
+        if let Some(mut file) = held.map(File::try_clone).transpose()? {
+            loop {
+                let more = engine.follow(
+                    &mut batch.follower,
+                    &mut self.headers,
+                    step,
+                    &mut file,
+                    PIECE_BYTES,
+                );
+                match more {
+                    Ok(true) if self.is_due() => return Ok(true),
+                    Ok(true) => {}
+                    Ok(false) => break,
+                    // What could not be read of it is stated below.
+                    Err(Read::Input(problem)) => {
+                        self.cannot_read(&step.path, &problem);
+                        break;
+                    }
+                    Err(other) => return Err(other),
+                }
+            }
         }
         if let Some((path, offset)) = batch.follower.vanished(step.identity) {
             engine.vanished(&path, offset)?;
@@ -654,59 +776,81 @@ impl Service<'_> {
             .map_err(read_failed)
     }
 
-    /// The files of all folders that are asked for, in the order of their names.
-    fn list(&self) -> Result<Vec<Found>, Failed> {
+    /// The files of all folders that are asked for, in the order of their names. What is a folder is asked each time: it
+    /// may have been made since.
+    fn list(&mut self) -> Vec<Found> {
         let mut found: BTreeMap<PathBuf, Found> = BTreeMap::new();
-        for pattern in &self.patterns {
-            let entries = match std::fs::read_dir(&pattern.folder) {
-                Ok(entries) => entries,
-                // It may be made later.
-                Err(problem) if problem.kind() == io::ErrorKind::NotFound => continue,
-                Err(problem) => return Err(io(&pattern.folder)(problem)),
-            };
-            for entry in entries.take(ENTRIES_MAX) {
-                let path = entry.map_err(io(&pattern.folder))?.path();
-                let name = path.file_name().map(|name| name.to_string_lossy().into_owned());
-                let wanted = name.is_some_and(|name| pattern.wants(&name));
-                if let Some(known) = found.get_mut(&path) {
-                    known.wanted |= wanted;
-                } else if let Some(file) = look_at(&path, wanted) {
-                    found.insert(path, file);
+        let patterns: Vec<Pattern> =
+            self.asked.paths.iter().map(|path| Pattern::of(path)).collect();
+        for pattern in patterns {
+            match std::fs::read_dir(&pattern.folder) {
+                Ok(entries) => self.list_folder(&pattern, entries, &mut found),
+                Err(problem) => {
+                    self.cannot_read(&pattern.folder.display().to_string(), &problem);
                 }
             }
         }
-        Ok(found.into_values().collect())
+        found.into_values().collect()
+    }
+
+    fn list_folder(
+        &mut self,
+        pattern: &Pattern,
+        entries: std::fs::ReadDir,
+        found: &mut BTreeMap<PathBuf, Found>,
+    ) {
+        for entry in entries.take(ENTRIES_MAX) {
+            let path = match entry {
+                Ok(entry) => entry.path(),
+                Err(problem) => {
+                    return self.cannot_read(&pattern.folder.display().to_string(), &problem);
+                }
+            };
+            let name = path.file_name().map(|name| name.to_string_lossy().into_owned());
+            let wanted = name.is_some_and(|name| pattern.wants(&name));
+            if let Some(known) = found.get_mut(&path) {
+                known.wanted |= wanted;
+                continue;
+            }
+            match look_at(&path, wanted) {
+                Ok(Some(file)) => {
+                    found.insert(path, file);
+                }
+                // It was removed or renamed since the folder was listed, or is nothing to be read.
+                Ok(None) => {}
+                Err(problem) if problem.kind() == io::ErrorKind::NotFound => {}
+                Err(problem) if wanted => self.cannot_read(&path.display().to_string(), &problem),
+                Err(_) => {}
+            }
+        }
     }
 }
 
-/// `None` for what is no file, or cannot be opened now.
-fn look_at(path: &Path, wanted: bool) -> Option<Found> {
+/// `None` for what is no file.
+fn look_at(path: &Path, wanted: bool) -> io::Result<Option<Found>> {
     // A pipe would block whoever opens it.
-    if !std::fs::metadata(path).ok()?.is_file() {
-        return None;
+    if !std::fs::metadata(path)?.is_file() {
+        return Ok(None);
     }
-    let file = File::open(path).ok()?;
-    let metadata = file.metadata().ok()?;
+    let file = File::open(path)?;
+    let metadata = file.metadata()?;
     let mut head = Vec::new();
-    file.take(HEAD_BYTES as u64).read_to_end(&mut head).ok()?;
-    Some(Found {
+    file.take(HEAD_BYTES as u64).read_to_end(&mut head)?;
+    // Of a time that lies ahead nothing follows; then it counts only that the length stays the same.
+    let since = Timestamp::try_from(metadata.modified()?).map(|at| Clock.now().duration_since(at));
+    let is_resting = since.map_or(true, |since| since.is_negative() || since >= REST);
+    Ok(Some(Found {
         path: path.display().to_string(),
         identity: identity_of(&metadata),
         size: metadata.len(),
         wanted,
+        is_resting,
         head,
-    })
+    }))
 }
 
 fn identity_of(metadata: &std::fs::Metadata) -> Identity {
     Identity { device: metadata.dev(), inode: metadata.ino() }
-}
-
-fn sync_folder(folder: &Path) -> Result<(), Failed> {
-    for folder in [folder.to_owned(), folder.join("records"), folder.join("follow")] {
-        File::open(&folder).and_then(|open| open.sync_all()).map_err(io(&folder))?;
-    }
-    Ok(())
 }
 
 fn read_failed(problem: Read) -> Broken {
@@ -749,6 +893,25 @@ mod tests {
         check(3_600, "2027-11-27T01:00:00Z", false);
         check(3_600, "2026-11-26T01:00:00Z", false);
         check(u64::MAX, "2026-11-27T01:00:00Z", false);
+    }
+
+    #[test]
+    fn what_was_written_to_just_now_does_not_rest() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("flows.pcap");
+        let file = File::create(&path).unwrap();
+        let rests = || look_at(&path, true).unwrap().unwrap().is_resting;
+        let set = |ago: SignedDuration| file.set_modified((Clock.now() - ago).into()).unwrap();
+        // Written to until a moment ago, as far as a slow machine can say that.
+        set(SignedDuration::from_millis(1));
+        assert!(!rests());
+        set(REST * 2);
+        assert!(rests());
+        // A clock that is wrong somewhere keeps nothing from being read.
+        set(SignedDuration::from_hours(-24));
+        assert!(rests());
+        assert!(look_at(dir.path(), true).unwrap().is_none());
+        assert!(look_at(&dir.path().join("absent"), true).is_err());
     }
 
     #[test]

@@ -2,15 +2,17 @@
 
 use std::fs::File;
 use std::io::{self, BufReader, Read as _, Seek as _, Write};
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
-use noroshi_sift::capture::CaptureSettings;
+use noroshi_sift::capture::{CaptureNotes, CaptureSettings};
 use noroshi_sift::engine::{Engine, Read};
 use noroshi_sift::export::Collector;
 use noroshi_sift::follow::HEAD_BYTES;
 use noroshi_sift::reading::{Reading, is_lines, is_parquet};
 use noroshi_sift::table::{MAPPING_BYTES_MAX, Mapping};
 
+use super::noted::Noted;
 use super::progress::Taken;
 use crate::cli::Failed;
 
@@ -71,15 +73,16 @@ pub(super) fn read_file<W: Write + Send>(
     skip: u64,
     reading: &Reading,
     (collector, taken): (&mut Collector, &Taken),
-) -> Result<(), Read> {
+) -> Result<CaptureNotes, Read> {
     let mut begin = [0; 4];
     let have = file.read(&mut begin)?;
     if is_parquet(begin.get(..have).unwrap_or_default()) && file.metadata()?.is_file() {
         taken.add(file.metadata()?.len());
-        return engine.read_parquet(source, file, reading.mapping.as_ref());
+        let read = engine.read_parquet(source, file, reading.mapping.as_ref());
+        return read.map(|()| CaptureNotes::default());
     }
     // A pipe under a name cannot go back to its beginning; what was taken out is put in front again.
-    let done = if file.rewind().is_ok() {
+    if file.rewind().is_ok() {
         engine.read_any_after(
             source,
             BufReader::with_capacity(1 << 18, taken.counted(file)),
@@ -91,6 +94,38 @@ pub(super) fn read_file<W: Write + Send>(
         let whole =
             io::Cursor::new(begin.get(..have).unwrap_or_default()).chain(taken.counted(file));
         engine.read_any_after(source, whole, skip, reading, collector)
-    };
-    done.map(drop)
+    }
+}
+
+/// Looks through files one after the other, each read as what it is; `-` is standard input. What was noticed beside
+/// records is handed back.
+pub(super) fn read_all<W: Write + Send>(
+    engine: &mut Engine<W>,
+    files: &[PathBuf],
+    reading: &Reading,
+    threads: NonZeroUsize,
+    taken: &Taken,
+) -> Result<Noted, Failed> {
+    let (mut collector, mut noted) = (Collector::default(), Noted::default());
+    for file in files {
+        let name = file.display().to_string();
+        let read = if name == "-" {
+            engine.read_any("-", taken.counted(io::stdin()), reading, &mut collector)
+        } else {
+            let failed = |source| Failed::Io { what: name.clone(), source };
+            let mut opened = File::open(file).map_err(failed)?;
+            if are_lines(&mut opened, reading).map_err(failed)? {
+                let read = engine.read_with_threads(&name, taken.counted(opened), threads);
+                read.map(|()| CaptureNotes::default())
+            } else {
+                read_file(engine, &name, opened, 0, reading, (&mut collector, taken))
+            }
+        };
+        noted.capture(read.map_err(|problem| match problem {
+            Read::Input(source) => Failed::Io { what: name, source },
+            Read::Write(problem) => Failed::House(Box::new(problem)),
+        })?);
+    }
+    noted.exports(collector.notes());
+    Ok(noted)
 }

@@ -13,28 +13,21 @@ use noroshi_sift::switches::Switches;
 use super::cli::{begin_failed, index_of, io, usage};
 use crate::cli::Failed;
 
-/// Selectors and fields.
+/// Selectors.
 #[derive(Debug, clap::Args)]
-pub struct Looking {
+pub struct Sought {
     /// The selectors: an index, a list or a STIX bundle.
     #[arg(long, value_name = "INDEX")]
     selectors: PathBuf,
     /// An increment that lies over the index.
     #[arg(long, value_name = "FILE")]
     increment: Option<PathBuf>,
-    /// Look at a field that the mode leaves out: url-paths, email-addresses. A mandate says itself which are looked at.
-    #[arg(long = "open", value_name = "FIELD", conflicts_with = "mandate")]
-    open: Vec<String>,
-    /// Leave out a field: further-addresses, dns-names, tls-names, http-hosts, url-paths, tls-fingerprints,
-    /// certificates, files, email-addresses, ports.
-    #[arg(long = "close", value_name = "FIELD", conflicts_with = "mandate")]
-    close: Vec<String>,
     /// The file with the key under which e-mail addresses are looked for.
     #[arg(long, value_name = "FILE")]
     email_key_file: Option<PathBuf>,
 }
 
-impl Looking {
+impl Sought {
     /// The key for e-mail addresses, where there is one.
     pub(super) fn email_key(&self) -> Result<Option<EmailKey>, Failed> {
         self.email_key_file.as_deref().map(email_key).transpose()
@@ -44,7 +37,23 @@ impl Looking {
     pub(super) fn index(&self, key: Option<&EmailKey>) -> Result<SelectorIndex, Failed> {
         index_of(&self.selectors, self.increment.as_deref(), key)
     }
+}
 
+/// Selectors and fields.
+#[derive(Debug, clap::Args)]
+pub struct Looking {
+    #[command(flatten)]
+    pub(super) sought: Sought,
+    /// Look at a field that the mode leaves out: url-paths, email-addresses. A mandate says itself which are looked at.
+    #[arg(long = "open", value_name = "FIELD", conflicts_with = "mandate")]
+    open: Vec<String>,
+    /// Leave out a field: further-addresses, dns-names, tls-names, http-hosts, url-paths, tls-fingerprints,
+    /// certificates, files, email-addresses, ports.
+    #[arg(long = "close", value_name = "FIELD", conflicts_with = "mandate")]
+    close: Vec<String>,
+}
+
+impl Looking {
     /// A selection on the ground of a mandate, or in one's own network.
     pub(super) fn engine<W: Write + Send>(
         &self,

@@ -11,6 +11,7 @@ use noroshi_sift::certificate::{Certificate, Tally};
 use noroshi_sift::mode::SensorId;
 
 use super::cli::write;
+use super::noted::Noted;
 use crate::cli::Failed;
 
 /// Counted since the service began.
@@ -23,6 +24,9 @@ pub(super) struct Metrics {
     /// Whether it pauses now.
     is_paused: bool,
     selectors: u64,
+    noted: Noted,
+    /// Wanted files and folders that cannot be read now.
+    unreadable: u64,
     last: Option<Last>,
 }
 
@@ -50,6 +54,16 @@ impl Metrics {
         self.selectors = certificate.selectors_count;
         self.last =
             Some(Last { sequence: certificate.sequence, finished_at: certificate.finished_at });
+    }
+
+    /// What was noticed beside records in an interval that is certified.
+    pub(super) fn noted(&mut self, noted: Noted) {
+        self.noted.add(noted);
+    }
+
+    /// How many wanted files and folders cannot be read now.
+    pub(super) const fn unreadable(&mut self, count: u64) {
+        self.unreadable = count;
     }
 
     /// Reading pauses.
@@ -98,6 +112,16 @@ impl Metrics {
         );
         family("paused", "gauge", "1 while reading pauses.", &[("", u64::from(self.is_paused))]);
         family("selectors", "gauge", "Selectors that are looked for.", &[("", self.selectors)]);
+        family(
+            "unreadable",
+            "gauge",
+            "Wanted files and folders that cannot be read now.",
+            &[("", self.unreadable)],
+        );
+        let noted = self.noted.counts().map(|(name, count)| (format!(",what=\"{name}\""), count));
+        let noted: Vec<(&str, u64)> =
+            noted.iter().map(|(label, count)| (label.as_str(), *count)).collect();
+        family("noted_total", "counter", "What was noticed beside records.", &noted);
         if let Some(last) = &self.last {
             let at = u64::try_from(last.finished_at.as_second()).unwrap_or_default();
             family(
@@ -130,6 +154,7 @@ mod tests {
     fn counters_stand_as_prometheus_reads_them() {
         let mut metrics = Metrics::default();
         metrics.selectors = 3;
+        metrics.unreadable(2);
         metrics.paused();
         let text = metrics.text("gate \"A\"\\");
         let expected = [
@@ -138,6 +163,8 @@ mod tests {
             r#"noroshi_sift_paused{sensor="gate \"A\"\\"} 1"#,
             r#"noroshi_sift_selectors{sensor="gate \"A\"\\"} 3"#,
             "# TYPE noroshi_sift_records_total counter",
+            r#"noroshi_sift_unreadable{sensor="gate \"A\"\\"} 2"#,
+            r#"noroshi_sift_noted_total{sensor="gate \"A\"\\",what="files_changed"} 0"#,
         ];
         for line in expected {
             assert!(text.lines().any(|found| found == line), "{line}\n{text}");

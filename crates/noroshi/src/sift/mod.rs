@@ -13,6 +13,7 @@ pub mod inputs;
 pub mod law;
 pub mod looking;
 mod metrics;
+mod noted;
 pub mod pages;
 mod progress;
 pub mod prove;

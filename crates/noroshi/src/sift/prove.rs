@@ -3,21 +3,25 @@
 
 use std::fs::File;
 use std::io;
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use ipnet::IpNet;
 use noroshi_sift::certificate::Certificate;
 use noroshi_sift::chain::Entry;
-use noroshi_sift::engine::{Engine, Link, Read, Settings};
+use noroshi_sift::engine::{Engine, Link, Settings};
 use noroshi_sift::proof::{Proof, prove};
 use noroshi_sift::store::read_records;
 use serde_json::json;
 
-use super::cli::{begin_failed, finish_failed, index_of, io as failed_io, usage};
+use super::cli::{begin_failed, finish_failed, io as failed_io, usage};
 use super::folder;
 use super::ground::{self, Ground};
-use crate::cli::{Ended, Failed, Format, print};
+use super::inputs::{self, Inputs};
+use super::looking::Sought;
+use super::progress::Taken;
+use crate::cli::{Ended, Failed, Format, print, tell};
 
 /// `noroshi sift prove`.
 #[derive(Debug, clap::Args)]
@@ -42,15 +46,18 @@ pub struct Replay {
     /// The certificate to compare with.
     #[arg(long, value_name = "FILE")]
     certificate: PathBuf,
-    /// The list of selectors that was in force.
-    #[arg(long, value_name = "FILE")]
-    selectors: PathBuf,
+    /// What was looked for.
+    #[command(flatten)]
+    sought: Sought,
+    /// How the inputs were read.
+    #[command(flatten)]
+    inputs: Inputs,
     /// A network that was said to be one's own; repeat it for each.
     #[arg(long = "own-network", value_name = "PREFIX")]
     own_networks: Vec<IpNet>,
     #[command(flatten)]
     ground: Ground,
-    /// The disclosed input, in the order in which it was read; `-` is standard input.
+    /// The disclosed input of any kind, in the order in which it was read; `-` is standard input.
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
 }
@@ -136,7 +143,8 @@ pub(super) fn run_replay(asked: &Replay, format: Format) -> Ended {
 }
 
 fn again(asked: &Replay, certificate: &Certificate) -> Result<Certificate, Failed> {
-    let index = index_of(&asked.selectors, None, None)?;
+    let key = asked.sought.email_key()?;
+    let index = asked.sought.index(key.as_ref())?;
     let rules = certificate.rules.as_ref();
     let settings = Settings {
         sensor: certificate.sensor.clone(),
@@ -155,17 +163,13 @@ fn again(asked: &Replay, certificate: &Certificate) -> Result<Certificate, Faile
         (None, None) => Engine::new(certificate.mode, index, settings, io::sink()),
     }
     .map_err(begin_failed)?;
-    for file in &asked.files {
-        let name = file.display().to_string();
-        let read = if name == "-" {
-            engine.read("-", io::stdin())
-        } else {
-            engine.read(&name, File::open(file).map_err(failed_io(file))?)
-        };
-        read.map_err(|problem| match problem {
-            Read::Input(source) => Failed::Io { what: name, source },
-            Read::Write(problem) => Failed::House(Box::new(problem)),
-        })?;
+    if let Some(key) = key {
+        engine = engine.with_email_key(key);
+    }
+    let (reading, taken) = (asked.inputs.reading()?, Taken::default());
+    let noted = inputs::read_all(&mut engine, &asked.files, &reading, NonZeroUsize::MIN, &taken)?;
+    if let Some(words) = noted.words() {
+        tell(&words);
     }
     engine.finish(certificate.finished_at).map(|outcome| outcome.certificate).map_err(finish_failed)
 }

@@ -208,8 +208,15 @@ impl<T: serde::de::DeserializeOwned> FromRequest<Arc<House>> for Body<T> {
         request: axum::extract::Request,
         house: &Arc<House>,
     ) -> Result<Self, Failure> {
-        let limit = house.config.web.body_bytes_max;
-        let bytes = axum::body::to_bytes(request.into_body(), limit)
+        Self::read(request, house.config.web.body_bytes_max).await
+    }
+}
+
+impl<T: serde::de::DeserializeOwned> Body<T> {
+    /// Reads a body of at most so many bytes: for what has a limit of its own. Whoever calls has asked before whether the
+    /// caller may send it at all.
+    pub async fn read(request: axum::extract::Request, bytes_max: usize) -> Result<Self, Failure> {
+        let bytes = axum::body::to_bytes(request.into_body(), bytes_max)
             .await
             .map_err(|_| super::visitor::too_large())?;
         if deeper_than(&bytes, DEPTH_MAX) {

@@ -151,6 +151,98 @@ fn what_is_only_counted_leaves_nothing() {
     assert_eq!((&counted["certificate"], &counted["digest"]), (&Value::Null, &Value::Null));
     assert_eq!(output.status.code(), Some(1), "the record that was cut off is told all the same");
     assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), before, "nothing was written");
+    // Beside the folder of the sensor too.
+    let mut bytes = Vec::new();
+    every_byte_below(&dir.path().join("out"), &mut bytes);
+    let again = run(dir.path(), "203.0.113.77\n", &["--dry-run"], Path::new(&input));
+    let again: Value = serde_json::from_slice(&again.stdout).unwrap();
+    assert_eq!((&again["counts"], &again["certificate"]), (&real["counts"], &Value::Null));
+    let mut after = Vec::new();
+    every_byte_below(&dir.path().join("out"), &mut after);
+    assert_eq!(after, bytes, "nothing was written there");
+}
+
+/// It would have given the number away again, and what that one covers would have been removed.
+#[test]
+fn what_is_certified_is_not_overwritten_by_naming_an_older_certificate() {
+    let dir = tempfile::tempdir().unwrap();
+    let input = dir.path().join("eve.json");
+    std::fs::write(&input, telemetry()).unwrap();
+    for _ in 0..2 {
+        run(dir.path(), "203.0.113.77\n", &[], &input);
+    }
+    let mut before = Vec::new();
+    every_byte_below(&dir.path().join("out"), &mut before);
+    let first = dir.path().join("first.json");
+    std::fs::copy(dir.path().join("out/certificate-0.json"), &first).unwrap();
+    let first = first.display().to_string();
+    let refused = run(dir.path(), "203.0.113.77\n", &["--previous", &first], &input);
+    assert_eq!(refused.status.code(), Some(2));
+    let said = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert!(said.contains("NRS-SIFT-0121"), "{said}");
+    let mut after = Vec::new();
+    every_byte_below(&dir.path().join("out"), &mut after);
+    assert!(before == after, "nothing was touched");
+    // In an empty folder the chain goes on.
+    std::fs::remove_dir_all(dir.path().join("out")).unwrap();
+    let next = run(dir.path(), "203.0.113.77\n", &["--previous", &first], &input);
+    let next: Value = serde_json::from_slice(&next.stdout).unwrap();
+    assert_eq!(next["sequence"], 1, "{next}");
+}
+
+#[test]
+fn a_clock_set_back_leaves_a_chain_that_holds() {
+    let dir = tempfile::tempdir().unwrap();
+    let input = dir.path().join("eve.json");
+    std::fs::write(&input, telemetry()).unwrap();
+    run(dir.path(), "203.0.113.77\n", &[], &input);
+    let path = |number: u64| dir.path().join("out").join(format!("certificate-{number}.json"));
+    let read = |number: u64| -> noroshi_sift::certificate::Certificate {
+        serde_json::from_slice(&std::fs::read(path(number)).unwrap()).unwrap()
+    };
+    // As if the clock had been so many seconds ahead when it was written.
+    let write_ahead = |seconds: i64| {
+        let mut certificate = read(0);
+        let ahead = jiff::SignedDuration::from_secs(seconds);
+        certificate.finished_at = jiff::Timestamp::now() + ahead;
+        std::fs::write(path(0), serde_json::to_vec(&certificate).unwrap()).unwrap();
+        certificate
+    };
+    let refused = {
+        write_ahead(3_600);
+        run(dir.path(), "203.0.113.77\n", &[], &input)
+    };
+    assert_eq!(refused.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&refused.stderr).contains("NRS-SIFT-0122"));
+    assert!(!path(1).try_exists().unwrap());
+    let first = write_ahead(300);
+    run(dir.path(), "203.0.113.77\n", &[], &input);
+    let second = read(1);
+    assert_eq!((second.started_at, second.finished_at), (first.finished_at, first.finished_at));
+    assert!(second.follows(&first) && second.balances());
+}
+
+/// What numbers of exports say was lost on the way is no record; it is said, and stands in the summary.
+#[test]
+fn what_was_lost_on_the_way_is_said() {
+    let dir = tempfile::tempdir().unwrap();
+    let datagram = |sequence: u32| {
+        let mut datagram = vec![0, 5, 0, 1];
+        datagram.extend([60_000_u32, 1_790_000_000, 0, sequence, 0].map(u32::to_be_bytes).concat());
+        datagram.extend([192, 0, 2, 10, 203, 0, 113, 77, 0, 0, 0, 0, 0, 0, 0, 0]);
+        datagram.extend([2_u32, 900, 50_000, 59_000].map(u32::to_be_bytes).concat());
+        datagram.extend([4000_u16, 443].map(u16::to_be_bytes).concat());
+        datagram.extend([0, 0, 6, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
+        datagram
+    };
+    let input = dir.path().join("flows.bin");
+    std::fs::write(&input, [datagram(1), datagram(8)].concat()).unwrap();
+    let output = run(dir.path(), "203.0.113.77\n", &[], &input);
+    let summary: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(summary["counts"]["kept"], 2, "{summary}");
+    assert_eq!(summary["noted"]["export_records_lost"], 6, "{summary}");
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(said.contains("NRS-SIFT-0120") && said.contains("export records lost 6"), "{said}");
 }
 
 #[test]
@@ -321,4 +413,58 @@ async fn chain_is_guarded(test: &TestHouse, sensor: &Someone, dir: &Path) {
     refuse(&|it| it["finished_at"] = json!("2039-01-01T00:00:00Z"), 422, "NRS-SIFT-0302").await;
     // What was selected in one's own network cannot be relabelled: its rules are not those of another mode.
     refuse(&|it| it["mode"] = json!("foreign-to-foreign"), 422, "NRS-SIFT-0301").await;
+}
+
+/// As much as a sensor may write is taken: times of records that lie ahead, thousands of sightings, long deletions.
+#[tokio::test]
+async fn whatever_a_sensor_can_write_the_platform_takes() {
+    let test = TestHouse::open().await;
+    let operator = test.org("operator", "operator", Some("energy")).await;
+    let sensor = test.person("sensor-1", &operator, Hat::OperatorSensor).await;
+    let dir = tempfile::tempdir().unwrap();
+    let input = dir.path().join("eve.json");
+    let ahead = telemetry().replace("2026-11-20", "2091-11-20");
+    std::fs::write(&input, ahead).unwrap();
+    run(dir.path(), "203.0.113.77\n", &[], &input);
+    let read = |name: &str| -> Value {
+        serde_json::from_slice(&std::fs::read(dir.path().join("out").join(name)).unwrap()).unwrap()
+    };
+    let certificate = read("certificate-0.json");
+    assert!(certificate["records_to"].as_str().unwrap().starts_with("2091"), "{certificate}");
+    let one = read("sightings/0.json")[0].clone();
+    let many: Vec<Value> = (0..9_000)
+        .map(|number| {
+            let mut sighting = one.clone();
+            let value = format!("10.{}.{}.1", number / 256, number % 256);
+            sighting["selector_id"] = json!(format!("indicator--{number:0100}"));
+            sighting["value"] = json!(value);
+            sighting
+        })
+        .collect();
+    let body = json!({ "certificate": certificate, "sightings": many });
+    assert!(body.to_string().len() > 1 << 21);
+    let url = test.url("/api/v1/sift/certificates");
+    let (status, answer) = ask("POST", url, &sensor.token, Some(body)).await;
+    assert_eq!(status, 201, "{answer}");
+    // A deletion that is false is refused for that, and not for its length.
+    let file = json!({
+        "sequence": 0, "certificate": answer_digest(&certificate), "path": "records/0.parquet", "rows": 1,
+        "rows_root": certificate["rows_root"], "retain_until": "2026-01-01T00:00:00Z", "why": "retention-over",
+        "found": true,
+    });
+    let deletion = json!({
+        "form": "noroshi-deletion/1", "sensor": "sensor-1", "sequence": 1,
+        "previous": answer_digest(&certificate), "deleted_at": "2026-11-23T00:00:00Z",
+        "program": certificate["program"], "files": vec![file; 10_000],
+    });
+    assert!(deletion.to_string().len() > 1 << 21);
+    let url = test.url("/api/v1/sift/deletions");
+    let (status, answer) = ask("POST", url, &sensor.token, Some(deletion)).await;
+    assert_eq!((status, &answer["code"]), (422, &json!("NRS-SIFT-0309")), "{answer}");
+}
+
+fn answer_digest(certificate: &Value) -> Value {
+    let certificate: noroshi_sift::certificate::Certificate =
+        serde_json::from_value(certificate.clone()).unwrap();
+    json!(certificate.digest().unwrap())
 }

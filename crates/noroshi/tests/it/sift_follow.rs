@@ -309,27 +309,75 @@ fn what_is_over_is_deleted_by_the_service_itself_and_certified() {
     assert_eq!((new.sequence, new.tally.kept, new.balances()), (2, 1, true));
 }
 
-/// `/dev/full` takes the place of a disk on which nothing is left.
+/// `/dev/full` takes the place of a disk on which nothing is left. What was read in the interval that failed and removed
+/// meanwhile is read again: it is held open until it is certified.
 #[test]
 fn a_full_disk_is_a_pause_that_is_said_and_loses_nothing() {
     let sensor = Sensor::new();
     sensor.write("a.log", &(record(2) + &record(4)));
-    let part = sensor.path("out").join("records/0.parquet.part");
-    std::fs::create_dir_all(part.parent().unwrap()).unwrap();
-    std::os::unix::fs::symlink("/dev/full", &part).unwrap();
     let mut child = sensor.follow(&["--every", "1"]);
+    // Behind the lock: what lies half written is removed when it is taken.
+    until("the first certificate", || !sensor.certificates().is_empty());
+    let full = sensor.certificates().len() + 2;
+    let part = sensor.path("out").join(format!("records/{full}.parquet.part"));
+    std::os::unix::fs::symlink("/dev/full", &part).unwrap();
+    until("the interval that fails", || sensor.certificates().len() == full);
+    sensor.write("a.log", &record(6));
+    std::fs::remove_file(sensor.path("logs/a.log")).unwrap();
     let mut said = BufReader::new(child.stderr.take().unwrap());
     let mut paused = String::new();
     said.read_line(&mut paused).unwrap();
     assert!(paused.contains("NRS-SIFT-0095"), "{paused}");
-    assert_eq!(sensor.certificates().len(), 0, "nothing is certified that is not written");
+    assert_eq!(sensor.certificates().len(), full, "nothing is certified that is not written");
     // The pause ends by itself once there is room again: the failed part has been removed.
-    sensor.write("a.log", &record(6));
-    until("all is read", || sensor.seen() == 3);
+    sensor.write("b.log", &record(8));
+    until("all is read", || sensor.seen() == 4);
     terminate(&child);
     assert_eq!(child.wait().unwrap().code(), Some(0));
-    assert_eq!(sensor.kept(), [2, 4, 6]);
+    assert_eq!(sensor.kept(), [2, 4, 6, 8]);
     assert!(!paused.contains("PLANTED"), "{paused}");
+}
+
+#[test]
+fn a_folder_that_is_made_later_is_watched_and_what_cannot_be_read_is_said_once() {
+    let sensor = Sensor::new();
+    let (later, file) = (sensor.path("later"), sensor.path("sensor.prom"));
+    // A name that leads to itself, and a file that gives nothing but an error of the device.
+    std::os::unix::fs::symlink("loop.log", sensor.path("logs/loop.log")).unwrap();
+    std::os::unix::fs::symlink("/proc/self/mem", sensor.path("logs/failing.log")).unwrap();
+    sensor.write("z.log", &record(2));
+    let mut command = sensor.command("follow", &["--every", "1"]);
+    command.arg("--metrics").arg(&file).arg(sensor.path("logs")).arg(&later);
+    let child = command.spawn().unwrap();
+    until("the others are read", || sensor.seen() == 1);
+    std::fs::create_dir(&later).unwrap();
+    std::fs::write(later.join("conn.log"), record(4)).unwrap();
+    until("the new folder is read", || sensor.seen() == 2);
+    let metrics = std::fs::read_to_string(&file).unwrap();
+    assert!(metrics.contains("noroshi_sift_unreadable{sensor=\"sensor\"} 2"), "{metrics}");
+    let output = end(child);
+    assert_eq!(output.status.code(), Some(0));
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(said.matches("NRS-SIFT-0100").count(), 2, "{said}");
+    assert!(said.contains("loop.log") && said.contains("failing.log"), "{said}");
+    // Who reads once is told by the exit status.
+    let once = sensor.follow(&["--once"]).wait_with_output().unwrap();
+    assert_eq!(once.status.code(), Some(1), "{}", String::from_utf8_lossy(&once.stderr));
+    assert_eq!(sensor.kept(), [2, 4]);
+}
+
+/// More than can be read for hours, in a file that takes no room.
+#[test]
+fn a_file_without_an_end_delays_neither_the_certificate_nor_the_others() {
+    let sensor = Sensor::new();
+    let endless = File::create(sensor.path("logs/a.log")).unwrap();
+    endless.set_len(1 << 40).unwrap();
+    sensor.write("b.log", &record(2));
+    let child = sensor.follow(&["--every", "1"]);
+    until("certificates", || sensor.certificates().len() >= 3);
+    until("the other one is read", || sensor.kept() == [2]);
+    assert_eq!(end(child).status.code(), Some(0));
+    assert!(sensor.certificates()[0].tally.bytes < 1 << 40);
 }
 
 #[test]

@@ -149,6 +149,43 @@ fn a_sample_is_proved_and_a_disclosed_input_replayed() {
     }
 }
 
+/// Whatever was read is read again in the same way: packed, in tables with a mapping, through an increment.
+#[test]
+fn a_replay_reads_what_the_selection_read() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = |name: &str| text(&dir.path().join(name));
+    std::fs::write(path("selectors.txt"), "203.0.113.78\n").unwrap();
+    std::fs::write(path("more.txt"), "203.0.113.77\n").unwrap();
+    let made = noroshi(&["sift", "index", &path("selectors.txt"), "--out", &path("index")]);
+    assert!(made.status.success(), "{}", said(&made));
+    let over = ["--over", &path("index"), "--out", &path("increment")];
+    let made = noroshi(&[&["sift", "index", &path("more.txt")][..], &over].concat());
+    assert!(made.status.success(), "{}", said(&made));
+    std::fs::write(path("mapping"), "ts = when\nsrc = one\ndst = other\n").unwrap();
+    std::fs::write(path("table.csv"), "when,one,other\n1790000000,192.0.2.9,203.0.113.77\n")
+        .unwrap();
+    std::fs::write(path("eve.json"), telemetry()).unwrap();
+    let packed = Command::new("gzip").arg("-c").arg(path("eve.json")).output();
+    // A machine without gzip has nothing packed to show.
+    let packed = packed.map_or_else(|_| telemetry().into_bytes(), |packed| packed.stdout);
+    std::fs::write(path("eve.json.gz"), packed).unwrap();
+    let (index, increment, mapping) = (path("index"), path("increment"), path("mapping"));
+    let inputs = [path("eve.json"), path("eve.json.gz"), path("table.csv")];
+    let common = ["--own-network", "192.0.2.0/24", "--format", "json", "--selectors", &index];
+    let common = [&common[..], &["--increment", &increment, "--mapping", &mapping]].concat();
+    let inputs: Vec<&str> = inputs.iter().map(String::as_str).collect();
+    let out = path("out");
+    let begin = ["sift", "run", "--mode", "own-network", "--retention-days", "30", "--out", &out];
+    let ran = noroshi(&[&begin[..], &common, &inputs].concat());
+    assert!(ran.status.success(), "{}", said(&ran));
+    assert_eq!(json_of(&ran)["counts"]["kept"], 3, "{}", said(&ran));
+    let certificate = path("out/certificate-0.json");
+    let begin = ["sift", "replay", "--certificate", &certificate];
+    let equal = noroshi(&[&begin[..], &common, &inputs].concat());
+    assert_eq!(json_of(&equal)["equal"], true, "{}", said(&equal));
+    assert_eq!(equal.status.code(), Some(0));
+}
+
 #[test]
 fn nothing_is_deleted_before_its_time() {
     let dir = tempfile::tempdir().unwrap();
@@ -384,6 +421,15 @@ async fn a_statutory_mode_is_locked_until_the_legal_hat_opens_it_for_one_sensor(
         law.post(&law.legal, "/api/v1/sift/prefix-tables", json!({ "text": TABLE })).await;
     assert_eq!(status, 201, "{made}");
     let wanted = mandate(&org, made["id"].as_str().unwrap());
+    // The tables of the registries are longer than any other body.
+    let mut long = TABLE.replace("version: 7", "version: 8");
+    for (one, other) in (0..=255).flat_map(|one| (0..=255).map(move |other| (one, other))) {
+        long.push_str(&format!("100.{one}.{other}.0/24,FR\n"));
+    }
+    assert!(long.len() > 1 << 20);
+    let (status, made) =
+        law.post(&law.legal, "/api/v1/sift/prefix-tables", json!({ "text": long })).await;
+    assert_eq!(status, 201, "{made}");
     let refused = async |who: &Someone, path: &str, body: &Value, status: u16, code: &str| {
         let (found, said) = law.post(who, path, body.clone()).await;
         assert_eq!((found, said["code"].as_str()), (status, Some(code)), "{said}");
@@ -428,6 +474,10 @@ async fn a_statutory_mode_is_locked_until_the_legal_hat_opens_it_for_one_sensor(
 }
 
 fn run_under(dir: &Path, mode: &str, mandate: &Path, sensor: &str) -> Output {
+    run_under_with(dir, mode, mandate, sensor, "--progress")
+}
+
+fn run_under_with(dir: &Path, mode: &str, mandate: &Path, sensor: &str, more: &str) -> Output {
     let (list, input, out) = (dir.join("list.csv"), dir.join("eve.json"), dir.join("out"));
     std::fs::write(&list, "ipv4,203.0.113.77,selector-1,1,,,measure-7,approval-1\n").unwrap();
     std::fs::write(&input, telemetry()).unwrap();
@@ -448,6 +498,7 @@ fn run_under(dir: &Path, mode: &str, mandate: &Path, sensor: &str) -> Output {
         sensor,
         "--format",
         "json",
+        more,
         "--selectors",
         &text(&list),
         "--out",
@@ -469,8 +520,13 @@ async fn under_the_mandate(law: &Law, dir: &Path, other: &Path, file: &Path, wan
     std::fs::write(&widened, text_of.replace("\"ports\": false", "\"ports\": true")).unwrap();
     refuse(run_under(dir, "foreign-to-foreign", &widened, "sensor-1"), "NRS-SIFT-0080");
 
+    let counted = run_under_with(dir, "foreign-to-foreign", file, "sensor-1", "--dry-run");
+    assert!(counted.status.success(), "{}", said(&counted));
+    assert!(!dir.join("out/certificate-0.json").try_exists().unwrap());
+
     let output = run_under(dir, "foreign-to-foreign", file, "sensor-1");
     assert!(output.status.success(), "{}", said(&output));
+    assert_eq!(json_of(&counted)["counts"], json_of(&output)["counts"]);
     let counts = &json_of(&output)["counts"];
     assert_eq!(
         (&counts["kept"], &counts["unmatched"], &counts["direction"]),
@@ -572,7 +628,7 @@ async fn a_packed_sensor_is_set_up_with_one_token() {
         command.args(["--to", &law.test.url(""), "--token-file", &text(&token)]);
         command.args([
             "--watch",
-            &text(&logs),
+            "/var/log/zeek/current",
             "--own-network",
             "192.0.2.0/24",
             "--prefix",
@@ -581,6 +637,12 @@ async fn a_packed_sensor_is_set_up_with_one_token() {
         command.args(more);
         command
     };
+    // What the service could not see is refused before anything is done.
+    for place in ["logs", "/home/zeek/logs", "/root/logs", "/tmp/logs", "/var/log/../../tmp/logs"] {
+        let refused = setup(&["--retention-days", "30", "--watch", place]).output().unwrap();
+        assert_eq!(refused.status.code(), Some(2), "{place}: {}", said(&refused));
+    }
+    assert!(!root.join("var/lib/noroshi-sensor").try_exists().unwrap());
     let refused = setup(&[]).output().unwrap();
     assert_eq!(refused.status.code(), Some(2), "how long is kept is never assumed");
     let mut command = setup(&["--retention-days", "30"]);
@@ -601,6 +663,7 @@ async fn a_packed_sensor_is_set_up_with_one_token() {
         .filter_map(|line| line.split_once('=').filter(|_| !line.starts_with('#')))
         .map(|(name, value)| format!("{name}='{value}'\n"))
         .collect();
+    let env = env.replace("/var/log/zeek/current", &text(&logs));
     std::fs::write(dir.path().join("sensor.env.sh"), env).unwrap();
     let script = script
         .replace("/usr/bin/noroshi", &text(&root.join("usr/bin/noroshi")))
@@ -619,4 +682,8 @@ async fn a_packed_sensor_is_set_up_with_one_token() {
     });
     let sent = sent.await.unwrap();
     assert!(sent.status.success(), "{}", said(&sent));
+    for unit in ["noroshi-sensor-fetch.service", "noroshi-sensor-submit.service"] {
+        let unit = std::fs::read_to_string(root.join("usr/lib/systemd/system").join(unit)).unwrap();
+        assert!(unit.contains("TimeoutStartSec="), "a oneshot without one waits for ever: {unit}");
+    }
 }

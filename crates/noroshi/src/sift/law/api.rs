@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 
-use axum::extract::{Path, State};
+use axum::extract::{Path, Request, State};
 use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::IntoResponse as _;
 use axum::routing::{get, post};
 use axum::{Json, Router};
+use noroshi_sift::prefix::TABLE_BYTES_MAX;
 use serde::{Deserialize, Serialize};
 use utoipa::{OpenApi, ToSchema};
 
@@ -20,6 +21,9 @@ use crate::office::id::OrgId;
 use crate::web::api::Body;
 use crate::web::refusal::{Answer, Refusal};
 use crate::web::visitor::Caller;
+
+/// Bytes of a body with a prefix table: the longest table, each byte of which may be written as two in JSON.
+const TABLE_BODY_BYTES_MAX: usize = 2 * TABLE_BYTES_MAX;
 
 /// This part of the API description.
 #[derive(OpenApi)]
@@ -221,11 +225,10 @@ struct NewTable {
 /// Enters a prefix table: `prefix,jurisdiction` lines or delegated statistics of the registries. The legal hat alone.
 #[utoipa::path(post, path = "/sift/prefix-tables", tag = "sift", request_body = NewTable,
     responses((status = 201, body = MadeOut), (status = 403), (status = 409), (status = 422)))]
-async fn enter_table(
-    State(house): State<Arc<House>>,
-    caller: Caller,
-    body: Body<NewTable>,
-) -> Answer {
+async fn enter_table(State(house): State<Arc<House>>, caller: Caller, request: Request) -> Answer {
+    // Asked before anything of a long body is read.
+    house.authoriser.check(&caller.ctx, Action::SiftLaw, On::default())?;
+    let body = Body::<NewTable>::read(request, TABLE_BODY_BYTES_MAX).await?;
     created(act::enter_table(&house, &caller.ctx, body.value.text).await?)
 }
 
