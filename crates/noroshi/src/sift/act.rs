@@ -15,6 +15,7 @@ use noroshi_ledger::leaf::Fact;
 use noroshi_sift::certificate::Certificate;
 use noroshi_sift::chain::{Deletion, Entry};
 use noroshi_sift::mandate::Mandate;
+use noroshi_sift::mode::Mode;
 use noroshi_sift::sighting::Sighting;
 use serde::Deserialize;
 use serde_json::json;
@@ -23,7 +24,9 @@ use uuid::Uuid;
 
 use super::{law, read};
 use crate::evidence::read::Sees;
-use crate::evidence::rows::{self, NewObject, SEEN_FOR_REPORTS};
+use crate::evidence::rows::{
+    self, NewObject, SEEN_FOR_REPORTS, SEEN_UNDER_AGREEMENT, SEEN_UNDER_AGREEMENT_FOR_REPORTS,
+};
 use crate::house::House;
 use crate::office::authorise::{Action, On};
 use crate::office::commit::{Change, CommitFailure, Write};
@@ -405,7 +408,14 @@ fn graph(
             let object = build::sighting(&common, &what).map_err(|problem| damaged(&problem))?;
             added.saw.push((object.id().clone(), observable.clone()));
             // Telemetry is communications: what stems from it is held in the strictest class.
-            let prefix = if row.from_report { SEEN_FOR_REPORTS } else { SEEN };
+            // What an agreement brought says so: it leaves with the consent of the party only (Act art. 38(3)).
+            let agreed = submission.certificate.mode == Mode::PartyAgreement;
+            let prefix = match (agreed, row.from_report) {
+                (false, false) => SEEN,
+                (false, true) => SEEN_FOR_REPORTS,
+                (true, false) => SEEN_UNDER_AGREEMENT,
+                (true, true) => SEEN_UNDER_AGREEMENT_FOR_REPORTS,
+            };
             added.objects.push(new(object, LegalClass::Cia, prefix));
         }
     }
