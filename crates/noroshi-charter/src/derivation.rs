@@ -15,7 +15,7 @@
 //! carries that no review cleared: a review lets out the bytes of its own version, and frees nothing that was made from
 //! another.
 //!
-//! A statement of somebody outside about an object of somebody else ([`counts`]) is no fact about that object: whoever may
+//! A statement of somebody outside about an object of somebody else is no fact about that object: whoever may
 //! hand something in could otherwise keep anything from anybody, and learn by asking for it what is held.
 //!
 //! What a party agreement brought passes on in the same way that its party has not consented to its provision (第38条第3項).

@@ -38,7 +38,7 @@ pub const PAGE_BYTES_MAX: usize = 8 * 1024 * 1024;
 /// Look-ups of an answer without anything about a named object: so many, or twice, four times, … as many, so that what is
 /// not there and what is not for the reader cost the same. What its own facts keep back is never followed further, so
 /// only what was made from very much, and is kept for that alone, can cost more than the first.
-const LOOKUPS_LEAST: u64 = 1_024;
+const LOOKUPS_LEAST: u64 = 2_048;
 
 /// The type of this office's own messages about an object that was recalled; the view itself tells them from others.
 const NOTICE_TYPE: &str = "note";
