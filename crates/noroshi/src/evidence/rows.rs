@@ -145,14 +145,15 @@ const FIND_LATEST: &str = "SELECT seq FROM evidence_object WHERE node = $1 AND l
 /// A bit that an older version turns out to bear, the latest bears too.
 const BIND_LATEST: &str = "UPDATE evidence_object SET has_comms = MAX(has_comms, $2), has_secret = MAX(has_secret, $3) \
      WHERE seq = $1";
+/// A bit that the version before it bears, it bears too: a later version sheds nothing.
 const INSERT_OBJECT: &str = "INSERT INTO evidence_object (node, latest, id, modified, type, name, created, \
      created_by, revoked, hidden, valid_from, valid_until, digest, tlp, class, has_comms, has_secret, originator, \
      source, from_report, arrived_at, bytes) \
-     SELECT $1, COUNT(*) = 0, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, \
-     MAX($14, COALESCE((SELECT v.has_comms FROM evidence_object v WHERE v.node = $1 AND v.modified < $3 \
+     SELECT $1, COUNT(*) = 0, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, \
+     MAX($15, COALESCE((SELECT v.has_comms FROM evidence_object v WHERE v.node = $1 AND v.modified < $3 \
      ORDER BY v.modified DESC LIMIT 1), 0)), \
-     MAX($15, COALESCE((SELECT v.has_secret FROM evidence_object v WHERE v.node = $1 AND v.modified < $3 \
-     ORDER BY v.modified DESC LIMIT 1), 0)), $16, $17, $18, $19, $20, $21 \
+     MAX($16, COALESCE((SELECT v.has_secret FROM evidence_object v WHERE v.node = $1 AND v.modified < $3 \
+     ORDER BY v.modified DESC LIMIT 1), 0)), $17, $18, $19, $20, $21 \
      FROM evidence_object WHERE node = $1 AND latest = 1";
 const INSERT_EDGE: &str =
     "INSERT INTO evidence_edge (node, via, way, kind, other) VALUES ($1, $2, $3, $4, $5)";

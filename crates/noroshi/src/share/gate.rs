@@ -56,11 +56,17 @@ impl Candidate {
         self.history.names.iter()
     }
 
-    /// Whether what it is itself lets it leave to somebody, whatever it was made from. What is kept for that alone is kept
-    /// whatever else is found.
-    pub fn may_leave(&self, to: &Recipient, now: Timestamp) -> bool {
-        let to = if self.is_notice { told(to) } else { to.clone() };
-        judge(&self.held, &to, Tlp::Red, now).refusals.is_empty()
+    /// Whether what it is itself, with some bits of what it was made from, lets it leave to somebody. What is kept for that
+    /// is kept whatever else is found.
+    pub fn may_leave(&self, made_from: LegalBits, to: &Recipient, now: Timestamp) -> bool {
+        if self.is_notice {
+            return judge(&self.held, &told(to), Tlp::Red, now).allows();
+        }
+        let mut held = self.held.clone();
+        if self.review.is_none() {
+            held.facts.bits = held.facts.bits.join(made_from);
+        }
+        judge(&held, to, Tlp::Red, now).allows()
     }
 
     /// The colour it leaves under.

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 use noroshi_charter::outgoing::Held;
 use noroshi_charter::release::{Audience, Facts};
-use noroshi_evidence::marking::LegalClass;
+use noroshi_evidence::marking::{LegalBits, LegalClass};
 use noroshi_evidence::object::StixObject;
 use noroshi_evidence::redact::Parts;
 use serde::{Deserialize, Serialize};
@@ -303,6 +303,22 @@ pub(super) fn version(
     let params = [Value::from(id), Value::from(modified), Value::from(digest)];
     let found = reader.first(&sql, &params, stored_at)?;
     with_history(reader, histories, found)
+}
+
+/// The bits that these objects bear themselves and pass on, asked at once: those of each version that no review cleared.
+pub(super) fn bits_named(
+    reader: &Reader<'_>,
+    names: &BTreeSet<String>,
+) -> Result<LegalBits, StoreFailure> {
+    let found = reader.first(
+        "SELECT COALESCE(MAX(o.has_comms), 0), COALESCE(MAX(o.has_secret), 0) FROM json_each($1) j \
+         JOIN evidence_node n ON n.slot = keyed(j.value) AND n.id = j.value \
+         JOIN evidence_object o ON o.node = n.node WHERE NOT EXISTS (SELECT 1 FROM share_review c \
+         WHERE c.id = o.id AND c.modified = o.modified AND c.digest = o.digest AND c.state = 'released')",
+        &[Value::from(serde_json::json!(names).to_string())],
+        |row| Ok(LegalBits { has_selected_comms: row.truth(0)?, has_secret: row.truth(1)? }),
+    )?;
+    Ok(found.unwrap_or_default())
 }
 
 /// The bytes of an organisation's own copy beside the stream, at its place.

@@ -13,7 +13,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 use noroshi_charter::outgoing::Outgoing;
 use noroshi_charter::release::{Audience, Recipient};
-use noroshi_evidence::marking::Tlp;
+use noroshi_evidence::marking::{LegalBits, Tlp};
 use noroshi_evidence::object::StixObject;
 
 use super::audience;
@@ -36,9 +36,11 @@ const BEYOND_MAX: i64 = 100;
 /// Bytes of objects handed out in one answer; one object is always handed out, however large.
 pub const PAGE_BYTES_MAX: usize = 8 * 1024 * 1024;
 /// Look-ups of an answer without anything about a named object: so many, or twice, four times, … as many, so that what is
-/// not there and what is not for the reader cost the same. What its own facts keep back is never followed further, so
-/// only what was made from very much, and is kept for that alone, can cost more than the first.
-const LOOKUPS_LEAST: u64 = 2_048;
+/// not there and what is not for the reader cost the same. What is kept for what it is itself, or for what it names, is
+/// never followed further; only what is kept for something farther away, and names very much, can cost more than the first.
+const LOOKUPS_LEAST: u64 = 256;
+/// So many objects are followed without asking first what they bear all together.
+const NAMES_FEW: usize = 16;
 
 /// The type of this office's own messages about an object that was recalled; the view itself tells them from others.
 const NOTICE_TYPE: &str = "note";
@@ -525,11 +527,13 @@ impl<'a> Judge<'a> {
     /// What of `rows` leaves, in their order.
     fn served(&self, rows: Vec<(&Entry, Matter)>) -> Result<Vec<Served>, StoreFailure> {
         // What an object carries only adds to what it is itself: what is kept for that needs nothing else to be looked at.
-        let mut rows = rows;
-        rows.retain(|(_, matter)| match matter {
-            Matter::Judged(one) => one.may_leave(&self.recipient, self.now),
-            Matter::Own(_) => true,
-        });
+        let mut left = Vec::with_capacity(rows.len());
+        for (entry, matter) in rows {
+            if self.may_be_served(&matter)? {
+                left.push((entry, matter));
+            }
+        }
+        let mut rows = left;
         // What the rows name is judged by its own newest version, so nothing is taken for granted here.
         let names = |(_, matter): &(&Entry, Matter)| match matter {
             Matter::Judged(one) => one.sources().cloned().collect::<Vec<String>>(),
@@ -554,6 +558,17 @@ impl<'a> Judge<'a> {
             served.extend(self.one(&web, &outgoing, entry, matter)?);
         }
         Ok(served)
+    }
+
+    /// Whether anything can be said for it still, by what it is and by what it names directly.
+    fn may_be_served(&self, matter: &Matter) -> Result<bool, StoreFailure> {
+        let Matter::Judged(candidate) = matter else { return Ok(true) };
+        let names = &candidate.history.names;
+        let bits = match names.len() > NAMES_FEW {
+            true => read::bits_named(self.reader, names)?,
+            false => LegalBits::default(),
+        };
+        Ok(candidate.may_leave(bits, &self.recipient, self.now))
     }
 
     fn one(
