@@ -10,8 +10,15 @@
 //! was observed); policy: an output inherits the provenance of every input, and only an
 //! explicit review by two people clears it.
 //!
-//! An object is made from what it names, and from what a relationship says it is derived from or based on, in any version
-//! of that relationship that is held.
+//! An object is made from what any version of it that is held names, and from what a relationship says it is derived from or
+//! based on, in any version of that relationship that is held. As a source of others it carries what each of its versions
+//! carries that no review cleared: a review lets out the bytes of its own version, and frees nothing that was made from
+//! another.
+//!
+//! A statement of somebody outside about an object of somebody else is no fact about that object: whoever may
+//! hand something in could otherwise keep anything from anybody, and learn by asking for it what is held.
+//!
+//! What a party agreement brought passes on in the same way that its party has not consented to its provision (第38条第3項).
 //!
 //! # Refuses when
 //! - a step is taken out of order, or after the review ended (`NRS-SHAR-0310`);
@@ -32,7 +39,7 @@
 //!
 //! let comms = LegalBits { has_selected_comms: true, has_secret: false };
 //! let of = |bits, names: &[&str]| Source {
-//!     bits, cleared: false, names: names.iter().map(|name| (*name).to_owned()).collect::<BTreeSet<_>>(),
+//!     bits, unconsented: false, cleared: false, names: names.iter().map(|name| (*name).to_owned()).collect::<BTreeSet<_>>(),
 //! };
 //! let sources = BTreeMap::from([
 //!     ("report".to_owned(), of(LegalBits::default(), &["edge"])),
@@ -41,7 +48,7 @@
 //!     ("tool".to_owned(), of(LegalBits::default(), &[])),
 //! ]);
 //! let bits = inherit(&sources);
-//! assert!(bits["report"].has_selected_comms && !bits["tool"].has_selected_comms);
+//! assert!(bits["report"].bits.has_selected_comms && !bits["tool"].bits.has_selected_comms);
 //! ```
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -54,31 +61,96 @@ use crate::release::Refusal;
 /// Types of relationship that say that their source was made from their target.
 pub const DERIVING: [&str; 2] = ["derived-from", "based-on"];
 
-/// An object as a source of others.
+/// Whether a statement about what an object was made from is taken as one: `stated_by` is whose statement it is, `owners`
+/// are those of whom a version of the object is held, and a guest is an organisation that hands in what it likes.
+pub fn counts<'a>(
+    stated_by: &str,
+    is_guest: bool,
+    owners: impl IntoIterator<Item = &'a str>,
+) -> bool {
+    !is_guest || owners.into_iter().any(|owner| owner == stated_by)
+}
+
+/// One version of an object that is held.
 #[derive(Debug, Clone, Default)]
-pub struct Source {
+pub struct Version {
     /// The bits it carries itself.
     pub bits: LegalBits,
-    /// A review cleared exactly this version: it passes nothing on and takes nothing over.
+    /// A party agreement brought it, and the party has not consented to its provision.
+    pub unconsented: bool,
+    /// A review cleared exactly this version.
     pub cleared: bool,
-    /// What it names, or is said to be made from ([`DERIVING`]), and so may have been made from.
+    /// What it names.
     pub names: BTreeSet<String>,
 }
 
-/// The bits of every object, its own and those of all it was made from, over any number of steps.
-pub fn inherit(sources: &BTreeMap<String, Source>) -> BTreeMap<String, LegalBits> {
-    let mut bits: BTreeMap<String, LegalBits> =
-        sources.iter().map(|(id, source)| (id.clone(), source.bits)).collect();
+/// An object as a source of others: what the versions of it that are held and that no review cleared carry together.
+#[derive(Debug, Clone, Default)]
+pub struct Source {
+    /// The bits these versions carry themselves.
+    pub bits: LegalBits,
+    /// A party agreement brought one of them, and the party has not consented to its provision.
+    pub unconsented: bool,
+    /// Every version was cleared by a review: it passes nothing on and takes nothing over.
+    pub cleared: bool,
+    /// What these versions name, or it is said to be made from ([`DERIVING`]), and so may have been made from.
+    pub names: BTreeSet<String>,
+}
+
+impl Source {
+    /// What an object passes on, by every version of it that is held and by what it is said to be made from.
+    pub fn of(versions: &[Version], made_from: &BTreeSet<String>) -> Self {
+        let mut source = Self { cleared: true, ..Self::default() };
+        for version in versions.iter().filter(|version| !version.cleared) {
+            source.cleared = false;
+            source.bits = source.bits.join(version.bits);
+            source.unconsented |= version.unconsented;
+            source.names.extend(version.names.iter().cloned());
+        }
+        if !source.cleared {
+            source.names.extend(made_from.iter().cloned());
+        }
+        source
+    }
+}
+
+/// What an object carries, its own and that of all it was made from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Carried {
+    /// Legal bits.
+    pub bits: LegalBits,
+    /// Something of it stems from a party agreement, without the consent of the party.
+    pub unconsented: bool,
+}
+
+impl Carried {
+    /// Both together.
+    #[must_use]
+    pub const fn join(self, other: Self) -> Self {
+        Self {
+            bits: self.bits.join(other.bits),
+            unconsented: self.unconsented || other.unconsented,
+        }
+    }
+}
+
+/// What every object carries, its own and that of all it was made from, over any number of steps.
+pub fn inherit(sources: &BTreeMap<String, Source>) -> BTreeMap<String, Carried> {
+    let own = |source: &Source| match source.cleared {
+        true => Carried::default(),
+        false => Carried { bits: source.bits, unconsented: source.unconsented },
+    };
+    let mut bits: BTreeMap<String, Carried> =
+        sources.iter().map(|(id, source)| (id.clone(), own(source))).collect();
     let mut used_by: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
     for (id, source) in sources.iter().filter(|(_, source)| !source.cleared) {
         for name in &source.names {
             used_by.entry(name).or_default().push(id);
         }
     }
-    let tainted = |bits: LegalBits| bits != LegalBits::default();
     let mut open: Vec<&str> = sources
         .iter()
-        .filter(|(_, source)| tainted(source.bits))
+        .filter(|(_, source)| own(source) != Carried::default())
         .map(|(id, _)| id.as_str())
         .collect();
     while let Some(id) = open.pop() {
@@ -287,12 +359,13 @@ mod tests {
         let comms = LegalBits { has_selected_comms: true, has_secret: false };
         let of = |bits, cleared, names: &[&str]| Source {
             bits,
+            unconsented: bits == comms,
             cleared,
             names: names.iter().map(|name| (*name).to_owned()).collect(),
         };
         let sources = BTreeMap::from([
             ("address".to_owned(), of(comms, false, &[])),
-            ("cleared".to_owned(), of(LegalBits::default(), true, &["address"])),
+            ("cleared".to_owned(), of(comms, true, &["address"])),
             ("after".to_owned(), of(LegalBits::default(), false, &["cleared"])),
             (
                 "both".to_owned(),
@@ -300,7 +373,46 @@ mod tests {
             ),
         ]);
         let bits = inherit(&sources);
-        assert_eq!([bits["cleared"], bits["after"]], [LegalBits::default(); 2]);
-        assert_eq!(bits["both"], comms);
+        assert_eq!([bits["cleared"], bits["after"]], [Carried::default(); 2]);
+        assert_eq!(bits["both"], Carried { bits: comms, unconsented: true });
+    }
+
+    #[test]
+    fn a_source_carries_what_any_version_carries_that_no_review_cleared() {
+        let comms = LegalBits { has_selected_comms: true, has_secret: false };
+        let names = |list: &[&str]| list.iter().map(|name| (*name).to_owned()).collect();
+        let version = |bits, cleared, list: &[&str]| Version {
+            bits,
+            unconsented: bits == comms,
+            cleared,
+            names: names(list),
+        };
+        let clean = LegalBits::default();
+        let made_from: BTreeSet<String> = names(&["said"]);
+        // A newer version that was cleared frees nothing that was made from the older one.
+        let source =
+            Source::of(&[version(comms, false, &["a"]), version(clean, true, &["b"])], &made_from);
+        assert_eq!((source.bits, source.unconsented, source.cleared), (comms, true, false));
+        assert_eq!(source.names, names(&["a", "said"]));
+        // A newer version that names less takes nothing back.
+        let source =
+            Source::of(&[version(clean, false, &["a"]), version(clean, false, &[])], &made_from);
+        assert_eq!(source.names, names(&["a", "said"]));
+        let source =
+            Source::of(&[version(comms, true, &["a"]), version(comms, true, &[])], &made_from);
+        assert!(source.cleared && source.names.is_empty() && source.bits == clean);
+    }
+
+    #[test]
+    fn a_guest_says_nothing_about_what_is_not_its_own() {
+        for (stated_by, is_guest, owners, wanted) in [
+            ("office", false, vec!["org-ally"], true),
+            ("org-ally", true, vec!["org-ally"], true),
+            ("org-ally", true, vec!["office", "org-ally"], true),
+            ("org-ally", true, vec!["office"], false),
+            ("org-ally", true, vec![], false),
+        ] {
+            assert_eq!(counts(stated_by, is_guest, owners.iter().copied()), wanted, "{owners:?}");
+        }
     }
 }

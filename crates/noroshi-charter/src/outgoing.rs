@@ -124,6 +124,16 @@ fn hidden_parts(held: &Held, to: &Recipient, tlp_max: Tlp, now: Timestamp) -> Ve
     marked.filter(|(_, marking)| stays(marking)).map(|(place, _)| place).collect()
 }
 
+/// The strictest colour of what leaves of an object when the parts at `hidden` stay: that of the whole, and that of each
+/// marked part which does not stay. It says how carefully a release must be looked at.
+pub fn strictest(held: &Held, hidden: &[usize]) -> Tlp {
+    let whole = held.facts.tlp.unwrap_or(Tlp::Amber);
+    let marked = held.parts.markings().iter().enumerate();
+    let leaving = marked.filter(|(place, _)| !hidden.contains(place));
+    let colours = leaving.filter_map(|(_, one)| Tlp::from_marking_id(one.marking.as_ref()?));
+    colours.fold(whole, Tlp::max)
+}
+
 /// Why an object stays that cannot be without what stays.
 const fn stays(why: &Stays) -> Refusal {
     match why {
@@ -251,4 +261,34 @@ pub fn write(parts: &Parts, hidden: &[usize], hides: &dyn Fn(&str) -> bool) -> R
         return Ok(Sent { text: parts.object().text().to_owned(), redacted: false });
     }
     parts.redact(hidden, hides).map(|text| Sent { text, redacted: true })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::release::Capacity;
+    use noroshi_evidence::object::StixObject;
+
+    #[test]
+    fn the_colour_of_a_release_is_that_of_the_strictest_part_that_leaves() {
+        let part = |tlp: Tlp, place: &str| serde_json::json!({ "marking_ref": tlp.marking_id().as_str(), "selectors": [place] });
+        let text = serde_json::json!({
+            "type": "tool", "spec_version": "2.1", "id": "tool--1b6ea7d9-2b0f-4f55-8f0a-5ac0b2f0c101",
+            "created": "2026-01-01T00:00:00Z", "modified": "2026-01-01T00:00:00Z", "name": "lantern",
+            "description": "for operators", "labels": ["for few"],
+            "granular_markings": [part(Tlp::Amber, "description"), part(Tlp::Red, "labels")],
+        });
+        let held = Held {
+            facts: Facts { tlp: Some(Tlp::Green), ..Facts::default() },
+            exercise: false,
+            parts: Parts::read(StixObject::parse(&text.to_string()).unwrap()),
+        };
+        for (capacity, wanted) in
+            [(Capacity::Operator, Tlp::Amber), (Capacity::Council, Tlp::Green)]
+        {
+            let to = Recipient::of("org-x", capacity);
+            let verdict = judge(&held, &to, Tlp::Red, Timestamp::UNIX_EPOCH);
+            assert_eq!(strictest(&held, &verdict.hidden), wanted, "{capacity:?}");
+        }
+    }
 }

@@ -191,14 +191,22 @@ impl Recipient {
     }
 }
 
-/// Whether a class, as the widest that is allowed, takes in information with these bits. Unlike
-/// [`LegalClass::admits`], a class that may hold a secret takes in what holds none.
-pub const fn reaches(widest: LegalClass, bits: LegalBits) -> bool {
+/// Whether a class, as the widest that is allowed, takes in information with these bits that was declared to be of a
+/// class. Unlike [`LegalClass::admits`], a class that may hold a secret takes in what holds none.
+pub const fn reaches(widest: LegalClass, bits: LegalBits, declared: Option<LegalClass>) -> bool {
     match widest {
         LegalClass::Cia => true,
         LegalClass::CiaP | LegalClass::CiaPm => !bits.has_selected_comms,
-        LegalClass::CiaN => !bits.has_selected_comms && !bits.has_secret,
+        LegalClass::CiaN => {
+            !bits.has_selected_comms && !bits.has_secret && is_for_making_known(declared)
+        }
     }
+}
+
+/// Whether what was declared, if anything was, is 周知等用総合整理分析情報: only that is made for operators, suppliers and the
+/// public (arts 40 to 42).
+const fn is_for_making_known(declared: Option<LegalClass>) -> bool {
+    matches!(declared, None | Some(LegalClass::CiaN))
 }
 
 /// The reason given for an audience without members.
@@ -209,6 +217,9 @@ pub const NOBODY: Refusal = refusal("NRS-SHAR-0100", "an empty audience is nobod
 pub struct Facts {
     /// Legal bits, its own and those of what it was derived from.
     pub bits: LegalBits,
+    /// The strictest class any version of it was declared to be of; absent where nothing was declared, or a review cleared
+    /// exactly this version. It is not inherited: 周知等用 information is made out of 提供用 information by leaving out.
+    pub class: Option<LegalClass>,
     /// The strictest TLP colour; absent when unmarked.
     pub tlp: Option<Tlp>,
     /// Markings that are not TLP and that this program does not understand.
@@ -221,6 +232,8 @@ pub struct Facts {
     pub from_agreement: bool,
     /// The agreement party consented to provision (art. 38(3)).
     pub party_consented: bool,
+    /// It was made from something that an agreement brought and to whose provision its party has not consented.
+    pub made_without_consent: bool,
 }
 
 /// One reason why it may not leave.
@@ -252,6 +265,7 @@ pub fn decide(facts: &Facts, to: &Recipient, now: Timestamp) -> Vec<Refusal> {
     let checks = [
         legal_class(facts, to),
         secret(facts, to),
+        declared_class(facts, to),
         tlp(facts, to),
         handling_opinion(facts, to),
         party_consent(facts),
@@ -277,6 +291,19 @@ fn secret(facts: &Facts, to: &Recipient) -> Option<Refusal> {
         Capacity::Operator | Capacity::Supplier | Capacity::Public => false,
     };
     (facts.bits.has_secret && !managed).then(|| refusal("NRS-SHAR-0102", "Act art. 40-44"))
+}
+
+/// 第40条から第42条: operators, suppliers and the public receive what was made for making known (CIA-N); what was declared to
+/// be for provision (CIA-P) goes to organs, foreign governments and the council (第37条, 第39条, 第45条第3項).
+fn declared_class(facts: &Facts, to: &Recipient) -> Option<Refusal> {
+    let wide = match to.capacity {
+        Capacity::NationalOrgan | Capacity::Council | Capacity::Foreign => false,
+        Capacity::Operator | Capacity::Supplier | Capacity::Public => true,
+    };
+    // Where a bit speaks against it already, that is the reason.
+    let silent = facts.bits == LegalBits::default();
+    (wide && silent && !is_for_making_known(facts.class))
+        .then(|| refusal("NRS-SHAR-0115", "Act art. 40-42"))
 }
 
 /// FIRST TLP 2.0: the colour bounds how far; an unmarked object is treated as AMBER.
@@ -318,9 +345,11 @@ fn handling_opinion(facts: &Facts, to: &Recipient) -> Option<Refusal> {
     outside.then(|| refusal("NRS-SHAR-0104", "Act art. 45(6)"))
 }
 
-/// 第38条第3項: what a party agreement brought is provided only with that party's prior consent.
+/// 第38条第3項: what a party agreement brought, and what was made from it, is provided only with that party's prior
+/// consent.
 fn party_consent(facts: &Facts) -> Option<Refusal> {
-    let missing = facts.from_agreement && !facts.party_consented;
+    let stems = facts.from_agreement || facts.made_without_consent;
+    let missing = stems && !facts.party_consented;
     missing.then(|| refusal("NRS-SHAR-0105", "Act art. 38(3)"))
 }
 
@@ -332,7 +361,7 @@ fn partner_finding(to: &Recipient, now: Timestamp) -> Option<Refusal> {
 
 /// 第39条, 第44条: the finding says up to which class.
 fn finding_scope(facts: &Facts, to: &Recipient) -> Option<Refusal> {
-    let beyond = to.protection.is_some_and(|found| !reaches(found.scope, facts.bits));
+    let beyond = to.protection.is_some_and(|found| !reaches(found.scope, facts.bits, facts.class));
     (to.capacity == Capacity::Foreign && beyond)
         .then(|| refusal("NRS-SHAR-0112", "Act art. 39, 44"))
 }
@@ -345,7 +374,7 @@ fn unknown_markings(facts: &Facts, to: &Recipient) -> Option<Refusal> {
 
 /// Whatever a release says, an organisation gets nothing wider than its ceiling.
 fn ceiling_class(facts: &Facts, to: &Recipient) -> Option<Refusal> {
-    (!reaches(to.ceiling.class, facts.bits)).then(|| refusal("NRS-SHAR-0300", ""))
+    (!reaches(to.ceiling.class, facts.bits, facts.class)).then(|| refusal("NRS-SHAR-0300", ""))
 }
 
 /// Nor anything stricter.
@@ -430,6 +459,38 @@ mod tests {
             let inside = capacity == Capacity::NationalOrgan;
             let refused = codes(&facts, &Recipient::of("x", capacity));
             assert_eq!(refused.contains(&"NRS-SHAR-0101"), !inside, "{capacity:?}");
+        }
+    }
+
+    #[test]
+    fn what_was_declared_for_provision_goes_to_organs_the_council_and_foreign_governments_only() {
+        let of = |class| Facts { class, tlp: Some(Tlp::Clear), ..Facts::default() };
+        let found = Some(Protection { scope: LegalClass::CiaP, until: Timestamp::MAX });
+        for capacity in CAPACITIES {
+            let to = Recipient { protection: found, ..Recipient::of("x", capacity) };
+            let wide =
+                matches!(capacity, Capacity::Operator | Capacity::Supplier | Capacity::Public);
+            let wanted = if wide { vec!["NRS-SHAR-0115"] } else { vec![] };
+            assert_eq!(codes(&of(Some(LegalClass::CiaP)), &to), wanted, "{capacity:?}");
+            assert_eq!(codes(&of(Some(LegalClass::CiaN)), &to), Vec::<&str>::new(), "{capacity:?}");
+            assert_eq!(codes(&of(None), &to), Vec::<&str>::new(), "{capacity:?}");
+        }
+        let declared = of(Some(LegalClass::CiaP));
+        let narrow = Some(Protection { scope: LegalClass::CiaN, until: Timestamp::MAX });
+        let ally = Recipient { protection: narrow, ..Recipient::of("ally", Capacity::Foreign) };
+        assert_eq!(codes(&declared, &ally), ["NRS-SHAR-0112"]);
+        let ceiling = Ceiling { class: LegalClass::CiaN, tlp: Tlp::Red };
+        let organ = Recipient { ceiling, ..Recipient::of("organ", Capacity::NationalOrgan) };
+        assert_eq!(codes(&declared, &organ), ["NRS-SHAR-0300"]);
+    }
+
+    #[test]
+    fn what_was_made_from_an_agreement_waits_for_the_consent_of_its_party() {
+        let made = Facts { made_without_consent: true, tlp: Some(Tlp::Clear), ..Facts::default() };
+        for capacity in CAPACITIES.into_iter().filter(|one| *one != Capacity::Foreign) {
+            assert_eq!(codes(&made, &Recipient::of("x", capacity)), ["NRS-SHAR-0105"]);
+            let agreed = Facts { party_consented: true, ..made.clone() };
+            assert!(codes(&agreed, &Recipient::of("x", capacity)).is_empty());
         }
     }
 

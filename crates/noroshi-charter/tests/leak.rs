@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
-use noroshi_charter::derivation::{Source, inherit};
+use noroshi_charter::derivation::{Carried, Source, Version, inherit};
 use noroshi_charter::outgoing::{Held, Outgoing, judge};
 use noroshi_charter::release::{Capacity, Ceiling, Facts, Protection, Recipient};
 use noroshi_evidence::marking::{LegalBits, LegalClass, Tlp};
@@ -96,7 +96,21 @@ struct Thing {
     named: Option<Vec<&'static str>>,
     /// It was released to the audience at all.
     released: bool,
+    /// The class it was declared to be of.
+    class: LegalClass,
     /// Other things it names, by number.
+    names: BTreeSet<usize>,
+    /// A version before this one, which named other things and came on other terms.
+    earlier: Option<Earlier>,
+}
+
+/// What decides about an older version that is held.
+#[derive(Debug)]
+struct Earlier {
+    comms: bool,
+    secret: bool,
+    cleared: bool,
+    agreement: bool,
     names: BTreeSet<usize>,
 }
 
@@ -185,6 +199,13 @@ fn make_thing(chance: &mut Chance, seed: u64, number: usize, kind: &str, ids: &[
         let place = tree.entry("object_marking_refs").or_insert_with(|| json!([]));
         place.as_array_mut().unwrap().push(json!(id));
     }
+    let earlier = chance.one_in(3).then(|| Earlier {
+        comms: chance.one_in(8),
+        secret: chance.one_in(12),
+        cleared: chance.one_in(4),
+        agreement: chance.one_in(12),
+        names: (0..chance.below(3)).map(|_| chance.below(ids.len())).collect(),
+    });
     let named = chance.one_in(6).then(|| ORGS.into_iter().filter(|_| chance.one_in(2)).collect());
     Thing {
         id: ids[number].clone(),
@@ -202,7 +223,9 @@ fn make_thing(chance: &mut Chance, seed: u64, number: usize, kind: &str, ids: &[
         originator: ORGS[chance.below(ORGS.len())],
         named,
         released: !chance.one_in(6),
+        class: if chance.one_in(10) { LegalClass::CiaP } else { LegalClass::CiaN },
         names,
+        earlier,
     }
 }
 
@@ -381,6 +404,14 @@ fn table(capacity: Capacity) -> &'static [Tlp] {
     }
 }
 
+/// What is passed on to what is made from something.
+#[derive(Debug, Clone, Copy)]
+enum What {
+    Comms,
+    Secret,
+    Unconsented,
+}
+
 struct Oracle<'a> {
     world: &'a World,
     to: &'a Recipient,
@@ -402,21 +433,76 @@ impl Oracle<'_> {
                 || (named && colour == Tlp::Amber && self.to.capacity != Capacity::Public))
     }
 
-    /// Legal bits by walking towards the sources, one path at a time.
-    fn bit(&self, number: usize, which: fn(&Thing) -> bool, seen: &mut BTreeSet<usize>) -> bool {
+    /// Whether the newest version, and the one before it, bears what is asked for.
+    fn own(thing: &Thing, what: What) -> (bool, bool) {
+        let earlier = thing.earlier.as_ref();
+        match what {
+            What::Comms => (thing.comms, earlier.is_some_and(|one| one.comms)),
+            What::Secret => (thing.secret, earlier.is_some_and(|one| one.secret)),
+            What::Unconsented => (
+                thing.agreement && !thing.consent,
+                earlier.is_some_and(|one| one.agreement) && !thing.consent,
+            ),
+        }
+    }
+
+    /// Whether something passes on what is asked for, by walking towards the sources, one path at a time: each of its
+    /// versions that no review cleared counts.
+    fn passes_on(&self, number: usize, what: What, seen: &mut BTreeSet<usize>) -> bool {
+        if !seen.insert(number) {
+            return false;
+        }
+        let thing = &self.world.things[number];
+        let (newest, before) = Self::own(thing, what);
+        if !thing.cleared
+            && (newest || thing.names.iter().any(|other| self.passes_on(*other, what, seen)))
+        {
+            return true;
+        }
+        thing.earlier.as_ref().is_some_and(|earlier| {
+            !earlier.cleared
+                && (before || earlier.names.iter().any(|other| self.passes_on(*other, what, seen)))
+        })
+    }
+
+    /// Whether the newest version bears what is asked for when it leaves: no later version sheds what an earlier one bore
+    /// or named.
+    fn bears(&self, number: usize, what: What) -> bool {
         let thing = &self.world.things[number];
         if thing.cleared {
             return false;
         }
-        seen.insert(number)
-            && (which(thing) || thing.names.iter().any(|other| self.bit(*other, which, seen)))
+        let (newest, before) = Self::own(thing, what);
+        let earlier = thing.earlier.iter().flat_map(|one| &one.names);
+        let mut seen = BTreeSet::new();
+        newest
+            || before
+            || thing
+                .names
+                .iter()
+                .chain(earlier)
+                .any(|other| self.passes_on(*other, what, &mut seen))
+    }
+
+    /// Whether the class it was declared to be of lets it leave; a review that cleared it says what it is now.
+    fn class_is_fine(&self, thing: &Thing) -> bool {
+        let wide = [Capacity::Operator, Capacity::Supplier, Capacity::Public];
+        let narrow = LegalClass::CiaN;
+        thing.cleared
+            || thing.class == narrow
+            || !(wide.contains(&self.to.capacity)
+                || self.to.ceiling.class == narrow
+                || self.to.capacity == Capacity::Foreign
+                    && self.to.protection.is_some_and(|found| found.scope == narrow))
     }
 
     fn whole_is_fine(&self, number: usize) -> bool {
         let thing = &self.world.things[number];
         let inside = self.to.capacity == Capacity::NationalOrgan;
-        let comms = self.bit(number, |thing| thing.comms, &mut BTreeSet::new());
-        let secret = self.bit(number, |thing| thing.secret, &mut BTreeSet::new());
+        let comms = self.bears(number, What::Comms);
+        let secret = self.bears(number, What::Secret);
+        let from = thing.agreement || thing.earlier.as_ref().is_some_and(|one| one.agreement);
+        let agreed = thing.consent || !(from || self.bears(number, What::Unconsented));
         let found = match (self.to.capacity, self.to.protection) {
             (Capacity::Foreign, Some(found)) => found.until > self.now,
             (Capacity::Foreign, None) => false,
@@ -432,7 +518,8 @@ impl Oracle<'_> {
             && found
             && named
             && !thing.exercise
-            && (!thing.agreement || thing.consent)
+            && agreed
+            && self.class_is_fine(thing)
             && (!thing.unknown || inside)
             && self.colour_is_fine(thing, thing.colour.unwrap_or(Tlp::Amber))
     }
@@ -494,6 +581,13 @@ enum Broken {
     LastMark,
     Names,
     Derivation,
+    /// A source is judged by its newest version.
+    Sources,
+    /// A later version sheds what an earlier one named.
+    Versions,
+    /// Consent is asked of what an agreement brought, not of what was made from it.
+    MadeFrom,
+    Class,
     Colour,
     Consent,
     Finding,
@@ -502,13 +596,53 @@ enum Broken {
     Unknown,
 }
 
-fn facts(thing: &Thing, bits: LegalBits, broken: Broken) -> Facts {
+fn bits_of(comms: bool, secret: bool) -> LegalBits {
+    LegalBits { has_selected_comms: comms, has_secret: secret }
+}
+
+/// The newest version of a thing and the one before it, as they are held.
+fn versions_of(world: &World, thing: &Thing, parts: &Parts) -> Vec<Version> {
+    let mut versions = vec![Version {
+        bits: bits_of(thing.comms, thing.secret),
+        unconsented: thing.agreement && !thing.consent,
+        cleared: thing.cleared,
+        names: parts.names().clone(),
+    }];
+    versions.extend(thing.earlier.iter().map(|one| Version {
+        bits: bits_of(one.comms, one.secret),
+        unconsented: one.agreement && !thing.consent,
+        cleared: one.cleared,
+        names: one.names.iter().map(|number| world.things[*number].id.clone()).collect(),
+    }));
+    versions
+}
+
+/// What the newest version carries when it leaves.
+fn carried(world: &World, thing: &Thing, stock: &Stock, broken: Broken) -> Carried {
+    if thing.cleared {
+        return Carried::default();
+    }
+    let versions = versions_of(world, thing, &stock.read[&thing.id]);
+    let looked = if broken == Broken::Versions { 1 } else { versions.len() };
+    let mut all = Carried::default();
+    for version in &versions {
+        all.bits = all.bits.join(version.bits);
+    }
+    for name in versions[..looked].iter().flat_map(|version| &version.names) {
+        all = all.join(stock.carried.get(name).copied().unwrap_or_default());
+    }
+    all
+}
+
+fn facts(thing: &Thing, carried: Carried, broken: Broken) -> Facts {
     let colour = match (broken, thing.colour) {
         (Broken::Colour, Some(Tlp::AmberStrict)) => Some(Tlp::Amber),
         (_, colour) => colour,
     };
+    let earlier = thing.earlier.as_ref();
     Facts {
-        bits,
+        bits: carried.bits,
+        class: (!thing.cleared && broken != Broken::Class).then_some(thing.class),
         tlp: colour,
         unknown_markings: usize::from(thing.unknown && broken != Broken::Unknown),
         restricted_to: thing
@@ -517,15 +651,16 @@ fn facts(thing: &Thing, bits: LegalBits, broken: Broken) -> Facts {
             .filter(|_| broken != Broken::Opinion)
             .map(|all| all.iter().map(|org| (*org).to_owned()).collect()),
         originator: thing.originator.to_owned(),
-        from_agreement: thing.agreement,
+        from_agreement: thing.agreement || earlier.is_some_and(|one| one.agreement),
         party_consented: thing.consent || broken == Broken::Consent,
+        made_without_consent: carried.unconsented && broken != Broken::MadeFrom,
     }
 }
 
 /// A world as the gate holds it: what does not depend on the recipient.
 struct Stock {
     read: BTreeMap<String, Parts>,
-    bits: BTreeMap<String, LegalBits>,
+    carried: BTreeMap<String, Carried>,
 }
 
 fn hold(world: &World, broken: Broken) -> Stock {
@@ -535,16 +670,18 @@ fn hold(world: &World, broken: Broken) -> Stock {
         .map(|thing| (thing.id.clone(), Parts::read(StixObject::parse(&thing.text).unwrap())))
         .collect();
     let sources = world.things.iter().map(|thing| {
-        let bits = LegalBits { has_selected_comms: thing.comms, has_secret: thing.secret };
-        let bits = if thing.cleared { LegalBits::default() } else { bits };
-        let names = read[&thing.id].names().clone();
-        (
-            thing.id.clone(),
-            Source { bits, cleared: thing.cleared || broken == Broken::Derivation, names },
-        )
+        let mut versions = versions_of(world, thing, &read[&thing.id]);
+        if broken == Broken::Sources {
+            versions.truncate(1);
+        }
+        let mut source = Source::of(&versions, &BTreeSet::new());
+        if broken == Broken::Derivation {
+            source.names.clear();
+        }
+        (thing.id.clone(), source)
     });
-    let bits = inherit(&sources.collect());
-    Stock { read, bits }
+    let carried = inherit(&sources.collect());
+    Stock { read, carried }
 }
 
 /// What the recipient is handed: the text of each object, by its place in the world.
@@ -563,7 +700,7 @@ fn hand_out(
     }
     let node = |thing: &Thing| {
         let held = Held {
-            facts: facts(thing, stock.bits[&thing.id], broken),
+            facts: facts(thing, carried(world, thing, stock, broken), broken),
             exercise: thing.exercise,
             parts: stock.read[&thing.id].clone(),
         };
@@ -734,6 +871,10 @@ fn every_gate_that_is_broken_on_purpose_is_caught() {
         Broken::LastMark,
         Broken::Names,
         Broken::Derivation,
+        Broken::Sources,
+        Broken::Versions,
+        Broken::MadeFrom,
+        Broken::Class,
         Broken::Colour,
         Broken::Consent,
         Broken::Finding,

@@ -219,6 +219,22 @@ impl LegalClass {
         }
     }
 
+    /// Of two classes the one that fewer may receive: CIA before CIA-PM before CIA-P before CIA-N (articles 37 to 44).
+    #[must_use]
+    pub const fn stricter(self, other: Self) -> Self {
+        if self.strictness() >= other.strictness() { self } else { other }
+    }
+
+    /// How few may receive it: 0 for CIA-N to 3 for CIA. Declaring order is that of content, not of recipients.
+    pub const fn strictness(self) -> u8 {
+        match self {
+            Self::CiaN => 0,
+            Self::CiaP => 1,
+            Self::CiaPm => 2,
+            Self::Cia => 3,
+        }
+    }
+
     /// Whether information with these facts belongs to the class.
     pub const fn admits(self, bits: LegalBits) -> bool {
         match self {

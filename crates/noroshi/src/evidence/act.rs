@@ -10,6 +10,7 @@ use std::io::Read;
 use std::sync::Arc;
 use std::time::Duration;
 
+use noroshi_charter::derivation;
 use noroshi_codec::stix::Problem;
 use noroshi_codec::stix::stream::{self, Aside, Limits, Shape, Stream};
 use noroshi_evidence::id::StixId;
@@ -30,7 +31,9 @@ use crate::office::authorise::{Action, On};
 use crate::office::commit::{Change, CommitFailure, Write};
 use crate::office::ctx::Ctx;
 use crate::office::id::OrgId;
+use crate::office::people;
 use crate::office::store::{Reader, StoreFailure};
+use crate::share::audience;
 use crate::web::refusal::{Answer, Failure};
 
 /// Objects of the first commit of an import.
@@ -83,6 +86,9 @@ pub struct Imported {
     pub imported: u64,
     /// Objects that were held already, with the same content.
     pub unchanged: u64,
+    /// Of these, objects that are held on stricter terms from now on: their colour, class or bits rose to those of this
+    /// import. Whoever was handed them and may not have them any more is told.
+    pub tightened: u64,
     /// Objects that contradict what is held; kept aside, nothing was overwritten.
     pub conflicts: Vec<Contradiction>,
     /// Entries that are no acceptable objects; kept aside.
@@ -161,7 +167,21 @@ pub async fn import_from(
     terms: Terms,
 ) -> Answer<Imported> {
     house.authoriser.check(ctx, Action::EvidenceImport, On::default())?;
-    bring(house, ctx, reader, terms).await
+    bring(house, ctx, reader, terms, None).await
+}
+
+/// Brings a whole bundle in that came by a party agreement (Act arts 11 to 16): it and what is made from it leave only with
+/// the consent of the party (art. 38(3)).
+pub async fn import_agreed(
+    house: &Arc<House>,
+    ctx: &Ctx,
+    bundle: Bundle,
+    agreement: &str,
+) -> Answer<Imported> {
+    house.authoriser.check(ctx, Action::EvidenceImport, On::default())?;
+    let Bundle { bytes, tlp, class, originator } = bundle;
+    let terms = Terms { tlp, class, originator };
+    bring(house, ctx, std::io::Cursor::new(bytes), terms, Some(agreement)).await
 }
 
 /// Brings in what the caller's own organisation handed in, as its own.
@@ -170,17 +190,31 @@ pub async fn take(house: &Arc<House>, ctx: &Ctx, bundle: Bundle) -> Answer<Impor
     house.authoriser.check(ctx, Action::SharePush, own)?;
     let Bundle { bytes, tlp, class, .. } = bundle;
     let terms = Terms { tlp, class, originator: ctx.org.to_string() };
-    bring(house, ctx, std::io::Cursor::new(bytes), terms).await
+    bring(house, ctx, std::io::Cursor::new(bytes), terms, None).await
 }
 
+/// A reference of an agreement as it is kept.
+fn named(agreement: &str) -> Answer<&str> {
+    let name = agreement.trim();
+    let fits = !name.is_empty()
+        && name.chars().count() <= NAME_CHARS_MAX
+        && !name.chars().any(char::is_control);
+    if fits { Ok(name) } else { Err(super::api::bad("agreement", name).into()) }
+}
+
+/// Brings objects in; `from` is the party agreement they came by, where there is one.
 async fn bring(
     house: &Arc<House>,
     ctx: &Ctx,
     reader: impl Read + Send + 'static,
     terms: Terms,
+    from: Option<&str>,
 ) -> Answer<Imported> {
     let originator: String = terms.originator.trim().chars().take(NAME_CHARS_MAX).collect();
-    let source = format!("import:{originator}");
+    let source = match &from {
+        None => format!("import:{originator}"),
+        Some(agreement) => format!("{}{}", rows::FROM_AGREEMENTS, named(agreement)?),
+    };
     let mut import = Import {
         house,
         ctx,
@@ -336,7 +370,7 @@ impl Import<'_> {
                 let mut change =
                     Change::new("evidence.import", &self.source, judged.fact).payload(json!({
                         "source": self.source, "objects": judged.new,
-                        "unchanged": judged.unchanged, "conflicts": judged.contradictions.len(),
+                        "unchanged": judged.unchanged, "tightened": judged.tightened, "conflicts": judged.contradictions.len(),
                     }));
                 change.writes = judged.writes;
                 match self.house.door.commit_bulk(self.ctx, change).await {
@@ -351,6 +385,7 @@ impl Import<'_> {
             self.done.spent.writing += took;
             self.done.imported += judged.new;
             self.done.unchanged += judged.unchanged;
+            self.done.tightened += judged.tightened;
             for what in judged.contradictions {
                 if self.done.conflicts.len() < LISTED_MAX {
                     self.done.conflicts.push(what);
@@ -370,6 +405,7 @@ struct Prepared {
     fact: Fact,
     new: u64,
     unchanged: u64,
+    tightened: u64,
     contradictions: Vec<Contradiction>,
 }
 
@@ -379,19 +415,60 @@ fn prepare(
     chunk: &[NewObject],
     now: jiff::Timestamp,
 ) -> Result<Prepared, StoreFailure> {
-    let judged = judge(reader, chunk, &mut HashMap::with_capacity(chunk.len()))?;
-    // What is opened is written like what is new: the rows decide which of the two it is.
-    let written: Vec<&NewObject> = judged.new.iter().chain(&judged.opened).copied().collect();
+    let mut held = HashMap::with_capacity(chunk.len());
+    let judged = judge(reader, chunk, &mut held)?;
+    // What is opened or tightened is written like what is new: the rows decide which of these it is.
+    let changed = judged.opened.iter().chain(&judged.tightened);
+    let written: Vec<&NewObject> = judged.new.iter().chain(changed).copied().collect();
     let mut writes = rows::bring_objects(written.iter().copied(), &judged.nodes, now);
     writes.extend(super::lists::marks(lists, judged.new.iter().copied()));
     writes.extend(judged.contradictions.iter().map(|(what, new)| aside_conflict(what, new, now)));
+    let unheard = unheard(reader, &judged.new, &held)?;
+    writes.extend(unheard.iter().map(|(what, new)| aside_conflict(what, new, now)));
     Ok(Prepared {
         writes,
         fact: rows::fact("import", written),
         new: judged.new.len() as u64,
         unchanged: judged.unchanged,
+        tightened: judged.tightened.len() as u64,
         contradictions: judged.contradictions.into_iter().map(|(what, _)| what).collect(),
     })
+}
+
+/// What guests say about what was made from what, where the thing is not their own: it is held, it decides about nothing
+/// ([`derivation::counts`]), and a person looks at it. Whether that thing is held makes no difference.
+fn unheard<'a>(
+    reader: &Reader<'_>,
+    new: &[&'a NewObject],
+    held: &HashMap<StixId, read::Known>,
+) -> Result<Vec<(Contradiction, &'a NewObject)>, StoreFailure> {
+    let mut found = Vec::new();
+    for new in new.iter().filter(|new| rows::is_deriving(&new.object)) {
+        let Some(edge) = &new.object.head().edge else { continue };
+        let made = &edge.source_ref;
+        let owners = match held.get(made) {
+            Some(known) => known.originators.clone(),
+            None => read::known(reader, made)?.originators,
+        };
+        let guest = is_guest(reader, &new.originator)?;
+        if !derivation::counts(&new.originator, guest, owners.iter().map(String::as_str)) {
+            let what = Contradiction {
+                id: new.object.id().to_string(),
+                modified: rows::version_key(&new.object),
+                code: "NRS-SHAR-0224",
+                reason: format!("`{}` says what `{made}` was made from", new.originator),
+            };
+            found.push((what, *new));
+        }
+    }
+    Ok(found)
+}
+
+/// Whether an originator is an organisation outside the national organs.
+fn is_guest(reader: &Reader<'_>, originator: &str) -> Result<bool, StoreFailure> {
+    let Some(org) = OrgId::parse(originator) else { return Ok(false) };
+    let found = people::find_org(reader, &org)?;
+    Ok(found.is_some_and(|org| !audience::NATIONAL.contains(&org.kind.as_str())))
 }
 
 /// The object's own marking and the least one asked for, whichever is stricter.
@@ -412,6 +489,8 @@ pub(super) struct Judged<'a> {
     pub(super) new: Vec<&'a NewObject>,
     /// Held with the same content, and until now known from a report only. They count as unchanged.
     opened: Vec<&'a NewObject>,
+    /// Held with the same content, and until now on looser terms. They count as unchanged.
+    tightened: Vec<&'a NewObject>,
     pub(super) unchanged: u64,
     pub(super) contradictions: Vec<(Contradiction, &'a NewObject)>,
 }
@@ -439,9 +518,17 @@ pub(super) fn judge<'a>(
         match relate_from(&arriving, &known.versions, &new.originator, &known.originators) {
             Relation::Same => {
                 judged.unchanged += 1;
-                if !rows::stems_from_report(&new.source)
-                    && known.reported.remove(&rows::version_key(&new.object))
+                let version = rows::version_key(&new.object);
+                let on = known.terms.get(&version).copied();
+                if let Some(on) = on.filter(|on| rows::is_stricter(new, *on))
+                    && may_tighten(reader, new, &known.originators)?
                 {
+                    known
+                        .terms
+                        .insert(version.clone(), (on.0.max(new.tlp), on.1.stricter(new.class)));
+                    judged.tightened.push(new);
+                }
+                if !rows::stems_from_report(&new.source) && known.reported.remove(&version) {
                     judged.opened.push(new);
                 }
             }
@@ -456,6 +543,7 @@ pub(super) fn judge<'a>(
             }
             Relation::New | Relation::Newer | Relation::Older => {
                 known.originators.insert(new.originator.clone());
+                known.terms.insert(rows::version_key(&new.object), (new.tlp, new.class));
                 known.versions.push(arriving);
                 judged.new.push(new);
             }
@@ -479,6 +567,15 @@ fn relate_from(
         Relation::Newer | Relation::Older if guest => Relation::Conflict(Conflict::Originator),
         related => related,
     }
+}
+
+/// Whoever hands in a copy of somebody else's object on strict terms could take it from everybody: a guest tightens its own.
+fn may_tighten(
+    reader: &Reader<'_>,
+    new: &NewObject,
+    originators: &BTreeSet<String>,
+) -> Result<bool, StoreFailure> {
+    Ok(originators.contains(&new.originator) || !is_guest(reader, &new.originator)?)
 }
 
 fn aside_conflict(what: &Contradiction, new: &NewObject, now: jiff::Timestamp) -> Write {

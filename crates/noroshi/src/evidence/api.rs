@@ -67,6 +67,8 @@ struct ImportAsked {
     originator: Option<String>,
     /// Legal class: `CIA`, `CIA-P`, `CIA-PM` or `CIA-N` (the default).
     class: Option<String>,
+    /// The party agreement it came by (Act arts. 11 to 16), by its reference; it leaves with the party's consent only.
+    agreement: Option<String>,
 }
 
 /// What became of a bundle.
@@ -76,6 +78,8 @@ struct ImportedOut {
     imported: u64,
     /// Held already with the same content.
     unchanged: u64,
+    /// Of these, held on stricter terms from now on.
+    tightened: u64,
     /// Contradictions, kept aside.
     conflicts: Vec<ConflictOut>,
     /// Entries that are no acceptable objects, kept aside.
@@ -129,6 +133,7 @@ pub(super) fn imported_json(done: Imported) -> serde_json::Value {
     let out = ImportedOut {
         imported: done.imported,
         unchanged: done.unchanged,
+        tightened: done.tightened,
         conflicts: done
             .conflicts
             .into_iter()
@@ -195,7 +200,11 @@ async fn import(
     let bytes = axum::body::to_bytes(request.into_body(), limit).await.map_err(|_| too_large())?;
     let originator = asked.originator.filter(|name| !name.trim().is_empty());
     let originator = originator.unwrap_or_else(|| caller.ctx.org.to_string());
-    let done = act::import(&house, &caller.ctx, Bundle { bytes, tlp, class, originator }).await?;
+    let bundle = Bundle { bytes, tlp, class, originator };
+    let done = match asked.agreement.as_deref() {
+        None => act::import(&house, &caller.ctx, bundle).await?,
+        Some(agreement) => act::import_agreed(&house, &caller.ctx, bundle, agreement).await?,
+    };
     Ok(Json(imported_json(done)).into_response())
 }
 

@@ -34,6 +34,8 @@ pub const REASON_CHARS_MAX: usize = 2_000;
 const STEP: i64 = 50_000;
 /// Marks written in one commit.
 const CHUNK: usize = 5_000;
+/// Objects followed to find what an indicator was made from; beyond it, it is not handed to operators.
+const SOURCES_MAX: usize = 2_000;
 /// Reasons shown of one value.
 const SHOWN_MAX: usize = 8;
 
@@ -443,10 +445,12 @@ pub fn entries(
 
 /// Whether the release rules let an indicator go to an operator, whoever it is (Act art. 40).
 fn for_operators(reader: &Reader<'_>, id: &str, now: Timestamp) -> Result<bool, StoreFailure> {
-    let Some(candidate) = crate::share::read::candidate(reader, id)? else { return Ok(false) };
+    // With what it was made from: a value that comes from selected information is such information on every way out.
+    let Some((facts, exercise)) = crate::share::read::facts(reader, id, SOURCES_MAX)? else {
+        return Ok(false);
+    };
     let anyone = Recipient::of("any", Capacity::Operator);
-    let refusals = release::decide(&candidate.held.facts, &anyone, now);
-    Ok(refusals.is_empty() && !candidate.held.exercise)
+    Ok(release::decide(&facts, &anyone, now).is_empty() && !exercise)
 }
 
 /// An indicator, its marking, and whether its pattern says no more than that one of its values was seen.

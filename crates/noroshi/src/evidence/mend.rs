@@ -158,7 +158,7 @@ pub(super) fn originator_of(found: &Whole) -> String {
 fn floor(found: &Whole, how: &As) -> (Option<Tlp>, LegalClass) {
     let tlp = found.entry.tlp.as_deref().and_then(super::rows::tlp_of);
     let class = found.entry.class.as_deref().and_then(super::api::class_of);
-    (tlp.max(how.tlp), class.map_or(how.class, |class| stricter(class, how.class)))
+    (tlp.max(how.tlp), class.map_or(how.class, |class| class.stricter(how.class)))
 }
 
 /// Text that is one object, or a list already, as a list.
@@ -345,7 +345,7 @@ pub async fn take(house: &Arc<House>, ctx: &Ctx, aside: u64, how: &As) -> Answer
     })?;
     let (tlp, class) = floor(&found, how);
     let least = super::rows::tlp_of(&row.tlp).max(tlp);
-    let class = super::api::class_of(&row.class).map_or(class, |held| stricter(held, class));
+    let class = super::api::class_of(&row.class).map_or(class, |held| held.stricter(class));
     let text = next.into_text().into_string();
     let bundle = Bundle {
         bytes: as_list(&text).into(),
@@ -371,17 +371,6 @@ pub fn still_wrong(code: &'static str, codes: impl Iterator<Item = &'static str>
     let item =
         |code: &str| Item { pointer: String::new(), code: code.to_owned(), args: Vec::new() };
     Refusal::new(code, StatusCode::UNPROCESSABLE_ENTITY).items(codes.map(item).collect())
-}
-
-/// The class that lets less out.
-fn stricter(a: LegalClass, b: LegalClass) -> LegalClass {
-    let rank = |class| match class {
-        LegalClass::CiaN => 0,
-        LegalClass::CiaP => 1,
-        LegalClass::CiaPm => 2,
-        LegalClass::Cia => 3,
-    };
-    if rank(a) >= rank(b) { a } else { b }
 }
 
 /// What `text` says, as the version after `held`; none for what has no versions and for what was revoked.
@@ -431,11 +420,5 @@ mod tests {
             assert_eq!(judged, noroshi_evidence::version::Relation::Newer, "{now}");
             assert_eq!(next.head().name.as_deref(), Some("other"));
         }
-    }
-
-    #[test]
-    fn a_class_only_tightens() {
-        assert_eq!(stricter(LegalClass::CiaN, LegalClass::Cia), LegalClass::Cia);
-        assert_eq!(stricter(LegalClass::CiaPm, LegalClass::CiaP), LegalClass::CiaPm);
     }
 }

@@ -207,7 +207,7 @@ fn find(
 ) -> Result<Option<Found>, crate::office::store::StoreFailure> {
     let Some(object) = read::object(reader, sees, id)? else { return Ok(None) };
     let size = usize::try_from(SHOWN).unwrap_or(usize::MAX);
-    let facts = share::read::facts(reader, id, REACH_OBJECTS_MAX)?;
+    let facts = share::read::facts(reader, id, REACH_OBJECTS_MAX)?.map(|(facts, _)| facts);
     let versions = record::versions(reader, sees, id, None, SHOWN + 1)?;
     let orgs = orgs_of(reader, &versions)?;
     Ok(Some(Found {

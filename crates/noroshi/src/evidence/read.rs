@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 use noroshi_charter::hat::Hat;
 use noroshi_evidence::id::StixId;
+use noroshi_evidence::marking::{LegalClass, Tlp};
 use noroshi_evidence::object::{ObjectDigest, StixObject};
 use noroshi_evidence::observable::Observable;
 use noroshi_evidence::version::Version;
@@ -32,7 +33,8 @@ const ORG_BYTES_MAX: usize = 68;
 ///
 /// The Cabinet Office, to which everything is handed (Act art. 37), sees all. Everybody else sees what is neither from a
 /// report nor narrowed by TLP:AMBER+STRICT, TLP:RED or an opinion on handling (Act art. 45(6)), and of what is narrowed
-/// that of the own organisation and what names it as a recipient.
+/// that of the own organisation and what names it as a recipient. What holds selected communications information or a
+/// secret is narrowed whatever its colour, and no opinion opens it: it reaches others by a release only (arts 37, 44).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Sees {
     all: bool,
@@ -90,8 +92,8 @@ pub fn admits(o: &str, key: &str) -> String {
     format!(
         "({key} = '*' OR ({o}.closed = 0 AND NOT EXISTS (SELECT 1 FROM share_handling sh WHERE sh.id = {o}.id \
          AND sh.restricted_to IS NOT NULL)) OR ({o}.from_report = 0 AND {key} <> '' AND ({o}.originator = {key} \
-         OR EXISTS (SELECT 1 FROM share_handling sh, json_each(sh.restricted_to) sj WHERE sh.id = {o}.id \
-         AND sj.value = {key}))))"
+         OR ({o}.has_comms = 0 AND {o}.has_secret = 0 AND EXISTS (SELECT 1 FROM share_handling sh, \
+         json_each(sh.restricted_to) sj WHERE sh.id = {o}.id AND sj.value = {key})))))"
     )
 }
 
@@ -104,7 +106,8 @@ pub fn recipients_of(reader: &Reader<'_>, id: &str) -> Result<Vec<String>, Store
     let sql = format!(
         "SELECT o.originator FROM evidence_object o WHERE o.node = {NODE_OF_FIRST} AND o.latest = 1 \
          AND o.from_report = 0 UNION SELECT sj.value FROM evidence_object o JOIN share_handling sh ON sh.id = o.id \
-         JOIN json_each(sh.restricted_to) sj WHERE o.node = {NODE_OF_FIRST} AND o.latest = 1 AND o.from_report = 0"
+         JOIN json_each(sh.restricted_to) sj WHERE o.node = {NODE_OF_FIRST} AND o.latest = 1 AND o.from_report = 0 \
+         AND o.has_comms = 0 AND o.has_secret = 0"
     );
     reader.all(&sql, &[Value::from(id)], |row| row.text(0))
 }
@@ -542,14 +545,18 @@ pub struct Known {
     pub originators: BTreeSet<String>,
     /// The keys of versions known from a report only.
     pub reported: BTreeSet<String>,
+    /// Colour and class each version is held on, by its key.
+    pub terms: BTreeMap<String, (Tlp, LegalClass)>,
 }
 
 /// What is known of `id`, for judging what arrives.
 pub fn known(reader: &Reader<'_>, id: &StixId) -> Result<Known, StoreFailure> {
     let Some(node) = node(reader, id.as_str())? else { return Ok(Known::default()) };
-    let (mut originators, mut reported) = (BTreeSet::new(), BTreeSet::new());
+    let (mut originators, mut reported, mut terms) =
+        (BTreeSet::new(), BTreeSet::new(), BTreeMap::new());
     let versions = reader.all(
-        "SELECT created, modified, created_by, revoked, digest, originator, from_report FROM evidence_object WHERE node = $1",
+        "SELECT created, modified, created_by, revoked, digest, originator, from_report, tlp, class \
+         FROM evidence_object WHERE node = $1",
         &[Value::Int(node)],
         |row| {
             originators.insert(row.text(5)?);
@@ -557,6 +564,8 @@ pub fn known(reader: &Reader<'_>, id: &StixId) -> Result<Known, StoreFailure> {
                 reported.insert(row.text(1)?);
             }
             let damaged = || StoreFailure::Damaged(format!("a version of `{id}`"));
+            let on = super::rows::tlp_of(&row.text(7)?).zip(super::api::class_of(&row.text(8)?));
+            terms.insert(row.text(1)?, on.ok_or_else(damaged)?);
             let by = row.text_or_none(2)?.map(|by| by.parse()).transpose().map_err(|_| damaged())?;
             Ok(Version {
                 id: id.clone(),
@@ -568,7 +577,7 @@ pub fn known(reader: &Reader<'_>, id: &StixId) -> Result<Known, StoreFailure> {
             })
         },
     )?;
-    Ok(Known { node: Some(node), versions, originators, reported })
+    Ok(Known { node: Some(node), versions, originators, reported, terms })
 }
 
 fn bytes_of_hex(text: &str) -> Option<[u8; 32]> {

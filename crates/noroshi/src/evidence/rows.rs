@@ -6,6 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use jiff::Timestamp;
+use noroshi_charter::derivation::DERIVING;
 use noroshi_evidence::json::Member;
 use noroshi_evidence::marking::{LegalClass, Tlp};
 use noroshi_evidence::object::{Family, StixObject, references};
@@ -30,9 +31,27 @@ pub const FROM_REPORTS: &str = "intake:";
 /// the report.
 pub const SEEN_FOR_REPORTS: &str = "sift-report:";
 
+/// The source prefix of what a party agreement brought (Act art. 38(3)); the reference of the agreement follows.
+pub const FROM_AGREEMENTS: &str = "agreement:";
+
+/// The source prefix of what a sensor saw under a party agreement.
+pub const SEEN_UNDER_AGREEMENT: &str = "sift-agreement:";
+
+/// The same, of something that is known from reports only.
+pub const SEEN_UNDER_AGREEMENT_FOR_REPORTS: &str = "sift-agreement-report:";
+
 /// Whether something that came by `source` is for those who read reports only.
 pub fn stems_from_report(source: &str) -> bool {
-    source.starts_with(FROM_REPORTS) || source.starts_with(SEEN_FOR_REPORTS)
+    [FROM_REPORTS, SEEN_FOR_REPORTS, SEEN_UNDER_AGREEMENT_FOR_REPORTS]
+        .iter()
+        .any(|prefix| source.starts_with(prefix))
+}
+
+/// Whether what came by `source` was brought by a party agreement: its provision needs the consent of the party.
+pub fn stems_from_agreement(source: &str) -> bool {
+    [FROM_AGREEMENTS, SEEN_UNDER_AGREEMENT, SEEN_UNDER_AGREEMENT_FOR_REPORTS]
+        .iter()
+        .any(|prefix| source.starts_with(prefix))
 }
 
 /// An object on its way into the graph, with what the house says about it.
@@ -55,7 +74,8 @@ pub fn version_key(object: &StixObject) -> String {
     object.head().modified.map(|at| format!("{at:.9}")).unwrap_or_default()
 }
 
-/// The writes that bring `objects` into the graph. An object that is held with the same content changes nothing; a
+/// The writes that bring `objects` into the graph. An object that is held with the same content changes nothing but its
+/// terms, where they become stricter; a
 /// version held with *other* content undoes the whole change as a conflict (judge with `evidence::read::held`
 /// before); unversioned observables held with other content stay as they are.
 pub fn insert_objects(objects: &[NewObject], now: Timestamp) -> Vec<Write> {
@@ -105,17 +125,43 @@ const FIND_OLDER: &str =
 const DEMOTE: &str = "UPDATE evidence_object SET latest = 0 WHERE seq = $1";
 /// Brought openly, what a report brought first is no longer known from the report only: it is shown as theirs who brought
 /// it, so that nobody learns that it was reported or by whom. The report still finds it.
-const OPEN_TO_ALL: &str = "UPDATE evidence_object SET born = CASE WHEN $3 = 0 AND from_report = 1 THEN source ELSE born END, \
+/// Brought on stricter terms, it is held on those from then on: colour, class and bits only rise.
+const TAKE_TERMS: &str = "UPDATE evidence_object SET born = CASE WHEN $3 = 0 AND from_report = 1 THEN source ELSE born END, \
      source = CASE WHEN $3 = 0 AND from_report = 1 THEN $4 ELSE source END, \
      originator = CASE WHEN $3 = 0 AND from_report = 1 THEN $5 ELSE originator END, \
-     from_report = CASE WHEN $3 = 0 THEN 0 ELSE from_report END WHERE seq = $1 AND digest = $2";
+     from_report = CASE WHEN $3 = 0 THEN 0 ELSE from_report END, \
+     tlp = CASE WHEN CASE tlp WHEN 'clear' THEN 0 WHEN 'green' THEN 1 WHEN 'amber' THEN 2 WHEN 'amber-strict' THEN 3 \
+     ELSE 4 END < $7 THEN $6 ELSE tlp END, \
+     class = CASE WHEN CASE class WHEN 'CIA-N' THEN 0 WHEN 'CIA-P' THEN 1 WHEN 'CIA-PM' THEN 2 ELSE 3 END < $9 \
+     THEN $8 ELSE class END, has_comms = MAX(has_comms, $10), has_secret = MAX(has_secret, $11) \
+     WHERE seq = $1 AND digest = $2";
+/// That a held version is about to be held on stricter terms, for whoever looks after what was handed out.
+const TIGHTENED: &str = "INSERT INTO evidence_tightened (seq, bound) \
+     SELECT seq, has_comms < $5 OR has_secret < $6 FROM evidence_object WHERE seq = $1 AND digest = $2 AND \
+     (CASE tlp WHEN 'clear' THEN 0 WHEN 'green' THEN 1 WHEN 'amber' THEN 2 WHEN 'amber-strict' THEN 3 ELSE 4 END < $3 \
+     OR CASE class WHEN 'CIA-N' THEN 0 WHEN 'CIA-P' THEN 1 WHEN 'CIA-PM' THEN 2 ELSE 3 END < $4 \
+     OR has_comms < $5 OR has_secret < $6)";
+const FIND_LATEST: &str = "SELECT seq FROM evidence_object WHERE node = $1 AND latest = 1";
+/// A bit that an older version turns out to bear, the latest bears too.
+const BIND_LATEST: &str = "UPDATE evidence_object SET has_comms = MAX(has_comms, $2), has_secret = MAX(has_secret, $3) \
+     WHERE seq = $1";
+/// A bit that the version before it bears, it bears too: a later version sheds nothing.
 const INSERT_OBJECT: &str = "INSERT INTO evidence_object (node, latest, id, modified, type, name, created, \
      created_by, revoked, hidden, valid_from, valid_until, digest, tlp, class, has_comms, has_secret, originator, \
      source, from_report, arrived_at, bytes) \
-     SELECT $1, COUNT(*) = 0, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21 \
+     SELECT $1, COUNT(*) = 0, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, \
+     MAX($15, COALESCE((SELECT v.has_comms FROM evidence_object v WHERE v.node = $1 AND v.modified < $3 \
+     ORDER BY v.modified DESC LIMIT 1), 0)), \
+     MAX($16, COALESCE((SELECT v.has_secret FROM evidence_object v WHERE v.node = $1 AND v.modified < $3 \
+     ORDER BY v.modified DESC LIMIT 1), 0)), $17, $18, $19, $20, $21 \
      FROM evidence_object WHERE node = $1 AND latest = 1";
 const INSERT_EDGE: &str =
     "INSERT INTO evidence_edge (node, via, way, kind, other) VALUES ($1, $2, $3, $4, $5)";
+/// What a relationship says was made from what; a guest is an organisation outside the national organs, which is heard
+/// about its own objects only.
+const INSERT_DERIVING: &str = "INSERT INTO evidence_deriving (via, made, source, stated_by, guest) \
+     SELECT $1, $2, $3, $4, EXISTS (SELECT 1 FROM office_org g WHERE g.org = $4 \
+     AND g.kind NOT IN ('office', 'ministry', 'police', 'defence'))";
 const INSERT_NAMING: &str =
     "INSERT INTO evidence_naming (seq, value) VALUES ($1, $2) ON CONFLICT (seq, value) DO NOTHING";
 const INSERT_POSTING: &str = "INSERT INTO evidence_posting (slot, seq) VALUES (keyed($2), $1) \
@@ -235,22 +281,46 @@ impl<'k> Batch<'k> {
         let (digest, from_report) = (object.digest().to_string(), stems_from_report(&new.source));
         let rows = new_version(new, now, (&node, &modified, &digest), &members, ends);
         let asked = vec![node, Value::from(&modified)];
-        self.writes.push(Write::find(FIND_VERSION, asked, SEQ, 3, rows.len()));
+        self.writes.push(Write::find(FIND_VERSION, asked, SEQ, 4, rows.len()));
         let counted = || vec![Value::from(SEQ), Value::from(LAST)];
         self.writes.push(Write::new(OFF_SHELF, counted()));
-        let open = vec![
-            Value::from(SEQ),
-            Value::from(digest),
-            Value::from(from_report),
-            Value::from(&new.source),
-            Value::from(&new.originator),
-        ];
+        let [stricter, held] = held_terms(new, &digest, from_report);
+        self.writes.push(Write::new(TIGHTENED, stricter));
         let strict = head.modified.is_some() || self.unversioned == Unversioned::Conflict;
         let guarded = if strict { Write::one } else { Write::new };
-        self.writes.push(guarded(OPEN_TO_ALL, open));
+        self.writes.push(guarded(TAKE_TERMS, held));
         self.writes.push(Write::new(ON_SHELF, counted()));
         self.writes.extend(rows);
     }
+}
+
+/// What [`TIGHTENED`] and [`TAKE_TERMS`] are asked with.
+fn held_terms(new: &NewObject, digest: &str, from_report: bool) -> [Vec<Value>; 2] {
+    let Terms { tlp, class, comms, secret } = terms(new);
+    let colours = Value::Int(i64::from(tlp_rank(tlp)));
+    let classes = Value::Int(i64::from(class.strictness()));
+    let stricter = vec![
+        Value::from(SEQ),
+        Value::from(digest),
+        colours.clone(),
+        classes.clone(),
+        Value::from(comms),
+        Value::from(secret),
+    ];
+    let held = vec![
+        Value::from(SEQ),
+        Value::from(digest),
+        Value::from(from_report),
+        Value::from(&new.source),
+        Value::from(&new.originator),
+        Value::from(tlp_code(tlp)),
+        colours,
+        Value::from(class.code()),
+        classes,
+        Value::from(comms),
+        Value::from(secret),
+    ];
+    [stricter, held]
 }
 
 /// The writes for a version that is not held.
@@ -274,7 +344,20 @@ fn new_version(
             vec![this.clone(), Value::from(SEQ), Value::Int(way), kind.clone(), other]
         };
         rows.push(Write::new(INSERT_EDGE, end(&from, 0, to.clone())));
-        rows.push(Write::new(INSERT_EDGE, end(&to, 1, from)));
+        rows.push(Write::new(INSERT_EDGE, end(&to, 1, from.clone())));
+        if is_deriving(object) {
+            let said = vec![Value::from(SEQ), from, to, Value::from(&new.originator)];
+            rows.push(Write::new(INSERT_DERIVING, said));
+        }
+    }
+    let Terms { comms, secret, .. } = terms(new);
+    if comms || secret {
+        let counted = || vec![Value::from(OLDER), Value::from(LAST)];
+        rows.push(Write::find(FIND_LATEST, vec![node.clone()], OLDER, 3, 0));
+        rows.push(Write::new(OFF_SHELF, counted()));
+        let bits = vec![Value::from(OLDER), Value::from(comms), Value::from(secret)];
+        rows.push(Write::one(BIND_LATEST, bits));
+        rows.push(Write::new(ON_SHELF, counted()));
     }
     let named = observables(object);
     for observable in &named {
@@ -314,14 +397,50 @@ fn columns(
         Value::from(digest),
         Value::from(tlp_code(new.tlp)),
         Value::from(new.class.code()),
-        Value::from(new.class == LegalClass::Cia),
-        Value::from(new.class == LegalClass::CiaPm),
+        Value::from(terms(new).comms),
+        Value::from(terms(new).secret),
         Value::from(&new.originator),
         Value::from(&new.source),
         Value::from(stems_from_report(&new.source)),
         Value::from(now),
         Value::from(object.text()),
     ]
+}
+
+/// On what terms something is held.
+struct Terms {
+    tlp: Tlp,
+    class: LegalClass,
+    comms: bool,
+    secret: bool,
+}
+
+fn terms(new: &NewObject) -> Terms {
+    let (tlp, class) = (new.tlp, new.class);
+    Terms { tlp, class, comms: class == LegalClass::Cia, secret: class == LegalClass::CiaPm }
+}
+
+/// Whether terms are stricter in anything than those something is held on; a bit comes with its class.
+pub fn is_stricter(new: &NewObject, held: (Tlp, LegalClass)) -> bool {
+    new.tlp > held.0 || new.class.strictness() > held.1.strictness()
+}
+
+/// The place of a colour among [`Tlp::ALL`], as the questions above count.
+const fn tlp_rank(tlp: Tlp) -> u8 {
+    match tlp {
+        Tlp::Clear => 0,
+        Tlp::Green => 1,
+        Tlp::Amber => 2,
+        Tlp::AmberStrict => 3,
+        Tlp::Red => 4,
+    }
+}
+
+/// Whether an object says that one thing was made from another.
+pub fn is_deriving(object: &StixObject) -> bool {
+    let edge = object.head().edge.as_ref();
+    object.object_type() == "relationship"
+        && edge.is_some_and(|edge| DERIVING.contains(&&*edge.relationship_type))
 }
 
 /// The short code of a TLP level as stored and as in the API: `clear`, `green`, `amber`, `amber-strict`, `red`.
@@ -448,7 +567,10 @@ mod tests {
             FIND_VERSION,
             FIND_OLDER,
             DEMOTE,
-            OPEN_TO_ALL,
+            TAKE_TERMS,
+            TIGHTENED,
+            FIND_LATEST,
+            BIND_LATEST,
             INSERT_OBJECT,
             OFF_SHELF,
             ON_SHELF,

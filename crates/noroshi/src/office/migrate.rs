@@ -28,6 +28,7 @@ const MIGRATIONS: &[(&str, &str)] = &[
     ("0020_law", include_str!("../../migrations/0020_law.sql")),
     ("0021_influence", include_str!("../../migrations/0021_influence.sql")),
     ("0022_hunt", include_str!("../../migrations/0022_hunt.sql")),
+    ("0023_closed", include_str!("../../migrations/0023_closed.sql")),
 ];
 
 /// Brings the schema up to date; refuses a folder written by a later program.
@@ -192,6 +193,59 @@ mod tests {
                 "SELECT recipient || ' ' || first_added || ' ' || position FROM share_delivery"
             ),
             ["org-ally 10 7"]
+        );
+    }
+
+    /// Selected information is no longer on the shelves for all, whatever its colour, also where a later version was
+    /// brought without the bit; what relationships say was made from what stands apart, with whose word it is.
+    #[test]
+    fn a_folder_with_selected_information_on_open_shelves_closes_them() {
+        let mut old = folder_before("0021");
+        for (seq, node, latest, kind, comms, secret, originator) in [
+            (1, 1, 1, "tool", 0, 0, "o"),
+            (2, 2, 1, "tool", 1, 0, "o"),
+            (3, 3, 0, "tool", 0, 1, "o"),
+            (4, 3, 1, "tool", 0, 0, "o"),
+            (5, 5, 1, "relationship", 0, 0, "o"),
+            (6, 6, 1, "relationship", 0, 0, "org-ally"),
+        ] {
+            old.execute(
+                "INSERT INTO evidence_object (seq, node, latest, id, modified, type, revoked, hidden, digest, bytes, tlp, \
+                 class, has_comms, has_secret, originator, source, from_report, arrived_at) VALUES (?1, ?2, ?3, \
+                 ?4 || '--' || ?2, ?1, ?4, 0, 0, 'd', '{}', 'amber', 'CIA-N', ?5, ?6, ?7, 's', 0, 't')",
+                rusqlite::params![seq, node, latest, kind, comms, secret, originator],
+            )
+            .unwrap();
+        }
+        old.execute_batch(
+            "INSERT INTO office_org VALUES ('org-ally', 'a', 'a', 'partner', NULL);
+             INSERT INTO evidence_shelf SELECT type, shelf, COUNT(*) FROM evidence_object WHERE shelf <> 0 GROUP BY type, shelf;
+             INSERT INTO evidence_kind VALUES (1, 'derived-from'), (2, 'indicates');
+             INSERT INTO evidence_edge (node, via, way, kind, other) VALUES (1, 5, 0, 1, 2), (2, 5, 1, 1, 1),
+               (1, 6, 0, 1, 3), (3, 6, 1, 1, 1);",
+        )
+        .unwrap();
+        migrate(&mut old).unwrap();
+        assert_eq!(
+            texts(
+                &old,
+                "SELECT seq || ' ' || closed || ' ' || shelf FROM evidence_object ORDER BY seq"
+            ),
+            ["1 0 1", "2 1 2", "3 1 0", "4 1 2", "5 0 5", "6 0 5"]
+        );
+        assert_eq!(
+            texts(
+                &old,
+                "SELECT type || ' ' || shelf || ' ' || objects FROM evidence_shelf ORDER BY 1"
+            ),
+            ["relationship 5 2", "tool 1 1", "tool 2 2"]
+        );
+        assert_eq!(
+            texts(
+                &old,
+                "SELECT via || ' ' || made || ' ' || source || ' ' || stated_by || ' ' || guest FROM evidence_deriving"
+            ),
+            ["5 1 2 o 0", "6 1 3 org-ally 1"]
         );
     }
 

@@ -529,8 +529,7 @@ pub fn needs_second(house: &House, judged: &Preview) -> bool {
     let outside = judged.audience.capacity() != Capacity::NationalOrgan;
     let leaves = judged.passes.iter().any(|one| !one.already());
     let colour = rule.second_person_from.is_some_and(|from| judged.tlp() >= from.tlp());
-    let class =
-        rule.second_person_classes.iter().any(|class| class == judged.bits().class().code());
+    let class = rule.second_person_classes.iter().any(|class| class == judged.class().code());
     let reviewed = rule.second_person_reviewed && !judged.reviews().is_empty();
     leaves && outside && (colour || class || reviewed)
 }
@@ -816,7 +815,8 @@ fn release_fact(
         return Fact::ShareRefused { release: id.to_string(), code: code.clone() };
     }
     let bits = fresh.iter().fold(LegalBits::default(), |bits, one| bits.join(one.bits));
-    let tlp = fresh.iter().map(|one| one.candidate.tlp()).max().unwrap_or(Tlp::Clear);
+    let class = fresh.iter().fold(bits.class(), |class, one| class.stricter(one.class));
+    let tlp = fresh.iter().map(|one| one.tlp).max().unwrap_or(Tlp::Clear);
     let mut reviews: Vec<String> =
         fresh.iter().filter_map(|one| one.candidate.review.clone()).collect();
     reviews.sort();
@@ -825,7 +825,7 @@ fn release_fact(
         release: id.to_string(),
         collection: collection.map(|one| one.collection.clone()).unwrap_or_default(),
         audience: audience.label(),
-        class: bits.class().code().to_owned(),
+        class: class.code().to_owned(),
         tlp: tlp.label().to_owned(),
         has_selected_comms: bits.has_selected_comms,
         has_secret: bits.has_secret,
@@ -902,7 +902,8 @@ impl Door {
 }
 
 /// Records that the caller's organisation is handed `items` of a collection. It is durable before the first byte goes
-/// out: the leaf, and the exact places in the audience's stream, in one change.
+/// out: the leaf, and the exact places in the audience's stream, in one change. Says whether it was recorded; when not,
+/// something of it was taken back meanwhile, nothing goes out, and the caller looks again.
 pub async fn record_read(
     house: &Arc<House>,
     ctx: &Ctx,
@@ -910,7 +911,7 @@ pub async fn record_read(
     door: Door,
     what: &str,
     items: &[Served],
-) -> Answer<()> {
+) -> Answer<bool> {
     house.authoriser.check(
         ctx,
         Action::ShareRead,
@@ -922,6 +923,5 @@ pub async fn record_read(
         through: &collection.collection,
         door,
     };
-    house.door.commit(ctx, handing.change(what, items, ctx.now)).await?;
-    Ok(())
+    handing.record(house, ctx, handing.change(what, items, ctx.now)).await
 }

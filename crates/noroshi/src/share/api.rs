@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use axum::extract::{Path, State};
+use axum::extract::{Path, Query, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
@@ -816,9 +816,21 @@ struct RecallOut {
 struct Recalls {
     /// In the order of the question.
     items: Vec<RecallOut>,
+    /// Where the list goes on; absent at the end.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cursor: Option<String>,
 }
 
-fn recalls(found: Vec<recall::Message>) -> Json<Recalls> {
+/// Which part of a list.
+#[derive(Debug, Default, Deserialize, utoipa::IntoParams)]
+#[serde(default)]
+#[into_params(parameter_in = Query)]
+struct RecallsAsked {
+    /// The `cursor` of the page before.
+    cursor: Option<String>,
+}
+
+fn recalls(found: Vec<recall::Message>, next: Option<&recall::Place>) -> Json<Recalls> {
     let items = found.into_iter().map(|one| RecallOut {
         recall: one.recall,
         object: one.id,
@@ -829,14 +841,25 @@ fn recalls(found: Vec<recall::Message>) -> Json<Recalls> {
         state: one.state,
         reminders: one.reminders,
     });
-    Json(Recalls { items: items.collect() })
+    Json(Recalls { items: items.collect(), cursor: next.map(ToString::to_string) })
 }
 
-/// Lists what nobody has acknowledged yet, oldest first.
-#[utoipa::path(get, path = "/recalls", tag = "share", responses((status = 200, body = Recalls)))]
-async fn open_recalls(State(house): State<Arc<House>>, caller: Caller) -> Answer<Json<Recalls>> {
+/// Lists what nobody has acknowledged yet, oldest first, page by page.
+#[utoipa::path(get, path = "/recalls", tag = "share", params(RecallsAsked),
+    responses((status = 200, body = Recalls), (status = 422, body = crate::web::api::Problem)))]
+async fn open_recalls(
+    State(house): State<Arc<House>>,
+    caller: Caller,
+    Query(asked): Query<RecallsAsked>,
+) -> Answer<Json<Recalls>> {
     house.authoriser.check(&caller.ctx, Action::ShareRelease, On::default())?;
-    Ok(recalls(house.store.read(recall::open).await?))
+    let after = match asked.cursor.as_deref() {
+        None => None,
+        Some(text) => Some(recall::Place::parse(text).ok_or_else(|| act::refuse("NRS-SHAR-0341"))?),
+    };
+    let (found, next) =
+        house.store.read(move |reader| recall::open(reader, after.as_ref())).await?;
+    Ok(recalls(found, next.as_ref()))
 }
 
 /// The recipients of one message.
@@ -848,7 +871,7 @@ async fn one_recall(
     Path(id): Path<String>,
 ) -> Answer<Json<Recalls>> {
     house.authoriser.check(&caller.ctx, Action::ShareRelease, On::default())?;
-    Ok(recalls(house.store.read(move |reader| recall::of(reader, &id)).await?))
+    Ok(recalls(house.store.read(move |reader| recall::of(reader, &id)).await?, None))
 }
 
 /// Whom to remind.
@@ -874,7 +897,7 @@ async fn remind(
 /// The messages about recalls that one's own organisation was sent.
 #[utoipa::path(get, path = "/messages", tag = "share", responses((status = 200, body = Recalls)))]
 async fn inbox(State(house): State<Arc<House>>, caller: Caller) -> Answer<Json<Recalls>> {
-    Ok(recalls(recall::read_inbox(&house, &caller.ctx).await?))
+    Ok(recalls(recall::read_inbox(&house, &caller.ctx).await?, None))
 }
 
 /// What the recipient says.

@@ -14,7 +14,7 @@ use crate::office::store::{Reader, StoreFailure, Value};
 
 /// Kinds of organisation that are national administrative organs which may hold what art. 37 speaks of. The commission
 /// and parliament hold none of it (art. 2(9)).
-const NATIONAL: [&str; 4] = ["office", "ministry", "police", "defence"];
+pub const NATIONAL: [&str; 4] = ["office", "ministry", "police", "defence"];
 
 /// Whether a kind of organisation can receive in a capacity. Members of the council are of any kind.
 fn is_of(kind: &str, capacity: Capacity) -> bool {

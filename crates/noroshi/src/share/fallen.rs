@@ -14,10 +14,12 @@ use noroshi_evidence::object::StixObject;
 use noroshi_evidence::redact::Parts;
 
 use super::gate::{self, Candidate, Web};
+use super::history::Histories;
 use super::recall::Kind;
 use super::{audience, deltas, read};
 use crate::evidence::read::NODE_OF_FIRST;
-use crate::office::store::{Reader, StoreFailure, Value};
+use crate::office::commit::Write;
+use crate::office::store::{Reader, Row, StoreFailure, Value};
 
 /// Where an object was handed out: each audience with the organisations that got it through it.
 pub type Handed = BTreeMap<Audience, BTreeSet<String>>;
@@ -72,6 +74,23 @@ pub fn handed(
         }
     }
     Ok(handed)
+}
+
+/// The newest delivery of all: whoever takes something back by what was handed out up to it must know that none came since.
+pub fn deliveries(reader: &Reader<'_>) -> Result<i64, StoreFailure> {
+    reader.number("SELECT COALESCE(MAX(delivery), 0) FROM share_delivery", &[])
+}
+
+/// The write that holds only while an object was handed to nobody after a delivery.
+pub fn none_since(id: &str, delivery: i64) -> Write {
+    Write::one(
+        "UPDATE share_watch SET seq = seq WHERE watch = 'arrivals' AND NOT EXISTS (SELECT 1 FROM share_delivery d \
+         WHERE d.delivery > $2 AND EXISTS (SELECT 1 FROM (SELECT audience, added FROM share_item \
+         WHERE audience IN (SELECT audience FROM share_audience) AND id = $1 \
+         UNION ALL SELECT audience, added FROM share_item_past WHERE id = $1) AS i \
+         WHERE i.audience = d.audience AND i.added BETWEEN d.first_added AND d.last_added))",
+        vec![Value::from(id), Value::from(delivery)],
+    )
 }
 
 /// Whether an object stands in any stream and was not taken back.
@@ -209,7 +228,7 @@ fn falls(judge: &Judge<'_>, given: &[Given], one: &Given, org: &str) -> Result<b
     if judge.stays(&to)? {
         return Ok(!is_told(reader, id, org, given)?);
     }
-    let version = read::version(reader, id, &one.modified, &one.digest)?;
+    let version = read::version(reader, &Histories::default(), id, &one.modified, &one.digest)?;
     version.map_or(Ok(false), |version| judge.hides_more(&version, org, &to))
 }
 
@@ -285,22 +304,36 @@ pub fn given_to(
     Ok((ids, upto))
 }
 
-/// What names one object: the version that does, its node, its identifier, and whether it bears a legal bit itself.
+/// What names one object or was made from it: the version that says so, its node, its identifier, and whether it bears a
+/// legal bit itself.
 pub type Naming = (i64, i64, String, bool);
 
-/// What names an object, by the versions that do, after one of them.
+/// What names an object, and what a relationship says was made from it, by the versions that do, after one of them; and
+/// where to go on, absent at the end.
 pub fn naming(
     reader: &Reader<'_>,
     node: i64,
     after: i64,
     limit: i64,
-) -> Result<Vec<Naming>, StoreFailure> {
-    reader.all(
-        "SELECT DISTINCT e.via, o.node, o.id, EXISTS (SELECT 1 FROM evidence_object v WHERE v.node = o.node \
-         AND (v.has_comms = 1 OR v.has_secret = 1)) \
-         FROM evidence_edge e JOIN evidence_object o ON o.seq = e.via \
-         WHERE e.node = $1 AND e.via > $2 AND o.node <> $1 ORDER BY e.via LIMIT $3",
-        &[Value::from(node), Value::from(after), Value::from(limit)],
-        |row| Ok((row.int(0)?, row.int(1)?, row.text(2)?, row.truth(3)?)),
-    )
+) -> Result<(Vec<Naming>, Option<i64>), StoreFailure> {
+    let naming_at = |row: &Row<'_, '_>| Ok((row.int(0)?, row.int(1)?, row.text(2)?, row.truth(3)?));
+    let bound = "EXISTS (SELECT 1 FROM evidence_object v WHERE v.node = o.node AND (v.has_comms = 1 OR v.has_secret = 1))";
+    let names = format!(
+        "SELECT DISTINCT e.via, o.node, o.id, {bound} FROM evidence_edge e JOIN evidence_object o ON o.seq = e.via \
+         WHERE e.node = $1 AND e.via > $2 AND o.node <> $1 ORDER BY e.via LIMIT $3"
+    );
+    let params = [Value::from(node), Value::from(after), Value::from(limit)];
+    let mut found: Vec<Naming> = reader.all(&names, &params, naming_at)?;
+    let full = i64::try_from(found.len()).unwrap_or(i64::MAX) >= limit;
+    let upto = found.last().filter(|_| full).map(|(via, ..)| *via);
+    // A relationship names what it leads to; what it leads from was made from that, and names nothing. It is held only
+    // with one of these versions, so there are no more of them than of those.
+    let made = format!(
+        "SELECT d.via, o.node, o.id, {bound} FROM evidence_deriving d \
+         JOIN evidence_object o ON o.node = d.made AND o.latest = 1 \
+         WHERE d.source = $1 AND d.via > $2 AND d.via <= $3 AND d.made <> $1 ORDER BY d.via"
+    );
+    let params = [Value::from(node), Value::from(after), Value::from(upto.unwrap_or(i64::MAX))];
+    found.extend(reader.all(&made, &params, naming_at)?);
+    Ok((found, upto))
 }

@@ -4,17 +4,20 @@
 //! and with a note that says so, or not at all. Whatever is written names nothing that is held and does not leave.
 //! The decisions are the charter's ([`noroshi_charter::outgoing`]); here they meet what the store knows.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use jiff::Timestamp;
-use noroshi_charter::derivation::{Source, inherit};
+use noroshi_charter::derivation::{Carried, Source, inherit};
 use noroshi_charter::outgoing::{Held, Outgoing, Sent, Verdict, judge};
-use noroshi_charter::release::{Ceiling, Protection, Recipient, Refusal};
+use noroshi_charter::release::{Ceiling, Facts, Protection, Recipient, Refusal};
 use noroshi_evidence::marking::{LegalBits, LegalClass, Marks, Tlp};
 use noroshi_evidence::object::StixObject;
 use noroshi_evidence::redact::Node;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
+
+use super::history::History;
 
 /// One version of one object, with everything that decides whether it may leave.
 #[derive(Debug, Clone)]
@@ -29,8 +32,8 @@ pub struct Candidate {
     pub held: Held,
     /// The review that cleared exactly this version, where there was one.
     pub review: Option<String>,
-    /// What it is said to be made from, by relationships that are held; it need not name it.
-    pub made_from: BTreeSet<String>,
+    /// What is known of the object over all its versions.
+    pub history: Arc<History>,
     /// When this version came in.
     pub arrived_at: Timestamp,
     /// It is a message of this office about an object its recipients have.
@@ -48,9 +51,22 @@ impl Candidate {
         self.object().head().id.as_str()
     }
 
-    /// What it may have been made from: what it names, and what it is said to be made from.
+    /// What it may have been made from: what any version of it names, and what it is said to be made from.
     pub fn sources(&self) -> impl Iterator<Item = &String> {
-        self.held.parts.names().iter().chain(&self.made_from)
+        self.history.names.iter()
+    }
+
+    /// Whether what it is itself, with some bits of what it was made from, lets it leave to somebody. What is kept for that
+    /// is kept whatever else is found.
+    pub fn may_leave(&self, made_from: LegalBits, to: &Recipient, now: Timestamp) -> bool {
+        if self.is_notice {
+            return judge(&self.held, &told(to), Tlp::Red, now).allows();
+        }
+        let mut held = self.held.clone();
+        if self.review.is_none() {
+            held.facts.bits = held.facts.bits.join(made_from);
+        }
+        judge(&held, to, Tlp::Red, now).allows()
     }
 
     /// The colour it leaves under.
@@ -136,8 +152,8 @@ pub fn own_tlp(object: &StixObject) -> Tlp {
 pub struct Web {
     /// By identifier. What is not offered to the audience is there because of what was made from it.
     known: BTreeMap<String, Known>,
-    /// The bits of each, those of its sources included.
-    bits: BTreeMap<String, LegalBits>,
+    /// What each carries as a source of others, that of its own sources included.
+    carried: BTreeMap<String, Carried>,
 }
 
 /// One object of a [`Web`].
@@ -156,11 +172,11 @@ impl Web {
     pub fn new(known: BTreeMap<String, Known>) -> Self {
         let sources: BTreeMap<String, Source> =
             known.iter().map(|(id, one)| (id.clone(), source_of(one.candidate.as_ref()))).collect();
-        let bits = inherit(&sources);
-        Self { known, bits }
+        let carried = inherit(&sources);
+        Self { known, carried }
     }
 
-    /// An object with the bits of its sources; a version that is not in the web takes those of what it names.
+    /// An object with what its sources carry; a version that is not in the web takes that of what it names.
     fn held(&self, candidate: &Candidate) -> Held {
         let mut held = candidate.held.clone();
         // A message about an object says nothing of what the object says.
@@ -168,8 +184,10 @@ impl Web {
             held.facts.bits = LegalBits::default();
             return held;
         }
-        let sources = candidate.sources().filter_map(|name| self.bits.get(name));
-        held.facts.bits = sources.fold(held.facts.bits, |bits, one| bits.join(*one));
+        let sources = candidate.sources().filter_map(|name| self.carried.get(name));
+        let carried = sources.fold(Carried::default(), |all, one| all.join(*one));
+        held.facts.bits = held.facts.bits.join(carried.bits);
+        held.facts.made_without_consent = carried.unconsented;
         held
     }
 
@@ -187,9 +205,9 @@ impl Web {
         judge(&self.held(candidate), to, tlp_max, now)
     }
 
-    /// The bits an object leaves under.
-    pub fn bits(&self, candidate: &Candidate) -> LegalBits {
-        self.held(candidate).facts.bits
+    /// What decides about an object, with what its sources carry.
+    pub fn facts(&self, candidate: &Candidate) -> Facts {
+        self.held(candidate).facts
     }
 
     /// Everything that leaves to one recipient, settled together.
@@ -231,13 +249,10 @@ fn source_of(candidate: Option<&Candidate>) -> Source {
     // What was not looked at may hold anything: whatever names it carries the heaviest bits there are.
     let Some(candidate) = candidate else {
         let bits = LegalBits { has_selected_comms: true, has_secret: true };
-        return Source { bits, ..Source::default() };
+        return Source { bits, unconsented: true, ..Source::default() };
     };
-    let cleared = candidate.review.is_some();
-    let bits = if cleared { LegalBits::default() } else { candidate.held.facts.bits };
     // A message about an object says nothing of what the object says.
-    let names = if candidate.is_notice { Vec::new() } else { candidate.sources().collect() };
-    Source { bits, cleared, names: names.into_iter().cloned().collect() }
+    if candidate.is_notice { Source::default() } else { candidate.history.source.clone() }
 }
 
 /// The bytes of one version beside what was settled; none when it stays.

@@ -10,6 +10,7 @@
 use std::sync::Arc;
 
 use axum::body::{Body, Bytes};
+use axum::http::StatusCode;
 use futures_util::stream::unfold;
 use jiff::Timestamp;
 use noroshi_charter::release::Audience;
@@ -23,14 +24,17 @@ use super::deltas;
 use super::recall;
 use super::serve::Served;
 use crate::house::House;
-use crate::office::commit::{Change, Write};
+use crate::office::commit::{Change, CommitFailure, Write};
 use crate::office::ctx::Ctx;
 use crate::office::id::{OrgId, fill_random};
 use crate::office::secret::hex;
 use crate::office::store::Value;
+use crate::web::refusal::{Answer, Failure, Refusal};
 
 /// Lists that name objects and hand none out.
 const ONLY_NAMES: [&str; 2] = ["manifest", "versions"];
+/// How often something is looked at again because it was taken back meanwhile.
+pub const TRIES: usize = 8;
 /// Bytes of an answer that are given away at once.
 const PIECE_BYTES: usize = 64 * 1024;
 
@@ -71,14 +75,28 @@ impl Handing<'_> {
         change
     }
 
+    /// Makes a change that records it; says whether it was made. It is not where something of it was taken back after it
+    /// was looked at: then nothing may be handed out, and the caller looks again.
+    pub async fn record(&self, house: &House, ctx: &Ctx, change: Change) -> Answer<bool> {
+        match house.door.commit(ctx, change).await {
+            Ok(_) => Ok(true),
+            Err(CommitFailure::Conflict { .. }) => Ok(false),
+            Err(problem) => Err(problem.into()),
+        }
+    }
+
     /// The row that says which places of a stream were handed out to whom.
     fn delivery(&self, items: &[Served], now: Timestamp) -> Option<Write> {
         let (first, last) = (items.first()?.added, items.last()?.added);
         let added: Vec<i64> = items.iter().map(|one| one.added).collect();
         Some(Write::one(
-            // The leaf comes after the rows of its change, so its place is the one after the last.
+            // INVARIANT: what was taken back since it was looked at is not handed out, and who takes something back sees
+            // every delivery before it. The leaf comes after the rows of its change, so its place is the one after the last.
             "INSERT INTO share_delivery (recipient, audience, first_added, last_added, added, via, at, position) \
-             SELECT $1, $2, $3, $4, $5, $6, $7, MAX(position) + 1 FROM office_leaf",
+             SELECT $1, $2, $3, $4, $5, $6, $7, (SELECT MAX(position) + 1 FROM office_leaf) \
+             WHERE NOT EXISTS (SELECT 1 FROM json_each($8) j WHERE NOT EXISTS (SELECT 1 FROM share_item i \
+             WHERE i.audience = $2 AND i.added = j.value AND i.withdrawn_at IS NULL) AND NOT EXISTS (SELECT 1 \
+             FROM share_own w WHERE w.audience = $2 AND w.org = $1 AND w.added = j.value AND w.withdrawn_at IS NULL))",
             vec![
                 Value::from(self.recipient),
                 Value::from(self.audience.label()),
@@ -87,9 +105,15 @@ impl Handing<'_> {
                 Value::from(deltas::encode(&added)),
                 Value::from(self.door.code()),
                 Value::from(now),
+                Value::from(json!(added).to_string()),
             ],
         ))
     }
+}
+
+/// Too much was taken back at once for an answer: the caller asks again.
+pub fn unsettled() -> Failure {
+    Refusal::new("NRS-SHAR-0340", StatusCode::SERVICE_UNAVAILABLE).into()
 }
 
 // ---- messages that were taken ------------------------------------------------------------------------------------

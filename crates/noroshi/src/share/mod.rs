@@ -8,6 +8,7 @@ pub mod deltas;
 pub mod fallen;
 pub mod gate;
 pub mod handed;
+pub mod history;
 pub mod pages;
 pub mod peer;
 pub mod preview;

@@ -4,11 +4,12 @@ use std::sync::Arc;
 
 use askama::Template;
 use axum::Router;
-use axum::extract::{Path, State};
+use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect};
 use axum::routing::{get, post};
 use jiff::Timestamp;
+use serde::Deserialize;
 
 use super::act::{self, NewCollection, Wish};
 use super::api::{envelope, say};
@@ -191,7 +192,7 @@ async fn overview_page(house: &Arc<House>, visitor: &Visitor, form: FormState) -
     let (partners, collections, audiences, (proposals, open)) = house
         .store
         .read(|reader| {
-            let open = (read::proposals(reader)?, recall::open(reader)?.len());
+            let open = (read::proposals(reader)?, recall::open_count(reader)?);
             Ok((read::partners(reader)?, read::counted(reader)?, audience::all(reader)?, open))
         })
         .await?;
@@ -722,16 +723,30 @@ struct RecallsPage {
     shell: Shell,
     crumbs: Vec<Link>,
     rows: Vec<MessageRow>,
+    /// Where the list goes on.
+    next: Option<String>,
     kinds: Vec<Choice>,
     form: FormState,
 }
 
-async fn recalls_page(house: &Arc<House>, visitor: &Visitor, form: FormState) -> Answer {
-    let rows = house.store.read(recall::open).await?;
+/// Which part of a list.
+#[derive(Debug, Default, Deserialize)]
+struct Behind {
+    cursor: Option<String>,
+}
+
+async fn recalls_page(
+    house: &Arc<House>,
+    visitor: &Visitor,
+    after: Option<recall::Place>,
+    form: FormState,
+) -> Answer {
+    let (rows, next) = house.store.read(move |reader| recall::open(reader, after.as_ref())).await?;
     let shell = page::shell(house, visitor, "share-recalls");
     page::html(&RecallsPage {
         crumbs: vec![Link { href: "/share".to_owned(), label: shell.t("share-title") }],
         rows: message_rows(rows, &shell),
+        next: next.map(|place| place.to_string()),
         kinds: recall::Kind::ASKED
             .map(|kind| Choice::new(kind.code(), shell.t(format!("share-kind-{}", kind.code()))))
             .into(),
@@ -740,9 +755,14 @@ async fn recalls_page(house: &Arc<House>, visitor: &Visitor, form: FormState) ->
     })
 }
 
-async fn recalls(State(house): State<Arc<House>>, visitor: Visitor) -> Answer {
+async fn recalls(
+    State(house): State<Arc<House>>,
+    visitor: Visitor,
+    Query(behind): Query<Behind>,
+) -> Answer {
     allowed(&house, &visitor)?;
-    recalls_page(&house, &visitor, FormState::default()).await
+    let after = behind.cursor.as_deref().and_then(recall::Place::parse);
+    recalls_page(&house, &visitor, after, FormState::default()).await
 }
 
 async fn take_back(State(house): State<Arc<House>>, posted: Posted) -> Answer {
@@ -766,7 +786,7 @@ async fn take_back(State(house): State<Arc<House>>, posted: Posted) -> Answer {
             };
             let mut form = kept(values);
             form.fail(field, FieldError::new(refusal.code, refusal.code));
-            let mut response = recalls_page(&house, &posted.visitor, form).await?;
+            let mut response = recalls_page(&house, &posted.visitor, None, form).await?;
             *response.status_mut() = refusal.status;
             Ok(response)
         }

@@ -3,9 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
-use noroshi_charter::outgoing::Outgoing;
+use noroshi_charter::outgoing::{Outgoing, strictest};
 use noroshi_charter::release::{Audience, Capacity, NOBODY, Recipient};
-use noroshi_evidence::marking::{LegalBits, Tlp};
+use noroshi_evidence::marking::{LegalBits, LegalClass, Tlp};
 use noroshi_ledger::digest::Digest;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -34,6 +34,10 @@ pub struct Passes {
     pub candidate: Candidate,
     /// The bits it leaves under, those of its sources included.
     pub bits: LegalBits,
+    /// The class it leaves in: what its bits say, or what it was declared to be, whichever is stricter.
+    pub class: LegalClass,
+    /// The strictest colour of it that anybody gets, parts that are not left out included.
+    pub tlp: Tlp,
     /// How it stands in the audience's stream.
     pub standing: Standing,
 }
@@ -67,6 +71,8 @@ pub struct Sending {
     pub digest: Digest,
     /// Parts are left out.
     pub redacted: bool,
+    /// The strictest colour of what is not left out.
+    pub tlp: Tlp,
 }
 
 /// Recipients who get the same bytes.
@@ -102,7 +108,12 @@ pub struct Preview {
 impl Preview {
     /// The strictest colour that leaves, parts that are not left out included.
     pub fn tlp(&self) -> Tlp {
-        self.passes.iter().map(|one| one.candidate.tlp()).max().unwrap_or(Tlp::Clear)
+        self.passes.iter().map(|one| one.tlp).max().unwrap_or(Tlp::Clear)
+    }
+
+    /// The strictest class that leaves.
+    pub fn class(&self) -> LegalClass {
+        self.passes.iter().fold(LegalClass::CiaN, |class, one| class.stricter(one.class))
     }
 
     /// The bits that leave.
@@ -165,11 +176,10 @@ pub fn preview(
     for id in &ids {
         let candidate = web.known(id).and_then(|one| one.candidate.as_ref());
         match candidate.filter(|_| passing.contains(id)) {
-            Some(candidate) => passes.push(Passes {
-                standing: standing(reader, &label, candidate)?,
-                bits: web.bits(candidate),
-                candidate: candidate.clone(),
-            }),
+            Some(candidate) => {
+                let standing = standing(reader, &label, candidate)?;
+                passes.push(passing_one(&web, candidate, standing, &groups));
+            }
             None => {
                 stays.push(Stays { id: (*id).clone(), reasons: for_all(id, candidate, &groups) })
             }
@@ -178,6 +188,20 @@ pub fn preview(
     let warnings = warnings(reader, &audience, &groups)?;
     let as_of = reader.number("SELECT MAX(position) FROM office_leaf", &[])?;
     Ok(Preview { audience, collection, passes, stays, groups, warnings, as_of })
+}
+
+/// What leaves of one object, over everybody who gets it.
+fn passing_one(web: &Web, candidate: &Candidate, standing: Standing, groups: &[Group]) -> Passes {
+    let facts = web.facts(candidate);
+    let class = facts.bits.class();
+    let sent = groups.iter().flat_map(|group| &group.sent).filter(|one| one.id == candidate.id());
+    Passes {
+        standing,
+        bits: facts.bits,
+        class: facts.class.map_or(class, |declared| declared.stricter(class)),
+        tlp: sent.map(|one| one.tlp).max().unwrap_or(candidate.tlp()),
+        candidate: candidate.clone(),
+    }
 }
 
 /// Why an object stays for everybody: each reason once, in the order of the first recipients.
@@ -247,7 +271,9 @@ fn judged(
         let Some(known) = web.known(id) else { continue };
         let Some(candidate) = &known.candidate else { continue };
         if let Some(bytes) = outgoing.sent(id) {
+            let verdict = web.judge(candidate, to, tlp_max, now);
             sent.push(Sending {
+                tlp: strictest(&candidate.held, &verdict.hidden),
                 id: (*id).clone(),
                 modified: candidate.modified.clone(),
                 digest: Digest::of(bytes.text.as_bytes()),

@@ -6,7 +6,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
-use noroshi_charter::derivation::DERIVING;
 use noroshi_charter::outgoing::Held;
 use noroshi_charter::release::{Audience, Facts};
 use noroshi_evidence::marking::{LegalBits, LegalClass};
@@ -17,6 +16,7 @@ use serde::{Deserialize, Serialize};
 use super::act::Proposal;
 use super::audience;
 use super::gate::{self, Candidate, Filter, Known, Web};
+use super::history::Histories;
 use super::preview::Stays;
 use crate::analyse::read as analyse;
 use crate::evidence::read::{NODE_OF_FIRST, is_held};
@@ -33,8 +33,6 @@ const CLOSURE_BYTES_MAX: usize = 64 * 1024 * 1024;
 const LISTED_MAX: i64 = 200;
 /// How far objects of a stream are counted for a page.
 pub const COUNTED_MAX: i64 = 100_000;
-/// The source prefix of what a party agreement brought (Act art. 38(3)).
-const FROM_AGREEMENTS: &str = "agreement:";
 /// The source prefix of this office's own messages about an object that was recalled; its identifier follows.
 pub const NOTICES: &str = "recall:";
 
@@ -182,25 +180,35 @@ pub fn items(reader: &Reader<'_>, audience: &Audience) -> Result<u64, StoreFailu
 
 // ---- objects with what decides about them ----------------------------------------------------------------------
 
-/// The version `o` and the latest version `l`: what was said of either restricts both, and a legal bit that any version
-/// ever had stays (`v`), unless a review cleared exactly this version (`c`).
-const CANDIDATE: &str = "o.modified, o.digest, o.bytes, o.name, o.tlp, \
-     (SELECT MAX(v.has_comms) FROM evidence_object v WHERE v.node = o.node), \
-     (SELECT MAX(v.has_secret) FROM evidence_object v WHERE v.node = o.node), o.originator, \
+/// The version `o` and the latest version `l`: what was said of either restricts both. What all versions together say is
+/// [`super::history`]'s, unless a review cleared exactly this version (`c`).
+const CANDIDATE: &str = "o.modified, o.digest, o.bytes, o.name, o.tlp, o.originator, \
      o.source, o.space, l.tlp, l.space, CASE WHEN l.modified <> o.modified THEN l.bytes END, x.restricted_to, x.consent, \
      (SELECT c.review FROM share_review c WHERE c.id = o.id AND c.modified = o.modified AND c.digest = o.digest \
       AND c.state = 'released' LIMIT 1), o.arrived_at";
 const JOINS: &str = "JOIN evidence_object l ON l.node = o.node AND l.latest = 1 \
      LEFT JOIN share_handling x ON x.id = o.id";
 
-fn candidate_at(row: &Row<'_, '_>, at: usize) -> Result<Candidate, StoreFailure> {
-    let object = parse(&row.text(at + 2)?)?;
+/// A version as it stands in the store, before its history is known.
+struct Stored {
+    modified: String,
+    digest: String,
+    name: String,
+    /// Bits and class are still to come.
+    held: Held,
+    review: Option<String>,
+    arrived_at: Timestamp,
+    is_notice: bool,
+}
+
+fn stored_at(row: &Row<'_, '_>) -> Result<Stored, StoreFailure> {
+    let object = parse(&row.text(2)?)?;
     let mut marks = gate::marks_of(&object);
     let mut unknown = marks.others.len();
-    let source = row.text(at + 8)?;
+    let source = row.text(6)?;
     let about = source.strip_prefix(NOTICES);
     let mut parts = Parts::read(object);
-    if let Some(latest) = row.text_or_none(at + 12)? {
+    if let Some(latest) = row.text_or_none(10)? {
         let latest = Parts::read(parse(&latest)?);
         let said = gate::marks_of(latest.object());
         marks.tlp = marks.tlp.max(said.tlp);
@@ -210,34 +218,32 @@ fn candidate_at(row: &Row<'_, '_>, at: usize) -> Result<Candidate, StoreFailure>
     if let Some(known) = about {
         parts = parts.knowing(known);
     }
-    for column in [at + 4, at + 10] {
+    for column in [4, 8] {
         let code = row.text(column)?;
         marks.tlp = marks
             .tlp
             .max(Some(tlp_of(&code).ok_or_else(|| damaged(format!("`{code}` is no colour")))?));
     }
-    let restricted: Option<String> = row.text_or_none(at + 13)?;
+    let restricted: Option<String> = row.text_or_none(11)?;
     let facts = Facts {
-        bits: LegalBits { has_selected_comms: row.truth(at + 5)?, has_secret: row.truth(at + 6)? },
         tlp: marks.tlp,
         unknown_markings: unknown,
         restricted_to: restricted
             .map(|list| serde_json::from_str(&list))
             .transpose()
             .map_err(damaged)?,
-        originator: row.text(at + 7)?,
-        from_agreement: source.starts_with(FROM_AGREEMENTS),
-        party_consented: row.text_or_none(at + 14)?.is_some(),
+        originator: row.text(5)?,
+        party_consented: row.text_or_none(12)?.is_some(),
+        ..Facts::default()
     };
-    let exercise = row.text(at + 9)? != "production" || row.text(at + 11)? != "production";
-    Ok(Candidate {
-        modified: row.text(at)?,
-        digest: row.text(at + 1)?,
-        name: row.text_or_none(at + 3)?.unwrap_or_default(),
+    let exercise = row.text(7)? != "production" || row.text(9)? != "production";
+    Ok(Stored {
+        modified: row.text(0)?,
+        digest: row.text(1)?,
+        name: row.text_or_none(3)?.unwrap_or_default(),
         held: Held { facts, exercise, parts },
-        review: row.text_or_none(at + 15)?,
-        made_from: BTreeSet::new(),
-        arrived_at: row.time(at + 16)?,
+        review: row.text_or_none(13)?,
+        arrived_at: row.time(14)?,
         is_notice: about.is_some(),
     })
 }
@@ -246,25 +252,31 @@ pub(super) fn parse(text: &str) -> Result<StixObject, StoreFailure> {
     StixObject::parse(text).map_err(damaged)
 }
 
-/// With what is held about where it comes from.
-fn with_sources(
+/// With what all versions together say.
+fn with_history(
     reader: &Reader<'_>,
-    found: Option<Candidate>,
+    histories: &Histories,
+    found: Option<Stored>,
 ) -> Result<Option<Candidate>, StoreFailure> {
-    let Some(mut candidate) = found else { return Ok(None) };
-    // A relationship counts in every version that was ever held: only a review takes back what one of them said.
-    let [derived, based] = DERIVING;
-    let sql = format!(
-        "SELECT DISTINCT n.id FROM evidence_edge e JOIN evidence_kind k ON k.kind = e.kind \
-         JOIN evidence_node n ON n.node = e.other \
-         WHERE e.node = {NODE_OF_FIRST} AND e.way = 0 AND k.name IN ($2, $3) LIMIT $4"
-    );
-    // One more than can be followed, so that too many are known to be too many.
-    let most = i64::try_from(CLOSURE_MAX + 1).unwrap_or(i64::MAX);
-    let params =
-        [Value::from(candidate.id()), Value::from(derived), Value::from(based), Value::from(most)];
-    candidate.made_from = reader.all(&sql, &params, |row| row.text(0))?.into_iter().collect();
-    Ok(Some(candidate))
+    let Some(stored) = found else { return Ok(None) };
+    let history = histories.of(reader, &stored.held.parts, &stored.modified)?;
+    let mut held = stored.held;
+    // What any version ever was, every version is; only a review lets exactly this one out.
+    held.facts.from_agreement = history.from_agreement;
+    if stored.review.is_none() && !stored.is_notice {
+        held.facts.bits = history.bits;
+        held.facts.class = Some(history.class);
+    }
+    Ok(Some(Candidate {
+        modified: stored.modified,
+        digest: stored.digest,
+        name: stored.name,
+        held,
+        review: stored.review,
+        history,
+        arrived_at: stored.arrived_at,
+        is_notice: stored.is_notice,
+    }))
 }
 
 /// The latest version of an object that is held.
@@ -272,13 +284,14 @@ pub fn candidate(reader: &Reader<'_>, id: &str) -> Result<Option<Candidate>, Sto
     let sql = format!(
         "SELECT {CANDIDATE} FROM evidence_object o {JOINS} WHERE o.node = {NODE_OF_FIRST} AND o.latest = 1"
     );
-    let found = reader.first(&sql, &[Value::from(id)], |row| candidate_at(row, 0))?;
-    with_sources(reader, found)
+    let found = reader.first(&sql, &[Value::from(id)], stored_at)?;
+    with_history(reader, &Histories::default(), found)
 }
 
 /// Exactly this version with exactly this content.
 pub(super) fn version(
     reader: &Reader<'_>,
+    histories: &Histories,
     id: &str,
     modified: &str,
     digest: &str,
@@ -288,8 +301,24 @@ pub(super) fn version(
          AND o.modified = $2 AND o.digest = $3"
     );
     let params = [Value::from(id), Value::from(modified), Value::from(digest)];
-    let found = reader.first(&sql, &params, |row| candidate_at(row, 0))?;
-    with_sources(reader, found)
+    let found = reader.first(&sql, &params, stored_at)?;
+    with_history(reader, histories, found)
+}
+
+/// The bits that these objects bear themselves and pass on, asked at once: those of each version that no review cleared.
+pub(super) fn bits_named(
+    reader: &Reader<'_>,
+    names: &BTreeSet<String>,
+) -> Result<LegalBits, StoreFailure> {
+    let found = reader.first(
+        "SELECT COALESCE(MAX(o.has_comms), 0), COALESCE(MAX(o.has_secret), 0) FROM json_each($1) j \
+         JOIN evidence_node n ON n.slot = keyed(j.value) AND n.id = j.value \
+         JOIN evidence_object o ON o.node = n.node WHERE NOT EXISTS (SELECT 1 FROM share_review c \
+         WHERE c.id = o.id AND c.modified = o.modified AND c.digest = o.digest AND c.state = 'released')",
+        &[Value::from(serde_json::json!(names).to_string())],
+        |row| Ok(LegalBits { has_selected_comms: row.truth(0)?, has_secret: row.truth(1)? }),
+    )?;
+    Ok(found.unwrap_or_default())
 }
 
 /// The bytes of an organisation's own copy beside the stream, at its place.
@@ -319,8 +348,8 @@ fn released(
          WHERE i.audience = $1 AND i.id = $2 AND i.withdrawn_at IS NULL ORDER BY i.modified DESC LIMIT 1"
     );
     let params = [Value::from(audience), Value::from(id)];
-    let found = reader.first(&sql, &params, |row| candidate_at(row, 0))?;
-    with_sources(reader, found)
+    let found = reader.first(&sql, &params, stored_at)?;
+    with_history(reader, &Histories::default(), found)
 }
 
 /// What was followed.
@@ -370,7 +399,7 @@ fn closure_within(
             cut = true;
         }
         if let Some(candidate) = &one.candidate {
-            bytes += candidate.object().text().len();
+            bytes += candidate.object().text().len() + candidate.history.bytes;
             open.extend(candidate.sources().cloned());
         }
         known.insert(id, one);
@@ -391,19 +420,18 @@ pub(super) fn web(
 }
 
 /// What decides about an object, with the bits of everything it was made from, of which `objects_max` are looked at;
-/// what is beyond may hold anything.
+/// what is beyond may hold anything. Beside it, whether it belongs to an exercise.
 pub fn facts(
     reader: &Reader<'_>,
     id: &str,
     objects_max: usize,
-) -> Result<Option<Facts>, StoreFailure> {
+) -> Result<Option<(Facts, bool)>, StoreFailure> {
     let Some(candidate) = candidate(reader, id)? else { return Ok(None) };
     let known = Known { candidate: Some(candidate.clone()), offered: false, view: Vec::new() };
     let asked = BTreeMap::from([(id.to_owned(), known)]);
     let (Closure::Whole(web) | Closure::Cut(web)) =
         closure_within(reader, "", asked, BTreeSet::new(), objects_max)?;
-    let bits = web.bits(&candidate);
-    Ok(Some(Facts { bits, ..candidate.held.facts }))
+    Ok(Some((web.facts(&candidate), candidate.held.exercise)))
 }
 
 /// One object with everything it was made from.

@@ -24,7 +24,7 @@ use super::{audience, fallen};
 use crate::evidence::rows::{self, NewObject};
 use crate::house::House;
 use crate::office::authorise::{Action, On};
-use crate::office::commit::{Change, Idempotency, Write};
+use crate::office::commit::{Change, CommitFailure, Idempotency, Write};
 use crate::office::ctx::Ctx;
 use crate::office::id::{OrgId, ReleaseId, fresh_uuid, random_uuid};
 use crate::office::store::{Reader, Row, StoreFailure, Value};
@@ -37,6 +37,11 @@ pub const REASON_CHARS_MAX: usize = 1_000;
 pub const NOTE_CHARS_MAX: usize = 1_000;
 /// Rows of a list.
 const LISTED_MAX: i64 = 500;
+/// How often a message is made anew because somebody was handed the object meanwhile.
+const TRIES_MAX: usize = 20;
+/// Stream by stream: every index of the streams begins with its audience, and nobody waits while all of them are walked.
+const WITHDRAW: &str = "UPDATE share_item SET withdrawn_at = $1 WHERE audience IN (SELECT audience FROM share_audience) \
+     AND id = $2 AND ($3 IS NULL OR modified = $3) AND withdrawn_at IS NULL";
 
 /// What sort of message it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -114,17 +119,32 @@ pub async fn recall(
     if (kind == Kind::Correction) != replaced_by.is_some() {
         return Err(refuse("NRS-SHAR-0332"));
     }
-    let wanted = asked.clone();
-    let handed = house
-        .store
-        .read(move |reader| fallen::handed(reader, &wanted.id, wanted.modified.as_deref()))
-        .await?;
-    if handed.is_empty() {
-        return Err(Refusal::new("NRS-SHAR-0334", StatusCode::NOT_FOUND).into());
-    }
     let id = format!("recall-{}", fresh_uuid(ctx.now).simple());
-    let change = change(&id, ctx, (asked, kind, reason), &handed)?.once(key);
-    once(house.door.commit(ctx, change).await, id)
+    for tried in 1.. {
+        let wanted = asked.clone();
+        let (handed, delivered) = house
+            .store
+            .read(move |reader| {
+                let delivered = fallen::deliveries(reader)?;
+                Ok((fallen::handed(reader, &wanted.id, wanted.modified.as_deref())?, delivered))
+            })
+            .await?;
+        if handed.is_empty() {
+            return Err(Refusal::new("NRS-SHAR-0334", StatusCode::NOT_FOUND).into());
+        }
+        let change = change(&id, ctx, (asked, kind, reason), (&handed, delivered))?;
+        match house.door.commit(ctx, change.once(key.clone())).await {
+            // Somebody was handed it meanwhile, and is told too.
+            Err(CommitFailure::Conflict { .. }) if tried < TRIES_MAX => {}
+            outcome => return once(outcome, id),
+        }
+    }
+    Err(changed_meanwhile())
+}
+
+/// It was handed out again and again while it was taken back.
+fn changed_meanwhile() -> Failure {
+    Refusal::new("NRS-SHAR-0340", StatusCode::SERVICE_UNAVAILABLE).into()
 }
 
 /// The change that records a message and puts it where its recipients find it.
@@ -132,7 +152,7 @@ pub(super) fn change(
     id: &str,
     ctx: &Ctx,
     (asked, kind, reason): (&Asked, Kind, &str),
-    handed: &Handed,
+    (handed, delivered): (&Handed, i64),
 ) -> Answer<Change> {
     let recipients: BTreeSet<&String> = handed.values().flatten().collect();
     let notice = notice(ctx, asked, kind, handed.contains_key(&Audience::Public))?;
@@ -145,7 +165,8 @@ pub(super) fn change(
         "id": asked.id, "modified": asked.modified, "kind": kind.code(), "reason": reason,
         "replaced_by": asked.replaced_by, "recipients": recipients,
     }));
-    change = change.write(Write::one(
+    // INVARIANT: who got it is who is told: a delivery that was recorded since undoes the change, and it is made anew.
+    change = change.write(fallen::none_since(&asked.id, delivered)).write(Write::one(
         "INSERT INTO share_recall (recall, id, modified, kind, reason, replaced_by, notice, person, at) \
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
         vec![
@@ -170,8 +191,7 @@ pub(super) fn change(
     // gives it back should the marking be lifted. What was taken back by whoever handed it in left its stream then.
     if !matches!(kind, Kind::Remark | Kind::Withdrawal) {
         change = change.write(Write::new(
-            "UPDATE share_item SET withdrawn_at = $1 WHERE id = $2 AND ($3 IS NULL OR modified = $3) \
-             AND withdrawn_at IS NULL",
+            WITHDRAW,
             vec![Value::from(ctx.now), Value::from(&asked.id), Value::from(asked.modified.clone())],
         ));
     }
@@ -286,11 +306,66 @@ fn row_at(row: &Row<'_, '_>) -> Result<Message, StoreFailure> {
     })
 }
 
-/// What nobody has acknowledged yet, oldest first.
-pub fn open(reader: &Reader<'_>) -> Result<Vec<Message>, StoreFailure> {
-    let sql =
-        format!("{ROW} WHERE t.state <> 'acknowledged' ORDER BY r.at, r.recall, t.org LIMIT $1");
-    reader.all(&sql, &[Value::from(LISTED_MAX)], row_at)
+/// A place in the list of what is open: behind one message to one recipient.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Place {
+    /// When the message was sent, as it is kept.
+    at: String,
+    recall: String,
+    org: String,
+}
+
+impl Place {
+    /// Behind a message.
+    pub fn behind(message: &Message) -> Self {
+        let at = crate::office::clock::stamp(message.at);
+        Self { at, recall: message.recall.clone(), org: message.org.clone() }
+    }
+
+    /// Reads what [`Display`](std::fmt::Display) writes.
+    pub fn parse(text: &str) -> Option<Self> {
+        let mut parts = text.splitn(3, '~').map(str::to_owned);
+        Some(Self { at: parts.next()?, recall: parts.next()?, org: parts.next()? })
+    }
+}
+
+impl std::fmt::Display for Place {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}~{}~{}", self.at, self.recall, self.org)
+    }
+}
+
+/// What nobody has acknowledged yet, oldest first, behind a place; and where to go on, absent at the end.
+pub fn open(
+    reader: &Reader<'_>,
+    after: Option<&Place>,
+) -> Result<(Vec<Message>, Option<Place>), StoreFailure> {
+    let none = Place { at: String::new(), recall: String::new(), org: String::new() };
+    let Place { at, recall, org } = after.unwrap_or(&none);
+    let sql = format!(
+        "{ROW} WHERE t.state <> 'acknowledged' AND (r.at, r.recall, t.org) > ($1, $2, $3) \
+         ORDER BY r.at, r.recall, t.org LIMIT $4"
+    );
+    let params =
+        [Value::from(at), Value::from(recall), Value::from(org), Value::from(LISTED_MAX + 1)];
+    let mut found = reader.all(&sql, &params, row_at)?;
+    let most = usize::try_from(LISTED_MAX).unwrap_or(usize::MAX);
+    let more = found.len() > most;
+    found.truncate(most);
+    let next = found.last().filter(|_| more).map(Place::behind);
+    Ok((found, next))
+}
+
+/// How many messages nobody has acknowledged yet.
+pub fn open_count(reader: &Reader<'_>) -> Result<u64, StoreFailure> {
+    let sql = "SELECT COUNT(*) FROM share_recall_recipient WHERE state IN ('pending', 'delivered')";
+    Ok(u64::try_from(reader.number(sql, &[])?).unwrap_or(0))
+}
+
+/// One message as one recipient has it.
+fn message(reader: &Reader<'_>, recall: &str, org: &str) -> Result<Option<Message>, StoreFailure> {
+    let sql = format!("{ROW} WHERE t.recall = $1 AND t.org = $2");
+    reader.first(&sql, &[Value::from(recall), Value::from(org)], row_at)
 }
 
 /// The recipients of one message.
@@ -403,8 +478,8 @@ pub async fn acknowledge(house: &Arc<House>, ctx: &Ctx, recall: &str, note: &str
         return Err(refuse("NRS-SHAR-0331"));
     }
     let (wanted, org) = (recall.to_owned(), ctx.org.to_string());
-    let rows = house.store.read(move |reader| of(reader, &wanted)).await?;
-    let Some(row) = rows.into_iter().find(|row| row.org == org) else {
+    let found = house.store.read(move |reader| message(reader, &wanted, &org)).await?;
+    let Some(row) = found else {
         return Err(Refusal::absent().into());
     };
     if row.state == "acknowledged" {
@@ -431,9 +506,9 @@ pub async fn acknowledge(house: &Arc<House>, ctx: &Ctx, recall: &str, note: &str
 /// Records that a recipient was reminded; the reminder stands in its inbox.
 pub async fn remind(house: &Arc<House>, ctx: &Ctx, recall: &str, org: &str) -> Answer<Made> {
     may_release(house, ctx)?;
-    let wanted = recall.to_owned();
-    let rows = house.store.read(move |reader| of(reader, &wanted)).await?;
-    if !rows.iter().any(|row| row.org == org && row.state != "acknowledged") {
+    let (wanted, to) = (recall.to_owned(), org.to_owned());
+    let found = house.store.read(move |reader| message(reader, &wanted, &to)).await?;
+    if found.is_none_or(|row| row.state == "acknowledged") {
         return Err(Refusal::absent().into());
     }
     let change =

@@ -13,11 +13,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 use noroshi_charter::outgoing::Outgoing;
 use noroshi_charter::release::{Audience, Recipient};
-use noroshi_evidence::marking::Tlp;
+use noroshi_evidence::marking::{LegalBits, Tlp};
 use noroshi_evidence::object::StixObject;
 
 use super::audience;
 use super::gate::{self, Candidate, Filter, Web};
+use super::history::Histories;
 use super::read::{self, Closure};
 use crate::office::id::OrgId;
 use crate::office::store::{Reader, Row, StoreFailure, Value};
@@ -34,9 +35,12 @@ const VERSIONS_MAX: usize = 5_000;
 const BEYOND_MAX: i64 = 100;
 /// Bytes of objects handed out in one answer; one object is always handed out, however large.
 pub const PAGE_BYTES_MAX: usize = 8 * 1024 * 1024;
-/// Look-ups after which an answer without anything about a named object ends: at a whole number of them, so that what
-/// is not there and what is not for the reader cost the same.
-const LOOKUPS_STEP: u64 = 128;
+/// Look-ups of an answer without anything about a named object: so many, or twice, four times, … as many, so that what is
+/// not there and what is not for the reader cost the same. What is kept for what it is itself, or for what it names, is
+/// never followed further; only what is kept for something farther away, and names very much, can cost more than the first.
+const LOOKUPS_LEAST: u64 = 256;
+/// So many objects are followed without asking first what they bear all together.
+const NAMES_FEW: usize = 16;
 
 /// The type of this office's own messages about an object that was recalled; the view itself tells them from others.
 const NOTICE_TYPE: &str = "note";
@@ -462,6 +466,7 @@ struct Judge<'a> {
     org: &'a OrgId,
     recipient: Recipient,
     now: Timestamp,
+    histories: Histories,
 }
 
 impl<'a> Judge<'a> {
@@ -472,7 +477,15 @@ impl<'a> Judge<'a> {
         now: Timestamp,
     ) -> Result<Self, StoreFailure> {
         let recipient = audience::recipient(reader, Some(org.as_str()), &view.audience)?;
-        Ok(Self { reader, view, audience: view.audience.label(), org, recipient, now })
+        Ok(Self {
+            reader,
+            view,
+            audience: view.audience.label(),
+            org,
+            recipient,
+            now,
+            histories: Histories::default(),
+        })
     }
 
     /// What `entries` stand for, as far as the view shows it.
@@ -492,7 +505,13 @@ impl<'a> Judge<'a> {
                 text.map(|text| read::parse(&text)).transpose()?.map(Matter::Own)
             }
             Whose::Own | Whose::Others => {
-                let found = read::version(self.reader, &entry.id, &entry.modified, &entry.digest)?;
+                let found = read::version(
+                    self.reader,
+                    &self.histories,
+                    &entry.id,
+                    &entry.modified,
+                    &entry.digest,
+                )?;
                 found.map(|found| match entry.given_back {
                     true => Matter::Own(found.object().clone()),
                     false => Matter::Judged(Box::new(found)),
@@ -507,6 +526,14 @@ impl<'a> Judge<'a> {
 
     /// What of `rows` leaves, in their order.
     fn served(&self, rows: Vec<(&Entry, Matter)>) -> Result<Vec<Served>, StoreFailure> {
+        // What an object carries only adds to what it is itself: what is kept for that needs nothing else to be looked at.
+        let mut left = Vec::with_capacity(rows.len());
+        for (entry, matter) in rows {
+            if self.may_be_served(&matter)? {
+                left.push((entry, matter));
+            }
+        }
+        let mut rows = left;
         // What the rows name is judged by its own newest version, so nothing is taken for granted here.
         let names = |(_, matter): &(&Entry, Matter)| match matter {
             Matter::Judged(one) => one.sources().cloned().collect::<Vec<String>>(),
@@ -519,7 +546,6 @@ impl<'a> Judge<'a> {
             // Each for itself: whether an object leaves does not depend on what it is looked at with.
             Closure::Cut(web) if rows.len() < 2 => web,
             Closure::Cut(_) => {
-                let mut rows = rows;
                 let rest = rows.split_off(rows.len() / 2);
                 let mut served = self.served(rows)?;
                 served.extend(self.served(rest)?);
@@ -532,6 +558,17 @@ impl<'a> Judge<'a> {
             served.extend(self.one(&web, &outgoing, entry, matter)?);
         }
         Ok(served)
+    }
+
+    /// Whether anything can be said for it still, by what it is and by what it names directly.
+    fn may_be_served(&self, matter: &Matter) -> Result<bool, StoreFailure> {
+        let Matter::Judged(candidate) = matter else { return Ok(true) };
+        let names = &candidate.history.names;
+        let bits = match names.len() > NAMES_FEW {
+            true => read::bits_named(self.reader, names)?,
+            false => LegalBits::default(),
+        };
+        Ok(candidate.may_leave(bits, &self.recipient, self.now))
     }
 
     fn one(
@@ -572,20 +609,27 @@ pub fn page(
     now: Timestamp,
     asked: &Asked,
 ) -> Result<Slice, StoreFailure> {
+    let before = reader.lookups();
     let walk = Walk::new(reader, view, org, asked)?;
     let judge = Judge::new(reader, view, org, now)?;
     let slice = filled(&walk, &judge)?;
     if slice.items.is_empty() && !asked.ids.is_empty() {
-        evened(reader, asked)?;
+        evened(reader, asked, before)?;
     }
     Ok(slice)
 }
 
-/// Looks for nothing until a whole number of steps is done.
-fn evened(reader: &Reader<'_>, asked: &Asked) -> Result<(), StoreFailure> {
+/// Looks for nothing until one of few numbers of look-ups since `before` is reached.
+fn evened(reader: &Reader<'_>, asked: &Asked, before: u64) -> Result<(), StoreFailure> {
     let id = asked.ids.first().map(String::as_str).unwrap_or_default();
-    while reader.lookups() % LOOKUPS_STEP != 0 {
-        read::version(reader, id, "", "")?;
+    let spent = || reader.lookups().wrapping_sub(before);
+    let mut wanted = LOOKUPS_LEAST;
+    while wanted < spent() {
+        wanted = wanted.saturating_mul(2);
+    }
+    let histories = Histories::default();
+    while spent() < wanted {
+        read::version(reader, &histories, id, "", "")?;
     }
     Ok(())
 }

@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use noroshi_charter::hat::Hat;
+use noroshi_evidence::marking::LegalBits;
 use serde_json::json;
 
 use super::fallen::{self, Handed};
@@ -39,6 +40,8 @@ const NAMING_MAX: i64 = 500;
 /// Steps that a decision waits for before its answer, and how long; the rest is done after it.
 const STEPS_BEFORE_ANSWER: usize = 200;
 const WAIT_BEFORE_ANSWER: SignedDuration = SignedDuration::from_secs(2);
+/// Objects followed to find what something was made from; what is beyond may hold anything.
+const SOURCES_MAX: usize = 50_000;
 /// What is said for the record.
 const WHY: &str = "it may not be handed out any more";
 
@@ -232,8 +235,9 @@ impl Watcher {
     pub async fn turn(&mut self, house: &Arc<House>) -> Answer<bool> {
         let behind = self.arrivals(house).await?;
         self.ended(house).await?;
+        let tightened = Self::tightened(house).await?;
         let stepped = self.step(house).await?;
-        Ok(behind || stepped)
+        Ok(behind || tightened || stepped)
     }
 
     /// Looks at what came in. How far it got is written down with what was found.
@@ -266,19 +270,34 @@ impl Watcher {
         let mut change = Change::office("share.watch", "arrivals").payload(json!({
             "arrivals": upto, "found": found.keys().collect::<Vec<_>>(),
         }));
-        for (id, (names, who)) in &found {
-            let who = who.as_ref().unwrap_or(&ctx);
-            change = change.write(Look::Object.at(id, WHY, who));
-            if *names {
-                change = change.write(Look::Names.at(id, WHY, who));
-            }
-        }
+        change.writes.extend(looks(&found, &ctx));
         let change = change.write(Write::one(
             "UPDATE share_watch SET seq = $1 WHERE watch = 'arrivals' AND seq = $2",
             vec![Value::from(upto), Value::from(self.kept)],
         ));
         house.door.commit(&ctx, change).await?;
         (self.seq, self.kept) = (Some(upto), upto);
+        Ok(full)
+    }
+
+    /// Looks at what is held on stricter terms since the last look: the list is emptied with what was found.
+    async fn tightened(house: &Arc<House>) -> Answer<bool> {
+        let now = house.clock.now();
+        let new = house.store.read(tightened).await?;
+        let Some(upto) = new.last().map(|one| one.seq) else { return Ok(false) };
+        let full = i64::try_from(new.len()).unwrap_or(i64::MAX) >= ARRIVALS_MAX;
+        let Some(ctx) = house.store.read(move |reader| newest_actor(reader, now)).await? else {
+            return Ok(false);
+        };
+        let found = found(house, new, now).await?;
+        let mut change = Change::office("share.watch", "tightened")
+            .payload(json!({ "found": found.keys().collect::<Vec<_>>() }));
+        change.writes.extend(looks(&found, &ctx));
+        let change = change.write(Write::new(
+            "DELETE FROM evidence_tightened WHERE number <= $1",
+            vec![Value::from(upto)],
+        ));
+        house.door.commit(&ctx, change).await?;
         Ok(full)
     }
 
@@ -374,6 +393,8 @@ pub async fn settle(house: &Arc<House>, looks: &[(Look, String)]) -> Answer<()> 
 
 /// What a step found, and how far it got.
 struct Seen {
+    /// The newest delivery it takes into account.
+    delivered: i64,
     messages: Vec<(String, Option<String>, Kind, Handed)>,
     /// Objects to look at.
     objects: Vec<String>,
@@ -385,6 +406,7 @@ async fn one_step(house: &Arc<House>, mut entry: Entry) -> Answer<()> {
     let (wanted, now) = (entry.clone(), entry.ctx.now);
     let seen = house.store.read(move |reader| see(reader, &wanted, now)).await?;
     let ctx = entry.ctx.clone();
+    let delivered = seen.delivered;
     let mut waiting = seen.messages.into_iter().peekable();
     while let Some((id, modified, kind, handed)) = waiting.next() {
         let name = format!("recall-{}", fresh_uuid(ctx.now).simple());
@@ -395,7 +417,8 @@ async fn one_step(house: &Arc<House>, mut entry: Entry) -> Answer<()> {
             reason: entry.why.clone(),
             replaced_by: None,
         };
-        let mut change = recall::change(&name, &ctx, (&asked, kind, &entry.why), &handed)?;
+        let mut change =
+            recall::change(&name, &ctx, (&asked, kind, &entry.why), (&handed, delivered))?;
         if entry.look == Look::Object {
             // What names it may have fallen with it.
             change = change.write(Look::Names.at(&id, &entry.why, &ctx));
@@ -405,6 +428,7 @@ async fn one_step(house: &Arc<House>, mut entry: Entry) -> Answer<()> {
         match house.door.commit(&ctx, change.write(step)).await {
             Ok(_) if last => return Ok(()),
             Ok(_) => {}
+            // Somebody else took the step, or somebody was just handed it: it is looked at again.
             Err(CommitFailure::Conflict { .. }) => return Ok(()),
             Err(problem) => return Err(problem.into()),
         }
@@ -422,7 +446,8 @@ async fn one_step(house: &Arc<House>, mut entry: Entry) -> Answer<()> {
 }
 
 fn see(reader: &Reader<'_>, entry: &Entry, now: Timestamp) -> Result<Seen, StoreFailure> {
-    let mut seen = Seen { messages: Vec::new(), objects: Vec::new(), upto: None };
+    let delivered = fallen::deliveries(reader)?;
+    let mut seen = Seen { delivered, messages: Vec::new(), objects: Vec::new(), upto: None };
     match entry.look {
         Look::Object => {
             if let Some((kind, handed)) = fallen::of(reader, &entry.subject, None, now)? {
@@ -431,9 +456,8 @@ fn see(reader: &Reader<'_>, entry: &Entry, now: Timestamp) -> Result<Seen, Store
         }
         Look::Names => {
             let Some(node) = evidence::read::node(reader, &entry.subject)? else { return Ok(seen) };
-            let some = fallen::naming(reader, node, entry.after, NAMING_MAX)?;
-            let full = i64::try_from(some.len()).unwrap_or(i64::MAX) >= NAMING_MAX;
-            seen.upto = some.last().filter(|_| full).map(|(via, ..)| *via);
+            let (some, upto) = fallen::naming(reader, node, entry.after, NAMING_MAX)?;
+            seen.upto = upto;
             let ids: BTreeSet<String> = some.into_iter().map(|(_, _, id, _)| id).collect();
             for id in ids {
                 if fallen::of(reader, &id, None, now)?.is_some() {
@@ -486,22 +510,46 @@ fn stands(reader: &Reader<'_>) -> Result<(i64, Timestamp), StoreFailure> {
     found.ok_or_else(|| StoreFailure::Damaged("where the watch stands".to_owned()))
 }
 
-/// A version that came in.
+/// A version that came in, or is held on stricter terms.
 struct Arrived {
+    /// The order of arrival, or the place among what was tightened.
     seq: i64,
     id: String,
     /// Its node, where its legal bits are the first of it.
     newly_bound: Option<i64>,
+    /// What it says was made from something: the node and the identifier.
+    made: Option<(i64, String)>,
 }
 
 fn arrived(reader: &Reader<'_>, after: i64) -> Result<Vec<Arrived>, StoreFailure> {
     reader.all(
         "SELECT o.seq, o.id, CASE WHEN (o.has_comms = 1 OR o.has_secret = 1) AND NOT EXISTS (SELECT 1 \
          FROM evidence_object v WHERE v.node = o.node AND v.seq < o.seq AND v.has_comms >= o.has_comms \
-         AND v.has_secret >= o.has_secret) THEN o.node END \
-         FROM evidence_object o WHERE o.seq > $1 ORDER BY o.seq LIMIT $2",
+         AND v.has_secret >= o.has_secret) THEN o.node END, d.made, n.id \
+         FROM evidence_object o LEFT JOIN evidence_deriving d ON d.via = o.seq \
+         LEFT JOIN evidence_node n ON n.node = d.made WHERE o.seq > $1 ORDER BY o.seq LIMIT $2",
         &[Value::from(after), Value::from(ARRIVALS_MAX)],
-        |row| Ok(Arrived { seq: row.int(0)?, id: row.text(1)?, newly_bound: row.int_or_none(2)? }),
+        |row| {
+            Ok(Arrived {
+                seq: row.int(0)?,
+                id: row.text(1)?,
+                newly_bound: row.int_or_none(2)?,
+                made: row.int_or_none(3)?.zip(row.text_or_none(4)?),
+            })
+        },
+    )
+}
+
+/// What is held on stricter terms since it was last looked.
+fn tightened(reader: &Reader<'_>) -> Result<Vec<Arrived>, StoreFailure> {
+    reader.all(
+        "SELECT t.number, o.id, CASE WHEN t.bound = 1 THEN o.node END FROM evidence_tightened t \
+         JOIN evidence_object o ON o.seq = t.seq ORDER BY t.number LIMIT $1",
+        &[Value::from(ARRIVALS_MAX)],
+        |row| {
+            let (seq, id, newly_bound) = (row.int(0)?, row.text(1)?, row.int_or_none(2)?);
+            Ok(Arrived { seq, id, newly_bound, made: None })
+        },
     )
 }
 
@@ -509,14 +557,44 @@ fn arrived(reader: &Reader<'_>, after: i64) -> Result<Vec<Arrived>, StoreFailure
 type Found = BTreeMap<String, (bool, Option<Ctx>)>;
 
 async fn found(house: &Arc<House>, new: Vec<Arrived>, now: Timestamp) -> Answer<Found> {
-    let bound: Vec<i64> = new.iter().filter_map(|one| one.newly_bound).collect();
-    let ids: BTreeSet<String> = new.into_iter().map(|one| one.id).collect();
+    let mut bound: Vec<i64> = new.iter().filter_map(|one| one.newly_bound).collect();
+    let made: BTreeMap<String, i64> =
+        new.iter().filter_map(|one| one.made.clone()).map(|(node, id)| (id, node)).collect();
+    let mut ids: BTreeSet<String> = new.into_iter().map(|one| one.id).collect();
+    // Said to be made from something, it may carry more than it did, and so does what was made from it.
+    for (id, node) in made {
+        let asked = id.clone();
+        if house.store.read(move |reader| carries(reader, &asked)).await? {
+            bound.push(node);
+        }
+        ids.insert(id);
+    }
     let mut found = house.store.read(move |reader| touched(reader, ids, now)).await?;
     for id in derived(house, bound).await? {
         let more = BTreeSet::from([id]);
         found.extend(house.store.read(move |reader| touched(reader, more, now)).await?);
     }
     Ok(found)
+}
+
+/// Whether an object carries anything that keeps it from somebody because of what it was made from.
+fn carries(reader: &Reader<'_>, id: &str) -> Result<bool, StoreFailure> {
+    let found = super::read::facts(reader, id, SOURCES_MAX)?;
+    Ok(found
+        .is_some_and(|(facts, _)| facts.bits != LegalBits::default() || facts.made_without_consent))
+}
+
+/// The writes that ask for a look at what was found.
+fn looks(found: &Found, ctx: &Ctx) -> Vec<Write> {
+    let mut writes = Vec::new();
+    for (id, (names, who)) in found {
+        let who = who.as_ref().unwrap_or(ctx);
+        writes.push(Look::Object.at(id, WHY, who));
+        if *names {
+            writes.push(Look::Names.at(id, WHY, who));
+        }
+    }
+    writes
 }
 
 /// Of these objects those that stand in a stream and may not be had any more, by somebody at least.
@@ -547,13 +625,9 @@ async fn derived(house: &Arc<House>, from: Vec<i64>) -> Answer<BTreeSet<String>>
     let mut open: Vec<(i64, i64)> = from.into_iter().map(|node| (node, 0)).collect();
     let mut found = BTreeSet::new();
     while let Some((node, after)) = open.pop() {
-        let some =
+        let (some, upto) =
             house.store.read(move |reader| fallen::naming(reader, node, after, NAMING_MAX)).await?;
-        if let Some((via, ..)) = some.last()
-            && i64::try_from(some.len()).unwrap_or(i64::MAX) >= NAMING_MAX
-        {
-            open.push((node, *via));
-        }
+        open.extend(upto.map(|via| (node, via)));
         for (_, other, id, bound) in some {
             if seen.insert(other) {
                 found.insert(id);

@@ -15,6 +15,7 @@ use noroshi_ledger::leaf::Fact;
 use noroshi_sift::certificate::Certificate;
 use noroshi_sift::chain::{Deletion, Entry};
 use noroshi_sift::mandate::Mandate;
+use noroshi_sift::mode::Mode;
 use noroshi_sift::sighting::Sighting;
 use serde::Deserialize;
 use serde_json::json;
@@ -23,7 +24,9 @@ use uuid::Uuid;
 
 use super::{law, read};
 use crate::evidence::read::Sees;
-use crate::evidence::rows::{self, NewObject, SEEN_FOR_REPORTS};
+use crate::evidence::rows::{
+    self, NewObject, SEEN_FOR_REPORTS, SEEN_UNDER_AGREEMENT, SEEN_UNDER_AGREEMENT_FOR_REPORTS,
+};
 use crate::house::House;
 use crate::office::authorise::{Action, On};
 use crate::office::commit::{Change, CommitFailure, Write};
@@ -420,7 +423,7 @@ pub(super) fn graph(
             let object = build::sighting(&common, &what).map_err(|problem| damaged(&problem))?;
             added.saw.push((object.id().clone(), observable.clone()));
             // Telemetry is communications: what stems from it is held in the strictest class.
-            let prefix = if row.from_report { SEEN_FOR_REPORTS } else { SEEN };
+            let prefix = prefix(submission.certificate.mode, row.from_report);
             added.objects.push(new(object, LegalClass::Cia, prefix));
         }
     }
@@ -433,6 +436,17 @@ pub(super) fn graph(
         added.objects.push(new(object, LegalClass::CiaN, SEEN));
     }
     Ok(added)
+}
+
+/// How a sighting came: under which mode, and whether what was seen is known from a report only. What an agreement brought
+/// says so: it leaves with the consent of the party only (Act art. 38(3)).
+const fn prefix(mode: Mode, from_report: bool) -> &'static str {
+    match (mode, from_report) {
+        (Mode::PartyAgreement, false) => SEEN_UNDER_AGREEMENT,
+        (Mode::PartyAgreement, true) => SEEN_UNDER_AGREEMENT_FOR_REPORTS,
+        (_, false) => SEEN,
+        (_, true) => SEEN_FOR_REPORTS,
+    }
 }
 
 fn identity(
@@ -540,5 +554,22 @@ fn chain_write(ctx: &Ctx, sensor: &str, sequence: u64, digest: &str) -> Write {
             "UPDATE sift_sensor SET next = next + 1, last = $4 WHERE org = $1 AND sensor = $2 AND next = $3",
             params,
         )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_an_agreement_brought_says_so_and_what_a_report_knows_stays_with_it() {
+        for mode in Mode::ALL {
+            for reported in [false, true] {
+                let source = format!("{}org/sensor", prefix(mode, reported));
+                let agreed = mode == Mode::PartyAgreement;
+                assert_eq!(rows::stems_from_agreement(&source), agreed, "{source}");
+                assert_eq!(rows::stems_from_report(&source), reported, "{source}");
+            }
+        }
     }
 }

@@ -243,7 +243,12 @@ async fn what_a_relationship_says_is_derived_carries_the_bit_of_its_source() {
     for number in 2..=5 {
         hold(&stage, &indicator(number), LegalClass::CiaN, Tlp::Green).await;
     }
-    let shown = || async { stage.get(&stage.ally, stage.below(&shelf, "/objects/")).await.ids() };
+    // Beside messages about what was taken back.
+    let shown = || async {
+        let mut ids = stage.get(&stage.ally, stage.below(&shelf, "/objects/")).await.ids();
+        ids.retain(|id| !id.starts_with("note--"));
+        ids
+    };
     let_out(&stage, &of(3)).await;
     assert_eq!(shown().await, [of(3)]);
     // Two steps; the other way round, and another type, say nothing.
@@ -345,4 +350,261 @@ async fn head_is_get_without_a_body_and_no_reading() {
     }
     let post = Call { method: "PATCH", url: below("/objects/"), ..Call::default() };
     assert_eq!(post.of(&stage.ally).send().await.status, 405);
+}
+
+/// A report of this version with these references.
+fn report(number: usize, modified: &str, refs: &[String]) -> String {
+    json!({
+        "type": "report", "spec_version": "2.1", "id": format!("report--{}", uuid(number)),
+        "created": "2026-01-01T00:00:00.000Z", "modified": modified, "name": "r",
+        "published": "2026-01-01T00:00:00Z", "object_refs": refs,
+    })
+    .to_string()
+}
+
+fn tool(number: usize, modified: &str, description: &str) -> String {
+    json!({
+        "type": "tool", "spec_version": "2.1", "id": format!("tool--{}", uuid(number)),
+        "created": "2026-01-01T00:00:00.000Z", "modified": modified, "name": "t", "description": description,
+    })
+    .to_string()
+}
+
+const FIRST: &str = "2026-01-01T00:00:00.000Z";
+const LATER: &str = "2026-02-01T00:00:00.000Z";
+
+/// The code for which an object does not leave, or nothing when it does.
+async fn kept_for(stage: &Stage, id: &str) -> Option<String> {
+    let done = let_out(stage, id).await;
+    done["refused"][0]["code"].as_str().map(str::to_owned)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_later_version_that_names_less_carries_what_an_earlier_one_named() {
+    let stage = Stage::open().await;
+    hold(&stage, &malware(1), LegalClass::Cia, Tlp::Green).await;
+    let selected = id_of(&malware(1));
+    let free = [format!("tool--{}", uuid(999))];
+    let said = format!("seen with {selected}");
+    for (number, (first, later)) in (40..).zip([
+        (report(2, FIRST, std::slice::from_ref(&selected)), report(2, LATER, &free)),
+        (tool(3, FIRST, &said), tool(3, LATER, "seen")),
+    ]) {
+        hold(&stage, &first, LegalClass::CiaN, Tlp::Green).await;
+        let id = id_of(&first);
+        assert_eq!(kept_for(&stage, &id).await.as_deref(), Some("NRS-SHAR-0101"));
+        hold(&stage, &later, LegalClass::CiaN, Tlp::Green).await;
+        assert_eq!(kept_for(&stage, &id).await.as_deref(), Some("NRS-SHAR-0101"), "{later}");
+        // Nor does what is made from it.
+        let made = report(number, FIRST, std::slice::from_ref(&id));
+        hold(&stage, &made, LegalClass::CiaN, Tlp::Green).await;
+        assert_eq!(kept_for(&stage, &id_of(&made)).await.as_deref(), Some("NRS-SHAR-0101"));
+    }
+    // The same without a selected source leaves.
+    hold(&stage, &report(5, FIRST, &free), LegalClass::CiaN, Tlp::Green).await;
+    hold(&stage, &report(5, LATER, &free), LegalClass::CiaN, Tlp::Green).await;
+    assert_eq!(kept_for(&stage, &id_of(&report(5, LATER, &free))).await, None);
+}
+
+/// A review that cleared exactly this version, as it stands when its last step was taken.
+async fn cleared(stage: &Stage, text: &str) {
+    let object = StixObject::parse(text).unwrap();
+    let modified = rows::version_key(&object);
+    let review = noroshi::office::commit::Write::one(
+        "INSERT INTO share_review (review, id, modified, digest, salt, state, at) \
+         VALUES ($1, $2, $3, $4, 's', 'released', $5)",
+        vec![
+            Cell::from(format!("review-{modified}-{}", object.id())),
+            Cell::from(object.id().as_str()),
+            Cell::from(modified),
+            Cell::from(object.digest().to_string()),
+            Cell::from(stage.legal.ctx.now),
+        ],
+    );
+    let change = Change::office("share.review", "test").write(review);
+    stage.test.house.door.commit(&stage.legal.ctx, change).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_version_that_was_cleared_frees_nothing_that_was_made_from_another() {
+    let mut config = super::house::TestHouse::config();
+    // That two must release what was reviewed is another test's business.
+    config.share.second_person_reviewed = false;
+    let stage = Stage::open_with(config).await;
+    let shelf = stage.shelf(&stage.ally).await;
+    let (old, new) = (tool(1, FIRST, "as selected"), tool(1, LATER, "as may be told"));
+    hold(&stage, &old, LegalClass::Cia, Tlp::Green).await;
+    let made = indicator(2);
+    hold(&stage, &made, LegalClass::CiaN, Tlp::Green).await;
+    let edge = relates(20, "derived-from", &id_of(&made), &id_of(&old));
+    hold(&stage, &edge, LegalClass::CiaN, Tlp::Green).await;
+    hold(&stage, &new, LegalClass::CiaN, Tlp::Green).await;
+    assert_eq!(kept_for(&stage, &id_of(&new)).await.as_deref(), Some("NRS-SHAR-0101"));
+    cleared(&stage, &new).await;
+    // That version leaves; what was made from the one before it does not, also beside the cleared one.
+    assert_eq!(kept_for(&stage, &id_of(&new)).await, None);
+    assert_eq!(kept_for(&stage, &id_of(&made)).await.as_deref(), Some("NRS-SHAR-0101"));
+    let got = stage.get(&stage.ally, stage.below(&shelf, "/objects/")).await;
+    assert_eq!(got.ids(), [id_of(&new)]);
+    assert!(!got.text.contains("as selected"));
+    cleared(&stage, &old).await;
+    assert_eq!(kept_for(&stage, &id_of(&made)).await, None, "both versions were cleared");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_guest_keeps_nothing_from_anybody_by_saying_what_it_was_made_from() {
+    let stage = Stage::open().await;
+    let shelf = stage.shelf(&stage.ally).await;
+    let (selected, theirs) = (id_of(&malware(1)), id_of(&indicator(2)));
+    hold(&stage, &malware(1), LegalClass::Cia, Tlp::Green).await;
+    hold(&stage, &indicator(2), LegalClass::CiaN, Tlp::Green).await;
+    assert_eq!(kept_for(&stage, &theirs).await, None);
+    let of_others = green(&relates(20, "derived-from", &theirs, &selected));
+    let own = green(&indicator(3));
+    let of_own = green(&relates(21, "derived-from", &id_of(&own), &selected));
+    let texts = [own.clone(), of_others.clone(), of_own.clone()];
+    assert_eq!(stage.pushed(&stage.ally, &shelf, &texts).await["success_count"], 3);
+    // Asking for it tells nothing of what is held, and nobody loses it.
+    let got = stage.get(&stage.ally, stage.below(&shelf, &format!("/objects/{theirs}/"))).await;
+    assert_eq!(got.status, 200, "{}", got.text);
+    let audience = format!("partner:{}", stage.other.ctx.org);
+    for (id, wanted) in [(&theirs, None), (&id_of(&own), Some("NRS-SHAR-0101"))] {
+        let wish = json!({ "audience": audience, "objects": [id] });
+        let (_, done) = release(&stage.test, &stage.legal.token, wish).await;
+        assert_eq!(done["refused"][0]["code"].as_str(), wanted, "{done}");
+    }
+    // What it said of others is before a person, and no more than that.
+    let aside = |text: &str| {
+        let params = vec![Cell::from("NRS-SHAR-0224"), Cell::Blob(text.as_bytes().to_vec())];
+        let sql =
+            "SELECT COUNT(*) FROM evidence_aside WHERE code = $1 AND bytes = $2 AND state = 'open'";
+        count(&stage, sql, params)
+    };
+    assert_eq!((aside(&of_others).await, aside(&of_own).await), (1, 0));
+    // The office says the same: now it counts.
+    let office = relates(22, "derived-from", &theirs, &selected);
+    hold(&stage, &office, LegalClass::CiaN, Tlp::Green).await;
+    let got = stage.get(&stage.ally, stage.below(&shelf, &format!("/objects/{theirs}/"))).await;
+    assert_eq!(got.status, 404, "{}", got.text);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_declared_for_provision_reaches_no_operator_whatever_a_later_version_says() {
+    let stage = Stage::open().await;
+    stage.test.org("Water (fictional)", "operator", Some("water")).await;
+    hold(&stage, &tool(1, FIRST, "one"), LegalClass::CiaP, Tlp::Clear).await;
+    hold(&stage, &tool(1, LATER, "one"), LegalClass::CiaN, Tlp::Clear).await;
+    hold(&stage, &tool(2, FIRST, "two"), LegalClass::CiaN, Tlp::Clear).await;
+    let ids = [id_of(&tool(1, FIRST, "")), id_of(&tool(2, FIRST, ""))];
+    for (audience, wanted) in [
+        ("operators".to_owned(), vec!["NRS-SHAR-0115"]),
+        ("public".to_owned(), vec!["NRS-SHAR-0115"]),
+        (format!("partner:{}", stage.ally.ctx.org), vec![]),
+    ] {
+        let wish = json!({ "audience": audience, "objects": ids });
+        let (status, done) = release(&stage.test, &stage.legal.token, wish).await;
+        assert_eq!(status, 201, "{done}");
+        let refused = done["refused"].as_array().unwrap();
+        let codes: Vec<&str> = refused.iter().map(|one| one["code"].as_str().unwrap()).collect();
+        assert_eq!(codes, wanted, "{audience}: {done}");
+        assert_eq!(done["released"], json!(2 - wanted.len()), "{audience}: {done}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_an_agreement_brought_and_what_is_made_from_it_waits_for_the_party() {
+    let stage = Stage::open().await;
+    let text = tool(1, FIRST, "from the party");
+    let bundle = noroshi::evidence::act::Bundle {
+        bytes: format!(r#"{{"type":"bundle","id":"bundle--{}","objects":[{text}]}}"#, uuid(900))
+            .into_bytes()
+            .into(),
+        tlp: Some(Tlp::Green),
+        class: LegalClass::CiaN,
+        originator: "office".to_owned(),
+    };
+    let analyst = noroshi::office::ctx::Ctx {
+        hat: noroshi_charter::hat::Hat::CaoAnalyst,
+        ..stage.legal.ctx.clone()
+    };
+    let house = &stage.test.house;
+    let done = noroshi::evidence::act::import_agreed(house, &analyst, bundle, "agreement-7").await;
+    assert_eq!(done.unwrap().imported, 1);
+    let (first, made, on) = (
+        id_of(&text),
+        report(2, FIRST, &[id_of(&text)]),
+        report(3, FIRST, &[id_of(&report(2, FIRST, &[]))]),
+    );
+    for one in [&made, &on] {
+        hold(&stage, one, LegalClass::CiaN, Tlp::Green).await;
+    }
+    // A later version that came openly is the same thing still.
+    hold(&stage, &tool(1, LATER, "from the party"), LegalClass::CiaN, Tlp::Green).await;
+    let (made, on) = (id_of(&made), id_of(&on));
+    for id in [&first, &made, &on] {
+        assert_eq!(kept_for(&stage, id).await.as_deref(), Some("NRS-SHAR-0105"), "{id}");
+    }
+    let said = json!({ "objects": [first], "consent": "letter 1" });
+    stage.office("POST", "/handling", said, 201).await;
+    for id in [&first, &made, &on] {
+        assert_eq!(kept_for(&stage, id).await, None, "{id}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_part_at_amber_that_somebody_gets_needs_a_second_person() {
+    let stage = Stage::open().await;
+    stage.test.org("Water (fictional)", "operator", Some("water")).await;
+    let text = json!({
+        "type": "tool", "spec_version": "2.1", "id": format!("tool--{}", uuid(1)), "created": FIRST, "modified": FIRST,
+        "name": "t", "description": "for operators",
+        "granular_markings": [{ "marking_ref": Tlp::Amber.marking_id().as_str(), "selectors": ["description"] }],
+    })
+    .to_string();
+    hold(&stage, &text, LegalClass::CiaN, Tlp::Green).await;
+    let wish = |audience: &str| json!({ "audience": audience, "objects": [id_of(&text)] });
+    // The council gets it without the part.
+    let council = format!("/council/{}", stage.ally.ctx.org);
+    stage.office("POST", &council, json!({ "consent": "letter" }), 201).await;
+    let (status, done) = release(&stage.test, &stage.legal.token, wish("council")).await;
+    assert_eq!(status, 201, "{done}");
+    let (status, done) = release(&stage.test, &stage.legal.token, wish("operators")).await;
+    assert_eq!(status, 202, "{done}");
+    let unread = "SELECT COUNT(*) FROM share_item WHERE audience = $1";
+    assert_eq!(count(&stage, unread, vec![Cell::from("operators")]).await, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_taken_back_comes_into_no_other_stream_by_being_handed_in() {
+    let stage = Stage::open().await;
+    for who in [&stage.ally, &stage.other] {
+        let path = format!("/council/{}", who.ctx.org);
+        stage.office("POST", &path, json!({ "consent": "letter" }), 201).await;
+    }
+    let opened =
+        stage.office("POST", "/collections", json!({ "audience": "council", "title": "All" }), 201);
+    let shelf = opened.await["id"].as_str().unwrap().to_owned();
+    let path = format!("/collections/{shelf}/taxii");
+    stage.office("PUT", &path, json!({ "can_write": true }), 200).await;
+    // One recalled where the ally got it, one withdrawn by its originator with a newer version.
+    let (recalled, revoked) = (green(&indicator(1)), green(&indicator(2)));
+    for text in [&recalled, &revoked] {
+        hold(&stage, text, LegalClass::CiaN, Tlp::Green).await;
+        let_out(&stage, &id_of(text)).await;
+    }
+    let recall = json!({ "object": id_of(&recalled), "kind": "recall", "reason": "wrong" });
+    stage.office("POST", "/recalls", recall, 201).await;
+    let newer = green(&version(2, LATER)).replace(r#""name":"#, r#""revoked":true,"name":"#);
+    hold(&stage, &newer, LegalClass::CiaN, Tlp::Green).await;
+    let free = green(&indicator(3));
+    let texts = [recalled.clone(), revoked.clone(), free.clone()];
+    assert_eq!(stage.pushed(&stage.ally, &shelf, &texts).await["success_count"], 3);
+    let all = stage.below(&shelf, "/objects/?match[version]=all");
+    assert_eq!(stage.get(&stage.other, all.clone()).await.ids(), [id_of(&free)]);
+    let mut own = stage.get(&stage.ally, all).await.ids();
+    own.sort();
+    assert_eq!(own, [id_of(&recalled), id_of(&revoked), id_of(&free)], "its own words come back");
+    let aside =
+        "SELECT COUNT(*) FROM evidence_aside WHERE code = 'NRS-SHAR-0223' AND state = 'open'";
+    assert_eq!(count(&stage, aside, Vec::new()).await, 2);
 }

@@ -39,6 +39,8 @@ impl Chance {
 struct Thing {
     id: String,
     text: String,
+    /// A later version, which names less and says the same otherwise.
+    later: Option<String>,
     colour: Tlp,
     class: LegalClass,
     /// Word and the colour of the part it stands in.
@@ -78,15 +80,19 @@ fn make(chance: &mut Chance, number: usize, orgs: &[String]) -> Thing {
         text["pattern_type"] = json!("stix");
         text["valid_from"] = json!("2026-01-01T00:00:00Z");
     }
-    let mut sources = Vec::new();
+    let (mut sources, mut later) = (Vec::new(), None);
     if chance.below(4) == 0 {
         let other = name_of(chance.below(OBJECTS));
+        let mut next = text.clone();
+        next["modified"] = json!("2026-02-01T00:00:00Z");
+        later = (chance.below(2) == 0).then(|| next.to_string());
         text["labels"] = json!(["plain", few, format!("as in {other}")]);
         sources.push(other);
     }
     Thing {
         id,
         text: text.to_string(),
+        later,
         colour,
         class,
         words: vec![(whole, colour), (few, part.max(colour))],
@@ -110,7 +116,28 @@ fn relate(chance: &mut Chance, number: usize, things: &mut [Thing]) -> Thing {
         things[from].sources.push(to);
     }
     let (text, colour, class) = (text.to_string(), Tlp::Clear, LegalClass::CiaN);
-    Thing { id, text, colour, class, words: Vec::new(), only: None, sources }
+    Thing { id, text, later: None, colour, class, words: Vec::new(), only: None, sources }
+}
+
+/// How many things name more others than a few.
+const WIDE: usize = 3;
+
+/// A thing that names very many others: what is asked to find out whether it leaves must not be told by the answer.
+fn wide(number: usize) -> Thing {
+    let colour = [Tlp::Red, Tlp::Clear, Tlp::Green][number % WIDE];
+    let (id, word) = (wide_id(number), format!("zw{}zw", 900 + number));
+    let sources: Vec<String> = (0..60).map(|at| name_of((at + number) % OBJECTS)).collect();
+    let text = json!({
+        "type": "tool", "spec_version": "2.1", "id": id, "created": "2026-01-01T00:00:00Z",
+        "modified": "2026-01-01T00:00:00Z", "name": word, "x_about": sources,
+        "object_marking_refs": [colour.marking_id().as_str()],
+    });
+    let (text, class) = (text.to_string(), LegalClass::CiaN);
+    Thing { id, text, later: None, colour, class, words: vec![(word, colour)], only: None, sources }
+}
+
+fn wide_id(number: usize) -> String {
+    format!("tool--{UUID}{:012x}", 0xbbbb_0000 + number)
 }
 
 /// Whatever was made from selected or secret information, over any number of steps.
@@ -263,23 +290,27 @@ impl Scene {
             let relation = relate(&mut chance, at, &mut things);
             things.push(relation);
         }
+        things.extend((0..WIDE).map(wide));
         let mut scene = Self { test, legal, things, readers, collections: Vec::new() };
         scene.fill(&orgs).await;
         scene
     }
 
     async fn fill(&mut self, orgs: &[String]) {
-        let objects: Vec<NewObject> = self
-            .things
-            .iter()
-            .map(|thing| NewObject {
-                object: StixObject::parse(&thing.text).unwrap(),
-                tlp: thing.colour,
-                class: thing.class,
-                originator: "nobody-here".to_owned(),
-                source: "import:test".to_owned(),
-            })
-            .collect();
+        let held = |thing: &Thing, text: &String, class| NewObject {
+            object: StixObject::parse(text).unwrap(),
+            tlp: thing.colour,
+            class,
+            originator: "nobody-here".to_owned(),
+            source: "import:test".to_owned(),
+        };
+        let first = self.things.iter().map(|thing| held(thing, &thing.text, thing.class));
+        // Later versions come without the class and the reference of the first.
+        let later = self.things.iter().filter_map(|thing| {
+            thing.later.as_ref().map(|text| held(thing, text, LegalClass::CiaN))
+        });
+        let objects: Vec<NewObject> = first.chain(later).collect();
+        assert!(objects.len() > self.things.len(), "some have versions");
         let mut change = Change::new("evidence.import", "test", rows::fact("test", &objects));
         change.writes = rows::insert_objects(&objects, self.legal.ctx.now);
         self.test.house.door.commit(&self.legal.ctx, change).await.unwrap();
@@ -516,8 +547,10 @@ async fn absent_and_forbidden_are_one_answer_and_one_amount_of_work() {
             };
             let nothing = cost(&absent, 0).await;
             assert_eq!(nothing.1.as_ref().map(|got| got.0), Some(404));
-            let hidden = scene.things.iter().filter(|thing| !ids.contains(&thing.id));
-            for thing in hidden.step_by(3).take(16) {
+            let hidden = || scene.things.iter().filter(|thing| !ids.contains(&thing.id));
+            let wide = hidden().filter(|thing| thing.text.contains("x_about"));
+            assert_eq!(wide.clone().count(), WIDE, "each names something selected");
+            for thing in hidden().step_by(3).take(16).chain(wide) {
                 assert_eq!(cost(&thing.id, nothing.0).await, nothing, "{} {path}", thing.text);
             }
         }

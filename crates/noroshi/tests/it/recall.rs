@@ -358,3 +358,190 @@ async fn what_came_in_while_nobody_watched_is_found_and_the_place_is_kept() {
         .unwrap();
     assert!(kept >= revoked, "{kept} {revoked}");
 }
+
+fn deriving(number: usize, made: &str, from: &str) -> String {
+    edge(number, made, from).replace("\"indicates\"", "\"derived-from\"")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_said_to_be_made_from_something_selected_is_taken_back() {
+    let stage = Stage::open().await;
+    let (one, other) = (indicator(1), malware(3));
+    let names = edge(4, &id_of(&other), &id_of(&one));
+    let texts = [one.clone(), other.clone(), names.clone()];
+    read_by_ally(&stage, &texts).await;
+    // First the statement, then that its source is selected; and the other way round.
+    hold(&stage, &[deriving(20, &id_of(&one), &id_of(&malware(2)))], Tlp::Green, LegalClass::CiaN)
+        .await;
+    pause(Duration::from_millis(300)).await;
+    assert_eq!(open(&stage.test, &stage.legal).await.len(), 0, "nothing is known against it yet");
+    hold(&stage, &[malware(2)], Tlp::Green, LegalClass::Cia).await;
+    let org = stage.ally.ctx.org.as_str();
+    assert_eq!(message(&stage, &id_of(&one), org).await["kind"], "remark");
+    assert_eq!(message(&stage, &id_of(&names), org).await["kind"], "remark", "it names that");
+    hold(
+        &stage,
+        &[deriving(21, &id_of(&other), &id_of(&malware(2)))],
+        Tlp::Green,
+        LegalClass::CiaN,
+    )
+    .await;
+    assert_eq!(message(&stage, &id_of(&other), org).await["kind"], "remark");
+}
+
+/// Brings objects in again as an analyst of the Cabinet Office.
+async fn again(
+    stage: &Stage,
+    texts: &[String],
+    tlp: Tlp,
+    class: LegalClass,
+) -> noroshi::evidence::act::Imported {
+    let list = texts.join(",");
+    let bundle = noroshi::evidence::act::Bundle {
+        bytes: format!(r#"{{"type":"bundle","id":"bundle--{}","objects":[{list}]}}"#, uuid(900))
+            .into_bytes()
+            .into(),
+        tlp: Some(tlp),
+        class,
+        originator: "office".to_owned(),
+    };
+    let hat = noroshi_charter::hat::Hat::CaoAnalyst;
+    let analyst = noroshi::office::ctx::Ctx { hat, ..stage.legal.ctx.clone() };
+    noroshi::evidence::act::import(&stage.test.house, &analyst, bundle).await.unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_comes_again_on_stricter_terms_is_held_on_them_and_taken_back() {
+    let stage = Stage::open().await;
+    let (red, selected) = (indicator(1), malware(2));
+    let made = edge(3, &id_of(&red), &id_of(&selected));
+    let texts = [red.clone(), selected.clone(), indicator(4)];
+    let shelf =
+        read_by_ally(&stage, &[texts.as_slice(), std::slice::from_ref(&made)].concat()).await;
+    let done = again(&stage, std::slice::from_ref(&red), Tlp::Red, LegalClass::CiaN).await;
+    assert_eq!((done.imported, done.unchanged, done.tightened), (0, 1, 1));
+    let org = stage.ally.ctx.org.as_str();
+    assert_eq!(message(&stage, &id_of(&red), org).await["kind"], "remark");
+    let done = again(&stage, std::slice::from_ref(&selected), Tlp::Clear, LegalClass::Cia).await;
+    assert_eq!((done.unchanged, done.tightened), (1, 1));
+    assert_eq!(message(&stage, &id_of(&selected), org).await["kind"], "remark");
+    assert_eq!(message(&stage, &id_of(&made), org).await["kind"], "remark");
+    // Looser terms loosen nothing, the same ones tighten nothing.
+    for tlp in [Tlp::Clear, Tlp::Red] {
+        let done = again(&stage, std::slice::from_ref(&red), tlp, LegalClass::CiaN).await;
+        assert_eq!((done.unchanged, done.tightened), (1, 0));
+    }
+    let held = "SELECT COUNT(*) FROM evidence_object WHERE (tlp = 'red' AND class = 'CIA-N') \
+                OR (tlp = 'green' AND class = 'CIA' AND has_comms = 1)";
+    assert_eq!(number(&stage.test, held).await, 2);
+    let got = stage
+        .get(&stage.ally, stage.below(&shelf, "/objects/?match[type]=indicator,malware"))
+        .await;
+    assert_eq!(got.ids(), [id_of(&indicator(4))], "{}", got.text);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_guest_tightens_nothing_that_is_not_its_own() {
+    let stage = Stage::open().await;
+    let text = green(&indicator(1));
+    let shelf = read_by_ally(&stage, std::slice::from_ref(&text)).await;
+    let settings = json!({ "can_write": true, "push_tlp": "amber" });
+    let strict = stage.collection(&stage.ally, "Strict", settings).await;
+    assert_eq!(stage.pushed(&stage.ally, &strict, &[text.clone()]).await["success_count"], 1);
+    assert_eq!(
+        stage.get(&stage.ally, stage.below(&shelf, "/objects/")).await.ids(),
+        [id_of(&text)]
+    );
+    let held = "SELECT COUNT(*) FROM evidence_object WHERE type = 'indicator' AND tlp = 'green'";
+    assert_eq!(number(&stage.test, held).await, 1);
+}
+
+/// What a reader would be handed of the ally's stream now.
+async fn slice(stage: &Stage) -> noroshi::share::serve::Slice {
+    use noroshi::share::serve::{self, Asked, View};
+    let audience = format!("partner:{}", stage.ally.ctx.org);
+    let audience = noroshi_charter::release::Audience::parse(&audience).unwrap();
+    let filter = noroshi::share::gate::Filter { types: Vec::new(), tlp_max: Tlp::Red };
+    let (view, org, now) =
+        (View { audience, filter }, stage.ally.ctx.org.clone(), stage.ally.ctx.now);
+    let look = move |reader: &noroshi::office::store::Reader<'_>| {
+        let asked =
+            Asked { until: serve::end(reader, &view.audience)?, limit: 9, ..Asked::default() };
+        serve::page(reader, &view, &org, now, &asked)
+    };
+    stage.test.house.store.read(look).await.unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_reads_at_the_moment_of_a_recall_is_told_or_gets_nothing() {
+    use noroshi::share::{act, fallen, read};
+    let stage = Stage::open().await;
+    let shelf = stage.shelf(&stage.ally).await;
+    let texts = [indicator(1), indicator(2)];
+    stage.hold(&texts, Tlp::Green).await;
+    stage.release(&shelf, &ids_of(&texts)).await;
+    let house = &stage.test.house;
+    let collection =
+        house.store.read(move |reader| read::collection(reader, &shelf)).await.unwrap().unwrap();
+    let record = async |items: &[noroshi::share::serve::Served]| {
+        let ctx = &stage.ally.ctx;
+        act::record_read(house, ctx, &collection, act::Door::Taxii, "objects", items).await.unwrap()
+    };
+    // Looked at before, recorded after a recall: nothing goes out.
+    let seen = slice(&stage).await;
+    assert_eq!(seen.items.len(), 2);
+    let asked = json!({ "object": id_of(&texts[0]), "kind": "recall", "reason": "wrong" });
+    stage.office("POST", "/recalls", asked, 201).await;
+    assert!(!record(&seen.items).await);
+    assert_eq!(number(&stage.test, "SELECT COUNT(*) FROM share_delivery").await, 0);
+    // Recorded between the look at who got it and the recall: the recall is made anew.
+    let before = house.store.read(fallen::deliveries).await.unwrap();
+    let seen = slice(&stage).await;
+    assert!(record(&seen.items).await);
+    let guarded = |id: &str, upto: i64| {
+        let change = Change::office("test", "x").write(fallen::none_since(id, upto));
+        house.door.commit(&stage.legal.ctx, change)
+    };
+    assert!(guarded(&id_of(&texts[1]), before).await.is_err());
+    assert!(guarded(&id_of(&malware(7)), before).await.is_ok(), "nobody was handed that");
+    let now = house.store.read(fallen::deliveries).await.unwrap();
+    assert!(guarded(&id_of(&texts[1]), now).await.is_ok());
+    let asked = json!({ "object": id_of(&texts[1]), "kind": "recall", "reason": "wrong" });
+    stage.office("POST", "/recalls", asked, 201).await;
+    assert_eq!(open(&stage.test, &stage.legal).await.len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_list_of_what_is_open_has_no_end_by_number() {
+    let stage = Stage::open().await;
+    let mut change = Change::office("test", "x").write(noroshi::office::commit::Write::one(
+        "INSERT INTO share_recall (recall, id, kind, reason, notice, person, at) \
+         VALUES ('recall-x', 'tool--x', 'recall', 'r', 'note--x', 'p', $1)",
+        vec![Cell::from(stage.legal.ctx.now)],
+    ));
+    for org in 0..1_203 {
+        change = change.write(noroshi::office::commit::Write::one(
+            "INSERT INTO share_recall_recipient (recall, org) VALUES ('recall-x', $1)",
+            vec![Cell::from(format!("org-{org:05}"))],
+        ));
+    }
+    stage.test.house.door.commit(&stage.legal.ctx, change).await.unwrap();
+    let (mut orgs, mut cursor, mut pages) = (Vec::new(), String::new(), 0);
+    loop {
+        let url = stage.test.url(&format!("/api/v1/recalls{cursor}"));
+        let (status, answer) = ask("GET", url, &stage.legal.token, None).await;
+        assert_eq!(status, 200, "{answer}");
+        let items = answer["items"].as_array().unwrap();
+        orgs.extend(items.iter().map(|one| one["org"].as_str().unwrap().to_owned()));
+        pages += 1;
+        match answer["cursor"].as_str() {
+            Some(next) => cursor = format!("?cursor={next}"),
+            None => break,
+        }
+    }
+    let wanted: Vec<String> = (0..1_203).map(|org| format!("org-{org:05}")).collect();
+    assert_eq!((orgs, pages), (wanted, 3));
+    let url = stage.test.url("/api/v1/recalls?cursor=none");
+    let (status, answer) = ask("GET", url, &stage.legal.token, None).await;
+    assert_eq!((status, answer["code"].as_str()), (422, Some("NRS-SHAR-0341")), "{answer}");
+}

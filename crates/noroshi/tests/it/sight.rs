@@ -388,3 +388,55 @@ async fn p21_a_partner_adds_no_version_to_what_is_anothers() {
         ("org-ally", "2026-11-04T00:00:00Z")
     );
 }
+
+/// Selected communications information and secrets are for the Cabinet Office and whose they are, whatever their colour and
+/// whatever an opinion says; a later version that was brought without the bit opens nothing.
+#[tokio::test]
+async fn what_is_selected_or_secret_is_seen_by_the_cabinet_office_and_its_own_organisation_only() {
+    let quiet = quiet();
+    let object =
+        |number| indicator(number, "[domain-name:value = 'narrow.lantern.example']", CREATED);
+    let all = [1, 2, 3].map(object);
+    let later =
+        indicator(1, "[domain-name:value = 'narrow.lantern.example']", "2026-11-02T00:00:00.000Z");
+    let of = |one: &Value, class| NewObject { class, ..marked(one, Tlp::Green, "org-power") };
+    quiet
+        .put(vec![
+            of(&all[0], LegalClass::Cia),
+            of(&all[1], LegalClass::CiaPm),
+            of(&all[2], LegalClass::CiaN),
+        ])
+        .await;
+    quiet.put(vec![of(&later, LegalClass::CiaN)]).await;
+    quiet.opinion(&all[1], &["org-nco"]).await;
+    for (hat, name, wanted) in [
+        (Hat::CaoAnalyst, "org-cabinet", vec![0, 1, 2]),
+        (Hat::NcoAnalyst, "org-nco", vec![2]),
+        (Hat::PoliceRequester, "org-police", vec![2]),
+        (Hat::Legal, "org-legal", vec![2]),
+        (Hat::NcoAnalyst, "org-power", vec![0, 1, 2]),
+    ] {
+        let sees = quiet.sees(hat, name);
+        for (place, one) in all.iter().enumerate() {
+            let held = quiet.ask(|reader| Ok(each_held(reader, sees, id(one))));
+            assert_eq!(held, [wanted.contains(&place); 5], "{place} for {name}");
+        }
+        let mut wanted: Vec<&str> = wanted.iter().map(|place| id(&all[*place])).collect();
+        wanted.sort_unstable();
+        for (question, found) in each_found(&quiet, sees) {
+            let mut found: Vec<&str> = found.iter().map(String::as_str).collect();
+            found.sort_unstable();
+            assert_eq!(found, wanted, "{question} of {name}");
+        }
+        let kinds = quiet.ask(|reader| read::kinds(reader, sees));
+        assert_eq!(kinds, [("indicator".to_owned(), wanted.len() as u64)], "the kinds of {name}");
+    }
+    // Nor does an older version that turns out to be selected leave the latest one open.
+    let newest = indicator(3, "[domain-name:value = 'narrow.lantern.example']", CREATED);
+    let older =
+        indicator(3, "[domain-name:value = 'narrow.lantern.example']", "2026-10-31T00:00:00.000Z");
+    quiet.put(vec![of(&older, LegalClass::Cia)]).await;
+    let sees = quiet.sees(Hat::NcoAnalyst, "org-nco");
+    assert_eq!(quiet.ask(|reader| Ok(each_held(reader, sees, id(&newest)))), [false; 5]);
+    assert!(quiet.ask(|reader| read::kinds(reader, sees)).is_empty());
+}

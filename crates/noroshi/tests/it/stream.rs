@@ -122,6 +122,31 @@ async fn p17_a_reader_too_far_behind_is_told_so() {
     assert_eq!((status, answer[0]["code"].as_str()), (410, Some("NRS-SHAR-0430")), "{answer:?}");
 }
 
+/// That something was added is told to those who may see it: to anybody else nothing came, however long ago its place was.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reader_is_not_told_of_what_it_missed_and_may_not_see() {
+    let mut config = TestHouse::config();
+    config.stream.days = 0;
+    let giver = Giver::open_with(tempfile::tempdir().unwrap(), config).await;
+    let (_, begin) = changes(&giver, "?from=now").await;
+    let cursor = begin[0]["cursor"].as_str().unwrap().to_owned();
+    giver.release(0..3).await;
+    let objects: Vec<String> = (0..3).map(id_of).collect();
+    let said = json!({ "objects": objects, "restricted_to": ["org-somebody"] });
+    let url = giver.test.url("/api/v1/handling");
+    let (status, answer) = ask("POST", url, &giver.legal.token, Some(said)).await;
+    assert_eq!(status, 201, "{answer}");
+    pause(Duration::from_millis(5)).await;
+    let (status, answer) = changes(&giver, &format!("?cursor={cursor}")).await;
+    assert_eq!(status, 200, "{answer:?}");
+    assert!(ids(&answer).is_empty() && answer.len() == 1, "{answer:?}");
+    // What comes then and is for it, it is told of.
+    giver.release(3..4).await;
+    pause(Duration::from_millis(5)).await;
+    let (status, answer) = changes(&giver, &format!("?cursor={cursor}")).await;
+    assert_eq!((status, answer[0]["code"].as_str()), (410, Some("NRS-SHAR-0430")), "{answer:?}");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_followed_stream_brings_what_is_released_later() {
     let giver = Giver::open().await;

@@ -9,7 +9,8 @@ use crate::office::store::{Reader, StoreFailure, Value};
 const OPEN_TO_OWN: &str = "SELECT o.seq FROM evidence_object o WHERE o.closed = 1 AND o.originator = $1 AND o.latest = 1 \
      AND o.from_report = 0 UNION SELECT o.seq FROM share_handling sh JOIN json_each(sh.restricted_to) sj ON sj.value = $1 \
      JOIN evidence_node n ON n.slot = keyed(sh.id) AND n.id = sh.id \
-     JOIN evidence_object o ON o.node = n.node AND o.latest = 1 AND o.closed = 1 AND o.from_report = 0";
+     JOIN evidence_object o ON o.node = n.node AND o.latest = 1 AND o.closed = 1 AND o.from_report = 0 \
+     AND o.has_comms = 0 AND o.has_secret = 0";
 
 /// Whether there is anything to look at: who sees all needs no exception, and who has no organisation has none.
 fn is_nobody(key: &Value) -> bool {

@@ -24,7 +24,7 @@ use crate::office::store::{Reader, StoreFailure, Value};
 use crate::share::act::Door;
 use crate::share::audience;
 use crate::share::gate::Filter;
-use crate::share::handed::Handing;
+use crate::share::handed::{self, Handing};
 use crate::share::serve::{self, Asked, Served, View};
 use crate::web::refusal::{Answer, Failure, Refusal};
 
@@ -208,6 +208,21 @@ pub async fn export(
     let Some(&format) = FORMATS.iter().find(|one| **one == format) else {
         return Err(Refusal::absent().into());
     };
+    for _ in 0..handed::TRIES {
+        if let Some(export) = made(house, ctx, (label, format, file), &known).await? {
+            return Ok(export);
+        }
+    }
+    Err(handed::unsettled())
+}
+
+/// One export; none when something of it was taken back while it was made.
+async fn made(
+    house: &Arc<House>,
+    ctx: &Ctx,
+    (label, format, file): (&str, &'static str, Option<&str>),
+    known: &impl Fn(&str) -> bool,
+) -> Answer<Option<Export>> {
     let (org, now, lists, wanted) =
         (ctx.org.clone(), ctx.now, house.lists.current(), label.to_owned());
     let found = house
@@ -237,7 +252,7 @@ pub async fn export(
     let (text, kind) = written(format, file, &made, serial)?;
     let tag = format!("\"{}\"", Digest::of(text.as_bytes()));
     if known(&tag) {
-        return Ok(Export { tag, kind, text: None });
+        return Ok(Some(Export { tag, kind, text: None }));
     }
     let through = format!("export-{format}");
     let handing =
@@ -255,6 +270,6 @@ pub async fn export(
             Value::from(now),
         ],
     ));
-    house.door.commit(ctx, change).await?;
-    Ok(Export { tag, kind, text: Some(text) })
+    let recorded = handing.record(house, ctx, change).await?;
+    Ok(recorded.then_some(Export { tag, kind, text: Some(text) }))
 }

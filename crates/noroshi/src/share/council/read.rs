@@ -43,6 +43,7 @@ impl Draft {
                 has_selected_comms: self.class == LegalClass::Cia,
                 has_secret: self.class == LegalClass::CiaPm,
             },
+            class: Some(self.class),
             tlp: Some(self.tlp),
             ..Facts::default()
         }

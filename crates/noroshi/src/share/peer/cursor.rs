@@ -41,6 +41,9 @@ pub struct Cursor {
     /// When handing over: a batch of which the peer has not yet said what became of it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub awaited: Option<Awaited>,
+    /// What it is a place in: a digest of address, collection and types. Absent in one that was kept before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub of: Option<String>,
 }
 
 /// A batch that the peer looks at still.
@@ -119,6 +122,14 @@ impl From<Option<&str>> for Cursor {
 }
 
 impl Cursor {
+    /// The place to go on from in what `of` names: a place in something else is none there, and the walk begins anew.
+    #[must_use]
+    pub fn within(&self, of: &str) -> Self {
+        let kept = self.of.as_deref().is_none_or(|before| before == of);
+        let place = if kept { self.clone() } else { Self::default() };
+        Self { of: Some(of.to_owned()), ..place }
+    }
+
     /// What to ask next.
     pub fn ask(&self) -> Ask {
         let limit = self.full().min(self.narrow.unwrap_or(u32::MAX));
@@ -259,6 +270,16 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    #[test]
+    fn a_place_in_one_collection_is_none_in_another() {
+        let old =
+            Cursor { watermark: Some("2026-01-01T00:00:00Z".to_owned()), ..Cursor::default() };
+        let bound = old.within("a");
+        assert_eq!((bound.watermark.clone(), bound.of.as_deref()), (old.watermark, Some("a")));
+        assert_eq!(bound.within("a"), bound);
+        assert_eq!(bound.within("b"), Cursor { of: Some("b".to_owned()), ..Cursor::default() });
+    }
 
     #[test]
     fn a_unit_before_keeps_the_digits() {

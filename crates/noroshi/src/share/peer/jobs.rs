@@ -148,6 +148,7 @@ async fn take(house: &Arc<House>, ctx: &Ctx, standing: &Standing) -> Result<Take
         let words = "it is no longer in the configuration".to_owned();
         return Err(Problem { code: "NRS-SHAR-0417", words, retry_seconds: None, cursor });
     };
+    cursor = standing.within(&peer).cursor;
     let from = cursor.clone();
     let asked = tokio::task::spawn_blocking(move || answer(&peer, &from));
     let answered = asked.await.unwrap_or_else(|_| Err(Trouble::Unreachable("stopped".to_owned())));

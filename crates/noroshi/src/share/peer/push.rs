@@ -45,6 +45,9 @@ pub async fn push(house: Arc<House>, task: Task) -> Result<Outcome, StoreFailure
             Box::new(Change::office("share.peer.passed", &task.subject)),
         ));
     }
+    // A place in what the peer was before is none in what it is now.
+    let peer = house.config.peers.iter().find(|one| one.name == found.peer);
+    let found = peer.map_or_else(|| found.clone(), |peer| found.within(peer));
     let done = match &found.cursor.awaited {
         Some(awaited) => follow(&house, &found, awaited.clone()).await,
         None => hand(&house, &ctx, &found).await?,

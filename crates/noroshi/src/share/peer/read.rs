@@ -1,6 +1,7 @@
 //! Peers, as configured and as they fare.
 
 use jiff::Timestamp;
+use noroshi_ledger::digest::Digest;
 
 use super::cursor::Cursor;
 use crate::config::{Config, Peer};
@@ -69,6 +70,17 @@ pub struct Standing {
     pub current_at: Option<Timestamp>,
     /// When it is tried next.
     pub due_at: Option<Timestamp>,
+}
+
+impl Standing {
+    /// With its place in what is configured now; none when that is another address, collection or choice of types than it
+    /// was found in.
+    #[must_use]
+    pub fn within(&self, peer: &Peer) -> Self {
+        let place = serde_json::json!([peer.url, peer.collection, peer.types]).to_string();
+        let of = Digest::of(place.as_bytes()).to_string();
+        Self { cursor: self.cursor.within(&of), ..self.clone() }
+    }
 }
 
 const COLUMNS: &str = "peer, direction, org, state, generation, version, tlp, class, minutes, cursor, person, acting_org, \

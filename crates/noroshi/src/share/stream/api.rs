@@ -24,6 +24,7 @@ use crate::house::House;
 use crate::office::authorise::{Action, On};
 use crate::office::clock::stamp;
 use crate::office::ctx::Ctx;
+use crate::office::store::Reader;
 use crate::share::act::Door;
 use crate::share::handed::{self, Handing, Piece};
 use crate::share::serve::date_added;
@@ -166,23 +167,28 @@ async fn begin(house: &Arc<House>, ctx: &Ctx, asked: &Asked) -> Answer<Place> {
 /// Looks for the next part and records that it is handed out, before a byte of it goes.
 async fn part(house: &Arc<House>, ctx: &Ctx, place: &Place, wish: &Wish) -> Answer<Part> {
     let (org, from, wish, reach) = (ctx.org.clone(), place.clone(), wish.clone(), reach(house));
-    let now = house.clock.now();
-    let found =
-        house.store.read(move |reader| read::next(reader, &org, &from, &wish, now, reach)).await?;
-    let part = match found {
-        Found::Part(part) => *part,
-        Found::TooFarBehind { since } => return Err(too_far(since).into()),
-    };
-    if !part.items.is_empty() {
+    for _ in 0..handed::TRIES {
+        let (org, from, wish, now) = (org.clone(), from.clone(), wish.clone(), house.clock.now());
+        let look = move |reader: &Reader<'_>| read::next(reader, &org, &from, &wish, now, reach);
+        let part = match house.store.read(look).await? {
+            Found::Part(part) => *part,
+            Found::TooFarBehind { since } => return Err(too_far(since).into()),
+        };
+        if part.items.is_empty() {
+            return Ok(part);
+        }
         let handing = Handing {
             recipient: &ctx.org,
             audience: &part.audience,
             through: "changes",
             door: Door::Stream,
         };
-        house.door.commit(ctx, handing.change("changes", &part.items, now)).await?;
+        let change = handing.change("changes", &part.items, now);
+        if handing.record(house, ctx, change).await? {
+            return Ok(part);
+        }
     }
-    Ok(part)
+    Err(handed::unsettled())
 }
 
 /// The lines of a part; each carries the place after it.

@@ -349,7 +349,10 @@ async fn step(house: &Arc<House>, hook: &Hook) -> Answer<Option<Hook>> {
             through: &hook.hook,
             door: Door::Stream,
         };
-        house.door.commit(&ctx, handing.change("hook", &part.items, now)).await?;
+        if !handing.record(house, &ctx, handing.change("hook", &part.items, now)).await? {
+            // Something of it was taken back meanwhile: it is looked at again.
+            return Ok(Some(hook.clone()));
+        }
         if let Err(why) = send(house, hook, &marker, &place, &part, now).await {
             failed(house, &ctx, hook, &why).await?;
             return Ok(None);

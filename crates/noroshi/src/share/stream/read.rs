@@ -93,6 +93,41 @@ fn first_after(
         .map(Option::flatten)
 }
 
+/// What a reader missed of one stream.
+enum Missed {
+    /// This was the first.
+    At(i64),
+    /// Nothing up to here; what comes after it was not looked at.
+    UnknownBehind(i64),
+    /// Nothing.
+    Nothing,
+}
+
+/// What of a stream, after a place and before the horizon, its reader could have had and can have now.
+fn missed(
+    reader: &Reader<'_>,
+    org: &OrgId,
+    audience: &Audience,
+    wish: &Wish,
+    (after, horizon, now): (i64, i64, Timestamp),
+) -> Result<Missed, StoreFailure> {
+    let asked = Asked {
+        after,
+        until: horizon - 1,
+        versions: Versions { all: true, ..Versions::default() },
+        limit: 1,
+        ..Asked::default()
+    };
+    let filter = Filter { types: wish.types.clone(), tlp_max: Tlp::Red };
+    let view = View { audience: audience.clone(), filter };
+    let slice = serve::page(reader, &view, org, now, &asked)?;
+    Ok(match (slice.items.first(), slice.next) {
+        (Some(item), _) => Missed::At(item.added),
+        (None, Some(next)) => Missed::UnknownBehind(next),
+        (None, None) => Missed::Nothing,
+    })
+}
+
 /// The part after `place`. An audience the organisation has come into since gives its stream from `reach` ago.
 pub fn next(
     reader: &Reader<'_>,
@@ -112,9 +147,25 @@ pub fn next(
         place.set(&label, after);
         let Some(first) = first_after(reader, org, &label, after)? else { continue };
         if first < horizon {
-            let since = Timestamp::from_microsecond(first).unwrap_or(Timestamp::UNIX_EPOCH);
-            return Ok(Found::TooFarBehind { since });
+            // Whether the reader missed something is asked of the gate: that anything was added is not for everybody.
+            match missed(reader, org, audience, wish, (after, horizon, now))? {
+                Missed::At(added) => {
+                    let since = Timestamp::from_microsecond(added).unwrap_or(Timestamp::UNIX_EPOCH);
+                    return Ok(Found::TooFarBehind { since });
+                }
+                Missed::UnknownBehind(added) => {
+                    place.set(&label, added);
+                    let audience = audience.clone();
+                    let part = Part { audience, items: Vec::new(), place, ended: false };
+                    return Ok(Found::Part(Box::new(part)));
+                }
+                Missed::Nothing => {}
+            }
+            // One before: what stands at the horizon itself is kept ready.
+            place.set(&label, horizon - 1);
         }
+        let after = place.get(&label).unwrap_or(horizon);
+        let Some(first) = first_after(reader, org, &label, after)? else { continue };
         if oldest.is_none_or(|(added, _)| first < added) {
             oldest = Some((first, audience));
         }

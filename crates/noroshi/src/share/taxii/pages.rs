@@ -38,19 +38,23 @@ pub async fn answer(
         Some(next) => Some(marker.read(next, ctx.now).map_err(bad_next)?),
         None => None,
     };
-    let found = find(house, ctx, shelf.view(), object, query, place).await?;
-    let Found { slice, until, there } = found;
-    // An object that is not there and one that is not for this reader are alike.
-    if !there {
-        return Err(Refusal::absent().into());
+    for _ in 0..handed::TRIES {
+        let found = find(house, ctx, shelf.view(), object, query.clone(), place).await?;
+        let Found { slice, until, there } = found;
+        // An object that is not there and one that is not for this reader are alike.
+        if !there {
+            return Err(Refusal::absent().into());
+        }
+        let (of, items) = (&shelf.collection, &slice.items);
+        if !head && !act::record_read(house, ctx, of, Door::Taxii, list.name(), items).await? {
+            continue;
+        }
+        let hours = i64::from(house.config.taxii.next_hours);
+        let expires = ctx.now + SignedDuration::from_hours(hours);
+        let next = slice.next.and_then(|after| marker.write(Place { after, until }, expires));
+        return Ok(render(list, &slice, next.as_deref()));
     }
-    if !head {
-        act::record_read(house, ctx, &shelf.collection, Door::Taxii, list.name(), &slice.items)
-            .await?;
-    }
-    let expires = ctx.now + SignedDuration::from_hours(i64::from(house.config.taxii.next_hours));
-    let next = slice.next.and_then(|after| marker.write(Place { after, until }, expires));
-    Ok(render(list, &slice, next.as_deref()))
+    Err(handed::unsettled())
 }
 
 fn limits(house: &House) -> Limits {

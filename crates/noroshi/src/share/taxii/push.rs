@@ -26,6 +26,7 @@ use super::collections::{self, Shelf};
 use super::place::Root;
 use super::{Ready, errors, negotiate, status};
 use crate::evidence::act as evidence;
+use crate::evidence::read::NODE_OF_FIRST;
 use crate::evidence::rows::version_key;
 use crate::house::House;
 use crate::office::commit::{Change, Job, Write};
@@ -481,23 +482,23 @@ fn course(reader: &Reader<'_>, asked: &Asking, handed: &Handed) -> Result<Course
     )?;
     let standing = reader.first(
         "SELECT i.withdrawn_at IS NOT NULL, \
-         EXISTS (SELECT 1 FROM share_push p WHERE p.push = i.release AND p.org = $4), \
-         EXISTS (SELECT 1 FROM share_recall r WHERE r.id = i.id AND r.kind <> 'withdrawal' \
-         AND (r.modified IS NULL OR r.modified = i.modified)) \
+         EXISTS (SELECT 1 FROM share_push p WHERE p.push = i.release AND p.org = $4) \
          FROM share_item i WHERE i.audience = $1 AND i.id = $2 AND i.modified = $3",
         &key,
-        |row| Ok((row.truth(0)?, row.truth(1)?, row.truth(2)?)),
+        |row| Ok((row.truth(0)?, row.truth(1)?)),
     )?;
+    let gone = is_gone(reader, id, modified)?;
     let own = |recalled| Course::Own { again: copy == Some(true), recalled };
     Ok(match (standing, handed.aside) {
         _ if copy == Some(false) => Course::Nowhere,
         // Whatever it says now, its pusher reads what it said first.
-        (Some((false, true, _)), _) => Course::Nowhere,
+        (Some((false, true)), _) => Course::Nowhere,
         (_, true) => own(false),
+        (None | Some((true, _)), false) if gone => own(true),
         (None, false) => Course::Stream { again: false },
-        (Some((true, true, false)), false) => Course::Stream { again: true },
-        (Some((true, _, _)), false) => own(true),
-        (Some((false, false, _)), false) => {
+        (Some((true, true)), false) => Course::Stream { again: true },
+        (Some((true, false)), false) => own(true),
+        (Some((false, false)), false) => {
             let what = (id.as_str(), handed.digest.as_str());
             match serve::shows_version(reader, &asked.view, &asked.org, asked.now, what)? {
                 true => Course::Nowhere,
@@ -505,6 +506,17 @@ fn course(reader: &Reader<'_>, asked: &Asking, handed: &Handed) -> Result<Course
             }
         }
     })
+}
+
+/// Whether the office took a version back, or its originator withdrew the object with a newer one: whichever stream it stood
+/// in, it comes into no other by being handed in again.
+fn is_gone(reader: &Reader<'_>, id: &str, modified: &str) -> Result<bool, StoreFailure> {
+    let sql = format!(
+        "SELECT EXISTS (SELECT 1 FROM share_recall r WHERE r.id = $1 AND r.kind NOT IN ('remark', 'withdrawal') \
+         AND (r.modified IS NULL OR r.modified = $2)) OR EXISTS (SELECT 1 FROM evidence_object o \
+         WHERE o.node = {NODE_OF_FIRST} AND o.latest = 1 AND o.revoked = 1 AND o.modified > $2)"
+    );
+    Ok(reader.number(&sql, &[Value::from(id), Value::from(modified)])? > 0)
 }
 
 fn step_change(
