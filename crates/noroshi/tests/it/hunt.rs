@@ -326,9 +326,9 @@ fn a_hunt_that_was_killed_goes_on_and_finds_everything_once() {
     let list = sensor.text("list.txt");
     let out = sensor.text("out");
     let arguments = ["hunt", "follow", "--once", "--format", "json", "--selectors", &list, &out];
-    // Killed again and again, each time a little later, until one comes to its end.
+    // Killed again and again, each time by a third later, until one comes to its end.
     let mut kills = 0;
-    for wait_ms in (1..).map(|round| round * 7) {
+    for wait_ms in std::iter::successors(Some(20_u128), |before| Some(before * 4 / 3)) {
         let mut child = Command::new(env!("CARGO_BIN_EXE_noroshi"))
             .args(arguments)
             .stdout(std::process::Stdio::piped())
