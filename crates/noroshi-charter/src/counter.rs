@@ -5,7 +5,7 @@
 //! proposed anywhere; much of it deceives, censors or attacks. What is not on the list here is not offered.
 //!
 //! # Source
-//! DISARM Foundation, DISARMframeworks (blue framework; its own notice says that some entries come from countries with other
+//! DISARM Foundation, `DISARMframeworks` (blue framework; its own notice says that some entries come from countries with other
 //! ethical values); 日本国憲法 第21条 (no censorship). The list is the house's.
 //!
 //! # Refuses when

@@ -164,6 +164,7 @@ pub struct Vote<'a> {
 
 /// What is known of a case when a step is asked for.
 #[derive(Debug, Clone, Copy, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "one for each thing that is known or not")]
 pub struct Facts<'a> {
     /// Findings in the order they were made; the last of a number counts.
     pub criteria: &'a [Criterion<'a>],

@@ -540,7 +540,7 @@ async fn group(
         .take(EDGES_TOLD)
         .map(|edge| EdgeLine { sentence: pack::sentence(words, edge), exemplars: exemplars(edge) });
     let me = visitor.ctx.person.as_str();
-    let named = |member: MemberRow| {
+    let with_entry = |member: MemberRow| {
         let entry = declared.iter().find(|entry| entry.accounts.contains(&member.account));
         let name = entry.map(|entry| entry.name.clone()).unwrap_or_default();
         (member, name)
@@ -590,7 +590,7 @@ async fn group(
             && run.person != me
             && (may(&house, &visitor, Action::InfluenceAnalyse)
                 || may(&house, &visitor, Action::InfluenceAllow)),
-        members: members.iter().cloned().map(named).collect(),
+        members: members.iter().cloned().map(with_entry).collect(),
         shell,
     })
 }
