@@ -11,7 +11,6 @@
 pub mod act;
 pub mod api;
 pub mod cli;
-pub mod cli;
 pub mod disarm;
 pub mod gather;
 pub mod incident;

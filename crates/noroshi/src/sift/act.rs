@@ -339,7 +339,7 @@ fn of_certificate(
     let digest = certificate.digest();
     let digest =
         digest.map_err(|problem| StoreFailure::Damaged(format!("an object to make: {problem}")))?;
-    let of = (digest.to_string(), certificate.sensor.to_string());
+    let of = (digest.to_string(), certificate.sensor.to_string(), certificate.mode);
     graph(reader, &of, &submission.sightings, org, now)
 }
 
@@ -375,11 +375,11 @@ pub fn identity_of(org: &OrgId) -> Result<StixId, noroshi_evidence::id::ParseId>
     StixId::new("identity", uuid_of(&["noroshi/identity/v1", org.as_str()]))
 }
 
-/// The sightings of indicators that a submission of a digest and a sensor adds, and the operator's identity with the
-/// first of them.
+/// The sightings of indicators that a submission of a digest, a sensor and its mode adds, and the operator's identity with
+/// the first of them.
 pub(super) fn graph(
     reader: &Reader<'_>,
-    (digest, sensor): &(String, String),
+    (digest, sensor, mode): &(String, String, Mode),
     sightings: &[Sighting],
     org: &OrgId,
     now: Timestamp,
@@ -423,7 +423,7 @@ pub(super) fn graph(
             let object = build::sighting(&common, &what).map_err(|problem| damaged(&problem))?;
             added.saw.push((object.id().clone(), observable.clone()));
             // Telemetry is communications: what stems from it is held in the strictest class.
-            let prefix = prefix(submission.certificate.mode, row.from_report);
+            let prefix = prefix(*mode, row.from_report);
             added.objects.push(new(object, LegalClass::Cia, prefix));
         }
     }

@@ -6,6 +6,7 @@ use axum::http::StatusCode;
 use noroshi_hunt::record::{Entry, Hunt, What};
 use noroshi_ledger::digest::Digest;
 use noroshi_ledger::leaf::Fact;
+use noroshi_sift::mode::Mode;
 use noroshi_sift::sighting::Sighting;
 use serde::Deserialize;
 use serde_json::json;
@@ -70,7 +71,13 @@ pub(super) async fn submit(
             let same = read::numbered(reader, &org, &sensor, asked.entry.sequence)?;
             let chain = read::chain(reader, &org, &sensor)?;
             let added = if same.is_none() {
-                graph(reader, &(named, sensor), &asked.sightings, &org, now)?
+                // Of what a hunt saw it is not known which record it was, so one acquired under an agreement counts for all.
+                let mode = if super::super::read::has_agreement(reader, &org, &sensor)? {
+                    Mode::PartyAgreement
+                } else {
+                    Mode::OwnNetwork
+                };
+                graph(reader, &(named, sensor, mode), &asked.sightings, &org, now)?
             } else {
                 Added::default()
             };
