@@ -30,5 +30,5 @@ Description: sensor of Noroshi: selects mechanical information from telemetry
  else, and certifies what it looked at, kept and let go.
 CONTROL
 mkdir -p "$out"
-dpkg-deb --root-owner-group --build "$tree" "$out" > /dev/null
+dpkg-deb -Zzstd --root-owner-group --build "$tree" "$out" > /dev/null
 echo "$out/noroshi-sensor_${version}_$(dpkg --print-architecture).deb"

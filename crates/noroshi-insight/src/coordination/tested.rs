@@ -1,6 +1,6 @@
 //! One trace tested: every pair of the candidates with its verdict, over all windows.
 
-use super::arithmetic::{at, ln_poisson_tail, ln_q_values, number, place, real};
+use super::arithmetic::{at, length, ln_poisson_tail, ln_q_values, number, place, real};
 use super::candidates::{Accounts, Candidates, Kept, Meeting, Pair};
 use super::chance::{Activity, Synchrony, Verdict, WATCH_P, pairs_in_common};
 use super::options::{Options, Trace};
@@ -38,7 +38,8 @@ pub(crate) struct Tested {
     pub(crate) judged: Vec<Judged>,
     /// Pairs that could have been tested.
     pub(crate) hypotheses: f64,
-    /// The least likely accepted pair marks where acceptance ends: its probability.
+    /// Where acceptance ends: rate x accepted / hypotheses, the limit of the step-up rule (Benjamini and Hochberg 1995).
+    /// The least likely accepted pair may lie far below it.
     pub(crate) ln_cut: f64,
     pub(crate) objects_min: u32,
 }
@@ -72,8 +73,8 @@ impl Tested {
             .iter_mut()
             .zip(ln_q)
             .for_each(|(one, ln_q)| one.ln_q = if one.tested { ln_q } else { 0.0 });
-        let accepted = judged.iter().filter(|one| one.tested && one.ln_q <= rate.ln());
-        let ln_cut = accepted.map(|one| one.ln_p).fold(f64::NEG_INFINITY, f64::max);
+        let accepted = judged.iter().filter(|one| one.tested && one.ln_q <= rate.ln()).count();
+        let ln_cut = (rate * length(accepted) / hypotheses.max(1.0)).ln();
         Self { kept, accounts, found, judged, hypotheses, ln_cut, objects_min }
     }
 

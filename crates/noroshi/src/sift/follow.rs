@@ -901,7 +901,9 @@ mod tests {
         let path = dir.path().join("flows.pcap");
         let file = File::create(&path).unwrap();
         let rests = || look_at(&path, true).unwrap().unwrap().is_resting;
-        let set = |ago: SignedDuration| file.set_modified((Clock.now() - ago).into()).unwrap();
+        let set = |ago: SignedDuration| {
+            file.set_modified((Clock.now() - ago).try_into().unwrap()).unwrap()
+        };
         // Written to until a moment ago, as far as a slow machine can say that.
         set(SignedDuration::from_millis(1));
         assert!(!rests());
