@@ -5,9 +5,11 @@ use crate::code::{Source, Tests};
 use crate::tree::Tree;
 
 /// Sources that must hold Japanese in quotes; a folder ends in `/`.
-const JAPANESE: [&str; 7] = [
+const JAPANESE: &[&str] = &[
     // Names of national holidays come from the law.
     "crates/noroshi-charter/src/calendar.rs",
+    // Names of parties and bodies that are no seed of a collection: data that is held against, never shown.
+    "crates/noroshi-charter/src/gathering.rs",
     // Full-width dots that would slip past a rule about names.
     "crates/noroshi-charter/src/guard.rs",
     // Words that stand in tables people send: data that is read, never shown.
@@ -16,10 +18,21 @@ const JAPANESE: [&str; 7] = [
     "crates/noroshi-evidence/src/observable.rs",
     // Words before a version, and defanged forms, in text that people paste.
     "crates/noroshi-evidence/src/paste.rs",
+    // Made-up names that a bench looks for.
+    "crates/noroshi-insight/examples/lookalike_rate.rs",
+    // Full-width signs with which a spreadsheet begins a formula.
+    "crates/noroshi-insight/src/coordination/export.rs",
+    // Kana, kanji and full-width forms that look or read alike.
+    "crates/noroshi-insight/src/lookalike/",
     // The verifier depends on none of ours and brings both languages itself.
     "crates/noroshi-ledger/src/words.rs",
     // What the fictional people of the story type: data, like a fixture, and in their own language only.
     "crates/noroshi/src/demo/",
+    // The full-width sign of a hashtag, folded where it is read.
+    "crates/noroshi/src/influence/cli/table.rs",
+    "crates/noroshi/src/influence/gather.rs",
+    // Words that judge, which a narrative may not use: held against, never shown.
+    "crates/noroshi/src/influence/incident/part.rs",
 ];
 
 /// Each crate's `lib.rs` opens with module documentation.
