@@ -16,6 +16,8 @@ pub(super) const GROUPS_MAX: usize = 120;
 const DOT: i32 = 7;
 /// Space between groups.
 const GAP: i32 = 28;
+/// The least width and height, so that a few marks are not drawn as large as a page.
+const LEAST: (i32, i32) = (640, 280);
 
 /// A mark: an account, or a group of them.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -175,8 +177,18 @@ pub(super) fn groups(
 fn finish(mut picture: Picture, cell: i32, per_row: usize, cells: usize) -> Picture {
     let rows = cells.div_ceil(per_row.max(1)).max(1);
     let side = |count: usize| i32::try_from(count.max(1)).unwrap_or(1).saturating_mul(cell);
-    picture.width = side(per_row.min(cells.max(1)));
-    picture.height = side(rows);
+    let (width, height) = (side(per_row.min(cells.max(1))), side(rows));
+    (picture.width, picture.height) = (width.max(LEAST.0), height.max(LEAST.1));
+    let (right, down) = ((picture.width - width) / 2, (picture.height - height) / 2);
+    for mark in &mut picture.marks {
+        mark.x += right;
+        mark.y += down;
+    }
+    for line in &mut picture.lines {
+        for end in [&mut line.from, &mut line.to] {
+            *end = (end.0 + right, end.1 + down);
+        }
+    }
     picture
 }
 
@@ -210,6 +222,7 @@ mod tests {
                 .collect();
             let picture = accounts(&shown, &[], 7, "run");
             assert_eq!(picture.hidden.1, 7);
+            assert!(picture.width >= LEAST.0 && picture.height >= LEAST.1);
             for (at, one) in picture.marks.iter().enumerate() {
                 assert!(one.x > 0 && one.x < picture.width, "{one:?}");
                 assert!(one.y > 0 && one.y < picture.height, "{one:?}");
