@@ -8,6 +8,9 @@ use fantoccini::{Client, ClientBuilder, Locator};
 use hyper_util::client::legacy::connect::HttpConnector;
 use serde_json::{Value, json};
 
+/// Whatever takes longer has failed.
+const PATIENCE: std::time::Duration = std::time::Duration::from_secs(60);
+
 /// Starts `noroshi demo` and reads its steps until it says where to look on, or ends.
 struct Demo {
     child: Child,
@@ -212,8 +215,16 @@ async fn look(browser: &Client, base: &str, persona: &str, path: &str, word: &st
     browser.goto(&format!("{base}/oversight")).await.unwrap();
     let button = format!("form.band-demo button[value='{persona}']");
     // The bar scrolls sideways; its button is pressed wherever it is.
-    let press = format!("document.querySelector(\"{button}\").click()");
+    // The page before is marked, so that what comes after it is known to be another one.
+    let press = format!("window.pressed = true; document.querySelector(\"{button}\").click()");
     browser.execute(&press, Vec::new()).await.unwrap();
+    let arrived = "return window.pressed !== true && document.readyState === 'complete'";
+    let begun = std::time::Instant::now();
+    // While one page gives way to the other there is nothing to ask.
+    while !matches!(browser.execute(arrived, Vec::new()).await, Ok(answer) if answer == true) {
+        assert!(begun.elapsed() < PATIENCE, "the page of {persona} did not come");
+        crate::house::pause(std::time::Duration::from_millis(20)).await;
+    }
     let worn = format!("{button}[aria-current]");
     browser.wait().for_element(Locator::Css(&worn)).await.unwrap();
     for lang in ["ja", "en"] {
