@@ -28,7 +28,7 @@ const HASHES_MAX: usize = 16_384;
 
 /// The earliest and the latest time that can be written down, in microseconds since 1970: a second within the bounds of
 /// [`Timestamp`], whose outermost fractions do not all come back from microseconds. A record outside of them would leave the certificate without a time that a verifier needs.
-const TIME_US: std::ops::RangeInclusive<i64> = -377_705_023_200_000_000..=253_402_207_199_000_000;
+const TIME_US: std::ops::RangeInclusive<i64> = -377_705_023_200_000_000..=253_402_207_199_999_999;
 
 /// What holds during a whole selection and is shared by all that work on it.
 pub(crate) struct Frame {
@@ -512,7 +512,7 @@ mod tests {
     fn a_time_is_what_a_certificate_can_state() {
         let (earliest, latest) = TIME_US.into_inner();
         assert_eq!(earliest, (Timestamp::MIN.as_second() + 1) * 1_000_000);
-        assert_eq!(latest, (Timestamp::MAX.as_second() - 1) * 1_000_000);
+        assert_eq!(latest, Timestamp::MAX.as_second() * 1_000_000 - 1);
         let mut found = Findings::default();
         for us in [earliest, latest] {
             assert!(found.time(us).is_ok() && Timestamp::from_microsecond(us).is_ok());
