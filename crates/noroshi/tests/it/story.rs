@@ -228,9 +228,17 @@ async fn look(browser: &Client, base: &str, persona: &str, path: &str, word: &st
     let worn = format!("{button}[aria-current]");
     browser.wait().for_element(Locator::Css(&worn)).await.unwrap();
     for lang in ["ja", "en"] {
-        browser.goto(&format!("{base}{path}?lang={lang}")).await.unwrap();
-        let source = browser.source().await.unwrap();
-        assert!(source.contains(&format!("<html lang=\"{lang}\"")), "{path} is not in `{lang}`");
+        let begun = std::time::Instant::now();
+        // A page that is still on its way from before may take the place of the one that is asked for.
+        let source = loop {
+            browser.goto(&format!("{base}{path}?lang={lang}")).await.unwrap();
+            let source = browser.source().await.unwrap();
+            if source.contains(&format!("<html lang=\"{lang}\"")) {
+                break source;
+            }
+            assert!(begun.elapsed() < PATIENCE, "{path} is not in `{lang}`: {source}");
+            crate::house::pause(std::time::Duration::from_millis(100)).await;
+        };
         assert!(source.contains(word), "{path} as {persona} does not show `{word}`");
         assert!(
             !source.contains('\u{27e6}'),
