@@ -96,6 +96,11 @@ const RULES: &[Rule] = &[
         why: "what is to be done is an issue with a number",
         check: text::unfinished,
     },
+    Rule {
+        name: "opaque",
+        why: "what cannot be read in a review does not come in",
+        check: text::opaque,
+    },
     Rule { name: "size", why: "a checkout stays small", check: text::size },
     Rule { name: "space", why: "differences show what changed", check: text::space },
     Rule {

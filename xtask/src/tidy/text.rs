@@ -56,6 +56,18 @@ pub(super) fn size(tree: &Tree, findings: &mut Findings) {
     }
 }
 
+/// Nothing but text and pictures: a package, an archive or a program of others would otherwise come in unseen.
+pub(super) fn opaque(tree: &Tree, findings: &mut Findings) {
+    let text = |bytes: &[u8]| !bytes.contains(&0) && std::str::from_utf8(bytes).is_ok();
+    let picture = |path: &str, bytes: &[u8]| {
+        ends_with_extension(path, "png") && bytes.starts_with(b"\x89PNG\r\n\x1a\n")
+    };
+    let opaque = tree.files().filter(|(path, bytes)| !text(bytes) && !picture(path, bytes));
+    for (path, _) in opaque {
+        findings.problem(path, "is neither text nor a PNG picture");
+    }
+}
+
 /// No space at the end of a line, one newline at the end of a file, no tab in Rust.
 pub(super) fn space(tree: &Tree, findings: &mut Findings) {
     let verbatim = |path: &str| {
@@ -131,6 +143,20 @@ mod tests {
         };
         assert_eq!(check(FILE_BYTES_MAX), Vec::<String>::new());
         assert_eq!(check(FILE_BYTES_MAX + 1), ["a.bin: has 524289 bytes; the most is 524288"]);
+    }
+
+    #[test]
+    fn only_text_and_pictures_come_in() {
+        let check = |path: &str, bytes: &[u8]| {
+            let mut findings = Findings::default();
+            opaque(&Tree::with_bytes(path, bytes.to_vec()), &mut findings);
+            findings.problems.len()
+        };
+        assert_eq!(check("a.md", "狼煙\n".as_bytes()), 0);
+        assert_eq!(check("docs/a.png", b"\x89PNG\r\n\x1a\n\0"), 0);
+        assert_eq!(check("docs/a.png", b"PK\x03\x04\0"), 1);
+        assert_eq!(check("a.whl", b"PK\x03\x04\0"), 1);
+        assert_eq!(check("a.txt", b"\xff\xfe"), 1);
     }
 
     #[test]
