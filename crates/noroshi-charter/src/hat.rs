@@ -60,6 +60,10 @@ hats! {
     Legal = "legal",
     /// 選挙期間中の公表を合議する非政治職の委員: decides with others, by consensus, whether the public is told.
     InfluencePanel = "influence.panel",
+    /// 協議会構成員の担当者: sees and answers what its organisation is sent as a member of the council (Act art. 45).
+    CouncilMember = "council.member",
+    /// 電子計算機等供給者の担当者: sees and answers what its organisation is sent as a supplier (Act art. 42).
+    SupplierOfficer = "supplier.officer",
 }
 
 impl fmt::Display for Hat {

@@ -13,7 +13,8 @@
 //! - the one who asks would also carry out (`NRS-AUTH-0102`);
 //! - the one who runs the accounts would also decide, ask, carry out or release (`NRS-AUTH-0103`);
 //! - a foreign partner or a sensor would also be somebody else (`NRS-AUTH-0104`);
-//! - an operator's officer would also analyse, ask, carry out or release for the state (`NRS-AUTH-0105`);
+//! - an operator's or a supplier's officer would also analyse, ask, carry out or release for the state
+//!   (`NRS-AUTH-0105`); a member of the council may serve anybody but the commission and the panel;
 //! - a member of the panel that decides on a notice before an election would hold any other hat (`NRS-AUTH-0106`).
 //!
 //! # Example
@@ -54,7 +55,7 @@ pub fn conflict(one: Hat, other: Hat) -> Option<&'static str> {
     if across(is_requester, is_executor) {
         return Some("NRS-AUTH-0102");
     }
-    if across(is_operator, serves_the_state) {
+    if across(serves_a_company, serves_the_state) {
         return Some("NRS-AUTH-0105");
     }
     None
@@ -94,8 +95,8 @@ fn is_executor(hat: Hat) -> bool {
     hat == Hat::Executor
 }
 
-fn is_operator(hat: Hat) -> bool {
-    hat == Hat::OperatorOfficer
+fn serves_a_company(hat: Hat) -> bool {
+    matches!(hat, Hat::OperatorOfficer | Hat::SupplierOfficer)
 }
 
 /// Hats whose holder decides, asks, carries out, analyses or releases.
@@ -104,7 +105,14 @@ fn has_substance(hat: Hat) -> bool {
 }
 
 fn serves_the_state(hat: Hat) -> bool {
-    !matches!(hat, Hat::OperatorOfficer | Hat::OperatorSensor | Hat::PartnerForeign)
+    !matches!(
+        hat,
+        Hat::OperatorOfficer
+            | Hat::OperatorSensor
+            | Hat::PartnerForeign
+            | Hat::CouncilMember
+            | Hat::SupplierOfficer
+    )
 }
 
 #[cfg(test)]

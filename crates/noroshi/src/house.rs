@@ -38,6 +38,8 @@ pub struct House {
     pub names: crate::analyse::names::Names,
     /// Passkey ceremonies under way.
     pub passkeys: Ceremonies,
+    /// What the gate said of the files for operators' tools.
+    pub exports: crate::share::council::kept::Held,
     /// Change streams that are followed.
     pub followers: crate::share::stream::followers::Followers,
     stopping: watch::Sender<bool>,
@@ -101,6 +103,7 @@ impl House {
             lists,
             names: crate::analyse::names::Names::default(),
             passkeys: Ceremonies::default(),
+            exports: crate::share::council::kept::Held::default(),
             followers: crate::share::stream::followers::Followers::default(),
             stopping: watch::Sender::new(false),
             demo,

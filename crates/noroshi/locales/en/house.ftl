@@ -11,6 +11,8 @@ nav-influence = Foreign manipulation
 nav-measures = Measures
 nav-share = Sharing
 nav-messages = Messages
+nav-advisories = Advisories
+nav-reviews = Derivation reviews
 nav-office = People and organisations
 nav-log = Verify the log
 error-back = Back to the form
@@ -32,6 +34,8 @@ hat-partner-foreign = Foreign partner
 hat-administrator = Administrator
 hat-legal = Legal (release review)
 hat-influence-panel = Member of the notice panel
+hat-council-member = Council member
+hat-supplier-officer = Supplier's officer
 
 NRS-HOUS-0001 = This request could not be carried out. Unless you were given a receipt number, what you entered was not saved.
 NRS-HOUS-0001-next = Try again in a moment. If it goes on, give the request id below to your administrator.

@@ -11,6 +11,8 @@ nav-influence = 外国による情報操作
 nav-measures = 措置
 nav-share = 共有
 nav-messages = お知らせ
+nav-advisories = 助言・質問
+nav-reviews = 由来の審査
 nav-office = 組織と人
 nav-log = 記録の検証
 error-back = 入力画面に戻る
@@ -32,6 +34,8 @@ hat-partner-foreign = 外国の機関
 hat-administrator = 管理者
 hat-legal = 法務（提供の審査）
 hat-influence-panel = 選挙期の公表を判断する合議体の委員
+hat-council-member = 協議会構成員の担当者
+hat-supplier-officer = 供給者の担当者
 
 NRS-HOUS-0001 = この要求を処理できませんでした。入力した内容は、受付番号が出ていないかぎり保存されていません。
 NRS-HOUS-0001-next = しばらくしてからもう一度お試しください。続くときは、下の要求番号を管理者に伝えてください。

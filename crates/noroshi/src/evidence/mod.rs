@@ -12,6 +12,7 @@ mod desk_api;
 pub mod diff;
 pub mod doubts;
 pub mod judge;
+pub mod listing;
 pub mod lists;
 pub mod lookup;
 pub mod mend;

@@ -55,6 +55,7 @@ pub fn routes() -> Router<Arc<House>> {
         .route("/evidence", get(list))
         .route("/evidence/batch", post(batch))
         .route("/evidence/export", post(export))
+        .merge(super::listing::routes())
         .merge(super::object::routes())
         .merge(super::bulk::routes())
         .merge(super::desk::routes())

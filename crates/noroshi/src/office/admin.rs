@@ -47,10 +47,11 @@ fn manage(house: &House, visitor: &Visitor) -> Result<(), Failure> {
 }
 
 /// The links between the three parts of administration.
-fn parts(words: Words) -> Vec<Link> {
+pub(super) fn parts(words: Words) -> Vec<Link> {
     [
         ("/office", "office-people-title"),
         ("/office/orgs", "office-orgs-title"),
+        ("/office/certificates", "office-certificates-title"),
         ("/office/system", "office-system-title"),
     ]
     .map(|(href, key)| Link { href: href.to_owned(), label: words.t(key) })

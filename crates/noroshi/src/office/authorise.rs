@@ -98,6 +98,10 @@ actions! {
     ShareRelease = "share.release",
     /// Read what was released to one's own organisation.
     ShareRead = "share.read",
+    /// Answer advisories and questions, and ask the office, for one's own organisation.
+    ShareAnswer = "share.answer",
+    /// Say how what one's own organisation originated is to be handled.
+    ShareOpine = "share.opine",
     /// Switch the reading from and handing to other servers on and off, and see how they fare.
     SharePeer = "share.peer",
     /// Hand something in to a TAXII collection.

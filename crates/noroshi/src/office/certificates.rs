@@ -5,9 +5,11 @@
 
 use std::sync::Arc;
 
+use askama::Template;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode};
-use axum::routing::{delete, post};
+use axum::response::{IntoResponse as _, Redirect};
+use axum::routing::{delete, get, post};
 use axum::{Json, Router};
 use jiff::{SignedDuration, Timestamp};
 use noroshi_charter::hat::Hat;
@@ -20,13 +22,17 @@ use super::clock::stamp;
 use super::commit::{Change, CommitFailure, Idempotency, Write};
 use super::ctx::{Ctx, Via};
 use super::id::{OrgId, PersonId};
-use super::people;
+use super::people::{self, HeldHat};
 use super::store::{Reader, Row, StoreFailure, Value};
 use crate::house::House;
 use crate::web::api::{Body, Page};
 use crate::web::form;
+use crate::web::forms::{Choice, FieldError, FormState};
+use crate::web::layout::{Link, Shell, Tone};
+use crate::web::locale::Lang;
+use crate::web::page;
 use crate::web::refusal::{Answer, Failure, Item, Refusal};
-use crate::web::visitor::Caller;
+use crate::web::visitor::{Caller, Posted, Visitor};
 
 /// Longest label, in characters.
 const LABEL_CHARS_MAX: usize = 100;
@@ -353,6 +359,153 @@ async fn revoke_certificate(
 ) -> Answer<Json<CertificateDone>> {
     let position = revoke(&house, &caller.ctx, &fingerprint).await?;
     Ok(Json(CertificateDone { fingerprint, position }))
+}
+
+// ---- the page ------------------------------------------------------------------------------------------------------
+
+/// The page of the register.
+pub fn pages() -> Router<Arc<House>> {
+    Router::new()
+        .route("/office/certificates", get(show).post(enter))
+        .route("/office/certificates/{fingerprint}/revoke", post(take_back))
+}
+
+struct CertificateRow {
+    fingerprint: String,
+    label: String,
+    person: String,
+    org: String,
+    hat: String,
+    tone: Tone,
+    state: String,
+    expires_at: Timestamp,
+    live: bool,
+}
+
+#[derive(Template)]
+#[template(path = "office/certificates.html")]
+struct CertificatesPage {
+    shell: Shell,
+    parts: Vec<Link>,
+    rows: Vec<CertificateRow>,
+    holders: Vec<Choice>,
+    form: FormState,
+    days_help: String,
+    /// Certificates are asked for in the handshake; else an entry lets nobody in.
+    offered: bool,
+}
+
+/// Every hat of every login that is not closed, as one choice: `<person> <org> <hat>`.
+fn holders(reader: &Reader<'_>) -> Result<Vec<(String, HeldHat)>, StoreFailure> {
+    reader.all(
+        "SELECT p.person, p.name, h.hat, o.org, o.name_ja, o.name_en, o.kind, o.sector FROM office_person p \
+         JOIN office_hat h ON h.person = p.person JOIN office_org o ON o.org = h.org \
+         WHERE p.disabled_at IS NULL ORDER BY o.name_en, p.name, h.hat LIMIT $1",
+        &[Value::from(LISTED_MAX)],
+        |row| {
+            let held = HeldHat { hat: people::hat_at(row, 2)?, org: people::org_at(row, 3)? };
+            Ok((format!("{} {}", row.text(0)?, row.text(1)?), held))
+        },
+    )
+}
+
+async fn register_page(house: &Arc<House>, visitor: &Visitor, form: FormState) -> Answer {
+    let (rows, held) = house.store.read(|reader| Ok((list(reader)?, holders(reader)?))).await?;
+    let shell = page::shell(house, visitor, "office-certificates-title");
+    let org_of = |org: &people::Org| match shell.words.lang() {
+        Lang::Ja => org.name_ja.clone(),
+        Lang::En => org.name_en.clone(),
+    };
+    let mut names = std::collections::BTreeMap::new();
+    let mut orgs = std::collections::BTreeMap::new();
+    let mut choices = Vec::new();
+    for (who, held) in held {
+        let (person, name) = who.split_once(' ').unwrap_or((&who, ""));
+        let org = org_of(&held.org);
+        let hat = shell.t(page::hat_key(held.hat));
+        let value = format!("{person} {} {}", held.org.org, held.hat.id());
+        choices.push(Choice::new(value, format!("{org} - {name} - {hat}")));
+        names.insert(person.to_owned(), name.to_owned());
+        orgs.insert(held.org.org.to_string(), org);
+    }
+    let row = |one: Certificate| {
+        let (tone, key) = match (one.revoked_at, one.expires_at > shell.now) {
+            (Some(_), _) => (Tone::Bad, "office-certificate-revoked"),
+            (None, false) => (Tone::Neutral, "office-certificate-ended"),
+            (None, true) => (Tone::Ok, "office-certificate-holds"),
+        };
+        let (person, org) = (one.person.to_string(), one.org.to_string());
+        CertificateRow {
+            person: names.get(&person).cloned().unwrap_or(person),
+            org: orgs.get(&org).cloned().unwrap_or(org),
+            hat: shell.t(page::hat_key(one.hat)),
+            live: one.revoked_at.is_none() && one.expires_at > shell.now,
+            fingerprint: one.fingerprint,
+            label: one.label,
+            expires_at: one.expires_at,
+            state: shell.t(key),
+            tone,
+        }
+    };
+    page::html(&CertificatesPage {
+        parts: super::admin::parts(shell.words),
+        rows: rows.into_iter().map(row).collect(),
+        holders: choices,
+        form,
+        days_help: shell.tv("office-certificate-days-help", &[("max", DAYS_MAX.into())]),
+        offered: !house.config.tls.client_ca.as_os_str().is_empty(),
+        shell,
+    })
+}
+
+async fn show(State(house): State<Arc<House>>, visitor: Visitor) -> Answer {
+    manage(&house, &visitor.ctx)?;
+    register_page(&house, &visitor, FormState::default()).await
+}
+
+async fn enter(State(house): State<Arc<House>>, posted: Posted) -> Answer {
+    manage(&house, &posted.visitor.ctx)?;
+    let mut form = FormState::posted(posted.values.flat()).labelled("office-certificate-field");
+    let holder: Vec<&str> = posted.values.get("hat").splitn(3, ' ').collect();
+    let (person, org, hat) = match holder.as_slice() {
+        [person, org, hat] => (*person, *org, *hat),
+        _ => ("", "", ""),
+    };
+    let wish = Wish {
+        fingerprint: posted.values.get("fingerprint").to_owned(),
+        label: posted.values.get("label").to_owned(),
+        person: person.to_owned(),
+        org: org.to_owned(),
+        hat: hat.to_owned(),
+        days: form.number("days").unwrap_or(0),
+    };
+    let failure = match register(&house, &posted.visitor.ctx, &wish, None).await {
+        Ok(_) => return Ok(Redirect::to("/office/certificates").into_response()),
+        Err(failure) => failure,
+    };
+    let status = match failure {
+        // It was entered before.
+        Failure::Refused(refusal) if refusal.status == StatusCode::CONFLICT => {
+            form.fail("fingerprint", FieldError::new(refusal.code, refusal.code));
+            StatusCode::CONFLICT
+        }
+        failure => {
+            super::pages::mark(&mut form, failure)?;
+            StatusCode::UNPROCESSABLE_ENTITY
+        }
+    };
+    let mut response = register_page(&house, &posted.visitor, form).await?;
+    *response.status_mut() = status;
+    Ok(response)
+}
+
+async fn take_back(
+    State(house): State<Arc<House>>,
+    Path(fingerprint): Path<String>,
+    posted: Posted,
+) -> Answer {
+    revoke(&house, &posted.visitor.ctx, &fingerprint).await?;
+    Ok(Redirect::to("/office/certificates").into_response())
 }
 
 #[cfg(test)]

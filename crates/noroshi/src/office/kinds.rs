@@ -30,6 +30,9 @@ pub fn fits(kind: &str, hat: Hat) -> bool {
         }
         Hat::DietReader => kind == "diet" || kind == "office",
         Hat::PartnerForeign => kind == "partner",
+        // Act art. 45(2): whoever consented sits in the council; the commission and parliament hold nothing of it.
+        Hat::CouncilMember => !matches!(kind, "commission" | "diet"),
+        Hat::SupplierOfficer => kind == "supplier",
         Hat::Executor => matches!(kind, "police" | "defence" | "operator" | "office"),
         Hat::PmDesk
         | Hat::CaoAnalyst

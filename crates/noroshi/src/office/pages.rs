@@ -34,6 +34,7 @@ pub fn routes() -> Router<Arc<House>> {
         .route(paths::LEAVE, post(leave))
         .merge(super::profile::routes())
         .merge(super::admin::routes())
+        .merge(super::certificates::pages())
         .merge(super::passkey::routes())
 }
 

@@ -15,6 +15,7 @@ use noroshi_ledger::digest::Digest;
 use noroshi_ledger::leaf::Fact;
 use serde_json::json;
 
+use super::freed::Matter;
 use super::gate::StayReason;
 use super::handed::Handing;
 use super::preview::{self, Passes, Preview, Standing, Stays};
@@ -298,8 +299,10 @@ pub async fn open(
 pub struct Handling {
     /// The objects it is about.
     pub objects: Vec<String>,
-    /// Organisations it is restricted to (Act art. 45(6)); absent without an opinion.
+    /// Organisations it is restricted to (Act art. 45(6)); absent where nothing is said of that.
     pub restricted_to: Option<Vec<String>>,
+    /// The originator has no such opinion any more.
+    pub lifts: bool,
     /// Reference of the agreement party's prior consent (Act art. 38(3)).
     pub consent: Option<String>,
 }
@@ -312,43 +315,78 @@ pub async fn handle(
     key: Option<Idempotency>,
 ) -> Answer<Made> {
     may_release(house, ctx)?;
+    handled(house, ctx, said, Vec::new(), key).await
+}
+
+/// Records an opinion, with `writes` beside it: whoever may not have the objects any more is told, and who may have them
+/// again finds them at a new place.
+pub(super) async fn handled(
+    house: &Arc<House>,
+    ctx: &Ctx,
+    said: &Handling,
+    writes: Vec<Write>,
+    key: Option<Idempotency>,
+) -> Answer<Made> {
     named(&said.objects)?;
     let orgs = said.restricted_to.iter().flatten();
     let consent = said.consent.as_deref().map(str::trim).filter(|text| !text.is_empty());
     let mut items = Vec::new();
-    if orgs.clone().any(|org| OrgId::parse(org).is_none()) || orgs.count() > OBJECTS_MAX {
+    let twofold = said.lifts && said.restricted_to.is_some();
+    if orgs.clone().any(|org| OrgId::parse(org).is_none()) || orgs.count() > OBJECTS_MAX || twofold
+    {
         items.push(at("/restricted_to", "NRS-SHAR-0008"));
     }
     if consent.is_some_and(|text| text.chars().count() > TITLE_CHARS_MAX) {
         items.push(at("/consent", "NRS-SHAR-0005"));
     }
     invalid(items)?;
+    let asked = said.objects.clone();
+    let before = house.store.read(move |reader| read::handlings(reader, &asked)).await?;
     let id = format!("handling-{}", fresh_uuid(ctx.now).simple());
     let restricted = said.restricted_to.as_ref().map(|orgs| json!(orgs).to_string());
-    let mut change = Change::office("share.handle", &id).once(key).payload(
-        json!({ "objects": said.objects, "restricted_to": said.restricted_to, "consent": consent }),
-    );
+    let mut change = Change::office("share.handle", &id).once(key).payload(json!({
+        "objects": said.objects, "restricted_to": said.restricted_to, "lifts": said.lifts, "consent": consent,
+    }));
+    change.writes = writes;
+    let mut looks = Vec::new();
     for object in &said.objects {
         change = change.write(Write::one(
             "INSERT INTO share_handling (id, restricted_to, consent, said_at) VALUES ($1, $2, $3, $4) \
-             ON CONFLICT (id) DO UPDATE SET restricted_to = COALESCE(excluded.restricted_to, share_handling.restricted_to), \
+             ON CONFLICT (id) DO UPDATE SET restricted_to = CASE WHEN $5 = 1 THEN NULL \
+             ELSE COALESCE(excluded.restricted_to, share_handling.restricted_to) END, \
              consent = COALESCE(excluded.consent, share_handling.consent), said_at = excluded.said_at",
             vec![
                 Value::from(object),
                 Value::from(restricted.clone()),
                 Value::from(consent.map(str::to_owned)),
                 Value::from(ctx.now),
+                Value::from(said.lifts),
             ],
         ));
         // Whoever got it, or what names it, may not have it any more.
         for look in [Look::Object, Look::Names] {
             change = change.write(look.at(object, "the handling was restricted", ctx));
         }
+        looks.push((Look::Object, object.clone()));
+        if loosens(before.get(object), said, consent.is_some()) {
+            let subject = Matter::decided(ctx.now, object).subject();
+            change = change.write(Look::Freed.at(&subject, "the handling was loosened", ctx));
+            looks.push((Look::Freed, subject));
+        }
     }
     let made = once(house.door.commit(ctx, change).await, id)?;
-    let look = |object: &String| (Look::Object, object.clone());
-    watch::settle(house, &said.objects.iter().map(look).collect::<Vec<_>>()).await?;
+    watch::settle(house, &looks).await?;
     Ok(made)
+}
+
+/// Whether what is said lets anybody have what the words before kept from it. A name in an opinion also lets a colour pass
+/// that would not pass without (FIRST TLP 2.0: AMBER).
+fn loosens(before: Option<&read::Handled>, said: &Handling, consents: bool) -> bool {
+    let listed = before.and_then(|one| one.restricted_to.as_ref());
+    let mut named = said.restricted_to.iter().flatten();
+    let widens = named.any(|org| listed.is_none_or(|listed| !listed.contains(org)));
+    let consented = before.is_some_and(|one| one.consented);
+    widens || (said.lifts && listed.is_some()) || (consents && !consented)
 }
 
 fn named(objects: &[String]) -> Result<(), Failure> {

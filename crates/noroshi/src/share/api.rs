@@ -241,6 +241,9 @@ struct HandlingIn {
     /// Organisations it is restricted to (Act art. 45(6)).
     #[serde(default)]
     restricted_to: Option<Vec<String>>,
+    /// The originator has no such opinion any more.
+    #[serde(default)]
+    lifts: bool,
     /// Reference of the agreement party's consent (Act art. 38(3)).
     #[serde(default)]
     consent: Option<String>,
@@ -256,8 +259,8 @@ async fn handle(
     body: Body<HandlingIn>,
 ) -> Answer {
     let once = form::idempotency(&headers, "POST /handling", &body.bytes);
-    let HandlingIn { objects, restricted_to, consent } = body.value;
-    let said = Handling { objects, restricted_to, consent };
+    let HandlingIn { objects, restricted_to, lifts, consent } = body.value;
+    let said = Handling { objects, restricted_to, lifts, consent };
     Ok(created(act::handle(&house, &caller.ctx, &said, once).await?))
 }
 

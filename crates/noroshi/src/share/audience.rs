@@ -3,6 +3,7 @@
 //! The list of recipients is computed when it is needed and never kept: an organisation that leaves the council gets
 //! nothing from that instant on. What an audience does not name exactly is nobody.
 
+use noroshi_charter::hat::Hat;
 use noroshi_charter::release::{Audience, Capacity, Ceiling, Protection, Recipient};
 use noroshi_evidence::marking::LegalClass;
 
@@ -79,6 +80,28 @@ pub fn audiences_of(reader: &Reader<'_>, org: &OrgId) -> Result<Vec<Audience>, S
     }
     audiences.push(Audience::Public);
     Ok(audiences)
+}
+
+/// The audiences of which somebody sees under a hat what was sent. Whoever represents its organisation in the council, or
+/// as a supplier, sees what it is sent as that, and nothing that it is sent as something else (Act art. 42, 45).
+pub fn audiences_under(
+    reader: &Reader<'_>,
+    org: &OrgId,
+    hat: Hat,
+) -> Result<Vec<Audience>, StoreFailure> {
+    let mut all = audiences_of(reader, org)?;
+    all.retain(|audience| is_under(hat, audience));
+    Ok(all)
+}
+
+/// Whether a hat is for what an audience is sent.
+pub fn is_under(hat: Hat, audience: &Audience) -> bool {
+    let capacity = match hat {
+        Hat::CouncilMember => Capacity::Council,
+        Hat::SupplierOfficer => Capacity::Supplier,
+        _ => return true,
+    };
+    audience.capacity() == capacity || *audience == Audience::Public
 }
 
 /// The audience that is this organisation alone; none for a kind that receives nothing.

@@ -245,6 +245,23 @@ fn is_told(
     Ok(told.as_ref().is_some_and(|told| Some(told) >= last))
 }
 
+/// Those of these organisations that have had a message about an object since they were last handed it: they know that they
+/// may not have it.
+pub fn told(
+    reader: &Reader<'_>,
+    id: &str,
+    orgs: &BTreeSet<Option<String>>,
+) -> Result<BTreeSet<String>, StoreFailure> {
+    let given = given(reader, id)?;
+    let mut told = BTreeSet::new();
+    for org in orgs.iter().flatten() {
+        if is_told(reader, id, org, &given)? {
+            told.insert(org.clone());
+        }
+    }
+    Ok(told)
+}
+
 /// Whether an object that stands in a stream is kept now from anybody who belongs to it, whoever took it.
 pub fn is_kept_from_some(
     reader: &Reader<'_>,

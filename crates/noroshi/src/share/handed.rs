@@ -51,12 +51,36 @@ pub struct Handing<'a> {
     pub door: Door,
 }
 
+/// One object that is handed out, as the record names it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Given {
+    /// Its place.
+    pub added: i64,
+    /// Its identifier.
+    pub id: String,
+    /// SHA-256 over what is handed out.
+    pub digest: String,
+}
+
+impl From<&Served> for Given {
+    fn from(one: &Served) -> Self {
+        let id = one.object.head().id.as_str().to_owned();
+        Self { added: one.added, id, digest: one.digest.clone() }
+    }
+}
+
 impl Handing<'_> {
     /// The change that records it.
     pub fn change(&self, what: &str, items: &[Served], now: Timestamp) -> Change {
+        let pieces: Vec<Given> = items.iter().map(Given::from).collect();
+        self.change_of(what, &pieces, now)
+    }
+
+    /// The change that records that these are handed out, in the order of their places.
+    pub fn change_of(&self, what: &str, items: &[Given], now: Timestamp) -> Change {
         let parts: Vec<String> =
-            items.iter().map(|one| format!("{} {}\n", one.object.head().id, one.digest)).collect();
-        let objects: Vec<_> = items.iter().map(|one| one.object.head().id.as_str()).collect();
+            items.iter().map(|one| format!("{} {}\n", one.id, one.digest)).collect();
+        let objects: Vec<_> = items.iter().map(|one| one.id.as_str()).collect();
         // Fresh salt: who may see a part of an object must not find the rest by trying.
         let mut salt = [0u8; 32];
         fill_random(&mut salt);
@@ -86,7 +110,7 @@ impl Handing<'_> {
     }
 
     /// The row that says which places of a stream were handed out to whom.
-    fn delivery(&self, items: &[Served], now: Timestamp) -> Option<Write> {
+    fn delivery(&self, items: &[Given], now: Timestamp) -> Option<Write> {
         let (first, last) = (items.first()?.added, items.last()?.added);
         let added: Vec<i64> = items.iter().map(|one| one.added).collect();
         Some(Write::one(

@@ -3,9 +3,11 @@
 pub mod act;
 pub mod api;
 pub mod audience;
+pub mod clearing;
 pub mod council;
 pub mod deltas;
 pub mod fallen;
+pub mod freed;
 pub mod gate;
 pub mod handed;
 pub mod history;

@@ -131,7 +131,7 @@ fn audience_name(audience: &Audience, partners: &[Partner], shell: &Shell) -> St
 }
 
 /// An audience in words, without the name of an organisation.
-fn audience_words(audience: &Audience, shell: &Shell) -> String {
+pub(super) fn audience_words(audience: &Audience, shell: &Shell) -> String {
     let of = |key: &str, name: &str| shell.tv(key, &[("name", name.into())]);
     match audience {
         Audience::Council => shell.t("share-audience-council"),
@@ -150,7 +150,7 @@ fn label_words(label: &str, partners: &[Partner], shell: &Shell) -> String {
         .map_or_else(|| label.to_owned(), |audience| audience_name(&audience, partners, shell))
 }
 
-fn org_name(org: &Org, lang: Lang) -> String {
+pub(super) fn org_name(org: &Org, lang: Lang) -> String {
     match lang {
         Lang::Ja => org.name_ja.clone(),
         Lang::En => org.name_en.clone(),
@@ -307,7 +307,7 @@ async fn open(State(house): State<Arc<House>>, posted: Posted) -> Answer {
 }
 
 /// Words parted by spaces, commas or lines.
-fn words_of(text: &str) -> Vec<String> {
+pub(super) fn words_of(text: &str) -> Vec<String> {
     let parts =
         text.split(|letter: char| letter.is_whitespace() || letter == ',' || letter == '\u{3001}');
     parts.filter(|part| !part.is_empty()).map(str::to_owned).collect()

@@ -6,6 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
+use noroshi_charter::hat::Hat;
 use noroshi_charter::outgoing::Held;
 use noroshi_charter::release::{Audience, Facts};
 use noroshi_evidence::marking::{LegalBits, LegalClass};
@@ -77,6 +78,35 @@ pub fn finding(reader: &Reader<'_>, org: &str) -> Result<Option<Finding>, StoreF
             })
         },
     )
+}
+
+/// What was said about the handling of an object.
+#[derive(Debug, Clone, Default)]
+pub struct Handled {
+    /// Organisations it is restricted to; absent without an opinion.
+    pub restricted_to: Option<Vec<String>>,
+    /// An agreement party consented to its provision.
+    pub consented: bool,
+}
+
+/// What was said about the handling of these objects, where anything was.
+pub fn handlings(
+    reader: &Reader<'_>,
+    ids: &[String],
+) -> Result<BTreeMap<String, Handled>, StoreFailure> {
+    let mut found = BTreeMap::new();
+    for id in ids {
+        let said = reader.first(
+            "SELECT restricted_to, consent FROM share_handling WHERE id = $1",
+            &[Value::from(id)],
+            |row| Ok((row.text_or_none(0)?, row.text_or_none(1)?)),
+        )?;
+        let Some((list, consent)) = said else { continue };
+        let read = |list: String| serde_json::from_str(&list).map_err(damaged);
+        let restricted_to = list.map(read).transpose()?;
+        found.insert(id.clone(), Handled { restricted_to, consented: consent.is_some() });
+    }
+    Ok(found)
 }
 
 /// A partner with what was found of it.
@@ -159,11 +189,15 @@ pub fn counted(reader: &Reader<'_>) -> Result<Vec<(Collection, u64)>, StoreFailu
     Ok(found?.into_iter().map(|(objects, one)| (one, objects)).collect())
 }
 
-/// The collections whose audience an organisation belongs to now.
-pub fn collections_for(reader: &Reader<'_>, org: &OrgId) -> Result<Vec<Collection>, StoreFailure> {
+/// The collections whose audience an organisation belongs to now, as far as the hat is for it.
+pub fn collections_for(
+    reader: &Reader<'_>,
+    org: &OrgId,
+    hat: Hat,
+) -> Result<Vec<Collection>, StoreFailure> {
     let sql = format!("{COLLECTION} WHERE c.audience = $1 ORDER BY c.created_at, c.collection");
     let mut found = Vec::new();
-    for audience in audience::audiences_of(reader, org)? {
+    for audience in audience::audiences_under(reader, org, hat)? {
         found.extend(reader.all(&sql, &[Value::from(audience.label())], collection_at)?);
     }
     Ok(found)

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use axum::http::StatusCode;
 use jiff::Timestamp;
+use noroshi_charter::hat::Hat;
 use noroshi_charter::release::Audience;
 use noroshi_evidence::id::StixId;
 use noroshi_evidence::marking::{LegalClass, Tlp};
@@ -390,17 +391,22 @@ fn may_read(house: &House, ctx: &Ctx) -> Result<(), Failure> {
 /// The caller's own messages; that they were shown is recorded for those that were not delivered yet.
 pub async fn read_inbox(house: &Arc<House>, ctx: &Ctx) -> Answer<Vec<Message>> {
     may_read(house, ctx)?;
-    let (org, now) = (ctx.org.clone(), ctx.now);
+    let (org, hat, now) = (ctx.org.clone(), ctx.hat, ctx.now);
     let rows = house
         .store
         .read(move |reader| {
-            let mut rows = inbox(reader, org.as_str())?;
-            for row in &mut rows {
+            let mut rows = Vec::new();
+            for mut row in inbox(reader, org.as_str())? {
+                if !is_under(reader, &row, (&org, hat))? {
+                    continue;
+                }
                 // What replaces an object is named to those who may have it, and to nobody else.
-                let Some(id) = row.replaced_by.as_deref() else { continue };
-                if !may_have(reader, &org, now, id)? {
+                if let Some(id) = row.replaced_by.as_deref()
+                    && !may_have(reader, (&org, hat), now, id)?
+                {
                     row.replaced_by = None;
                 }
+                rows.push(row);
             }
             Ok(rows)
         })
@@ -418,14 +424,30 @@ pub async fn read_inbox(house: &Arc<House>, ctx: &Ctx) -> Answer<Vec<Message>> {
     Ok(rows)
 }
 
-/// Whether any stream an organisation belongs to shows it an object now.
+/// Whether a message is about something that its reader was handed as what the hat stands for.
+fn is_under(
+    reader: &Reader<'_>,
+    row: &Message,
+    (org, hat): (&OrgId, Hat),
+) -> Result<bool, StoreFailure> {
+    if !matches!(hat, Hat::CouncilMember | Hat::SupplierOfficer) {
+        return Ok(true);
+    }
+    let handed = fallen::handed(reader, &row.id, None)?;
+    let there = |(audience, got): (&Audience, &BTreeSet<String>)| {
+        audience::is_under(hat, audience) && got.contains(org.as_str())
+    };
+    Ok(handed.iter().any(there))
+}
+
+/// Whether any stream somebody sees under its hat shows it an object now.
 fn may_have(
     reader: &Reader<'_>,
-    org: &OrgId,
+    (org, hat): (&OrgId, Hat),
     now: Timestamp,
     id: &str,
 ) -> Result<bool, StoreFailure> {
-    for audience in audience::audiences_of(reader, org)? {
+    for audience in audience::audiences_under(reader, org, hat)? {
         let filter = Filter { types: Vec::new(), tlp_max: Tlp::Red };
         if serve::shows(reader, &View { audience, filter }, org, now, id)? {
             return Ok(true);
@@ -477,8 +499,14 @@ pub async fn acknowledge(house: &Arc<House>, ctx: &Ctx, recall: &str, note: &str
     if note.chars().count() > NOTE_CHARS_MAX {
         return Err(refuse("NRS-SHAR-0331"));
     }
-    let (wanted, org) = (recall.to_owned(), ctx.org.to_string());
-    let found = house.store.read(move |reader| message(reader, &wanted, &org)).await?;
+    let (wanted, org, hat) = (recall.to_owned(), ctx.org.clone(), ctx.hat);
+    let found = house
+        .store
+        .read(move |reader| {
+            let Some(row) = message(reader, &wanted, org.as_str())? else { return Ok(None) };
+            Ok(is_under(reader, &row, (&org, hat))?.then_some(row))
+        })
+        .await?;
     let Some(row) = found else {
         return Err(Refusal::absent().into());
     };

@@ -3,12 +3,17 @@
 use std::sync::Arc;
 
 use axum::http::StatusCode;
+use jiff::Timestamp;
 use noroshi_charter::derivation::{State, Step, Taken, may_take};
+use noroshi_charter::hat::Hat;
 use noroshi_ledger::digest::Digest;
 use noroshi_ledger::leaf::Fact;
 use serde_json::json;
 
 use super::act::{Made, once, refuse};
+use super::clearing::Names;
+use super::gate::Candidate;
+use super::history::Histories;
 use super::read;
 use super::recall::REASON_CHARS_MAX;
 use crate::house::House;
@@ -33,6 +38,8 @@ pub struct Review {
     pub digest: String,
     /// What hides the version in the log.
     pub salt: String,
+    /// When it was opened.
+    pub at: Timestamp,
     /// The steps, in order.
     pub steps: Vec<TakenStep>,
 }
@@ -48,12 +55,21 @@ pub struct TakenStep {
     pub hat: String,
     /// Why.
     pub reason: String,
+    /// When.
+    pub at: Timestamp,
 }
 
 impl Review {
     /// How far it has come.
     pub fn state(&self) -> State {
         self.steps.last().map_or(State::Draft, |step| step.state)
+    }
+
+    /// Why somebody under a hat may not take the next step; nothing where it may, or where there is none.
+    pub fn barred(&self, person: &str, hat: Hat) -> Option<&'static str> {
+        let to = self.state().next()?;
+        let step = Step { to, person, hat, reason: "-", digest: &self.digest };
+        may_take(&self.taken(), &self.digest, step).first().map(|one| one.code)
     }
 
     fn taken(&self) -> Vec<Taken> {
@@ -65,22 +81,63 @@ impl Review {
 /// One review.
 pub fn review(reader: &Reader<'_>, id: &str) -> Result<Option<Review>, StoreFailure> {
     let found = reader.first(
-        "SELECT review, id, modified, digest, salt FROM share_review WHERE review = $1",
+        "SELECT review, id, modified, digest, salt, at FROM share_review WHERE review = $1",
         &[Value::from(id)],
-        |row| Ok((row.text(0)?, row.text(1)?, row.text(2)?, row.text(3)?, row.text(4)?)),
+        |row| {
+            let key = (row.text(0)?, row.text(1)?, row.text(2)?);
+            Ok((key, row.text(3)?, row.text(4)?, row.time(5)?))
+        },
     )?;
-    let Some((review, id, modified, digest, salt)) = found else { return Ok(None) };
+    let Some(((review, id, modified), digest, salt, at)) = found else { return Ok(None) };
     let steps = reader.all(
-        "SELECT state, person, hat, reason FROM share_review_step WHERE review = $1 ORDER BY number",
+        "SELECT state, person, hat, reason, at FROM share_review_step WHERE review = $1 ORDER BY number",
         &[Value::from(&review)],
         |row| {
             let code = row.text(0)?;
             let state = State::parse(&code)
                 .ok_or_else(|| StoreFailure::Damaged(format!("`{code}` is no state of a review")))?;
-            Ok(TakenStep { state, person: row.text(1)?, hat: row.text(2)?, reason: row.text(3)? })
+            let (person, hat, reason) = (row.text(1)?, row.text(2)?, row.text(3)?);
+            Ok(TakenStep { state, person, hat, reason, at: row.time(4)? })
         },
     )?;
-    Ok(Some(Review { review, id, modified, digest, salt, steps }))
+    Ok(Some(Review { review, id, modified, digest, salt, at, steps }))
+}
+
+/// Reviews that have not ended, oldest first; or those that have, newest first.
+pub fn listed(reader: &Reader<'_>, open: bool) -> Result<Vec<Review>, StoreFailure> {
+    let (which, order) = if open { ("NOT IN", "ASC") } else { ("IN", "DESC") };
+    let sql = format!(
+        "SELECT review FROM share_review WHERE state {which} ('released', 'refused') ORDER BY at {order}, review LIMIT 200"
+    );
+    let names = reader.all(&sql, &[], |row| row.text(0))?;
+    let mut found = Vec::new();
+    for name in names {
+        found.extend(review(reader, &name)?);
+    }
+    Ok(found)
+}
+
+/// The version under review, as it is held now; nothing when it is held no more.
+pub(super) fn version_of(
+    reader: &Reader<'_>,
+    review: &Review,
+) -> Result<Option<Candidate>, StoreFailure> {
+    let histories = Histories::default();
+    read::version(reader, &histories, &review.id, &review.modified, &review.digest)
+}
+
+/// The names of those who took its steps.
+pub(super) fn names_of(reader: &Reader<'_>, review: &Review) -> Result<Names, StoreFailure> {
+    let mut names = Names::new();
+    for step in &review.steps {
+        let found = reader.first(
+            "SELECT name FROM office_person WHERE person = $1",
+            &[Value::from(&step.person)],
+            |row| row.text(0),
+        )?;
+        names.extend(found.map(|name| (step.person.clone(), name)));
+    }
+    Ok(names)
 }
 
 /// Every review that has not ended, oldest first.
@@ -117,6 +174,7 @@ pub async fn draft(
         modified: candidate.modified,
         digest: candidate.digest,
         salt: hex(&salt),
+        at: ctx.now,
         steps: Vec::new(),
     };
     let opened = Write::one(

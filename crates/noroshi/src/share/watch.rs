@@ -17,6 +17,7 @@ use noroshi_evidence::marking::LegalBits;
 use serde_json::json;
 
 use super::fallen::{self, Handed};
+use super::freed::{self, Matter};
 use super::peer::jobs::backoff;
 use super::recall::{self, Asked, Kind};
 use crate::evidence;
@@ -56,10 +57,15 @@ pub enum Look {
     Org,
     /// A version that was taken back by whoever handed it in: `<audience> <modified> <object>`.
     Withdrawn,
+    /// One object after a decision that lets more have it ([`Matter`]): where it needs a new place.
+    Freed,
+    /// What names an object after such a decision.
+    FreedNames,
 }
 
 impl Look {
-    const ALL: [Self; 4] = [Self::Object, Self::Names, Self::Org, Self::Withdrawn];
+    const ALL: [Self; 6] =
+        [Self::Object, Self::Names, Self::Org, Self::Withdrawn, Self::Freed, Self::FreedNames];
 
     const fn code(self) -> &'static str {
         match self {
@@ -67,6 +73,8 @@ impl Look {
             Self::Names => "names",
             Self::Org => "org",
             Self::Withdrawn => "withdrawn",
+            Self::Freed => "freed",
+            Self::FreedNames => "freed_names",
         }
     }
 
@@ -398,14 +406,26 @@ struct Seen {
     messages: Vec<(String, Option<String>, Kind, Handed)>,
     /// Objects to look at.
     objects: Vec<String>,
+    /// Objects that get new places.
+    freed: Vec<Freed>,
     /// Where to go on; absent at the end.
     upto: Option<i64>,
+}
+
+/// An object with the places it gets anew, if any, and what is to be looked at after it.
+struct Freed {
+    id: String,
+    places: Vec<freed::Place>,
+    then: Option<String>,
 }
 
 async fn one_step(house: &Arc<House>, mut entry: Entry) -> Answer<()> {
     let (wanted, now) = (entry.clone(), entry.ctx.now);
     let seen = house.store.read(move |reader| see(reader, &wanted, now)).await?;
     let ctx = entry.ctx.clone();
+    if !seen.freed.is_empty() {
+        return place_anew(house, &ctx, entry, seen).await;
+    }
     let delivered = seen.delivered;
     let mut waiting = seen.messages.into_iter().peekable();
     while let Some((id, modified, kind, handed)) = waiting.next() {
@@ -445,9 +465,39 @@ async fn one_step(house: &Arc<House>, mut entry: Entry) -> Answer<()> {
     }
 }
 
+/// Gives objects new places, each with a leaf; what names them is looked at after that.
+async fn place_anew(house: &Arc<House>, ctx: &Ctx, mut entry: Entry, seen: Seen) -> Answer<()> {
+    let mut waiting = seen.freed.into_iter().peekable();
+    while let Some(one) = waiting.next() {
+        let labels: Vec<String> = one.places.iter().map(|place| place.audience.label()).collect();
+        // What stands in no stream only passes the question on.
+        let command = if one.places.is_empty() { "share.look" } else { "share.place_again" };
+        let mut change = Change::office(command, &one.id)
+            .payload(json!({ "audiences": labels, "why": entry.why }));
+        for place in &one.places {
+            change.writes.extend(freed::placed_anew(&one.id, place, ctx.now));
+        }
+        change.writes.extend(one.then.map(|then| Look::FreedNames.at(&then, &entry.why, ctx)));
+        let step = if waiting.peek().is_none() { entry.done(seen.upto) } else { entry.taken() };
+        match house.door.commit(ctx, change.write(step)).await {
+            Ok(_) => {}
+            // Somebody else took the step, or a place changed: it is looked at again.
+            Err(CommitFailure::Conflict { .. }) => return Ok(()),
+            Err(problem) => return Err(problem.into()),
+        }
+    }
+    Ok(())
+}
+
 fn see(reader: &Reader<'_>, entry: &Entry, now: Timestamp) -> Result<Seen, StoreFailure> {
     let delivered = fallen::deliveries(reader)?;
-    let mut seen = Seen { delivered, messages: Vec::new(), objects: Vec::new(), upto: None };
+    let mut seen = Seen {
+        delivered,
+        messages: Vec::new(),
+        objects: Vec::new(),
+        freed: Vec::new(),
+        upto: None,
+    };
     match entry.look {
         Look::Object => {
             if let Some((kind, handed)) = fallen::of(reader, &entry.subject, None, now)? {
@@ -476,8 +526,39 @@ fn see(reader: &Reader<'_>, entry: &Entry, now: Timestamp) -> Result<Seen, Store
             }
         }
         Look::Withdrawn => seen.messages.extend(taken_back(reader, entry)?),
+        Look::Freed | Look::FreedNames => see_freed(reader, entry, now, &mut seen)?,
     }
     Ok(seen)
+}
+
+/// Where an object, or what names it, needs a new place. What stands in no stream passes the question on.
+fn see_freed(
+    reader: &Reader<'_>,
+    entry: &Entry,
+    now: Timestamp,
+    seen: &mut Seen,
+) -> Result<(), StoreFailure> {
+    let damaged = || StoreFailure::Damaged(format!("`{}` is no decision", entry.subject));
+    let matter = Matter::parse(&entry.subject).ok_or_else(damaged)?;
+    let then = |one: Option<Matter<'_>>| one.map(Matter::subject);
+    if entry.look == Look::Freed {
+        let places = freed::of(reader, matter.id, None, (matter.since, now))?;
+        let then = then(matter.naming(matter.id));
+        seen.freed.push(Freed { id: matter.id.to_owned(), places, then });
+        return Ok(());
+    }
+    let Some(node) = evidence::read::node(reader, matter.id)? else { return Ok(()) };
+    let (some, upto) = fallen::naming(reader, node, entry.after, NAMING_MAX)?;
+    seen.upto = upto;
+    let ids: BTreeSet<String> = some.into_iter().map(|(_, _, id, _)| id).collect();
+    for id in ids {
+        let places = freed::of(reader, &id, Some(matter.id), (matter.since, now))?;
+        if !places.is_empty() || freed::is_nowhere(reader, &id)? {
+            let then = then(matter.naming(&id));
+            seen.freed.push(Freed { id: id.clone(), places, then });
+        }
+    }
+    Ok(())
 }
 
 /// A version that was taken back by whoever handed it in: everybody else who took it there is told.

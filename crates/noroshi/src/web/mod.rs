@@ -65,6 +65,8 @@ pub fn app(house: Arc<House>) -> Router {
         .merge(crate::response::pages::routes())
         .merge(crate::share::pages::routes())
         .merge(crate::share::council::pages::routes())
+        .merge(crate::share::council::desk::routes())
+        .merge(crate::share::clearing::routes())
         .merge(crate::share::peer::pages::routes())
         .merge(crate::share::taxii::routes())
         .merge(crate::influence::pages::routes())

@@ -107,6 +107,8 @@ const PLACES: &[(&str, &str, &str, Action)] = &[
     ("/influence", "nav-influence", "flag", Action::InfluenceRead),
     ("/response", "nav-measures", "shield", Action::ResponseRead),
     ("/share", "nav-share", "share", Action::ShareRelease),
+    ("/share/reviews", "nav-reviews", "check", Action::ShareReview),
+    ("/advisories", "nav-advisories", "bell", Action::ShareAnswer),
     ("/messages", "nav-messages", "flag", Action::ShareRead),
     ("/office", "nav-office", "people", Action::OfficeManage),
     ("/oversight", "nav-log", "log", Action::OversightLog),

@@ -9,16 +9,17 @@ use noroshi_evidence::marking::{LegalClass, Tlp};
 use noroshi_ledger::digest::Digest;
 use serde_json::json;
 
-use super::read::{self, Advisory, Draft};
+use super::read::{self, Advisory, Draft, Side};
 use crate::evidence::rows::{tlp_code, tlp_of};
 use crate::house::House;
 use crate::office::authorise::{Action, On};
 use crate::office::commit::{Change, Idempotency, Write};
 use crate::office::ctx::Ctx;
 use crate::office::id::{OrgId, fresh_uuid};
-use crate::office::store::Value;
-use crate::share::act::{Made, audience, may_release, once, refuse};
+use crate::office::store::{Reader, Value};
+use crate::share::act::{Handling, Made, handled, may_release, once, refuse};
 use crate::share::read::class_of;
+use crate::share::{act, audience};
 use crate::web::refusal::{Answer, Failure, Item, Refusal};
 
 /// Longest title, in characters.
@@ -33,7 +34,7 @@ pub const OBJECTS_MAX: usize = 500;
 /// An advisory as it is asked for.
 #[derive(Debug, Clone, Default)]
 pub struct Wish {
-    /// Label of the audience: `council`, `operators`, `operators:<sector>` or `operator:<org>`.
+    /// Label of the audience: `council`, `operators`, `operators:<sector>`, `operator:<org>` or `supplier:<org>`.
     pub audience: String,
     /// Its title.
     pub title: String,
@@ -62,7 +63,9 @@ pub struct Preview {
     pub recipients: Vec<String>,
     /// Members of the audience who do not, with every reason's code.
     pub left_out: Vec<(String, Vec<String>)>,
-    /// Digest over the words and the recipients.
+    /// What each recipient is given, word for word, and who is given the same.
+    pub contents: Vec<(String, Vec<String>)>,
+    /// Digest over the words, the recipients and what each is given.
     pub digest: Digest,
     /// A second person must look at it.
     pub second: bool,
@@ -76,8 +79,8 @@ fn text_of(text: &str, most: usize, code: &'static str) -> Answer<String> {
 }
 
 async fn draft(house: &Arc<House>, wish: &Wish) -> Answer<Draft> {
-    let to = audience(house, &wish.audience).await?;
-    if !matches!(to.capacity(), Capacity::Council | Capacity::Operator) {
+    let to = act::audience(house, &wish.audience).await?;
+    if !matches!(to.capacity(), Capacity::Council | Capacity::Operator | Capacity::Supplier) {
         return Err(refuse("NRS-SHAR-0500"));
     }
     let tlp: Tlp = tlp_of(&wish.tlp).ok_or_else(|| refuse("NRS-SHAR-0007"))?;
@@ -101,7 +104,8 @@ async fn draft(house: &Arc<House>, wish: &Wish) -> Answer<Draft> {
     })
 }
 
-async fn judge(house: &Arc<House>, ctx: &Ctx, draft: Draft) -> Answer<Preview> {
+/// Judges a draft anew: a proposal that waits for a second person, as it stands now.
+pub async fn judge(house: &Arc<House>, ctx: &Ctx, draft: Draft) -> Answer<Preview> {
     let (asked, now) = (draft.clone(), ctx.now);
     let (missing, judged) = house
         .store
@@ -122,14 +126,17 @@ async fn judge(house: &Arc<House>, ctx: &Ctx, draft: Draft) -> Answer<Preview> {
     let (recipients, left_out): (Vec<_>, Vec<_>) =
         judged.into_iter().partition(|(_, codes)| codes.is_empty());
     let recipients: Vec<String> = recipients.into_iter().map(|(org, _)| org).collect();
+    let (asked, to) = (draft.clone(), recipients.clone());
+    let contents = house.store.read(move |reader| read::contents(reader, &asked, &to, now)).await?;
     let rule = &house.config.share;
     let second = rule.second_person_from.is_some_and(|from| draft.tlp >= from.tlp())
         || rule.second_person_classes.iter().any(|class| class == draft.class.code());
-    let digest = Digest::of(draft.lines(&recipients).as_bytes());
-    Ok(Preview { draft, recipients, left_out, digest, second })
+    let whole = json!({ "lines": draft.lines(&recipients), "contents": contents }).to_string();
+    let digest = Digest::of(whole.as_bytes());
+    Ok(Preview { draft, recipients, left_out, contents, digest, second })
 }
 
-/// Who would receive an advisory. Nothing changes.
+/// Who would receive an advisory, and what each would get. Nothing changes.
 pub async fn preview(house: &Arc<House>, ctx: &Ctx, wish: &Wish) -> Answer<Preview> {
     may_release(house, ctx)?;
     let draft = draft(house, wish).await?;
@@ -231,6 +238,55 @@ pub async fn second(house: &Arc<House>, ctx: &Ctx, advisory: &str, digest: &str)
     once(house.door.commit(ctx, change).await, advisory.to_owned())
 }
 
+/// Reminds recipients of the answer that is asked of them; those who owe none are passed over. Gives how many were reminded.
+pub async fn remind(
+    house: &Arc<House>,
+    ctx: &Ctx,
+    advisory: &str,
+    orgs: Option<&[String]>,
+) -> Answer<(Made, usize)> {
+    may_release(house, ctx)?;
+    let wanted = advisory.to_owned();
+    let found = house
+        .store
+        .read(move |reader| {
+            Ok((read::advisory(reader, &wanted)?, read::standings(reader, &wanted)?))
+        })
+        .await?;
+    let advised = found.0.filter(|one| one.issued_at.is_some());
+    let advised = advised.ok_or_else(|| Failure::from(Refusal::absent()))?;
+    let named = |org: &String| orgs.is_none_or(|orgs| orgs.contains(org));
+    let open: Vec<String> = found
+        .1
+        .into_iter()
+        .filter(|one| advised.draft.is_open(one.said.as_ref()) && named(&one.org))
+        .map(|one| one.org)
+        .collect();
+    if open.is_empty() {
+        return Err(refuse("NRS-SHAR-0512"));
+    }
+    let mut change =
+        Change::office("share.advisory_remind", advisory).payload(json!({ "orgs": open }));
+    for org in &open {
+        change = change.write(Write::one(
+            "INSERT INTO share_advisory_reminder (advisory, org, person, at) VALUES ($1, $2, $3, $4)",
+            vec![
+                Value::from(advisory),
+                Value::from(org),
+                Value::from(&ctx.person),
+                Value::from(ctx.now),
+            ],
+        ));
+    }
+    let made = once(house.door.commit(ctx, change).await, advisory.to_owned())?;
+    Ok((made, open.len()))
+}
+
+fn may_answer(house: &House, ctx: &Ctx) -> Answer<()> {
+    let own = On { owner: Some(&ctx.org), ..On::default() };
+    Ok(house.authoriser.check(ctx, Action::ShareAnswer, own)?)
+}
+
 pub(super) fn may_read(house: &House, ctx: &Ctx) -> Answer<()> {
     let own = On { owner: Some(&ctx.org), ..On::default() };
     Ok(house.authoriser.check(ctx, Action::ShareRead, own)?)
@@ -239,17 +295,16 @@ pub(super) fn may_read(house: &House, ctx: &Ctx) -> Answer<()> {
 /// The caller's own advisories, newest first; that they were handed out is recorded before they are shown.
 pub async fn received(house: &Arc<House>, ctx: &Ctx) -> Answer<Vec<read::Received>> {
     may_read(house, ctx)?;
-    let (org, now) = (ctx.org.clone(), ctx.now);
-    let found = house.store.read(move |reader| read::received(reader, &org, now)).await?;
+    let (org, hat, now) = (ctx.org.clone(), ctx.hat, ctx.now);
+    let found = house.store.read(move |reader| read::received(reader, (&org, hat), now)).await?;
     let fresh: Vec<&str> = found
         .iter()
         .filter(|one| one.delivered_at.is_none())
         .map(|one| one.advisory.advisory.as_str())
         .collect();
     if !fresh.is_empty() {
-        let mut change = Change::office("share.advisory_read", ctx.org.as_str()).payload(
-            json!({ "advisories": fresh, "via": crate::share::act::Door::Advisory.code() }),
-        );
+        let mut change = Change::office("share.advisory_read", ctx.org.as_str())
+            .payload(json!({ "advisories": fresh, "via": act::Door::Advisory.code() }));
         for advisory in &fresh {
             change = change.write(Write::new(
                 "UPDATE share_advisory_recipient SET delivered_at = $1 \
@@ -270,9 +325,9 @@ pub async fn answer(
     (said, reason): (&str, &str),
     key: Option<Idempotency>,
 ) -> Answer<Made> {
-    may_read(house, ctx)?;
-    let (org, now) = (ctx.org.clone(), ctx.now);
-    let found = house.store.read(move |reader| read::received(reader, &org, now)).await?;
+    may_answer(house, ctx)?;
+    let (org, hat, now) = (ctx.org.clone(), ctx.hat, ctx.now);
+    let found = house.store.read(move |reader| read::received(reader, (&org, hat), now)).await?;
     if !found.iter().any(|one| one.advisory.advisory == advisory) {
         return Err(Refusal::absent().into());
     }
@@ -302,36 +357,47 @@ pub async fn answer(
     once(house.door.commit(ctx, change).await, advisory.to_owned())
 }
 
-/// On which side of a question somebody stands: the office, or one member.
-pub(super) fn side(house: &House, ctx: &Ctx) -> Answer<Option<OrgId>> {
+/// On which side of questions somebody stands: the office, or one organisation as what the hat stands for.
+pub(super) fn side(house: &House, ctx: &Ctx) -> Answer<Side> {
     if may_release(house, ctx).is_ok() {
-        return Ok(None);
+        return Ok(Side::Office);
     }
     may_read(house, ctx)?;
-    Ok(Some(ctx.org.clone()))
+    Ok(Side::under(&ctx.org, ctx.hat))
 }
 
-/// Asks a question: the office one member of the council, or a member the office.
+/// [`side`], for whoever asks or answers.
+fn speaking(house: &House, ctx: &Ctx) -> Answer<Side> {
+    let side = side(house, ctx)?;
+    if side != Side::Office {
+        may_answer(house, ctx)?;
+    }
+    Ok(side)
+}
+
+/// Asks a question: the office a member of the council or a supplier, or one of these the office.
 pub async fn ask(
     house: &Arc<House>,
     ctx: &Ctx,
     (to, words, due_at): (Option<&str>, &str, Timestamp),
     key: Option<Idempotency>,
 ) -> Answer<Made> {
-    let side = side(house, ctx)?;
-    let member = match (&side, to.filter(|to| !to.is_empty())) {
-        (None, Some(to)) => OrgId::parse(to),
-        (Some(own), None) => Some(own.clone()),
-        (None, None) | (Some(_), Some(_)) => None,
+    let side = speaking(house, ctx)?;
+    let (member, under) = match (&side, to.filter(|to| !to.is_empty())) {
+        (Side::Office, Some(to)) => (OrgId::parse(to), None),
+        (Side::Member(own, under), None) => (Some(own.clone()), *under),
+        (Side::Office, None) | (Side::Member(..), Some(_)) => (None, None),
     };
     let member = member.ok_or_else(|| refuse("NRS-SHAR-0520"))?;
     let wanted = member.clone();
-    let council = move |reader: &crate::office::store::Reader<'_>| {
-        crate::share::audience::belongs(reader, &wanted, &Audience::Council)
+    let capacity = house.store.read(move |reader| read::asked_as(reader, &wanted)).await?;
+    // Who sits in the council may still be asked, and ask, as a supplier under that hat.
+    let capacity = match (capacity, under) {
+        (Some(_), Some(read::SUPPLIER)) => Some(read::SUPPLIER),
+        (Some(read::SUPPLIER), Some(_)) => None,
+        (capacity, _) => capacity,
     };
-    if !house.store.read(council).await? {
-        return Err(refuse("NRS-SHAR-0520"));
-    }
+    let capacity = capacity.ok_or_else(|| refuse("NRS-SHAR-0520"))?;
     let words = text_of(words, TEXT_CHARS_MAX, "NRS-SHAR-0521")?;
     if due_at <= ctx.now {
         return Err(refuse("NRS-SHAR-0522"));
@@ -341,16 +407,17 @@ pub async fn ask(
         .payload(json!({ "member": member.as_str(), "words": words, "due_at": due_at.to_string() }))
         .once(key)
         .write(Write::one(
-            "INSERT INTO share_question (question, org, by_office, words, due_at, person, at) \
-             VALUES ($1, $2, $3, $4, $5, $6, $7)",
+            "INSERT INTO share_question (question, org, by_office, words, due_at, person, at, capacity) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
             vec![
                 Value::from(&id),
                 Value::from(&member),
-                Value::from(side.is_none()),
+                Value::from(side == Side::Office),
                 Value::from(words),
                 Value::from(due_at),
                 Value::from(&ctx.person),
                 Value::from(ctx.now),
+                Value::from(capacity),
             ],
         ));
     once(house.door.commit(ctx, change).await, id)
@@ -364,12 +431,11 @@ pub async fn reply(
     (words, declines): (&str, bool),
     key: Option<Idempotency>,
 ) -> Answer<Made> {
-    let side = side(house, ctx)?;
+    let side = speaking(house, ctx)?;
     let (wanted, of) = (question.to_owned(), side.clone());
-    let found =
-        house.store.read(move |reader| read::question(reader, &wanted, of.as_ref())).await?;
+    let found = house.store.read(move |reader| read::question(reader, &wanted, &of)).await?;
     let found = found.ok_or_else(|| Failure::from(Refusal::absent()))?;
-    if found.by_office == side.is_none() {
+    if found.by_office == (side == Side::Office) {
         return Err(Refusal::new("NRS-SHAR-0523", StatusCode::FORBIDDEN).into());
     }
     if found.state != "open" {
@@ -392,4 +458,62 @@ pub async fn reply(
             ],
         ));
     once(house.door.commit(ctx, change).await, question.to_owned())
+}
+
+/// The objects of the caller's own organisation about which it can give an opinion, and what it has said.
+pub async fn originated(house: &Arc<House>, ctx: &Ctx) -> Answer<Vec<read::Opinion>> {
+    may_opine(house, ctx)?;
+    let org = ctx.org.clone();
+    Ok(house.store.read(move |reader| read::originated(reader, &org)).await?)
+}
+
+/// A member's opinion on how what it originated is handled (Act art. 45(6)): to whom it is restricted, or that it has no
+/// opinion any more. It replaces what was recorded before.
+pub async fn opine(
+    house: &Arc<House>,
+    ctx: &Ctx,
+    said: &Handling,
+    key: Option<Idempotency>,
+) -> Answer<Made> {
+    may_opine(house, ctx)?;
+    if said.consent.is_some() || (said.restricted_to.is_none() && !said.lifts) {
+        return Err(refuse("NRS-SHAR-0526"));
+    }
+    let (org, objects) = (ctx.org.clone(), said.objects.clone());
+    let sits = move |reader: &Reader<'_>| {
+        let sits = audience::belongs(reader, &org, &Audience::Council)?;
+        let own: Vec<String> = objects.into_iter().take(OBJECTS_MAX + 1).collect();
+        Ok((sits, read::not_own(reader, &org, &own)?))
+    };
+    let (sits, not_own) = house.store.read(sits).await?;
+    if !sits {
+        return Err(refuse("NRS-SHAR-0525"));
+    }
+    if said.objects.len() > OBJECTS_MAX {
+        return Err(refuse("NRS-SHAR-0506"));
+    }
+    if !not_own.is_empty() {
+        let item = |id: String| Item {
+            pointer: format!("/objects/{id}"),
+            code: "NRS-SHAR-0527".to_owned(),
+            args: Vec::new(),
+        };
+        return Err(Refusal::new("NRS-SHAR-0527", StatusCode::UNPROCESSABLE_ENTITY)
+            .items(not_own.into_iter().map(item).collect())
+            .into());
+    }
+    let opinion = |id: &String| {
+        Write::one(
+            "INSERT INTO share_opinion (org, id, said_at) VALUES ($1, $2, $3) \
+             ON CONFLICT (org, id) DO UPDATE SET said_at = excluded.said_at",
+            vec![Value::from(&ctx.org), Value::from(id), Value::from(ctx.now)],
+        )
+    };
+    let writes = said.objects.iter().map(opinion).collect();
+    handled(house, ctx, said, writes, key).await
+}
+
+fn may_opine(house: &House, ctx: &Ctx) -> Answer<()> {
+    let own = On { owner: Some(&ctx.org), ..On::default() };
+    Ok(house.authoriser.check(ctx, Action::ShareOpine, own)?)
 }

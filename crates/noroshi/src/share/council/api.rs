@@ -19,7 +19,7 @@ use crate::evidence::rows::tlp_code;
 use crate::house::House;
 use crate::office::authorise::{Action, On};
 use crate::office::clock::stamp;
-use crate::share::act::Made;
+use crate::share::act::{Handling, Made};
 use crate::web::api::Body;
 use crate::web::form;
 use crate::web::refusal::{Answer, Failure, Refusal};
@@ -36,6 +36,9 @@ use crate::web::visitor::Caller;
         one_advisory,
         received_advisories,
         answer_advisory,
+        remind_advisory,
+        give_opinion,
+        list_opinions,
         ask_question,
         list_questions,
         reply_question,
@@ -46,6 +49,12 @@ use crate::web::visitor::Caller;
         AdvisoryIn,
         AdvisoryPreview,
         AdvisoryLeftOut,
+        AdvisoryContent,
+        AdvisoryRemindIn,
+        AdvisoryReminded,
+        OpinionIn,
+        OpinionOut,
+        Opinions,
         AdvisoryMade,
         AdvisorySecondIn,
         AdvisoryOut,
@@ -72,6 +81,8 @@ pub fn routes() -> Router<Arc<House>> {
         .route("/advisories/{id}", get(one_advisory))
         .route("/advisories/{id}/second", post(second_advisory))
         .route("/advisories/{id}/answers", post(answer_advisory))
+        .route("/advisories/{id}/reminders", post(remind_advisory))
+        .route("/opinions", post(give_opinion).get(list_opinions))
         .route("/questions", post(ask_question).get(list_questions))
         .route("/questions/{id}/reply", post(reply_question))
         .route("/exports/{audience}/{format}", get(one_export))
@@ -96,7 +107,7 @@ fn done(made: Made) -> Response {
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct AdvisoryIn {
-    /// `council`, `operators`, `operators:<sector>` or `operator:<org>`.
+    /// `council`, `operators`, `operators:<sector>`, `operator:<org>` or `supplier:<org>`.
     audience: String,
     /// Its title.
     title: String,
@@ -137,6 +148,15 @@ struct AdvisoryLeftOut {
     codes: Vec<String>,
 }
 
+/// What some recipients are given, word for word.
+#[derive(Debug, Serialize, ToSchema)]
+struct AdvisoryContent {
+    /// Who is given this.
+    recipients: Vec<String>,
+    /// The text, as JSON; number and time of issue are added when it is issued.
+    text: String,
+}
+
 /// Who receives an advisory, and what that is bound to.
 #[derive(Debug, Serialize, ToSchema)]
 struct AdvisoryPreview {
@@ -144,7 +164,9 @@ struct AdvisoryPreview {
     recipients: Vec<String>,
     /// Who does not.
     left_out: Vec<AdvisoryLeftOut>,
-    /// Digest over the words and the recipients.
+    /// Exactly what each recipient is given.
+    contents: Vec<AdvisoryContent>,
+    /// Digest over the words, the recipients and what each is given.
     digest: String,
     /// A second person must look at it.
     second_person: bool,
@@ -153,7 +175,10 @@ struct AdvisoryPreview {
 impl From<Preview> for AdvisoryPreview {
     fn from(judged: Preview) -> Self {
         let left_out = judged.left_out.into_iter();
+        let contents = judged.contents.into_iter();
+        let content = |(text, recipients)| AdvisoryContent { recipients, text };
         Self {
+            contents: contents.map(content).collect(),
             recipients: judged.recipients,
             left_out: left_out.map(|(org, codes)| AdvisoryLeftOut { org, codes }).collect(),
             digest: judged.digest.to_string(),
@@ -267,6 +292,9 @@ struct AdvisoryOut {
     /// What the caller's organisation answered, newest first; only for a recipient.
     #[serde(skip_serializing_if = "Option::is_none")]
     answers: Option<Vec<AdvisorySaid>>,
+    /// How often the caller's organisation was reminded; only for a recipient.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reminders: Option<u64>,
 }
 
 impl From<Advisory> for AdvisoryOut {
@@ -285,6 +313,7 @@ impl From<Advisory> for AdvisoryOut {
             issued_at: one.issued_at.map(stamp),
             digest: Some(one.digest),
             answers: None,
+            reminders: None,
         }
     }
 }
@@ -292,7 +321,8 @@ impl From<Advisory> for AdvisoryOut {
 impl From<Received> for AdvisoryOut {
     fn from(one: Received) -> Self {
         let answers = one.said.into_iter().map(AdvisorySaid::from).collect();
-        Self { digest: None, answers: Some(answers), ..one.advisory.into() }
+        let reminders = Some(one.reminders);
+        Self { digest: None, answers: Some(answers), reminders, ..one.advisory.into() }
     }
 }
 
@@ -323,6 +353,10 @@ struct AdvisoryStanding {
     delivered_at: Option<String>,
     /// The last answer.
     said: Option<AdvisorySaid>,
+    /// An answer is asked for and its date has passed.
+    overdue: bool,
+    /// How often it was reminded.
+    reminders: u64,
 }
 
 /// An advisory with its recipients: who has not answered comes first.
@@ -349,14 +383,18 @@ async fn one_advisory(
         .store
         .read(move |reader| Ok((read::advisory(reader, &id)?, read::standings(reader, &id)?)))
         .await?;
-    let advisory = found.0.ok_or_else(|| Failure::from(Refusal::absent()))?.into();
+    let advisory = found.0.ok_or_else(|| Failure::from(Refusal::absent()))?;
+    let (draft, now) = (advisory.draft.clone(), caller.ctx.now);
     let unanswered = found.1.iter().filter(|one| one.said.is_none()).count();
     let recipients = found.1.into_iter().map(|one| AdvisoryStanding {
         org: one.org,
         delivered_at: one.delivered_at.map(stamp),
+        overdue: draft.is_open(one.said.as_ref()) && draft.is_past(now),
         said: one.said.map(AdvisorySaid::from),
+        reminders: one.reminders,
     });
-    Ok(Json(AdvisoryWhole { advisory, recipients: recipients.collect(), unanswered }))
+    let (advisory, recipients) = (advisory.into(), recipients.collect());
+    Ok(Json(AdvisoryWhole { advisory, recipients, unanswered }))
 }
 
 /// The advisories of the caller's organisation.
@@ -396,11 +434,105 @@ async fn answer_advisory(
     Ok(done(act::answer(&house, &caller.ctx, &id, said, key).await?))
 }
 
-/// A question between the office and a member of the council.
+/// Whom to remind of an advisory.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct AdvisoryRemindIn {
+    /// Organisations; everybody who owes an answer when absent.
+    #[serde(default)]
+    orgs: Option<Vec<String>>,
+}
+
+/// Who was reminded.
+#[derive(Debug, Serialize, ToSchema)]
+struct AdvisoryReminded {
+    /// The advisory.
+    id: String,
+    /// Index of the leaf.
+    position: u64,
+    /// How many were reminded.
+    reminded: usize,
+}
+
+/// Reminds recipients who owe an answer; the reminder stands with the advisory on their page.
+#[utoipa::path(post, path = "/advisories/{id}/reminders", tag = "share", params(("id" = String, Path)),
+    request_body = AdvisoryRemindIn, responses((status = 201, body = AdvisoryReminded)))]
+async fn remind_advisory(
+    State(house): State<Arc<House>>,
+    caller: Caller,
+    Path(id): Path<String>,
+    body: Body<AdvisoryRemindIn>,
+) -> Answer {
+    let orgs = body.value.orgs.as_deref();
+    let (made, reminded) = act::remind(&house, &caller.ctx, &id, orgs).await?;
+    let answer = AdvisoryReminded { id: made.id, position: made.position, reminded };
+    Ok((StatusCode::CREATED, Json(answer)).into_response())
+}
+
+/// How what a member originated is to be handled (Act art. 45(6)).
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct OpinionIn {
+    /// Objects of the member's own, in every version that is held.
+    objects: Vec<String>,
+    /// Organisations it is restricted to; empty for nobody.
+    #[serde(default)]
+    restricted_to: Option<Vec<String>>,
+    /// The member has no such opinion any more.
+    #[serde(default)]
+    lifts: bool,
+}
+
+/// Records the opinion of a member of the council on the handling of what it originated.
+#[utoipa::path(post, path = "/opinions", tag = "share", request_body = OpinionIn,
+    responses((status = 201, body = CouncilDone)))]
+async fn give_opinion(
+    State(house): State<Arc<House>>,
+    caller: Caller,
+    headers: HeaderMap,
+    body: Body<OpinionIn>,
+) -> Answer {
+    let key = form::idempotency(&headers, "POST /opinions", &body.bytes);
+    let OpinionIn { objects, restricted_to, lifts } = body.value;
+    let said = Handling { objects, restricted_to, lifts, consent: None };
+    Ok(done(act::opine(&house, &caller.ctx, &said, key).await?))
+}
+
+/// An object of the member's own and what it has said of it.
+#[derive(Debug, Serialize, ToSchema)]
+struct OpinionOut {
+    /// The object.
+    id: String,
+    /// To whom it is restricted; absent without an opinion.
+    restricted_to: Option<Vec<String>>,
+    /// When that was said.
+    said_at: Option<String>,
+}
+
+/// Objects of the member's own.
+#[derive(Debug, Serialize, ToSchema)]
+struct Opinions {
+    /// At most 500, newest first.
+    items: Vec<OpinionOut>,
+}
+
+/// What the member originated and has given an opinion about, reported or marked for few.
+#[utoipa::path(get, path = "/opinions", tag = "share", responses((status = 200, body = Opinions)))]
+async fn list_opinions(State(house): State<Arc<House>>, caller: Caller) -> Answer<Json<Opinions>> {
+    let found = act::originated(&house, &caller.ctx).await?;
+    let items = found.into_iter().map(|one| OpinionOut {
+        id: one.id,
+        restricted_to: one.restricted_to,
+        said_at: one.said_at.map(stamp),
+    });
+    Ok(Json(Opinions { items: items.collect() }))
+}
+
+/// A question between the office and a member of the council or a supplier.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct QuestionIn {
-    /// The member, when the office asks; absent when a member asks the office.
+    /// The member or supplier, when the office asks; absent when one of them asks the office.
     #[serde(default)]
     to: Option<String>,
     /// What is asked.
@@ -463,7 +595,7 @@ async fn list_questions(
     caller: Caller,
 ) -> Answer<Json<Questions>> {
     let side = act::side(&house, &caller.ctx)?;
-    let found = house.store.read(move |reader| read::questions(reader, side.as_ref())).await?;
+    let found = house.store.read(move |reader| read::questions(reader, &side)).await?;
     let items = found.into_iter().map(|one| QuestionOut {
         overdue: one.state == "open" && one.due_at < caller.ctx.now,
         id: one.question,

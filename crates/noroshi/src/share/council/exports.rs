@@ -1,20 +1,24 @@
 //! Ready-made exports for an organisation's own tools: what was released to one of its audiences, passes the gate now,
-//! is in force and is not doubtful. Every answer is judged anew; what is unchanged is answered with "not modified".
+//! is in force and is not doubtful. What the gate said is kept and brought to what holds now ([`super::kept`]); what is
+//! unchanged is answered with "not modified".
 
-use std::sync::Arc;
+use std::collections::BTreeSet;
+use std::sync::{Arc, PoisonError};
 
 use axum::http::StatusCode;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
+use noroshi_charter::hat::Hat;
 use noroshi_charter::release::Audience;
-use noroshi_codec::feed::{self, Entry, Source};
+use noroshi_codec::feed::{self, Entry};
 use noroshi_codec::{csv, stix, suricata, zeek_intel};
 use noroshi_evidence::marking::Tlp;
 use noroshi_evidence::object::StixObject;
-use noroshi_evidence::pattern::{self, Reading};
+use noroshi_evidence::observable::Observable;
 use noroshi_ledger::digest::Digest;
 use sha2::{Digest as _, Sha256};
 
 use super::act::may_read;
+use super::kept::{Row, State, Tag};
 use crate::evidence::lists::Loaded;
 use crate::house::House;
 use crate::office::commit::Write;
@@ -22,14 +26,14 @@ use crate::office::ctx::Ctx;
 use crate::office::id::OrgId;
 use crate::office::store::{Reader, StoreFailure, Value};
 use crate::share::act::Door;
-use crate::share::audience;
 use crate::share::gate::Filter;
-use crate::share::handed::{self, Handing};
-use crate::share::serve::{self, Asked, Served, View};
+use crate::share::handed::{self, Given, Handing};
+use crate::share::serve::{self, Asked, View};
+use crate::share::{audience, read};
 use crate::web::refusal::{Answer, Failure, Refusal};
 
 /// Objects taken at once.
-const PAGE: usize = 1_000;
+pub(super) const PAGE: usize = 1_000;
 /// Indicators of one export at most.
 const INDICATORS_MAX: usize = 100_000;
 /// The zone of names to refuse, and the first number of the block of rules.
@@ -42,20 +46,65 @@ pub const FORMATS: [&str; 5] = ["rpz", "suricata", "zeek", "csv", "stix"];
 /// What is in an export.
 #[derive(Debug, Default)]
 struct Gathered {
-    served: Vec<Served>,
+    pieces: Vec<Given>,
+    /// What is handed out, in the same order; only where the format is made of it.
+    objects: Vec<StixObject>,
     entries: Vec<Entry>,
     full: bool,
 }
 
-fn gather(
+impl Gathered {
+    /// Takes one more that holds now and names nothing doubtful; says whether there was room.
+    fn takes(&mut self, row: &Row, lists: &Loaded, now: Timestamp) -> bool {
+        let doubtful = || row.values.iter().any(|value| lists.is_doubtful(value));
+        if row.values.is_empty() || !row.holds(now) || doubtful() {
+            return true;
+        }
+        if self.pieces.len() >= INDICATORS_MAX {
+            self.full = true;
+            return false;
+        }
+        let entry = |observable: &Observable| Entry {
+            observable: observable.clone(),
+            indicator: row.id.clone(),
+            valid_until: row.valid_until,
+            tlp: row.tlp,
+            source: row.source.clone(),
+        };
+        self.entries.extend(row.values.iter().map(entry));
+        let (id, digest) = (row.id.as_str().to_owned(), row.digest.clone());
+        self.pieces.push(Given { added: row.added, id, digest });
+        true
+    }
+}
+
+pub(super) fn only_indicators() -> Filter {
+    Filter { types: vec!["indicator".to_owned()], tlp_max: Tlp::Red }
+}
+
+/// Every indicator that stands in a stream, or beside it for the organisation alone.
+pub(super) fn indicators(
     reader: &Reader<'_>,
     place: &Audience,
     org: &OrgId,
+) -> Result<BTreeSet<Arc<str>>, StoreFailure> {
+    let rows = reader.all(
+        "SELECT id FROM share_item WHERE audience = $1 AND type = 'indicator' \
+         UNION SELECT id FROM share_own WHERE audience = $1 AND org = $2 AND type = 'indicator'",
+        &[Value::from(place.label()), Value::from(org)],
+        |row| row.text(0),
+    )?;
+    Ok(rows.iter().map(|id| id.as_str().into()).collect())
+}
+
+/// An export made whole: every object of the stream goes through the gate now.
+fn whole(
+    reader: &Reader<'_>,
+    (place, org): (&Audience, &OrgId),
     lists: &Loaded,
     now: Timestamp,
 ) -> Result<Gathered, StoreFailure> {
-    let filter = Filter { types: vec!["indicator".to_owned()], tlp_max: Tlp::Red };
-    let view = View { audience: place.clone(), filter };
+    let view = View { audience: place.clone(), filter: only_indicators() };
     let until = serve::end(reader, place)?;
     let mut made = Gathered::default();
     let mut after = 0;
@@ -63,16 +112,12 @@ fn gather(
         let asked = Asked { after, until, limit: PAGE, ..Asked::default() };
         let slice = serve::page(reader, &view, org, now, &asked)?;
         for one in slice.items {
-            let found = entries(&one, lists, now);
-            if found.is_empty() {
-                continue;
-            }
-            if made.served.len() >= INDICATORS_MAX {
-                made.full = true;
+            let Some(row) = Row::of(&one) else { continue };
+            let taken = made.pieces.len();
+            if !made.takes(&row, lists, now) {
                 return Ok(made);
             }
-            made.entries.extend(found);
-            made.served.push(one);
+            made.objects.extend((made.pieces.len() > taken).then_some(one.object));
         }
         match slice.next {
             Some(next) => after = next,
@@ -83,31 +128,55 @@ fn gather(
     Ok(made)
 }
 
-/// The values of one indicator; none when it is not in force, says more than that one of them was seen, or names what is
-/// doubtful.
-fn entries(one: &Served, lists: &Loaded, now: Timestamp) -> Vec<Entry> {
-    let head = one.object.head();
-    let Some(indicator) = head.indicator.as_ref().filter(|_| !head.revoked) else {
-        return Vec::new();
-    };
-    let in_force =
-        indicator.valid_from <= now && indicator.valid_until.is_none_or(|until| until > now);
-    if !in_force || &*indicator.pattern_type != "stix" {
-        return Vec::new();
+/// An export made of what is kept of the stream, brought to what holds in this snapshot; `None` when that is too much.
+fn from_kept(
+    reader: &Reader<'_>,
+    state: &mut State,
+    (place, org): (&Audience, &OrgId),
+    (lists, format): (&Loaded, &str),
+    now: Timestamp,
+) -> Result<Option<Gathered>, StoreFailure> {
+    if state.forward(reader, (place, org), now)?.is_err() {
+        return Ok(None);
     }
-    let Reading::Any(values) = pattern::read(&indicator.pattern) else { return Vec::new() };
-    if values.iter().any(|value| lists.is_doubtful(value)) {
-        return Vec::new();
+    let mut rows: Vec<&Row> = state.rows.values().flatten().collect();
+    rows.sort_by_key(|row| row.added);
+    let mut made = Gathered::default();
+    for row in rows {
+        let taken = made.pieces.len();
+        if !made.takes(row, lists, now) {
+            return Ok(Some(made));
+        }
+        if format == "stix" && made.pieces.len() > taken {
+            made.objects.push(object_of(reader, row)?);
+        }
     }
-    let Some(source) = Source::parse(&one.release) else { return Vec::new() };
-    let entry = |observable| Entry {
-        observable,
-        indicator: head.id.clone(),
-        valid_until: indicator.valid_until,
-        tlp: one.tlp,
-        source: source.clone(),
-    };
-    values.into_iter().map(entry).collect()
+    made.entries.sort();
+    Ok(Some(made))
+}
+
+/// What is handed out of an indicator: what is stored, unless the gate left something out of it.
+fn object_of(reader: &Reader<'_>, row: &Row) -> Result<StixObject, StoreFailure> {
+    if let Some(text) = &row.text {
+        return read::parse(text);
+    }
+    let found = reader.first(
+        "SELECT o.bytes FROM evidence_node n JOIN evidence_object o ON o.node = n.node \
+         WHERE n.slot = keyed($1) AND n.id = $1 AND o.modified = $2 AND o.digest = $3",
+        &[Value::from(row.id.as_str()), Value::from(&row.modified), Value::from(&row.digest)],
+        |row| row.text(0),
+    )?;
+    let gone = || StoreFailure::Damaged(format!("`{}` that was released", row.id));
+    read::parse(&found.ok_or_else(gone)?)
+}
+
+/// The next instant at which one of these begins or ends; at the last, a day from now.
+fn changes_at(state: &State, now: Timestamp) -> Timestamp {
+    let times = state.rows.values().flatten();
+    let times = times.flat_map(|row| [Some(row.valid_from), row.valid_until]).flatten();
+    let next = times.filter(|at| *at > now).min();
+    let day = now.saturating_add(SignedDuration::from_hours(24)).unwrap_or(Timestamp::MAX);
+    next.map_or(day, |next| next.min(day))
 }
 
 /// When an organisation last fetched an export, its digest and serial.
@@ -127,10 +196,10 @@ fn last(
 /// The exports an organisation can fetch: audience, format, and when it last did.
 pub fn offered(
     reader: &Reader<'_>,
-    org: &OrgId,
+    (org, hat): (&OrgId, Hat),
 ) -> Result<Vec<(Audience, &'static str, Option<Timestamp>)>, StoreFailure> {
     let mut offered = Vec::new();
-    for place in audience::audiences_of(reader, org)? {
+    for place in audience::audiences_under(reader, org, hat)? {
         if place == Audience::Public {
             continue;
         }
@@ -177,69 +246,167 @@ fn written(
         }
         ("zeek", None) => (zeek_intel::encode(entries), TEXT),
         ("csv", None) => (csv::encode(entries), "text/csv; charset=utf-8"),
-        ("stix", None) => (bundle(&made.served)?, "application/stix+json;version=2.1"),
+        ("stix", None) => (bundle(made)?, "application/stix+json;version=2.1"),
         _ => return Err(absent()),
     })
 }
 
 /// The indicators with their own bytes, in a bundle whose identifier follows from them.
-fn bundle(served: &[Served]) -> Answer<String> {
+fn bundle(made: &Gathered) -> Answer<String> {
     let broken = |problem: Box<dyn std::error::Error + Send + Sync>| Failure::Broken(problem);
     let mut hash = Sha256::new();
-    for one in served {
+    for one in &made.pieces {
         hash.update(one.digest.as_bytes());
     }
     let bytes: [u8; 32] = hash.finalize().into();
     let seed = u128::from_be_bytes(*bytes.first_chunk::<16>().unwrap_or(&[0; 16]));
     let uuid = uuid::Builder::from_random_bytes(seed.to_be_bytes()).into_uuid();
     let id = format!("bundle--{uuid}").parse().map_err(|problem| broken(Box::new(problem)))?;
-    let objects: Vec<&StixObject> = served.iter().map(|one| &one.object).collect();
+    let objects: Vec<&StixObject> = made.objects.iter().collect();
     stix::encode_bundle(&id, objects).map_err(|problem| broken(Box::new(problem)))
+}
+
+/// How an export is made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum How {
+    /// From what is kept.
+    Kept,
+    /// From nothing.
+    Whole,
+}
+
+/// What is asked for: whose stream, which format, which of its files.
+#[derive(Debug, Clone)]
+struct Wanted {
+    label: String,
+    format: &'static str,
+    file: Option<String>,
+}
+
+impl Wanted {
+    fn read((label, format, file): (&str, &str, Option<&str>)) -> Answer<Self> {
+        let found = FORMATS.iter().find(|one| **one == format);
+        let format = found.ok_or_else(|| Failure::from(Refusal::absent()))?;
+        Ok(Self { label: label.to_owned(), format, file: file.map(str::to_owned) })
+    }
+
+    /// What its tag is kept under.
+    fn key(&self) -> String {
+        format!("{}/{}", self.format, self.file.as_deref().unwrap_or_default())
+    }
+
+    /// The audience it is of, among those the caller sees.
+    fn place(
+        &self,
+        reader: &Reader<'_>,
+        org: &OrgId,
+        hat: Hat,
+    ) -> Result<Option<Audience>, StoreFailure> {
+        let own = audience::audiences_under(reader, org, hat)?;
+        Ok(match self.label.as_str() {
+            "own" => own.into_iter().find(|place| place.org() == Some(org.as_str())),
+            label => own.into_iter().find(|place| place.label() == label),
+        })
+    }
 }
 
 /// Makes an export of one of the caller's own audiences; what is handed out is recorded before the first byte.
 pub async fn export(
     house: &Arc<House>,
     ctx: &Ctx,
-    (label, format, file): (&str, &str, Option<&str>),
+    wanted: (&str, &str, Option<&str>),
     known: impl Fn(&str) -> bool,
 ) -> Answer<Export> {
     may_read(house, ctx)?;
-    let Some(&format) = FORMATS.iter().find(|one| **one == format) else {
-        return Err(Refusal::absent().into());
-    };
+    let wanted = Wanted::read(wanted)?;
     for _ in 0..handed::TRIES {
-        if let Some(export) = made(house, ctx, (label, format, file), &known).await? {
+        if let Some(export) = same(house, ctx, &wanted, &known).await? {
             return Ok(export);
+        }
+        let Made { place, made, text, kind, digest, serial } =
+            made(house, ctx, &wanted, How::Kept).await?;
+        let tag = format!("\"{}\"", Digest::of(text.as_bytes()));
+        if known(&tag) {
+            return Ok(Export { tag, kind, text: None });
+        }
+        if recorded(house, ctx, (&wanted, &place), &made, (digest, serial)).await? {
+            return Ok(Export { tag, kind, text: Some(text) });
         }
     }
     Err(handed::unsettled())
 }
 
-/// One export; none when something of it was taken back while it was made.
-async fn made(
+/// What an export would be when it were made from nothing. It is not handed out and not recorded: for the checks.
+pub async fn anew(
     house: &Arc<House>,
     ctx: &Ctx,
-    (label, format, file): (&str, &'static str, Option<&str>),
+    wanted: (&str, &str, Option<&str>),
+) -> Answer<String> {
+    may_read(house, ctx)?;
+    Ok(made(house, ctx, &Wanted::read(wanted)?, How::Whole).await?.text)
+}
+
+/// That the caller has the file already, where nothing changed since it was written; nothing otherwise.
+async fn same(
+    house: &Arc<House>,
+    ctx: &Ctx,
+    wanted: &Wanted,
     known: &impl Fn(&str) -> bool,
 ) -> Answer<Option<Export>> {
-    let (org, now, lists, wanted) =
-        (ctx.org.clone(), ctx.now, house.lists.current(), label.to_owned());
+    let (org, hat, now, asked) = (ctx.org.clone(), ctx.hat, ctx.now, wanted.clone());
+    let (house_of, lists) = (Arc::clone(house), house.lists.current());
     let found = house
         .store
         .read(move |reader| {
-            let own = audience::audiences_of(reader, &org)?;
-            let place = match wanted.as_str() {
-                "own" => own.into_iter().find(|place| place.org() == Some(org.as_str())),
-                label => own.into_iter().find(|place| place.label() == label),
-            };
-            let Some(place) = place else { return Ok(None) };
-            let made = gather(reader, &place, &org, &lists, now)?;
-            let last = last(reader, &org, &place, format)?;
-            Ok(Some((place, made, last)))
+            let Some(place) = asked.place(reader, &org, hat)? else { return Ok(None) };
+            let state = house_of.exports.of(&org, &place);
+            let mut state = state.lock().unwrap_or_else(PoisonError::into_inner);
+            let Some(tag) = state.tags.get(&asked.key()).cloned() else { return Ok(None) };
+            if state.forward(reader, (&place, &org), now)?.is_err() {
+                return Ok(None);
+            }
+            let holds = tag.generation == state.generation
+                && Arc::ptr_eq(&tag.lists, &lists)
+                && tag.within.contains(&now)
+                && last(reader, &org, &place, asked.format)?.as_ref() == Some(&tag.stands);
+            Ok(holds.then_some(tag.tag))
         })
         .await?;
-    let (place, made, last) = found.ok_or_else(|| Failure::from(Refusal::absent()))?;
+    let kind = "text/plain; charset=utf-8";
+    Ok(found.filter(|tag| known(tag)).map(|tag| Export { tag, kind, text: None }))
+}
+
+/// An export that was made.
+struct Made {
+    place: Audience,
+    made: Gathered,
+    text: String,
+    kind: &'static str,
+    digest: String,
+    serial: i64,
+}
+
+async fn made(house: &Arc<House>, ctx: &Ctx, wanted: &Wanted, how: How) -> Answer<Made> {
+    let (org, hat, now, asked) = (ctx.org.clone(), ctx.hat, ctx.now, wanted.clone());
+    let (house_of, lists) = (Arc::clone(house), house.lists.current());
+    let found = house
+        .store
+        .read(move |reader| {
+            let Some(place) = asked.place(reader, &org, hat)? else { return Ok(None) };
+            let made = match how {
+                How::Kept => kept(&house_of, reader, (&place, &org), (&lists, asked.format), now)?,
+                How::Whole => None,
+            };
+            let (made, stands) = match made {
+                Some((made, stands)) => (made, Some(stands)),
+                None => (whole(reader, (&place, &org), &lists, now)?, None),
+            };
+            let last = last(reader, &org, &place, asked.format)?;
+            Ok(Some((place, made, last, stands, lists)))
+        })
+        .await?;
+    let (place, made, last, stands, lists) =
+        found.ok_or_else(|| Failure::from(Refusal::absent()))?;
     if made.full {
         return Err(Refusal::new("NRS-SHAR-0530", StatusCode::SERVICE_UNAVAILABLE).into());
     }
@@ -249,15 +416,48 @@ async fn made(
         Some((_, serial)) => now.as_second().max(serial + 1),
         None => now.as_second(),
     };
-    let (text, kind) = written(format, file, &made, serial)?;
-    let tag = format!("\"{}\"", Digest::of(text.as_bytes()));
-    if known(&tag) {
-        return Ok(Some(Export { tag, kind, text: None }));
+    let (text, kind) = written(wanted.format, wanted.file.as_deref(), &made, serial)?;
+    if let Some((generation, until)) = stands {
+        let tag = format!("\"{}\"", Digest::of(text.as_bytes()));
+        let stands = (digest.clone(), serial);
+        let tag = Tag { generation, lists, within: now..until, stands, tag };
+        let state = house.exports.of(&ctx.org, &place);
+        let mut state = state.lock().unwrap_or_else(PoisonError::into_inner);
+        state.tags.insert(wanted.key(), tag);
     }
+    Ok(Made { place, made, text, kind, digest, serial })
+}
+
+/// An export from what is kept, with the state it stands on and until when that holds.
+fn kept(
+    house: &House,
+    reader: &Reader<'_>,
+    (place, org): (&Audience, &OrgId),
+    (lists, format): (&Loaded, &str),
+    now: Timestamp,
+) -> Result<Option<(Gathered, (u64, Timestamp))>, StoreFailure> {
+    let state = house.exports.of(org, place);
+    let mut state = state.lock().unwrap_or_else(PoisonError::into_inner);
+    let made = from_kept(reader, &mut state, (place, org), (lists, format), now)?;
+    let stands = (state.generation, changes_at(&state, now));
+    house.exports.counted(org, place, state.rows.len());
+    Ok(made.map(|made| (made, stands)))
+}
+
+/// Records that an export is handed out; says whether nothing of it was taken back meanwhile.
+async fn recorded(
+    house: &Arc<House>,
+    ctx: &Ctx,
+    (wanted, place): (&Wanted, &Audience),
+    made: &Gathered,
+    (digest, serial): (String, i64),
+) -> Answer<bool> {
+    let format = wanted.format;
     let through = format!("export-{format}");
     let handing =
-        Handing { recipient: &ctx.org, audience: &place, through: &through, door: Door::Export };
-    let change = handing.change(file.unwrap_or(format), &made.served, now).write(Write::one(
+        Handing { recipient: &ctx.org, audience: place, through: &through, door: Door::Export };
+    let what = wanted.file.as_deref().unwrap_or(format);
+    let change = handing.change_of(what, &made.pieces, ctx.now).write(Write::one(
         "INSERT INTO share_export (org, audience, format, digest, serial, fetched_at) VALUES ($1, $2, $3, $4, $5, $6) \
          ON CONFLICT (org, audience, format) DO UPDATE SET digest = excluded.digest, serial = excluded.serial, \
          fetched_at = excluded.fetched_at",
@@ -267,9 +467,8 @@ async fn made(
             Value::from(format),
             Value::from(digest),
             Value::from(serial),
-            Value::from(now),
+            Value::from(ctx.now),
         ],
     ));
-    let recorded = handing.record(house, ctx, change).await?;
-    Ok(recorded.then_some(Export { tag, kind, text: Some(text) }))
+    handing.record(house, ctx, change).await
 }

@@ -4,6 +4,8 @@
 
 pub mod act;
 pub mod api;
+pub mod desk;
 pub mod exports;
+pub mod kept;
 pub mod pages;
 pub mod read;

@@ -1,22 +1,28 @@
-//! The page of a recipient: its advisories and their answers, questions, and the addresses of its exports.
+//! The pages of a recipient: its advisories and their answers, questions both ways, the addresses of its exports, and its
+//! opinions on how what it originated is handled.
 
 use std::sync::Arc;
 
 use askama::Template;
 use axum::Router;
 use axum::extract::{Path, State};
+use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect};
 use axum::routing::{get, post};
 use jiff::Timestamp;
 
 use super::act;
 use super::exports;
-use super::read::{self, Received};
+use super::read::{self, Received, Side};
 use crate::evidence::rows::tlp_code;
 use crate::house::House;
-use crate::web::layout::{Shell, Tone};
+use crate::office::authorise::{Action, Standing};
+use crate::share::act::Handling;
+use crate::share::pages::words_of;
+use crate::web::forms::{Choice, FieldError, FormState};
+use crate::web::layout::{Link, Shell, Tone};
 use crate::web::page;
-use crate::web::refusal::Answer;
+use crate::web::refusal::{Answer, Failure};
 use crate::web::visitor::{Posted, Visitor, percent};
 
 /// Routes of this part.
@@ -24,7 +30,9 @@ pub fn routes() -> Router<Arc<House>> {
     Router::new()
         .route("/advisories", get(show))
         .route("/advisories/{id}/answers", post(answer))
+        .route("/questions", post(ask))
         .route("/questions/{id}/reply", post(reply))
+        .route("/opinions", get(opinions).post(opine))
 }
 
 struct AdvisoryRow {
@@ -38,15 +46,18 @@ struct AdvisoryRow {
     tone: Tone,
     state: String,
     reason: String,
+    reminded: String,
 }
 
 impl AdvisoryRow {
     fn new(one: Received, shell: &Shell) -> Self {
         let last = one.said.into_iter().next();
         let draft = one.advisory.draft;
+        let open = draft.is_open(last.as_ref());
         let tone = match &last {
+            _ if open && draft.is_past(shell.now) => Tone::Bad,
+            _ if open => Tone::Warn,
             Some(_) => Tone::Ok,
-            None if draft.needs.is_some() => Tone::Warn,
             None => Tone::Neutral,
         };
         let state = last.as_ref().map_or("none", |said| said.answer.as_str());
@@ -62,6 +73,11 @@ impl AdvisoryRow {
             tone,
             state: shell.t(format!("share-advisory-answer-{state}")),
             reason: last.and_then(|said| said.reason).unwrap_or_default(),
+            reminded: if open && one.reminders > 0 {
+                shell.tv("share-reminded", &[("n", shell.n(one.reminders).into())])
+            } else {
+                String::new()
+            },
         }
     }
 }
@@ -73,6 +89,8 @@ struct QuestionRow {
     tone: Tone,
     state: String,
     answer: String,
+    /// Who asks.
+    asks: String,
     mine: bool,
 }
 
@@ -90,18 +108,34 @@ struct CouncilPage {
     advisories: Vec<AdvisoryRow>,
     questions: Vec<QuestionRow>,
     exports: Vec<ExportRow>,
+    /// The hat answers for its organisation.
+    answers: bool,
+    /// The hat gives opinions on handling.
+    opines: bool,
+    /// The organisation can ask the office.
+    asks: bool,
+    form: FormState,
 }
 
 async fn show(State(house): State<Arc<House>>, visitor: Visitor) -> Answer {
-    let received = act::received(&house, &visitor.ctx).await?;
-    let org = visitor.ctx.org.clone();
-    let (questions, offered) = house
+    show_page(&house, &visitor, FormState::default()).await
+}
+
+async fn show_page(house: &Arc<House>, visitor: &Visitor, form: FormState) -> Answer {
+    let received = act::received(house, &visitor.ctx).await?;
+    let (org, hat) = (visitor.ctx.org.clone(), visitor.ctx.hat);
+    let (questions, offered, asks) = house
         .store
         .read(move |reader| {
-            Ok((read::questions(reader, Some(&org))?, exports::offered(reader, &org)?))
+            let side = Side::under(&org, hat);
+            Ok((
+                read::questions(reader, &side)?,
+                exports::offered(reader, (&org, hat))?,
+                read::asked_as(reader, &org)?.is_some(),
+            ))
         })
         .await?;
-    let shell = page::shell(&house, &visitor, "share-advisories");
+    let shell = page::shell(house, visitor, "share-advisories");
     let now = visitor.ctx.now;
     let question = |one: read::Question| {
         let overdue = one.state == "open" && one.due_at < now;
@@ -110,6 +144,10 @@ async fn show(State(house): State<Arc<House>>, visitor: Visitor) -> Answer {
             state: shell.t(format!("share-question-{state}")),
             tone: if overdue { Tone::Bad } else { Tone::Neutral },
             mine: one.by_office && one.state == "open",
+            asks: shell.t(match one.by_office {
+                true => "share-question-office-asks",
+                false => "share-question-we-asked",
+            }),
             id: one.question,
             words: one.words,
             due_at: one.due_at,
@@ -124,10 +162,15 @@ async fn show(State(house): State<Arc<House>>, visitor: Visitor) -> Answer {
         );
         ExportRow { audience, format, curl, fetched_at }
     };
+    let own = Standing { own_org: true, ..Standing::default() };
     page::html(&CouncilPage {
         advisories: received.into_iter().map(|one| AdvisoryRow::new(one, &shell)).collect(),
         questions: questions.into_iter().map(question).collect(),
         exports: offered.into_iter().map(export).collect(),
+        answers: house.authoriser.allows(hat, Action::ShareAnswer, own),
+        opines: house.authoriser.allows(hat, Action::ShareOpine, own),
+        asks,
+        form,
         shell,
     })
 }
@@ -139,7 +182,121 @@ async fn answer(State(house): State<Arc<House>>, Path(id): Path<String>, posted:
 }
 
 async fn reply(State(house): State<Arc<House>>, Path(id): Path<String>, posted: Posted) -> Answer {
-    let said = (posted.values.get("words"), posted.values.get("answer") == "declined");
+    let said = (posted.values.get("reply"), posted.values.get("answer") == "declined");
     act::reply(&house, &posted.visitor.ctx, &id, said, None).await?;
     Ok(Redirect::to("/advisories").into_response())
+}
+
+/// A question to the office.
+async fn ask(State(house): State<Arc<House>>, posted: Posted) -> Answer {
+    let mut form = FormState::posted(posted.values.flat()).labelled("share-field");
+    let words = form.text("words", act::TEXT_CHARS_MAX);
+    let due_at = form.moment("due_at");
+    if due_at.is_none() {
+        form.fail("due_at", FieldError::required());
+    }
+    if let (true, Some(words), Some(due_at)) = (form.is_ok(), words, due_at) {
+        match act::ask(&house, &posted.visitor.ctx, (None, &words, due_at), None).await {
+            Ok(_) => return Ok(Redirect::to("/advisories").into_response()),
+            Err(Failure::Refused(refusal))
+                if refusal.status == StatusCode::UNPROCESSABLE_ENTITY =>
+            {
+                let field = if refusal.code == "NRS-SHAR-0522" { "due_at" } else { "words" };
+                form.fail(field, FieldError::new(refusal.code, refusal.code));
+            }
+            Err(failure) => return Err(failure),
+        }
+    }
+    let mut response = show_page(&house, &posted.visitor, form).await?;
+    *response.status_mut() = StatusCode::UNPROCESSABLE_ENTITY;
+    Ok(response)
+}
+
+// ---- opinions ------------------------------------------------------------------------------------------------------
+
+struct OpinionRow {
+    id: String,
+    tone: Tone,
+    said: String,
+    said_at: Option<Timestamp>,
+}
+
+#[derive(Template)]
+#[template(path = "share/opinions.html")]
+struct OpinionsPage {
+    shell: Shell,
+    crumbs: Vec<Link>,
+    rows: Vec<OpinionRow>,
+    choices: Vec<Choice>,
+    form: FormState,
+}
+
+async fn opinions_page(house: &Arc<House>, visitor: &Visitor, form: FormState) -> Answer {
+    let found = act::originated(house, &visitor.ctx).await?;
+    let shell = page::shell(house, visitor, "share-opinions");
+    let row = |one: read::Opinion| {
+        let said = match one.restricted_to.as_deref() {
+            None => shell.t("share-opinion-none"),
+            Some([]) => shell.t("share-opinion-nobody"),
+            Some(orgs) => shell.tv("share-opinion-some", &[("n", orgs.len().into())]),
+        };
+        let tone = if one.restricted_to.is_some() { Tone::Info } else { Tone::Neutral };
+        OpinionRow { id: one.id, tone, said, said_at: one.said_at }
+    };
+    let choice = |value: &str| Choice::new(value, shell.t(format!("share-opinion-choice-{value}")));
+    page::html(&OpinionsPage {
+        crumbs: vec![Link { href: "/advisories".to_owned(), label: shell.t("share-advisories") }],
+        rows: found.into_iter().map(row).collect(),
+        choices: ["nobody", "named", "lift"].map(choice).into(),
+        form,
+        shell,
+    })
+}
+
+async fn opinions(State(house): State<Arc<House>>, visitor: Visitor) -> Answer {
+    opinions_page(&house, &visitor, FormState::default()).await
+}
+
+async fn opine(State(house): State<Arc<House>>, posted: Posted) -> Answer {
+    let mut form = FormState::posted(posted.values.flat()).labelled("share-field");
+    let mut objects: Vec<String> = words_of(posted.values.get("objects"));
+    objects.extend(posted.values.all("pick").into_iter().map(str::to_owned));
+    objects.sort();
+    objects.dedup();
+    if objects.is_empty() {
+        form.fail("objects", FieldError::required());
+    }
+    let named = words_of(posted.values.get("orgs"));
+    let (restricted_to, lifts) = match posted.values.get("opinion") {
+        "nobody" => (Some(Vec::new()), false),
+        "named" if !named.is_empty() => (Some(named), false),
+        "named" => {
+            form.fail("orgs", FieldError::required());
+            (None, false)
+        }
+        "lift" => (None, true),
+        _ => {
+            form.fail("opinion", FieldError::required());
+            (None, false)
+        }
+    };
+    if form.is_ok() {
+        let said = Handling { objects, restricted_to, lifts, consent: None };
+        match act::opine(&house, &posted.visitor.ctx, &said, None).await {
+            Ok(_) => return Ok(Redirect::to("/opinions").into_response()),
+            Err(Failure::Refused(refusal))
+                if refusal.status == StatusCode::UNPROCESSABLE_ENTITY =>
+            {
+                let about = refusal.items.first();
+                let orgs = about.is_some_and(|item| item.pointer.starts_with("/restricted_to"));
+                let code = about.map_or(refusal.code, |item| item.code.as_str()).to_owned();
+                let field = if orgs { "orgs" } else { "objects" };
+                form.fail(field, FieldError::new(code.clone(), code));
+            }
+            Err(failure) => return Err(failure),
+        }
+    }
+    let mut response = opinions_page(&house, &posted.visitor, form).await?;
+    *response.status_mut() = StatusCode::UNPROCESSABLE_ENTITY;
+    Ok(response)
 }

@@ -150,26 +150,31 @@ fn may_read(house: &House, ctx: &Ctx) -> Result<(), Failure> {
 }
 
 async fn begin(house: &Arc<House>, ctx: &Ctx, asked: &Asked) -> Answer<Place> {
-    let (org, now, reach) = (ctx.org.clone(), ctx.now, reach(house));
+    let (org, hat, now, reach) = (ctx.org.clone(), ctx.hat, ctx.now, reach(house));
     match (asked.cursor.as_deref(), asked.from.as_deref()) {
         (Some(text), None) => {
             let marker = Marker { key: key(house)?, org: ctx.org.as_str() };
             marker.read(text).ok_or_else(|| bad("cursor"))
         }
-        (None, Some("now")) => Ok(house.store.read(move |reader| read::now(reader, &org)).await?),
-        (None, Some("start") | None) => {
-            Ok(house.store.read(move |reader| read::earliest(reader, &org, now, reach)).await?)
+        (None, Some("now")) => {
+            Ok(house.store.read(move |reader| read::now(reader, (&org, hat))).await?)
         }
+        (None, Some("start") | None) => Ok(house
+            .store
+            .read(move |reader| read::earliest(reader, (&org, hat), now, reach))
+            .await?),
         _ => Err(bad("from")),
     }
 }
 
 /// Looks for the next part and records that it is handed out, before a byte of it goes.
 async fn part(house: &Arc<House>, ctx: &Ctx, place: &Place, wish: &Wish) -> Answer<Part> {
-    let (org, from, wish, reach) = (ctx.org.clone(), place.clone(), wish.clone(), reach(house));
+    let (org, hat, from) = (ctx.org.clone(), ctx.hat, place.clone());
+    let (wish, reach) = (wish.clone(), reach(house));
     for _ in 0..handed::TRIES {
         let (org, from, wish, now) = (org.clone(), from.clone(), wish.clone(), house.clock.now());
-        let look = move |reader: &Reader<'_>| read::next(reader, &org, &from, &wish, now, reach);
+        let look =
+            move |reader: &Reader<'_>| read::next(reader, (&org, hat), &from, &wish, now, reach);
         let part = match house.store.read(look).await? {
             Found::Part(part) => *part,
             Found::TooFarBehind { since } => return Err(too_far(since).into()),
@@ -353,8 +358,8 @@ struct Hooks {
 #[utoipa::path(get, path = "/hooks", tag = "share", responses((status = 200, body = Hooks)))]
 async fn hooks_list(State(house): State<Arc<House>>, caller: Caller) -> Answer<Json<Hooks>> {
     may_read(&house, &caller.ctx)?;
-    let org = caller.ctx.org.clone();
-    let found = house.store.read(move |reader| hooks::of(reader, &org)).await?;
+    let (org, hat) = (caller.ctx.org.clone(), caller.ctx.hat);
+    let found = house.store.read(move |reader| hooks::seen_under(reader, &org, hat)).await?;
     let out = |one: hooks::Hook| HookOut {
         id: one.hook,
         url: one.url,

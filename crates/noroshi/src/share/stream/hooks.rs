@@ -106,6 +106,16 @@ pub fn of(reader: &Reader<'_>, org: &OrgId) -> Result<Vec<Hook>, StoreFailure> {
     reader.all(&sql, &[Value::from(org)], hook_at)
 }
 
+/// The webhooks of an organisation that somebody sees under a hat: those who represent it in the council or as a supplier
+/// see their own.
+pub fn seen_under(reader: &Reader<'_>, org: &OrgId, hat: Hat) -> Result<Vec<Hook>, StoreFailure> {
+    let mut hooks = of(reader, org)?;
+    if matches!(hat, Hat::CouncilMember | Hat::SupplierOfficer) {
+        hooks.retain(|hook| hook.by.1 == hat.id());
+    }
+    Ok(hooks)
+}
+
 fn one(reader: &Reader<'_>, hook: &str) -> Result<Option<Hook>, StoreFailure> {
     let sql = format!("SELECT {COLUMNS} FROM share_hook WHERE hook = $1");
     reader.first(&sql, &[Value::from(hook)], hook_at)
@@ -162,9 +172,11 @@ pub async fn add(
     if types.len() > TYPES_MAX {
         return Err(refuse("NRS-SHAR-0006"));
     }
-    let org = ctx.org.clone();
-    let (held, place) =
-        house.store.read(move |reader| Ok((of(reader, &org)?, read::now(reader, &org)?))).await?;
+    let (org, hat) = (ctx.org.clone(), ctx.hat);
+    let (held, place) = house
+        .store
+        .read(move |reader| Ok((of(reader, &org)?, read::now(reader, (&org, hat))?)))
+        .await?;
     if held.iter().filter(|one| one.state != "ended").count() >= HOOKS_MAX {
         return Err(refuse("NRS-SHAR-0434"));
     }
@@ -195,8 +207,8 @@ pub async fn add(
 
 /// Ends a webhook of the caller's organisation.
 pub async fn end(house: &Arc<House>, ctx: &Ctx, hook: &str) -> Answer<()> {
-    let (org, wanted) = (ctx.org.clone(), hook.to_owned());
-    let held = house.store.read(move |reader| of(reader, &org)).await?;
+    let (org, hat, wanted) = (ctx.org.clone(), ctx.hat, hook.to_owned());
+    let held = house.store.read(move |reader| seen_under(reader, &org, hat)).await?;
     if !held.iter().any(|one| one.hook == wanted && one.state != "ended") {
         return Err(Refusal::absent().into());
     }
@@ -329,8 +341,11 @@ async fn step(house: &Arc<House>, hook: &Hook) -> Answer<Option<Hook>> {
     let place = marker.read(&hook.cursor).ok_or_else(|| broken("a webhook's place"))?;
     let (org, from, reach) = (hook.org.clone(), place.clone(), reach(house));
     let (wish, now) = (Wish { types: hook.types.clone() }, house.clock.now());
-    let found =
-        house.store.read(move |reader| read::next(reader, &org, &from, &wish, now, reach)).await?;
+    let hat = ctx.hat;
+    let found = house
+        .store
+        .read(move |reader| read::next(reader, (&org, hat), &from, &wish, now, reach))
+        .await?;
     let part = match found {
         Found::Part(part) => *part,
         Found::TooFarBehind { since } => {

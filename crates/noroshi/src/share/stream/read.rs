@@ -1,6 +1,7 @@
 //! The next part of an organisation's change stream.
 
 use jiff::{SignedDuration, Timestamp};
+use noroshi_charter::hat::Hat;
 use noroshi_charter::release::Audience;
 use noroshi_evidence::marking::Tlp;
 
@@ -46,16 +47,20 @@ pub struct Wish {
     pub types: Vec<String>,
 }
 
-/// The audiences whose streams an organisation gets: its own and those it belongs to, but not what is public anyway.
-pub fn audiences(reader: &Reader<'_>, org: &OrgId) -> Result<Vec<Audience>, StoreFailure> {
-    let all = audience::audiences_of(reader, org)?;
+/// The audiences whose streams an organisation gets: its own and those it belongs to, as far as the hat is for them, but
+/// not what is public anyway.
+pub fn audiences(
+    reader: &Reader<'_>,
+    (org, hat): (&OrgId, Hat),
+) -> Result<Vec<Audience>, StoreFailure> {
+    let all = audience::audiences_under(reader, org, hat)?;
     Ok(all.into_iter().filter(|one| *one != Audience::Public).collect())
 }
 
 /// The place where everything up to now counts as seen.
-pub fn now(reader: &Reader<'_>, org: &OrgId) -> Result<Place, StoreFailure> {
+pub fn now(reader: &Reader<'_>, who: (&OrgId, Hat)) -> Result<Place, StoreFailure> {
     let mut place = Place::default();
-    for audience in audiences(reader, org)? {
+    for audience in audiences(reader, who)? {
         place.set(&audience.label(), serve::end(reader, &audience)?);
     }
     Ok(place)
@@ -64,12 +69,12 @@ pub fn now(reader: &Reader<'_>, org: &OrgId) -> Result<Place, StoreFailure> {
 /// The place `reach` before `now`; what is older is had over TAXII.
 pub fn earliest(
     reader: &Reader<'_>,
-    org: &OrgId,
+    who: (&OrgId, Hat),
     now: Timestamp,
     reach: SignedDuration,
 ) -> Result<Place, StoreFailure> {
     let mut place = Place::default();
-    for audience in audiences(reader, org)? {
+    for audience in audiences(reader, who)? {
         place.set(&audience.label(), (now - reach).as_microsecond());
     }
     Ok(place)
@@ -131,7 +136,7 @@ fn missed(
 /// The part after `place`. An audience the organisation has come into since gives its stream from `reach` ago.
 pub fn next(
     reader: &Reader<'_>,
-    org: &OrgId,
+    (org, hat): (&OrgId, Hat),
     place: &Place,
     wish: &Wish,
     now: Timestamp,
@@ -139,7 +144,7 @@ pub fn next(
 ) -> Result<Found, StoreFailure> {
     let horizon = (now - reach).as_microsecond();
     let mut place = place.clone();
-    let audiences = audiences(reader, org)?;
+    let audiences = audiences(reader, (org, hat))?;
     let mut oldest: Option<(i64, &Audience)> = None;
     for audience in &audiences {
         let label = audience.label();

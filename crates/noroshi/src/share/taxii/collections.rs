@@ -65,12 +65,12 @@ pub async fn visible(house: &Arc<House>, ctx: &Ctx, root: &Root) -> Result<Vec<S
     if !may(house, ctx, Action::ShareRead) {
         return Ok(Vec::new());
     }
-    let (org, root) = (ctx.org.clone(), root.clone());
+    let (org, hat, root) = (ctx.org.clone(), ctx.hat, root.clone());
     let found = house
         .store
         .read(move |reader| {
             let mut shelves = Vec::new();
-            for collection in read::collections_for(reader, &org)? {
+            for collection in read::collections_for(reader, &org, hat)? {
                 shelves.extend(shelf(reader, collection)?.filter(|one| one.is_below(&root)));
             }
             Ok(shelves)
@@ -82,11 +82,11 @@ pub async fn visible(house: &Arc<House>, ctx: &Ctx, root: &Root) -> Result<Vec<S
 /// One collection by identifier or alias. What is not for the caller is absent, and the same work is done for both.
 pub async fn find(house: &Arc<House>, ctx: &Ctx, root: &Root, id: &str) -> Result<Shelf, Failure> {
     let allowed = may(house, ctx, Action::ShareRead);
-    let (org, root, id) = (ctx.org.clone(), root.clone(), id.to_owned());
+    let (org, hat, root, id) = (ctx.org.clone(), ctx.hat, root.clone(), id.to_owned());
     let found = house
         .store
         .read(move |reader| {
-            let audiences = audience::audiences_of(reader, &org)?;
+            let audiences = audience::audiences_under(reader, &org, hat)?;
             let found = match read::collection(reader, &id)? {
                 Some(collection) => shelf(reader, collection)?,
                 None => None,
