@@ -23,7 +23,8 @@
 //! - a notice has no evidence, or names no way to have it corrected (`NRS-INFL-0909`);
 //! - what the case means for domestic speech was not assessed (`NRS-INFL-0910`);
 //! - personal data of domestic persons would go to a partner (`NRS-INFL-0911`);
-//! - no reason is given (`NRS-INFL-0912`).
+//! - no reason is given (`NRS-INFL-0912`);
+//! - in an election period, one of the named considerations has no finding that the panel could weigh (`NRS-INFL-0913`).
 //!
 //! # Example
 //! ```
@@ -45,6 +46,23 @@ const CLAUSE: &str = "procedure for foreign information manipulation";
 
 /// Members that must agree before the public is told in an election period.
 pub const PANEL_MIN: usize = 3;
+
+/// What the panel weighs before the public is told in an election period (considerations of the Canadian protocol): how far
+/// the ability to have a free and fair election is undermined; how far the vote's credibility is; how sure it is; reach,
+/// scale, source and lifespan; whether it is new and believable; whether it corrects itself; who is behind it; how near
+/// polling day is; what allies and security have to do with it; what a notice does to an investigation.
+pub const CONSIDERATIONS: [&str; 10] = [
+    "free_election",
+    "credibility",
+    "certainty",
+    "reach",
+    "novelty",
+    "self_correction",
+    "attribution",
+    "polling_day",
+    "allies",
+    "investigation",
+];
 
 macro_rules! states {
     ($($(#[$doc:meta])* $name:ident = $code:literal,)*) => {
@@ -186,6 +204,8 @@ pub struct Facts<'a> {
     pub has_correction_path: bool,
     /// Whether what would be shared holds personal data of domestic persons.
     pub has_domestic_personal_data: bool,
+    /// Named considerations that have a finding.
+    pub considered: &'a [&'a str],
     /// Why the step is taken.
     pub reason: &'a str,
 }
@@ -237,6 +257,8 @@ fn notice(facts: &Facts<'_>) -> Vec<(bool, &'static str)> {
         faults.push((!facts.are_ministers_informed, "NRS-INFL-0906"));
         faults.push((!is_consensus, "NRS-INFL-0907"));
         faults.push((is_own, "NRS-INFL-0908"));
+        let open = CONSIDERATIONS.iter().any(|one| !facts.considered.contains(one));
+        faults.push((open, "NRS-INFL-0913"));
     }
     faults
 }
@@ -279,6 +301,7 @@ mod tests {
             are_ministers_informed: true,
             votes,
             workers: &["analyst"],
+            considered: &CONSIDERATIONS,
             has_evidence: true,
             has_correction_path: true,
             reason: "decided",
@@ -306,6 +329,21 @@ mod tests {
             }
         }
         assert!(State::Signal.next().iter().all(|to| *to == State::Triage));
+    }
+
+    #[test]
+    fn before_an_election_every_named_consideration_is_weighed() {
+        let votes = ["a", "b", "c"].map(agrees);
+        let all = ready(&votes);
+        assert_eq!(to_public(&all), [""; 0]);
+        for left_out in CONSIDERATIONS {
+            let rest: Vec<&str> =
+                CONSIDERATIONS.into_iter().filter(|one| *one != left_out).collect();
+            let facts = Facts { considered: &rest, ..all };
+            assert_eq!(to_public(&facts), ["NRS-INFL-0913"], "{left_out}");
+            let later = Facts { is_election: false, ..facts };
+            assert_eq!(to_public(&later), [""; 0], "outside the period nothing is asked");
+        }
     }
 
     #[test]

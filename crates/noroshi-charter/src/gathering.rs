@@ -21,7 +21,9 @@
 //! - the wrong hat asks or allows (`NRS-INFL-0210`), the one who asked would allow (`NRS-INFL-0211`), or it was decided
 //!   already (`NRS-INFL-0212`);
 //! - posts come in before it is allowed, outside its time or after its stop (`NRS-INFL-0213`), or beyond its largest number
-//!   (`NRS-INFL-0214`).
+//!   (`NRS-INFL-0214`);
+//! - a feed that would be read for it is not on a host that the office allows (`NRS-INFL-0215`), is not asked for over TLS
+//!   (`NRS-INFL-0216`), would be asked for too often or hardly ever (`NRS-INFL-0217`), or is one too many (`NRS-INFL-0218`).
 //!
 //! # Example
 //! ```
@@ -299,6 +301,64 @@ pub fn may_take(standing: &Standing, now: Timestamp, adding: u64) -> Vec<Refusal
     Refusal::all(CLAUSE, [(closed, "NRS-INFL-0213"), (full, "NRS-INFL-0214")])
 }
 
+/// Most feeds of one collection.
+pub const FEEDS_MAX: usize = 200;
+/// Longest time between two readings of a feed, in minutes: a week.
+pub const FEED_MINUTES_MAX: u32 = 7 * 24 * 60;
+
+/// A feed that a collection would read.
+#[derive(Debug, Clone, Copy)]
+pub struct Feed<'a> {
+    /// Its host, in small letters.
+    pub host: &'a str,
+    /// Whether it is asked for over TLS.
+    pub is_secure: bool,
+    /// Minutes between two readings.
+    pub every_minutes: u32,
+    /// How many the collection has besides.
+    pub others: usize,
+}
+
+/// What the office allows of feeds.
+#[derive(Debug, Clone, Copy)]
+pub struct FeedRule<'a> {
+    /// Hosts: a name alone is that host, a name behind a dot is every host below it.
+    pub allow: &'a [String],
+    /// Fewest minutes between two readings.
+    pub minutes_min: u32,
+    /// Whether a feed may be asked for without TLS.
+    pub may_be_plain: bool,
+}
+
+/// Whether a host is on the list.
+pub fn is_allowed_host(host: &str, allow: &[String]) -> bool {
+    let host = host.to_ascii_lowercase();
+    allow.iter().map(|entry| entry.to_ascii_lowercase()).any(|entry| {
+        match entry.strip_prefix('.') {
+            Some(above) => {
+                !above.is_empty()
+                    && host.strip_suffix(above).is_some_and(|front| front.ends_with('.'))
+            }
+            None => host == entry,
+        }
+    })
+}
+
+/// Every reason against reading a feed for a collection. The same rule is asked again before each reading, since the list
+/// of hosts may have changed.
+pub fn may_read_feed(feed: &Feed<'_>, rule: &FeedRule<'_>) -> Vec<Refusal> {
+    let rare = feed.every_minutes > FEED_MINUTES_MAX || feed.every_minutes < rule.minutes_min;
+    Refusal::all(
+        CLAUSE,
+        [
+            (!is_allowed_host(feed.host, rule.allow), "NRS-INFL-0215"),
+            (!feed.is_secure && !rule.may_be_plain, "NRS-INFL-0216"),
+            (rare, "NRS-INFL-0217"),
+            (feed.others >= FEEDS_MAX, "NRS-INFL-0218"),
+        ],
+    )
+}
+
 /// Whether one record may be kept: it was addressed to the public and lies in the collection's time. What says nothing of
 /// its visibility was exported from a public page.
 pub fn is_public(visibility: Option<&str>) -> bool {
@@ -381,6 +441,43 @@ mod tests {
         for one in [&private[0], &foreign[0]] {
             assert_eq!(Seed::parse(one.kind(), &one.text()).as_ref(), Some(one));
         }
+    }
+
+    #[test]
+    fn feeds_are_read_of_hosts_that_are_allowed_over_tls_and_not_too_often() {
+        let allow = ["news.example".to_owned(), ".city.example".to_owned(), ".".to_owned()];
+        for (host, expected) in [
+            ("news.example", true),
+            ("NEWS.example", true),
+            ("www.news.example", false),
+            ("fakenews.example", false),
+            ("a.city.example", true),
+            ("b.a.city.example", true),
+            ("city.example", false),
+            ("velocity.example", false),
+            ("", false),
+            ("127.0.0.1", false),
+        ] {
+            assert_eq!(is_allowed_host(host, &allow), expected, "{host}");
+        }
+        let rule = FeedRule { allow: &allow, minutes_min: 60, may_be_plain: false };
+        let good = Feed { host: "news.example", is_secure: true, every_minutes: 60, others: 0 };
+        let against = |feed: &Feed<'_>| codes(&may_read_feed(feed, &rule));
+        assert_eq!(against(&good), [""; 0]);
+        assert_eq!(against(&Feed { host: "other.example", ..good }), ["NRS-INFL-0215"]);
+        assert_eq!(against(&Feed { is_secure: false, ..good }), ["NRS-INFL-0216"]);
+        assert_eq!(against(&Feed { every_minutes: 59, ..good }), ["NRS-INFL-0217"]);
+        assert_eq!(
+            against(&Feed { every_minutes: FEED_MINUTES_MAX + 1, ..good }),
+            ["NRS-INFL-0217"]
+        );
+        assert_eq!(against(&Feed { others: FEEDS_MAX, ..good }), ["NRS-INFL-0218"]);
+        let none = FeedRule { allow: &[], ..rule };
+        assert_eq!(
+            codes(&may_read_feed(&good, &none)),
+            ["NRS-INFL-0215"],
+            "an empty list allows none"
+        );
     }
 
     #[test]

@@ -31,6 +31,7 @@ pub mod posts;
 pub mod rpz;
 pub mod stix;
 pub mod suricata;
+pub mod syndication;
 pub mod tongue;
 pub mod veris;
 pub mod warninglist;

@@ -23,6 +23,8 @@ pub struct Config {
     pub response: Response,
     /// Who must agree before information leaves.
     pub share: Share,
+    /// What the influence pillar may read of the public web, and how it prints.
+    pub influence: Influence,
     /// Actuators at operators, by the name that consents and playbooks use.
     pub actuators: Vec<Actuator>,
     /// Other TAXII 2.1 servers that may be read from or handed to.
@@ -168,6 +170,38 @@ impl Default for Share {
             second_person_from: Some(Colour::Amber),
             second_person_classes: vec!["CIA".to_owned(), "CIA-PM".to_owned()],
             second_person_reviewed: true,
+        }
+    }
+}
+
+/// What the influence pillar may read of the public web, and how it prints.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Influence {
+    /// Hosts whose feeds and sitemaps collections may read: a name alone is that host, a name behind a dot
+    /// (`.city.example`) every host below it. None is allowed when empty.
+    pub allow: Vec<String>,
+    /// Fewest minutes between two readings of one feed.
+    pub feed_minutes_min: u32,
+    /// Whether feeds may be read without TLS and of addresses that are not public (a mirror within the office's own
+    /// network). Off: an allowed name that leads to such an address is not read.
+    pub feeds_within: bool,
+    /// Fonts for reports in PDF, the first one that is there; with `#N` behind a path the N-th face of a collection. The
+    /// defaults are where Debian's `fonts-noto-cjk` puts its Japanese face. Without a font packs are made without PDF.
+    pub pdf_fonts: Vec<String>,
+}
+
+impl Default for Influence {
+    fn default() -> Self {
+        Self {
+            allow: Vec::new(),
+            feed_minutes_min: 60,
+            feeds_within: false,
+            pdf_fonts: vec![
+                "/usr/share/fonts/opentype/noto/NotoSansCJK-Regular.ttc#0".to_owned(),
+                "/usr/share/fonts/opentype/noto/NotoSerifCJK-Regular.ttc#0".to_owned(),
+                "/usr/share/fonts/truetype/fonts-japanese-gothic.ttf".to_owned(),
+            ],
         }
     }
 }

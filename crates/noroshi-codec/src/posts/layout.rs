@@ -59,7 +59,7 @@ impl Role {
     /// All of them, with the word of a mapping and the names that known exports give the column.
     ///
     /// Columns of: `CooRTweet` 2.1 (`R/data.R`), coordination-network-toolkit 1.5, the Clemson set of accounts, the archive of
-    /// information operations that Twitter published, `CrowdTangle`.
+    /// information operations that Twitter published, `CrowdTangle`, the Meta Content Library, the research API of `TikTok`.
     const TABLE: &'static [(Self, &'static str, &'static [&'static str])] = &[
         (Self::Post, "post", &["post_id", "content_id", "message_id", "tweetid", "tweet_id", "id"]),
         (Self::Platform, "platform", &["platform"]),
@@ -74,6 +74,7 @@ impl Role {
                 "author_id",
                 "external_author_id",
                 "facebook id",
+                "post_owner.id",
             ],
         ),
         (
@@ -88,6 +89,8 @@ impl Role {
                 "publish_date",
                 "created_at",
                 "post created",
+                "creation_time",
+                "create_time",
             ],
         ),
         (Self::Kind, "kind", &["kind", "post_type"]),
@@ -95,9 +98,9 @@ impl Role {
         (Self::ParentAccount, "parent_account", &["parent_account", "retweet_userid"]),
         (Self::ReplyTo, "reply_to", &["reply_id", "in_reply_to_tweetid"]),
         (Self::Language, "language", &["lang", "language", "tweet_language"]),
-        (Self::Text, "text", &["text", "message", "content", "tweet_text"]),
-        (Self::Urls, "urls", &["urls", "url", "link", "links"]),
-        (Self::Hashtags, "hashtags", &["hashtags"]),
+        (Self::Text, "text", &["text", "message", "content", "tweet_text", "video_description"]),
+        (Self::Urls, "urls", &["urls", "url", "link", "links", "link_attachment.link"]),
+        (Self::Hashtags, "hashtags", &["hashtags", "hashtag_names"]),
         (Self::Mentions, "mentions", &["mentions", "user_mentions"]),
         (Self::Media, "media", &["media"]),
         (Self::Client, "client", &["client", "tweet_client_name"]),
@@ -126,6 +129,17 @@ impl Role {
                 "longitude",
                 "user_reported_location",
                 "user_profile_url",
+                "post_owner.name",
+                "post_owner.username",
+                "post_owner.type",
+                "mcl_url",
+                "modified_time",
+                "region_code",
+                "view_count",
+                "like_count",
+                "comment_count",
+                "share_count",
+                "music_id",
             ],
         ),
     ];

@@ -1,7 +1,7 @@
 //! Tables of public posts: who shared what, and when. CSV and JSON lines, as research exports have them.
 //!
-//! The exact columns of the tools that analysts use today are known ([`Layout`]); any other table is read by the names of
-//! its columns or by a mapping. A table is a stream: rows are handed out one at a time, and a row that cannot be read is
+//! The exact columns of the tools that analysts use today are known ([`Layout`]), and so is the export of Telegram Desktop,
+//! one JSON document with a chat or with all of them; any other table is read by the names of its columns or by a mapping. A table is a stream: rows are handed out one at a time, and a row that cannot be read is
 //! put aside with its line and its reason and costs only itself. A record that says it is not public is put aside too:
 //! what was not addressed to the public is not looked at here.
 //!
@@ -18,6 +18,7 @@
 
 mod layout;
 mod lines;
+mod telegram;
 mod time;
 pub mod url;
 
@@ -91,6 +92,9 @@ pub enum Reason {
     /// It has fewer or more columns than the first line.
     #[error("NRS-INFL-0110: the number of columns is another one than that of the first line")]
     Columns,
+    /// A notice of the platform, such as that a channel was made.
+    #[error("NRS-INFL-0112: the record is a notice of the platform and no post")]
+    Notice,
 }
 
 impl Reason {
@@ -104,6 +108,7 @@ impl Reason {
             Self::TooLong => "NRS-INFL-0108",
             Self::NotJson => "NRS-INFL-0109",
             Self::Columns => "NRS-INFL-0110",
+            Self::Notice => "NRS-INFL-0112",
         }
     }
 }
@@ -231,6 +236,9 @@ impl<'a> Reader<'a> {
         let input: Box<dyn BufRead + Send + 'a> = match lines::wide(input.fill_buf()?) {
             Some(encoding) => {
                 Box::new(BufReader::with_capacity(HEAD_BYTES, lines::Utf16::new(input, encoding)))
+            }
+            None if telegram::is_one(input.buffer()) => {
+                Box::new(BufReader::with_capacity(HEAD_BYTES, telegram::Export::new(input)))
             }
             None => Box::new(input),
         };
@@ -426,6 +434,11 @@ pub fn letters(bytes: &[u8]) -> Option<Cow<'_, str>> {
 
 /// What makes a row a post: a time, an account, and that it was public.
 fn judge<'a>(cell: impl Fn(Role) -> Option<Cow<'a, str>>) -> Result<i64, Reason> {
+    match cell(Role::Kind).unwrap_or_default().as_ref() {
+        telegram::NOTICE => return Err(Reason::Notice),
+        telegram::TOO_LONG => return Err(Reason::TooLong),
+        _ => {}
+    }
     let visibility = cell(Role::Visibility).unwrap_or_default();
     if !visibility.trim().is_empty() && !visibility.trim().eq_ignore_ascii_case("public") {
         return Err(Reason::NotPublic);

@@ -186,3 +186,77 @@ proptest! {
         prop_assert!(last <= text.lines().count() as u64 + 1);
     }
 }
+
+#[test]
+fn an_export_of_telegram_is_read_chat_by_chat_and_only_what_is_public() {
+    let one = r##"{
+ "name": "架空の港",
+ "type": "public_channel",
+ "id": 1200000001,
+ "messages": [
+  {"id": 1, "type": "service", "date": "2026-11-27T09:00:00", "date_unixtime": "1795737600", "action": "create_channel"},
+  {"id": 2, "type": "message", "date": "2026-11-27T09:00:01", "date_unixtime": "1795737601", "from": "架空の港",
+   "from_id": "channel1200000001", "text": ["灯油は ", {"type": "text_link", "text": "ここ", "href": "https://news.example/a"},
+   {"type": "hashtag", "text": "#灯油"}, " } ] \" ", {"type": "link", "text": "news.example/b"}]},
+  {"id": 3, "type": "message", "date_unixtime": "1795737602", "forwarded_from": "よそ", "forwarded_from_id": "channel9",
+   "text": "そのまま", "text_entities": [{"type": "plain", "text": "そのまま"}, {"type": "mention", "text": "@kakuu"}]},
+  {"id": 4, "type": "message", "date_unixtime": "1795737603", "reply_to_message_id": 2, "text": ""}
+ ]
+}"##;
+    let mut reader = Reader::new(one.as_bytes(), &Settings::default()).unwrap();
+    let mut rows = Vec::new();
+    while let Some(row) = reader.next_row().unwrap() {
+        rows.push(match row {
+            Err(reject) => format!("{} {}", reject.line, reject.reason.code()),
+            Ok(row) => format!(
+                "{} {} {} {} {} {:?} {:?} {:?} {:?} {}",
+                row.text(Role::Post),
+                row.text(Role::Platform),
+                row.text(Role::Account),
+                row.at_ms(),
+                row.text(Role::Kind),
+                row.text(Role::Text),
+                row.list(Role::Urls),
+                row.list(Role::Hashtags),
+                row.list(Role::Mentions),
+                row.text(Role::ReplyTo),
+            ),
+        });
+    }
+    assert_eq!(
+        rows,
+        [
+            "1 NRS-INFL-0112".to_owned(),
+            "1200000001/2 telegram channel1200000001 1795737601000 original \"灯油は ここ#灯油 } ] \\\" news.example/b\" \
+             [\"https://news.example/a\", \"https://news.example/b\"] [\"#灯油\"] [] "
+                .to_owned(),
+            "1200000001/3 telegram channel1200000001 1795737602000 repost \"そのまま\" [] [] [\"@kakuu\"] ".to_owned(),
+            "1200000001/4 telegram channel1200000001 1795737603000 reply \"\" [] [] [] 1200000001/2".to_owned(),
+        ]
+    );
+    // All chats of an account: what was said in private is put aside, whoever hands it in.
+    let all = r#"{"about": "Here is the data you requested.", "personal_information": {"user_id": 1}, "chats": {"about": "Telegram",
+      "list": [{"name": "n", "type": "personal_chat", "id": 7, "messages": [{"id": 1, "type": "message",
+      "date_unixtime": "1795737600", "from_id": "user7", "text": "ないしょ"}]},
+      {"name": "g", "type": "public_supergroup", "id": 8, "messages": [{"id": 1, "type": "message",
+      "date_unixtime": "1795737600", "from_id": "user9", "text": "みな"}, {"id": 2, "type": "message", "text": "x"}]}]}}"#;
+    check(all, &["1 NRS-INFL-0105", "2 user9 1795737600000 8/1", "3 NRS-INFL-0104"]);
+    // Cut anywhere, it gives what stands before and never falls over.
+    for end in (0..all.len()).filter(|end| all.is_char_boundary(*end)) {
+        if let Ok(mut reader) = Reader::new(&all.as_bytes()[..end], &Settings::default()) {
+            while let Ok(Some(_)) = reader.next_row() {}
+        }
+    }
+}
+
+#[test]
+fn the_exports_of_research_programmes_are_known_by_their_columns() {
+    check(
+        "id,creation_time,post_owner.id,post_owner.name,text,link_attachment.link\n5,1795737600,77,架空,本文,https://news.example/\n",
+        &["2 77 1795737600000 5"],
+    );
+    check(
+        "{\"id\":\"9\",\"create_time\":1795737600,\"account_id\":\"k\",\"video_description\":\"v\",\"hashtag_names\":[\"a\"]}\n",
+        &["1 k 1795737600000 9"],
+    );
+}

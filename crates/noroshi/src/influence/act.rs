@@ -9,9 +9,11 @@ use noroshi_charter::declared::{self, Entry};
 use noroshi_charter::gathering::{self, Seed};
 use noroshi_charter::keeping::{POST_DAYS_MAX, Periods, TEXT_DAYS_MAX, WATCH_DAYS_MAX};
 use noroshi_charter::release::Refusal as Against;
+use noroshi_codec::syndication::Address;
 use serde::Deserialize;
 use serde_json::json;
 
+use super::feed::act::{self as feed, NewFeed};
 use super::{keep, read};
 use crate::house::House;
 use crate::office::authorise::{Action, On};
@@ -121,6 +123,9 @@ pub struct NewCollection {
     pub volume_max: u64,
     /// What it begins from.
     pub seeds: Vec<NewSeed>,
+    /// Feeds and sitemaps it reads by itself, of hosts the office allows.
+    #[serde(default)]
+    pub feeds: Vec<NewFeed>,
     /// Days posts are kept, at most 180.
     #[serde(default = "posts_default")]
     pub post_days: u32,
@@ -154,14 +159,22 @@ pub async fn ask(house: &Arc<House>, ctx: &Ctx, new: NewCollection) -> Answer<Ma
     let title = text(&new.title, TITLE_CHARS_MAX, true)?;
     let purpose = text(&new.purpose, TEXT_CHARS_MAX, true)?;
     let basis = text(&new.legal_basis, TEXT_CHARS_MAX, true)?;
+    let mut feeds: Vec<(Address, u32)> = Vec::new();
+    for one in &new.feeds {
+        let address = feed::check(house, one, feeds.len())?;
+        if !feeds.iter().any(|(held, _)| *held == address) {
+            feeds.push((address, one.every_minutes));
+        }
+    }
     let kept: Vec<_> =
         seeds.iter().map(|seed| json!({ "kind": seed.kind(), "text": seed.text() })).collect();
     let id = fresh(ctx, "collection");
     let days = |days: u32| Value::from(u64::from(days));
-    let change = Change::office("influence.collection.ask", &id)
+    let read: Vec<_> = feeds.iter().map(|(address, _)| address.text()).collect();
+    let mut change = Change::office("influence.collection.ask", &id)
         .payload(json!({
             "title": title, "purpose": purpose, "legal_basis": basis, "from": new.from, "until": new.until,
-            "volume_max": new.volume_max, "seeds": kept, "post_days": new.post_days, "text_days": new.text_days,
+            "volume_max": new.volume_max, "seeds": kept, "feeds": read, "post_days": new.post_days, "text_days": new.text_days,
             "watch_days": new.watch_days, "visibility": "public",
         }))
         .write(Write::one(
@@ -186,6 +199,9 @@ pub async fn ask(house: &Arc<House>, ctx: &Ctx, new: NewCollection) -> Answer<Ma
                 Value::from(ctx.now),
             ],
         ));
+    for (address, every) in &feeds {
+        change = change.write(feed::insert(ctx, &fresh(ctx, "feed"), &id, (address, *every)));
+    }
     commit(house, ctx, id, change).await
 }
 
@@ -226,6 +242,9 @@ pub async fn decide(
     if allow {
         change = change.job(keep::next(ctx, id, ctx.now));
     }
+    let of = id.to_owned();
+    let feeds = house.store.read(move |reader| super::feed::read::feeds(reader, &of)).await?;
+    change = feed::with_collection(ctx, change, &feeds, found.from, (allow, &reason));
     commit(house, ctx, id.to_owned(), change).await
 }
 

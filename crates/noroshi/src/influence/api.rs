@@ -385,6 +385,7 @@ async fn accounts(
     Query(paging): Query<Paging>,
 ) -> Answer {
     act::collection(&house, &caller.ctx, &id).await?;
+    super::seen::look(&house, &caller.ctx, &id, ("accounts", &id)).await?;
     let (dir, limit, after) =
         (house.dir.clone(), paging.limit(), paging.cursor.unwrap_or_default());
     let rows = tokio::task::spawn_blocking(move || {

@@ -9,11 +9,14 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Redirect, Response};
 use axum::routing::{get, post};
 use jiff::Timestamp;
+use noroshi_charter::fimi::CONSIDERATIONS;
 use noroshi_charter::gathering::Seed;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use super::act::{self, NewCollection, NewElection, NewSeed, broken};
+use super::feed::act::NewFeed;
+use super::feed::pages as feeds;
 use super::incident::act::{self as case, NewIncident};
 use super::incident::part::{self, Body};
 use super::incident::read::{Incident, Whole};
@@ -232,6 +235,7 @@ struct CollectionNewPage {
     form: FormState,
     told: Option<Told>,
     kinds: String,
+    hosts: String,
 }
 
 fn crumbs(words: Words) -> Vec<Link> {
@@ -258,6 +262,7 @@ fn collection_new_page(
         form,
         told: refusal.map(|refusal| told(words, refusal)),
         kinds: Seed::KINDS.join(", "),
+        hosts: house.config.influence.allow.join(", "),
         shell: page::shell(house, visitor, "influence-collection-new"),
     })
 }
@@ -269,6 +274,19 @@ fn seeds_of(text: &str) -> Vec<NewSeed> {
         .map(|line| {
             let (kind, text) = line.split_once(':').unwrap_or(("", line));
             NewSeed { kind: kind.trim().to_owned(), text: text.trim().to_owned() }
+        })
+        .collect()
+}
+
+/// Feeds as they are typed: one address a line, with the minutes between two readings behind it or without.
+fn feeds_of(text: &str) -> Vec<NewFeed> {
+    text.lines()
+        .filter_map(|line| {
+            let mut words = line.split_whitespace();
+            let url = words.next()?.to_owned();
+            let every_minutes =
+                words.next().map_or(Some(60), |word| word.parse().ok()).unwrap_or(0);
+            Some(NewFeed { url, every_minutes })
         })
         .collect()
 }
@@ -287,6 +305,7 @@ async fn collection_ask(State(house): State<Arc<House>>, posted: Posted) -> Answ
         until,
         volume_max: form.number("volume_max").unwrap_or(0),
         seeds: seeds_of(form.value("seeds")),
+        feeds: feeds_of(form.value("feeds")),
         post_days: days(&mut form, "post_days", noroshi_charter::keeping::POST_DAYS_MAX),
         text_days: days(&mut form, "text_days", noroshi_charter::keeping::TEXT_DAYS_MAX),
         watch_days: days(&mut form, "watch_days", noroshi_charter::keeping::WATCH_DAYS_MAX),
@@ -317,6 +336,7 @@ struct CollectionPage {
     purges: Vec<PurgeRow>,
     openings: Vec<(Opening, String)>,
     declared: Vec<(read::Declared, String)>,
+    feeds: Vec<feeds::FeedLine>,
     form: FormState,
     is_held: bool,
     may_decide: bool,
@@ -333,7 +353,7 @@ async fn collection(
 ) -> Answer {
     let c = act::collection(&house, &visitor.ctx, &id).await?;
     let (words, now, of) = (visitor.words(), visitor.ctx.now, id.clone());
-    let (imports, purges, openings, declared, is_held) = house
+    let (imports, purges, openings, declared, is_held, named) = house
         .store
         .read(move |reader| {
             Ok((
@@ -342,6 +362,10 @@ async fn collection(
                 read::openings(reader, &of, ROWS)?,
                 read::declared(reader, &of)?,
                 read::is_held(reader, &of)?,
+                (
+                    super::feed::read::feeds(reader, &of)?,
+                    super::feed::read::last_pulls(reader, &of)?,
+                ),
             ))
         })
         .await?;
@@ -378,6 +402,7 @@ async fn collection(
                 (one, kind)
             })
             .collect(),
+        feeds: feeds::lines(words, named.0, &named.1),
         form: FormState::new(),
         is_held,
         may_decide: may_allow && c.decision.is_none() && !requester,
@@ -560,6 +585,7 @@ async fn accounts_page(
     refusal: Option<&Refusal>,
 ) -> Answer {
     act::collection(house, &visitor.ctx, id).await?;
+    super::seen::look(house, &visitor.ctx, id, ("accounts", id)).await?;
     let words = visitor.words();
     let (of, from, dir) = (id.to_owned(), after.to_owned(), house.dir.clone());
     let asked = id.to_owned();
@@ -796,6 +822,7 @@ const PARTS: &[(&str, &[(&str, Typed)])] = &[
     ("speech", &[("risk", Typed::One(&part::RISKS)), ("assessment", Typed::Area)]),
     ("counter", &[("id", Typed::Line), ("basis", Typed::Area)]),
     ("informed", &[("who", Typed::One(&part::AUDIENCES)), ("how", Typed::Area)]),
+    ("consideration", &[("consideration", Typed::One(&CONSIDERATIONS)), ("finding", Typed::Area)]),
     (
         "notice",
         &[
@@ -890,6 +917,7 @@ struct IncidentPage {
     told: Option<Told>,
     notice: Option<(String, String)>,
     votes: Vec<(Tone, String, String)>,
+    weighed: Vec<(String, String, bool)>,
     is_election: bool,
     may_analyse: bool,
     may_vote: bool,
@@ -1027,6 +1055,21 @@ fn vote_lines(words: Words, whole: &Whole, digest: &str) -> Vec<(Tone, String, S
         .collect()
 }
 
+/// What the panel weighs: each named thing with what was found, or that nothing was yet.
+fn weighed(words: Words, whole: &Whole) -> Vec<(String, String, bool)> {
+    let found = whole.considered();
+    let line = |code: &&'static str| {
+        let part = found.iter().find(|one| one.0 == *code).map(|one| &one.1.body);
+        match part {
+            Some(Body::Consideration { finding, .. }) => {
+                (word(words, "choice", code), finding.clone(), true)
+            }
+            _ => (word(words, "choice", code), words.t("influence-criterion-open"), false),
+        }
+    };
+    CONSIDERATIONS.iter().map(line).collect()
+}
+
 async fn incident_page(
     house: &Arc<House>,
     visitor: &Visitor,
@@ -1063,6 +1106,7 @@ async fn incident_page(
         told: refusal.map(|refusal| told(words, refusal)),
         notice,
         votes,
+        weighed: weighed(words, &whole),
         is_election: whole.is_election,
         may_analyse: may(house, visitor, Action::InfluenceAnalyse),
         may_vote: may(house, visitor, Action::InfluenceVote),

@@ -79,6 +79,7 @@ pub fn handlers() -> BTreeMap<&'static str, Handler> {
         crate::share::taxii::push::HANDLERS,
         crate::influence::gather::HANDLERS,
         crate::influence::keep::HANDLERS,
+        crate::influence::feed::pull::HANDLERS,
         crate::influence::run::act::HANDLERS,
     ]
     .into_iter()

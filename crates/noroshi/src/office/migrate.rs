@@ -30,6 +30,8 @@ const MIGRATIONS: &[(&str, &str)] = &[
     ("0022_hunt", include_str!("../../migrations/0022_hunt.sql")),
     ("0023_closed", include_str!("../../migrations/0023_closed.sql")),
     ("0024_council", include_str!("../../migrations/0024_council.sql")),
+    ("0029_feeds", include_str!("../../migrations/0029_feeds.sql")),
+    ("0030_seen", include_str!("../../migrations/0030_seen.sql")),
 ];
 
 /// Brings the schema up to date; refuses a folder written by a later program.

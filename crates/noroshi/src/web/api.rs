@@ -39,6 +39,9 @@ pub fn routes() -> Router<Arc<House>> {
         .merge(crate::share::taxii::settings::routes())
         .merge(crate::influence::api::routes())
         .merge(crate::influence::run::api::routes())
+        .merge(crate::influence::feed::api::routes())
+        .merge(crate::influence::incident::exchange::api_routes())
+        .merge(crate::influence::incident::exposure::api_routes())
         .merge(crate::oversight::api::routes())
         .fallback(no_such_route)
 }
@@ -80,6 +83,9 @@ pub fn description() -> utoipa::openapi::OpenApi {
         crate::share::taxii::settings::Doc::openapi(),
         crate::influence::api::Doc::openapi(),
         crate::influence::run::api::Doc::openapi(),
+        crate::influence::feed::api::Doc::openapi(),
+        crate::influence::incident::exchange::Doc::openapi(),
+        crate::influence::incident::exposure::Doc::openapi(),
         crate::oversight::api::Doc::openapi(),
     ] {
         whole.merge(part);

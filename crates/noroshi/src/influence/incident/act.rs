@@ -72,7 +72,7 @@ pub async fn open(house: &Arc<House>, ctx: &Ctx, new: NewIncident) -> Answer<Mad
     commit(house, ctx, id, change).await
 }
 
-fn step_row(ctx: &Ctx, incident: &str, (from, to): (&str, &str), reason: &str) -> Write {
+pub(super) fn step_row(ctx: &Ctx, incident: &str, (from, to): (&str, &str), reason: &str) -> Write {
     Write::one(
         "INSERT INTO influence_step (step, incident, from_state, to_state, reason, person, org, hat, at) \
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
@@ -112,21 +112,31 @@ pub async fn add(house: &Arc<House>, ctx: &Ctx, id: &str, body: Body) -> Answer<
     let said = serde_json::to_value(&body).map_err(broken)?;
     let change = Change::office("influence.incident.part", id)
         .payload(json!({ "part": part, "body": said }))
-        .write(Write::one(
-            "INSERT INTO influence_part (part, incident, kind, body, person, org, hat, at) \
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
-            vec![
-                Value::from(&part),
-                Value::from(id),
-                Value::from(body.kind()),
-                Value::from(said.to_string()),
-                Value::from(&ctx.person),
-                Value::from(&ctx.org),
-                Value::from(ctx.hat.id()),
-                Value::from(ctx.now),
-            ],
-        ));
+        .write(part_row(ctx, id, &part, (body.kind(), &said)));
     commit(house, ctx, part, change).await
+}
+
+/// The row of a part.
+pub(super) fn part_row(
+    ctx: &Ctx,
+    incident: &str,
+    part: &str,
+    (kind, said): (&str, &serde_json::Value),
+) -> Write {
+    Write::one(
+        "INSERT INTO influence_part (part, incident, kind, body, person, org, hat, at) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+        vec![
+            Value::from(part),
+            Value::from(incident),
+            Value::from(kind),
+            Value::from(said.to_string()),
+            Value::from(&ctx.person),
+            Value::from(&ctx.org),
+            Value::from(ctx.hat.id()),
+            Value::from(ctx.now),
+        ],
+    )
 }
 
 /// What a part refers to is there, and who adds it may say it.
@@ -201,7 +211,8 @@ pub async fn step(house: &Arc<House>, ctx: &Ctx, id: &str, to: &str, reason: &st
     let shared = stix::bundle(&whole, tlp(&whole)).to_string();
     let (criteria, votes) = (whole.criteria(), whole.votes());
     let workers: Vec<&str> = whole.workers().into_iter().collect();
-    let facts = whole.facts(&criteria, &votes, &workers, &shared, reason);
+    let considered: Vec<&str> = whole.considered().into_iter().map(|one| one.0).collect();
+    let facts = whole.facts(&criteria, &votes, &workers, &considered, &shared, reason);
     decided(&may_step(ctx.hat, from, to, &facts))?;
     may(house, ctx, Action::InfluenceAnalyse)?;
     let reason = text(reason, TEXT_CHARS_MAX, true)?;

@@ -1,6 +1,7 @@
 //! The parts of a case, and what each must say.
 
 use noroshi_charter::counter;
+use noroshi_charter::fimi::CONSIDERATIONS;
 use noroshi_charter::gathering::Holder;
 use serde::{Deserialize, Serialize};
 
@@ -199,6 +200,13 @@ pub enum Body {
         /// How to have it corrected.
         correction: String,
     },
+    /// What was found on one of the things that the panel weighs before the public is told in an election period.
+    Consideration {
+        /// Its code (`noroshi_charter::fimi::CONSIDERATIONS`).
+        consideration: String,
+        /// What was found.
+        finding: String,
+    },
     /// A correction of a notice that went out.
     Correction {
         /// The part that holds the notice.
@@ -256,6 +264,7 @@ impl Body {
             Self::Informed { .. } => "informed",
             Self::Counter { .. } => "counter",
             Self::Notice { .. } => "notice",
+            Self::Consideration { .. } => "consideration",
             Self::Correction { .. } => "correction",
         }
     }
@@ -355,6 +364,10 @@ impl Body {
                 ("evidence", evidence, long),
                 ("correction", correction, long),
             ]),
+            Self::Consideration { consideration, finding } => {
+                one_of("consideration", consideration, &CONSIDERATIONS)?;
+                filled(&[("finding", finding, long)])
+            }
             Self::Correction { notice, ja, en } => {
                 filled(&[("notice", notice, name), ("ja", ja, long), ("en", en, long)])
             }
@@ -377,6 +390,7 @@ impl Body {
             Self::NexusReview { basis, .. } => basis.clone(),
             Self::Speech { assessment, .. } => assessment.clone(),
             Self::Criterion { finding, .. } => finding.clone(),
+            Self::Consideration { consideration, finding } => format!("{consideration}: {finding}"),
             Self::Collection { collection } => collection.clone(),
             Self::Informed { how, .. } => how.clone(),
             Self::Counter { id, basis } => format!("{id}: {basis}"),

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use jiff::Timestamp;
-use noroshi_charter::fimi::{Criterion, Facts, State, Vote};
+use noroshi_charter::fimi::{CONSIDERATIONS, Criterion, Facts, State, Vote};
 use noroshi_charter::finding::Digest;
 use noroshi_charter::hat::Hat;
 
@@ -270,6 +270,20 @@ impl Whole {
             .collect()
     }
 
+    /// What was found on the things a panel weighs, the last of each, in the order of the charter.
+    pub fn considered(&self) -> Vec<(&str, &Part)> {
+        let of = |code: &&'static str| {
+            let found = self.live().filter_map(|part| match &part.body {
+                Body::Consideration { consideration, .. } if consideration == code => {
+                    Some((consideration.as_str(), part))
+                }
+                _ => None,
+            });
+            found.last()
+        };
+        CONSIDERATIONS.iter().filter_map(of).collect()
+    }
+
     /// Whether somebody was told.
     pub fn is_informed(&self, wanted: &str) -> bool {
         self.live().any(|part| matches!(&part.body, Body::Informed { who, .. } if who == wanted))
@@ -281,6 +295,7 @@ impl Whole {
         criteria: &'a [Criterion<'a>],
         votes: &'a [Vote<'a>],
         workers: &'a [&'a str],
+        considered: &'a [&'a str],
         shared: &str,
         reason: &'a str,
     ) -> Facts<'a> {
@@ -297,6 +312,7 @@ impl Whole {
             are_ministers_informed: self.is_informed("ministers"),
             votes,
             workers,
+            considered,
             has_evidence: notice,
             has_correction_path: notice,
             has_domestic_personal_data: self.live().any(named),

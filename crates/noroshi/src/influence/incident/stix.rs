@@ -50,7 +50,7 @@ pub fn observable(kind: &str, value: &str) -> String {
     computed(kind, &json!({ "value": value }))
 }
 
-fn own(kind: &str, text: &str) -> String {
+pub(super) fn own(kind: &str, text: &str) -> String {
     format!("{kind}--{}", Uuid::new_v5(&OWN, text.as_bytes()))
 }
 
@@ -146,9 +146,15 @@ impl Maker<'_> {
                     self.behaviour(one, part.at);
                 }
             }
-            Body::Asset { asset, value, .. } => {
+            Body::Asset { asset, value, evidence } => {
                 if let Some(id) = self.asset(asset, value) {
                     self.from_every_channel("publishes", &id, part.at);
+                    // Where it comes from goes with it: whoever meets it in the graph can follow it back.
+                    let note = self.domain_object("note", &own("note", &part.part), part.at);
+                    let said = json!({
+                        "abstract": "provenance", "content": evidence, "object_refs": [id],
+                    });
+                    self.add(note, said);
                 }
             }
             Body::Target { target, name, domestic_person: false } => {

@@ -191,7 +191,10 @@ pub async fn find(house: &Arc<House>, ctx: &Ctx, id: &str) -> Answer<Run> {
     may(house, ctx, Action::InfluenceRead)?;
     let id = id.to_owned();
     let found = house.store.read(move |reader| read::run(reader, &id)).await?;
-    found.ok_or_else(|| Refusal::absent().into())
+    let found = found.ok_or_else(Refusal::absent)?;
+    // What a run shows are accounts under pseudonyms: that it was looked at is recorded first.
+    crate::influence::seen::look(house, ctx, &found.collection, ("run", &found.run)).await?;
+    Ok(found)
 }
 
 /// Asks the file of a run; absent when it was deleted.

@@ -246,7 +246,7 @@ pub(super) async fn archive(house: &Arc<House>, ctx: &Ctx, id: &str) -> Answer<V
     }
     let of = run.run.clone();
     let reviews = house.store.read(move |reader| read::reviews(reader, &of)).await?;
-    let dir = house.dir.clone();
+    let (dir, fonts) = (house.dir.clone(), house.config.influence.pdf_fonts.clone());
     let made = tokio::task::spawn_blocking(move || {
         let path = results::shares_path(&dir, &run.run);
         let size = std::fs::metadata(&path).map_or(0, |file| file.len());
@@ -256,7 +256,7 @@ pub(super) async fn archive(house: &Arc<House>, ctx: &Ctx, id: &str) -> Answer<V
         };
         let shares = std::fs::read(&path)?;
         let stix = pack::stix(&results, &run)?;
-        pack::pack(&results, &run, &reviews, shares, &stix).map(Some)
+        pack::pack(&results, &run, &reviews, shares, &stix, &fonts).map(Some)
     });
     let made: Result<_, crate::influence::vault::VaultFailure> = made.await.map_err(broken)?;
     let archive = made.map_err(broken)?.ok_or_else(|| refuse("NRS-INFL-1205"))?;

@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 
 use super::read::{Review, Run};
 use super::results::{EdgeRow, GroupRow, Results};
+use crate::influence::pdf::{self, Block, Font};
 use crate::influence::vault::VaultFailure;
 use crate::web::locale::{Lang, Words};
 
@@ -271,6 +272,61 @@ fn report(out: &Out, run: &Run, reviews: &[Review], lang: Lang) -> String {
     text
 }
 
+/// The same report on paper, in both languages; where no font is there, a file that says so.
+fn papers(out: &Out, run: &Run, reviews: &[Review], fonts: &[String]) -> Files {
+    let font = match Font::find(fonts) {
+        Ok(font) => font,
+        Err(no) => return vec![("pdf.txt".to_owned(), format!("{no}\n").into_bytes())],
+    };
+    let one = |lang: Lang| {
+        let words = Words::new(lang);
+        let title = words.t("influence-report-title");
+        let blocks = paper(out, run, reviews, words);
+        match pdf::render(&font, (&title, lang.code(), &run.run), &blocks) {
+            Ok(bytes) => (format!("report.{}.pdf", lang.code()), bytes),
+            Err(no) => (format!("pdf.{}.txt", lang.code()), format!("{no}\n").into_bytes()),
+        }
+    };
+    vec![one(Lang::Ja), one(Lang::En)]
+}
+
+fn paper(out: &Out, run: &Run, reviews: &[Review], words: Words) -> Vec<Block> {
+    let mut blocks = vec![Block::Text(words.t("influence-report-lead"))];
+    blocks.extend(controls(words, run).into_iter().map(Block::Item));
+    let heads = ["group", "level", "accounts", "edges", "first", "last"];
+    let heads = heads.iter().map(|head| words.t(format!("influence-{head}"))).collect();
+    let moment = |seconds: i64| {
+        jiff::Timestamp::from_second(seconds).map_or_else(|_| String::new(), |at| at.to_string())
+    };
+    let row = |group: &GroupRow| {
+        vec![
+            group.number.to_string(),
+            level_of(group, reviews).code().to_owned(),
+            words.n(group.accounts),
+            words.n(group.edges),
+            moment(group.span.0),
+            moment(group.span.1),
+        ]
+    };
+    let rows = out.groups.iter().take(GROUPS_TOLD).map(row).collect();
+    blocks.push(Block::Table(vec![2, 2, 3, 3, 5, 5], heads, rows));
+    for group in out.groups.iter().take(GROUPS_TOLD) {
+        let head = words.tv(
+            "influence-group-head",
+            &[
+                ("number", group.number.to_string().into()),
+                ("level", level_of(group, reviews).code().into()),
+                ("accounts", words.n(group.accounts).into()),
+            ],
+        );
+        blocks.push(Block::Heading(2, head));
+        let edges = out.edges.iter().filter(|edge| edge.group == Some(group.number)).take(TOLD);
+        blocks.extend(edges.map(|edge| Block::Item(sentence(words, edge))));
+    }
+    blocks.push(Block::Text(words.t("influence-alternatives")));
+    blocks
+}
+
 /// The level of a group: what its tests gave, or E4 where two people said so.
 pub(super) fn level_of(group: &GroupRow, reviews: &[Review]) -> Level {
     let said = reviews.iter().any(|one| one.group == group.number && one.second_by.is_some());
@@ -315,11 +371,12 @@ pub fn pack(
     reviews: &[Review],
     shares: Vec<u8>,
     stix: &Value,
+    fonts: &[String],
 ) -> Result<Vec<u8>, VaultFailure> {
     let out = gather(results)?;
     let digest = Digest::of(&shares).to_string();
     let pretty = |value: &Value| format!("{value:#}\n").into_bytes();
-    let files: Files = vec![
+    let mut files: Files = vec![
         ("finding.json".to_owned(), pretty(&finding(&out, run, reviews))),
         ("edges.csv".to_owned(), edges_csv(&out).into_bytes()),
         ("groups.csv".to_owned(), groups_csv(&out).into_bytes()),
@@ -332,6 +389,7 @@ pub fn pack(
         ("verify.txt".to_owned(), verify(run, &digest).into_bytes()),
         ("shares.csv".to_owned(), shares),
     ];
+    files.extend(papers(&out, run, reviews, fonts));
     Ok(tar(&run.run, &files))
 }
 
