@@ -7,6 +7,7 @@
 )]
 
 mod built_in;
+mod earlier;
 mod folder;
 mod hostile;
 mod live;
