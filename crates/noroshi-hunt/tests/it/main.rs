@@ -9,6 +9,7 @@
 mod built_in;
 mod earlier;
 mod folder;
+mod fuzz;
 mod hostile;
 mod live;
 #[cfg(feature = "sql")]
