@@ -471,7 +471,8 @@ impl Service<'_> {
     ) -> Result<Outcome<File>, Broken> {
         let (asked, started_at) = (self.asked, settings.started_at);
         let enrolment = folder::enrolment(&self.place.dir)?;
-        let mandated = ground::open(&asked.ground, asked.mode, enrolment.as_ref(), started_at)?;
+        let known = (Some(self.place.dir.as_path()), enrolment.as_ref());
+        let mandated = ground::open(&asked.ground, asked.mode, known, started_at)?;
         let engine = asked.looking.engine((asked.mode, mandated), looked_for, settings, sink);
         let mut engine = engine.map_err(|failed| match failed {
             // The sink did not take the beginning of the file.
