@@ -2,8 +2,8 @@
 //!
 //! # What it decides
 //! Whether the legal hat may enter from when the clauses of a mode are in force, and whether a mandate for one sensor may
-//! be issued: in which mode, for which measure and period, with which retention. A selection in a statutory mode runs
-//! under such a mandate and in no other way.
+//! be issued: in which mode, for which measure and period, with which retention; and whether it may be withdrawn. A
+//! selection in a statutory mode runs under such a mandate and in no other way.
 //!
 //! # Source
 //! 重要電子計算機被害防止法 附則第1条第4号 (chapters 3 to 7 come into force later than the rest), 第11条から第16条 (当事者協定), 第17条から第20条
@@ -11,8 +11,8 @@
 //! commencement, because the text that fixes it is not in force: it is data, never a constant.
 //!
 //! # Refuses when
-//! - another hat than the legal one enters or issues (`NRS-SIFT-0401`);
-//! - no basis, scope, measure or approval is named (`NRS-SIFT-0402`);
+//! - another hat than the legal one enters, issues or withdraws (`NRS-SIFT-0401`);
+//! - no basis, scope, measure, approval or reason of a withdrawal is named (`NRS-SIFT-0402`);
 //! - the clauses are not in force when the measure begins, or at all (`NRS-SIFT-0403`);
 //! - the period ends before it begins, or lasts longer than was entered (`NRS-SIFT-0404`);
 //! - there is no retention, or one longer than was entered (`NRS-SIFT-0405`);
@@ -147,6 +147,13 @@ pub fn may_commence(hat: Hat, entered: &Commencement) -> Vec<Refusal> {
     refusals(entered.ground, &faults)
 }
 
+/// Every reason against withdrawing a mandate; none means it is withdrawn. Withdrawing needs no clause in force: what was
+/// opened can always be closed.
+pub fn may_withdraw(hat: Hat, ground: Ground, reason: &str) -> Vec<Refusal> {
+    let faults = [(hat != Hat::Legal, "NRS-SIFT-0401"), (is_blank(reason), "NRS-SIFT-0402")];
+    refusals(ground, &faults)
+}
+
 /// Every reason against issuing a mandate; none means it is issued. `in_force` is what was entered for its ground and has
 /// begun by the time the measure begins; the last entry counts.
 pub fn may_issue(hat: Hat, draft: &Draft<'_>, in_force: Option<&Commencement>) -> Vec<Refusal> {
@@ -240,6 +247,19 @@ mod tests {
                 "{hat}"
             );
         }
+    }
+
+    #[test]
+    fn only_the_legal_hat_withdraws_and_says_why() {
+        let codes = |hat: Hat, reason: &str| -> Vec<&'static str> {
+            let found = may_withdraw(hat, Ground::ForeignToForeign, reason);
+            found.into_iter().map(|one| one.code).collect()
+        };
+        for hat in Hat::ALL {
+            let expected: &[&str] = if *hat == Hat::Legal { &[] } else { &["NRS-SIFT-0401"] };
+            assert_eq!(codes(*hat, "the approval was taken back"), expected, "{hat}");
+        }
+        assert_eq!(codes(Hat::Legal, " "), ["NRS-SIFT-0402"]);
     }
 
     #[test]

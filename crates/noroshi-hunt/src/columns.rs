@@ -6,13 +6,19 @@
 //! `Encodings.md`: `RLE_DICTIONARY`, `PLAIN`, and levels as RLE/bit-packing hybrid). Columns of numbers, and texts in any
 //! other encoding, go through the readers of `parquet`.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use parquet::basic::Encoding;
 use parquet::column::page::{Page, PageReader};
 use parquet::column::reader::{ColumnReader, ColumnReaderImpl};
 use parquet::data_type::{ByteArray, ByteArrayType, DataType};
 use parquet::errors::ParquetError;
+use parquet::file::metadata::ColumnChunkMetaData;
 use parquet::file::reader::RowGroupReader;
+use parquet::file::serialized_reader::SerializedPageReader;
+
+use crate::source::Source;
 
 /// A row without a value.
 pub(crate) const ABSENT: u32 = u32::MAX;
@@ -106,10 +112,7 @@ impl Texts {
             first => first,
         };
         // Without a word on it, or with one on pages in plain, the rows have to be looked at.
-        let is_whole = first.is_none()
-            && about.page_encoding_stats_mask().is_some_and(|mask| {
-                mask.is_only(Encoding::RLE_DICTIONARY) || mask.is_only(Encoding::PLAIN_DICTIONARY)
-            });
+        let is_whole = first.is_none() && is_dictionary(about);
         let is_optional = about.column_descr().max_def_level() > 0;
         Ok(Self { pages, first, values, rows, is_optional, is_whole })
     }
@@ -153,44 +156,8 @@ impl Texts {
 
     fn page(&mut self, page: Page, codes: &mut Vec<u32>) -> Done<()> {
         let before = codes.len();
-        let (buf, num_values, encoding, levels) = match page {
-            Page::DictionaryPage { .. } => return Err(torn()),
-            Page::DataPage { buf, num_values, encoding, def_level_encoding, .. } => {
-                let mut levels = buf.slice(..0);
-                let mut rest = buf;
-                if self.is_optional {
-                    if def_level_encoding != Encoding::RLE {
-                        return Err(torn());
-                    }
-                    let length = *rest.first_chunk::<4>().ok_or_else(torn)?;
-                    let end = 4 + u32::from_le_bytes(length) as usize;
-                    if end > rest.len() {
-                        return Err(torn());
-                    }
-                    levels = rest.slice(4..end);
-                    rest = rest.slice(end..);
-                }
-                (rest, num_values, encoding, levels)
-            }
-            Page::DataPageV2 {
-                buf,
-                num_values,
-                encoding,
-                def_levels_byte_len,
-                rep_levels_byte_len,
-                ..
-            } => {
-                let (reps, defs) = (rep_levels_byte_len as usize, def_levels_byte_len as usize);
-                if reps.saturating_add(defs) > buf.len() {
-                    return Err(torn());
-                }
-                (buf.slice(reps + defs..), num_values, encoding, buf.slice(reps..reps + defs))
-            }
-        };
-        let count = num_values as usize;
-        if count > self.rows {
-            return Err(torn());
-        }
+        let Split { codes: buf, count, encoding, levels } =
+            split(page, self.rows, self.is_optional)?;
         let mut present = Vec::new();
         if self.is_optional && !is_all_ones(&levels, count) {
             hybrid(&levels, 1, count, &mut present).ok_or_else(torn)?;
@@ -202,6 +169,12 @@ impl Texts {
             spread(codes, before, &present);
         }
         Ok(())
+    }
+
+    /// The rows as they are packed. To be asked once, in the place of [`Texts::rows`], of a column that
+    /// [is whole](Texts::is_whole).
+    pub(crate) fn packed(&mut self) -> Done<Packed> {
+        Packed::read(self.pages.as_mut(), self.rows, self.is_optional)
     }
 
     fn decode(
@@ -233,6 +206,197 @@ impl Texts {
             _ => Err(ParquetError::NYI(OTHER.to_owned())),
         }
     }
+}
+
+/// Whether every value of a column stands in its dictionary.
+pub(crate) fn is_dictionary(about: &ColumnChunkMetaData) -> bool {
+    about.dictionary_page_offset().is_some()
+        && about.page_encoding_stats_mask().is_some_and(|mask| {
+            mask.is_only(Encoding::RLE_DICTIONARY) || mask.is_only(Encoding::PLAIN_DICTIONARY)
+        })
+}
+
+/// A data page, taken apart.
+struct Split {
+    codes: Bytes,
+    count: usize,
+    encoding: Encoding,
+    levels: Bytes,
+}
+
+/// Takes a data page of a column of so many rows apart.
+fn split(page: Page, rows: usize, is_optional: bool) -> Done<Split> {
+    let (codes, num_values, encoding, levels) = match page {
+        Page::DictionaryPage { .. } => return Err(torn()),
+        Page::DataPage { buf, num_values, encoding, def_level_encoding, .. } => {
+            let mut levels = buf.slice(..0);
+            let mut rest = buf;
+            if is_optional {
+                if def_level_encoding != Encoding::RLE {
+                    return Err(torn());
+                }
+                let length = *rest.first_chunk::<4>().ok_or_else(torn)?;
+                let end = (u32::from_le_bytes(length) as usize).saturating_add(4);
+                if end > rest.len() {
+                    return Err(torn());
+                }
+                levels = rest.slice(4..end);
+                rest = rest.slice(end..);
+            }
+            (rest, num_values, encoding, levels)
+        }
+        Page::DataPageV2 {
+            buf,
+            num_values,
+            encoding,
+            def_levels_byte_len,
+            rep_levels_byte_len,
+            ..
+        } => {
+            let (reps, defs) = (rep_levels_byte_len as usize, def_levels_byte_len as usize);
+            if reps.saturating_add(defs) > buf.len() {
+                return Err(torn());
+            }
+            (buf.slice(reps + defs..), num_values, encoding, buf.slice(reps..reps + defs))
+        }
+    };
+    let count = num_values as usize;
+    if count > rows { Err(torn()) } else { Ok(Split { codes, count, encoding, levels }) }
+}
+
+/// For each row which value of a dictionary it has, still packed.
+pub(crate) struct Packed {
+    pages: Vec<PackedPage>,
+}
+
+struct PackedPage {
+    /// The first row.
+    first: usize,
+    /// How many rows.
+    count: usize,
+    /// One where a row has a value, nought where it has none; empty where every row has one.
+    present: Vec<u32>,
+    /// The width of a code, and the codes.
+    codes: Bytes,
+}
+
+impl PackedPage {
+    /// Hands over the codes in their order, each with how many rows in succession have it.
+    fn each(&self, take: &mut impl FnMut(u32, usize)) -> Done<()> {
+        let count = match self.present.as_slice() {
+            [] => self.count,
+            present => present.iter().filter(|at| **at == 1).count(),
+        };
+        match self.codes.split_first() {
+            Some((width, packed)) => each(packed, u32::from(*width), count, take).ok_or_else(torn),
+            None if count == 0 => Ok(()),
+            None => Err(torn()),
+        }
+    }
+
+    /// The code of every row.
+    fn unpack(&self, codes: &mut Vec<u32>) -> Done<()> {
+        codes.clear();
+        self.each(&mut |code, times| codes.resize(codes.len() + times, code))?;
+        if !self.present.is_empty() {
+            spread(codes, 0, &self.present);
+        }
+        Ok(())
+    }
+}
+
+impl Packed {
+    /// The rows of a column whose values all stand in its dictionary, without reading that.
+    pub(crate) fn of(source: &Source, about: &ColumnChunkMetaData, rows: i64) -> Done<Self> {
+        let (begin, length) = about.byte_range();
+        let data = u64::try_from(about.data_page_offset()).map_err(|_| torn())?;
+        let left = (begin + length).checked_sub(data).and_then(|left| i64::try_from(left).ok());
+        let only_data = about
+            .clone()
+            .into_builder()
+            .set_dictionary_page_offset(None)
+            .set_total_compressed_size(left.ok_or_else(torn)?)
+            .build()?;
+        let rows = usize::try_from(rows).map_err(|_| torn())?;
+        let source = Arc::new(source.clone());
+        let mut pages = SerializedPageReader::new(source, &only_data, rows, None)?;
+        Self::read(&mut pages, rows, about.column_descr().max_def_level() > 0)
+    }
+
+    fn read(from: &mut dyn PageReader, of_column: usize, is_optional: bool) -> Done<Self> {
+        let mut pages = Vec::new();
+        let mut rows = 0;
+        while let Some(page) = from.get_next_page()? {
+            let Split { codes, count, encoding, levels } = split(page, of_column, is_optional)?;
+            if !matches!(encoding, Encoding::RLE_DICTIONARY | Encoding::PLAIN_DICTIONARY) {
+                return Err(torn());
+            }
+            let mut present = Vec::new();
+            if is_optional && !is_all_ones(&levels, count) {
+                hybrid(&levels, 1, count, &mut present).ok_or_else(torn)?;
+            }
+            pages.push(PackedPage { first: rows, count, present, codes });
+            rows += count;
+            if rows > of_column {
+                return Err(torn());
+            }
+        }
+        if rows == of_column { Ok(Self { pages }) } else { Err(torn()) }
+    }
+
+    /// The rows, in order, whose value is wanted; `is_wanted` has an answer for every value of the dictionary.
+    pub(crate) fn rows_with(&self, is_wanted: &[bool]) -> Done<Vec<u32>> {
+        let mut rows = Vec::new();
+        let mut is_torn = false;
+        let mut codes = Vec::new();
+        for page in &self.pages {
+            if page.present.is_empty() {
+                let mut row = page.first;
+                page.each(&mut |code, times| {
+                    match is_wanted.get(code as usize) {
+                        Some(false) => {}
+                        Some(true) => rows.extend(numbers(row, times)),
+                        None => is_torn = true,
+                    }
+                    row += times;
+                })?;
+                continue;
+            }
+            page.unpack(&mut codes)?;
+            for (row, code) in numbers(page.first, page.count).zip(&codes) {
+                match is_wanted.get(*code as usize) {
+                    Some(false) => {}
+                    Some(true) => rows.push(row),
+                    None => is_torn |= *code != ABSENT,
+                }
+            }
+        }
+        if is_torn { Err(torn()) } else { Ok(rows) }
+    }
+
+    /// Which value the rows have that are asked for (in order), or [`ABSENT`].
+    pub(crate) fn codes_at(&self, rows: &[u32]) -> Done<Vec<u32>> {
+        let mut found = Vec::with_capacity(rows.len());
+        let mut codes = Vec::new();
+        let mut rows = rows.iter().map(|row| *row as usize).peekable();
+        for page in &self.pages {
+            let is_here = |row: &usize| *row < page.first + page.count;
+            if !rows.peek().is_some_and(is_here) {
+                continue;
+            }
+            page.unpack(&mut codes)?;
+            while let Some(row) = rows.next_if(is_here) {
+                let at = row.checked_sub(page.first).ok_or_else(torn)?;
+                found.push(*codes.get(at).ok_or_else(torn)?);
+            }
+        }
+        if rows.peek().is_none() { Ok(found) } else { Err(torn()) }
+    }
+}
+
+/// Numbers of rows; there are fewer of them than 32 bits can count ([`noroshi_sift::store::ROWS_MAX`]).
+fn numbers(first: usize, count: usize) -> impl Iterator<Item = u32> {
+    (first..first.saturating_add(count)).filter_map(|row| u32::try_from(row).ok())
 }
 
 /// What is said of an encoding that only the readers of `parquet` know.
@@ -417,8 +581,18 @@ fn is_all_ones(levels: &[u8], count: usize) -> bool {
         && rest.first() == Some(&1)
 }
 
-/// Unpacks `count` numbers of `width` bits: runs of one number, and groups of eight packed ones.
+/// Unpacks `count` numbers of `width` bits.
 fn hybrid(packed: &[u8], width: u32, count: usize, out: &mut Vec<u32>) -> Option<()> {
+    out.reserve(count);
+    each(packed, width, count, &mut |value, times| match times {
+        1 => out.push(value),
+        times => out.resize(out.len() + times, value),
+    })
+}
+
+/// Hands over `count` numbers of `width` bits, each with how often it stands in succession: runs of one number, and
+/// groups of eight packed ones.
+fn each(packed: &[u8], width: u32, count: usize, take: &mut impl FnMut(u32, usize)) -> Option<()> {
     if width > 32 {
         return None;
     }
@@ -427,48 +601,52 @@ fn hybrid(packed: &[u8], width: u32, count: usize, out: &mut Vec<u32>) -> Option
     while left > 0 {
         let header = varint(&mut rest)?;
         let (numbers, is_packed) = (usize::try_from(header >> 1).ok()?, header & 1 == 1);
-        if is_packed {
+        let taken = if is_packed {
             let bytes = numbers.checked_mul(width as usize)?;
             // The last group may be cut off behind the last number.
             let (group, behind) = rest.split_at_checked(bytes.min(rest.len()))?;
             rest = behind;
             let taken = numbers.checked_mul(8)?.min(left);
-            unpack(group, width, taken, out)?;
-            left -= taken;
-            if taken == 0 {
-                return None;
-            }
+            unpack(group, width, taken, take)?;
+            taken
         } else {
             let (value, behind) = rest.split_at_checked(width.div_ceil(8) as usize)?;
             rest = behind;
             let value = value.iter().rev().fold(0_u32, |value, byte| value << 8 | u32::from(*byte));
             let taken = numbers.min(left);
-            if taken == 0 {
-                return None;
-            }
-            out.resize(out.len() + taken, value);
-            left -= taken;
+            take(value, taken);
+            taken
+        };
+        if taken == 0 {
+            return None;
         }
+        left -= taken;
     }
     Some(())
 }
 
 /// Unpacks numbers that stand bit behind bit, the lowest first.
 #[expect(clippy::cast_possible_truncation, reason = "the mask leaves `width` bits, 32 at most")]
-fn unpack(packed: &[u8], width: u32, count: usize, out: &mut Vec<u32>) -> Option<()> {
+fn unpack(
+    packed: &[u8],
+    width: u32,
+    count: usize,
+    take: &mut impl FnMut(u32, usize),
+) -> Option<()> {
     if packed.len().checked_mul(8)? < count.checked_mul(width as usize)? {
         return None;
     }
     let mask = (1_u64 << width) - 1;
+    let (words, rest) = packed.as_chunks::<4>();
+    let rest = rest.iter().rev().fold(0_u32, |word, byte| word << 8 | u32::from(*byte));
+    let mut words = words.iter().map(|word| u32::from_le_bytes(*word)).chain([rest]);
     let (mut held, mut bits) = (0_u64, 0_u32);
-    let mut words = packed.iter();
-    out.reserve(count);
     for _ in 0..count {
-        while bits < width {
-            held |= u64::from(*words.next()?) << bits;
-            bits += 8;
+        if bits < width {
+            held |= u64::from(words.next()?) << bits;
+            bits += 32;
         }
-        out.push((held & mask) as u32);
+        take((held & mask) as u32, 1);
         held >>= width;
         bits -= width;
     }
@@ -511,6 +689,55 @@ mod tests {
         // Width nought: a dictionary of one value needs no bits.
         hybrid(&[0x06], 0, 3, &mut out).unwrap();
         assert_eq!(out, [0, 0, 0]);
+    }
+
+    #[test]
+    fn rows_are_found_among_packed_codes_with_and_without_gaps() {
+        let page = |first, present: &[u32], count, codes: &'static [u8]| PackedPage {
+            first,
+            count,
+            present: present.to_vec(),
+            codes: Bytes::from_static(codes),
+        };
+        // 0 to 7 in three bits; then five times 4; then 1, nothing, 4.
+        let packed = Packed {
+            pages: vec![
+                page(0, &[], 8, &[3, 0x03, 0b1000_1000, 0b1100_0110, 0b1111_1010]),
+                page(8, &[], 5, &[3, 0x0a, 4]),
+                page(13, &[1, 0, 1], 3, &[3, 0x02, 1, 0x02, 4]),
+            ],
+        };
+        let wanted =
+            |codes: &[usize]| -> Vec<bool> { (0..8).map(|code| codes.contains(&code)).collect() };
+        assert_eq!(packed.rows_with(&wanted(&[4])).unwrap(), [4, 8, 9, 10, 11, 12, 15]);
+        assert_eq!(packed.rows_with(&wanted(&[1, 6])).unwrap(), [1, 6, 13]);
+        assert_eq!(packed.rows_with(&wanted(&[])).unwrap(), [0_u32; 0]);
+        assert!(packed.rows_with(&[false; 7]).is_err(), "a code without a value");
+        assert_eq!(packed.codes_at(&[0, 7, 12, 14, 15]).unwrap(), [0, 7, 4, ABSENT, 4]);
+        assert!(packed.codes_at(&[16]).is_err(), "a row that is not there");
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn numbers_of_any_width_are_unpacked(
+            width in 1_u32..=32, numbers in proptest::collection::vec(proptest::prelude::any::<u32>(), 1..70),
+        ) {
+            let mask = u32::MAX >> (32 - width);
+            let numbers: Vec<u32> = numbers.into_iter().map(|number| number & mask).collect();
+            // Bit by bit, as the format describes it.
+            let groups = numbers.len().div_ceil(8);
+            let mut packed = vec![0_u8; groups * width as usize];
+            for (at, number) in numbers.iter().enumerate() {
+                for bit in (0..width as usize).filter(|bit| number >> bit & 1 == 1) {
+                    let place = at * width as usize + bit;
+                    packed[place / 8] |= 1 << (place % 8);
+                }
+            }
+            packed.insert(0, u8::try_from(groups << 1 | 1).unwrap());
+            let mut out = Vec::new();
+            proptest::prop_assert!(hybrid(&packed, width, numbers.len(), &mut out).is_some());
+            proptest::prop_assert_eq!(out, numbers);
+        }
     }
 
     #[test]

@@ -38,5 +38,6 @@ pub mod first_seen;
 pub mod record;
 pub mod scan;
 pub mod shelf;
+mod source;
 #[cfg(feature = "sql")]
 pub mod sql;

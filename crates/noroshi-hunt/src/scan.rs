@@ -10,11 +10,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
+use std::net::IpAddr;
 use std::ops::AddAssign;
 use std::sync::Arc;
 
 use jiff::Timestamp;
 use noroshi_evidence::mechanical::{Direction, MeasureId, MechanicalRecord, Protocol, SelectorId};
+use noroshi_sift::addresses::AddressTable;
 use noroshi_sift::index::SelectorIndex;
 use noroshi_sift::kept::{Kept, Probe, Window};
 use noroshi_sift::sighting::Sighting;
@@ -24,7 +26,7 @@ use parquet::errors::ParquetError;
 use parquet::file::reader::RowGroupReader;
 use serde::{Deserialize, Serialize};
 
-use crate::columns::{self, ABSENT, Numbers, Texts, at, small};
+use crate::columns::{self, ABSENT, Numbers, Packed, Texts, at, small};
 use crate::shelf::{About, OWN_NETWORK, Opened, Stored, Unreadable};
 
 /// A communication among the stored ones that a selector matches.
@@ -144,6 +146,35 @@ impl AddAssign for Tally {
     }
 }
 
+/// What a count came to: no more than that is read.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Counted {
+    /// Files gone through.
+    pub files: u64,
+    /// Files that could not be read, or not to their end.
+    pub unreadable_files: u64,
+    /// Rows of the files that were opened.
+    pub rows: u64,
+    /// Rows with an address that is looked for, of which a hunt would read everything. As many match at most: sides,
+    /// ports, times and measures of selectors were not asked.
+    pub may_match: u64,
+    /// Rows that were ruled out.
+    pub ruled_out: u64,
+    /// Rows with such an address that may not be retained any longer.
+    pub over: u64,
+    /// Rows that could not be read.
+    pub unreadable: u64,
+}
+
+impl Counted {
+    /// Whether every row is counted in exactly one place.
+    pub const fn balances(&self) -> bool {
+        let Self { rows, may_match, ruled_out, over, unreadable, .. } = *self;
+        may_match + ruled_out + over + unreadable == rows
+    }
+}
+
 /// Why a file was left.
 #[derive(Debug, thiserror::Error)]
 pub enum Stopped {
@@ -211,6 +242,63 @@ impl Hunter {
         done
     }
 
+    /// Counts the rows of one file that have an address that is looked for. Of a row group nothing is read but its
+    /// addresses, and which one each row has; and until when rows are retained, where not all of them are any more.
+    pub fn count(&self, stored: &Stored, counted: &mut Counted) -> Result<(), Unreadable> {
+        counted.files += 1;
+        let filed = stored.measure().filter(|measure| measure != OWN_NETWORK);
+        if filed.is_some_and(|measure| self.is_foreign(&measure)) {
+            return Ok(());
+        }
+        let done = self.count_groups(stored, counted);
+        counted.unreadable_files += u64::from(done.is_err());
+        done
+    }
+
+    fn count_groups(&self, stored: &Stored, counted: &mut Counted) -> Result<(), Unreadable> {
+        let opened = stored.open()?;
+        let mut failed = Ok(());
+        for number in 0..opened.groups() {
+            let about = opened.about(number);
+            let rows = about.rows();
+            counted.rows += rows;
+            if self.prunes(&opened, about).is_some() {
+                counted.ruled_out += rows;
+                continue;
+            }
+            match opened.read(number, |group| self.wanted_rows(&opened, number, group)) {
+                Ok((wanted, over)) => {
+                    counted.may_match += wanted;
+                    counted.over += over;
+                    counted.ruled_out += rows.saturating_sub(wanted + over);
+                }
+                Err(problem) => {
+                    counted.unreadable += rows;
+                    failed = Err(problem);
+                }
+            }
+        }
+        failed
+    }
+
+    /// How many rows have an address that is looked for and may be retained, and how many may not be.
+    fn wanted_rows(
+        &self,
+        opened: &Opened,
+        number: usize,
+        group: &dyn RowGroupReader,
+    ) -> Result<(u64, u64), ParquetError> {
+        let Some((_, rows)) = self.sides(opened, number, group)? else { return Ok((0, 0)) };
+        let about = opened.about(number).numbers(at::RETAIN_UNTIL);
+        if rows.is_empty() || about.is_some_and(|(first, _)| first > self.hunted_us) {
+            return Ok((rows.len() as u64, 0));
+        }
+        let until = Numbers::read(group, at::RETAIN_UNTIL, Some(&rows))?;
+        let is_over = |at: &usize| until.get(*at).is_none_or(|until| until <= self.hunted_us);
+        let over = (0..rows.len()).filter(is_over).count();
+        Ok(((rows.len() - over) as u64, over as u64))
+    }
+
     /// Takes over from a hunt for the same that did not come to its end: its hits as they were handed over, and its tally.
     pub fn resume<'h>(
         &mut self,
@@ -258,7 +346,7 @@ impl Hunter {
                 *reason(&mut self.tally.groups_pruned) += 1;
                 *reason(&mut self.tally.rows_pruned) += rows;
             } else {
-                match opened.read(group, |group| self.candidates(group)) {
+                match opened.read(group, |read| self.candidates(&opened, group, read)) {
                     Ok(None) => {
                         self.tally.groups_pruned.dictionary += 1;
                         self.tally.rows_pruned.dictionary += rows;
@@ -321,37 +409,39 @@ impl Hunter {
     /// The rows that may be hits, as records; nothing where the dictionaries rule all out.
     fn candidates(
         &self,
+        opened: &Opened,
+        number: usize,
         group: &dyn RowGroupReader,
     ) -> Result<Option<Vec<(u32, MechanicalRecord)>>, ParquetError> {
-        let mut probe = self.kept.probe();
-        let mut sides = Vec::with_capacity(2);
-        for column in [at::SRC_IP, at::DST_IP] {
-            let texts = Texts::open(group, column)?;
-            let mut wanted = Vec::new();
-            let any = probe.wanted(texts.values(), &mut wanted);
-            sides.push((column, texts, wanted, any));
-        }
-        if sides.iter().all(|(_, texts, _, any)| !any && texts.is_whole()) {
-            return Ok(None);
-        }
-        let mut is_candidate: Vec<bool> = Vec::new();
-        for (column, texts, wanted, any) in &mut sides {
-            if *any || !texts.is_whole() {
-                let codes = rows_of(group, *column, texts, &mut probe, wanted)?;
-                is_candidate.resize(codes.len(), false);
-                for (is_candidate, code) in is_candidate.iter_mut().zip(codes) {
-                    let is_wanted = wanted.get(code as usize).copied().unwrap_or_default();
-                    *is_candidate |= code != ABSENT && is_wanted;
-                }
-            }
-        }
-        let rows: Vec<u32> =
-            (0..).zip(is_candidate).filter(|(_, is)| *is).map(|(row, _)| row).collect();
+        let Some((mut sides, rows)) = self.sides(opened, number, group)? else { return Ok(None) };
         if rows.is_empty() {
             return Ok(Some(Vec::new()));
         }
-        let records = records(group, &rows)?;
+        let [src, dst] = &mut sides;
+        let ends =
+            [src.addresses_at(opened, group, &rows)?, dst.addresses_at(opened, group, &rows)?];
+        let records = records(group, &rows, &ends)?;
         Ok(Some(rows.into_iter().zip(records).collect()))
+    }
+
+    /// The two columns of addresses, and the rows that have one that is looked for, in order; nothing where the values
+    /// of the columns rule all out.
+    fn sides(
+        &self,
+        opened: &Opened,
+        number: usize,
+        group: &dyn RowGroupReader,
+    ) -> Result<Option<([Side; 2], Vec<u32>)>, ParquetError> {
+        let mut probe = self.kept.probe();
+        let mut sides = [
+            Side::open((opened, number), group, at::SRC_IP, &mut probe)?,
+            Side::open((opened, number), group, at::DST_IP, &mut probe)?,
+        ];
+        if sides.iter().all(Side::is_ruled_out) {
+            return Ok(None);
+        }
+        let rows = candidate_rows(opened, group, &mut sides, &mut probe)?;
+        Ok(Some((sides, rows)))
     }
 
     /// Takes in a candidate: it goes on with the communication before it, or begins one.
@@ -435,6 +525,156 @@ impl Run {
     }
 }
 
+/// One of the two columns of addresses, as far as it has been looked at.
+struct Side {
+    column: usize,
+    known: Known,
+    /// For each value that is known whether it is looked for.
+    wanted: Vec<bool>,
+    /// Whether any of them is.
+    any: bool,
+    rows: Rows,
+}
+
+/// Where the values of a column are read.
+enum Known {
+    /// In a table of numbers; all of them.
+    Table(AddressTable),
+    /// In the dictionary; all of them, or those that were met so far.
+    Texts(Box<Texts>),
+}
+
+/// Which value each row has.
+enum Rows {
+    /// Not looked at.
+    Unread,
+    /// As it stands in the pages: every value of the column is in its dictionary.
+    Packed(Packed),
+    /// One by one.
+    Codes(Vec<u32>),
+}
+
+impl Side {
+    /// Reads the values and holds them against the list.
+    fn open(
+        (opened, number): (&Opened, usize),
+        group: &dyn RowGroupReader,
+        column: usize,
+        probe: &mut Probe<'_>,
+    ) -> Result<Self, ParquetError> {
+        let mut wanted = Vec::new();
+        let table = match columns::is_dictionary(group.metadata().column(column)) {
+            true => opened.addresses(number, column)?,
+            false => None,
+        };
+        let (known, any) = if let Some(table) = table {
+            let any = probe.wanted_in(&table, &mut wanted);
+            (Known::Table(table), any)
+        } else {
+            let texts = Texts::open(group, column)?;
+            let any = probe.wanted(texts.values(), &mut wanted);
+            (Known::Texts(Box::new(texts)), any)
+        };
+        Ok(Self { column, known, wanted, any, rows: Rows::Unread })
+    }
+
+    fn is_whole(&self) -> bool {
+        match &self.known {
+            Known::Table(_) => true,
+            Known::Texts(texts) => texts.is_whole(),
+        }
+    }
+
+    /// Whether no row has an address that is looked for.
+    fn is_ruled_out(&self) -> bool {
+        !self.any && self.is_whole()
+    }
+
+    fn packed(
+        &mut self,
+        opened: &Opened,
+        group: &dyn RowGroupReader,
+    ) -> Result<Packed, ParquetError> {
+        match &mut self.known {
+            Known::Table(_) => opened.packed(group.metadata(), self.column),
+            Known::Texts(texts) => texts.packed(),
+        }
+    }
+
+    /// The rows that have one, in order.
+    fn rows_wanted(
+        &mut self,
+        opened: &Opened,
+        group: &dyn RowGroupReader,
+        probe: &mut Probe<'_>,
+    ) -> Result<Vec<u32>, ParquetError> {
+        if let Known::Texts(texts) = &mut self.known
+            && !texts.is_whole()
+        {
+            let codes = rows_of(group, self.column, texts, probe, &mut self.wanted)?;
+            let is_wanted = |code: u32| {
+                code != ABSENT && self.wanted.get(code as usize).copied().unwrap_or_default()
+            };
+            let rows = (0..).zip(&codes).filter(|(_, code)| is_wanted(**code)).map(|(row, _)| row);
+            let rows = rows.collect();
+            self.rows = Rows::Codes(codes);
+            return Ok(rows);
+        }
+        let packed = self.packed(opened, group)?;
+        let rows = packed.rows_with(&self.wanted)?;
+        self.rows = Rows::Packed(packed);
+        Ok(rows)
+    }
+
+    /// The addresses of some rows.
+    fn addresses_at(
+        &mut self,
+        opened: &Opened,
+        group: &dyn RowGroupReader,
+        rows: &[u32],
+    ) -> Result<Vec<Option<IpAddr>>, ParquetError> {
+        if matches!(self.rows, Rows::Unread) {
+            self.rows = Rows::Packed(self.packed(opened, group)?);
+        }
+        let codes = match &self.rows {
+            Rows::Unread => Vec::new(),
+            Rows::Packed(packed) => packed.codes_at(rows)?,
+            Rows::Codes(codes) => {
+                rows.iter().map(|row| codes.get(*row as usize).copied().unwrap_or(ABSENT)).collect()
+            }
+        };
+        let address = |code: u32| match &self.known {
+            _ if code == ABSENT => Ok(None),
+            Known::Table(table) => table.get(code as usize).map(Some).ok_or_else(no_record),
+            Known::Texts(texts) => {
+                let text = texts.value(code).and_then(|text| std::str::from_utf8(text).ok());
+                text.and_then(|text| text.parse().ok()).map(Some).ok_or_else(no_record)
+            }
+        };
+        codes.into_iter().map(address).collect()
+    }
+}
+
+fn no_record() -> ParquetError {
+    ParquetError::General("row is no record".to_owned())
+}
+
+/// The rows that have an address that is looked for at either end, in order.
+fn candidate_rows(
+    opened: &Opened,
+    group: &dyn RowGroupReader,
+    sides: &mut [Side; 2],
+    probe: &mut Probe<'_>,
+) -> Result<Vec<u32>, ParquetError> {
+    let mut rows = Vec::new();
+    for side in sides.iter_mut().filter(|side| !side.is_ruled_out()) {
+        rows.extend(side.rows_wanted(opened, group, probe)?);
+    }
+    rows.sort_unstable();
+    rows.dedup();
+    Ok(rows)
+}
+
 /// For each row which value of the column it has; what is wanted of values that come only now is asked, too.
 fn rows_of(
     group: &dyn RowGroupReader,
@@ -460,21 +700,15 @@ fn rows_of(
     Ok(codes)
 }
 
-/// Reads rows whole.
-pub(crate) fn records(
+/// Reads rows whole; `ends` has their addresses.
+fn records(
     group: &dyn RowGroupReader,
     rows: &[u32],
+    ends: &[Vec<Option<IpAddr>>; 2],
 ) -> Result<Vec<MechanicalRecord>, ParquetError> {
     let text = |column| columns::some_texts(group, column, rows);
     let number = |column| Numbers::read(group, column, Some(rows));
-    let mut texts = [
-        text(at::SELECTOR_ID)?,
-        text(at::MEASURE_ID)?,
-        text(at::SRC_IP)?,
-        text(at::DST_IP)?,
-        text(at::DIRECTION)?,
-    ]
-    .map(Vec::into_iter);
+    let texts = [text(at::SELECTOR_ID)?, text(at::MEASURE_ID)?, text(at::DIRECTION)?];
     let mut numbers = BTreeMap::new();
     for column in [
         at::SELECTOR_VERSION,
@@ -492,36 +726,38 @@ pub(crate) fn records(
     }
     let mut found = Vec::with_capacity(rows.len());
     for row in 0..rows.len() {
-        let [id, measure, src, dst, direction] =
-            texts.each_mut().map(|texts| texts.next().flatten());
+        let [id, measure, direction] =
+            texts.each_ref().map(|texts| texts.get(row)?.as_ref().map(ByteArray::data));
+        let [src, dst] = ends.each_ref().map(|ends| ends.get(row).copied().flatten());
         let number = |column: usize| numbers.get(&column).and_then(|numbers| numbers.get(row));
-        let record = record([id, measure, src, dst, direction], &number);
-        found.push(record.ok_or_else(|| ParquetError::General("row is no record".to_owned()))?);
+        let record = record([id, measure, direction], [src, dst], &number);
+        found.push(record.ok_or_else(no_record)?);
     }
     Ok(found)
 }
 
 /// A record of its fields; nothing where one has a value that it cannot have.
 fn record(
-    [id, measure, src, dst, direction]: [Option<ByteArray>; 5],
+    [id, measure, direction]: [Option<&[u8]>; 3],
+    [src_ip, dst_ip]: [Option<IpAddr>; 2],
     number: &dyn Fn(usize) -> Option<i64>,
 ) -> Option<MechanicalRecord> {
     #[expect(clippy::option_option, reason = "absent, and not what it must be, are two answers")]
-    fn parsed<T: std::str::FromStr>(text: Option<&ByteArray>) -> Option<Option<T>> {
+    fn parsed<T: std::str::FromStr>(text: Option<&[u8]>) -> Option<Option<T>> {
         let Some(text) = text else { return Some(None) };
-        text.as_utf8().ok()?.parse().ok().map(Some)
+        std::str::from_utf8(text).ok()?.parse().ok().map(Some)
     }
     let time = |column| match number(column) {
         None => Some(None),
         Some(us) => Timestamp::from_microsecond(us).ok().map(Some),
     };
     Some(MechanicalRecord {
-        selector_id: parsed(id.as_ref())??,
+        selector_id: parsed(id)??,
         selector_version: u32::try_from(number(at::SELECTOR_VERSION)?).ok()?,
-        measure_id: parsed::<MeasureId>(measure.as_ref())?,
+        measure_id: parsed::<MeasureId>(measure)?,
         ts: time(at::TS)??,
-        src_ip: parsed(src.as_ref())?,
-        dst_ip: parsed(dst.as_ref())?,
+        src_ip,
+        dst_ip,
         src_port: small(number(at::SRC_PORT))?,
         dst_port: small(number(at::DST_PORT))?,
         proto: small::<u8>(number(at::PROTO))?.map(Protocol),
@@ -529,7 +765,7 @@ fn record(
         packets: number(at::PACKETS).map(i64::cast_unsigned),
         flow_start: time(at::FLOW_START)?,
         flow_end: time(at::FLOW_END)?,
-        direction: Direction::from_label(direction?.as_utf8().ok()?)?,
+        direction: Direction::from_label(std::str::from_utf8(direction?).ok()?)?,
         retain_until: time(at::RETAIN_UNTIL)??,
     })
 }

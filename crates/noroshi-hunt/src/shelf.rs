@@ -4,15 +4,21 @@
 //! them. Where it lies below `measure=NAME` it holds records of that measure only (`noroshi sift run` writes it so).
 //! The folder `day=` says when a selection *began* and nothing of when a record was, so no time is taken from it.
 
-use std::fs::{self, File};
+use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use noroshi_sift::addresses::{AddressTable, KEY, Place, places_of, sum};
 use noroshi_sift::store::{self, ReadRecords};
-use parquet::file::reader::{FileReader, RowGroupReader, SerializedFileReader};
+use parquet::errors::ParquetError;
+use parquet::file::metadata::RowGroupMetaData;
+use parquet::file::reader::{
+    ChunkReader as _, FileReader, Length as _, RowGroupReader, SerializedFileReader,
+};
 use parquet::file::statistics::Statistics;
 
-use crate::columns::at;
+use crate::columns::{Packed, at};
+use crate::source::Source;
 
 /// How many files are looked through at a time.
 pub const FILES_MAX: usize = 1_000_000;
@@ -42,14 +48,18 @@ impl Stored {
 
     /// Opens the file and asks whether it is what it should be, before anything in it is decoded.
     pub fn open(&self) -> Result<Opened, Unreadable> {
-        let file = File::open(&self.path)?;
-        let bytes = file.metadata()?.len();
+        let source = Source::open(&self.path)?;
+        let from = std::panic::AssertUnwindSafe(source.clone());
         // The reader asserts some things about a file instead of checking them.
-        let opened = std::panic::catch_unwind(move || SerializedFileReader::new(file));
+        let opened = std::panic::catch_unwind(|| SerializedFileReader::new(from.0));
         let reader = opened.map_err(|_| ReadRecords::Torn)?.map_err(ReadRecords::from)?;
-        store::check(reader.metadata(), bytes)?;
-        let is_ours = reader.metadata().file_metadata().created_by() == Some("noroshi");
-        Ok(Opened { reader, is_ours })
+        store::check(reader.metadata(), source.len())?;
+        let about = reader.metadata().file_metadata();
+        let is_ours = about.created_by() == Some("noroshi");
+        let said = about.key_value_metadata().into_iter().flatten().find(|one| one.key == KEY);
+        let text = said.filter(|_| is_ours).and_then(|said| said.value.as_deref());
+        let tables = text.and_then(|text| places_of(text, reader.num_row_groups(), source.len()));
+        Ok(Opened { reader, source, is_ours, tables: tables.unwrap_or_default() })
     }
 }
 
@@ -141,9 +151,12 @@ fn gather(
 
 /// A file of records, opened.
 pub struct Opened {
-    reader: SerializedFileReader<File>,
+    reader: SerializedFileReader<Source>,
+    source: Source,
     /// Whether `noroshi sift` wrote it, so that addresses are written the one way it writes them.
     pub(crate) is_ours: bool,
+    /// Where the tables of addresses lie, for each row group; empty in a file that has none.
+    tables: Vec<[Place; 2]>,
 }
 
 impl Opened {
@@ -158,17 +171,43 @@ impl Opened {
         About { group: (group < metadata.num_row_groups()).then(|| metadata.row_group(group)) }
     }
 
+    /// The table of a column of addresses of a row group; nothing where the file has none.
+    pub(crate) fn addresses(
+        &self,
+        group: usize,
+        column: usize,
+    ) -> Result<Option<AddressTable>, ParquetError> {
+        let Some([src, dst]) = self.tables.get(group) else { return Ok(None) };
+        let place = if column == at::SRC_IP { src } else { dst };
+        let bytes = self.source.get_bytes(place.offset, place.bytes as usize)?;
+        let table = (sum(&bytes) == place.sum).then(|| AddressTable::read(&bytes)).flatten();
+        let torn = || ParquetError::General("table of addresses is damaged".to_owned());
+        table.map(Some).ok_or_else(torn)
+    }
+
+    /// Which value each row of a column has, all of which stand in its dictionary.
+    pub(crate) fn packed(
+        &self,
+        group: &RowGroupMetaData,
+        column: usize,
+    ) -> Result<Packed, ParquetError> {
+        Packed::of(&self.source, group.column(column), group.num_rows())
+    }
+
     /// Reads something of a row group. What goes wrong is an answer about the file; the program goes on.
     pub(crate) fn read<T>(
         &self,
         group: usize,
-        read: impl FnOnce(&dyn RowGroupReader) -> Result<T, parquet::errors::ParquetError>,
+        read: impl FnOnce(&dyn RowGroupReader) -> Result<T, ParquetError>,
     ) -> Result<T, Unreadable> {
+        self.source.begin(self.about(group).group);
         let read = std::panic::AssertUnwindSafe(|| {
             let group = self.reader.get_row_group(group)?;
             read(group.as_ref())
         });
-        let done = std::panic::catch_unwind(read).map_err(|_| ReadRecords::Torn)?;
+        let done = std::panic::catch_unwind(read).map_err(|_| ReadRecords::Torn);
+        self.source.begin(None);
+        let done = done?;
         Ok(done.map_err(ReadRecords::from)?)
     }
 }
@@ -176,7 +215,7 @@ impl Opened {
 /// What the end of a file says of one of its row groups.
 #[derive(Clone, Copy)]
 pub(crate) struct About<'a> {
-    group: Option<&'a parquet::file::metadata::RowGroupMetaData>,
+    group: Option<&'a RowGroupMetaData>,
 }
 
 impl<'a> About<'a> {

@@ -329,6 +329,20 @@ impl<'a> Lookup<'a> {
         self.nets_of(address, |net| hashes.push(self.key.of_net(net)));
     }
 
+    /// Whether an address may be found; `false` is certain.
+    #[inline]
+    pub(crate) fn may_hold_address(&self, address: IpAddr) -> bool {
+        let own = match address {
+            IpAddr::V4(address) => self.key.of_v4(address.to_bits()),
+            IpAddr::V6(address) => self.key.of_v6(address.to_bits()),
+        };
+        let mut may = self.may_hold(own);
+        if !may {
+            self.nets_of(address, |net| may |= self.may_hold(self.key.of_net(net)));
+        }
+        may
+    }
+
     /// The hashes under which a name may be found.
     #[inline]
     pub(crate) fn hash_name(&self, name: &[u8], hashes: &mut Vec<u64>) {

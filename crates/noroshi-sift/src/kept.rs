@@ -17,6 +17,7 @@ use ipnet::IpNet;
 use jiff::Timestamp;
 use noroshi_evidence::mechanical::{Direction, MeasureId, MechanicalRecord, SelectorId};
 
+use crate::addresses::AddressTable;
 use crate::flow::FlowRecord;
 use crate::gate::Gate;
 use crate::index::{Lookup, Position, SelectorIndex};
@@ -211,6 +212,29 @@ impl Probe<'_> {
     }
 }
 
+impl Probe<'_> {
+    /// The same for addresses that stand as numbers in a table.
+    pub fn wanted_in(&mut self, table: &AddressTable, wanted: &mut Vec<bool>) -> bool {
+        let Self { lookup, found, .. } = self;
+        wanted.clear();
+        // One that carries an address of IPv4 is that address, as where it is read out of a text.
+        let addresses = || table.addresses().map(|address| address.map(|one| one.to_canonical()));
+        wanted.extend(
+            addresses().map(|address| address.is_some_and(|one| lookup.may_hold_address(one))),
+        );
+        let mut any = false;
+        for (address, is_wanted) in addresses().zip(wanted).filter(|(_, is_wanted)| **is_wanted) {
+            found.clear();
+            if let Some(address) = address {
+                lookup.find_address(address, found);
+            }
+            *is_wanted = !found.is_empty();
+            any |= *is_wanted;
+        }
+        any
+    }
+}
+
 /// The texts between which every address lies that the value contains, as they sort byte by byte.
 fn range_of(value: &SelectorValue) -> Option<(String, String)> {
     match value {
@@ -369,6 +393,15 @@ mod tests {
                     prop_assert!(texts.iter().rev().take(2).any(|text| ranges.iter().any(|(low, high)| low <= text && text <= high)));
                     let mut wanted = Vec::new();
                     prop_assert!(kept.probe().wanted(texts.iter().rev().take(2).map(String::as_bytes), &mut wanted));
+                    // As numbers they are wanted or not as they are as texts.
+                    let ends = [record.src_ip, record.dst_ip];
+                    let table = crate::addresses::table_of(ends.into_iter());
+                    let table = AddressTable::read(&table.into()).unwrap();
+                    let (mut by_number, mut by_text) = (Vec::new(), Vec::new());
+                    let names: Vec<String> = table.addresses().map(|at| at.unwrap().to_string()).collect();
+                    prop_assert!(kept.probe().wanted_in(&table, &mut by_number));
+                    kept.probe().wanted(names.iter().map(String::as_bytes), &mut by_text);
+                    prop_assert_eq!(by_number, by_text);
                 }
             }
             let own: Vec<MechanicalRecord> = records.iter().filter(|one| one.measure_id.is_none()).cloned().collect();

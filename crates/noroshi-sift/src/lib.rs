@@ -39,6 +39,7 @@
 //! - Memory does not grow with the input: kept records are written out in row groups, all else is bounded.
 //! - Refusals carry a stable code: `NRS-SIFT-00nn` to begin, `01nn` of a record, `02nn` of a list.
 
+pub mod addresses;
 mod bits;
 mod bytes;
 pub mod capture;

@@ -51,6 +51,8 @@ use crate::switches::Switches;
 
 /// The name of the form.
 pub const FORM: &str = "noroshi-mandate/1";
+/// The name of the form of a withdrawal.
+pub const WITHDRAWAL_FORM: &str = "noroshi-withdrawal/1";
 /// How many networks a mandate may name.
 pub const NETWORKS_MAX: usize = 4_096;
 /// The longest text of a mandate, in bytes.
@@ -238,6 +240,55 @@ pub struct Signed {
     pub signature: Signature,
 }
 
+/// That a mandate does not hold any longer, as the platform says it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Withdrawal {
+    /// [`WITHDRAWAL_FORM`].
+    pub form: String,
+    /// The name of the mandate.
+    pub mandate: SelectorId,
+    /// Its digest.
+    pub digest: Digest,
+    /// From when on it does not hold.
+    pub at: Timestamp,
+    /// Why, in words.
+    pub reason: String,
+}
+
+impl Withdrawal {
+    fn canonical(&self) -> Result<Vec<u8>, serde_json::Error> {
+        serde_json_canonicalizer::to_vec(self)
+    }
+
+    /// The withdrawal with the platform's signature.
+    pub fn sign(self, key: &SecretKey) -> Result<SignedWithdrawal, serde_json::Error> {
+        let signature = key.sign(WITHDRAWAL_FORM, &self.canonical()?);
+        Ok(SignedWithdrawal { withdrawal: self, signature })
+    }
+}
+
+/// A withdrawal as it lies in a file: text and signature.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SignedWithdrawal {
+    /// The text.
+    pub withdrawal: Withdrawal,
+    /// The platform's signature over it.
+    pub signature: Signature,
+}
+
+impl SignedWithdrawal {
+    /// Whether `platform` says of the mandate with this digest that it does not hold any longer.
+    pub fn withdraws(&self, platform: &PublicKey, mandate: Digest) -> bool {
+        let Self { withdrawal, signature } = self;
+        withdrawal.form == WITHDRAWAL_FORM
+            && withdrawal.digest == mandate
+            && signature.key == *platform
+            && withdrawal.canonical().is_ok_and(|text| signature.holds(WITHDRAWAL_FORM, &text))
+    }
+}
+
 /// Why a mandate is not followed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Unfit {
@@ -396,6 +447,25 @@ pub(crate) mod tests {
 
     pub(crate) fn open(terms: Mandate) -> Result<Mandated, Unfit> {
         open_at(terms, "2026-11-20T00:00:00Z")
+    }
+
+    #[test]
+    fn a_withdrawal_is_of_one_mandate_and_of_one_platform() {
+        let (platform, other) = (SecretKey::of_seed([1; 32]), SecretKey::of_seed([2; 32]));
+        let withdrawal = Withdrawal {
+            form: WITHDRAWAL_FORM.to_owned(),
+            mandate: "mandate-1".parse().unwrap(),
+            digest: Digest::of(b"one"),
+            at: "2027-05-01T00:00:00Z".parse().unwrap(),
+            reason: "the approval was taken back".to_owned(),
+        };
+        let signed = withdrawal.sign(&platform).unwrap();
+        assert!(signed.withdraws(&platform.public(), Digest::of(b"one")));
+        assert!(!signed.withdraws(&platform.public(), Digest::of(b"other")));
+        assert!(!signed.withdraws(&other.public(), Digest::of(b"one")));
+        let mut changed = signed;
+        changed.withdrawal.reason.push('.');
+        assert!(!changed.withdraws(&platform.public(), Digest::of(b"one")));
     }
 
     #[test]

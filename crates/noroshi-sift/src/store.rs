@@ -2,27 +2,41 @@
 //!
 //! One column for each field of the mechanical record, under the same name, so that any reader of Parquet
 //! can be used and none of them finds anything else. Addresses and texts are strings, times are microseconds
-//! in UTC, counters are unsigned, pages are compressed with Snappy.
+//! in UTC, counters are unsigned.
+//!
+//! Files are written to be hunted in: the two columns of addresses are looked through whole, the others only where
+//! there is a hit. So addresses are a dictionary of the whole row group, with a table of the same addresses as numbers
+//! behind it ([`crate::addresses`]); numbers that are hardly ever equal are differences (Parquet format,
+//! `Encodings.md`: `DELTA_BINARY_PACKED`); and a page is short, so that little is unpacked for one row. Texts and small
+//! numbers are dictionaries, compressed with Snappy. Files that are written otherwise are read as well.
 
 use std::io::Write;
 use std::sync::Arc;
 
 use jiff::Timestamp;
 use noroshi_evidence::mechanical::{Direction, MechanicalRecord, Protocol};
-use parquet::basic::Compression;
+use parquet::basic::{Compression, Encoding};
 use parquet::column::writer::ColumnWriter;
 use parquet::data_type::ByteArray;
 use parquet::errors::ParquetError;
-use parquet::file::metadata::{ColumnChunkMetaData, ParquetMetaData};
-use parquet::file::properties::WriterProperties;
+use parquet::file::metadata::{ColumnChunkMetaData, KeyValue, ParquetMetaData};
+use parquet::file::properties::{EnabledStatistics, WriterProperties};
 use parquet::file::reader::{ChunkReader, FileReader, SerializedFileReader};
 use parquet::file::writer::SerializedFileWriter;
 use parquet::record::{Field, Row};
 use parquet::schema::parser::parse_message_type;
 use parquet::schema::types::Type;
 
+use crate::addresses::{KEY, Place, places_text, sum, table_of};
+
 /// How many records one row group holds; as many are in memory before they are written.
 pub const ROWS_PER_GROUP: usize = 32_768;
+/// How many records one page of a column holds.
+const ROWS_PER_PAGE: usize = 512;
+/// How many of one that is looked through whole, or has few values.
+const ROWS_PER_LONG_PAGE: usize = 8_192;
+/// The largest dictionary of addresses, in bytes: the longest address of IPv6 and its length for each row fit.
+const DICTIONARY_BYTES_MAX: usize = 2 << 20;
 /// The longest file that is read back, in bytes.
 pub const FILE_BYTES_MAX: u64 = 1 << 30;
 /// The most a file may say it holds when uncompressed, in bytes.
@@ -81,18 +95,16 @@ pub enum ReadRecords {
 /// Writes records, a row group at a time.
 pub struct RecordWriter<W: Write + Send> {
     writer: SerializedFileWriter<W>,
+    /// Of each row group, where its tables of addresses lie.
+    tables: Vec<[Place; 2]>,
 }
 
 impl<W: Write + Send> RecordWriter<W> {
     /// Begins a file.
     pub fn new(sink: W) -> Result<Self, WriteRecords> {
         let schema = Arc::new(parse_message_type(SCHEMA)?);
-        let properties = WriterProperties::builder()
-            .set_compression(Compression::SNAPPY)
-            .set_created_by("noroshi".to_owned())
-            .build();
-        let writer = SerializedFileWriter::new(sink, schema, Arc::new(properties))?;
-        Ok(Self { writer })
+        let writer = SerializedFileWriter::new(sink, schema, Arc::new(properties()))?;
+        Ok(Self { writer, tables: Vec::new() })
     }
 
     /// Writes one row group; of no records it writes nothing.
@@ -120,13 +132,54 @@ impl<W: Write + Send> RecordWriter<W> {
             writer.close()?;
         }
         group.close()?;
+        let src = self.table(table_of(records.iter().map(|record| record.src_ip)))?;
+        let dst = self.table(table_of(records.iter().map(|record| record.dst_ip)))?;
+        self.tables.push([src, dst]);
         Ok(())
     }
 
+    /// Writes a table of addresses; where it lies.
+    fn table(&mut self, table: Vec<u8>) -> Result<Place, WriteRecords> {
+        let bytes = u32::try_from(table.len())
+            .map_err(|_| ParquetError::General("row group is too large".to_owned()))?;
+        let offset = self.writer.bytes_written() as u64;
+        self.writer.write_all(&table).map_err(ParquetError::from)?;
+        Ok(Place { offset, bytes, sum: sum(&table) })
+    }
+
     /// Ends the file and hands back what it was written to.
-    pub fn finish(self) -> Result<W, WriteRecords> {
+    pub fn finish(mut self) -> Result<W, WriteRecords> {
+        let places = KeyValue::new(KEY.to_owned(), places_text(&self.tables));
+        self.writer.append_key_value_metadata(places);
         Ok(self.writer.into_inner()?)
     }
+}
+
+/// How each column is written.
+fn properties() -> WriterProperties {
+    let mut properties = WriterProperties::builder()
+        .set_compression(Compression::SNAPPY)
+        .set_data_page_row_count_limit(ROWS_PER_PAGE)
+        .set_write_batch_size(ROWS_PER_PAGE)
+        .set_statistics_enabled(EnabledStatistics::Chunk)
+        .set_created_by("noroshi".to_owned());
+    for name in ["src_ip", "dst_ip"] {
+        properties = properties
+            .set_column_data_page_row_count_limit(name.into(), ROWS_PER_LONG_PAGE)
+            .set_column_dictionary_page_size_limit(name.into(), DICTIONARY_BYTES_MAX);
+    }
+    for name in ["ts", "src_port", "bytes", "packets", "flow_start", "flow_end"] {
+        properties = properties
+            .set_column_compression(name.into(), Compression::UNCOMPRESSED)
+            .set_column_dictionary_enabled(name.into(), false)
+            .set_column_encoding(name.into(), Encoding::DELTA_BINARY_PACKED);
+    }
+    // Hardly more than one value each: a run, whatever its length.
+    for name in ["selector_version", "measure_id", "proto", "direction", "retain_until"] {
+        properties =
+            properties.set_column_data_page_row_count_limit(name.into(), ROWS_PER_LONG_PAGE);
+    }
+    properties.build()
 }
 
 enum Values {

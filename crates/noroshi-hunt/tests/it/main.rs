@@ -7,7 +7,9 @@
 )]
 
 mod built_in;
+mod earlier;
 mod folder;
+mod fuzz;
 mod hostile;
 mod live;
 #[cfg(feature = "sql")]

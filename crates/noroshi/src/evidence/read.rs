@@ -600,6 +600,8 @@ pub struct Wanted {
     pub observable: Observable,
     /// Until when; none is without end.
     pub until: Option<Timestamp>,
+    /// When it was last changed.
+    pub modified: Option<Timestamp>,
 }
 
 /// What indicators in force at `now` look for, sorted by value and indicator. Revoked ones are not. All of it: the memory
@@ -607,7 +609,7 @@ pub struct Wanted {
 pub fn wanted(reader: &Reader<'_>, now: Timestamp) -> Result<Vec<Wanted>, StoreFailure> {
     let mut wanted = Vec::new();
     reader.each(
-        "SELECT o.id, n.value, o.valid_until FROM evidence_object o \
+        "SELECT o.id, n.value, o.valid_until, o.modified FROM evidence_object o \
          JOIN evidence_naming n ON n.seq = o.seq \
          WHERE o.type = 'indicator' AND o.shelf IN (1, 2) AND o.valid_from <= $1 \
          AND (o.valid_until IS NULL OR o.valid_until > $1)",
@@ -615,7 +617,8 @@ pub fn wanted(reader: &Reader<'_>, now: Timestamp) -> Result<Vec<Wanted>, StoreF
         |row| {
             if let Some(observable) = read_value(row.text_here(1)?) {
                 let (indicator, until) = (row.text(0)?, row.time_or_none(2)?);
-                wanted.push(Wanted { indicator, observable, until });
+                let modified = row.text_here(3)?.parse().ok();
+                wanted.push(Wanted { indicator, observable, until, modified });
             }
             Ok(())
         },

@@ -32,6 +32,7 @@ const MIGRATIONS: &[(&str, &str)] = &[
     ("0024_council", include_str!("../../migrations/0024_council.sql")),
     ("0029_feeds", include_str!("../../migrations/0029_feeds.sql")),
     ("0030_seen", include_str!("../../migrations/0030_seen.sql")),
+    ("0027_withdrawal", include_str!("../../migrations/0027_withdrawal.sql")),
 ];
 
 /// Brings the schema up to date; refuses a folder written by a later program.

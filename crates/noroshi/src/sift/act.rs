@@ -56,6 +56,10 @@ pub struct Submission {
     /// What was seen.
     #[serde(default)]
     pub sightings: Vec<Sighting>,
+    /// That it began after its mandate had been withdrawn, and that the sensor has removed what was kept under it: the
+    /// chain goes on, and nothing of it is used.
+    #[serde(default)]
+    pub void: bool,
 }
 
 /// What became of it.
@@ -85,7 +89,8 @@ pub async fn submit(house: &Arc<House>, ctx: &Ctx, submission: Submission) -> An
     )?;
     check(&submission, ctx.now)?;
     let entry = Entry::Selection(Box::new(submission.certificate.clone()));
-    authentic(house, ctx, &entry).await?;
+    let issued = authentic(house, ctx, &entry).await?;
+    still_holds(&submission, issued.as_ref())?;
     let broken =
         |problem| Failure::Broken(Box::new(problem) as Box<dyn std::error::Error + Send + Sync>);
     let digest = submission.certificate.digest().map_err(broken)?;
@@ -123,8 +128,12 @@ pub async fn submit(house: &Arc<House>, ctx: &Ctx, submission: Submission) -> An
 }
 
 /// Whether the entry is the sensor's own, and a statutory selection one that was mandated. A sensor that is enrolled signs
-/// everything; one that is not selects on its own network only.
-async fn authentic(house: &Arc<House>, ctx: &Ctx, entry: &Entry) -> Answer<()> {
+/// everything; one that is not selects on its own network only. The mandate of a statutory selection.
+async fn authentic(
+    house: &Arc<House>,
+    ctx: &Ctx,
+    entry: &Entry,
+) -> Answer<Option<law::read::Issued>> {
     let (org, sensor) = (ctx.org.clone(), entry.sensor().to_string());
     let mandate = match entry {
         Entry::Selection(certificate) => certificate.rules.as_ref().and_then(|rules| rules.mandate),
@@ -145,17 +154,32 @@ async fn authentic(house: &Arc<House>, ctx: &Ctx, entry: &Entry) -> Answer<()> {
     if is_signed == Some(false) || (is_signed.is_none() && entry.signature().is_some()) {
         return Err(refused("NRS-SIFT-0307", StatusCode::FORBIDDEN).into());
     }
-    let Entry::Selection(certificate) = entry else { return Ok(()) };
-    let Err(locked) = certificate.mode.direction() else { return Ok(()) };
+    let Entry::Selection(certificate) = entry else { return Ok(None) };
+    let Err(locked) = certificate.mode.direction() else { return Ok(None) };
     let Some(issued) = issued.filter(|_| is_signed == Some(true)) else {
         return Err(refused("NRS-SIFT-0001", StatusCode::FORBIDDEN)
             .arg("clause", locked.clause)
             .into());
     };
     if within(certificate, &issued.signed.mandate) {
-        Ok(())
+        Ok(Some(issued))
     } else {
         Err(refused("NRS-SIFT-0308", StatusCode::UNPROCESSABLE_ENTITY).into())
+    }
+}
+
+/// A selection that began after its mandate had been withdrawn is taken as void or not at all, and no other one is void.
+fn still_holds(submission: &Submission, issued: Option<&law::read::Issued>) -> Result<(), Refusal> {
+    let withdrawn = issued.and_then(|issued| issued.withdrawn.as_ref());
+    let at = withdrawn.map(|signed| signed.withdrawal.at);
+    let late = at.filter(|at| submission.certificate.started_at > *at);
+    match (late, submission.void) {
+        (Some(at), false) => {
+            Err(refused("NRS-SIFT-0310", StatusCode::UNPROCESSABLE_ENTITY).arg("at", at))
+        }
+        (Some(_), true) if submission.sightings.is_empty() => Ok(()),
+        (_, true) => Err(refused("NRS-SIFT-0311", StatusCode::UNPROCESSABLE_ENTITY)),
+        (None, false) => Ok(()),
     }
 }
 
@@ -503,7 +527,11 @@ fn change(
     };
     let digest = digest.to_string();
     let mut change = Change::new("sift.submit", &digest, fact)
-        .payload(json!({ "certificate": certificate, "sightings": submission.sightings.len(), "into_graph": into_graph }));
+        .payload(json!({ "certificate": certificate, "sightings": submission.sightings.len(), "into_graph": into_graph, "void": submission.void }));
+    if submission.void {
+        let write = "INSERT INTO sift_void (digest) VALUES ($1)";
+        change.writes.push(Write::one(write, vec![Value::from(&digest)]));
+    }
     change.writes.push(chain_write(ctx, &sensor.to_string(), *sequence, &digest));
     change.writes.push(Write::one(
         "INSERT INTO sift_certificate (digest, org, sensor, sequence, mode, started_at, finished_at, seen, kept, \

@@ -10,6 +10,7 @@ use axum::routing::{get, post};
 use axum::{Json, Router};
 use noroshi_sift::chain::Deletion;
 use noroshi_sift::digest::Digest;
+use noroshi_sift::mandate::Mandate;
 use serde::Serialize;
 use utoipa::{OpenApi, ToSchema};
 
@@ -19,7 +20,7 @@ use crate::house::House;
 use crate::office::authorise::{Action, On};
 use crate::web::api::{Body, Page, Paging};
 use crate::web::refusal::{Answer, Refusal};
-use crate::web::visitor::Caller;
+use crate::web::visitor::{Caller, Proof};
 
 /// Bytes of a certificate with its sightings, or of a deletion, that are taken: as many as the most sightings and the most
 /// files need, so that whatever a sensor writes can be handed in.
@@ -42,15 +43,48 @@ pub fn routes() -> Router<Arc<House>> {
         .merge(super::pseudonyms::routes())
 }
 
-/// The national list of selectors: what indicators in force look for. With `If-None-Match`, 304 while it is the same.
-#[utoipa::path(get, path = "/sift/selectors", tag = "sift",
+/// Which list.
+#[derive(Debug, serde::Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
+struct WhichList {
+    /// The name of a mandate of one's own organisation: the list for a selection under it. The national list, for one's own
+    /// network, where nothing is said.
+    mandate: Option<String>,
+}
+
+/// The national list of selectors: what indicators in force look for; or with `mandate` the list for a selection under it,
+/// each selector of its measure and approval. With `If-None-Match`, 304 while it is the same.
+#[utoipa::path(get, path = "/sift/selectors", tag = "sift", params(WhichList),
     responses((status = 200, content_type = "text/plain", body = String,
-        description = "headers `ETag`, `X-Noroshi-Signature` (the platform's, over `noroshi-selectors/1`, a line feed and the text), `X-Noroshi-Selectors-Digest`, `X-Noroshi-Selectors-Count`, `X-Noroshi-Selectors-Doubtful` (on a warning list, left out)"), (status = 304)))]
-async fn selectors(State(house): State<Arc<House>>, caller: Caller, headers: HeaderMap) -> Answer {
+        description = "headers `ETag`, `X-Noroshi-Signature` (the platform's, over `noroshi-selectors/1`, a line feed and the text), `X-Noroshi-Selectors-Digest`, `X-Noroshi-Selectors-Count`, `X-Noroshi-Selectors-Doubtful` (on a warning list, left out), `X-Noroshi-Token-Expires` (until when the token holds with which it was asked)"), (status = 304), (status = 404), (status = 409, description = "the mandate was withdrawn")))]
+async fn selectors(
+    State(house): State<Arc<House>>,
+    caller: Caller,
+    Query(which): Query<WhichList>,
+    headers: HeaderMap,
+) -> Answer {
     house.authoriser.check(&caller.ctx, Action::SiftSelectors, On::default())?;
     let now = caller.ctx.now;
     let lists = house.lists.current();
-    let list = house.store.read(move |reader| read::selectors(reader, &lists, now)).await?;
+    let mandate = match which.mandate {
+        Some(id) => Some(mandate_of(&house, &caller, id).await?),
+        None => None,
+    };
+    let token = match caller.proof.clone() {
+        Proof::Token(digest) => Some(digest),
+        Proof::Certificate(_) | Proof::Session(_) => None,
+    };
+    let (list, token_until) = house
+        .store
+        .read(move |reader| {
+            let list = match &mandate {
+                Some(mandate) => read::selectors_under(reader, &lists, mandate, now)?,
+                None => read::selectors(reader, &lists, now)?,
+            };
+            let until = token.map(|digest| super::law::read::token_until(reader, &digest));
+            Ok((list, until.transpose()?.flatten()))
+        })
+        .await?;
     let tag = format!("\"{}\"", Digest::of(list.text.as_bytes()));
     let known = headers.get(IF_NONE_MATCH).and_then(|value| value.to_str().ok());
     let same = known
@@ -66,12 +100,26 @@ async fn selectors(State(house): State<Arc<House>>, caller: Caller, headers: Hea
         ("x-noroshi-selectors-count", list.count.to_string()),
         ("x-noroshi-selectors-doubtful", list.doubtful.to_string()),
         (CONTENT_TYPE.as_str(), "text/plain; charset=utf-8".to_owned()),
+        ("x-noroshi-token-expires", token_until.map(|at| at.to_string()).unwrap_or_default()),
     ];
     Ok(if same {
         (StatusCode::NOT_MODIFIED, about).into_response()
     } else {
         (about, list.text).into_response()
     })
+}
+
+/// A mandate of the caller's organisation that holds.
+async fn mandate_of(house: &House, caller: &Caller, id: String) -> Answer<Mandate> {
+    let found = house.store.read(move |reader| super::law::read::mandate(reader, &id)).await?;
+    let own = found.filter(|issued| issued.org == caller.ctx.org.as_str());
+    let issued = own.ok_or_else(Refusal::absent)?;
+    match issued.withdrawn {
+        None => Ok(issued.signed.mandate),
+        Some(signed) => Err(Refusal::new("NRS-SIFT-0417", StatusCode::CONFLICT)
+            .arg("at", signed.withdrawal.at)
+            .into()),
+    }
 }
 
 /// A certificate taken.
@@ -142,6 +190,8 @@ struct TakenOut {
     arrived_at: String,
     /// Index of its leaf.
     position: u64,
+    /// Whether it began after its mandate had been withdrawn: what was kept is gone, and nothing of it is used.
+    void: bool,
 }
 
 fn out(taken: Taken) -> TakenOut {
@@ -153,6 +203,7 @@ fn out(taken: Taken) -> TakenOut {
         into_graph: taken.into_graph,
         arrived_at: taken.arrived_at.to_string(),
         position: taken.position,
+        void: taken.is_void,
     }
 }
 

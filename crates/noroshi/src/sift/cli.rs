@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use jiff::Timestamp;
+use noroshi_sift::certificate::Certificate;
 use noroshi_sift::chain::Entry;
 use noroshi_sift::digest::Digest;
 use noroshi_sift::engine::{Begin, Engine, Finish, Link, Outcome, Settings};
@@ -193,7 +194,8 @@ fn select(asked: &Run, format: Format) -> Ended {
         return count(asked, format);
     };
     let enrolment = folder::enrolment(out)?;
-    let mandated = ground::open(&asked.ground, asked.mode, enrolment.as_ref(), Clock.now())?;
+    let known = (Some(out.as_path()), enrolment.as_ref());
+    let mandated = ground::open(&asked.ground, asked.mode, known, Clock.now())?;
     let key = asked.looking.sought.email_key()?;
     let index = asked.looking.sought.index(key.as_ref())?;
     let place = Place::open(out)?;
@@ -226,7 +228,8 @@ fn select(asked: &Run, format: Format) -> Ended {
 fn count(asked: &Run, format: Format) -> Ended {
     let started_at = Clock.now();
     let enrolment = asked.out.as_deref().map(folder::enrolment).transpose()?.flatten();
-    let mandated = ground::open(&asked.ground, asked.mode, enrolment.as_ref(), started_at)?;
+    let known = (asked.out.as_deref(), enrolment.as_ref());
+    let mandated = ground::open(&asked.ground, asked.mode, known, started_at)?;
     let key = asked.looking.sought.email_key()?;
     let index = asked.looking.sought.index(key.as_ref())?;
     let sensor = name(asked.sensor.as_deref(), enrolment.as_ref())?;
@@ -565,7 +568,12 @@ impl Place {
 
     fn sightings(&self, sequence: u64) -> Result<Vec<Sighting>, Failed> {
         let path = self.dir.join("sightings").join(format!("{sequence}.json"));
-        let bytes = std::fs::read(&path).map_err(io(&path))?;
+        let bytes = match std::fs::read(&path) {
+            Ok(bytes) => bytes,
+            // They went with their records, whose retention was over before this was handed in.
+            Err(problem) if problem.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(problem) => return Err(io(&path)(problem)),
+        };
         serde_json::from_slice(&bytes).map_err(|_| {
             usage("NRS-SIFT-0023", format!("`{}` is not a list of sightings", path.display()))
         })
@@ -681,7 +689,20 @@ fn hand_in(asked: &Submit, format: Format) -> Ended {
             }
             Entry::Deletion(deletion) => (&deletions, json!(deletion)),
         };
-        let taken = post(url, &token, &body)?;
+        let (status, answer) = send(url, &token, &body)?;
+        let taken = match &entry {
+            Entry::Selection(certificate) if code_of(&answer) == "NRS-SIFT-0310" => {
+                // Nothing that was kept without a ground stays.
+                void(&place.dir, certificate)?;
+                tell(&format!(
+                    "NRS-SIFT-0127: certificate {sequence} began after its mandate had been withdrawn; what was kept \
+                     under it has been removed, and it is handed in as void"
+                ));
+                let body = json!({ "certificate": certificate, "sightings": [], "void": true });
+                post(url, &token, &body)?
+            }
+            _ => taken(status, answer)?,
+        };
         sent.push(json!({ "sequence": sequence, "id": taken.get("id"), "position": taken.get("position") }));
         sequence += 1;
         let state = json!({ "next": sequence }).to_string();
@@ -724,11 +745,37 @@ fn agent_within(connect: Duration, request: Duration) -> ureq::Agent {
         .into()
 }
 
+/// Removes what a selection kept that began after its mandate had been withdrawn, before it is handed in as void.
+fn void(dir: &Path, certificate: &Certificate) -> Result<(), Failed> {
+    if let Some(path) = folder::records_of(dir, certificate)? {
+        folder::remove(&dir.join(&path))?;
+        if let Some(parent) = path.parent() {
+            folder::sync(&dir.join(parent))?;
+        }
+    }
+    folder::remove_sightings(dir, certificate.sequence)
+}
+
+/// What the platform answered, where it took what was sent.
 pub(super) fn post(
     url: &str,
     token: &str,
     body: &serde_json::Value,
 ) -> Result<serde_json::Value, Failed> {
+    let (status, answer) = send(url, token, body)?;
+    taken(status, answer)
+}
+
+fn code_of(answer: &serde_json::Value) -> &str {
+    answer.get("code").and_then(serde_json::Value::as_str).unwrap_or_default()
+}
+
+/// What the platform answered, and with which status.
+fn send(
+    url: &str,
+    token: &str,
+    body: &serde_json::Value,
+) -> Result<(u16, serde_json::Value), Failed> {
     let unreachable =
         |problem: ureq::Error| Failed::Io { what: url.to_owned(), source: problem.into_io() };
     let request = agent()
@@ -743,7 +790,11 @@ pub(super) fn post(
         .limit(ANSWER_BYTES_MAX)
         .read_to_string()
         .map_err(unreachable)?;
-    let json: serde_json::Value = serde_json::from_str(&text).unwrap_or_default();
+    Ok((status, serde_json::from_str(&text).unwrap_or_default()))
+}
+
+/// The answer, where it is not a refusal.
+fn taken(status: u16, json: serde_json::Value) -> Result<serde_json::Value, Failed> {
     if matches!(status, 200 | 201) {
         return Ok(json);
     }

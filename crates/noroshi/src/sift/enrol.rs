@@ -1,18 +1,22 @@
 //! `noroshi sift enrol` makes the sensor's key and exchanges keys with the platform; `noroshi sift fetch` brings what the
 //! platform signed for this sensor, and keeps nothing whose signature does not hold.
 
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use jiff::Timestamp;
 use noroshi_sift::digest::Digest;
-use noroshi_sift::mandate::Signed;
+use noroshi_sift::mandate::{Signed, SignedWithdrawal};
 use noroshi_sift::signature::{PublicKey, SecretKey, Signature};
 use serde_json::{Value, json};
 
 use super::cli::{agent, io, post, usage, write};
-use super::folder::{self, Enrolment};
-use super::law::enrol::{FORM, statement};
-use crate::cli::{Ended, Failed, Format, print};
+use super::folder::{self, Enrolment, escaped};
+use super::ground;
+use super::law::enrol::{FORM, RENEW_BEFORE, RENEWAL_FORM, renewal, statement};
+use crate::cli::{Ended, Failed, Format, print, tell};
+use crate::office::clock::Clock;
 use crate::office::id::fill_random;
 
 /// Bytes of an answer that are read: a list of selectors, a prefix table.
@@ -37,7 +41,8 @@ pub struct Enrol {
 /// `noroshi sift fetch`.
 #[derive(Debug, clap::Args)]
 pub struct Fetch {
-    /// The folder of an enrolled sensor; it receives `selectors.txt`, `mandates/` and `prefix-tables/`.
+    /// The folder of an enrolled sensor; it receives `selectors.txt`, `mandates/` (each with its own list of selectors) and
+    /// `prefix-tables/`, and its token is renewed in time.
     #[arg(value_name = "DIR")]
     dir: PathBuf,
 }
@@ -59,7 +64,6 @@ pub(super) fn run(asked: &Enrol, format: Format) -> Ended {
         .ok_or_else(|| usage("NRS-SIFT-0091", "the file does not hold a token of an offer"))?;
     std::fs::create_dir_all(&asked.dir).map_err(io(&asked.dir))?;
     let key = own_key(&asked.dir)?;
-    let house = |problem: serde_json::Error| Failed::House(Box::new(problem));
     let signature = key.sign(FORM, &statement(secret, &key.public()).map_err(house)?);
     let body = json!({ "token": secret, "key": key.public(), "signature": signature });
     let to = asked.to.trim_end_matches('/');
@@ -119,77 +123,174 @@ pub(super) fn run_fetch(asked: &Fetch, format: Format) -> Ended {
     let token = dir.join("token");
     let token = std::fs::read_to_string(&token).map_err(io(&token))?;
     let get = |path: &str| get(&format!("{}/api/v1{path}", enrolment.platform), token.trim());
-    let (selectors, signature) = get("/sift/selectors")?;
-    let unsigned = || Failed::Found {
-        code: "NRS-SIFT-0080",
-        message: "what was fetched is not signed by the platform".to_owned(),
-    };
-    let signature: Signature =
-        signature.and_then(|value| serde_json::from_str(&value).ok()).ok_or_else(unsigned)?;
-    let is_signed = signature.key == enrolment.platform_key
-        && signature.holds(SELECTORS_FORM, selectors.as_bytes());
-    if !is_signed {
-        return Err(unsigned());
-    }
+    let fetched = get("/sift/selectors")?;
+    let selectors = fetched.signed(&enrolment.platform_key)?;
     write(&dir.join("selectors.txt"), selectors.as_bytes())?;
-    let (listed, _) = get("/sift/mandates")?;
+    let renewed = renew_in_time(dir, &enrolment, token.trim(), fetched.token_until)?;
+    let listed = get("/sift/mandates")?.text;
     let listed: Vec<Value> = serde_json::from_str(&listed).map_err(|_| odd("mandates"))?;
     for sub in ["mandates", "prefix-tables"] {
         std::fs::create_dir_all(dir.join(sub)).map_err(io(dir))?;
     }
-    let mut kept = Vec::new();
+    let (mut kept, mut withdrawn) = (Vec::new(), Vec::new());
     for value in listed {
-        let signed: Signed = value
-            .get("signed")
-            .and_then(|signed| serde_json::from_value(signed.clone()).ok())
-            .ok_or_else(|| odd("mandate"))?;
-        if (&signed.mandate.sensor, signed.mandate.sensor_key) != (&enrolment.sensor, enrolment.key)
-        {
-            continue;
+        match fetch_mandate(dir, &enrolment, &get, &value)? {
+            Some((name, true)) => kept.push(name),
+            Some((name, false)) => withdrawn.push(name),
+            None => {}
         }
-        signed.clone().verify(&enrolment.platform_key).map_err(|_| unsigned())?;
-        let digest = signed.mandate.prefix_table.digest.to_string();
-        let table = dir.join("prefix-tables").join(format!("{digest}.csv"));
-        if !std::fs::exists(&table).map_err(io(&table))? {
-            let (text, _) = get(&format!("/sift/prefix-tables/{digest}"))?;
-            if Digest::of(text.as_bytes()).to_string() != digest {
-                return Err(unsigned());
-            }
-            write(&table, text.as_bytes())?;
-        }
-        let name = signed.mandate.id.to_string();
-        let text = serde_json::to_string_pretty(&signed)
-            .map_err(|problem| Failed::House(Box::new(problem)))?;
-        write(
-            &dir.join("mandates").join(format!("{}.json", folder::escaped(&name))),
-            text.as_bytes(),
-        )?;
-        kept.push(name);
     }
     match format {
         Format::Json => print(
-            &json!({ "selectors": Digest::of(selectors.as_bytes()), "mandates": kept }).to_string(),
+            &json!({ "selectors": Digest::of(selectors.as_bytes()), "mandates": kept, "withdrawn": withdrawn,
+                "token_until": renewed })
+            .to_string(),
         ),
         Format::Human | Format::Plain => {
-            print(&format!("selectors and {} mandates fetched", kept.len()))
+            print(&format!("selectors and {} mandates fetched", kept.len()));
+            if !withdrawn.is_empty() {
+                print(&format!("withdrawn: {}", withdrawn.join(", ")));
+            }
         }
     }
     Ok(ExitCode::SUCCESS)
 }
 
-/// The text at an address, and the signature that came with it.
-fn get(url: &str, token: &str) -> Result<(String, Option<String>), Failed> {
+/// Keeps a mandate with its table and its list, or that it was withdrawn; its name, and whether it holds. Nothing where it
+/// is another sensor's.
+fn fetch_mandate(
+    dir: &Path,
+    enrolment: &Enrolment,
+    get: &dyn Fn(&str) -> Result<Fetched, Failed>,
+    value: &Value,
+) -> Result<Option<(String, bool)>, Failed> {
+    let signed: Signed = value
+        .get("signed")
+        .and_then(|signed| serde_json::from_value(signed.clone()).ok())
+        .ok_or_else(|| odd("mandate"))?;
+    if (&signed.mandate.sensor, signed.mandate.sensor_key) != (&enrolment.sensor, enrolment.key) {
+        return Ok(None);
+    }
+    signed.clone().verify(&enrolment.platform_key).map_err(|_| unsigned())?;
+    let name = signed.mandate.id.to_string();
+    let beside = |end: &str| dir.join("mandates").join(format!("{}.{end}", escaped(&name)));
+    if let Some(said) = value.get("withdrawn").filter(|said| !said.is_null()) {
+        let said: SignedWithdrawal =
+            serde_json::from_value(said.clone()).map_err(|_| odd("withdrawal"))?;
+        let digest = signed.mandate.digest().map_err(house)?;
+        if !said.withdraws(&enrolment.platform_key, digest) {
+            return Err(unsigned());
+        }
+        let text = serde_json::to_string_pretty(&said).map_err(house)?;
+        write(&ground::withdrawal_path(dir, &signed.mandate.id), text.as_bytes())?;
+        folder::remove(&beside("selectors.csv"))?;
+        return Ok(Some((name, false)));
+    }
+    let digest = signed.mandate.prefix_table.digest.to_string();
+    let table = dir.join("prefix-tables").join(format!("{digest}.csv"));
+    if !std::fs::exists(&table).map_err(io(&table))? {
+        let text = get(&format!("/sift/prefix-tables/{digest}"))?.text;
+        if Digest::of(text.as_bytes()).to_string() != digest {
+            return Err(unsigned());
+        }
+        write(&table, text.as_bytes())?;
+    }
+    let list = get(&format!("/sift/selectors?mandate={name}"))?;
+    write(&beside("selectors.csv"), list.signed(&enrolment.platform_key)?.as_bytes())?;
+    let text = serde_json::to_string_pretty(&signed).map_err(house)?;
+    write(&beside("json"), text.as_bytes())?;
+    Ok(Some((name, true)))
+}
+
+fn house(problem: serde_json::Error) -> Failed {
+    Failed::House(Box::new(problem))
+}
+
+fn unsigned() -> Failed {
+    Failed::Found {
+        code: "NRS-SIFT-0080",
+        message: "what was fetched is not signed by the platform".to_owned(),
+    }
+}
+
+/// Asks for the sensor's next token where the one it has ends soon; until when the token in the folder holds. That it could
+/// not be renewed is said, and tried again with the next fetch: there are three months of them.
+fn renew_in_time(
+    dir: &Path,
+    enrolment: &Enrolment,
+    token: &str,
+    until: Option<Timestamp>,
+) -> Result<Option<Timestamp>, Failed> {
+    let now = Clock.now();
+    let Some(until) = until.filter(|until| until.duration_since(now) <= RENEW_BEFORE) else {
+        return Ok(until);
+    };
+    // Of two that fetch at once the second would end the token that the first one got.
+    let path = dir.join("token.lock");
+    let lock = File::options().create(true).append(true).open(&path).map_err(io(&path))?;
+    if lock.try_lock().is_err() {
+        return Ok(Some(until));
+    }
+    let Some(key) = folder::key(dir)? else { return Ok(Some(until)) };
+    let signature = key.sign(RENEWAL_FORM, &renewal(token, now).map_err(house)?);
+    let body = json!({ "at": now, "signature": signature });
+    let url = format!("{}/api/v1/sift/tokens", enrolment.platform);
+    let text = |answer: &Value, name: &'static str| {
+        answer.get(name).and_then(Value::as_str).map(ToOwned::to_owned).ok_or_else(|| odd(name))
+    };
+    let renewed = post(&url, token, &body).and_then(|answer| {
+        folder::write_secret(&dir.join("token"), &text(&answer, "token")?)?;
+        text(&answer, "expires_at")?.parse().map_err(|_| odd("expires_at"))
+    });
+    match renewed {
+        Ok(until) => Ok(Some(until)),
+        Err(failed) => {
+            tell(&format!(
+                "NRS-SIFT-0128: the token of the sensor ends at {until} and could not be renewed: {}",
+                crate::web::refusal::chain(&failed)
+            ));
+            Ok(Some(until))
+        }
+    }
+}
+
+/// What was fetched.
+struct Fetched {
+    text: String,
+    signature: Option<String>,
+    /// Until when the token holds with which it was asked for.
+    token_until: Option<Timestamp>,
+}
+
+impl Fetched {
+    /// The text, where the platform signed it as a list of selectors.
+    fn signed(&self, platform: &PublicKey) -> Result<&str, Failed> {
+        let signature = self.signature.as_deref();
+        let signature: Signature =
+            signature.and_then(|value| serde_json::from_str(value).ok()).ok_or_else(unsigned)?;
+        let holds =
+            signature.key == *platform && signature.holds(SELECTORS_FORM, self.text.as_bytes());
+        if holds { Ok(&self.text) } else { Err(unsigned()) }
+    }
+}
+
+/// The text at an address, and what came with it.
+fn get(url: &str, token: &str) -> Result<Fetched, Failed> {
     let unreachable =
         |problem: ureq::Error| Failed::Io { what: url.to_owned(), source: problem.into_io() };
     let request = agent().get(url).header("authorization", format!("Bearer {token}"));
     let mut answer = request.call().map_err(unreachable)?;
     let status = answer.status().as_u16();
-    let signature = answer.headers().get("x-noroshi-signature");
-    let signature = signature.and_then(|value| value.to_str().ok()).map(ToOwned::to_owned);
+    let header = |name: &str| {
+        let value = answer.headers().get(name).and_then(|value| value.to_str().ok());
+        value.map(ToOwned::to_owned)
+    };
+    let signature = header("x-noroshi-signature");
+    let token_until = header("x-noroshi-token-expires").and_then(|text| text.parse().ok());
     let text = answer.body_mut().with_config().limit(ANSWER_BYTES_MAX).read_to_string();
     let text = text.map_err(unreachable)?;
     if status == 200 {
-        return Ok((text, signature));
+        return Ok(Fetched { text, signature, token_until });
     }
     let message = format!("the platform refused with status {status}");
     Err(Failed::Found { code: "NRS-SIFT-0025", message })

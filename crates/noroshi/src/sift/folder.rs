@@ -4,7 +4,7 @@
 //! |---|---|
 //! | the chain: selections and deletions | `certificate-<n>.json` |
 //! | what is kept | `records/day=YYYY-MM-DD/measure=NAME/<n>.parquet` |
-//! | counts and times for each selector seen | `sightings/<n>.json` |
+//! | counts and times for each selector seen; they go with the records | `sightings/<n>.json` |
 //! | the sensor's key, its token, and whom it trusts | `sensor.key`, `token`, `enrolment.json` |
 //!
 //! The day is that on which the selection began, in UTC: retention counts from there, so that the files of one folder
@@ -180,6 +180,29 @@ pub(super) fn remove(path: &Path) -> Result<bool, Failed> {
         Err(problem) if problem.kind() == ErrorKind::NotFound => Ok(false),
         Err(problem) => Err(io(path)(problem)),
     }
+}
+
+/// Removes the sightings of a certificate, and makes that durable. `sightings.json` repeats those of the last one: it goes
+/// with them.
+pub(super) fn remove_sightings(dir: &Path, sequence: u64) -> Result<(), Failed> {
+    let (folder, repeated) = (dir.join("sightings"), dir.join("sightings.json"));
+    if remove(&folder.join(format!("{sequence}.json")))? {
+        sync(&folder)?;
+    }
+    if is_last_selection(dir, sequence)? && remove(&repeated)? {
+        sync(dir)?;
+    }
+    Ok(())
+}
+
+/// Whether no selection came after a certificate, so that `sightings.json` is of it.
+fn is_last_selection(dir: &Path, sequence: u64) -> Result<bool, Failed> {
+    for number in numbers(dir)?.into_iter().rev().take_while(|number| *number > sequence) {
+        if matches!(entry(dir, number)?, Some(Entry::Selection(_))) {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }
 
 /// What was renamed or removed in a folder is so on the disk too.

@@ -34,7 +34,7 @@ use super::cli::{
 };
 use super::ground::{self, Ground};
 use super::inputs::{Inputs, read_file};
-use super::looking::Looking;
+use super::looking::{Loaded, Looking};
 use super::metrics::Metrics;
 use super::noted::Noted;
 use super::progress::Taken;
@@ -148,6 +148,7 @@ pub fn run(asked: &Follow, format: Format) -> Ended {
         begun: (Clock.now(), Instant::now()),
         purged: None,
         metrics: Metrics::default(),
+        loaded: Loaded::default(),
     };
     service.serve(format)
 }
@@ -320,6 +321,8 @@ struct Service<'a> {
     /// When what was over was last looked for.
     purged: Option<Instant>,
     metrics: Metrics,
+    /// What is looked for, until its files change.
+    loaded: Loaded,
 }
 
 /// What an interval has come to, besides its outcome.
@@ -417,7 +420,8 @@ impl Service<'_> {
     fn interval(&mut self, format: Format) -> Result<u64, Broken> {
         self.purge()?;
         let key = self.asked.looking.sought.email_key()?;
-        let index = self.asked.looking.sought.index(key.as_ref())?;
+        let index = self.asked.looking.sought.index_now(key.as_ref(), &mut self.loaded)?;
+        self.metrics.loaded(self.loaded.loads());
         let before = self.place.last()?;
         if let Some(before) = before.as_ref().filter(|before| *before.sensor() != self.sensor) {
             let words =
@@ -467,7 +471,8 @@ impl Service<'_> {
     ) -> Result<Outcome<File>, Broken> {
         let (asked, started_at) = (self.asked, settings.started_at);
         let enrolment = folder::enrolment(&self.place.dir)?;
-        let mandated = ground::open(&asked.ground, asked.mode, enrolment.as_ref(), started_at)?;
+        let known = (Some(self.place.dir.as_path()), enrolment.as_ref());
+        let mandated = ground::open(&asked.ground, asked.mode, known, started_at)?;
         let engine = asked.looking.engine((asked.mode, mandated), looked_for, settings, sink);
         let mut engine = engine.map_err(|failed| match failed {
             // The sink did not take the beginning of the file.

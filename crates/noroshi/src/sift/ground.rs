@@ -1,17 +1,18 @@
 //! On what ground the command selects: one's own network, or a mandate with its prefix table.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use jiff::Timestamp;
+use noroshi_evidence::mechanical::SelectorId;
 use noroshi_sift::certificate::Certificate;
-use noroshi_sift::mandate::{FILE_BYTES_MAX, Mandated, Signed};
+use noroshi_sift::mandate::{FILE_BYTES_MAX, Mandated, Signed, SignedWithdrawal};
 use noroshi_sift::mode::{Mode, SensorId};
 use noroshi_sift::prefix::PrefixTable;
 use noroshi_sift::signature::PublicKey;
 
 use super::cli::{io, usage};
-use super::folder::Enrolment;
+use super::folder::{Enrolment, escaped};
 use crate::cli::Failed;
 
 /// The files of a ground.
@@ -29,11 +30,11 @@ pub struct Ground {
 }
 
 /// Opens the mandate for the sensor of a folder; none where there is no mandate. The mode that was asked for must be the
-/// mandate's.
+/// mandate's, and the folder must not know that it was withdrawn.
 pub(super) fn open(
     ground: &Ground,
     mode: Mode,
-    enrolment: Option<&Enrolment>,
+    (dir, enrolment): (Option<&Path>, Option<&Enrolment>),
     now: Timestamp,
 ) -> Result<Option<Mandated>, Failed> {
     if ground.mandate.is_none() {
@@ -52,7 +53,43 @@ pub(super) fn open(
             "NRS-SIFT-0088",
             "the mandate is for another mode than the one that was asked for",
         )),
-        opened => Ok(opened),
+        Some(mandated) => {
+            if let Some(dir) = dir {
+                holds_still(dir, &platform, &mandated)?;
+            }
+            Ok(Some(mandated))
+        }
+        None => Ok(None),
+    }
+}
+
+/// Where the folder keeps that a mandate was withdrawn.
+pub(super) fn withdrawal_path(dir: &Path, mandate: &SelectorId) -> PathBuf {
+    dir.join("mandates").join(format!("{}.withdrawn.json", escaped(mandate.as_str())))
+}
+
+fn holds_still(dir: &Path, platform: &PublicKey, mandated: &Mandated) -> Result<(), Failed> {
+    let path = withdrawal_path(dir, &mandated.terms().id);
+    let bytes = match std::fs::read(&path) {
+        Ok(bytes) => bytes,
+        Err(problem) if problem.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+        Err(problem) => return Err(io(&path)(problem)),
+    };
+    let signed: Option<SignedWithdrawal> = serde_json::from_slice(&bytes).ok();
+    match signed.filter(|signed| signed.withdraws(platform, mandated.digest())) {
+        Some(signed) => Err(usage(
+            "NRS-SIFT-0126",
+            format!(
+                "the mandate `{}` was withdrawn at {}; nothing is selected under it any more",
+                mandated.terms().id,
+                signed.withdrawal.at
+            ),
+        )),
+        // Whoever laid it there is not the platform: what it says is not known, so nothing is selected.
+        None => Err(usage(
+            "NRS-SIFT-0080",
+            format!("`{}` is not signed by the platform; fetch again", path.display()),
+        )),
     }
 }
 

@@ -24,6 +24,8 @@ pub(super) struct Metrics {
     /// Whether it pauses now.
     is_paused: bool,
     selectors: u64,
+    /// How often what is looked for was loaded.
+    loads: u64,
     noted: Noted,
     /// Wanted files and folders that cannot be read now.
     unreadable: u64,
@@ -59,6 +61,11 @@ impl Metrics {
     /// What was noticed beside records in an interval that is certified.
     pub(super) fn noted(&mut self, noted: Noted) {
         self.noted.add(noted);
+    }
+
+    /// How often what is looked for was loaded.
+    pub(super) const fn loaded(&mut self, loads: u64) {
+        self.loads = loads;
     }
 
     /// How many wanted files and folders cannot be read now.
@@ -113,6 +120,12 @@ impl Metrics {
         family("paused", "gauge", "1 while reading pauses.", &[("", u64::from(self.is_paused))]);
         family("selectors", "gauge", "Selectors that are looked for.", &[("", self.selectors)]);
         family(
+            "selector_loads_total",
+            "counter",
+            "Times that selectors were loaded: at the beginning, and when their files had changed.",
+            &[("", self.loads)],
+        );
+        family(
             "unreadable",
             "gauge",
             "Wanted files and folders that cannot be read now.",
@@ -162,6 +175,7 @@ mod tests {
             r#"noroshi_sift_pauses_total{sensor="gate \"A\"\\"} 1"#,
             r#"noroshi_sift_paused{sensor="gate \"A\"\\"} 1"#,
             r#"noroshi_sift_selectors{sensor="gate \"A\"\\"} 3"#,
+            r#"noroshi_sift_selector_loads_total{sensor="gate \"A\"\\"} 0"#,
             "# TYPE noroshi_sift_records_total counter",
             r#"noroshi_sift_unreadable{sensor="gate \"A\"\\"} 2"#,
             r#"noroshi_sift_noted_total{sensor="gate \"A\"\\",what="files_changed"} 0"#,

@@ -17,6 +17,7 @@ mod noted;
 pub mod pages;
 mod progress;
 pub mod prove;
+mod pseudonym_pages;
 pub mod pseudonyms;
 pub mod purge;
 pub mod read;

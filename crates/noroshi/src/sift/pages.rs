@@ -29,6 +29,7 @@ pub fn routes() -> Router<Arc<House>> {
         .route("/sift", get(list))
         .route("/sift/{id}", get(one))
         .merge(super::law::pages::routes())
+        .merge(super::pseudonym_pages::routes())
 }
 
 /// One piece of the balance: where it stands, how wide it is, what it is called, how many records.
@@ -99,6 +100,7 @@ struct ListPage {
     seen: u64,
     total: Vec<Piece>,
     certificates: u64,
+    may_pseudonyms: bool,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -132,6 +134,7 @@ async fn list(
         seen,
         total: pieces(words, parts),
         certificates,
+        may_pseudonyms: super::pseudonym_pages::may_see(&house, &visitor).is_ok(),
         shell: page::shell(&house, &visitor, "sift-title"),
     };
     html(&page)

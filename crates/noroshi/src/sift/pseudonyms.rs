@@ -15,6 +15,7 @@ use axum::routing::post;
 use axum::{Json, Router};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use jiff::Timestamp;
 use noroshi_charter::reidentify::{Asked, may_allow, may_ask};
 use noroshi_sift::pseudonym::{Kind, NoPseudonym, Pseudonym, PseudonymKey};
 use serde::{Deserialize, Serialize};
@@ -109,15 +110,15 @@ fn epoch_state(
 /// What is to be replaced.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-struct NewPseudonym {
+pub(super) struct NewPseudonym {
     /// `email` or `account`.
-    kind: String,
+    pub(super) kind: String,
     /// What it stands for.
-    value: String,
+    pub(super) value: String,
     /// For which purpose; pseudonyms of different purposes cannot be joined.
-    purpose: String,
+    pub(super) purpose: String,
     /// For which epoch; pseudonyms of different epochs cannot be joined.
-    epoch: String,
+    pub(super) epoch: String,
 }
 
 /// A pseudonym.
@@ -131,8 +132,14 @@ struct PseudonymOut {
 #[utoipa::path(post, path = "/sift/pseudonyms", tag = "sift", request_body = NewPseudonym,
     responses((status = 200, body = PseudonymOut), (status = 409), (status = 422)))]
 async fn make(State(house): State<Arc<House>>, caller: Caller, body: Body<NewPseudonym>) -> Answer {
-    house.authoriser.check(&caller.ctx, Action::SiftPseudonym, On::default())?;
-    let NewPseudonym { kind, value, purpose, epoch } = body.value;
+    let pseudonym = replace(&house, &caller.ctx, body.value).await?;
+    Ok(Json(PseudonymOut { pseudonym }).into_response())
+}
+
+/// The pseudonym of a value; it is made where there is none.
+pub(super) async fn replace(house: &Arc<House>, ctx: &Ctx, new: NewPseudonym) -> Answer<String> {
+    house.authoriser.check(ctx, Action::SiftPseudonym, On::default())?;
+    let NewPseudonym { kind, value, purpose, epoch } = new;
     let kind = Kind::parse(&kind).ok_or_else(|| unprocessable("NRS-SIFT-0507"))?;
     // The names are checked before a file of that name is made.
     PseudonymKey::new(&purpose, &epoch, [0; 32]).map(drop).map_err(no_pseudonym)?;
@@ -149,7 +156,7 @@ async fn make(State(house): State<Arc<House>>, caller: Caller, body: Body<NewPse
     let change = Change::office("sift.pseudonym", &pseudonym)
         .write(Write::new(
             "INSERT INTO sift_epoch (purpose, epoch, made_at) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING",
-            vec![Value::from(&purpose), Value::from(&epoch), Value::from(caller.ctx.now)],
+            vec![Value::from(&purpose), Value::from(&epoch), Value::from(ctx.now)],
         ))
         // Nobody destroys the key between the question above and this.
         .write(Write::one(
@@ -164,11 +171,11 @@ async fn make(State(house): State<Arc<House>>, caller: Caller, body: Body<NewPse
                 Value::from(&purpose),
                 Value::from(&epoch),
                 Value::from(sealed),
-                Value::from(caller.ctx.now),
+                Value::from(ctx.now),
             ],
         ));
-    house.door.commit(&caller.ctx, change).await?;
-    Ok(Json(PseudonymOut { pseudonym }).into_response())
+    house.door.commit(ctx, change).await?;
+    Ok(pseudonym)
 }
 
 /// A re-identification as it stands.
@@ -225,36 +232,42 @@ async fn need(house: &House, id: &str) -> Answer<Reveal> {
 /// What is asked.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-struct NewReveal {
+pub(super) struct NewReveal {
     /// The pseudonym.
-    pseudonym: String,
+    pub(super) pseudonym: String,
     /// What for, in words.
-    purpose: String,
+    pub(super) purpose: String,
     /// In which case.
-    case: String,
+    pub(super) case: String,
 }
 
 /// A re-identification.
 #[derive(Serialize, ToSchema)]
-struct RevealOut {
+pub(super) struct RevealOut {
     /// Its name.
-    id: String,
+    pub(super) id: String,
     /// Index of its leaf.
-    position: u64,
+    pub(super) position: u64,
 }
 
 /// Asks what a pseudonym stands for. Somebody else decides.
 #[utoipa::path(post, path = "/sift/reveals", tag = "sift", request_body = NewReveal,
     responses((status = 201, body = RevealOut), (status = 404), (status = 422)))]
 async fn ask(State(house): State<Arc<House>>, caller: Caller, body: Body<NewReveal>) -> Answer {
-    house.authoriser.check(&caller.ctx, Action::SiftPseudonym, On::default())?;
-    let NewReveal { pseudonym, purpose, case } = body.value;
+    let out = ask_for(&house, &caller.ctx, body.value).await?;
+    Ok((StatusCode::CREATED, Json(out)).into_response())
+}
+
+/// Asks; somebody else decides.
+pub(super) async fn ask_for(house: &Arc<House>, ctx: &Ctx, new: NewReveal) -> Answer<RevealOut> {
+    house.authoriser.check(ctx, Action::SiftPseudonym, On::default())?;
+    let NewReveal { pseudonym, purpose, case } = new;
     let known: Pseudonym = pseudonym.parse().map_err(|_| Refusal::absent())?;
     let (of, at) = (known.purpose().to_owned(), known.epoch().to_owned());
     let state = house.store.read(move |reader| epoch_state(reader, &of, &at)).await?;
-    let person = caller.ctx.person.as_str();
+    let person = ctx.person.as_str();
     let asked = Asked { person, purpose: &purpose, case: &case, is_key_there: state == Some(true) };
-    refuse_first(&may_ask(caller.ctx.hat, &asked))?;
+    refuse_first(&may_ask(ctx.hat, &asked))?;
     if purpose.len() > WORDS_BYTES_MAX || case.len() > WORDS_BYTES_MAX {
         return Err(unprocessable("NRS-SIFT-0503").into());
     }
@@ -269,12 +282,12 @@ async fn ask(State(house): State<Arc<House>>, caller: Caller, body: Body<NewReve
                 Value::from(&pseudonym),
                 Value::from(purpose.trim()),
                 Value::from(case.trim()),
-                Value::from(&caller.ctx.person),
-                Value::from(caller.ctx.now),
+                Value::from(&ctx.person),
+                Value::from(ctx.now),
             ],
         ));
-    let done = house.door.commit(&caller.ctx, change).await?;
-    Ok((StatusCode::CREATED, Json(RevealOut { id, position: done.position })).into_response())
+    let done = house.door.commit(ctx, change).await?;
+    Ok(RevealOut { id, position: done.position })
 }
 
 fn refuse_first(against: &[noroshi_charter::release::Refusal]) -> Result<(), Refusal> {
@@ -300,25 +313,35 @@ async fn decide(
     Of(id): Of<String>,
     body: Body<Decision>,
 ) -> Answer {
-    house.authoriser.check(&caller.ctx, Action::SiftLaw, On::default())?;
-    let reveal = need(&house, &id).await?;
-    let person = caller.ctx.person.as_str();
+    Ok(Json(decide_on(&house, &caller.ctx, id, body.value.allow).await?).into_response())
+}
+
+/// Allows or refuses; never the person who asked.
+pub(super) async fn decide_on(
+    house: &Arc<House>,
+    ctx: &Ctx,
+    id: String,
+    allow: bool,
+) -> Answer<RevealOut> {
+    house.authoriser.check(ctx, Action::SiftLaw, On::default())?;
+    let reveal = need(house, &id).await?;
+    let person = ctx.person.as_str();
     let is_decided = reveal.allowed.is_some();
-    refuse_first(&may_allow(caller.ctx.hat, person, &reveal.asked(), is_decided))?;
+    refuse_first(&may_allow(ctx.hat, person, &reveal.asked(), is_decided))?;
     let change = Change::office("sift.decide", &id)
-        .payload(json!({ "allow": body.value.allow, "pseudonym": reveal.pseudonym, "case": reveal.case }))
+        .payload(json!({ "allow": allow, "pseudonym": reveal.pseudonym, "case": reveal.case }))
         .write(Write::one(
             "UPDATE sift_reveal SET decided_by = $2, decided_at = $3, allowed = $4 WHERE id = $1 AND decided_at IS NULL \
              AND asked_by <> $2",
             vec![
                 Value::from(&id),
-                Value::from(&caller.ctx.person),
-                Value::from(caller.ctx.now),
-                Value::from(body.value.allow),
+                Value::from(&ctx.person),
+                Value::from(ctx.now),
+                Value::from(allow),
             ],
         ));
-    let done = house.door.commit(&caller.ctx, change).await?;
-    Ok(Json(RevealOut { id, position: done.position }).into_response())
+    let done = house.door.commit(ctx, change).await?;
+    Ok(RevealOut { id, position: done.position })
 }
 
 /// What a pseudonym stands for.
@@ -332,24 +355,30 @@ struct ValueOut {
 #[utoipa::path(post, path = "/sift/reveals/{id}/read", tag = "sift", params(("id" = String, Path)),
     responses((status = 200, body = ValueOut), (status = 404), (status = 409)))]
 async fn read(State(house): State<Arc<House>>, caller: Caller, Of(id): Of<String>) -> Answer {
-    house.authoriser.check(&caller.ctx, Action::SiftPseudonym, On::default())?;
-    let reveal = need(&house, &id).await?;
-    if reveal.asked_by != caller.ctx.person.as_str() || reveal.allowed != Some(true) {
+    let value = read_once(&house, &caller.ctx, id).await?;
+    Ok(Json(ValueOut { value }).into_response())
+}
+
+/// What was allowed, once, to the person who asked.
+pub(super) async fn read_once(house: &Arc<House>, ctx: &Ctx, id: String) -> Answer<String> {
+    house.authoriser.check(ctx, Action::SiftPseudonym, On::default())?;
+    let reveal = need(house, &id).await?;
+    if reveal.asked_by != ctx.person.as_str() || reveal.allowed != Some(true) {
         return Err(Refusal::absent().into());
     }
     let conflict = |code| Refusal::new(code, StatusCode::CONFLICT);
     if reveal.is_read {
         return Err(conflict("NRS-SIFT-0508").into());
     }
-    let value = value_of(&house, &reveal).ok_or_else(|| conflict("NRS-SIFT-0504"))?;
+    let value = value_of(house, &reveal).ok_or_else(|| conflict("NRS-SIFT-0504"))?;
     let change = Change::office("sift.reveal", &id)
         .payload(json!({ "pseudonym": reveal.pseudonym, "case": reveal.case }))
         .write(Write::one(
             "UPDATE sift_reveal SET read_at = $2 WHERE id = $1 AND read_at IS NULL AND allowed = 1",
-            vec![Value::from(&id), Value::from(caller.ctx.now)],
+            vec![Value::from(&id), Value::from(ctx.now)],
         ));
-    house.door.commit(&caller.ctx, change).await?;
-    Ok(Json(ValueOut { value }).into_response())
+    house.door.commit(ctx, change).await?;
+    Ok(value)
 }
 
 /// None where the key is gone.
@@ -365,24 +394,29 @@ fn value_of(house: &House, reveal: &Reveal) -> Option<String> {
 /// A purpose and an epoch.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-struct Epoch {
+pub(super) struct Epoch {
     /// The purpose.
-    purpose: String,
+    pub(super) purpose: String,
     /// The epoch.
-    epoch: String,
+    pub(super) epoch: String,
 }
 
 /// Destroys the key of an epoch. Nothing under it can be turned back or joined any more.
 #[utoipa::path(post, path = "/sift/epochs/destroy", tag = "sift", request_body = Epoch,
     responses((status = 200, body = RevealOut), (status = 404)))]
 async fn destroy(State(house): State<Arc<House>>, caller: Caller, body: Body<Epoch>) -> Answer {
-    house.authoriser.check(&caller.ctx, Action::SiftLaw, On::default())?;
-    let Epoch { purpose, epoch } = body.value;
+    Ok(Json(end(&house, &caller.ctx, body.value).await?).into_response())
+}
+
+/// Destroys a key for good.
+pub(super) async fn end(house: &Arc<House>, ctx: &Ctx, asked: Epoch) -> Answer<RevealOut> {
+    house.authoriser.check(ctx, Action::SiftLaw, On::default())?;
+    let Epoch { purpose, epoch } = asked;
     PseudonymKey::new(&purpose, &epoch, [0; 32]).map(drop).map_err(|_| Refusal::absent())?;
     let (asked, of) = (purpose.clone(), epoch.clone());
     let state = house.store.read(move |reader| epoch_state(reader, &asked, &of)).await?;
     state.ok_or_else(Refusal::absent)?;
-    let done = end_epoch(&house, &caller.ctx, &purpose, &epoch).await?;
+    let done = end_epoch(house, ctx, &purpose, &epoch).await?;
     // After the log says so; should the machine stop in between, asking again removes the file.
     let path = key_path(&house.dir, &purpose, &epoch);
     match std::fs::remove_file(&path) {
@@ -391,7 +425,66 @@ async fn destroy(State(house): State<Arc<House>>, caller: Caller, body: Body<Epo
         }
         _ => {}
     }
-    Ok(Json(done).into_response())
+    Ok(done)
+}
+
+/// A re-identification for people: never what it is about.
+pub(super) struct Listed {
+    pub(super) id: String,
+    pub(super) pseudonym: String,
+    pub(super) purpose: String,
+    pub(super) case: String,
+    pub(super) asked_by: String,
+    pub(super) asked_by_name: String,
+    pub(super) asked_at: Timestamp,
+    pub(super) allowed: Option<bool>,
+    pub(super) is_read: bool,
+}
+
+/// The last re-identifications, newest first.
+pub(super) fn listed(reader: &Reader<'_>, limit: u32) -> Result<Vec<Listed>, StoreFailure> {
+    reader.all(
+        "SELECT r.id, r.pseudonym, r.purpose, r.case_name, r.asked_by, COALESCE(p.name, r.asked_by), r.asked_at, \
+         r.decided_at, COALESCE(r.allowed, 0), r.read_at FROM sift_reveal r \
+         LEFT JOIN office_person p ON p.person = r.asked_by ORDER BY r.asked_at DESC, r.id LIMIT $1",
+        &[Value::Int(i64::from(limit))],
+        |row| {
+            let is_allowed = row.count(8)? == 1;
+            Ok(Listed {
+                id: row.text(0)?,
+                pseudonym: row.text(1)?,
+                purpose: row.text(2)?,
+                case: row.text(3)?,
+                asked_by: row.text(4)?,
+                asked_by_name: row.text(5)?,
+                asked_at: row.time(6)?,
+                allowed: row.text_or_none(7)?.map(|_| is_allowed),
+                is_read: row.text_or_none(9)?.is_some(),
+            })
+        },
+    )
+}
+
+/// An epoch, and when its key was destroyed.
+pub(super) struct EpochLine {
+    pub(super) purpose: String,
+    pub(super) epoch: String,
+    pub(super) destroyed_at: Option<Timestamp>,
+}
+
+/// All epochs.
+pub(super) fn epochs(reader: &Reader<'_>) -> Result<Vec<EpochLine>, StoreFailure> {
+    reader.all(
+        "SELECT purpose, epoch, destroyed_at FROM sift_epoch ORDER BY purpose, epoch",
+        &[],
+        |row| {
+            Ok(EpochLine {
+                purpose: row.text(0)?,
+                epoch: row.text(1)?,
+                destroyed_at: row.time_or_none(2)?,
+            })
+        },
+    )
 }
 
 async fn end_epoch(house: &House, ctx: &Ctx, purpose: &str, epoch: &str) -> Answer<RevealOut> {

@@ -1,7 +1,7 @@
 //! `noroshi sift purge`: deletes records whose retention is over, and certifies that they are gone.
 //!
-//! First the file is removed and the removal made durable, then the entry of the chain says so: what is certified as gone
-//! is gone. A run that ends in between is made up for by the next one, which then states that the file was not found any
+//! First the file of records and that of sightings are removed and the removal made durable, then the entry of the chain
+//! says so: what is certified as gone is gone, and of a selection whose records are gone no sightings stay. A run that ends in between is made up for by the next one, which then states that the file was not found any
 //! more.
 
 use std::collections::BTreeSet;
@@ -101,6 +101,8 @@ fn delete(dir: &Path, program: Digest, due: &[Certificate], now: Timestamp) -> R
         if let Some(parent) = path.parent().filter(|_| found) {
             folder::sync(&dir.join(parent))?;
         }
+        // What they were summed up to goes with them, before the entry says that they are gone.
+        folder::remove_sightings(dir, certificate.sequence)?;
         files.extend(Deleted::of(certificate, &path.to_string_lossy(), found));
     }
     let link = Link::after_entry(&last).map_err(house)?;
@@ -222,6 +224,12 @@ mod tests {
             panic!("a deletion")
         };
         assert_eq!(deletion.files.iter().map(|file| file.found).collect::<Vec<_>>(), [true, false]);
+        // Sightings go with the records they are of; those of what stays do.
+        let sightings = |number: u64| dir.join(format!("sightings/{number}.json"));
+        let there: Vec<bool> =
+            (0..4).map(|number| sightings(number).try_exists().unwrap()).collect();
+        assert_eq!(there, [false, true, false, true], "the second kept nothing: its list is empty");
+        assert!(dir.join("sightings.json").try_exists().unwrap(), "of the last one, which stays");
         assert!(
             !dir.join("records/day=2026-11-01").try_exists().unwrap()
                 && dir.join("records/day=2026-11-21").try_exists().unwrap()
@@ -241,5 +249,7 @@ mod tests {
         );
         assert!(left.iter().all(|name| !dir.join(name).try_exists().unwrap()));
         assert_eq!(verified(dir, public).rows_deleted, 10);
+        assert!(!dir.join("sightings.json").try_exists().unwrap(), "nothing repeats what is gone");
+        assert!(!sightings(3).try_exists().unwrap() && !sightings(5).try_exists().unwrap());
     }
 }

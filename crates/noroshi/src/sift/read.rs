@@ -9,6 +9,7 @@ use noroshi_sift::certificate::Certificate;
 use noroshi_sift::chain::{Deleted, Deletion};
 use noroshi_sift::digest::Digest;
 use noroshi_sift::index::SelectorIndex;
+use noroshi_sift::mandate::Mandate;
 use noroshi_sift::selector::{Selector, SelectorValue};
 
 use crate::evidence;
@@ -34,10 +35,13 @@ pub struct Taken {
     pub arrived_at: Timestamp,
     /// Index of its leaf.
     pub position: u64,
+    /// Whether it began after its mandate had been withdrawn: what was kept is gone, and nothing of it is used.
+    pub is_void: bool,
 }
 
 const COLUMNS: &str = "SELECT c.digest, c.org, COALESCE(o.name_ja, c.org), COALESCE(o.name_en, c.org), c.text, \
-     c.sightings, c.into_graph, c.arrived_at, a.position FROM sift_certificate c \
+     c.sightings, c.into_graph, c.arrived_at, a.position, \
+     EXISTS (SELECT 1 FROM sift_void v WHERE v.digest = c.digest) FROM sift_certificate c \
      LEFT JOIN office_org o ON o.org = c.org \
      JOIN office_audit a ON a.subject = c.digest AND a.command = 'sift.submit'";
 
@@ -51,6 +55,7 @@ fn taken(row: &Row<'_, '_>) -> Result<Taken, StoreFailure> {
         into_graph: row.count(6)?,
         arrived_at: row.time(7)?,
         position: row.count(8)?,
+        is_void: row.count(9)? == 1,
     })
 }
 
@@ -170,13 +175,22 @@ pub struct SelectorList {
     pub doubtful: usize,
 }
 
-/// What indicators in force at `now` look for, as sensors can look for it. The same graph gives the same list.
-pub fn selectors(
+/// What is looked for: until when, and when it was last changed.
+type Terms = (Option<Timestamp>, Option<Timestamp>);
+
+/// Values that indicators in force look for.
+struct Sought {
+    values: BTreeMap<SelectorValue, Terms>,
+    passed: usize,
+    doubtful: usize,
+}
+
+fn sought(
     reader: &Reader<'_>,
     lists: &evidence::lists::Loaded,
     now: Timestamp,
-) -> Result<SelectorList, StoreFailure> {
-    let mut values: BTreeMap<SelectorValue, Option<Timestamp>> = BTreeMap::new();
+) -> Result<Sought, StoreFailure> {
+    let mut values: BTreeMap<SelectorValue, Terms> = BTreeMap::new();
     let (mut passed, mut doubtful) = (0, 0);
     for wanted in evidence::read::wanted(reader, now)? {
         if lists.is_doubtful(&wanted.observable) {
@@ -192,20 +206,75 @@ pub fn selectors(
             continue;
         };
         // Of several indicators the one that holds longest decides; none ends at no time.
-        let until = values.entry(value).or_insert(wanted.until);
+        let (until, modified) = values.entry(value).or_insert((wanted.until, wanted.modified));
         *until = until.zip(wanted.until).map(|(left, right)| left.max(right));
+        *modified = (*modified).max(wanted.modified);
     }
+    Ok(Sought { values, passed, doubtful })
+}
+
+/// What indicators in force at `now` look for, as sensors can look for it. The same graph gives the same list.
+pub fn selectors(
+    reader: &Reader<'_>,
+    lists: &evidence::lists::Loaded,
+    now: Timestamp,
+) -> Result<SelectorList, StoreFailure> {
+    let Sought { values, passed, doubtful } = sought(reader, lists, now)?;
     let mut text = String::from(
         "# Noroshi selectors: what indicators in force look for. One a line, or type,value,id,version,expires.\n",
     );
     let mut list = Vec::with_capacity(values.len());
-    for (value, until) in values {
+    for (value, (until, _)) in values {
         // Writing to a string cannot fail.
         let _ok = match until {
             None => writeln!(text, "{value}"),
             Some(until) => writeln!(text, "{},{},,1,{until}", value.kind(), plain(&value)),
         };
         list.push(Selector { expires: until, ..Selector::plain(value) });
+    }
+    let count = list.len();
+    let index =
+        SelectorIndex::build(list).map_err(|problem| StoreFailure::Damaged(problem.to_string()))?;
+    Ok(SelectorList { text, digest: index.digest(), count, passed, doubtful })
+}
+
+/// The same for one mandate: each selector is of its measure and its approval, ends with it at the latest, and has for its
+/// version the second in which the indicator was last changed, so that a change makes it another selector. A sensor
+/// under the mandate looks for nothing else.
+pub fn selectors_under(
+    reader: &Reader<'_>,
+    lists: &evidence::lists::Loaded,
+    mandate: &Mandate,
+    now: Timestamp,
+) -> Result<SelectorList, StoreFailure> {
+    let Sought { values, passed, doubtful } = sought(reader, lists, now)?;
+    let mut text = format!(
+        "# Noroshi selectors under the mandate {}: what indicators in force look for, of its measure and approval.\n\
+         type,value,id,version,expires,valid_from,measure,approval\n",
+        mandate.id
+    );
+    let mut list = Vec::with_capacity(values.len());
+    for (value, (until, modified)) in values {
+        let expires = until.map_or(mandate.not_after, |until| until.min(mandate.not_after));
+        let version = modified.and_then(|at| u32::try_from(at.as_second()).ok()).unwrap_or(1);
+        // Writing to a string cannot fail.
+        let _ok = writeln!(
+            text,
+            "{},{},,{version},{expires},{},{},{}",
+            value.kind(),
+            plain(&value),
+            mandate.not_before,
+            mandate.measure,
+            mandate.approval
+        );
+        list.push(Selector {
+            version,
+            expires: Some(expires),
+            valid_from: Some(mandate.not_before),
+            measure: Some(mandate.measure.clone()),
+            approval: Some(mandate.approval.clone()),
+            ..Selector::plain(value)
+        });
     }
     let count = list.len();
     let index =

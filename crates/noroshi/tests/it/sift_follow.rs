@@ -207,6 +207,34 @@ fn records_are_kept_once_through_rotations_and_kills() {
     assert_eq!(single.kept(), expected);
 }
 
+/// What is looked for is loaded when it has changed, and not at every interval; a change is met by the next one.
+#[test]
+fn a_list_is_loaded_again_only_when_it_has_changed() {
+    let sensor = Sensor::new();
+    let file = sensor.path("sensor.prom");
+    let child = sensor.follow(&["--every", "1", "--metrics", file.to_str().unwrap()]);
+    let figure = |name: &str| -> u64 {
+        let text = std::fs::read_to_string(&file).unwrap_or_default();
+        let line = text.lines().find(|line| line.starts_with(&format!("noroshi_sift_{name}{{")));
+        line.and_then(|line| line.rsplit_once(' ')).map_or(0, |(_, value)| value.parse().unwrap())
+    };
+    let (loads, looked_for) = (|| figure("selector_loads_total"), || figure("selectors"));
+    // Written just before, it is loaded until its times tell it apart: within two seconds and what an interval adds.
+    until("some intervals", || sensor.certificates().len() >= 5);
+    let before = loads();
+    assert!((1..=4).contains(&before), "{before} loads");
+    let intervals = sensor.certificates().len();
+    until("more intervals", || sensor.certificates().len() >= intervals + 3);
+    assert_eq!(loads(), before, "nothing has changed");
+    let part = sensor.path("selectors.part");
+    std::fs::write(&part, "203.0.113.77\n203.0.113.78\n").unwrap();
+    std::fs::rename(&part, sensor.path("selectors.txt")).unwrap();
+    until("the new list is looked for", || looked_for() == 2);
+    assert!(loads() > before);
+    let output = end(child);
+    assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
 #[test]
 fn an_interval_without_records_has_its_certificate_too() {
     let sensor = Sensor::new();

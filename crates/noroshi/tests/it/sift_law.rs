@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::process::{Command, Output};
 
+use noroshi::office::store::Value as Stored;
 use noroshi_charter::hat::Hat;
 use noroshi_ledger::certificate::{Report, check, read_key};
 use serde_json::{Value, json};
@@ -471,6 +472,270 @@ async fn a_statutory_mode_is_locked_until_the_legal_hat_opens_it_for_one_sensor(
     let file = dir.path().join("out/mandates").join(format!("{id}.json"));
     assert!(!other.path().join("out/mandates").join(format!("{id}.json")).try_exists().unwrap());
     under_the_mandate(&law, dir.path(), other.path(), &file, &wanted).await;
+    under_its_own_list(&law, dir.path(), &file).await;
+    withdrawn(&law, dir.path(), other.path(), &file, id).await;
+}
+
+async fn fetch(dir: &Path) -> Output {
+    let arguments = ["sift", "fetch", "--format", "json", &text(&dir.join("out"))];
+    noroshi_beside(arguments.map(str::to_owned).to_vec()).await
+}
+
+/// Selects under the mandate for what its own list names, as a service does.
+fn run_with_list(dir: &Path, mandate: &Path, list: &Path) -> Output {
+    let table = std::fs::read_dir(dir.join("out/prefix-tables")).unwrap().next().unwrap().unwrap();
+    let (input, out) = (text(&dir.join("eve.json")), text(&dir.join("out")));
+    noroshi(&[
+        "sift",
+        "run",
+        "--mode",
+        "foreign-to-foreign",
+        "--retention-days",
+        "30",
+        "--mandate",
+        &text(mandate),
+        "--prefix-table",
+        &text(&table.path()),
+        "--format",
+        "json",
+        "--selectors",
+        &text(list),
+        "--out",
+        &out,
+        &input,
+    ])
+}
+
+/// What indicators look for is fetched for the mandate, of its measure, and found under it.
+async fn under_its_own_list(law: &Law, dir: &Path, file: &Path) {
+    let list = file.with_extension("selectors.csv");
+    let before = std::fs::read_to_string(&list).unwrap();
+    assert_eq!(before.lines().count(), 2, "no indicator yet: two lines of heading: {before}");
+    let indicator = json!({
+        "type": "indicator", "spec_version": "2.1", "id": format!("indicator--{}", uuid::Uuid::now_v7()),
+        "created": "2026-11-01T00:00:00.000Z", "modified": "2026-11-02T00:00:00.000Z", "pattern_type": "stix",
+        "pattern": "[ipv4-addr:value = '203.0.113.77']", "valid_from": "2026-11-01T00:00:00Z",
+        "valid_until": "2098-01-01T00:00:00Z", "indicator_types": ["malicious-activity"],
+    });
+    let bundle = json!({ "type": "bundle", "id": format!("bundle--{}", uuid::Uuid::now_v7()), "objects": [indicator] });
+    let (status, taken) = law
+        .post(&law.analyst, "/api/v1/evidence/bundles?tlp=amber&originator=exercise", bundle)
+        .await;
+    assert!((200..300).contains(&status), "{status} {taken}");
+    let fetched = fetch(dir).await;
+    assert!(fetched.status.success(), "{}", said(&fetched));
+    let version = "2026-11-02T00:00:00Z".parse::<jiff::Timestamp>().unwrap().as_second();
+    let expected = format!(
+        "ipv4,203.0.113.77,,{version},2098-01-01T00:00:00Z,2026-11-01T00:00:00Z,measure-7,approval-1"
+    );
+    let now = std::fs::read_to_string(&list).unwrap();
+    assert!(now.lines().any(|line| line == expected), "{now}");
+    // The national list names no measure and finds nothing under one; the mandate's own does.
+    let national = run_with_list(dir, file, &dir.join("out/selectors.txt"));
+    assert_eq!(json_of(&national)["counts"]["kept"], 0, "{}", said(&national));
+    let own = run_with_list(dir, file, &list);
+    assert_eq!(json_of(&own)["counts"]["kept"], 1, "{}", said(&own));
+    let submitted = law.submit(dir).await;
+    assert!(submitted.status.success(), "{}", said(&submitted));
+    // Nobody else's mandate names a list.
+    let id = file.file_stem().unwrap().to_str().unwrap();
+    let path = format!("/api/v1/sift/selectors?mandate={id}");
+    let (status, _) = ask("GET", law.test.url(&path), &law.analyst.token, None).await;
+    assert_eq!(status, 404, "of another organisation");
+}
+
+/// The legal hat withdraws; the sensor ends when it has fetched, what it kept in between goes, and its chain goes on.
+async fn withdrawn(law: &Law, dir: &Path, other: &Path, file: &Path, id: &str) {
+    let path = format!("/api/v1/sift/mandates/{id}/withdrawal");
+    let refused = async |who: &Someone, body: Value, status: u16, code: &str| {
+        let (found, said) = law.post(who, &path, body).await;
+        assert_eq!((found, said["code"].as_str()), (status, Some(code)), "{said}");
+    };
+    let why = json!({ "reason": "the approval was taken back" });
+    refused(&law.analyst, why.clone(), 403, "NRS-AUTH-0003").await;
+    refused(&law.legal, json!({ "reason": " " }), 422, "NRS-SIFT-0402").await;
+    let (status, made) = law.post(&law.legal, &path, why.clone()).await;
+    assert_eq!(status, 201, "{made}");
+    refused(&law.legal, why, 409, "NRS-SIFT-0416").await;
+
+    // Before it has heard of it, the sensor selects; what it kept is not taken, and goes.
+    let list = file.with_extension("selectors.csv");
+    let late = run_with_list(dir, file, &list);
+    assert_eq!(json_of(&late)["counts"]["kept"], 1, "{}", said(&late));
+    let out = dir.join("out");
+    let number = json_of(&late)["sequence"].as_u64().unwrap();
+    let certificate = std::fs::read(out.join(format!("certificate-{number}.json"))).unwrap();
+    let certificate: Value = serde_json::from_slice(&certificate).unwrap();
+    let certificates = law.test.url("/api/v1/sift/certificates");
+    let hand_in = async |body: Value| {
+        let (status, said) = ask("POST", certificates.clone(), &token(dir), Some(body)).await;
+        (status, said["code"].as_str().unwrap_or_default().to_owned())
+    };
+    let body = json!({ "certificate": certificate, "sightings": [] });
+    assert_eq!(hand_in(body).await, (422, "NRS-SIFT-0310".to_owned()));
+    let sightings = std::fs::read(out.join(format!("sightings/{number}.json"))).unwrap();
+    let sightings: Value = serde_json::from_slice(&sightings).unwrap();
+    let with = json!({ "certificate": certificate, "sightings": sightings, "void": true });
+    assert_eq!(hand_in(with).await, (422, "NRS-SIFT-0311".to_owned()));
+    let submitted = law.submit(dir).await;
+    assert!(submitted.status.success(), "{}", said(&submitted));
+    assert!(said(&submitted).contains("NRS-SIFT-0127"), "{}", said(&submitted));
+    assert!(!out.join(format!("sightings/{number}.json")).try_exists().unwrap());
+    let left = every_file_below(&out.join("records"));
+    assert!(!left.iter().any(|name| name.ends_with(&format!("/{number}.parquet"))), "{left:?}");
+    let (_, page) = ask("GET", certificates.clone(), &law.analyst.token, None).await;
+    let void = |at: usize| page["items"][at]["void"].as_bool();
+    assert_eq!((void(0), void(1)), (Some(true), Some(false)), "{page}");
+
+    // It hears of it, and does not begin any more; another sensor hears nothing.
+    let fetched = fetch(dir).await;
+    assert_eq!(json_of(&fetched)["withdrawn"], json!([id]), "{}", said(&fetched));
+    assert_eq!(json_of(&fetched)["mandates"], json!([]));
+    assert!(!list.try_exists().unwrap(), "there is no list under it any more");
+    assert_eq!(json_of(&fetch(other).await)["withdrawn"], json!([]));
+    let ended = run_under(dir, "foreign-to-foreign", file, "sensor-1");
+    assert_eq!(ended.status.code(), Some(2), "{}", said(&ended));
+    assert!(said(&ended).contains("NRS-SIFT-0126"), "{}", said(&ended));
+    // Whoever lays another text there does not open it again.
+    let beside = file.with_extension("withdrawn.json");
+    let text_of = std::fs::read_to_string(&beside).unwrap();
+    std::fs::write(&beside, text_of.replace("taken back", "given again")).unwrap();
+    let ended = run_under(dir, "foreign-to-foreign", file, "sensor-1");
+    assert!(said(&ended).contains("NRS-SIFT-0080"), "{}", said(&ended));
+
+    // On its own network it goes on, in the same chain.
+    assert!(run_own(dir).status.success());
+    let submitted = law.submit(dir).await;
+    assert!(submitted.status.success(), "{}", said(&submitted));
+    let own = std::fs::read(out.join(format!("certificate-{}.json", number + 1))).unwrap();
+    let own: Value = serde_json::from_slice(&own).unwrap();
+    assert_eq!(own["mode"], "own-network");
+    let list = format!("/api/v1/sift/selectors?mandate={id}");
+    let (status, gone) = ask("GET", law.test.url(&list), &token(dir), None).await;
+    assert_eq!((status, gone["code"].as_str()), (409, Some("NRS-SIFT-0417")), "{gone}");
+}
+
+fn every_file_below(dir: &Path) -> Vec<String> {
+    let mut files = Vec::new();
+    for entry in std::fs::read_dir(dir).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            files.extend(every_file_below(&path));
+        } else {
+            files.push(text(&path));
+        }
+    }
+    files
+}
+
+/// Writes to the store what only time or an administrator would.
+async fn change(test: &TestHouse, sql: &'static str, values: Vec<Stored>) {
+    let write = noroshi::office::commit::Write::one(sql, values);
+    let change = noroshi::office::commit::Change::office("test.time", "token").write(write);
+    test.house.door.commit(&crate::house::system(&test.house), change).await.unwrap();
+}
+
+fn token_digest(token: &str) -> Stored {
+    Stored::from(noroshi::office::secret::digest(token))
+}
+
+async fn ends_in(test: &TestHouse, token: &str, hours: i64) {
+    let until = jiff::Timestamp::now() + jiff::SignedDuration::from_hours(hours);
+    let sql = "UPDATE office_token SET expires_at = $2 WHERE digest = $1";
+    change(test, sql, vec![token_digest(token), Stored::from(until)]).await;
+}
+
+async fn revoke(test: &TestHouse, token: &str) {
+    let sql = "UPDATE office_token SET revoked_at = $2 WHERE digest = $1";
+    change(test, sql, vec![token_digest(token), Stored::from(jiff::Timestamp::now())]).await;
+}
+
+async fn token_until(test: &TestHouse, token: &str) -> jiff::Timestamp {
+    let digest = noroshi::office::secret::digest(token);
+    let read = move |reader: &noroshi::office::store::Reader<'_>| {
+        noroshi::sift::law::read::token_until(reader, &digest)
+    };
+    test.house.store.read(read).await.unwrap().unwrap()
+}
+
+/// A token is renewed by the sensor itself before it ends; nobody else can, and revoking ends it.
+#[tokio::test]
+async fn a_sensor_renews_its_token_before_it_ends() {
+    use noroshi::sift::law::enrol::{RENEWAL_FORM, renewal};
+    let law = Law::open().await;
+    let dir = tempfile::tempdir().unwrap();
+    law.enrol(dir.path(), "sensor-1").await;
+    let first = token(dir.path());
+    let renew = law.test.url("/api/v1/sift/tokens");
+    let seed = std::fs::read_to_string(dir.path().join("out/sensor.key")).unwrap();
+    let seed: [u8; 32] = (0..32)
+        .map(|at| u8::from_str_radix(&seed.trim()[at * 2..at * 2 + 2], 16).unwrap())
+        .collect::<Vec<_>>()
+        .try_into()
+        .unwrap();
+    let key = noroshi_sift::signature::SecretKey::of_seed(seed);
+    let asking = |key: &noroshi_sift::signature::SecretKey, token: &str, at: jiff::Timestamp| json!({ "at": at, "signature": key.sign(RENEWAL_FORM, &renewal(token, at).unwrap()) });
+    let now = jiff::Timestamp::now();
+    let check = async |token: &str, body: Value, status: u16, code: &str| {
+        let (found, said) = ask("POST", renew.clone(), token, Some(body)).await;
+        assert_eq!((found, said["code"].as_str()), (status, Some(code)), "{said}");
+    };
+    // A year is left: there is nothing to renew, and a fetch leaves the token as it is.
+    check(&first, asking(&key, &first, now), 409, "NRS-SIFT-0423").await;
+    let fetched = fetch(dir.path()).await;
+    assert!(fetched.status.success(), "{}", said(&fetched));
+    assert_eq!(token(dir.path()), first);
+    let until: jiff::Timestamp =
+        json_of(&fetched)["token_until"].as_str().unwrap().parse().unwrap();
+    let days = until.duration_since(now).as_hours() / 24;
+    assert!((364..=366).contains(&days), "{days}");
+
+    // As eleven months later.
+    ends_in(&law.test, &first, 24 * 30).await;
+    let other = noroshi_sift::signature::SecretKey::of_seed([5; 32]);
+    check(&first, asking(&other, &first, now), 422, "NRS-SIFT-0422").await;
+    check(&first, asking(&key, "another token", now), 422, "NRS-SIFT-0422").await;
+    let old = now - jiff::SignedDuration::from_hours(1);
+    check(&first, asking(&key, &first, old), 422, "NRS-SIFT-0422").await;
+    // A person's token is no sensor's.
+    check(&law.officer.token, asking(&key, &law.officer.token, now), 403, "NRS-AUTH-0003").await;
+    let fetched = fetch(dir.path()).await;
+    assert!(fetched.status.success(), "{}", said(&fetched));
+    let second = token(dir.path());
+    assert_ne!(second, first);
+    let mode = {
+        use std::os::unix::fs::PermissionsExt as _;
+        std::fs::metadata(dir.path().join("out/token")).unwrap().permissions().mode() & 0o777
+    };
+    assert_eq!(mode, 0o600);
+    // Both hold for a while; then only the new one does.
+    let selectors = law.test.url("/api/v1/sift/selectors");
+    for held in [&first, &second] {
+        assert_eq!(ask("GET", selectors.clone(), held, None).await.0, 200);
+    }
+    let left = token_until(&law.test, &first).await.duration_since(now).as_hours();
+    assert!((24 * 6..=24 * 7).contains(&left), "{left}");
+    let (_, seen) = ask("GET", law.test.url("/api/v1/sift/law"), &law.legal.token, None).await;
+    let shown: jiff::Timestamp =
+        seen["sensors"][0]["token_until"].as_str().unwrap().parse().unwrap();
+    assert_eq!(shown, token_until(&law.test, &second).await);
+    assert!(run_own(dir.path()).status.success());
+    assert!(law.submit(dir.path()).await.status.success());
+
+    // An answer that got lost is asked for again with the token before it, and the lost one holds no more.
+    let (status, third) = ask("POST", renew.clone(), &first, Some(asking(&key, &first, now))).await;
+    assert_eq!(status, 201, "{third}");
+    assert_eq!(ask("GET", selectors.clone(), &second, None).await.0, 401);
+    let third = third["token"].as_str().unwrap().to_owned();
+    assert_eq!(ask("GET", selectors.clone(), &third, None).await.0, 200);
+
+    // Whoever takes the sensor out revokes its tokens: no key brings one back.
+    ends_in(&law.test, &third, 24).await;
+    revoke(&law.test, &third).await;
+    let (status, _) = ask("POST", renew.clone(), &third, Some(asking(&key, &third, now))).await;
+    assert_eq!(status, 401);
+    std::fs::write(dir.path().join("out/token"), &third).unwrap();
+    assert_eq!(fetch(dir.path()).await.status.code(), Some(1));
 }
 
 fn run_under(dir: &Path, mode: &str, mandate: &Path, sensor: &str) -> Output {
@@ -667,6 +932,7 @@ async fn a_packed_sensor_is_set_up_with_one_token() {
         .map(|(name, value)| format!("{name}='{value}'\n"))
         .collect();
     let env = env.replace("/var/log/zeek/current", &text(&logs));
+    assert!(env.contains(&format!("SELECTORS='{}'", text(&state.join("selectors.txt")))), "{env}");
     std::fs::write(dir.path().join("sensor.env.sh"), env).unwrap();
     let script = script
         .replace("/usr/bin/noroshi", &text(&root.join("usr/bin/noroshi")))

@@ -12,6 +12,7 @@
 //! finished; what it had found stays found once. The state is moved on only when everything is written, so that a kill at
 //! any point repeats a step and loses none.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions};
 use std::io::{ErrorKind, Write as _};
@@ -34,6 +35,7 @@ use serde_json::json;
 use super::super::cli::{index_of, io, own_networks, usage, write};
 use super::super::folder;
 use super::super::ground::Ground;
+use super::super::looking::Loaded;
 use super::book::Book;
 use super::run::{hunt_of, keep_sightings, summary};
 use super::{Reason, Where, house, results};
@@ -100,6 +102,8 @@ struct Job {
 
 struct Folder<'a> {
     asked: &'a Follow,
+    /// The list, until its files change.
+    loaded: RefCell<Loaded>,
     dir: PathBuf,
     job: PathBuf,
 }
@@ -108,7 +112,7 @@ struct Folder<'a> {
 pub(super) fn run(asked: &Follow, format: Format) -> Ended {
     let dir = results(&asked.place.dir);
     fs::create_dir_all(&dir).map_err(io(&dir))?;
-    let folder = Folder { asked, job: dir.join("job"), dir };
+    let folder = Folder { asked, loaded: RefCell::default(), job: dir.join("job"), dir };
     let mut partly = false;
     loop {
         let found = folder.look()?;
@@ -165,7 +169,10 @@ impl Folder<'_> {
         let asked = self.asked;
         // What a job that was never begun left.
         remove_folder(&self.job)?;
-        let index = index_of(&asked.selectors, asked.increment.as_deref(), None)?;
+        let files = [Some(&asked.selectors), asked.increment.as_ref()];
+        let files: Vec<&Path> = files.into_iter().flatten().map(PathBuf::as_path).collect();
+        let load = || index_of(&asked.selectors, asked.increment.as_deref(), None);
+        let index = self.loaded.borrow_mut().current(&files, load)?;
         let digest = index.digest();
         let hunted: Hunted = self.read_json(&self.dir.join("hunted.json"))?.unwrap_or_default();
         let files = asked.place.files()?;

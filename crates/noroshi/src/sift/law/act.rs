@@ -4,10 +4,14 @@ use std::sync::Arc;
 
 use axum::http::StatusCode;
 use jiff::Timestamp;
-use noroshi_charter::mandate::{Commencement, Draft, Ground, Limits, may_commence, may_issue};
+use noroshi_charter::mandate::{
+    Commencement, Draft, Ground, Limits, may_commence, may_issue, may_withdraw,
+};
 use noroshi_charter::release::Refusal as Against;
 use noroshi_sift::digest::Digest;
-use noroshi_sift::mandate::{self, FORM, Fault, Mandate, Network, Scope};
+use noroshi_sift::mandate::{
+    self, FORM, Fault, Mandate, Network, Scope, WITHDRAWAL_FORM, Withdrawal,
+};
 use noroshi_sift::mode::{Mode, SensorId};
 use noroshi_sift::prefix::{Jurisdiction, PrefixTable};
 use noroshi_sift::switches::Switches;
@@ -315,6 +319,57 @@ fn worded(
         Some(Fault::Period | Fault::NotInForce) => Err(refused("NRS-SIFT-0404").into()),
         Some(Fault::Form | Fault::OwnNetwork) => Err(refused("NRS-SIFT-0408").into()),
     }
+}
+
+/// A withdrawal as the legal hat words it.
+#[derive(Debug, Clone, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewWithdrawal {
+    /// Why the mandate does not hold any longer.
+    pub reason: String,
+}
+
+/// Withdraws a mandate at once and for good. Its sensor learns of it when it fetches next, and ends; a certificate of a
+/// selection that began later is not taken.
+pub async fn withdraw(house: &Arc<House>, ctx: &Ctx, id: &str, new: NewWithdrawal) -> Answer<Made> {
+    may(house, ctx)?;
+    let asked = id.to_owned();
+    let issued = house.store.read(move |reader| read::mandate(reader, &asked)).await?;
+    let issued = issued.ok_or_else(Refusal::absent)?;
+    let terms = &issued.signed.mandate;
+    let ground = Ground::ALL.into_iter().find(|ground| mode_of(*ground) == terms.mode);
+    let ground = ground.ok_or_else(Refusal::absent)?;
+    let reason = new.reason.trim().to_owned();
+    decided(may_withdraw(ctx.hat, ground, &reason))?;
+    if reason.len() > WORDS_BYTES_MAX {
+        return Err(Refusal::new("NRS-SIFT-0402", StatusCode::UNPROCESSABLE_ENTITY).into());
+    }
+    let digest = terms.digest().map_err(broken)?;
+    let withdrawal = Withdrawal {
+        form: WITHDRAWAL_FORM.to_owned(),
+        mandate: terms.id.clone(),
+        digest,
+        at: ctx.now,
+        reason: reason.clone(),
+    };
+    let signed = withdrawal.sign(&load_key(&house.dir).map_err(broken)?).map_err(broken)?;
+    let text = serde_json::to_string_pretty(&signed).map_err(broken)?;
+    let change = Change::office("sift.withdraw", digest.to_string())
+        .payload(json!({ "withdrawal": signed.withdrawal }))
+        .write(Write::one(
+            "INSERT INTO sift_withdrawal (mandate, reason, text, withdrawn_by, withdrawn_at) SELECT $1, $2, $3, $4, $5 \
+             WHERE NOT EXISTS (SELECT 1 FROM sift_withdrawal WHERE mandate = $1)",
+            vec![
+                Value::from(&issued.id),
+                Value::from(reason),
+                Value::from(text),
+                Value::from(&ctx.person),
+                Value::from(ctx.now),
+            ],
+        ));
+    let done = house.door.commit(ctx, change).await;
+    let done = done.map_err(|problem| conflict(problem, "NRS-SIFT-0416"))?;
+    Ok(Made { id: issued.id, position: done.position })
 }
 
 /// The same ground under its name in certificates.

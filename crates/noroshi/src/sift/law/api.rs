@@ -12,8 +12,8 @@ use noroshi_sift::prefix::TABLE_BYTES_MAX;
 use serde::{Deserialize, Serialize};
 use utoipa::{OpenApi, ToSchema};
 
-use super::act::{self, Made, NewCommencement, NewMandate};
-use super::enrol::{self, Enrolling};
+use super::act::{self, Made, NewCommencement, NewMandate, NewWithdrawal};
+use super::enrol::{self, Enrolling, Renewing};
 use super::{load_key, read};
 use crate::house::House;
 use crate::office::authorise::{Action, On};
@@ -28,7 +28,7 @@ const TABLE_BODY_BYTES_MAX: usize = 2 * TABLE_BYTES_MAX;
 /// This part of the API description.
 #[derive(OpenApi)]
 #[openapi(
-    paths(law, commence, enter_table, table, issue, mandates, offer, enrolling),
+    paths(law, commence, enter_table, table, issue, mandates, withdraw, offer, enrolling, renew),
     components(schemas(
         LawOut,
         CommencementOut,
@@ -39,10 +39,13 @@ const TABLE_BODY_BYTES_MAX: usize = 2 * TABLE_BYTES_MAX;
         NewCommencement,
         NewTable,
         NewMandate,
+        NewWithdrawal,
         NewOffer,
         OfferOut,
         Enrolling,
-        EnrolledOut
+        EnrolledOut,
+        Renewing,
+        RenewedOut
     ))
 )]
 pub struct Doc;
@@ -55,8 +58,10 @@ pub fn routes() -> Router<Arc<House>> {
         .route("/sift/prefix-tables", post(enter_table))
         .route("/sift/prefix-tables/{digest}", get(table))
         .route("/sift/mandates", post(issue).get(mandates))
+        .route("/sift/mandates/{id}/withdrawal", post(withdraw))
         .route("/sift/enrolments", post(offer))
         .route("/sift/enrol", post(enrolling))
+        .route("/sift/tokens", post(renew))
 }
 
 /// A commencement as entered.
@@ -106,6 +111,8 @@ struct SensorOut {
     key: String,
     /// Since when.
     enrolled_at: String,
+    /// Until when its last token holds.
+    token_until: Option<String>,
 }
 
 /// A mandate.
@@ -120,6 +127,9 @@ struct MandateOut {
     signed: noroshi_sift::mandate::Signed,
     /// Index of its leaf.
     position: u64,
+    /// That it does not hold any longer, signed, where it was withdrawn.
+    #[schema(value_type = Option<Object>)]
+    withdrawn: Option<noroshi_sift::mandate::SignedWithdrawal>,
 }
 
 /// Everything that is entered.
@@ -152,7 +162,13 @@ fn created(made: Made) -> Answer {
 }
 
 fn mandate_out(issued: read::Issued) -> MandateOut {
-    MandateOut { id: issued.id, org: issued.org, signed: issued.signed, position: issued.position }
+    MandateOut {
+        id: issued.id,
+        org: issued.org,
+        signed: issued.signed,
+        position: issued.position,
+        withdrawn: issued.withdrawn,
+    }
 }
 
 /// What is in force, which tables and mandates there are, who is enrolled.
@@ -192,6 +208,7 @@ async fn law(State(house): State<Arc<House>>, caller: Caller) -> Answer {
         sensor: one.sensor,
         key: one.key.to_string(),
         enrolled_at: one.enrolled_at.to_string(),
+        token_until: one.token_until.map(|until| until.to_string()),
     };
     let out = LawOut {
         platform_key: load_key(&house.dir).map_err(act::broken)?.public().to_string(),
@@ -264,6 +281,19 @@ async fn mandates(State(house): State<Arc<House>>, caller: Caller) -> Answer {
     Ok(Json(found.into_iter().map(mandate_out).collect::<Vec<_>>()).into_response())
 }
 
+/// Withdraws a mandate at once and for good. The legal hat alone.
+#[utoipa::path(post, path = "/sift/mandates/{id}/withdrawal", tag = "sift", request_body = NewWithdrawal,
+    params(("id" = String, Path)),
+    responses((status = 201, body = MadeOut), (status = 403), (status = 404), (status = 409), (status = 422)))]
+async fn withdraw(
+    State(house): State<Arc<House>>,
+    caller: Caller,
+    Path(id): Path<String>,
+    body: Body<NewWithdrawal>,
+) -> Answer {
+    created(act::withdraw(&house, &caller.ctx, &id, body.value).await?)
+}
+
 /// A sensor to enrol.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -322,6 +352,34 @@ async fn enrolling(State(house): State<Arc<House>>, body: Body<Enrolling>) -> An
         token: enrolled.token.reveal().to_owned(),
         platform_key: enrolled.platform_key.to_string(),
         position: enrolled.position,
+    };
+    Ok((StatusCode::CREATED, Json(out)).into_response())
+}
+
+/// A token of a sensor.
+#[derive(Serialize, ToSchema)]
+struct RenewedOut {
+    /// The token of its requests; shown once.
+    token: String,
+    /// Until when it holds.
+    expires_at: String,
+    /// Until when the one before does.
+    before_until: String,
+    /// Index of its leaf.
+    position: u64,
+}
+
+/// Gives an enrolled sensor its next token. It asks with the one it has, before that ends, and shows with its key that it
+/// is the sensor; the one it has holds a little longer.
+#[utoipa::path(post, path = "/sift/tokens", tag = "sift", request_body = Renewing,
+    responses((status = 201, body = RenewedOut), (status = 401), (status = 403), (status = 409), (status = 422)))]
+async fn renew(State(house): State<Arc<House>>, caller: Caller, body: Body<Renewing>) -> Answer {
+    let renewed = enrol::renew(&house, &caller, &body.value).await?;
+    let out = RenewedOut {
+        token: renewed.token.reveal().to_owned(),
+        expires_at: renewed.expires_at.to_string(),
+        before_until: renewed.before_until.to_string(),
+        position: renewed.position,
     };
     Ok((StatusCode::CREATED, Json(out)).into_response())
 }

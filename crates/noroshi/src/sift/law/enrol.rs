@@ -27,11 +27,20 @@ use crate::office::people::{self, HeldHat};
 use crate::office::secret::{Secret, digest};
 use crate::office::store::Value;
 use crate::web::refusal::{Answer, Failure, Refusal};
+use crate::web::visitor::{Caller, Proof};
 
 /// How long an offer can be used.
 pub const OFFER_LIFE: SignedDuration = SignedDuration::from_hours(24);
 /// How long the token of a sensor lives.
 const TOKEN_LIFE: SignedDuration = SignedDuration::from_hours(24 * 365);
+/// How long before its end the token of a sensor is renewed.
+pub const RENEW_BEFORE: SignedDuration = SignedDuration::from_hours(24 * 90);
+/// How long the token before holds beside the new one, for what is under way and for a sensor that lost the answer.
+const OVERLAP: SignedDuration = SignedDuration::from_hours(24 * 7);
+/// How far the clock of a sensor that asks for a token may differ from ours.
+const CLOCKS_DIFFER_MAX: SignedDuration = SignedDuration::from_mins(10);
+/// The form of what a sensor signs when it asks for its next token.
+pub const RENEWAL_FORM: &str = "noroshi-renewal/1";
 /// The form of what a sensor signs when it enrols.
 pub const FORM: &str = "noroshi-enrolment/1";
 
@@ -169,4 +178,83 @@ pub async fn enrol(house: &Arc<House>, new: &Enrolling) -> Answer<Enrolled> {
     let done = done.map_err(|problem| conflict(problem, "NRS-SIFT-0421"))?;
     let platform_key = load_key(&house.dir).map_err(broken)?.public();
     Ok(Enrolled { sensor, org: org_text, token: secret, platform_key, position: done.position })
+}
+
+/// What a sensor hands in for its next token.
+#[derive(Debug, Clone, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Renewing {
+    /// When it asks.
+    #[schema(value_type = String)]
+    pub at: Timestamp,
+    /// Its signature over [`renewal`].
+    #[schema(value_type = Object)]
+    pub signature: Signature,
+}
+
+/// What is signed for the next token: the digest of the one that it follows, and when. So it fits that token and that moment
+/// only.
+pub fn renewal(token: &str, at: Timestamp) -> Result<Vec<u8>, serde_json::Error> {
+    serde_json_canonicalizer::to_vec(&json!({ "follows": digest(token), "at": at }))
+}
+
+/// A token renewed.
+pub struct Renewed {
+    /// The token of its requests.
+    pub token: Secret,
+    /// Until when it holds.
+    pub expires_at: Timestamp,
+    /// Until when the one before does.
+    pub before_until: Timestamp,
+    /// Index of its leaf.
+    pub position: u64,
+}
+
+/// Gives a sensor its next token. A token that was revoked or has ended asks for nothing any more, and neither does one
+/// without the key; so whoever takes a sensor out revokes its token, and that is the end of it.
+pub async fn renew(house: &Arc<House>, caller: &Caller, new: &Renewing) -> Answer<Renewed> {
+    let ctx = &caller.ctx;
+    let on = On { owner: Some(&ctx.org), ..On::default() };
+    house.authoriser.check(ctx, Action::SiftSubmit, on)?;
+    let not_its_own = || Refusal::new("NRS-SIFT-0422", StatusCode::UNPROCESSABLE_ENTITY);
+    let Proof::Token(before) = caller.proof.clone() else { return Err(not_its_own().into()) };
+    let (person, asked) = (ctx.person.clone(), before.clone());
+    let (sensor, until) = house
+        .store
+        .read(move |reader| {
+            Ok((read::sensor_of(reader, &person)?, read::token_until(reader, &asked)?))
+        })
+        .await?;
+    // An answer that got lost may be asked for again with the same token, within the overlap.
+    let Some((sensor, until)) = sensor.zip(until) else { return Err(not_its_own().into()) };
+    let statement = serde_json_canonicalizer::to_vec(&json!({ "follows": before, "at": new.at }))
+        .map_err(broken)?;
+    let is_now = new.at.duration_since(ctx.now).abs() <= CLOCKS_DIFFER_MAX;
+    let is_signed =
+        new.signature.key == sensor.key && new.signature.holds(RENEWAL_FORM, &statement);
+    if !is_now || !is_signed {
+        return Err(not_its_own().into());
+    }
+    if until.duration_since(ctx.now) > RENEW_BEFORE {
+        return Err(Refusal::new("NRS-SIFT-0423", StatusCode::CONFLICT).arg("until", until).into());
+    }
+    let expires_at = ctx.now + TOKEN_LIFE;
+    let before_until = until.min(ctx.now + OVERLAP);
+    let held = (&ctx.org, Hat::OperatorSensor);
+    let (write, token) = people::new_token(&ctx.person, held, "renewal", ctx.now, expires_at);
+    let change = Change::office("sift.renew", sensor.key.to_string())
+        .payload(json!({ "sensor": sensor.sensor, "expires_at": expires_at }))
+        .write(Write::one(
+            "UPDATE office_token SET expires_at = $2 WHERE digest = $1 AND revoked_at IS NULL AND expires_at > $3",
+            vec![Value::from(&before), Value::from(before_until), Value::from(ctx.now)],
+        ))
+        // What an earlier answer that got lost had made ends here: one token goes on.
+        .write(Write::new(
+            "UPDATE office_token SET revoked_at = $3 WHERE person = $1 AND digest <> $2 AND label = 'renewal' \
+             AND revoked_at IS NULL",
+            vec![Value::from(&ctx.person), Value::from(&before), Value::from(ctx.now)],
+        ))
+        .write(write);
+    let done = house.door.commit(ctx, change).await?;
+    Ok(Renewed { token, expires_at, before_until, position: done.position })
 }

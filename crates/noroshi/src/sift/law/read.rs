@@ -2,10 +2,10 @@
 
 use jiff::Timestamp;
 use noroshi_charter::mandate::{Commencement, Ground, Limits};
-use noroshi_sift::mandate::Signed;
+use noroshi_sift::mandate::{Signed, SignedWithdrawal};
 use noroshi_sift::signature::PublicKey;
 
-use crate::office::id::OrgId;
+use crate::office::id::{OrgId, PersonId};
 use crate::office::store::{Reader, Row, StoreFailure, Value};
 
 /// A commencement with its place in the log.
@@ -111,7 +111,12 @@ pub struct Enrolled {
     pub key: PublicKey,
     /// Since when.
     pub enrolled_at: Timestamp,
+    /// Until when its last token holds; none where it has none that was not revoked.
+    pub token_until: Option<Timestamp>,
 }
+
+const ENROLLED: &str = "SELECT k.org, k.sensor, k.key, k.enrolled_at, \
+     (SELECT MAX(t.expires_at) FROM office_token t WHERE t.person = k.person AND t.revoked_at IS NULL) FROM sift_key k";
 
 fn enrolled(row: &Row<'_, '_>) -> Result<Enrolled, StoreFailure> {
     Ok(Enrolled {
@@ -119,13 +124,13 @@ fn enrolled(row: &Row<'_, '_>) -> Result<Enrolled, StoreFailure> {
         sensor: row.text(1)?,
         key: row.text_here(2)?.parse().map_err(|_| damaged("the key of a sensor"))?,
         enrolled_at: row.time(3)?,
+        token_until: row.time_or_none(4)?,
     })
 }
 
 /// The sensors that are enrolled.
 pub fn sensors(reader: &Reader<'_>) -> Result<Vec<Enrolled>, StoreFailure> {
-    let sql = "SELECT org, sensor, key, enrolled_at FROM sift_key ORDER BY org, sensor";
-    reader.all(sql, &[], enrolled)
+    reader.all(&format!("{ENROLLED} ORDER BY k.org, k.sensor"), &[], enrolled)
 }
 
 /// One sensor, when it is enrolled.
@@ -135,9 +140,23 @@ pub fn sensor(
     sensor: &str,
 ) -> Result<Option<Enrolled>, StoreFailure> {
     reader.first(
-        "SELECT org, sensor, key, enrolled_at FROM sift_key WHERE org = $1 AND sensor = $2",
+        &format!("{ENROLLED} WHERE k.org = $1 AND k.sensor = $2"),
         &[Value::from(org), Value::from(sensor)],
         enrolled,
+    )
+}
+
+/// The sensor that a person is, when it is enrolled.
+pub fn sensor_of(reader: &Reader<'_>, person: &PersonId) -> Result<Option<Enrolled>, StoreFailure> {
+    reader.first(&format!("{ENROLLED} WHERE k.person = $1"), &[Value::from(person)], enrolled)
+}
+
+/// Until when a token holds, by its digest; revoked ones do not.
+pub fn token_until(reader: &Reader<'_>, digest: &str) -> Result<Option<Timestamp>, StoreFailure> {
+    reader.first(
+        "SELECT expires_at FROM office_token WHERE digest = $1 AND revoked_at IS NULL",
+        &[Value::from(digest)],
+        |row| row.time(0),
     )
 }
 
@@ -152,10 +171,13 @@ pub struct Issued {
     pub signed: Signed,
     /// Index of its leaf.
     pub position: u64,
+    /// That it does not hold any longer, where it was withdrawn.
+    pub withdrawn: Option<SignedWithdrawal>,
 }
 
-const ISSUED: &str = "SELECT m.id, m.org, m.text, a.position FROM sift_mandate m \
-     JOIN office_audit a ON a.subject = m.digest AND a.command = 'sift.mandate'";
+const ISSUED: &str = "SELECT m.id, m.org, m.text, a.position, w.text FROM sift_mandate m \
+     JOIN office_audit a ON a.subject = m.digest AND a.command = 'sift.mandate' \
+     LEFT JOIN sift_withdrawal w ON w.mandate = m.id";
 
 fn issued(row: &Row<'_, '_>) -> Result<Issued, StoreFailure> {
     Ok(Issued {
@@ -163,7 +185,18 @@ fn issued(row: &Row<'_, '_>) -> Result<Issued, StoreFailure> {
         org: row.text(1)?,
         signed: row.json(2)?,
         position: row.count(3)?,
+        withdrawn: match row.text_or_none(4)? {
+            None => None,
+            Some(text) => Some(
+                serde_json::from_str(&text).map_err(|_| damaged("the withdrawal of a mandate"))?,
+            ),
+        },
     })
+}
+
+/// One mandate by its name.
+pub fn mandate(reader: &Reader<'_>, id: &str) -> Result<Option<Issued>, StoreFailure> {
+    reader.first(&format!("{ISSUED} WHERE m.id = $1"), &[Value::from(id)], issued)
 }
 
 /// Every mandate, newest first; of one organisation only where one is given.
