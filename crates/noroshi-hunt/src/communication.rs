@@ -14,6 +14,7 @@ use parquet::file::reader::RowGroupReader;
 use serde::{Deserialize, Serialize};
 
 use crate::columns::{Numbers, Texts, at, small, texts};
+use crate::scan::sum;
 use crate::shelf::{OWN_NETWORK, Stored, Unreadable};
 
 /// Whose records are looked at.
@@ -90,9 +91,9 @@ pub struct Looked {
 
 impl Looked {
     /// Whether every row is counted in exactly one place.
-    pub const fn balances(&self) -> bool {
+    pub fn balances(&self) -> bool {
         let Self { rows, communications, repeated, beside, over, unreadable, .. } = *self;
-        communications + repeated + beside + over + unreadable == rows
+        sum([communications, repeated, beside, over, unreadable]) == Some(rows)
     }
 }
 

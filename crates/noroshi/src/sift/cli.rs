@@ -537,11 +537,16 @@ impl Place {
             return Err(usage("NRS-SIFT-0004", "the chain of certificates does not go on"));
         }
         outcome.sink.sync_all().map_err(io(part))?;
-        let records = self.dir.join(folder::partition(&outcome.certificate));
-        let partition = records.parent().unwrap_or(&self.dir);
-        std::fs::create_dir_all(partition).map_err(io(partition))?;
-        std::fs::rename(part, &records).map_err(io(&records))?;
-        folder::sync(partition)?;
+        if outcome.certificate.rows == 0 {
+            // There is nothing to keep, nor to be deleted some day.
+            folder::remove(part)?;
+        } else {
+            let records = self.dir.join(folder::partition(&outcome.certificate));
+            let partition = records.parent().unwrap_or(&self.dir);
+            std::fs::create_dir_all(partition).map_err(io(partition))?;
+            std::fs::rename(part, &records).map_err(io(&records))?;
+            folder::sync(partition)?;
+        }
         let json = |value: Result<String, serde_json::Error>| {
             value.map_err(|problem| Failed::House(Box::new(problem)))
         };
@@ -565,7 +570,12 @@ impl Place {
 
     fn sightings(&self, sequence: u64) -> Result<Vec<Sighting>, Failed> {
         let path = self.dir.join("sightings").join(format!("{sequence}.json"));
-        let bytes = std::fs::read(&path).map_err(io(&path))?;
+        let bytes = match std::fs::read(&path) {
+            Ok(bytes) => bytes,
+            // They go when the retention of the records behind them is over.
+            Err(problem) if problem.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(problem) => return Err(io(&path)(problem)),
+        };
         serde_json::from_slice(&bytes).map_err(|_| {
             usage("NRS-SIFT-0023", format!("`{}` is not a list of sightings", path.display()))
         })

@@ -377,7 +377,7 @@ fn a_hunt_that_was_killed_goes_on_and_finds_everything_once() {
     )
     .unwrap();
     let counted: u64 =
-        sightings.as_array().unwrap().iter().map(|one| one["count"].as_u64().unwrap()).sum();
+        sightings["sightings"].as_array().unwrap().iter().map(|one| one["count"].as_u64().unwrap()).sum();
     assert_eq!(counted, tally.hits - tally.known);
     assert!(!sensor.path("out/hunts/job").try_exists().unwrap());
 }

@@ -8,8 +8,9 @@ use noroshi_hunt::record::What;
 use serde_json::json;
 
 use super::super::cli::{io, post, write};
-use super::{Where, book, follow, results};
+use super::{Where, book, keep, results};
 use crate::cli::{Ended, Failed, Format, print};
+use crate::office::clock::Clock;
 
 /// `noroshi hunt submit`.
 #[derive(Debug, clap::Args)]
@@ -36,7 +37,7 @@ pub(super) fn run(asked: &Submit, format: Format) -> Ended {
     for entry in book::entries(&book::path(&asked.place))?.iter().filter(|one| one.sequence >= next)
     {
         let sightings = match &entry.what {
-            What::Ended(outcome) => follow::sightings(&asked.place.dir, outcome.of)?,
+            What::Ended(outcome) => keep::seen(&asked.place.dir, outcome.of, Clock.now())?,
             What::Begun(_) => Vec::new(),
         };
         let taken = post(&url, token.trim(), &json!({ "entry": entry, "sightings": sightings }))?;
