@@ -88,6 +88,7 @@ pub(super) fn run(asked: &Ask, format: Format) -> Ended {
                 results_digest,
                 tally: None,
                 looked: None,
+                seen: None,
             })?;
             report(&answer, number, format);
             Ok(ExitCode::from(u8::from(!answer.problems.is_empty())))
@@ -104,6 +105,7 @@ pub(super) fn run(asked: &Ask, format: Format) -> Ended {
                 results_digest: Digest::of(b""),
                 tally: None,
                 looked: None,
+                seen: None,
             })?;
             Err(failed(&problem, is_refused))
         }

@@ -29,6 +29,8 @@ const UNBALANCED: &str = "NRS-HUNT-0010";
 pub(super) struct Book {
     path: PathBuf,
     file: File,
+    /// The digest of the first entry: the name of the record.
+    first: Option<Digest>,
     last: Option<Entry>,
     who: (SensorId, Digest),
     key: Option<SecretKey>,
@@ -86,7 +88,19 @@ impl Book {
         let who = (sensor(place, entries.last())?, program_digest()?);
         let key = folder::key(&place.dir)?;
         keep::forget(&place.dir, Clock.now())?;
-        Ok((Self { path, file, last: entries.last().cloned(), who, key }, entries))
+        let first = entries.first().map(Entry::digest).transpose().map_err(house)?;
+        Ok((Self { path, file, first, last: entries.last().cloned(), who, key }, entries))
+    }
+
+    /// The name of the record: the digest of its first entry, once there is one.
+    pub(super) const fn first(&self) -> Option<Digest> {
+        self.first
+    }
+
+    /// Where what a hunt of this record found is kept.
+    pub(super) fn results(&self, dir: &Path) -> Result<PathBuf, Failed> {
+        let first = self.first.ok_or_else(|| usage(UNBALANCED, "the record has no entry"))?;
+        Ok(keep::of_record(dir, &first))
     }
 
     /// Says what is asked, before anything is looked at; its number.
@@ -110,6 +124,7 @@ impl Book {
             results_digest: Digest::of(b""),
             tally: None,
             looked: None,
+            seen: None,
         };
         self.write(None, What::Ended(stopped))?;
         Err(refused)
@@ -121,7 +136,8 @@ impl Book {
         let entry = Entry::after(self.last.as_ref(), self.who.clone(), now, why, what);
         let mut entry = entry.map_err(house)?;
         if !entry.balances() {
-            let words = "the figures of the hunt do not agree with each other; nothing of it counts";
+            let words =
+                "the figures of the hunt do not agree with each other; nothing of it counts";
             return Err(usage(UNBALANCED, words));
         }
         if let Some(key) = &self.key {
@@ -130,6 +146,9 @@ impl Book {
         let line = record::line(&entry).map_err(house)?;
         let written = self.file.write_all(&line).and_then(|()| self.file.sync_all());
         written.map_err(io(&self.path))?;
+        if self.first.is_none() {
+            self.first = Some(entry.digest().map_err(house)?);
+        }
         let sequence = entry.sequence;
         self.last = Some(entry);
         Ok(sequence)
@@ -163,7 +182,9 @@ fn sensor(place: &Where, last: Option<&Entry>) -> Result<SensorId, Failed> {
 
 #[cfg(test)]
 mod tests {
+    use noroshi_hunt::record::Seen;
     use noroshi_hunt::scan::Tally;
+    use noroshi_sift::sighting::Committed;
 
     use super::*;
 
@@ -185,6 +206,7 @@ mod tests {
             results_digest: Digest::of(b""),
             tally: Some(tally),
             looked: None,
+            seen: Some(Seen { sightings: Committed::to(&[]).unwrap(), retain_until: None }),
         };
         let (mut book, _) = Book::open(&place).unwrap();
         let number = book.begin(None, hunt()).unwrap();

@@ -4,7 +4,7 @@
 //! |---|---|
 //! | `hunted.index`, `hunted.json` | the list that was hunted last, and the files of records that were looked through for it |
 //! | `job/` | a hunt that has not come to its end: what it looks for, in which files, how far it is |
-//! | `<n>.hits.jsonl`, `<n>.sightings.json` | where the hits of the hunt with the entry `n` lie, and what it newly saw (see `keep`) |
+//! | `<record>/<n>.hits.jsonl`, `<record>/<n>.sightings.json` | where the hits of the hunt with the entry `n` lie, and what it newly saw (see `keep`) |
 //!
 //! When the file of the index is another one, only selectors that are not in the list hunted last are looked for in the
 //! files looked through then. Files that came since are looked through for the whole list, unless their certificate
@@ -86,6 +86,9 @@ const AGAIN: SignedDuration = SignedDuration::from_hours(1);
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Job {
+    /// The record whose hunt it is, by the digest of its first entry.
+    #[serde(default)]
+    record: Option<Digest>,
     /// The number of the entry that says that it began.
     number: u64,
     /// The digest of the list whose additions are hunted.
@@ -156,6 +159,16 @@ impl Folder<'_> {
                 None => return Ok(None),
             },
         };
+        if job.record.is_some() && job.record != book.first() {
+            return Err(usage(
+                "NRS-HUNT-0012",
+                format!(
+                    "a hunt of another record is not at its end; name that record with --record, or remove the folder `{}`",
+                    self.job.display()
+                ),
+            ));
+        }
+        let below = book.results(&self.asked.place.dir)?;
         let said = entries.into_iter().find_map(|entry| match entry.what {
             What::Ended(outcome) if outcome.of == job.number => Some(outcome),
             What::Ended(_) | What::Begun(_) => None,
@@ -165,7 +178,7 @@ impl Folder<'_> {
             Some(outcome) => outcome,
             None => {
                 let (sightings, until) = self.work(&mut job)?;
-                self.end(&job, &sightings, until, &mut book)?
+                self.end(&job, (sightings, until), &below, &mut book)?
             }
         };
         self.move_on(&job)?;
@@ -240,6 +253,7 @@ impl Folder<'_> {
         let names =
             |files: Vec<Stored>| files.into_iter().map(|file| (file.name, file.bytes)).collect();
         let job = Job {
+            record: book.first(),
             number,
             selectors: digest,
             old: if has_added { names(old) } else { Vec::new() },
@@ -374,15 +388,16 @@ impl Folder<'_> {
     fn end(
         &self,
         job: &Job,
-        sightings: &[Sighting],
-        until: Option<Timestamp>,
+        (sightings, until): (Vec<Sighting>, Option<Timestamp>),
+        below: &Path,
         book: &mut Book,
     ) -> Result<Outcome, Failed> {
         let hits = self.job.join("hits.jsonl");
         let text = fs::read(&hits).map_err(io(&hits))?;
-        write(&self.dir.join(format!("{}.hits.jsonl", job.number)), &text)?;
+        fs::create_dir_all(below).map_err(io(below))?;
+        write(&keep::hits_path(below, job.number), &text)?;
         (self.after)()?;
-        keep::sightings(&self.asked.place.dir, job.number, until, sightings)?;
+        let committed = keep::sightings(below, job.number, until, sightings)?;
         folder::sync(&self.dir)?;
         (self.after)()?;
         let tally = job.sum();
@@ -398,6 +413,7 @@ impl Folder<'_> {
             results_digest: Digest::of(&text),
             tally: Some(tally),
             looked: None,
+            seen: Some(committed),
         };
         book.end(outcome.clone())?;
         (self.after)()?;
@@ -472,11 +488,12 @@ fn remove_folder(path: &Path) -> Result<(), Failed> {
     }
 }
 
-/// One sighting for each selector. Addresses that were seen in both halves are not told apart, which is said.
+/// One sighting for each measure and selector. Addresses that were seen in both halves are not told apart, which is said.
 fn merged(sightings: impl Iterator<Item = Sighting>) -> Vec<Sighting> {
     let mut all: BTreeMap<_, Sighting> = BTreeMap::new();
     for one in sightings {
-        let key = (one.selector_id.clone(), one.selector_version, one.value.clone());
+        let key =
+            (one.measure.clone(), one.selector_id.clone(), one.selector_version, one.value.clone());
         match all.get_mut(&key) {
             None => drop(all.insert(key, one)),
             Some(known) => {
@@ -491,7 +508,6 @@ fn merged(sightings: impl Iterator<Item = Sighting>) -> Vec<Sighting> {
     }
     all.into_values().collect()
 }
-
 
 #[cfg(test)]
 mod tests {
@@ -559,6 +575,11 @@ mod tests {
         look(dir, true, &|| Ok(())).unwrap()
     }
 
+    fn below(dir: &Path) -> PathBuf {
+        let entries = book::entries(&dir.join("out/hunts.jsonl")).unwrap();
+        keep::of_record(&dir.join("out"), &entries[0].digest().unwrap())
+    }
+
     fn ended(dir: &Path) -> Vec<Outcome> {
         let entries = book::entries(&dir.join("out/hunts.jsonl")).unwrap();
         let outcomes = entries.into_iter().filter_map(|entry| match entry.what {
@@ -618,9 +639,11 @@ mod tests {
         let outcome = &outcomes[1];
         let tally = outcome.tally.unwrap();
         assert_eq!((tally.files, tally.hits, tally.known), (3, 5, 0));
-        let hits = fs::read(dir.join(format!("out/hunts/{}.hits.jsonl", outcome.of))).unwrap();
+        let below = below(dir);
+        let hits = fs::read(keep::hits_path(&below, outcome.of)).unwrap();
         assert_eq!(outcome.results_digest, Digest::of(&hits));
-        let seen = keep::seen(&dir.join("out"), outcome.of, Clock.now()).unwrap();
+        let seen = keep::seen(&below, outcome.of, Clock.now()).unwrap();
+        assert!(outcome.seen.unwrap().sightings.holds(&seen));
         let seen: Vec<_> = seen.iter().map(|one| (one.value.as_str(), one.count)).collect();
         assert_eq!(seen, [("203.0.113.5", 1), ("203.0.113.6", 4)]);
         let hunted: Hunted =
@@ -695,14 +718,34 @@ mod tests {
     }
 
     #[test]
+    fn a_job_of_another_record_is_left_alone() {
+        let dir = grown();
+        let steps = Cell::new(0);
+        let killed = look(dir.path(), true, &|| {
+            steps.set(steps.get() + 1);
+            if steps.get() == 5 { Err(Failed::House("killed".into())) } else { Ok(()) }
+        });
+        assert!(killed.is_err());
+        let mut asked = asked(dir.path(), true);
+        asked.place.record = Some(dir.path().join("other.jsonl"));
+        let hunts = results(&asked.place.dir);
+        let refused =
+            Folder { asked: &asked, job: hunts.join("job"), dir: hunts, after: &|| Ok(()) }.look();
+        assert!(matches!(refused, Err(Failed::Usage { code: "NRS-HUNT-0012", .. })), "{refused:?}");
+        look(dir.path(), true, &|| Ok(())).unwrap();
+        is_whole(dir.path());
+    }
+
+    #[test]
     fn no_part_of_a_record_outlives_its_certified_deletion() {
         let dir = grown();
         look_once(dir.path()).unwrap();
-        let hits = fs::read_to_string(dir.path().join("out/hunts/2.hits.jsonl")).unwrap();
+        let hits = fs::read_to_string(keep::hits_path(&below(dir.path()), 2)).unwrap();
         let is_place = |line: &str| serde_json::from_str::<Place>(line).is_ok();
         assert!(hits.lines().count() == 5 && hits.lines().all(is_place), "{hits}");
         let out = dir.path().join("out");
-        let is_sightings = |(path, _): &&(PathBuf, Vec<u8>)| path.display().to_string().contains("sightings");
+        let is_sightings =
+            |(path, _): &&(PathBuf, Vec<u8>)| path.display().to_string().contains("sightings");
         assert!(files(&out).iter().filter(is_sightings).count() > 2);
         let later = Clock.now() + SignedDuration::from_hours(25);
         assert_eq!(purge(&out, Digest::of(b"build"), later).unwrap(), [2, 2, 3]);

@@ -1,9 +1,12 @@
 //! What hunts leave beside the record of hunts, and for how long.
 //!
-//! | file below `DIR/hunts` | what it holds | until when |
+//! | file below `DIR/hunts/<record>` | what it holds | until when |
 //! |---|---|---|
 //! | `<n>.hits.jsonl` | where hits lie: file, row and selector, nothing of a record | as the record of hunts |
 //! | `<n>.sightings.json` | counts and times for each selector that was newly seen | until the first of the records behind it may not be retained any longer |
+//!
+//! A record of hunts has a folder of its own, named by the first digits of its first entry's digest: numbers mean something
+//! within a record only.
 //!
 //! INVARIANT: no part of a mechanical record is written here, so that what is certified as deleted lies nowhere else.
 
@@ -13,13 +16,15 @@ use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 use noroshi_evidence::mechanical::MechanicalRecord;
-use noroshi_sift::sighting::Sighting;
+use noroshi_hunt::record::Seen as Commitment;
+use noroshi_sift::digest::Digest;
+use noroshi_sift::sighting::{Committed, HANDED_IN_MAX, Sighting, handed_in};
 use serde::{Deserialize, Serialize};
 
 use super::super::cli::{io, usage, write};
 use super::super::folder;
 use super::{house, results};
-use crate::cli::Failed;
+use crate::cli::{Failed, tell};
 
 /// What was newly seen, as it lies in the folder.
 #[derive(Debug, Serialize, Deserialize)]
@@ -39,30 +44,56 @@ struct Whole {
 const SIGHTINGS: &str = ".sightings.json";
 const HITS: &str = ".hits.jsonl";
 
-fn path(dir: &Path, number: u64) -> PathBuf {
-    results(dir).join(format!("{number}{SIGHTINGS}"))
+/// How many digits of a digest name a folder.
+const DIGITS: usize = 16;
+
+/// The folder of what hunts of a record found. `first` is the digest of the record's first entry.
+pub(super) fn of_record(dir: &Path, first: &Digest) -> PathBuf {
+    results(dir).join(first.to_string().chars().take(DIGITS).collect::<String>())
 }
 
-/// Keeps what was newly seen beside the record, until it is handed in and no longer than it may be.
+fn path(below: &Path, number: u64) -> PathBuf {
+    below.join(format!("{number}{SIGHTINGS}"))
+}
+
+/// Where the hits of a hunt lie.
+pub(super) fn hits_path(below: &Path, number: u64) -> PathBuf {
+    below.join(format!("{number}{HITS}"))
+}
+
+/// Keeps what was newly seen beside the record, until it is handed in and no longer than it may be; what the record says
+/// of it. Of more than are handed in those seen most often are kept.
 pub(super) fn sightings(
-    dir: &Path,
+    below: &Path,
     number: u64,
     until: Option<Timestamp>,
-    sightings: &[Sighting],
-) -> Result<(), Failed> {
-    let (Some(retain_until), false) = (until, sightings.is_empty()) else {
-        return folder::remove(&path(dir, number)).map(drop);
+    sightings: Vec<Sighting>,
+) -> Result<Commitment, Failed> {
+    let (sightings, left) = handed_in(sightings, HANDED_IN_MAX);
+    if left > 0 {
+        tell(&format!(
+            "NRS-HUNT-0011: {left} sightings, the least often seen, are left out; the platform takes {HANDED_IN_MAX} of one hunt"
+        ));
+    }
+    let commitment = Commitment {
+        sightings: Committed::to(&sightings).map_err(house)?,
+        retain_until: until.filter(|_| !sightings.is_empty()),
     };
-    let below = results(dir);
-    fs::create_dir_all(&below).map_err(io(&below))?;
-    let seen = Seen { retain_until, sightings: sightings.to_vec() };
-    let text = serde_json::to_string_pretty(&seen).map_err(house)?;
-    write(&path(dir, number), text.as_bytes())
+    fs::create_dir_all(below).map_err(io(below))?;
+    if let Some(retain_until) = commitment.retain_until {
+        let text =
+            serde_json::to_string_pretty(&Seen { retain_until, sightings }).map_err(house)?;
+        write(&path(below, number), text.as_bytes())?;
+    } else {
+        folder::remove(&path(below, number))?;
+    }
+    folder::sync(below)?;
+    Ok(commitment)
 }
 
 /// What a hunt saw that had not been known, as far as it may still lie there at `now`.
-pub(super) fn seen(dir: &Path, number: u64, now: Timestamp) -> Result<Vec<Sighting>, Failed> {
-    let path = path(dir, number);
+pub(super) fn seen(below: &Path, number: u64, now: Timestamp) -> Result<Vec<Sighting>, Failed> {
+    let path = path(below, number);
     let Some(bytes) = read(&path)? else { return Ok(Vec::new()) };
     if let Ok(seen) = serde_json::from_slice::<Seen>(&bytes) {
         return Ok(if seen.retain_until > now { seen.sightings } else { Vec::new() });
@@ -85,25 +116,41 @@ fn read(path: &Path) -> Result<Option<Vec<u8>>, Failed> {
 /// Removes what may not lie below `DIR/hunts` any longer at `now`. What earlier versions wrote of records goes, too.
 pub(in crate::sift) fn forget(dir: &Path, now: Timestamp) -> Result<(), Failed> {
     let below = results(dir);
-    let entries = match fs::read_dir(&below) {
-        Ok(entries) => entries,
-        Err(problem) if problem.kind() == ErrorKind::NotFound => return Ok(()),
-        Err(problem) => return Err(io(&below)(problem)),
-    };
-    for entry in entries {
+    if !fs::exists(&below).map_err(io(&below))? {
+        return Ok(());
+    }
+    for entry in fs::read_dir(&below).map_err(io(&below))? {
         let path = entry.map_err(io(&below))?.path();
+        if path.is_dir() {
+            forget_below(&path, now)?;
+        }
+    }
+    // Earlier versions had no folder for each record.
+    forget_below(&below, now)
+}
+
+fn forget_below(below: &Path, now: Timestamp) -> Result<(), Failed> {
+    let entries = match fs::read_dir(below) {
+        Ok(entries) => entries,
+        // A job that came to its end just now.
+        Err(problem) if problem.kind() == ErrorKind::NotFound => return Ok(()),
+        Err(problem) => return Err(io(below)(problem)),
+    };
+    let mut has_removed = false;
+    for entry in entries {
+        let path = entry.map_err(io(below))?.path();
         let name = path.file_name().map(|name| name.to_string_lossy().into_owned());
         let Some(name) = name else { continue };
         if name.ends_with(SIGHTINGS) {
             let seen = read(&path)?.map(|bytes| serde_json::from_slice::<Seen>(&bytes));
             if seen.is_some_and(|seen| seen.is_ok_and(|seen| seen.retain_until <= now)) {
-                folder::remove(&path)?;
+                has_removed |= folder::remove(&path)?;
             }
         } else if let Some(number) = name.strip_suffix(HITS) {
-            forget_hits(&below, number, now)?;
+            forget_hits(below, number, now)?;
         }
     }
-    folder::sync(&below)
+    if has_removed { folder::sync(below) } else { Ok(()) }
 }
 
 /// Takes records that are over out of hits of an earlier version, and what was counted from them.
@@ -138,8 +185,10 @@ mod tests {
                  \"ts\":\"2026-11-01T00:00:00Z\"}},\"row\":0}}\n"
             )
         };
-        let (over, still) =
-            (line("203.0.113.5", "2026-12-01T00:00:00Z"), line("203.0.113.6", "2026-12-03T00:00:00Z"));
+        let (over, still) = (
+            line("203.0.113.5", "2026-12-01T00:00:00Z"),
+            line("203.0.113.6", "2026-12-03T00:00:00Z"),
+        );
         let hits = below.join("1.hits.jsonl");
         fs::write(&hits, format!("{over}{still}")).unwrap();
         fs::write(below.join("1.sightings.json"), "[]").unwrap();

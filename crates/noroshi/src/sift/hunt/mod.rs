@@ -120,7 +120,7 @@ fn coded(problem: &dyn std::error::Error) -> Failed {
 }
 
 /// The codes that are said on the command line.
-const CODES: [&str; 18] = [
+const CODES: [&str; 19] = [
     "NRS-HUNT-0002",
     "NRS-HUNT-0003",
     "NRS-HUNT-0004",
@@ -130,6 +130,7 @@ const CODES: [&str; 18] = [
     "NRS-HUNT-0008",
     "NRS-HUNT-0009",
     "NRS-HUNT-0010",
+    "NRS-HUNT-0012",
     "NRS-HUNT-0101",
     "NRS-HUNT-0102",
     "NRS-HUNT-0201",
@@ -163,7 +164,7 @@ fn looked_json(looked: &Looked) -> Value {
     json!({
         "files": looked.files, "unreadable_files": looked.unreadable_files, "rows": looked.rows,
         "communications": looked.communications, "repeated": looked.repeated, "beside": looked.beside, "over": looked.over,
-        "unreadable": looked.unreadable,
+        "unreadable": looked.unreadable, "ahead": looked.ahead,
     })
 }
 

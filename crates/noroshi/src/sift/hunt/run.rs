@@ -161,7 +161,8 @@ pub(super) fn run(asked: &Run, format: Format) -> Ended {
     let results_digest = hits.finish().map_err(failed)?;
     let until = hunter.retain_until();
     let (tally, sightings) = hunter.finish();
-    keep::sightings(&asked.place.dir, number, until, &sightings)?;
+    let seen = sightings.len();
+    let committed = keep::sightings(&book.results(&asked.place.dir)?, number, until, sightings)?;
     let (ending, code) = name_problems(&problems);
     let outcome = Outcome {
         of: number,
@@ -171,9 +172,10 @@ pub(super) fn run(asked: &Run, format: Format) -> Ended {
         results_digest,
         tally: Some(tally),
         looked: None,
+        seen: Some(committed),
     };
     book.end(outcome)?;
-    report(&index, &tally, &hits, (number, sightings.len()), format)?;
+    report(&index, &tally, &hits, (number, seen), format)?;
     Ok(ExitCode::from(u8::from(!problems.is_empty())))
 }
 

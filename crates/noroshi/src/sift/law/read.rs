@@ -111,6 +111,8 @@ pub struct Enrolled {
     pub key: PublicKey,
     /// Since when.
     pub enrolled_at: Timestamp,
+    /// The login under which it submits.
+    pub person: String,
 }
 
 fn enrolled(row: &Row<'_, '_>) -> Result<Enrolled, StoreFailure> {
@@ -119,12 +121,13 @@ fn enrolled(row: &Row<'_, '_>) -> Result<Enrolled, StoreFailure> {
         sensor: row.text(1)?,
         key: row.text_here(2)?.parse().map_err(|_| damaged("the key of a sensor"))?,
         enrolled_at: row.time(3)?,
+        person: row.text(4)?,
     })
 }
 
 /// The sensors that are enrolled.
 pub fn sensors(reader: &Reader<'_>) -> Result<Vec<Enrolled>, StoreFailure> {
-    let sql = "SELECT org, sensor, key, enrolled_at FROM sift_key ORDER BY org, sensor";
+    let sql = "SELECT org, sensor, key, enrolled_at, person FROM sift_key ORDER BY org, sensor";
     reader.all(sql, &[], enrolled)
 }
 
@@ -135,7 +138,7 @@ pub fn sensor(
     sensor: &str,
 ) -> Result<Option<Enrolled>, StoreFailure> {
     reader.first(
-        "SELECT org, sensor, key, enrolled_at FROM sift_key WHERE org = $1 AND sensor = $2",
+        "SELECT org, sensor, key, enrolled_at, person FROM sift_key WHERE org = $1 AND sensor = $2",
         &[Value::from(org), Value::from(sensor)],
         enrolled,
     )
@@ -192,15 +195,25 @@ pub fn mandate_of(
     )
 }
 
-/// An enrolment that was offered and can still be used: organisation and sensor.
+/// A place that was offered and whose time is not over.
+pub struct Offered {
+    /// The organisation.
+    pub org: String,
+    /// The sensor.
+    pub sensor: String,
+    /// Whether a sensor took it.
+    pub is_used: bool,
+}
+
+/// The offer with a digest, while its time is not over.
 pub fn offer(
     reader: &Reader<'_>,
     digest: &str,
     now: Timestamp,
-) -> Result<Option<(String, String)>, StoreFailure> {
+) -> Result<Option<Offered>, StoreFailure> {
     reader.first(
-        "SELECT org, sensor FROM sift_enrolment WHERE digest = $1 AND used_at IS NULL AND expires_at > $2",
+        "SELECT org, sensor, used_at IS NOT NULL FROM sift_enrolment WHERE digest = $1 AND expires_at > $2",
         &[Value::from(digest), Value::from(now)],
-        |row| Ok((row.text(0)?, row.text(1)?)),
+        |row| Ok(Offered { org: row.text(0)?, sensor: row.text(1)?, is_used: row.count(2)? == 1 }),
     )
 }
