@@ -16,7 +16,7 @@ use super::{NoAnswer, guard, senseless};
 /// How often a question may say `||`: eight doublings of a short text are a page, not more than that.
 pub const CONCATS_MAX: usize = 8;
 
-const SCALAR: [&str; 38] = [
+const SCALAR: [&str; 37] = [
     "ascii",
     "bit_length",
     "btrim",
@@ -49,7 +49,6 @@ const SCALAR: [&str; 38] = [
     "strpos",
     "substr",
     "substr_index",
-    "substring",
     "to_date",
     "to_hex",
     "to_timestamp",

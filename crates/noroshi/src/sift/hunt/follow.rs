@@ -644,8 +644,8 @@ mod tests {
         assert_eq!(outcome.results_digest, Digest::of(&hits));
         let seen = keep::seen(&below, outcome.of, Clock.now()).unwrap();
         assert!(outcome.seen.unwrap().sightings.holds(&seen));
-        let seen: Vec<_> = seen.iter().map(|one| (one.value.as_str(), one.count)).collect();
-        assert_eq!(seen, [("203.0.113.5", 1), ("203.0.113.6", 4)]);
+        let seen: BTreeMap<_, _> = seen.iter().map(|one| (one.value.as_str(), one.count)).collect();
+        assert_eq!(seen, BTreeMap::from([("203.0.113.5", 1), ("203.0.113.6", 4)]));
         let hunted: Hunted =
             serde_json::from_slice(&fs::read(dir.join("out/hunts/hunted.json")).unwrap()).unwrap();
         let list = index_of(&dir.join("list.txt"), None, None).unwrap().digest();
