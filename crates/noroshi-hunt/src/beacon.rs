@@ -223,13 +223,14 @@ fn regularity(mut values: Vec<u64>) -> Option<Regularity> {
         1_000
     } else {
         let outer = u128::from(q1) + u128::from(q3);
-        1_000 - thousandths(outer.abs_diff(2 * u128::from(q2)), u128::from(apart))
+        let off = outer.abs_diff(2 * u128::from(q2));
+        thousandths(u128::from(apart).saturating_sub(off), u128::from(apart))
     };
     let mut distances: Vec<u64> = values.iter().map(|value| value.abs_diff(q2)).collect();
     distances.sort_unstable();
     let deviation = quartile(&distances, 2)?;
-    let spread =
-        if deviation == 0 { 1_000 } else { 1_000 - thousandths(deviation.into(), q2.into()) };
+    let narrow = u128::from(q2.saturating_sub(deviation));
+    let spread = if deviation == 0 { 1_000 } else { thousandths(narrow, q2.max(1).into()) };
     Some(Regularity { skew, spread, median: q2, deviation })
 }
 
@@ -278,10 +279,13 @@ mod tests {
         // Intervals 10, 20, 30, 40, 100: Q1 20, Q2 30, Q3 40; skew 0; distances 20, 10, 0, 10, 70: M 10.
         let beacon = judged(&[0, 10, 30, 60, 100, 200], &[]).unwrap();
         let Regularity { skew, spread, median, deviation } = beacon.intervals;
-        assert_eq!((skew, median, deviation, spread), (1_000, 30, 10, 1_000 - 333));
+        assert_eq!((skew, median, deviation, spread), (1_000, 30, 10, 666));
         // Six calls in 200 seconds, one every thirty expected: 6 of 7.
         assert_eq!((beacon.count, beacon.sizes), (857, None));
-        assert_eq!(beacon.score, (1_000 + 667 + 857) / 3);
+        assert_eq!(beacon.score, (1_000 + 666 + 857) / 3);
+        // Sizes 0, 10, 30, 41, 41: Q1 10, Q2 30, Q3 41: off by 9 of 31; M 11 of 30.
+        let sizes = regularity(vec![0, 10, 30, 41, 41]).unwrap();
+        assert_eq!((sizes.skew, sizes.spread), (22_000 / 31, 19_000 / 30));
         // Sizes 100, 100, 100, 200, 900: Q1 100, Q2 100, Q3 200: as skewed as can be.
         let sizes = regularity(vec![100, 900, 100, 200, 100]).unwrap();
         assert_eq!((sizes.skew, sizes.spread), (0, 1_000));

@@ -7,13 +7,14 @@
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use noroshi_evidence::mechanical::{MeasureId, Protocol};
 use parquet::errors::ParquetError;
 use parquet::file::reader::RowGroupReader;
 use serde::{Deserialize, Serialize};
 
 use crate::columns::{Numbers, Texts, at, small, texts};
+use crate::scan::sum;
 use crate::shelf::{OWN_NETWORK, Stored, Unreadable};
 
 /// Whose records are looked at.
@@ -86,13 +87,25 @@ pub struct Looked {
     pub over: u64,
     /// Rows that could not be read.
     pub unreadable: u64,
+    /// Rows dated more than [`AHEAD_MAX`] after the hunt: by whoever wrote them, and of no use to a hunt that asks of times.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub ahead: u64,
+}
+
+/// How far a record may be dated after the hunt that looks at it: as far as clocks differ.
+pub const AHEAD_MAX: SignedDuration = SignedDuration::from_mins(5);
+
+/// Figures that were written down before there was this one have none.
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands a reference over")]
+const fn is_none(count: &u64) -> bool {
+    *count == 0
 }
 
 impl Looked {
     /// Whether every row is counted in exactly one place.
-    pub const fn balances(&self) -> bool {
-        let Self { rows, communications, repeated, beside, over, unreadable, .. } = *self;
-        communications + repeated + beside + over + unreadable == rows
+    pub fn balances(&self) -> bool {
+        let Self { rows, communications, repeated, beside, over, unreadable, ahead, .. } = *self;
+        sum([communications, repeated, beside, over, unreadable, ahead]) == Some(rows)
     }
 }
 
@@ -113,7 +126,9 @@ pub fn each(
     mut take: impl FnMut(&Communication),
 ) -> (Looked, Vec<Problem>) {
     let (mut looked, mut problems) = (Looked::default(), Vec::new());
-    let frame = Frame { scope, hunted_us: hunted_at.as_microsecond() };
+    let latest = hunted_at.saturating_add(AHEAD_MAX).unwrap_or(Timestamp::MAX);
+    let frame =
+        Frame { scope, hunted_us: hunted_at.as_microsecond(), latest_us: latest.as_microsecond() };
     for stored in files.iter().filter(|stored| scope.may_lie_in(stored)) {
         looked.files += 1;
         if let Err(reason) = frame.file(stored, &mut looked, &mut take) {
@@ -127,6 +142,7 @@ pub fn each(
 struct Frame<'a> {
     scope: &'a Scope,
     hunted_us: i64,
+    latest_us: i64,
 }
 
 impl Frame<'_> {
@@ -175,7 +191,10 @@ impl Frame<'_> {
                     run.same = None;
                     continue;
                 };
-                if run.goes_on(same, selector) {
+                if same.communication.ts_us > self.latest_us {
+                    looked.ahead += 1;
+                    run.same = None;
+                } else if run.goes_on(same, selector) {
                     looked.repeated += 1;
                 } else {
                     looked.communications += 1;

@@ -8,6 +8,7 @@
 use jiff::Timestamp;
 use noroshi_sift::digest::Digest;
 use noroshi_sift::mode::SensorId;
+use noroshi_sift::sighting::Committed;
 use noroshi_sift::signature::{PublicKey, SecretKey, Signature};
 use serde::{Deserialize, Serialize};
 
@@ -15,7 +16,9 @@ use crate::communication::{Looked, Scope};
 use crate::scan::Tally;
 
 /// The name of the form of an entry.
-pub const FORM: &str = "noroshi-hunt/1";
+pub const FORM: &str = "noroshi-hunt/2";
+/// The form before: its ends say nothing of sightings. It is read, and no longer made.
+pub const FORM_1: &str = "noroshi-hunt/1";
 /// The longest purpose, in bytes.
 pub const PURPOSE_BYTES_MAX: usize = 1_024;
 /// The longest name of a case, in bytes.
@@ -120,6 +123,17 @@ pub enum Ending {
     Stopped,
 }
 
+/// What was seen that had not been known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Seen {
+    /// What commits to the sightings that are handed in with the entry.
+    pub sightings: Committed,
+    /// Until when they may be kept where they were seen: from then on the entry is handed in without them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retain_until: Option<Timestamp>,
+}
+
 /// What came of it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -141,6 +155,25 @@ pub struct Outcome {
     /// The same of the other built-in hunts.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub looked: Option<Looked>,
+    /// What a hunt for selectors newly saw; none in the form before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seen: Option<Seen>,
+}
+
+impl Outcome {
+    /// Whether what was seen is said as the form asks, and is no more than was found anew.
+    fn has_seen(&self, form: &str) -> bool {
+        let new = self.tally.map_or(0, |tally| tally.hits.saturating_sub(tally.known));
+        match self.seen {
+            None => form == FORM_1 || self.tally.is_none(),
+            Some(Seen { sightings, retain_until }) => {
+                form == FORM
+                    && self.tally.is_some()
+                    && sightings.count <= new
+                    && (sightings.count > 0) == retain_until.is_some()
+            }
+        }
+    }
 }
 
 /// One of the two.
@@ -158,7 +191,7 @@ pub enum What {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Entry {
-    /// [`FORM`].
+    /// [`FORM`] or [`FORM_1`].
     pub form: String,
     /// On which sensor.
     pub sensor: SensorId,
@@ -216,6 +249,7 @@ impl Entry {
             What::Begun(Hunt::Beacons { .. } | Hunt::FirstSeen { .. }) => true,
             What::Ended(outcome) => {
                 outcome.of < self.sequence
+                    && outcome.has_seen(&self.form)
                     && outcome
                         .tally
                         .is_none_or(|tally| tally.balances() && tally.hits == outcome.results)
@@ -223,7 +257,8 @@ impl Entry {
                     && (outcome.ending == Ending::Complete) == outcome.code.is_none()
             }
         };
-        self.form == FORM && (self.sequence == 0) == self.previous.is_none() && why && what
+        let is_form = self.form == FORM || self.form == FORM_1;
+        is_form && (self.sequence == 0) == self.previous.is_none() && why && what
     }
 
     /// SHA-256 over the canonical JSON (RFC 8785) without the signature.
@@ -237,7 +272,7 @@ impl Entry {
 
     /// The same with the sensor's signature.
     pub fn sign(mut self, key: &SecretKey) -> Result<Self, serde_json::Error> {
-        self.signature = Some(key.sign(FORM, &self.signed_bytes()?));
+        self.signature = Some(key.sign(&self.form, &self.signed_bytes()?));
         Ok(self)
     }
 
@@ -246,7 +281,7 @@ impl Entry {
         let Some(signature) = self.signature.filter(|signature| signature.key == *key) else {
             return false;
         };
-        self.signed_bytes().is_ok_and(|bytes| signature.holds(FORM, &bytes))
+        self.signed_bytes().is_ok_and(|bytes| signature.holds(&self.form, &bytes))
     }
 }
 
@@ -318,6 +353,7 @@ mod tests {
             results_digest: Digest::of(b"1\n"),
             tally: None,
             looked: None,
+            seen: None,
         };
         let who = (first.sensor.clone(), first.program);
         let second = Entry::after(
@@ -339,6 +375,47 @@ mod tests {
         assert_eq!(read(changed.as_bytes()), Err(Broken::Chain(2)));
         let missing = line(&second).unwrap();
         assert_eq!(read(&missing), Err(Broken::Chain(1)));
+    }
+
+    #[test]
+    fn the_form_before_is_read_and_says_nothing_of_sightings() {
+        let first = begun(None);
+        let tally = Tally { rows: 2, matched: 2, hits: 2, known: 1, ..Tally::default() };
+        let seen = Seen {
+            sightings: Committed { count: 1, digest: Digest::of(b"list") },
+            retain_until: Some(first.at),
+        };
+        let ended = |form: &str, tally: Option<Tally>, seen: Option<Seen>| {
+            let results = tally.map_or(0, |tally| tally.hits);
+            let outcome = Outcome {
+                of: 0,
+                ending: Ending::Complete,
+                code: None,
+                results,
+                results_digest: Digest::of(b"1\n"),
+                tally,
+                looked: None,
+                seen,
+            };
+            let who = (first.sensor.clone(), first.program);
+            let entry = Entry::after(Some(&first), who, first.at, None, What::Ended(outcome));
+            Entry { form: form.to_owned(), ..entry.unwrap() }
+        };
+        assert!(ended(FORM, Some(tally), Some(seen)).balances());
+        assert!(ended(FORM, None, None).balances());
+        assert!(ended(FORM_1, Some(tally), None).balances());
+        assert!(!ended(FORM, Some(tally), None).balances(), "nothing commits to what was seen");
+        assert!(!ended(FORM_1, Some(tally), Some(seen)).balances());
+        assert!(!ended(FORM, None, Some(seen)).balances());
+        let two = Committed { count: 2, ..seen.sightings };
+        let more = Seen { sightings: two, ..seen };
+        assert!(!ended(FORM, Some(tally), Some(more)).balances(), "more than was found anew");
+        let endless = Seen { retain_until: None, ..seen };
+        assert!(!ended(FORM, Some(tally), Some(endless)).balances());
+        let key = SecretKey::of_seed([7; 32]);
+        let before = ended(FORM_1, Some(tally), None).sign(&key).unwrap();
+        assert!(before.is_signed_by(&key.public()));
+        assert!(!Entry { form: FORM.to_owned(), ..before }.is_signed_by(&key.public()));
     }
 
     #[test]

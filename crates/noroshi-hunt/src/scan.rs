@@ -43,6 +43,34 @@ pub struct Hit {
     pub record: MechanicalRecord,
 }
 
+/// Where a hit lies. It holds nothing of the record: what is written down of a hunt does not outlive what was kept.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Place {
+    /// The file, below the folder that was hunted in.
+    pub file: String,
+    /// The first row of the communication in it, from zero.
+    pub row: u64,
+    /// Whether it was kept for this very selector in this version.
+    pub known: bool,
+    /// The selector that matches now.
+    pub selector_id: SelectorId,
+    /// Its version.
+    pub selector_version: u32,
+}
+
+impl From<&Hit> for Place {
+    fn from(hit: &Hit) -> Self {
+        Self {
+            file: hit.file.clone(),
+            row: hit.row,
+            known: hit.known,
+            selector_id: hit.record.selector_id.clone(),
+            selector_version: hit.record.selector_version,
+        }
+    }
+}
+
 /// Rows that were not read, by what ruled them out.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -60,11 +88,16 @@ pub struct Pruned {
 }
 
 impl Pruned {
-    /// All of them.
-    pub const fn sum(&self) -> u64 {
-        let Self { measure, retention, window, address, dictionary } = self;
-        *measure + *retention + *window + *address + *dictionary
+    /// All of them; nothing where they are more than can be counted.
+    pub fn sum(&self) -> Option<u64> {
+        let Self { measure, retention, window, address, dictionary } = *self;
+        sum([measure, retention, window, address, dictionary])
     }
+}
+
+/// Figures come from elsewhere, too: what does not fit is no sum.
+pub(crate) fn sum(parts: impl IntoIterator<Item = u64>) -> Option<u64> {
+    parts.into_iter().try_fold(0_u64, u64::checked_add)
 }
 
 /// What became of every row.
@@ -104,15 +137,10 @@ pub struct Tally {
 impl Tally {
     /// Whether every row is counted in exactly one place.
     pub fn balances(&self) -> bool {
-        let parts = [
-            self.rows_pruned.sum(),
-            self.unmatched,
-            self.matched,
-            self.repeated,
-            self.over,
-            self.unreadable,
-        ];
-        parts.iter().sum::<u64>() == self.rows && self.known <= self.hits
+        let Some(pruned) = self.rows_pruned.sum() else { return false };
+        let parts =
+            [pruned, self.unmatched, self.matched, self.repeated, self.over, self.unreadable];
+        sum(parts) == Some(self.rows) && self.known <= self.hits
     }
 }
 
@@ -194,6 +222,10 @@ pub struct Hunter {
     measures: BTreeSet<Option<String>>,
     ranges: Option<Vec<(String, String)>>,
     tally: Tally,
+    /// Whether a row of the file at hand is none that can be held against a list.
+    torn: bool,
+    /// When the first of the records that were newly seen may not be retained any longer.
+    until: Option<Timestamp>,
 }
 
 impl Hunter {
@@ -214,7 +246,15 @@ impl Hunter {
             hunted_us: hunted_at.as_microsecond(),
             kept,
             tally: Tally::default(),
+            torn: false,
+            until: None,
         }
+    }
+
+    /// Until when what was newly seen may be kept: until the first of the records behind it may not be retained any
+    /// longer. Nothing where nothing was newly seen.
+    pub const fn retain_until(&self) -> Option<Timestamp> {
+        self.until
     }
 
     /// What was counted so far.
@@ -299,27 +339,63 @@ impl Hunter {
         Ok(((rows.len() - over) as u64, over as u64))
     }
 
-    /// Takes over from a hunt for the same that did not come to its end: its hits as they were handed over, and its tally.
-    pub fn resume<'h>(
-        &mut self,
-        tally: Tally,
-        hits: impl IntoIterator<Item = &'h Hit>,
-    ) -> Result<(), Unreadable> {
-        let hits: Vec<&Hit> = hits.into_iter().collect();
-        for one in hits.chunk_by(|hit, next| (&hit.file, hit.row) == (&next.file, next.row)) {
-            let Some(first) = one.first() else { continue };
-            let known = |id: &SelectorId, version: u32| {
-                let is = |hit: &&&Hit| {
-                    hit.known
-                        && (&hit.record.selector_id, hit.record.selector_version) == (id, version)
-                };
-                one.iter().any(|hit| is(&hit))
-            };
-            let again = self.kept.record(&first.record, known, &mut Vec::new());
-            again.map_err(|_| ReadRecords::Torn)?;
+    /// Takes over from a hunt for the same that did not come to its end: its tally, and where its hits lie, in the order
+    /// in which they were handed over. The records are read again; what may not be retained any longer by now, or is gone,
+    /// is not counted as seen.
+    pub fn resume(&mut self, tally: Tally, files: &[Stored], places: &[Place]) {
+        for of_file in places.chunk_by(|one, next| one.file == next.file) {
+            let file = of_file.first().map(|first| &first.file);
+            if let Some(stored) = files.iter().find(|stored| Some(&stored.name) == file) {
+                // What cannot be read any more is not seen.
+                drop(self.recount(stored, of_file));
+            }
         }
         self.tally = tally;
+    }
+
+    fn recount(&mut self, stored: &Stored, places: &[Place]) -> Result<(), Unreadable> {
+        let opened = stored.open()?;
+        let mut rest: Vec<&[Place]> = places.chunk_by(|one, next| one.row == next.row).collect();
+        let mut first_row = 0;
+        for group in 0..opened.groups() {
+            let end = first_row + opened.about(group).rows();
+            let later = rest.split_off(rest.partition_point(|hits| row_of(hits) < end));
+            let within = std::mem::replace(&mut rest, later);
+            let rows = within.iter().map(|hits| row_of(hits).saturating_sub(first_row));
+            let rows: Vec<u32> = rows.filter_map(|row| u32::try_from(row).ok()).collect();
+            if !rows.is_empty() {
+                let records = opened.read(group, |found| self.at(&opened, group, found, &rows))?;
+                for (hits, record) in within.into_iter().zip(records) {
+                    self.again(hits, &record)?;
+                }
+            }
+            first_row = end;
+        }
         Ok(())
+    }
+
+    /// Counts a communication again for the selectors that it was not known for.
+    fn again(&mut self, hits: &[Place], record: &MechanicalRecord) -> Result<(), Unreadable> {
+        if record.retain_until.as_microsecond() <= self.hunted_us {
+            return Ok(());
+        }
+        let known = |id: &SelectorId, version: u32| {
+            let is = |hit: &Place| {
+                hit.known && (&hit.selector_id, hit.selector_version) == (id, version)
+            };
+            hits.iter().any(is)
+        };
+        let counted = self.kept.record(record, known, &mut Vec::new());
+        counted.map_err(|_| ReadRecords::Torn)?;
+        if hits.iter().any(|hit| !hit.known) {
+            self.saw(record);
+        }
+        Ok(())
+    }
+
+    fn saw(&mut self, record: &MechanicalRecord) {
+        let until = record.retain_until;
+        self.until = Some(self.until.map_or(until, |before| before.min(until)));
     }
 
     /// What was seen that had not been known, one for each selector, in the order of the index; and the tally.
@@ -336,6 +412,7 @@ impl Hunter {
         let mut first_row = 0;
         let mut run = None;
         let mut failed = Ok(());
+        self.torn = false;
         for group in 0..opened.groups() {
             let about = opened.about(group);
             let rows = about.rows();
@@ -366,6 +443,9 @@ impl Hunter {
             first_row += rows;
         }
         self.settle(stored, run.take(), take)?;
+        if std::mem::take(&mut self.torn) {
+            return Err(Unreadable::from(ReadRecords::Torn).into());
+        }
         failed
     }
 
@@ -424,6 +504,26 @@ impl Hunter {
         Ok(Some(rows.into_iter().zip(records).collect()))
     }
 
+    /// Some rows as records, whatever is looked for.
+    fn at(
+        &self,
+        opened: &Opened,
+        number: usize,
+        group: &dyn RowGroupReader,
+        rows: &[u32],
+    ) -> Result<Vec<MechanicalRecord>, ParquetError> {
+        let mut probe = self.kept.probe();
+        let mut ends = [Vec::new(), Vec::new()];
+        for (column, ends) in [at::SRC_IP, at::DST_IP].into_iter().zip(&mut ends) {
+            let mut side = Side::open((opened, number), group, column, &mut probe)?;
+            if !side.is_whole() {
+                side.rows_wanted(opened, group, &mut probe)?;
+            }
+            *ends = side.addresses_at(opened, group, rows)?;
+        }
+        records(group, rows, &ends)
+    }
+
     /// The two columns of addresses, and the rows that have one that is looked for, in order; nothing where the values
     /// of the columns rule all out.
     fn sides(
@@ -480,13 +580,18 @@ impl Hunter {
         let mut found = Vec::new();
         let known = |id: &SelectorId, version| selectors.contains(&(id.clone(), version));
         if self.kept.record(&record, known, &mut found).is_err() {
+            // The rest of the file is looked through all the same: it has been counted, and must be somewhere.
             self.tally.unreadable += 1;
-            return Err(Unreadable::from(ReadRecords::Torn).into());
+            self.torn = true;
+            return Ok(());
         }
         *(if found.is_empty() { &mut self.tally.unmatched } else { &mut self.tally.matched }) += 1;
         for record in found {
             let selector = (record.selector_id.clone(), record.selector_version);
             let known = selectors.contains(&selector);
+            if !known {
+                self.saw(&record);
+            }
             self.tally.hits += 1;
             self.tally.known += u64::from(known);
             let hit = Hit { file: stored.name.clone(), row, known, record };
@@ -494,6 +599,11 @@ impl Hunter {
         }
         Ok(())
     }
+}
+
+/// The row of hits of one communication.
+fn row_of(hits: &[Place]) -> u64 {
+    hits.first().map_or(0, |hit| hit.row)
 }
 
 /// Rows that are one communication.

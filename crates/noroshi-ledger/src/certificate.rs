@@ -1,6 +1,6 @@
 //! The certificates of one sensor, as a stranger reads them: with a key, perhaps, and no trust.
 //!
-//! The forms are read by themselves here, from their text: `noroshi-certificate/1` and `/2`, `noroshi-deletion/1` and
+//! The forms are read by themselves here, from their text: `noroshi-certificate/1` to `/3`, `noroshi-deletion/1` and
 //! `noroshi-proof/1`. What is checked, in this order:
 //! 1. every text is one of the forms, whole and with nothing else in it;
 //! 2. its figures agree: what was seen is what was kept, not matching, turned away, content and unreadable; rows and
@@ -37,6 +37,7 @@ pub const ENTRIES_MAX: usize = 1_000_000;
 const NUMBER_MAX: u64 = (1 << 53) - 1;
 const FORM_1: &str = "noroshi-certificate/1";
 const FORM_2: &str = "noroshi-certificate/2";
+const FORM_3: &str = "noroshi-certificate/3";
 const DELETION: &str = "noroshi-deletion/1";
 const PROOF: &str = "noroshi-proof/1";
 const OWN_NETWORK: &str = "own-network";
@@ -260,7 +261,17 @@ struct Certificate {
     #[serde(default)]
     rules_digest: Option<Digest>,
     #[serde(default)]
+    sightings: Option<Sightings>,
+    #[serde(default)]
     signature: Option<Signed>,
+}
+
+/// What commits to the sightings that were handed in: their number, and the digest of the list as canonical JSON.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Sightings {
+    count: u64,
+    digest: Digest,
 }
 
 #[derive(Debug, Deserialize)]
@@ -458,9 +469,11 @@ fn read(file: &str, text: &[u8]) -> Result<Entry, Broken> {
     let mut value: Value = serde_json::from_slice(text).map_err(|_| form())?;
     let named = value.get("form").and_then(Value::as_str).unwrap_or_default().to_owned();
     let kind = match named.as_str() {
-        FORM_1 | FORM_2 => Kind::Selection(serde_json::from_slice(text).map_err(|_| form())?),
+        FORM_1 | FORM_2 | FORM_3 => {
+            Kind::Selection(serde_json::from_slice(text).map_err(|_| form())?)
+        }
         DELETION => Kind::Deletion(serde_json::from_slice(text).map_err(|_| form())?),
-        _ => return Err(form().values(&FORM_2, &named)),
+        _ => return Err(form().values(&FORM_3, &named)),
     };
     if let Some(members) = value.as_object_mut() {
         members.remove("signature");
@@ -500,7 +513,8 @@ fn selection(file: &str, certificate: &Certificate, times: (i64, i64)) -> Result
         && records_in_order
         && (certificate.sequence == 0) == certificate.previous.is_none()
         && exact.iter().all(|number| *number <= NUMBER_MAX)
-        && certificate.retention_days > 0;
+        && certificate.retention_days > 0
+        && has_sightings(certificate);
     if !fits {
         return Err(broken(Rule::Balance));
     }
@@ -508,6 +522,19 @@ fn selection(file: &str, certificate: &Certificate, times: (i64, i64)) -> Result
         return Err(broken(Rule::Form).values(&MODES.join(", "), &certificate.mode));
     }
     if has_rules(certificate) { Ok(()) } else { Err(broken(Rule::Rules)) }
+}
+
+/// Whether what commits to sightings is there as the form asks: none are seen where nothing was kept.
+fn has_sightings(certificate: &Certificate) -> bool {
+    match &certificate.sightings {
+        None => certificate.form != FORM_3,
+        Some(Sightings { count, digest }) => {
+            certificate.form == FORM_3
+                && *count <= NUMBER_MAX
+                && (*count == 0) == (*digest == Digest::of(b"[]"))
+                && (*count == 0 || certificate.rows > 0)
+        }
+    }
 }
 
 /// Whether the rules are there as the form asks, fit their digest, and are those of the mode.
@@ -523,7 +550,7 @@ fn has_rules(certificate: &Certificate) -> bool {
     let is_digest =
         serde_json_canonicalizer::to_vec(rules).is_ok_and(|text| Digest::of(&text) == digest);
     let has = |name: &str| rules.get(name).is_some_and(|value| !value.is_null());
-    certificate.form == FORM_2
+    (certificate.form == FORM_2 || certificate.form == FORM_3)
         && is_digest
         && rules.get("switches").is_some_and(Value::is_object)
         && has("networks") == is_own

@@ -7,12 +7,15 @@ use serde::{Deserialize, Serialize};
 use crate::digest::{Digest, root_of};
 use crate::mode::{Mode, SensorId};
 use crate::prefix::GeoBasis;
+use crate::sighting::Committed;
 use crate::signature::{PublicKey, SecretKey, Signature};
 use crate::switches::Switches;
 
 /// The name of the form; another form would take another name.
-pub const FORM: &str = "noroshi-certificate/2";
-/// The form before: without rules and signature. It is read, and no longer made.
+pub const FORM: &str = "noroshi-certificate/3";
+/// The form before: it says nothing of sightings. It is read, and no longer made.
+pub const FORM_2: &str = "noroshi-certificate/2";
+/// The first form: without rules and signature. It is read, and no longer made.
 pub const FORM_1: &str = "noroshi-certificate/1";
 /// The largest number that JSON carries exactly (RFC 8785 §3.2.2.3).
 pub const NUMBER_MAX: u64 = (1 << 53) - 1;
@@ -85,7 +88,7 @@ impl Rules {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Certificate {
-    /// [`FORM`] or [`FORM_1`].
+    /// [`FORM`], [`FORM_2`] or [`FORM_1`].
     pub form: String,
     /// Which sensor selected.
     pub sensor: SensorId,
@@ -123,6 +126,9 @@ pub struct Certificate {
     /// The digest of them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rules_digest: Option<Digest>,
+    /// What commits to the sightings that are handed in with it; none in the forms before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sightings: Option<Committed>,
     /// The sensor's signature over all that stands above; none where the sensor is not enrolled.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub signature: Option<Signature>,
@@ -153,11 +159,26 @@ impl Certificate {
         self.signed_bytes().is_ok_and(|bytes| signature.holds(&self.form, &bytes))
     }
 
+    /// Whether what commits to sightings is there as the form asks: what was kept can be seen, and nothing else.
+    fn has_sightings(&self) -> bool {
+        match self.sightings {
+            None => self.form != FORM,
+            Some(committed) => {
+                let is_exact = committed.count <= NUMBER_MAX;
+                let is_empty = Committed::to(&[]).is_ok_and(|none| none == committed);
+                self.form == FORM
+                    && is_exact
+                    && (committed.count == 0) == is_empty
+                    && (committed.count == 0 || self.rows > 0)
+            }
+        }
+    }
+
     /// Whether the rules are there as the form asks, whole, and those of the mode.
     fn has_rules(&self) -> bool {
         match (&self.rules, self.rules_digest) {
             (Some(rules), Some(digest)) => {
-                self.form == FORM
+                (self.form == FORM || self.form == FORM_2)
                     && rules.fit(self.mode)
                     && rules.digest().is_ok_and(|found| found == digest)
             }
@@ -179,6 +200,7 @@ impl Certificate {
         let Tally { seen, bytes, .. } = self.tally;
         let exact = [seen, bytes, self.rows, self.sequence, self.selectors_count];
         self.has_rules()
+            && self.has_sightings()
             && self.tally.balances()
             && times_in_order
             && rows_in_order
@@ -225,6 +247,7 @@ pub(crate) mod tests {
             rows_root: Digest::of(b""),
             rules_digest: rules().digest().ok(),
             rules: Some(rules()),
+            sightings: Committed::to(&[]).ok(),
             signature: None,
         }
     }
@@ -259,6 +282,11 @@ pub(crate) mod tests {
         let certificate: Certificate = serde_json::from_str(old).unwrap();
         assert!(certificate.balances());
         assert_eq!(certificate.digest().unwrap(), Digest::of(old.as_bytes()));
+        // So is the one after it: the same but for what commits to sightings.
+        let second = Certificate { form: FORM_2.to_owned(), sightings: None, ..sample() };
+        assert!(second.balances());
+        let text = serde_json_canonicalizer::to_string(&second).unwrap();
+        assert!(!text.contains("sightings"), "{text}");
         // It has no place for what only the later form says.
         assert!(!Certificate { form: FORM.to_owned(), ..certificate.clone() }.balances());
         assert!(!Certificate { rules: Some(rules()), ..certificate.clone() }.balances());
@@ -294,6 +322,7 @@ pub(crate) mod tests {
                 "rows_root" => changed.rows_root = Digest::of(b"x"),
                 "rules" => changed.rules = None,
                 "rules_digest" => changed.rules_digest = None,
+                "sightings" => changed.sightings = None,
                 other => panic!("`{other}` is signed and not tried"),
             }
             assert!(!changed.is_signed_by(&key.public()), "{name}");
@@ -328,7 +357,7 @@ pub(crate) mod tests {
         let certificate = sample();
         let json = serde_json_canonicalizer::to_string(&certificate).unwrap();
         let expected = concat!(
-            r#"{"finished_at":"2026-09-21T14:13:20Z","form":"noroshi-certificate/2","mode":"own-network","#,
+            r#"{"finished_at":"2026-09-21T14:13:20Z","form":"noroshi-certificate/3","mode":"own-network","#,
             r#""previous":null,"program":"#,
         );
         assert!(json.starts_with(expected), "{json}");
@@ -355,6 +384,14 @@ pub(crate) mod tests {
         check("previous", |certificate| certificate.previous = Some(Digest::of(b"other")));
         check("form", |certificate| certificate.form = "other".to_owned());
         check("form before", |certificate| certificate.form = FORM_1.to_owned());
+        check("sightings in a form before", |certificate| certificate.form = FORM_2.to_owned());
+        check("no sightings", |certificate| certificate.sightings = None);
+        check("sightings of nothing kept", |certificate| {
+            certificate.sightings = Some(Committed { count: 1, digest: Digest::of(b"x") });
+        });
+        check("no sightings, and a digest of some", |certificate| {
+            certificate.sightings = Some(Committed { count: 0, digest: Digest::of(b"x") });
+        });
         check("no rules", |certificate| certificate.rules = None);
         check("rules", |certificate| certificate.rules_digest = Some(Digest::of(b"other")));
         check("overflow", |certificate| certificate.tally.kept = u64::MAX);

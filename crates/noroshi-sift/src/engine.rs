@@ -20,7 +20,7 @@ use crate::mode::{Locked, Mode, SensorId};
 use crate::problem::{Problems, Reason};
 use crate::sealed::Sealed;
 use crate::selector::EmailKey;
-use crate::sighting::{Sighting, Sightings};
+use crate::sighting::{Committed, HANDED_IN_MAX, Sighting, Sightings, handed_in};
 use crate::store::{ROWS_PER_GROUP, RecordWriter, WriteRecords};
 use crate::switches::Switches;
 use crate::view::View;
@@ -424,6 +424,12 @@ impl<W: Write + Send> Engine<W> {
         let index = &self.frame.index;
         let time = |us: i64| Timestamp::from_microsecond(us).ok();
         let Settings { sensor, retention_days, program, link, started_at, .. } = self.settings;
+        let sightings = sightings.finish(index);
+        let committed = if sightings.len() > HANDED_IN_MAX {
+            Committed::to(&handed_in(sightings.clone(), HANDED_IN_MAX).0)
+        } else {
+            Committed::to(&sightings)
+        };
         let certificate = Certificate {
             form: FORM.to_owned(),
             sensor,
@@ -443,14 +449,10 @@ impl<W: Write + Send> Engine<W> {
             rows_root: tree.root(),
             rules: Some(self.rules),
             rules_digest: Some(self.rules_digest),
+            sightings: committed.ok(),
             signature: None,
         };
-        Ok(Outcome {
-            certificate,
-            sightings: sightings.finish(index),
-            problems,
-            sink: writer.finish()?,
-        })
+        Ok(Outcome { certificate, sightings, problems, sink: writer.finish()? })
     }
 }
 

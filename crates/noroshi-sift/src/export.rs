@@ -13,6 +13,7 @@
 use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use noroshi_evidence::mechanical::Protocol;
 
@@ -23,12 +24,17 @@ use crate::problem::Reason;
 use crate::sealed::Sealed;
 use crate::view::{Detail, Ends, sum};
 
-/// How many observation domains are known at a time. A further one gets no templates, so its sets are stated.
+/// How many observation domains are known at a time. For a further one that which was silent longest is forgotten.
 pub const DOMAINS_MAX: usize = 4_096;
 /// How many templates one domain may have.
 pub const TEMPLATES_MAX: usize = 1_024;
 /// How many fields one template may have.
 pub const FIELDS_MAX: usize = 512;
+/// How many fields the templates of all domains may have together; each template counts [`TEMPLATE_COST`] more. When they
+/// are more, the domains that were silent longest are forgotten: who sends can give any sender and any domain.
+pub const FIELDS_SUM_MAX: usize = 1_000_000;
+/// What a template takes beside its fields, counted in fields.
+pub const TEMPLATE_COST: usize = 16;
 /// The longest datagram.
 pub const DATAGRAM_BYTES_MAX: usize = 65_535;
 /// How much of a file is held at a time.
@@ -57,6 +63,8 @@ pub struct ExportNotes {
     pub templates: u64,
     /// Templates refused because a limit was reached.
     pub refused: u64,
+    /// Domains forgotten because a limit was reached.
+    pub forgotten: u64,
 }
 
 /// Who sends, in which numbering, about which domain.
@@ -64,16 +72,23 @@ type Sender = (Option<IpAddr>, u16, u32);
 
 /// What is known of exporters from one datagram to the next: templates and sequence numbers, no record.
 ///
-/// INVARIANT: bounded by [`DOMAINS_MAX`], [`TEMPLATES_MAX`] and [`FIELDS_MAX`].
+/// INVARIANT: bounded by [`DOMAINS_MAX`], [`TEMPLATES_MAX`], [`FIELDS_MAX`] and [`FIELDS_SUM_MAX`].
+/// What is not changed is shared between copies, so that one can be taken at every interval.
 #[derive(Clone, Default)]
 pub struct Collector {
-    domains: BTreeMap<Sender, Domain>,
+    domains: BTreeMap<Sender, Arc<Domain>>,
+    /// The domains by when they were heard last.
+    heard: BTreeMap<u64, Sender>,
+    /// What all templates cost.
+    cost: usize,
     notes: ExportNotes,
 }
 
 #[derive(Clone, Default)]
 struct Domain {
-    templates: BTreeMap<u16, Template>,
+    templates: BTreeMap<u16, Arc<Template>>,
+    /// When it was heard last: the number of a datagram.
+    heard: u64,
     /// The sequence number the next datagram should have; unknown where records could not be counted.
     next: Option<u32>,
 }
@@ -84,6 +99,12 @@ struct Template {
     is_options: bool,
     /// The length of the shortest record.
     bytes_min: usize,
+}
+
+impl Template {
+    fn cost(&self) -> usize {
+        self.fields.len().saturating_add(TEMPLATE_COST)
+    }
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -153,15 +174,34 @@ impl Collector {
         }
     }
 
+    /// The domain of a sender, heard just now; for a further one that which was silent longest is forgotten.
+    fn domain(&mut self, sender: Sender) -> &mut Domain {
+        if !self.domains.contains_key(&sender) && self.domains.len() >= DOMAINS_MAX {
+            self.forget_oldest();
+        }
+        let domain = Arc::make_mut(self.domains.entry(sender).or_default());
+        self.heard.remove(&domain.heard);
+        domain.heard = self.notes.datagrams;
+        self.heard.insert(domain.heard, sender);
+        domain
+    }
+
+    /// Forgets the domain that was silent longest.
+    fn forget_oldest(&mut self) {
+        let Some((_, sender)) = self.heard.pop_first() else { return };
+        if let Some(domain) = self.domains.remove(&sender) {
+            let cost: usize = domain.templates.values().map(|template| template.cost()).sum();
+            self.cost = self.cost.saturating_sub(cost);
+            self.notes.forgotten = self.notes.forgotten.saturating_add(1);
+        }
+    }
+
     /// Notes a sequence number and how far this datagram moves it on.
     fn sequence(&mut self, sender: Sender, sequence: u32, step: Option<u32>) {
-        let known = self.domains.len();
-        let domain = match self.domains.get_mut(&sender) {
-            Some(domain) => domain,
-            None if known < DOMAINS_MAX => self.domains.entry(sender).or_default(),
-            None => return,
-        };
-        if let Some(next) = domain.next {
+        let domain = self.domain(sender);
+        let before =
+            std::mem::replace(&mut domain.next, step.map(|step| sequence.wrapping_add(step)));
+        if let Some(next) = before {
             let ahead = sequence.wrapping_sub(next);
             let is_lost = ahead.cast_signed() > 0;
             let lost = if sender.1 == 9 {
@@ -175,7 +215,6 @@ impl Collector {
                 self.notes.restarts = self.notes.restarts.saturating_add(1);
             }
         }
-        domain.next = step.map(|step| sequence.wrapping_add(step));
     }
 
     fn version_5(
@@ -227,7 +266,7 @@ impl Collector {
         let records = self.sets(sender, clock, bytes, take)?;
         // A set that could not be counted leaves it open what comes next.
         if let Some(domain) = self.domains.get_mut(&sender) {
-            domain.next = match records {
+            Arc::make_mut(domain).next = match records {
                 Counted::Records(records) => Some(sequence.wrapping_add(records)),
                 Counted::Unknown => None,
             };
@@ -252,8 +291,8 @@ impl Collector {
                 (9, 1) | (10, 3) => self.learn(sender, set, true)?,
                 (_, 256..) => {
                     let template = self.domains.get(&sender).and_then(|at| at.templates.get(&id));
-                    if let Some(template) = template {
-                        let count = data(template, clock, set, take)?;
+                    if let Some(template) = template.map(Arc::clone) {
+                        let count = data(&template, clock, set, take)?;
                         records = records.and(count);
                     } else {
                         take(Err(Reason::NoTemplate));
@@ -282,7 +321,10 @@ impl Collector {
             } else {
                 let is_withdrawn = sender.1 == 10 && count == 0;
                 if is_withdrawn {
-                    self.domains.get_mut(&sender)?.templates.remove(&id);
+                    let domain = Arc::make_mut(self.domains.get_mut(&sender)?);
+                    if let Some(gone) = domain.templates.remove(&id) {
+                        self.cost = self.cost.saturating_sub(gone.cost());
+                    }
                     continue;
                 }
                 if is_options {
@@ -301,15 +343,22 @@ impl Collector {
             return;
         };
         let known = domain.templates.get(&id);
-        if known.is_some_and(|known| *known == template) {
+        if known.is_some_and(|known| **known == template) {
             return;
         }
         if known.is_none() && domain.templates.len() >= TEMPLATES_MAX {
             self.notes.refused = self.notes.refused.saturating_add(1);
             return;
         }
-        domain.templates.insert(id, template);
+        let cost = template.cost();
+        let before = Arc::make_mut(domain).templates.insert(id, Arc::new(template));
+        self.cost = self.cost.saturating_add(cost);
+        self.cost = self.cost.saturating_sub(before.map_or(0, |before| before.cost()));
         self.notes.templates = self.notes.templates.saturating_add(1);
+        // This domain was heard last, and what one may have is less than all may have.
+        while self.cost > FIELDS_SUM_MAX && self.domains.len() > 1 {
+            self.forget_oldest();
+        }
     }
 }
 
@@ -330,6 +379,10 @@ fn template(
         if has_enterprises && kind & 0x8000 != 0 {
             kind &= 0x7fff;
             enterprise = set.u32()?;
+        }
+        // It holds nothing: a record of few bytes cannot be made one of many fields.
+        if length == 0 {
+            continue;
         }
         bytes_min += if length == u16::MAX { 1 } else { usize::from(length) };
         fields.push(Field { enterprise, kind, length });
@@ -617,5 +670,114 @@ impl<W: Write + Send> Engine<W> {
             offset += datagram.len() as u64;
             at += datagram.len();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A datagram of IPFIX with templates of so many fields, each of so many bytes.
+    fn templates(domain: u32, ids: std::ops::Range<u16>, fields: u16, length: u16) -> Vec<u8> {
+        let mut set = Vec::new();
+        for id in ids {
+            set.extend([id.to_be_bytes(), fields.to_be_bytes()].concat());
+            for _ in 0..fields {
+                set.extend([210_u16.to_be_bytes(), length.to_be_bytes()].concat());
+            }
+        }
+        message(domain, 2, &set)
+    }
+
+    fn message(domain: u32, id: u16, set: &[u8]) -> Vec<u8> {
+        let length = u16::try_from(set.len()).unwrap();
+        let head = [10_u16.to_be_bytes(), (length + 20).to_be_bytes()].concat();
+        let times = [0_u32.to_be_bytes(), 0_u32.to_be_bytes(), domain.to_be_bytes()].concat();
+        let begin = [id.to_be_bytes(), (length + 4).to_be_bytes()].concat();
+        [head, times, begin, set.to_vec()].concat()
+    }
+
+    fn decode(collector: &mut Collector, datagram: &[u8]) -> (u64, u64) {
+        let (mut records, mut errors) = (0, 0);
+        collector.decode(
+            Some("192.0.2.1".parse().unwrap()),
+            datagram,
+            &mut |record| match record {
+                Ok(_) => records += 1,
+                Err(_) => errors += 1,
+            },
+        );
+        (records, errors)
+    }
+
+    fn cost(collector: &Collector) -> usize {
+        let all = collector.domains.values().flat_map(|domain| domain.templates.values());
+        all.map(|template| template.cost()).sum()
+    }
+
+    #[test]
+    fn whatever_is_sent_templates_stay_within_one_budget() {
+        let mut collector = Collector::default();
+        let mut most = 0;
+        // One that is heard again and again keeps its templates, however many others come.
+        decode(&mut collector, &templates(0, 256..257, 2, 4));
+        for domain in 1..300 {
+            for begin in [256, 286] {
+                decode(&mut collector, &templates(domain, begin..begin + 30, 512, 1));
+            }
+            let (records, errors) = decode(&mut collector, &message(0, 256, &[0; 16]));
+            assert_eq!((records, errors), (2, 0), "{domain}");
+            assert_eq!(collector.cost, cost(&collector));
+            most = most.max(collector.cost);
+        }
+        assert!(most <= FIELDS_SUM_MAX && most > FIELDS_SUM_MAX / 2, "{most}");
+        assert_eq!(collector.heard.len(), collector.domains.len());
+        // The longest silent are those that were forgotten: their sets cannot be read any more.
+        assert_eq!(decode(&mut collector, &message(1, 256, &[0; 512])), (0, 1));
+        assert_eq!(decode(&mut collector, &message(299, 256, &[0; 512])), (1, 0));
+        assert!(collector.notes().forgotten > 200);
+    }
+
+    #[test]
+    fn domains_stay_within_their_number_and_withdrawals_give_back() {
+        let mut collector = Collector::default();
+        for domain in 0..5_000 {
+            decode(&mut collector, &templates(domain, 256..257, 1, 4));
+        }
+        assert_eq!(collector.domains.len(), DOMAINS_MAX);
+        assert_eq!(collector.cost, DOMAINS_MAX * (1 + TEMPLATE_COST));
+        let withdrawn = message(4_999, 2, &[256_u16.to_be_bytes(), 0_u16.to_be_bytes()].concat());
+        decode(&mut collector, &withdrawn);
+        assert_eq!(collector.cost, (DOMAINS_MAX - 1) * (1 + TEMPLATE_COST));
+    }
+
+    #[test]
+    fn fields_that_hold_nothing_are_not_kept() {
+        let mut collector = Collector::default();
+        let fields = [[210_u16, 0], [4, 1]].concat();
+        let words: Vec<u8> =
+            [256, 2].into_iter().chain(fields).flat_map(u16::to_be_bytes).collect();
+        assert_eq!(decode(&mut collector, &message(1, 2, &words)), (0, 0));
+        assert_eq!(collector.cost, 1 + TEMPLATE_COST);
+        // A template of nothing else would make records without end.
+        assert_eq!(decode(&mut collector, &templates(1, 257..258, 9, 0)), (0, 1));
+    }
+
+    #[test]
+    fn a_copy_shares_what_is_not_changed() {
+        let mut collector = Collector::default();
+        decode(&mut collector, &templates(1, 256..260, 100, 1));
+        decode(&mut collector, &templates(2, 256..260, 100, 1));
+        let mut copy = collector.clone();
+        decode(&mut copy, &templates(2, 300..301, 1, 1));
+        let is_shared: Vec<bool> = collector
+            .domains
+            .values()
+            .zip(copy.domains.values())
+            .map(|(one, other)| Arc::ptr_eq(one, other))
+            .collect();
+        assert_eq!(is_shared, [true, false]);
+        let of = |collector: &Collector| collector.domains.values().last().unwrap().templates.len();
+        assert_eq!((of(&collector), of(&copy)), (4, 5));
     }
 }

@@ -160,19 +160,22 @@ impl<'a> Beginning<'a> {
 struct There<'a> {
     files: BTreeMap<Identity, &'a Entry<'a>>,
     heads: BTreeMap<&'a [u8], Vec<Identity>>,
+    /// Whether there may be more files than these.
+    is_partial: bool,
 }
 
 impl<'a> There<'a> {
-    fn new(entries: &'a [Entry<'a>]) -> Self {
+    fn new(entries: &'a [Entry<'a>], is_partial: bool) -> Self {
         let mut files = BTreeMap::new();
         for entry in entries {
             files.entry(entry.identity).or_insert(entry);
         }
-        Self { files, heads: BTreeMap::new() }
+        Self { files, heads: BTreeMap::new(), is_partial }
     }
 
+    /// Whether a file is there, as far as is known: of one that was not looked at it is not said that it is gone.
     fn holds(&self, identity: Identity) -> bool {
-        self.files.contains_key(&identity)
+        self.is_partial || self.files.contains_key(&identity)
     }
 
     /// Notes the beginning of a followed file of lines.
@@ -295,9 +298,10 @@ impl Follower {
         self.notes
     }
 
-    /// Looks at all the files there are and says what is to be read: what is known first, in the order given.
-    pub fn observe(&mut self, entries: &[Entry<'_>]) -> Vec<Step> {
-        let mut there = There::new(entries);
+    /// Looks at all the files there are and says what is to be read: what is known first, in the order given. Where
+    /// `is_partial`, there may be more files than those that are shown, and none is taken for gone.
+    pub fn observe(&mut self, entries: &[Entry<'_>], is_partial: bool) -> Vec<Step> {
+        let mut there = There::new(entries, is_partial);
         let mut steps = Vec::new();
         let mut seen = BTreeSet::new();
         let mut fresh = Vec::new();

@@ -43,7 +43,8 @@ pub struct Kept {
     own_networks: Vec<IpNet>,
     frames: BTreeMap<(Direction, Option<MeasureId>), Frame>,
     worker: Worker,
-    sightings: Sightings,
+    /// For each measure: the ground on which records were acquired goes with what is seen in them.
+    sightings: BTreeMap<Option<MeasureId>, Sightings>,
 }
 
 impl Kept {
@@ -57,7 +58,7 @@ impl Kept {
             own_networks,
             frames: BTreeMap::new(),
             worker: Worker::default(),
-            sightings: Sightings::default(),
+            sightings: BTreeMap::new(),
         }
     }
 
@@ -115,7 +116,8 @@ impl Kept {
         worker.one(frame, view(record), &mut found)?;
         for ((position, ts_us, sides), hit) in found.seen.into_iter().zip(&found.rows) {
             if !is_known(&hit.selector_id, hit.selector_version) {
-                sightings.count(position, ts_us, sides);
+                let of_measure = sightings.entry(record.measure_id.clone()).or_default();
+                of_measure.count(position, ts_us, sides);
             }
         }
         hits.extend(found.rows.into_iter().map(|hit| MechanicalRecord {
@@ -126,9 +128,15 @@ impl Kept {
         Ok(())
     }
 
-    /// What was seen, one for each selector that matched, in the order of the index.
+    /// What was seen, one for each measure and each selector that matched, one's own network first, in the order of the
+    /// index.
     pub fn sightings(self) -> Vec<Sighting> {
-        self.sightings.finish(&self.index)
+        let Self { index, sightings, .. } = self;
+        let of_measure = sightings.into_iter().flat_map(|(measure, sightings)| {
+            let seen = sightings.finish(&index).into_iter();
+            seen.map(move |one| Sighting { measure: measure.clone(), ..one }).collect::<Vec<_>>()
+        });
+        of_measure.collect()
     }
 }
 
@@ -414,6 +422,40 @@ mod tests {
             let of_measure: BTreeSet<_> = of_measure.collect();
             prop_assert!(lawful.iter().all(|hit| of_measure.contains(&hit.selector_id) && hit.selector_id.as_str() == "fifth"));
         }
+    }
+
+    #[test]
+    fn what_is_seen_says_under_which_measure_it_was_acquired() {
+        let (list, _) = parse_list(b"203.0.113.5\nipv4,203.0.113.5,two,1,,,measure-7\nipv4,203.0.113.5,three,1,,,measure-8\n");
+        let index = Arc::new(SelectorIndex::build(list).unwrap());
+        let at: Timestamp = "2026-09-21T00:00:00Z".parse().unwrap();
+        let mut kept = Kept::new(index, at, Vec::new());
+        let record = |measure: Option<&str>| MechanicalRecord {
+            selector_id: "kept".parse().unwrap(),
+            selector_version: 1,
+            measure_id: measure.map(|name| name.parse().unwrap()),
+            ts: at,
+            src_ip: Some("192.0.2.7".parse().unwrap()),
+            dst_ip: Some("203.0.113.5".parse().unwrap()),
+            src_port: None,
+            dst_port: None,
+            proto: None,
+            bytes: None,
+            packets: None,
+            flow_start: None,
+            flow_end: None,
+            direction: measure.map_or(Direction::OwnNetwork, |_| Direction::ForeignToDomestic),
+            retain_until: Timestamp::from_second(1_800_000_000).unwrap(),
+        };
+        for measure in [Some("measure-8"), None, Some("measure-7"), None] {
+            kept.record(&record(measure), |_, _| false, &mut Vec::new()).unwrap();
+        }
+        let seen = kept.sightings();
+        let seen: Vec<_> = seen
+            .iter()
+            .map(|one| (one.measure.as_ref().map(|name| name.as_str()), one.count))
+            .collect();
+        assert_eq!(seen, [(None, 2), (Some("measure-7"), 1), (Some("measure-8"), 1)]);
     }
 
     #[test]

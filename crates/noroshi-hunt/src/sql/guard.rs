@@ -15,6 +15,7 @@ use datafusion::sql::sqlparser::dialect::GenericDialect;
 use datafusion::sql::sqlparser::tokenizer::{Token, Tokenizer};
 
 use super::TABLE;
+use super::functions::CONCATS_MAX;
 use crate::record::QUESTION_BYTES_MAX;
 
 /// How many words and signs a question may have; as many bound how deep it can nest.
@@ -35,7 +36,7 @@ pub enum Refused {
     OtherTable,
     /// Longer or of more parts than the limits.
     #[error(
-        "NRS-HUNT-0203: question is longer than {QUESTION_BYTES_MAX} bytes or has more than {EXPRESSIONS_MAX} expressions or {TABLES_MAX} tables"
+        "NRS-HUNT-0203: question is longer than {QUESTION_BYTES_MAX} bytes or has more than {EXPRESSIONS_MAX} expressions, {TABLES_MAX} tables or {CONCATS_MAX} `||`"
     )]
     TooMuch,
 }

@@ -5,8 +5,11 @@
 //! for each of them. The language is that of Apache DataFusion, without every part that could reach anything but the
 //! table: it is built without readers of files and without the feature that has them, no format of files and no function
 //! that makes a table is known to it, and what is not a SELECT over `records` is refused before it is planned ([`guard`]).
-//! Nothing is spilled to disk.
+//! Nothing is spilled to disk. What a question can hold is bounded three times over: sorting, grouping and joining by the
+//! engine's own count; all else by functions and operators whose values cannot grow ([`functions`]) over few rows at a
+//! time; and whoever calls sets a limit for the process.
 
+mod functions;
 pub mod guard;
 mod table;
 
@@ -37,6 +40,8 @@ use table::{Records, Shared};
 pub const TABLE: &str = "records";
 /// The longest answer, in bytes of its values.
 pub const ANSWER_BYTES_MAX: usize = 64 << 20;
+/// How many rows are worked on at a time.
+pub const BATCH_ROWS_MAX: usize = 1_024;
 /// How much stack a question has: it may nest as deep as [`guard`] allows.
 const STACK_BYTES: usize = 256 << 20;
 /// How long a question is waited for that does not notice that its time is over.
@@ -156,6 +161,7 @@ fn answer(
             .with_allow_statements(false)
             .verify_plan(&plan)
             .map_err(|_| guard::Refused::NotASelect)?;
+        functions::admit(&plan)?;
         let frame = context.execute_logical_plan(plan).await.map_err(senseless)?;
         let columns = frame.schema().fields().iter().map(|field| field.name().clone()).collect();
         let stream = frame.execute_stream().await.map_err(senseless)?;
@@ -187,13 +193,14 @@ fn context(records: Records, limits: Limits) -> Result<SessionContext, NoAnswer>
     // One partition: the same question over the same records gives the same bytes.
     let config = SessionConfig::new()
         .with_target_partitions(1)
+        .with_batch_size(BATCH_ROWS_MAX)
         .with_information_schema(false)
         .set_bool("datafusion.execution.enable_recursive_ctes", false);
     let state = SessionStateBuilder::new()
         .with_config(config)
         .with_runtime_env(environment)
-        .with_scalar_functions(SessionStateDefaults::default_scalar_functions())
-        .with_aggregate_functions(SessionStateDefaults::default_aggregate_functions())
+        .with_scalar_functions(functions::scalar())
+        .with_aggregate_functions(functions::aggregate())
         .with_window_functions(SessionStateDefaults::default_window_functions())
         .with_expr_planners(SessionStateDefaults::default_expr_planners())
         .build();
@@ -262,4 +269,45 @@ fn value(column: &ArrayRef, row: usize) -> Result<Value, NoAnswer> {
             written.value(row).try_to_string().map_err(|_| NoAnswer::Failed)?.into()
         }
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_are_worked_on_a_few_at_a_time() {
+        use noroshi_evidence::mechanical::{Direction, MechanicalRecord};
+        let time = Timestamp::UNIX_EPOCH;
+        let record = MechanicalRecord {
+            selector_id: "kept".parse().unwrap(),
+            selector_version: 1,
+            measure_id: None,
+            ts: time,
+            src_ip: Some("192.0.2.7".parse().unwrap()),
+            dst_ip: Some("203.0.113.5".parse().unwrap()),
+            src_port: None,
+            dst_port: None,
+            proto: None,
+            bytes: None,
+            packets: None,
+            flow_start: None,
+            flow_end: None,
+            direction: Direction::OwnNetwork,
+            retain_until: "2027-01-01T00:00:00Z".parse().unwrap(),
+        };
+        let dir = tempfile::tempdir().unwrap();
+        let mut writer = noroshi_sift::store::RecordWriter::new(Vec::new()).unwrap();
+        writer.write(&vec![record; 5_000]).unwrap();
+        std::fs::write(dir.path().join("0.parquet"), writer.finish().unwrap()).unwrap();
+        let files = crate::shelf::list(dir.path()).unwrap();
+        let records = Records::new(files, Scope::OwnNetwork, time, Arc::new(Shared::default()));
+        let context = context(records, Limits::default()).unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let batches = runtime.block_on(async {
+            context.sql("SELECT src_ip FROM records").await.unwrap().collect().await.unwrap()
+        });
+        assert_eq!(batches.iter().map(RecordBatch::num_rows).sum::<usize>(), 5_000);
+        assert!(batches.iter().all(|batch| batch.num_rows() <= BATCH_ROWS_MAX));
+    }
 }

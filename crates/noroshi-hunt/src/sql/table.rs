@@ -27,7 +27,7 @@ use noroshi_evidence::mechanical::FIELDS;
 use parquet::errors::ParquetError;
 use parquet::file::reader::RowGroupReader;
 
-use super::lock;
+use super::{BATCH_ROWS_MAX, lock};
 use crate::columns::{ABSENT, Numbers, at, texts};
 use crate::communication::{Problem, Scope};
 use crate::shelf::{About, Opened, Stored};
@@ -252,18 +252,27 @@ impl PartitionStream for Part {
 
     fn execute(&self, _: Arc<TaskContext>) -> SendableRecordBatchStream {
         let schema = Arc::clone(&self.schema);
-        let batches = Batches { part: self.clone(), file: 0, opened: None, group: 0, given: 0 };
+        let batches = Batches {
+            part: self.clone(),
+            file: 0,
+            opened: None,
+            group: 0,
+            given: 0,
+            rest: None,
+        };
         Box::pin(RecordBatchStreamAdapter::new(schema, stream::iter(batches)))
     }
 }
 
-/// One row group after the other.
+/// One row group after the other, a few rows of it at a time.
 struct Batches {
     part: Part,
     file: usize,
     opened: Option<Opened>,
     group: usize,
     given: usize,
+    /// What of a row group has not been given yet.
+    rest: Option<RecordBatch>,
 }
 
 impl Iterator for Batches {
@@ -273,6 +282,13 @@ impl Iterator for Batches {
         loop {
             if self.part.limit.is_some_and(|limit| self.given >= limit) {
                 return None;
+            }
+            if let Some(rest) = self.rest.take() {
+                let rows = rest.num_rows().min(BATCH_ROWS_MAX);
+                let left = rest.num_rows() - rows;
+                self.rest = (left > 0).then(|| rest.slice(rows, left));
+                self.given += rows;
+                return Some(Ok(rest.slice(0, rows)));
             }
             let files = Arc::clone(&self.part.files);
             let stored = files.get(self.file)?;
@@ -305,8 +321,7 @@ impl Iterator for Batches {
             match opened.read(group, |group| self.part.read(group)) {
                 Ok(Some(batch)) => {
                     lock(&self.part.shared.counts).0 += batch.num_rows() as u64;
-                    self.given += batch.num_rows();
-                    return Some(Ok(batch));
+                    self.rest = Some(batch);
                 }
                 Ok(None) => lock(&self.part.shared.counts).1 += 1,
                 Err(reason) => {

@@ -128,3 +128,34 @@ fn real_logs_give_pairs_that_are_judged() {
     let new = first_seen::hunt(&files, &Scope::OwnNetwork, now(), None, &[]);
     assert_eq!(new.baseline + new.hunted, new.looked.communications);
 }
+
+#[test]
+fn one_record_dated_ahead_blinds_no_hunt() {
+    let day = a_day();
+    let late = record("192.0.2.66", "203.0.113.200", 86_000);
+    let ahead = |dst: &str| MechanicalRecord {
+        ts: "2039-01-01T00:00:00Z".parse().unwrap(),
+        dst_ip: Some(dst.parse().unwrap()),
+        ..late.clone()
+    };
+    let mut odd = day.clone();
+    odd.push(late.clone());
+    let (_dir, files) = folder(&[&odd]);
+    let since = Some("2026-11-22T12:00:00Z".parse().unwrap());
+    let plain = (
+        beacon::hunt(&files, &Scope::OwnNetwork, now(), Asked::default()),
+        first_seen::hunt(&files, &Scope::OwnNetwork, now(), since, &[]),
+        first_seen::hunt(&files, &Scope::OwnNetwork, now(), None, &[]),
+    );
+    odd.extend([ahead("203.0.113.9"), ahead("203.0.113.201")]);
+    let (_dir, files) = folder(&[&odd]);
+    let beacons = beacon::hunt(&files, &Scope::OwnNetwork, now(), Asked::default());
+    assert_eq!((beacons.beacons, beacons.looked.ahead), (plain.0.beacons, 2));
+    assert!(beacons.looked.balances());
+    for (before, since) in [(plain.1, since), (plain.2, None)] {
+        let found = first_seen::hunt(&files, &Scope::OwnNetwork, now(), since, &[]);
+        assert_eq!((found.since, &found.new), (before.since, &before.new));
+        assert_eq!((found.baseline, found.hunted), (before.baseline, before.hunted));
+        assert_eq!(found.looked.ahead, 2);
+    }
+}

@@ -3,8 +3,10 @@
 use std::io;
 use std::sync::Arc;
 
-use noroshi_hunt::communication::{Scope, each};
-use noroshi_hunt::scan::{Hunter, Stopped};
+use jiff::Timestamp;
+use noroshi_evidence::mechanical::MechanicalRecord;
+use noroshi_hunt::communication::{Looked, Scope, each};
+use noroshi_hunt::scan::{Hunter, Pruned, Stopped, Tally};
 use noroshi_hunt::shelf;
 
 use crate::folder::{folder, index, now, record, write};
@@ -74,4 +76,30 @@ fn a_full_disk_ends_the_hunt() {
     let mut hunter = Hunter::new(Arc::new(index("203.0.113.5\n")), now(), Vec::new());
     let done = hunter.file(&files[0], &mut |_| Err(io::ErrorKind::StorageFull.into()));
     assert!(matches!(done, Err(Stopped::Sink(_))));
+}
+
+#[test]
+fn a_record_of_no_time_is_counted_and_the_rest_of_the_file_is_hunted() {
+    // A time that the format holds and no certificate can state.
+    let odd = MechanicalRecord {
+        ts: Timestamp::from_microsecond(253_402_207_200_000_000).unwrap(),
+        ..record("192.0.2.8", "203.0.113.5", 0)
+    };
+    let rows = [record("192.0.2.7", "203.0.113.5", 0), odd, record("192.0.2.9", "203.0.113.5", 2)];
+    let (_dir, files) = folder(&[&rows]);
+    let mut hunter = Hunter::new(Arc::new(index("203.0.113.5\n")), now(), Vec::new());
+    let done = hunter.file(&files[0], &mut |_| Ok(()));
+    assert!(matches!(done, Err(Stopped::File(_))), "the file is named");
+    let (tally, _) = hunter.finish();
+    assert!(tally.balances(), "{tally:?}");
+    assert_eq!((tally.rows, tally.matched, tally.unreadable), (3, 2, 1));
+}
+
+#[test]
+fn figures_that_are_more_than_can_be_counted_do_not_balance() {
+    let tally = Tally { rows: 0, unmatched: u64::MAX, matched: 1, ..Tally::default() };
+    assert!(!tally.balances());
+    let pruned = Pruned { measure: u64::MAX, window: 1, ..Pruned::default() };
+    assert!(!Tally { rows_pruned: pruned, ..Tally::default() }.balances());
+    assert!(!Looked { communications: u64::MAX, over: 1, ..Looked::default() }.balances());
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use noroshi_evidence::mechanical::MechanicalRecord;
-use noroshi_hunt::scan::{Hit, Hunter, Pruned, Tally};
+use noroshi_hunt::scan::{Hit, Hunter, Place, Pruned, Tally};
 use noroshi_hunt::shelf::{self, Stored};
 use noroshi_sift::index::SelectorIndex;
 use noroshi_sift::store::read_records;
@@ -256,7 +256,9 @@ fn a_hunt_that_is_taken_over_ends_as_one_that_was_not_interrupted() {
     }
     let tally = first.tally();
     let mut second = begin();
-    second.resume(tally, &hits).unwrap();
+    let places: Vec<Place> = hits.iter().map(Place::from).collect();
+    second.resume(tally, &files, &places);
+    assert_eq!(second.retain_until(), first.retain_until());
     second
         .file(&files[2], &mut |hit| {
             hits.push(hit.clone());

@@ -172,3 +172,33 @@ fn a_damaged_file_is_named_and_the_rest_is_answered() {
         ["zz.parquet"]
     );
 }
+
+#[test]
+fn nothing_that_is_asked_grows_beyond_what_was_kept() {
+    let (_dir, files) = folder(&[&some()]);
+    let code = |question: &str| asked(&files, question).err().map(|problem| problem.code());
+    for growing in [
+        "repeat(src_ip, 1000000)",
+        "lpad(src_ip, 100000000)",
+        "rpad(src_ip, 100000000)",
+        "replace(src_ip, '.', 'a long text in the place of a short one')",
+        "concat(src_ip, src_ip)",
+        "concat_ws(src_ip, src_ip, src_ip)",
+        "OVERLAY(src_ip PLACING src_ip FROM 1 FOR 0)",
+        "string_agg(src_ip, src_ip)",
+        "array_agg(src_ip)",
+        "struct(src_ip, src_ip)",
+    ] {
+        let question = format!("SELECT {growing} FROM records");
+        assert_eq!(code(&question), Some("NRS-HUNT-0204"), "{question}");
+        let within = format!("SELECT 1 FROM records WHERE src_ip IN (SELECT {growing} FROM records)");
+        assert_eq!(code(&within), Some("NRS-HUNT-0204"), "{within}");
+    }
+    let nested = |times: usize| {
+        let begin = "SELECT src_ip AS x FROM records".to_owned();
+        (0..times).fold(begin, |inner, _| format!("SELECT x || x AS x FROM ({inner})"))
+    };
+    assert_eq!(code(&nested(9)), Some("NRS-HUNT-0203"));
+    let doubled = rows(&files, &format!("SELECT max(octet_length(x)) FROM ({})", nested(3)));
+    assert_eq!(json!(doubled), json!([[72]]));
+}

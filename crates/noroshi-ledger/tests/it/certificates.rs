@@ -76,13 +76,16 @@ fn certificate(sequence: u64, previous: Option<&Value>) -> Value {
         json!({ "seen": 10, "kept": kept, "unmatched": 3, "direction": 3, "content": 1, "errors": 1, "bytes": 900 })
     };
     json!({
-        "form": "noroshi-certificate/2", "sensor": "sensor-1", "mode": "own-network", "sequence": sequence,
+        "form": "noroshi-certificate/3", "sensor": "sensor-1", "mode": "own-network", "sequence": sequence,
         "previous": previous.map(digest), "started_at": minute(sequence * 2), "finished_at": minute(sequence * 2 + 1),
         "records_from": null, "records_to": null, "selectors": Digest::of(b"s"), "selectors_count": 4,
         "program": Digest::of(b"p"), "retention_days": 90, "tally": tally,
         "rows": if is_heartbeat { 0 } else { 3 },
         "rows_root": if is_heartbeat { Digest::of(b"") } else { root() },
         "rules": rules(), "rules_digest": Digest::of(&canonical(&rules())),
+        "sightings": if is_heartbeat { json!({ "count": 0, "digest": Digest::of(b"[]") }) } else {
+            json!({ "count": 1, "digest": Digest::of(b"sightings") })
+        },
     })
 }
 

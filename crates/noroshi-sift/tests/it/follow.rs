@@ -77,6 +77,7 @@ struct House {
     engine: Engine<Vec<u8>>,
     bytes_max: u64,
     is_resting: bool,
+    is_partial: bool,
 }
 
 fn engine() -> Engine<Vec<u8>> {
@@ -94,6 +95,7 @@ impl House {
             engine: engine(),
             bytes_max,
             is_resting: true,
+            is_partial: false,
         }
     }
 
@@ -111,7 +113,7 @@ impl House {
                 head: Sealed::new(&bytes[..bytes.len().min(HEAD_BYTES)]),
             })
             .collect();
-        for step in self.batch.observe(&entries) {
+        for step in self.batch.observe(&entries, self.is_partial) {
             let file = folder.files.values().find(|file| file.0 == step.identity.inode);
             match (step.what, file) {
                 (What::Lines { .. }, Some((_, bytes))) => {
@@ -186,6 +188,27 @@ fn a_line_waits_for_its_end() {
     house.look(&folder);
     house.commit();
     assert_eq!(house.kept, [1]);
+}
+
+#[test]
+fn what_was_not_looked_at_is_not_gone() {
+    let mut folder = Folder::default();
+    let mut house = House::new(1 << 20);
+    // The last line has no end yet: of a file that is gone it would be told that it was not read.
+    folder.write("conn.log", (json(1) + &json(2)[..20]).as_bytes());
+    house.look(&folder);
+    house.is_partial = true;
+    house.look(&Folder::default());
+    // Nor is another file that begins like it taken for the same under another name.
+    let mut other = Folder { next: 7, ..Folder::default() };
+    other.write("dns.log", (json(1) + &json(3)).as_bytes());
+    house.look(&other);
+    house.is_partial = false;
+    folder.write("conn.log", &json(2).as_bytes()[20..]);
+    folder.files.extend(other.files);
+    house.look(&folder);
+    house.commit();
+    assert_eq!((house.kept.as_slice(), house.errors.as_slice()), (&[1, 1, 3, 2][..], &[][..]));
 }
 
 #[test]

@@ -33,6 +33,7 @@ const MIGRATIONS: &[(&str, &str)] = &[
     ("0029_feeds", include_str!("../../migrations/0029_feeds.sql")),
     ("0030_seen", include_str!("../../migrations/0030_seen.sql")),
     ("0027_withdrawal", include_str!("../../migrations/0027_withdrawal.sql")),
+    ("0035_hunt", include_str!("../../migrations/0035_hunt.sql")),
 ];
 
 /// Brings the schema up to date; refuses a folder written by a later program.
@@ -152,6 +153,23 @@ mod tests {
         let mut statement = connection.prepare(sql).unwrap();
         let rows = statement.query_map([], |row| row.get(0)).unwrap();
         rows.map(Result::unwrap).collect()
+    }
+
+    /// The one record of hunts that a sensor had goes on under its name.
+    #[test]
+    fn a_sensors_record_of_hunts_becomes_one_of_many() {
+        let mut old = folder_before("0035");
+        old.execute_batch(
+            "INSERT INTO hunt_sensor VALUES ('org-a', 'sensor', 2, 'd1');
+             INSERT INTO hunt_entry VALUES ('d0', 'org-a', 'sensor', 0, 'beacons', 'case-7', 't', '{}', 0, 't'),
+               ('d1', 'org-a', 'sensor', 1, 'ended', NULL, 't', '{}', 3, 't');",
+        )
+        .unwrap();
+        migrate(&mut old).unwrap();
+        let sql = "SELECT digest || ' ' || record || ' ' || sequence || ' ' || into_graph FROM hunt_entry ORDER BY 1";
+        assert_eq!(texts(&old, sql), ["d0 d0 0 0", "d1 d0 1 3"]);
+        let sql = "SELECT record || ' ' || name || ' ' || next || ' ' || last FROM hunt_record";
+        assert_eq!(texts(&old, sql), ["d0 sensor 2 d1"]);
     }
 
     /// Collections of a partner become views of the partner's one stream: every version stands in it once, in the order

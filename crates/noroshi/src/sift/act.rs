@@ -13,10 +13,10 @@ use noroshi_evidence::observable::Observable;
 use noroshi_ledger::digest::Digest;
 use noroshi_ledger::leaf::Fact;
 use noroshi_sift::certificate::Certificate;
-use noroshi_sift::chain::{Deletion, Entry};
+use noroshi_sift::chain::{Deletion, Entry, retain_until};
 use noroshi_sift::mandate::Mandate;
 use noroshi_sift::mode::Mode;
-use noroshi_sift::sighting::Sighting;
+use noroshi_sift::sighting::{HANDED_IN_MAX, Sighting};
 use serde::Deserialize;
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
@@ -37,7 +37,7 @@ use crate::office::store::{Reader, StoreFailure, Value};
 use crate::web::refusal::{Answer, Failure, Refusal};
 
 /// Sightings of one certificate that are taken.
-pub const SIGHTINGS_MAX: usize = 10_000;
+pub const SIGHTINGS_MAX: usize = HANDED_IN_MAX;
 /// Indicators that one sighting is written for; the oldest first.
 const INDICATORS_PER_SIGHTING_MAX: usize = 20;
 /// The source prefix of what a sensor saw.
@@ -150,7 +150,10 @@ async fn authentic(
             Ok((enrolled, issued))
         })
         .await?;
-    let is_signed = enrolled.as_ref().map(|sensor| entry.is_signed_by(&sensor.key));
+    // What an enrolled sensor signed comes under its own login: another's token does not speak for it.
+    let is_own = |sensor: &law::read::Enrolled| sensor.person == ctx.person.as_str();
+    let is_signed =
+        enrolled.as_ref().map(|sensor| is_own(sensor) && entry.is_signed_by(&sensor.key));
     if is_signed == Some(false) || (is_signed.is_none() && entry.signature().is_some()) {
         return Err(refused("NRS-SIFT-0307", StatusCode::FORBIDDEN).into());
     }
@@ -310,6 +313,15 @@ fn check(submission: &Submission, now: Timestamp) -> Result<(), Refusal> {
     if submission.sightings.iter().any(|one| one.count == 0 || one.count > certificate.tally.kept) {
         return Err(refused("NRS-SIFT-0306", StatusCode::UNPROCESSABLE_ENTITY));
     }
+    if let Some(committed) = &certificate.sightings
+        && !committed.holds(&submission.sightings)
+    {
+        // What the sensor may not keep any longer it cannot hand in.
+        let is_over = retain_until(certificate).is_some_and(|until| until <= now);
+        if !(is_over && submission.sightings.is_empty()) {
+            return Err(refused("NRS-SIFT-0310", StatusCode::UNPROCESSABLE_ENTITY));
+        }
+    }
     Ok(())
 }
 
@@ -363,8 +375,9 @@ fn of_certificate(
     let digest = certificate.digest();
     let digest =
         digest.map_err(|problem| StoreFailure::Damaged(format!("an object to make: {problem}")))?;
-    let of = (digest.to_string(), certificate.sensor.to_string(), certificate.mode);
-    graph(reader, &of, &submission.sightings, org, now)
+    let of = (digest.to_string(), certificate.sensor.to_string());
+    let seen: Vec<_> = submission.sightings.iter().map(|one| (certificate.mode, one)).collect();
+    graph(reader, &of, &seen, org, now)
 }
 
 fn standing(
@@ -399,12 +412,12 @@ pub fn identity_of(org: &OrgId) -> Result<StixId, noroshi_evidence::id::ParseId>
     StixId::new("identity", uuid_of(&["noroshi/identity/v1", org.as_str()]))
 }
 
-/// The sightings of indicators that a submission of a digest, a sensor and its mode adds, and the operator's identity with
+/// The sightings of indicators that a submission of a digest and a sensor adds, each with the ground it was seen on, and the operator's identity with
 /// the first of them.
 pub(super) fn graph(
     reader: &Reader<'_>,
-    (digest, sensor, mode): &(String, String, Mode),
-    sightings: &[Sighting],
+    (digest, sensor): &(String, String),
+    sightings: &[(Mode, &Sighting)],
     org: &OrgId,
     now: Timestamp,
 ) -> Result<Added, StoreFailure> {
@@ -422,7 +435,7 @@ pub(super) fn graph(
     };
     let mut added = Added::default();
     let mut done = BTreeSet::new();
-    for seen in sightings {
+    for (mode, seen) in sightings {
         let Ok(observable) = Observable::parse(seen.value.trim_start_matches('=')) else {
             continue;
         };
@@ -430,7 +443,11 @@ pub(super) fn graph(
         let indicators = indicators.iter().filter(|row| row.kind == "indicator" && !row.hidden);
         for row in indicators.take(INDICATORS_PER_SIGHTING_MAX) {
             let Ok(indicator) = row.id.parse::<StixId>() else { continue };
-            let uuid = uuid_of(&["noroshi/sighting/v1", digest, &row.id, &seen.value]);
+            let mut parts =
+                vec!["noroshi/sighting/v1", digest.as_str(), row.id.as_str(), seen.value.as_str()];
+            // What was seen under two measures is two things, which leave on different terms.
+            parts.extend(seen.measure.as_ref().map(|measure| measure.as_str()));
+            let uuid = uuid_of(&parts);
             if !done.insert(uuid) {
                 continue;
             }

@@ -18,7 +18,7 @@ use noroshi_sift::index::image::LoadIndex;
 use noroshi_sift::index::{BuildIndex, Increment, SelectorIndex};
 use noroshi_sift::mode::{Mode, SensorId};
 use noroshi_sift::selector::{self, EmailKey, Selector};
-use noroshi_sift::sighting::Sighting;
+use noroshi_sift::sighting::{Sighting, handed_in};
 use noroshi_sift::stix;
 use serde_json::json;
 
@@ -540,11 +540,16 @@ impl Place {
             return Err(usage("NRS-SIFT-0004", "the chain of certificates does not go on"));
         }
         outcome.sink.sync_all().map_err(io(part))?;
-        let records = self.dir.join(folder::partition(&outcome.certificate));
-        let partition = records.parent().unwrap_or(&self.dir);
-        std::fs::create_dir_all(partition).map_err(io(partition))?;
-        std::fs::rename(part, &records).map_err(io(&records))?;
-        folder::sync(partition)?;
+        if outcome.certificate.rows == 0 {
+            // There is nothing to keep, nor to be deleted some day.
+            folder::remove(part)?;
+        } else {
+            let records = self.dir.join(folder::partition(&outcome.certificate));
+            let partition = records.parent().unwrap_or(&self.dir);
+            std::fs::create_dir_all(partition).map_err(io(partition))?;
+            std::fs::rename(part, &records).map_err(io(&records))?;
+            folder::sync(partition)?;
+        }
         let json = |value: Result<String, serde_json::Error>| {
             value.map_err(|problem| Failed::House(Box::new(problem)))
         };
@@ -661,6 +666,7 @@ fn platform_of(asked: &Submit) -> Result<(String, String), Failed> {
             enrolment.ok_or_else(|| usage("NRS-SIFT-0085", words))?.platform
         }
     };
+    is_guarded(&to)?;
     let file = asked.token_file.clone().unwrap_or_else(|| asked.dir.join("token"));
     let token = std::fs::read_to_string(&file).map_err(io(&file))?;
     Ok((to.trim_end_matches('/').to_owned(), token.trim().to_owned()))
@@ -676,7 +682,7 @@ fn hand_in(asked: &Submit, format: Format) -> Ended {
     while let Some(entry) = folder::entry(&place.dir, sequence)? {
         let (url, body) = match &entry {
             Entry::Selection(certificate) => {
-                let sightings = most_seen(place.sightings(sequence)?, SIGHTINGS_MAX);
+                let sightings = handed_in(place.sightings(sequence)?, SIGHTINGS_MAX);
                 if sightings.1 > 0 {
                     tell(&format!(
                         "NRS-SIFT-0125: certificate {sequence}: {} sightings, the least often seen, stay in \
@@ -715,15 +721,36 @@ fn hand_in(asked: &Submit, format: Format) -> Ended {
     Ok(ExitCode::SUCCESS)
 }
 
-/// As many sightings as are taken, those first that were seen most often, and how many are left over.
-fn most_seen(mut sightings: Vec<Sighting>, max: usize) -> (Vec<Sighting>, usize) {
-    let left = sightings.len().saturating_sub(max);
-    if left > 0 {
-        // Stable: those seen equally often stay in the order of the index.
-        sightings.sort_by_key(|sighting| std::cmp::Reverse(sighting.count));
-        sightings.truncate(max);
+/// Refuses to say a token where others can read it: on the way to another machine it is said under TLS only.
+pub(super) fn is_guarded(to: &str) -> Result<(), Failed> {
+    let Some(rest) = strip_scheme(to, "http://") else {
+        return match strip_scheme(to, "https://") {
+            Some(_) => Ok(()),
+            None => Err(usage(
+                "NRS-SIFT-0150",
+                "the address of the platform does not begin with `https://`",
+            )),
+        };
+    };
+    let authority = rest.split(['/', '?', '#', '\\']).next().unwrap_or_default();
+    // What stands before an `@` is no host.
+    let host = authority.rsplit('@').next().unwrap_or_default();
+    let host = match host.strip_prefix('[') {
+        Some(within) => within.split(']').next().unwrap_or_default(),
+        None => host.split(':').next().unwrap_or_default(),
+    };
+    let is_here = host.eq_ignore_ascii_case("localhost")
+        || host.parse::<std::net::IpAddr>().is_ok_and(|host| host.is_loopback());
+    if is_here {
+        return Ok(());
     }
-    (sightings, left)
+    let words = "the platform is asked without TLS, so that tokens could be read on the way; use `https://`";
+    Err(usage("NRS-SIFT-0150", words))
+}
+
+fn strip_scheme<'a>(to: &'a str, scheme: &str) -> Option<&'a str> {
+    let (begin, rest) = to.split_at_checked(scheme.len())?;
+    begin.eq_ignore_ascii_case(scheme).then_some(rest)
 }
 
 /// How long a connection may take to come about, and how long a request may take as a whole: the longest answers are lists
@@ -848,23 +875,26 @@ mod tests {
     }
 
     #[test]
-    fn the_most_often_seen_are_handed_in_first() {
-        let seen = |number: u8, count: u64| {
-            let value = json!({
-                "selector_id": format!("selector-{number}"), "selector_version": 1,
-                "value": format!("203.0.113.{number}"), "count": count,
-                "first_seen": "2026-11-27T00:00:00Z", "last_seen": "2026-11-27T00:00:00Z",
-                "own_addresses": 1, "remote_addresses": 1, "more_addresses": false,
-            });
-            serde_json::from_value::<Sighting>(value).unwrap()
-        };
-        let all = vec![seen(1, 2), seen(2, 9), seen(3, 2), seen(4, 1)];
-        let values = |sightings: &[Sighting]| {
-            sightings.iter().map(|one| one.value.clone()).collect::<Vec<_>>()
-        };
-        assert_eq!(most_seen(all.clone(), 4), (all.clone(), 0));
-        let (sent, left) = most_seen(all, 2);
-        assert_eq!((values(&sent), left), (vec!["203.0.113.2".into(), "203.0.113.1".into()], 2));
+    fn a_token_is_said_under_tls_or_on_this_machine_only() {
+        for (to, expected) in [
+            ("https://platform.example", true),
+            ("HTTPS://platform.example/base", true),
+            ("http://127.0.0.1:8080", true),
+            ("http://[::1]:8080/", true),
+            ("http://localhost", true),
+            ("http://platform.example", false),
+            ("HTTP://platform.example", false),
+            ("http://192.0.2.7:8080", false),
+            ("http://localhost.example", false),
+            ("http://127.0.0.1@platform.example", false),
+            ("http://platform.example/127.0.0.1", false),
+            ("http://127.0.0.1.platform.example", false),
+            ("platform.example", false),
+            ("ftp://127.0.0.1", false),
+            ("", false),
+        ] {
+            assert_eq!(is_guarded(to).is_ok(), expected, "{to}");
+        }
     }
 
     #[test]

@@ -14,7 +14,9 @@ use serde_json::{Value, json};
 use super::cli::{agent, io, post, usage, write};
 use super::folder::{self, Enrolment, escaped};
 use super::ground;
-use super::law::enrol::{FORM, RENEW_BEFORE, RENEWAL_FORM, renewal, statement};
+use super::law::enrol::{
+    ANSWER_FORM, FORM, RENEW_BEFORE, RENEWAL_FORM, answer as enrolled, renewal, statement,
+};
 use crate::cli::{Ended, Failed, Format, print, tell};
 use crate::office::clock::Clock;
 use crate::office::id::fill_random;
@@ -62,6 +64,7 @@ pub(super) fn run(asked: &Enrol, format: Format) -> Ended {
         .rsplit_once('.')
         .and_then(|(secret, key)| Some((secret, key.parse::<PublicKey>().ok()?)))
         .ok_or_else(|| usage("NRS-SIFT-0091", "the file does not hold a token of an offer"))?;
+    super::cli::is_guarded(&asked.to)?;
     std::fs::create_dir_all(&asked.dir).map_err(io(&asked.dir))?;
     let key = own_key(&asked.dir)?;
     let signature = key.sign(FORM, &statement(secret, &key.public()).map_err(house)?);
@@ -72,7 +75,15 @@ pub(super) fn run(asked: &Enrol, format: Format) -> Ended {
         answer.get(name).and_then(Value::as_str).map(ToOwned::to_owned).ok_or_else(|| odd(name))
     };
     let platform_key: PublicKey = text("platform_key")?.parse().map_err(|_| odd("platform_key"))?;
-    if platform_key != pinned {
+    let (sensor, org, given) = (text("sensor")?, text("org")?, text("token")?);
+    let signature = answer.get("signature").cloned();
+    let signature: Option<Signature> =
+        signature.and_then(|signature| serde_json::from_value(signature).ok());
+    // The key alone anybody could repeat; that it signed for this sensor's key nobody else can say.
+    let words = enrolled(secret, &key.public(), (&org, &sensor), &given).map_err(house)?;
+    let is_signed = signature
+        .is_some_and(|signature| signature.key == pinned && signature.holds(ANSWER_FORM, &words));
+    if platform_key != pinned || !is_signed {
         return Err(usage(
             "NRS-SIFT-0092",
             "who answered is not the platform that made the offer; nothing was kept but the sensor's own key",
@@ -81,11 +92,11 @@ pub(super) fn run(asked: &Enrol, format: Format) -> Ended {
     let enrolment = Enrolment {
         platform: to.to_owned(),
         platform_key,
-        sensor: text("sensor")?.parse().map_err(|_| odd("sensor"))?,
-        org: text("org")?,
+        sensor: sensor.parse().map_err(|_| odd("sensor"))?,
+        org,
         key: key.public(),
     };
-    folder::write_secret(&asked.dir.join("token"), &text("token")?)?;
+    folder::write_secret(&asked.dir.join("token"), &given)?;
     let written = serde_json::to_string_pretty(&enrolment).map_err(house)?;
     write(&asked.dir.join("enrolment.json"), written.as_bytes())?;
     match format {
@@ -120,6 +131,7 @@ pub(super) fn run_fetch(asked: &Fetch, format: Format) -> Ended {
             "the folder is not enrolled with a platform; run `noroshi sift enrol` first",
         ));
     };
+    super::cli::is_guarded(&enrolment.platform)?;
     let token = dir.join("token");
     let token = std::fs::read_to_string(&token).map_err(io(&token))?;
     let get = |path: &str| get(&format!("{}/api/v1{path}", enrolment.platform), token.trim());

@@ -13,6 +13,8 @@ use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TryRecvError, sync_channel};
 use std::time::{Duration, Instant};
 
@@ -106,6 +108,10 @@ pub struct Follow {
     /// Receive NetFlow 5 and 9 and IPFIX on this address, as `192.0.2.1:2055`.
     #[arg(long, value_name = "ADDRESS")]
     listen: Option<SocketAddr>,
+    /// An exporter that is listened to, as an address or a prefix; repeat it for each. Whoever can reach the address is,
+    /// where none is named.
+    #[arg(long = "exporter", value_name = "PREFIX", requires = "listen", value_parser = exporter)]
+    exporters: Vec<IpNet>,
     #[command(flatten)]
     inputs: Inputs,
     /// Files, folders, or patterns with `*` and `?` in the last part of a path.
@@ -124,7 +130,9 @@ pub fn run(asked: &Follow, format: Format) -> Ended {
     let follower = recover(&place, sequence)?;
     let (stop, stopped) = sync_channel(1);
     watch_signals(stop)?;
-    let datagrams = asked.listen.map(listen).transpose()?;
+    let others = Arc::new(AtomicU64::new(0));
+    let datagrams = asked.listen.map(|at| listen(at, asked.exporters.clone(), Arc::clone(&others)));
+    let datagrams = datagrams.transpose()?;
     let enrolment = folder::enrolment(&place.dir)?;
     let mut service = Service {
         asked,
@@ -144,6 +152,8 @@ pub fn run(asked: &Follow, format: Format) -> Ended {
         held: Vec::new(),
         stopped,
         datagrams,
+        others,
+        is_partial: false,
         stopping: false,
         begun: (Clock.now(), Instant::now()),
         purged: None,
@@ -211,7 +221,25 @@ struct Datagram {
     bytes: Vec<u8>,
 }
 
-fn listen(address: SocketAddr) -> Result<Receiver<Datagram>, Failed> {
+/// An address, or a prefix.
+fn exporter(text: &str) -> Result<IpNet, String> {
+    let net = text.parse::<IpNet>().ok();
+    let net = net.or_else(|| text.parse::<IpAddr>().ok().map(IpNet::from));
+    net.ok_or_else(|| "not an address or a prefix like 192.0.2.0/24".to_owned())
+}
+
+/// Whether somebody is listened to. Where addresses of both kinds are received on one socket, IPv4 is written within IPv6.
+fn is_exporter(exporters: &[IpNet], from: IpAddr) -> bool {
+    let from = from.to_canonical();
+    exporters.is_empty() || exporters.iter().any(|net| net.contains(&from))
+}
+
+/// Receives datagrams; those of senders that are none of `exporters` are counted in `others` and let go.
+fn listen(
+    address: SocketAddr,
+    exporters: Vec<IpNet>,
+    others: Arc<AtomicU64>,
+) -> Result<Receiver<Datagram>, Failed> {
     let socket = UdpSocket::bind(address)
         .map_err(|source| Failed::Io { what: address.to_string(), source })?;
     let bound = socket.local_addr().map_or(address, |bound| bound);
@@ -221,6 +249,10 @@ fn listen(address: SocketAddr) -> Result<Receiver<Datagram>, Failed> {
         let mut buffer = vec![0; DATAGRAM_BYTES_MAX];
         loop {
             let Ok((length, from)) = socket.recv_from(&mut buffer) else { continue };
+            if !is_exporter(&exporters, from.ip()) {
+                others.fetch_add(1, Ordering::Relaxed);
+                continue;
+            }
             let bytes = buffer.get(..length).unwrap_or_default().to_vec();
             if sender.send(Datagram { exporter: from.ip(), bytes }).is_err() {
                 return;
@@ -315,6 +347,10 @@ struct Service<'a> {
     held: Vec<Datagram>,
     stopped: Receiver<()>,
     datagrams: Option<Receiver<Datagram>>,
+    /// Datagrams that were let go because of who sent them.
+    others: Arc<AtomicU64>,
+    /// Whether the last look did not see all entries of a folder.
+    is_partial: bool,
     stopping: bool,
     /// When the service began, by the clock and by the count of time that never jumps.
     begun: (Timestamp, Instant),
@@ -508,6 +544,7 @@ impl Service<'_> {
     fn adopt(&mut self, outcome: &Outcome<File>, batch: Batch, format: Format) {
         self.place.settle();
         let mut noted = std::mem::take(&mut self.noted);
+        noted.others(self.others.swap(0, Ordering::Relaxed));
         noted.interval(
             (self.follower.notes(), batch.follower.notes()),
             (self.collector.notes(), batch.collector.notes()),
@@ -575,7 +612,7 @@ impl Service<'_> {
                 head: Sealed::new(&file.head),
             })
             .collect();
-        let mut steps = batch.follower.observe(&entries);
+        let mut steps = batch.follower.observe(&entries, self.is_partial);
         // Whoever did not have a turn before the last interval was over is the first.
         if let Some(turn) = self.turn.take()
             && let Some(at) = steps.iter().position(|step| step.identity == turn)
@@ -784,6 +821,7 @@ impl Service<'_> {
     /// The files of all folders that are asked for, in the order of their names. What is a folder is asked each time: it
     /// may have been made since.
     fn list(&mut self) -> Vec<Found> {
+        self.is_partial = false;
         let mut found: BTreeMap<PathBuf, Found> = BTreeMap::new();
         let patterns: Vec<Pattern> =
             self.asked.paths.iter().map(|path| Pattern::of(path)).collect();
@@ -804,7 +842,8 @@ impl Service<'_> {
         entries: std::fs::ReadDir,
         found: &mut BTreeMap<PathBuf, Found>,
     ) {
-        for entry in entries.take(ENTRIES_MAX) {
+        let mut entries = entries;
+        for entry in entries.by_ref().take(ENTRIES_MAX) {
             let path = match entry {
                 Ok(entry) => entry.path(),
                 Err(problem) => {
@@ -827,6 +866,26 @@ impl Service<'_> {
                 Err(problem) if wanted => self.cannot_read(&path.display().to_string(), &problem),
                 Err(_) => {}
             }
+        }
+        let beyond = entries.count() as u64;
+        if beyond > 0 {
+            self.too_many(&pattern.folder.display().to_string(), beyond);
+        }
+    }
+
+    /// Says once that a folder holds more than is looked at. What is known of files there stays: that they are not seen
+    /// does not say that they are gone.
+    fn too_many(&mut self, folder: &str, beyond: u64) {
+        self.is_partial = true;
+        self.noted.beyond(beyond);
+        if let Some(is_met) = self.unreadable.get_mut(folder) {
+            *is_met = true;
+        } else if self.unreadable.len() < UNREADABLE_MAX {
+            tell(&format!(
+                "NRS-SIFT-0151: `{folder}` holds {beyond} entries more than the {ENTRIES_MAX} that are looked at; move \
+                 what is done with out of it"
+            ));
+            self.unreadable.insert(folder.to_owned(), true);
         }
     }
 }
@@ -919,6 +978,24 @@ mod tests {
         assert!(rests());
         assert!(look_at(dir.path(), true).unwrap().is_none());
         assert!(look_at(&dir.path().join("absent"), true).is_err());
+    }
+
+    #[test]
+    fn only_those_who_are_named_are_listened_to() {
+        let named = ["192.0.2.0/24", "2001:db8::1"].map(|text| exporter(text).unwrap());
+        let check = |from: &str, expected: bool| {
+            assert_eq!(is_exporter(&named, from.parse().unwrap()), expected, "{from}");
+        };
+        check("192.0.2.9", true);
+        check("::ffff:192.0.2.9", true);
+        check("2001:db8::1", true);
+        check("198.51.100.1", false);
+        check("2001:db8::2", false);
+        assert!(
+            is_exporter(&[], "198.51.100.1".parse().unwrap()),
+            "where nobody is named, everybody"
+        );
+        assert!(exporter("router.example").is_err());
     }
 
     #[test]

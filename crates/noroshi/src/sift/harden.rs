@@ -29,9 +29,37 @@ pub(super) fn no_core_dump() -> Result<(), Failed> {
     }
 }
 
+/// Lets this process take so many bytes of memory more than it has now. What goes beyond ends it; no core is left where
+/// [`no_core_dump`] came first. The limit is one of addresses (`RLIMIT_AS`), so it counts what is only reserved, too.
+#[cfg(feature = "sql")]
+pub(super) fn bound_memory(more_bytes: u64) -> Result<(), Failed> {
+    let failed = || usage("NRS-SIFT-0089", "memory cannot be bounded here; nothing was read");
+    let status = std::fs::read_to_string("/proc/self/status").map_err(|_| failed())?;
+    let wanted = taken(&status).and_then(|taken| taken.checked_add(more_bytes)).ok_or_else(failed)?;
+    let limit = rustix::process::getrlimit(Resource::As);
+    let most = [limit.current, limit.maximum].into_iter().flatten().fold(wanted, u64::min);
+    let bound = Rlimit { current: Some(most), maximum: limit.maximum };
+    rustix::process::setrlimit(Resource::As, bound).map_err(|_| failed())
+}
+
+/// The addresses that a process has taken, in bytes.
+#[cfg(feature = "sql")]
+fn taken(status: &str) -> Option<u64> {
+    let line = status.lines().find_map(|line| line.strip_prefix("VmSize:"))?;
+    line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok()?.checked_mul(1_024)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[cfg(feature = "sql")]
+    #[test]
+    fn what_a_process_has_taken_is_read() {
+        assert_eq!(taken("Name:\tnoroshi\nVmSize:\t    2048 kB\n"), Some(2 << 20));
+        assert_eq!(taken("Name:\tnoroshi\n"), None);
+        assert!(taken(&std::fs::read_to_string("/proc/self/status").unwrap()) > Some(1 << 20));
+    }
 
     #[test]
     fn a_process_that_reads_content_leaves_no_core() {

@@ -29,6 +29,12 @@ pub(super) struct Noted {
     exporters_restarted: u64,
     /// Templates refused because a limit was reached.
     templates_refused: u64,
+    /// Observation domains whose templates were forgotten because a limit was reached.
+    domains_forgotten: u64,
+    /// Datagrams of senders that are none of the exporters that were named.
+    datagrams_of_others: u64,
+    /// Entries of a followed folder beyond those that are looked at.
+    entries_beyond: u64,
 }
 
 impl Noted {
@@ -53,6 +59,7 @@ impl Noted {
             export_datagrams_lost: notes.lost_datagrams,
             exporters_restarted: notes.restarts,
             templates_refused: notes.refused,
+            domains_forgotten: notes.forgotten,
             ..Self::default()
         }
     }
@@ -80,6 +87,16 @@ impl Noted {
         *self = self.with(more, u64::saturating_add);
     }
 
+    /// Adds datagrams that were not taken because of who sent them.
+    pub(super) fn others(&mut self, datagrams: u64) {
+        self.datagrams_of_others = self.datagrams_of_others.saturating_add(datagrams);
+    }
+
+    /// Notes how many entries of a folder were not looked at; the most of any look counts.
+    pub(super) fn beyond(&mut self, entries: u64) {
+        self.entries_beyond = self.entries_beyond.max(entries);
+    }
+
     /// Adds all of another.
     pub(super) fn add(&mut self, more: Self) {
         *self = self.with(more, u64::saturating_add);
@@ -97,11 +114,14 @@ impl Noted {
             export_datagrams_lost: join(self.export_datagrams_lost, other.export_datagrams_lost),
             exporters_restarted: join(self.exporters_restarted, other.exporters_restarted),
             templates_refused: join(self.templates_refused, other.templates_refused),
+            domains_forgotten: join(self.domains_forgotten, other.domains_forgotten),
+            datagrams_of_others: join(self.datagrams_of_others, other.datagrams_of_others),
+            entries_beyond: join(self.entries_beyond, other.entries_beyond),
         }
     }
 
     /// Each by its name, in a fixed order.
-    pub(super) const fn counts(&self) -> [(&'static str, u64); 10] {
+    pub(super) const fn counts(&self) -> [(&'static str, u64); 13] {
         [
             ("files_cut", self.files_cut),
             ("files_changed", self.files_changed),
@@ -113,6 +133,9 @@ impl Noted {
             ("export_datagrams_lost", self.export_datagrams_lost),
             ("exporters_restarted", self.exporters_restarted),
             ("templates_refused", self.templates_refused),
+            ("domains_forgotten", self.domains_forgotten),
+            ("datagrams_of_others", self.datagrams_of_others),
+            ("entries_beyond", self.entries_beyond),
         ]
     }
 

@@ -85,12 +85,16 @@ pub(super) fn run_prove(asked: &Prove) -> Ended {
 }
 
 fn proof_of(asked: &Prove, certificate: &Certificate) -> Result<Proof, Failed> {
-    let path = folder::records_of(&asked.dir, certificate)?.ok_or_else(|| {
-        usage("NRS-SIFT-0064", "the records of this certificate are not there any more")
-    })?;
-    let path = asked.dir.join(path);
-    let file = File::open(&path).map_err(failed_io(&path))?;
-    let records = read_records(file).map_err(|problem| Failed::House(Box::new(problem)))?;
+    let records = if certificate.rows == 0 {
+        Vec::new()
+    } else {
+        let path = folder::records_of(&asked.dir, certificate)?.ok_or_else(|| {
+            usage("NRS-SIFT-0064", "the records of this certificate are not there any more")
+        })?;
+        let path = asked.dir.join(path);
+        let file = File::open(&path).map_err(failed_io(&path))?;
+        read_records(file).map_err(|problem| Failed::House(Box::new(problem)))?
+    };
     let places = if asked.records.is_empty() {
         spread(asked.sample, certificate.rows)
     } else {
@@ -190,6 +194,14 @@ fn differences(certified: &Certificate, again: &Certificate) -> Vec<Difference> 
     // Certificates of the first form say nothing of rules.
     if certified.rules_digest.is_some() {
         all.push(("rules", digest(certified), digest(again)));
+    }
+    // Nor did earlier forms of sightings.
+    if certified.sightings.is_some() {
+        let committed = |certificate: &Certificate| {
+            let seen = certificate.sightings;
+            seen.map_or_else(|| "-".to_owned(), |seen| format!("{} {}", seen.count, seen.digest))
+        };
+        all.push(("sightings", committed(certified), committed(again)));
     }
     let counts = [
         ("seen", left.seen, right.seen),

@@ -1,7 +1,8 @@
 //! `noroshi sift purge`: deletes records whose retention is over, and certifies that they are gone.
 //!
-//! First the file of records and that of sightings are removed and the removal made durable, then the entry of the chain
-//! says so: what is certified as gone is gone, and of a selection whose records are gone no sightings stay. A run that ends in between is made up for by the next one, which then states that the file was not found any
+//! First the file of records is removed, and what was summed up from them: sightings of the selection and those of hunts in
+//! it. When the removal is durable the entry of the chain says so: what is certified as gone is gone. A run that ends in
+//! between is made up for by the next one, which then states that the file was not found any
 //! more.
 
 use std::collections::BTreeSet;
@@ -16,7 +17,7 @@ use noroshi_sift::engine::Link;
 use serde_json::json;
 
 use super::cli::{program_digest, usage, write};
-use super::folder;
+use super::{folder, hunt};
 use crate::cli::{Ended, Failed, Format, print};
 use crate::office::clock::Clock;
 
@@ -36,7 +37,7 @@ pub(super) fn run(asked: &Purge, format: Format) -> Ended {
     let _lock = folder::lock(&asked.dir)?;
     let now = Clock.now();
     let found = if asked.dry_run {
-        due(&asked.dir, now)?.iter().map(|certificate| certificate.rows).collect()
+        due(&asked.dir, now)?.over.iter().map(|certificate| certificate.rows).collect()
     } else {
         purge(&asked.dir, program_digest()?, now)?
     };
@@ -55,39 +56,64 @@ pub(super) fn run(asked: &Purge, format: Format) -> Ended {
 
 /// Deletes what is due and certifies it; the rows of each file. Whoever calls holds the lock of the folder.
 pub(super) fn purge(dir: &Path, program: Digest, now: Timestamp) -> Result<Vec<u64>, Failed> {
-    let due = due(dir, now)?;
-    for part in due.chunks(FILES_MAX) {
+    let Due { over, empty, latest } = due(dir, now)?;
+    // What was counted from records goes before it is said that they are gone.
+    hunt::keep::forget(dir, now)?;
+    let mut has_removed = false;
+    for certificate in over.iter().chain(&empty) {
+        let sightings = dir.join("sightings").join(format!("{}.json", certificate.sequence));
+        has_removed |= folder::remove(&sightings)?;
+        // The newest ones lie there a second time.
+        if latest == Some(certificate.sequence) {
+            folder::remove(&dir.join("sightings.json"))?;
+        }
+    }
+    if has_removed {
+        folder::sync(&dir.join("sightings"))?;
+        folder::sync(dir)?;
+    }
+    // Earlier versions wrote a file of no records.
+    for certificate in empty {
+        if let Some(path) = folder::records_of(dir, &certificate)? {
+            folder::remove(&dir.join(path))?;
+        }
+    }
+    for part in over.chunks(FILES_MAX) {
         delete(dir, program, part, now)?;
     }
-    Ok(due.iter().map(|certificate| certificate.rows).collect())
+    Ok(over.iter().map(|certificate| certificate.rows).collect())
 }
 
-/// The certificates whose records may not be retained any longer and are not certified as gone.
-fn due(dir: &Path, now: Timestamp) -> Result<Vec<Certificate>, Failed> {
+/// What may not be retained any longer.
+struct Due {
+    /// Certificates with records that are not certified as gone.
+    over: Vec<Certificate>,
+    /// Certificates of no record: there is nothing to certify.
+    empty: Vec<Certificate>,
+    /// The number of the last selection.
+    latest: Option<u64>,
+}
+
+/// What is due, in the order of the chain. Nothing is changed.
+fn due(dir: &Path, now: Timestamp) -> Result<Due, Failed> {
     let mut gone = BTreeSet::new();
-    let mut over = Vec::new();
+    let (mut over, mut latest) = (Vec::new(), None);
     for sequence in folder::numbers(dir)? {
         match folder::entry(dir, sequence)? {
             Some(Entry::Deletion(deletion)) => {
                 gone.extend(deletion.files.iter().map(|file| file.sequence));
             }
             Some(Entry::Selection(certificate)) => {
+                latest = Some(sequence);
                 let is_over = retain_until(&certificate).is_some_and(|until| until <= now);
                 over.extend(is_over.then_some(*certificate));
             }
             None => {}
         }
     }
-    // A selection that kept nothing has nothing to certify; its empty file goes with it.
     over.retain(|certificate| !gone.contains(&certificate.sequence));
-    let (empty, over): (Vec<_>, Vec<_>) =
-        over.into_iter().partition(|certificate| certificate.rows == 0);
-    for certificate in empty {
-        if let Some(path) = folder::records_of(dir, &certificate)? {
-            folder::remove(&dir.join(path))?;
-        }
-    }
-    Ok(over)
+    let (empty, over) = over.into_iter().partition(|certificate| certificate.rows == 0);
+    Ok(Due { over, empty, latest })
 }
 
 fn delete(dir: &Path, program: Digest, due: &[Certificate], now: Timestamp) -> Result<(), Failed> {
@@ -188,6 +214,42 @@ mod tests {
         place.keep(&part, &outcome).unwrap();
     }
 
+    /// Every file of a folder, and the folders.
+    fn names(dir: &Path) -> BTreeSet<PathBuf> {
+        let mut found = BTreeSet::new();
+        for entry in std::fs::read_dir(dir).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                found.extend(names(&path));
+            }
+            found.insert(path);
+        }
+        found
+    }
+
+    #[test]
+    fn who_only_asks_what_is_due_changes_nothing() {
+        let dir = tempfile::tempdir().unwrap();
+        let dir = dir.path();
+        for (day, records) in [(0, 0), (1, 2)] {
+            select(dir, day, records);
+        }
+        // A selection that kept nothing leaves no file; earlier versions wrote one.
+        let Some(Entry::Selection(first)) = folder::entry(dir, 0).unwrap() else {
+            panic!("a selection")
+        };
+        let empty = dir.join(folder::partition(&first));
+        assert!(!empty.try_exists().unwrap());
+        std::fs::create_dir_all(empty.parent().unwrap()).unwrap();
+        std::fs::write(&empty, "PAR1").unwrap();
+        let before = names(dir);
+        let due = due(dir, at(40)).unwrap();
+        assert_eq!((due.over.len(), due.empty.len(), due.latest), (1, 1, Some(1)));
+        assert_eq!(names(dir), before);
+        purge(dir, Digest::of(b"build"), at(40)).unwrap();
+        assert!(!empty.try_exists().unwrap());
+    }
+
     fn verified(dir: &Path, key: [u8; 32]) -> noroshi_ledger::certificate::Report {
         let numbers = folder::numbers(dir).unwrap();
         let file = |number: u64| {
@@ -234,6 +296,8 @@ mod tests {
             !dir.join("records/day=2026-11-01").try_exists().unwrap()
                 && dir.join("records/day=2026-11-21").try_exists().unwrap()
         );
+        let left = |number: u64| dir.join(format!("sightings/{number}.json")).try_exists().unwrap();
+        assert_eq!((0..4).map(left).collect::<Vec<_>>(), [false, false, false, true]);
         // Once is enough; selections go on behind it. What an interval that was never certified left goes first.
         assert_eq!(purge(dir, program, at(31)).unwrap(), Vec::<u64>::new());
         select(dir, 31, 1);

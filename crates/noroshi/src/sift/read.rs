@@ -102,16 +102,6 @@ pub fn chain(
     )
 }
 
-/// Whether a sensor ever selected under a party agreement.
-pub fn has_agreement(reader: &Reader<'_>, org: &OrgId, sensor: &str) -> Result<bool, StoreFailure> {
-    let found = reader.first(
-        "SELECT 1 FROM sift_certificate WHERE org = $1 AND sensor = $2 AND mode = 'party-agreement' LIMIT 1",
-        &[Value::from(org), Value::from(sensor)],
-        |row| row.count(0),
-    )?;
-    Ok(found.is_some())
-}
-
 /// What the store says about a deletion.
 pub struct Standing {
     /// The deletion that has this number: digest and leaf.

@@ -84,6 +84,12 @@ impl Sensor {
         noroshi(&all)
     }
 
+    /// What a hunt of the one record found.
+    fn found(&self, number: u64, what: &str) -> PathBuf {
+        let first = self.entries()[0].digest().unwrap().to_string();
+        self.path(&format!("out/hunts/{}/{number}.{what}", &first[..16]))
+    }
+
     fn entries(&self) -> Vec<Entry> {
         let text = std::fs::read(self.path("out/hunts.jsonl")).unwrap();
         let (entries, whole) = record::read(&text).unwrap();
@@ -309,8 +315,7 @@ fn what_is_added_to_a_list_is_hunted_once() {
     let entries = sensor.entries();
     for entry in &entries {
         let What::Ended(outcome) = &entry.what else { continue };
-        let hits =
-            std::fs::read(sensor.path(&format!("out/hunts/{}.hits.jsonl", outcome.of))).unwrap();
+        let hits = std::fs::read(sensor.found(outcome.of, "hits.jsonl")).unwrap();
         assert_eq!(outcome.results_digest, noroshi_sift::digest::Digest::of(&hits));
     }
     assert_eq!(entries.len(), 6);
@@ -368,16 +373,18 @@ fn a_hunt_that_was_killed_goes_on_and_finds_everything_once() {
     assert_eq!(ended.len(), 1, "once");
     let tally = ended[0].tally.unwrap();
     assert_eq!((tally.files, tally.matched, tally.hits), (40, 40 * 33, 40 * 33));
-    let hits =
-        std::fs::read_to_string(sensor.path(&format!("out/hunts/{}.hits.jsonl", ended[0].of)))
-            .unwrap();
+    let hits = std::fs::read_to_string(sensor.found(ended[0].of, "hits.jsonl")).unwrap();
     assert_eq!(hits.lines().collect::<std::collections::BTreeSet<_>>().len(), 40 * 33);
     let sightings: Value = serde_json::from_slice(
-        &std::fs::read(sensor.path(&format!("out/hunts/{}.sightings.json", ended[0].of))).unwrap(),
+        &std::fs::read(sensor.found(ended[0].of, "sightings.json")).unwrap(),
     )
     .unwrap();
-    let counted: u64 =
-        sightings.as_array().unwrap().iter().map(|one| one["count"].as_u64().unwrap()).sum();
+    let counted: u64 = sightings["sightings"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|one| one["count"].as_u64().unwrap())
+        .sum();
     assert_eq!(counted, tally.hits - tally.known);
     assert!(!sensor.path("out/hunts/job").try_exists().unwrap());
 }
@@ -507,4 +514,167 @@ async fn a_record_is_guarded(
     )
     .await;
     assert_eq!(status, 403);
+}
+
+/// A place in which a sensor's folder is handed in, and what is known there.
+struct Desk {
+    test: TestHouse,
+    operator: String,
+    token: String,
+}
+
+impl Desk {
+    async fn open(values: &[&str]) -> Self {
+        let test = TestHouse::open().await;
+        let office = test.org("office", "office", None).await;
+        let analyst = test.person("analyst", &office, Hat::CaoAnalyst).await;
+        let operator = test.org("operator", "operator", Some("energy")).await;
+        let someone = test.person("sensor-1", &operator, Hat::OperatorSensor).await;
+        let indicators = (1..).zip(values);
+        let indicators: Vec<_> = indicators
+            .map(|(at, value)| indicator(at, &format!("[ipv4-addr:value = '{value}']"), CREATED))
+            .collect();
+        import(&test, &analyst, bundle(&indicators)).await;
+        Self { operator: operator.org.to_string(), token: someone.token, test }
+    }
+
+    /// Hands the record of hunts of a folder in: the default one, or another.
+    async fn submit(&self, sensor: &Sensor, record: Option<&str>) -> Output {
+        let token = sensor.write("token", &self.token);
+        let mut arguments = vec!["hunt", "submit", "--format", "json", "--to"]
+            .iter()
+            .map(|text| (*text).to_owned())
+            .collect::<Vec<_>>();
+        arguments.extend([self.test.url(""), "--token-file".to_owned(), token]);
+        if let Some(record) = record {
+            arguments.extend(["--record".to_owned(), record.to_owned()]);
+        }
+        arguments.push(sensor.text("out"));
+        let submit = move || noroshi(&arguments.iter().map(String::as_str).collect::<Vec<_>>());
+        tokio::task::spawn_blocking(submit).await.unwrap()
+    }
+
+    /// How the sightings of hunts came, with what they saw how often.
+    async fn seen(&self) -> Vec<String> {
+        let sql = "SELECT source || ' ' || json_extract(bytes, '$.count') FROM evidence_object \
+             WHERE type = 'sighting' ORDER BY 1";
+        self.test
+            .house
+            .store
+            .read(move |reader| reader.all(sql, &[], |row| row.text(0)))
+            .await
+            .unwrap()
+    }
+}
+
+#[tokio::test]
+async fn a_second_record_is_handed_in_beside_the_first_and_each_brings_its_own_sightings() {
+    let desk = Desk::open(&["203.0.113.77", "198.51.100.1"]).await;
+    let sensor = Sensor::new();
+    sensor.keep(&some());
+    let other = sensor.text("other.jsonl");
+    let one = sensor.write("one.txt", "203.0.113.77\n");
+    let two = sensor.write("two.txt", "198.51.100.1\n");
+    assert!(sensor.hunt("run", &["--selectors", &one]).status.success());
+    assert!(sensor.hunt("run", &["--selectors", &two, "--record", &other]).status.success());
+    // Both have their end under the number 1.
+    for (record, count) in [(None, 2), (Some(other.as_str()), 1)] {
+        let done = desk.submit(&sensor, record).await;
+        assert!(done.status.success(), "{}", said(&done));
+        let sent = json_of(&done);
+        assert_eq!(sent["submitted"].as_array().unwrap().len(), 2, "{sent}");
+        assert_eq!(sent["submitted"][1]["sightings"], 1, "{sent}");
+        let seen = desk.seen().await;
+        assert!(seen.iter().any(|one| one.ends_with(&format!(" {count}"))), "{seen:?}");
+    }
+    // Both go on, and the log that is made of them holds.
+    assert!(sensor.hunt("run", &["--selectors", &two, "--record", &other]).status.success());
+    assert!(sensor.hunt("run", &["--selectors", &one]).status.success());
+    for record in [Some(other.as_str()), None] {
+        let sent = json_of(&desk.submit(&sensor, record).await);
+        assert_eq!(sent["submitted"].as_array().unwrap().len(), 2, "{sent}");
+    }
+    // What two analysts of one organisation hunt under one name does not collide either.
+    let beside = Sensor::new();
+    beside.keep(&some());
+    assert!(beside.hunt("run", &["--selectors", &beside.list("203.0.113.77\n")]).status.success());
+    let done = desk.submit(&beside, None).await;
+    assert!(done.status.success(), "{}", said(&done));
+    let sql = "SELECT count(DISTINCT record) FROM hunt_entry WHERE sensor = 'sensor-1'";
+    let records = desk.test.house.store.read(move |reader| reader.number(sql, &[])).await.unwrap();
+    assert_eq!(records, 3);
+}
+
+#[tokio::test]
+async fn sightings_that_the_entry_does_not_commit_to_are_not_taken() {
+    let desk = Desk::open(&["203.0.113.77"]).await;
+    let sensor = Sensor::new();
+    sensor.keep(&some());
+    let list = sensor.list("203.0.113.77\n");
+    assert!(sensor.hunt("run", &["--selectors", &list]).status.success());
+    let entries = sensor.entries();
+    let post = async |at: usize, sightings: Value| {
+        let body = json!({ "entry": entries[at], "sightings": sightings });
+        ask("POST", desk.test.url("/api/v1/hunt/entries"), &desk.token, Some(body)).await
+    };
+    assert_eq!(post(0, json!([])).await.0, 201);
+    let kept: Value =
+        serde_json::from_slice(&std::fs::read(sensor.found(1, "sightings.json")).unwrap()).unwrap();
+    let kept = &kept["sightings"];
+    let mut less = kept.clone();
+    less[0]["count"] = json!(1);
+    let mut other = kept.clone();
+    other[0]["value"] = json!("203.0.113.78");
+    for changed in [less, other, json!([])] {
+        let (status, refused) = post(1, changed).await;
+        assert_eq!((status, refused["code"].as_str()), (422, Some("NRS-HUNT-0308")), "{refused}");
+    }
+    assert_eq!(post(1, kept.clone()).await.0, 201);
+}
+
+#[tokio::test]
+async fn what_a_hunt_sees_leaves_on_the_ground_on_which_it_was_acquired() {
+    let desk = Desk::open(&["203.0.113.77", "203.0.113.78", "203.0.113.79"]).await;
+    let sensor = Sensor::new();
+    sensor.keep(&some());
+    // Beside what was kept of one's own network lies what another sensor acquired under two measures.
+    let mut writer = noroshi_sift::store::RecordWriter::new(Vec::new()).unwrap();
+    let record = |measure: &str, remote: &str| noroshi_evidence::mechanical::MechanicalRecord {
+        selector_id: "kept".parse().unwrap(),
+        selector_version: 1,
+        measure_id: Some(measure.parse().unwrap()),
+        ts: "2026-11-20T00:00:00Z".parse().unwrap(),
+        src_ip: Some(remote.parse().unwrap()),
+        dst_ip: Some("192.0.2.7".parse().unwrap()),
+        src_port: None,
+        dst_port: None,
+        proto: None,
+        bytes: None,
+        packets: None,
+        flow_start: None,
+        flow_end: None,
+        direction: noroshi_evidence::mechanical::Direction::ForeignToDomestic,
+        retain_until: "2999-01-01T00:00:00Z".parse().unwrap(),
+    };
+    let agreed = vec![record("measure-7", "203.0.113.78"); 3];
+    let approved = vec![record("measure-8", "203.0.113.79"); 4];
+    writer.write(&[agreed, approved].concat()).unwrap();
+    std::fs::write(sensor.path("out/records/9.parquet"), writer.finish().unwrap()).unwrap();
+    // Of measure-8 a mandate says that it is none of an agreement; of measure-7 nobody says anything.
+    let store = rusqlite::Connection::open(desk.test.dir.path().join("noroshi.db")).unwrap();
+    store
+        .execute(
+            "INSERT INTO sift_mandate (id, digest, org, sensor, mode, measure, not_before, not_after, text, issued_by, issued_at) \
+             VALUES ('m', 'd', ?1, 'another', 'foreign-to-domestic', 'measure-8', 't', 't', '{}', 'p', 't')",
+            [&desk.operator],
+        )
+        .unwrap();
+    let list = sensor.list(
+        "ipv4,203.0.113.77,one,1\nipv4,203.0.113.78,two,1,,,measure-7\nipv4,203.0.113.79,three,1,,,measure-8\n",
+    );
+    assert!(sensor.hunt("run", &["--selectors", &list]).status.success());
+    let done = desk.submit(&sensor, None).await;
+    assert!(done.status.success(), "{}", said(&done));
+    let of = |prefix: &str, count: u32| format!("{prefix}:{}/sensor-1 {count}", desk.operator);
+    assert_eq!(desk.seen().await, [of("sift-agreement", 3), of("sift", 2), of("sift", 4)]);
 }

@@ -4,6 +4,7 @@ use std::path::Path;
 use std::process::{Command, Output};
 
 use noroshi_charter::hat::Hat;
+use noroshi_sift::sighting::{Committed, Sighting};
 use serde_json::{Value, json};
 
 use crate::evidence::{bundle, import, indicator};
@@ -382,6 +383,44 @@ async fn a_sighting_of_what_only_a_report_knows_is_for_readers_of_reports() {
     );
 }
 
+/// Who hands in for a sensor may not choose what it saw.
+#[tokio::test]
+async fn sightings_that_the_certificate_does_not_commit_to_are_not_taken() {
+    let test = TestHouse::open().await;
+    let operator = test.org("operator", "operator", Some("energy")).await;
+    let sensor = test.person("sensor-1", &operator, Hat::OperatorSensor).await;
+    let dir = tempfile::tempdir().unwrap();
+    let input = dir.path().join("eve.json");
+    std::fs::write(&input, telemetry()).unwrap();
+    run(dir.path(), "203.0.113.77\n198.51.100.1\n", &[], &input);
+    let read = |name: &str| -> Value {
+        serde_json::from_slice(&std::fs::read(dir.path().join("out").join(name)).unwrap()).unwrap()
+    };
+    let (whole, sightings) = (read("certificate-0.json"), read("sightings/0.json"));
+    let post = async |certificate: &Value, sightings: &Value| {
+        let body = json!({ "certificate": certificate, "sightings": sightings });
+        ask("POST", test.url("/api/v1/sift/certificates"), &sensor.token, Some(body)).await
+    };
+    let (mut less, mut other) = (sightings.clone(), sightings.clone());
+    less.as_array_mut().unwrap().pop();
+    other[0]["value"] = json!("203.0.113.78");
+    for changed in [&less, &other, &json!([])] {
+        let (status, refused) = post(&whole, changed).await;
+        assert_eq!((status, refused["code"].as_str()), (422, Some("NRS-SIFT-0310")), "{refused}");
+    }
+    // What may not be kept any longer is not there to be handed in.
+    let mut over = whole.clone();
+    for time in ["started_at", "finished_at"] {
+        over[time] = json!("2020-01-01T00:00:00Z");
+    }
+    let (status, taken) = post(&over, &json!([])).await;
+    assert_eq!((status, &taken["sightings"]), (201, &json!(0)), "{taken}");
+    let mut next = whole;
+    next["sequence"] = json!(1);
+    next["previous"] = answer_digest(&over);
+    assert_eq!(post(&next, &sightings).await.0, 201);
+}
+
 async fn chain_is_guarded(test: &TestHouse, sensor: &Someone, dir: &Path) {
     let read = |name: &str| -> Value {
         serde_json::from_slice(&std::fs::read(dir.join("out").join(name)).unwrap()).unwrap()
@@ -394,7 +433,7 @@ async fn chain_is_guarded(test: &TestHouse, sensor: &Someone, dir: &Path) {
     let refuse = async |change: &dyn Fn(&mut Value), status: u16, code: &str| {
         let mut certificate = read("certificate-1.json");
         change(&mut certificate);
-        let body = json!({ "certificate": certificate, "sightings": [] });
+        let body = json!({ "certificate": certificate, "sightings": read("sightings/1.json") });
         let (found, said) = ask("POST", url(), &sensor.token, Some(body)).await;
         assert_eq!((found, said["code"].as_str()), (status, Some(code)), "{said}");
     };
@@ -441,6 +480,9 @@ async fn whatever_a_sensor_can_write_the_platform_takes() {
             sighting
         })
         .collect();
+    let mut certificate = certificate;
+    let list: Vec<Sighting> = serde_json::from_value(json!(many)).unwrap();
+    certificate["sightings"] = json!(Committed::to(&list).unwrap());
     let body = json!({ "certificate": certificate, "sightings": many });
     assert!(body.to_string().len() > 1 << 21);
     let url = test.url("/api/v1/sift/certificates");

@@ -82,6 +82,10 @@ impl Sensor {
             assert!(certificate.balances(), "{certificate:?}");
             assert!(number == 0 || certificate.follows(&certificates[number - 1]));
             let path = file_below(&self.path("out").join("records"), &format!("{number}.parquet"));
+            if certificate.rows == 0 {
+                assert_eq!(path, None, "of nothing there is no file");
+                continue;
+            }
             let records = read_records(File::open(path.unwrap()).unwrap()).unwrap();
             assert!(certificate.covers(&records), "certificate {number}");
             kept.extend(records.iter().map(|record| record.ts.as_second()));
@@ -409,6 +413,55 @@ fn a_file_without_an_end_delays_neither_the_certificate_nor_the_others() {
 }
 
 #[test]
+fn a_folder_of_more_than_is_looked_at_is_said_and_nothing_in_it_is_taken_for_gone() {
+    let sensor = Sensor::new();
+    sensor.write("a.log", &record(2));
+    let once = || {
+        let done = sensor.follow(&["--once"]).wait_with_output().unwrap();
+        (done.status.code(), String::from_utf8_lossy(&done.stderr).into_owned(), done.stdout)
+    };
+    assert_eq!(once().0, Some(0));
+    // In which order a folder is listed nobody says: as many others, that whichever is left out, most are known then.
+    for number in 0..65_540 {
+        File::create(sensor.path("logs").join(format!("empty-{number}"))).unwrap();
+    }
+    let (code, said, out) = once();
+    assert_eq!((code, said.matches("NRS-SIFT-0151").count()), (Some(1), 1), "{said}");
+    let out: serde_json::Value = serde_json::from_slice(&out).unwrap();
+    assert_eq!(out["noted"]["entries_beyond"], 5, "{out}");
+    for number in 0..65_540 {
+        std::fs::remove_file(sensor.path("logs").join(format!("empty-{number}"))).unwrap();
+    }
+    // Whether it was seen or not, it is known, and read on from where it was.
+    sensor.write("a.log", &record(4));
+    assert_eq!(once().0, Some(0));
+    assert_eq!(sensor.kept(), [2, 4]);
+    assert_eq!(sensor.certificates().iter().map(|one| one.tally.errors).sum::<u64>(), 0);
+}
+
+#[test]
+fn others_than_the_exporters_that_are_named_are_not_listened_to() {
+    let sensor = Sensor::new();
+    let named = ["--every", "1", "--listen", "127.0.0.1:0", "--exporter", "127.0.0.2"];
+    let mut child = sensor.follow(&named);
+    let mut said = BufReader::new(child.stderr.take().unwrap());
+    let mut line = String::new();
+    said.read_line(&mut line).unwrap();
+    let address = line.trim().strip_prefix("receiving exports on ").unwrap().to_owned();
+    for from in ["127.0.0.1:0", "127.0.0.2:0"] {
+        // It is no export, so it would be counted as one that cannot be read.
+        UdpSocket::bind(from).unwrap().send_to(&[0, 5, 0, 1], &address).unwrap();
+    }
+    until("one of them is received", || sensor.seen() >= 1);
+    terminate(&child);
+    let mut rest = String::new();
+    said.read_to_string(&mut rest).unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(0), "{rest}");
+    assert_eq!(sensor.seen(), 1);
+    assert!(rest.contains("datagrams of others 1"), "{rest}");
+}
+
+#[test]
 fn exports_are_received_and_what_was_lost_on_the_way_is_not_counted_as_seen() {
     let sensor = Sensor::new();
     let mut child = sensor.follow(&["--every", "1", "--listen", "127.0.0.1:0"]);
@@ -475,5 +528,5 @@ fn a_mapping_that_is_none_is_refused_with_its_line() {
     let output = sensor.command("run", &["--mapping", &mapping, &file]).output().unwrap();
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
     assert_eq!(output.status.code(), Some(2), "{said}");
-    assert!(said.contains("NRS-SIFT-0141") && said.contains("line 2"), "{said}");
+    assert!(said.contains("NRS-SIFT-0151") && said.contains("line 2"), "{said}");
 }

@@ -358,19 +358,146 @@ async fn a_sensor_and_the_platform_know_each_other_after_one_token() {
     assert!(run_own(dir.path()).status.success());
     let whole: Value =
         serde_json::from_slice(&std::fs::read(out.join("certificate-1.json")).unwrap()).unwrap();
+    let sightings: Value =
+        serde_json::from_slice(&std::fs::read(out.join("sightings/1.json")).unwrap()).unwrap();
     for change in [
         (|it: &mut Value| drop(it.as_object_mut().unwrap().remove("signature"))) as fn(&mut Value),
         |it| it["retention_days"] = json!(31),
     ] {
         let mut certificate = whole.clone();
         change(&mut certificate);
-        let body = json!({ "certificate": certificate, "sightings": [] });
+        let body = json!({ "certificate": certificate, "sightings": sightings });
         let (status, refused) =
             ask("POST", law.test.url("/api/v1/sift/certificates"), &token(dir.path()), Some(body))
                 .await;
         assert_eq!((status, refused["code"].as_str()), (403, Some("NRS-SIFT-0307")), "{refused}");
     }
+    // Nor what comes under another login, signed or not.
+    let other = law.test.person("another", &operator_of(&law).await, Hat::OperatorSensor).await;
+    let body = json!({ "certificate": whole, "sightings": sightings });
+    let (status, refused) =
+        ask("POST", law.test.url("/api/v1/sift/certificates"), &other.token, Some(body)).await;
+    assert_eq!((status, refused["code"].as_str()), (403, Some("NRS-SIFT-0307")), "{refused}");
     assert!(law.submit(dir.path()).await.status.success());
+}
+
+/// The operator's organisation, as others of it are added to it.
+async fn operator_of(law: &Law) -> noroshi::office::people::Org {
+    let org = law.officer.ctx.org.clone();
+    let found = law
+        .test
+        .house
+        .store
+        .read(move |reader| noroshi::office::people::find_org(reader, &org))
+        .await;
+    found.unwrap().unwrap()
+}
+
+/// The offer of a place: the secret, and the platform's key.
+async fn offer(law: &Law, sensor: &str) -> (String, String) {
+    let (status, offer) =
+        law.post(&law.officer, "/api/v1/sift/enrolments", json!({ "sensor": sensor })).await;
+    assert_eq!(status, 201, "{offer}");
+    let (secret, key) = offer["token"].as_str().unwrap().rsplit_once('.').unwrap();
+    (secret.to_owned(), key.to_owned())
+}
+
+/// What a sensor with this key hands in under an offer.
+fn enrolling(secret: &str, key: &noroshi_sift::signature::SecretKey) -> Value {
+    let statement = noroshi::sift::law::enrol::statement(secret, &key.public()).unwrap();
+    let signature = key.sign(noroshi::sift::law::enrol::FORM, &statement);
+    json!({ "token": secret, "key": key.public(), "signature": signature })
+}
+
+#[tokio::test]
+async fn an_answer_that_was_lost_burns_neither_name_nor_key() {
+    let law = Law::open().await;
+    let (secret, _) = offer(&law, "sensor-1").await;
+    let key = noroshi_sift::signature::SecretKey::of_seed([5; 32]);
+    let enrol = async |key| {
+        let body = enrolling(&secret, key);
+        ask("POST", law.test.url("/api/v1/sift/enrol"), "", Some(body)).await
+    };
+    let (status, first) = enrol(&key).await;
+    assert_eq!(status, 201, "{first}");
+    let (status, second) = enrol(&key).await;
+    assert_eq!((status, &second["sensor"]), (201, &first["sensor"]), "{second}");
+    // The token of the answer that was lost is void, the other one works; another key gets nothing.
+    let asks = async |answer: &Value| {
+        let token = answer["token"].as_str().unwrap().to_owned();
+        ask("GET", law.test.url("/api/v1/sift/mandates"), &token, None).await.0
+    };
+    assert_eq!((asks(&first).await, asks(&second).await), (401, 200));
+    let other = noroshi_sift::signature::SecretKey::of_seed([6; 32]);
+    let (status, refused) = enrol(&other).await;
+    assert_eq!((status, refused["code"].as_str()), (403, Some("NRS-SIFT-0420")), "{refused}");
+}
+
+#[tokio::test]
+async fn a_name_under_which_a_chain_was_begun_is_not_offered() {
+    let law = Law::open().await;
+    let dir = tempfile::tempdir().unwrap();
+    assert!(run_own(dir.path()).status.success());
+    let someone = law.test.person("someone", &operator_of(&law).await, Hat::OperatorSensor).await;
+    let out = dir.path().join("out");
+    std::fs::write(out.join("token"), &someone.token).unwrap();
+    let submitted = law.submit(dir.path()).await;
+    assert!(submitted.status.success(), "{}", said(&submitted));
+    let certificate: Value =
+        serde_json::from_slice(&std::fs::read(out.join("certificate-0.json")).unwrap()).unwrap();
+    let body = json!({ "sensor": certificate["sensor"] });
+    let (status, refused) = law.post(&law.officer, "/api/v1/sift/enrolments", body).await;
+    assert_eq!((status, refused["code"].as_str()), (409, Some("NRS-SIFT-0421")), "{refused}");
+}
+
+/// Between the sensor and the platform stands somebody who takes the offer for a key of their own, and hands the
+/// platform's answer on.
+#[tokio::test]
+async fn a_relay_that_enrols_a_key_of_its_own_is_noticed() {
+    use std::io::{Read as _, Write as _};
+    let law = Law::open().await;
+    let dir = tempfile::tempdir().unwrap();
+    let (secret, pinned) = offer(&law, "sensor-1").await;
+    let theirs = noroshi_sift::signature::SecretKey::of_seed([5; 32]);
+    let (status, answer) =
+        ask("POST", law.test.url("/api/v1/sift/enrol"), "", Some(enrolling(&secret, &theirs)))
+            .await;
+    assert_eq!(status, 201, "{answer}");
+    let relay = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let to = format!("http://{}", relay.local_addr().unwrap());
+    std::thread::spawn(move || {
+        let (mut stream, _) = relay.accept().unwrap();
+        let mut asked = Vec::new();
+        let mut byte = [0; 1];
+        // The head, then as much as it says.
+        while !asked.ends_with(b"\r\n\r\n") {
+            stream.read_exact(&mut byte).unwrap();
+            asked.push(byte[0]);
+        }
+        let head = String::from_utf8(asked).unwrap().to_ascii_lowercase();
+        let length = head.split("content-length: ").nth(1).unwrap().split("\r\n").next().unwrap();
+        let mut body = vec![0; length.parse().unwrap()];
+        stream.read_exact(&mut body).unwrap();
+        let body = answer.to_string();
+        write!(
+            stream,
+            "HTTP/1.1 201 Created\r\ncontent-type: application/json\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{body}",
+            body.len()
+        )
+        .unwrap();
+    });
+    std::fs::write(dir.path().join("offer"), format!("{secret}.{pinned}")).unwrap();
+    let (file, out) = (text(&dir.path().join("offer")), dir.path().join("out"));
+    let arguments = ["sift", "enrol", "--to", &to, "--token-file", &file, "--dir", &text(&out)];
+    let output = noroshi_beside(arguments.map(str::to_owned).to_vec()).await;
+    assert_eq!(output.status.code(), Some(2));
+    assert!(said(&output).contains("NRS-SIFT-0092"), "{}", said(&output));
+    assert!(!out.join("enrolment.json").try_exists().unwrap());
+    // What would be read on the way is not said at all.
+    let arguments =
+        ["sift", "enrol", "--to", "http://192.0.2.7", "--token-file", &file, "--dir", &text(&out)];
+    let output = noroshi_beside(arguments.map(str::to_owned).to_vec()).await;
+    assert!(output.status.code() == Some(2) && said(&output).contains("NRS-SIFT-0150"));
 }
 
 #[tokio::test]

@@ -1,9 +1,11 @@
 //! Taking entries of records of hunts, and the sightings that come with the end of one.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use axum::http::StatusCode;
-use noroshi_hunt::record::{Entry, Hunt, What};
+use noroshi_evidence::mechanical::MeasureId;
+use noroshi_hunt::record::{Entry, FORM_1, Hunt, Outcome, What};
 use noroshi_ledger::digest::Digest;
 use noroshi_ledger::leaf::Fact;
 use noroshi_sift::mode::Mode;
@@ -13,13 +15,14 @@ use serde_json::json;
 
 use super::super::act::{AHEAD_MAX, Added, SIGHTINGS_MAX, TRIES_MAX, graph};
 use super::super::law;
-use super::read::{self, Taken};
+use super::read::{self, Chain, Taken};
 use crate::evidence::rows;
 use crate::house::House;
 use crate::office::authorise::{Action, On};
 use crate::office::commit::{Change, CommitFailure, Write};
 use crate::office::ctx::Ctx;
-use crate::office::store::Value;
+use crate::office::id::OrgId;
+use crate::office::store::{Reader, StoreFailure, Value};
 use crate::web::refusal::{Answer, Failure, Refusal};
 
 /// What a sensor hands in: as `noroshi hunt` wrote it.
@@ -68,28 +71,38 @@ pub(super) async fn submit(
             (Arc::clone(&submission), digest.clone(), ctx.org.clone(), ctx.now);
         let found = house.store.read(move |reader| {
             let sensor = asked.entry.sensor.to_string();
-            let same = read::numbered(reader, &org, &sensor, asked.entry.sequence)?;
-            let chain = read::chain(reader, &org, &sensor)?;
+            // The first entry names the record; any other belongs to that of the one before it.
+            let record = match asked.entry.previous {
+                None => Some(named.clone()),
+                Some(before) => read::record(reader, &org, &sensor, &before.to_string())?,
+            };
+            let Some(record) = record else { return Ok((None, None, Added::default())) };
+            let of = (&org, sensor.as_str(), record.as_str());
+            let same = read::numbered(reader, of, asked.entry.sequence)?;
+            let chain = read::chain(reader, of)?;
             let added = if same.is_none() {
-                // Of what a hunt saw it is not known which record it was, so one acquired under an agreement counts for all.
-                let mode = if super::super::read::has_agreement(reader, &org, &sensor)? {
-                    Mode::PartyAgreement
-                } else {
-                    Mode::OwnNetwork
-                };
-                graph(reader, &(named, sensor, mode), &asked.sightings, &org, now)?
+                let grounds = grounds(reader, &org, &asked)?;
+                let seen: Vec<_> = grounds.into_iter().zip(&asked.sightings).collect();
+                graph(reader, &(named, sensor), &seen, &org, now)?
             } else {
                 Added::default()
             };
-            Ok((same, chain, added))
+            Ok((same, Some((record, chain)), added))
         });
-        let (same, chain, added) = found.await?;
+        let (same, place, added) = found.await?;
         if let Some(before) = same {
             return again(before, &digest, submission.entry.sequence);
         }
+        let (record, chain) = place.unwrap_or_default();
         goes_on(&submission.entry, chain.as_ref())?;
+        let name = match chain {
+            Some(chain) => chain.name,
+            // Its own: another record of the same sensor is another chain in the log, too.
+            None => format!("{}#{record}", submission.entry.sensor),
+        };
         let into_graph = added.saw.len() as u64;
-        match house.door.commit(ctx, change(ctx, &submission.entry, &digest, &added)?).await {
+        let change = change(ctx, &submission.entry, (&digest, &record, &name), &added)?;
+        match house.door.commit(ctx, change).await {
             Ok(done) => {
                 return Ok(Accepted {
                     id: digest,
@@ -104,6 +117,34 @@ pub(super) async fn submit(
         }
     }
     Err(refused("NRS-HUNT-0303", StatusCode::CONFLICT).into())
+}
+
+/// On which ground the records behind each sighting were acquired. A measure is what a mandate of the organisation says it
+/// is, whoever hunted and under whatever name; one that no mandate names counts as an agreement, which asks for most.
+fn grounds(
+    reader: &Reader<'_>,
+    org: &OrgId,
+    submission: &Submission,
+) -> Result<Vec<Mode>, StoreFailure> {
+    let mut known: BTreeMap<Option<&MeasureId>, Mode> = BTreeMap::new();
+    for seen in &submission.sightings {
+        let measure = seen.measure.as_ref();
+        if known.contains_key(&measure) {
+            continue;
+        }
+        let mode = match measure {
+            Some(measure) => read::ground_of(reader, org, measure)?,
+            // The form before does not say it: one agreement of the organisation counts for all.
+            None if submission.entry.form == FORM_1 && read::has_agreement(reader, org)? => {
+                Mode::PartyAgreement
+            }
+            None => Mode::OwnNetwork,
+        };
+        known.insert(measure, mode);
+    }
+    let mode = |seen: &Sighting| known.get(&seen.measure.as_ref()).copied();
+    let all = submission.sightings.iter();
+    Ok(all.map(|seen| mode(seen).unwrap_or(Mode::PartyAgreement)).collect())
 }
 
 fn again(before: Taken, digest: &str, sequence: u64) -> Answer<Accepted> {
@@ -122,8 +163,9 @@ fn check(ctx: &Ctx, submission: &Submission) -> Result<(), Refusal> {
         return Err(unprocessable("NRS-HUNT-0301"));
     }
     let ahead = ctx.now.saturating_add(AHEAD_MAX).unwrap_or(ctx.now);
-    let is_late = |one: &Sighting| one.last_seen > ahead || one.first_seen > one.last_seen;
-    if entry.at > ahead || submission.sightings.iter().any(is_late) {
+    // What times records carry is for whoever wrote them to say: one dated ahead must not stop the record of hunts.
+    let is_reversed = |one: &Sighting| one.first_seen > one.last_seen;
+    if entry.at > ahead || submission.sightings.iter().any(is_reversed) {
         return Err(unprocessable("NRS-HUNT-0302").arg("at", entry.at));
     }
     if submission.sightings.len() > SIGHTINGS_MAX {
@@ -138,6 +180,15 @@ fn check(ctx: &Ctx, submission: &Submission) -> Result<(), Refusal> {
     if submission.sightings.iter().any(|one| one.count == 0) || sum.is_none_or(|sum| sum > new) {
         return Err(unprocessable("NRS-HUNT-0306"));
     }
+    if let What::Ended(Outcome { seen: Some(seen), .. }) = &entry.what
+        && !seen.sightings.holds(&submission.sightings)
+    {
+        // What the sensor may not keep any longer it cannot hand in.
+        let is_over = seen.retain_until.is_some_and(|until| until <= ctx.now);
+        if !(is_over && submission.sightings.is_empty()) {
+            return Err(unprocessable("NRS-HUNT-0308"));
+        }
+    }
     Ok(())
 }
 
@@ -145,21 +196,21 @@ async fn authentic(house: &Arc<House>, ctx: &Ctx, entry: &Entry) -> Answer<()> {
     let (org, sensor) = (ctx.org.clone(), entry.sensor.to_string());
     let enrolled = house.store.read(move |reader| law::read::sensor(reader, &org, &sensor)).await?;
     let is_right = match enrolled {
-        Some(sensor) => entry.is_signed_by(&sensor.key),
+        Some(sensor) => sensor.person == ctx.person.as_str() && entry.is_signed_by(&sensor.key),
         None => entry.signature.is_none(),
     };
     if is_right { Ok(()) } else { Err(refused("NRS-HUNT-0307", StatusCode::FORBIDDEN).into()) }
 }
 
-fn goes_on(entry: &Entry, chain: Option<&(u64, String)>) -> Result<(), Refusal> {
-    let expected = chain.map_or(0, |(next, _)| *next);
+fn goes_on(entry: &Entry, chain: Option<&Chain>) -> Result<(), Refusal> {
+    let expected = chain.map_or(0, |chain| chain.next);
     if entry.sequence != expected {
         return Err(refused("NRS-HUNT-0304", StatusCode::CONFLICT)
             .arg("sequence", entry.sequence)
             .arg("expected", expected));
     }
     let previous = entry.previous.map(|digest| digest.to_string());
-    if previous.as_deref() != chain.map(|(_, last)| last.as_str()) {
+    if previous.as_deref() != chain.map(|chain| chain.last.as_str()) {
         return Err(refused("NRS-HUNT-0303", StatusCode::CONFLICT).arg("sequence", entry.sequence));
     }
     Ok(())
@@ -176,14 +227,19 @@ pub(super) const fn word(entry: &Entry) -> &'static str {
     }
 }
 
-fn change(ctx: &Ctx, entry: &Entry, digest: &str, added: &Added) -> Answer<Change> {
+fn change(
+    ctx: &Ctx,
+    entry: &Entry,
+    (digest, record, name): (&str, &str, &str),
+    added: &Added,
+) -> Answer<Change> {
     let broken = |problem: serde_json::Error| Failure::Broken(Box::new(problem));
     let text = serde_json_canonicalizer::to_string(entry).map_err(broken)?;
     let named = entry.digest().map_err(broken)?;
     let (sensor, into_graph) = (entry.sensor.to_string(), added.saw.len() as u64);
     let fact = Fact::HuntEntry {
-        // A sensor's name is unique within its organisation only.
-        sensor: format!("{}/{sensor}", ctx.org),
+        // A name is unique within its organisation only.
+        sensor: format!("{}/{name}", ctx.org),
         sequence: entry.sequence,
         at: format!("{:.3}", entry.at),
         hunt: word(entry).to_owned(),
@@ -193,14 +249,15 @@ fn change(ctx: &Ctx, entry: &Entry, digest: &str, added: &Added) -> Answer<Chang
     let case = entry.why.as_ref().map(|why| why.case.as_str());
     let mut change = Change::new("hunt.submit", digest, fact)
         .payload(json!({ "entry": entry, "into_graph": into_graph }))
-        .write(chain_write(ctx, &sensor, entry.sequence, digest))
+        .write(chain_write(ctx, (&sensor, record, name), entry.sequence, digest))
         .write(Write::one(
-            "INSERT INTO hunt_entry (digest, org, sensor, sequence, hunt, case_name, made_at, text, into_graph, arrived_at) \
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
+            "INSERT INTO hunt_entry (digest, org, sensor, record, sequence, hunt, case_name, made_at, text, into_graph, \
+             arrived_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
             vec![
                 Value::from(digest),
                 Value::from(&ctx.org),
                 Value::from(&sensor),
+                Value::from(record),
                 Value::from(entry.sequence),
                 Value::from(word(entry)),
                 case.map_or(Value::Null, Value::from),
@@ -216,22 +273,30 @@ fn change(ctx: &Ctx, entry: &Entry, digest: &str, added: &Added) -> Answer<Chang
     Ok(change)
 }
 
-/// INVARIANT: the record of a sensor has no gap and no fork, whoever comes first.
-fn chain_write(ctx: &Ctx, sensor: &str, sequence: u64, digest: &str) -> Write {
-    let params = vec![
+/// INVARIANT: a record of hunts has no gap and no fork, whoever comes first.
+fn chain_write(
+    ctx: &Ctx,
+    (sensor, record, name): (&str, &str, &str),
+    sequence: u64,
+    digest: &str,
+) -> Write {
+    let mut params = vec![
         Value::from(&ctx.org),
         Value::from(sensor),
+        Value::from(record),
         Value::from(sequence),
         Value::from(digest),
     ];
     if sequence == 0 {
+        params.push(Value::from(name));
         Write::one(
-            "INSERT INTO hunt_sensor (org, sensor, next, last) VALUES ($1, $2, $3 + 1, $4)",
+            "INSERT INTO hunt_record (org, sensor, record, next, last, name) VALUES ($1, $2, $3, $4 + 1, $5, $6)",
             params,
         )
     } else {
         Write::one(
-            "UPDATE hunt_sensor SET next = next + 1, last = $4 WHERE org = $1 AND sensor = $2 AND next = $3",
+            "UPDATE hunt_record SET next = next + 1, last = $5 \
+             WHERE org = $1 AND sensor = $2 AND record = $3 AND next = $4",
             params,
         )
     }

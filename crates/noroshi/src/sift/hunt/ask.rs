@@ -10,6 +10,7 @@ use noroshi_sift::digest::Digest;
 use serde_json::{Value, json};
 
 use super::super::cli::usage;
+use super::super::harden;
 use super::book::Book;
 use super::{Where, code_of, house, name_problems, read_measure, scope, why};
 use crate::cli::{Ended, Failed, Format, print, tell};
@@ -21,6 +22,9 @@ const ROWS_MAX: usize = 1_000_000;
 const SECONDS_MAX: u64 = 3_600;
 /// The most memory, in MiB.
 const MEMORY_MIB_MAX: usize = 16 << 10;
+
+/// How much the process may take on top of that: the stack of a question, row groups at hand, the answer.
+const BESIDE_BYTES: u64 = 2 << 30;
 
 /// `noroshi hunt sql`.
 #[derive(Debug, clap::Args)]
@@ -40,7 +44,7 @@ pub struct Ask {
     /// Seconds that the answer may take.
     #[arg(long, value_name = "N", default_value_t = 60)]
     seconds: u64,
-    /// MiB that sorting, grouping and joining may hold.
+    /// MiB that sorting, grouping and joining may hold. A process that takes 2 GiB more than that is ended by the machine.
     #[arg(long, value_name = "N", default_value_t = 512)]
     memory: usize,
     #[command(flatten)]
@@ -64,6 +68,8 @@ pub(super) fn run(asked: &Ask, format: Format) -> Ended {
         time_max: Duration::from_secs(asked.seconds.min(SECONDS_MAX)),
         memory_bytes_max: asked.memory.clamp(1, MEMORY_MIB_MAX) << 20,
     };
+    harden::no_core_dump()?;
+    harden::bound_memory(limits.memory_bytes_max as u64 + BESIDE_BYTES)?;
     let files = asked.place.files()?;
     let scope = scope(asked.measure.as_ref());
     let (mut book, _) = Book::open(&asked.place)?;
@@ -82,6 +88,7 @@ pub(super) fn run(asked: &Ask, format: Format) -> Ended {
                 results_digest,
                 tally: None,
                 looked: None,
+                seen: None,
             })?;
             report(&answer, number, format);
             Ok(ExitCode::from(u8::from(!answer.problems.is_empty())))
@@ -98,6 +105,7 @@ pub(super) fn run(asked: &Ask, format: Format) -> Ended {
                 results_digest: Digest::of(b""),
                 tally: None,
                 looked: None,
+                seen: None,
             })?;
             Err(failed(&problem, is_refused))
         }

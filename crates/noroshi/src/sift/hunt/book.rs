@@ -6,14 +6,14 @@ use std::io::{ErrorKind, Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
-use noroshi_hunt::record::{self, Entry, Hunt, Outcome, What, Why};
+use noroshi_hunt::record::{self, Ending, Entry, Hunt, Outcome, What, Why};
 use noroshi_sift::digest::Digest;
 use noroshi_sift::mode::SensorId;
 use noroshi_sift::signature::SecretKey;
 
 use super::super::cli::{io, program_digest, usage};
 use super::super::folder;
-use super::{Where, coded, house};
+use super::{Where, coded, house, keep};
 use crate::cli::Failed;
 use crate::office::clock::Clock;
 
@@ -22,10 +22,15 @@ const RECORD_BYTES_MAX: u64 = 1 << 30;
 /// The name of a sensor that nobody gave one.
 const UNNAMED: &str = "sensor";
 
+/// The code of an entry that does not agree with itself.
+const UNBALANCED: &str = "NRS-HUNT-0010";
+
 /// An open record. Held until it is dropped.
 pub(super) struct Book {
     path: PathBuf,
     file: File,
+    /// The digest of the first entry: the name of the record.
+    first: Option<Digest>,
     last: Option<Entry>,
     who: (SensorId, Digest),
     key: Option<SecretKey>,
@@ -82,7 +87,20 @@ impl Book {
         file.seek(SeekFrom::Start(whole as u64)).map_err(io(&path))?;
         let who = (sensor(place, entries.last())?, program_digest()?);
         let key = folder::key(&place.dir)?;
-        Ok((Self { path, file, last: entries.last().cloned(), who, key }, entries))
+        keep::forget(&place.dir, Clock.now())?;
+        let first = entries.first().map(Entry::digest).transpose().map_err(house)?;
+        Ok((Self { path, file, first, last: entries.last().cloned(), who, key }, entries))
+    }
+
+    /// The name of the record: the digest of its first entry, once there is one.
+    pub(super) const fn first(&self) -> Option<Digest> {
+        self.first
+    }
+
+    /// Where what a hunt of this record found is kept.
+    pub(super) fn results(&self, dir: &Path) -> Result<PathBuf, Failed> {
+        let first = self.first.ok_or_else(|| usage(UNBALANCED, "the record has no entry"))?;
+        Ok(keep::of_record(dir, &first))
     }
 
     /// Says what is asked, before anything is looked at; its number.
@@ -90,9 +108,26 @@ impl Book {
         self.write(why, What::Begun(hunt))
     }
 
-    /// Says what came of it.
+    /// Says what came of it. Figures that do not agree are not written down, as nobody could go on behind them: then the
+    /// hunt was stopped, and that is an error.
     pub(super) fn end(&mut self, outcome: Outcome) -> Result<u64, Failed> {
-        self.write(None, What::Ended(outcome))
+        let of = outcome.of;
+        let refused = match self.write(None, What::Ended(outcome)) {
+            Err(refused @ Failed::Usage { code: UNBALANCED, .. }) => refused,
+            done => return done,
+        };
+        let stopped = Outcome {
+            of,
+            ending: Ending::Stopped,
+            code: Some(UNBALANCED.to_owned()),
+            results: 0,
+            results_digest: Digest::of(b""),
+            tally: None,
+            looked: None,
+            seen: None,
+        };
+        self.write(None, What::Ended(stopped))?;
+        Err(refused)
     }
 
     fn write(&mut self, why: Option<Why>, what: What) -> Result<u64, Failed> {
@@ -100,12 +135,20 @@ impl Book {
         let now = Timestamp::from_microsecond(now.as_microsecond()).unwrap_or(now);
         let entry = Entry::after(self.last.as_ref(), self.who.clone(), now, why, what);
         let mut entry = entry.map_err(house)?;
+        if !entry.balances() {
+            let words =
+                "the figures of the hunt do not agree with each other; nothing of it counts";
+            return Err(usage(UNBALANCED, words));
+        }
         if let Some(key) = &self.key {
             entry = entry.sign(key).map_err(house)?;
         }
         let line = record::line(&entry).map_err(house)?;
         let written = self.file.write_all(&line).and_then(|()| self.file.sync_all());
         written.map_err(io(&self.path))?;
+        if self.first.is_none() {
+            self.first = Some(entry.digest().map_err(house)?);
+        }
         let sequence = entry.sequence;
         self.last = Some(entry);
         Ok(sequence)
@@ -134,5 +177,48 @@ fn sensor(place: &Where, last: Option<&Entry>) -> Result<SensorId, Failed> {
     match known.or(said).or(of_folder) {
         Some(sensor) => Ok(sensor),
         None => UNNAMED.parse().map_err(|_| usage("NRS-SIFT-0005", "no name for the sensor")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use noroshi_hunt::record::Seen;
+    use noroshi_hunt::scan::Tally;
+    use noroshi_sift::sighting::Committed;
+
+    use super::*;
+
+    #[test]
+    fn figures_that_do_not_agree_stop_one_hunt_and_not_the_record() {
+        let dir = tempfile::tempdir().unwrap();
+        let place = Where { record: None, sensor: None, dir: dir.path().to_owned() };
+        let hunt = || Hunt::Selectors {
+            selectors: Digest::of(b"list"),
+            count: 1,
+            of_addresses: 1,
+            added_to: None,
+        };
+        let outcome = |of: u64, tally: Tally| Outcome {
+            of,
+            ending: Ending::Complete,
+            code: None,
+            results: 0,
+            results_digest: Digest::of(b""),
+            tally: Some(tally),
+            looked: None,
+            seen: Some(Seen { sightings: Committed::to(&[]).unwrap(), retain_until: None }),
+        };
+        let (mut book, _) = Book::open(&place).unwrap();
+        let number = book.begin(None, hunt()).unwrap();
+        let odd = Tally { rows: 2, unmatched: 1, ..Tally::default() };
+        let refused = book.end(outcome(number, odd));
+        assert!(matches!(refused, Err(Failed::Usage { code: UNBALANCED, .. })), "{refused:?}");
+        drop(book);
+        // The record is whole, says what became of the hunt, and goes on.
+        let (mut book, entries) = Book::open(&place).unwrap();
+        let What::Ended(stopped) = &entries[1].what else { panic!("an end") };
+        assert_eq!((stopped.of, stopped.ending, stopped.tally), (0, Ending::Stopped, None));
+        let number = book.begin(None, hunt()).unwrap();
+        assert_eq!(book.end(outcome(number, Tally::default())).unwrap(), 3);
     }
 }

@@ -203,6 +203,7 @@ fn end<T: Serialize>(
         results_digest: Digest::of(&text),
         tally: None,
         looked: Some(*looked),
+        seen: None,
     };
     book.end(outcome).map(drop)
 }

@@ -4,13 +4,14 @@
 //! |---|---|
 //! | `hunted.index`, `hunted.json` | the list that was hunted last, and the files of records that were looked through for it |
 //! | `job/` | a hunt that has not come to its end: what it looks for, in which files, how far it is |
-//! | `<n>.hits.jsonl`, `<n>.sightings.json` | what the hunt with the entry `n` found |
+//! | `<record>/<n>.hits.jsonl`, `<record>/<n>.sightings.json` | where the hits of the hunt with the entry `n` lie, and what it newly saw (see `keep`) |
 //!
 //! When the file of the index is another one, only selectors that are not in the list hunted last are looked for in the
 //! files looked through then. Files that came since are looked through for the whole list, unless their certificate
 //! says that they were selected with this very list. After a kill the job goes on behind the last file that it had
 //! finished; what it had found stays found once. The state is moved on only when everything is written, so that a kill at
-//! any point repeats a step and loses none.
+//! any point repeats a step and loses none. A file that could not be read does not count as looked through: it is tried
+//! again with the next hunt, or after an hour.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -22,8 +23,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ipnet::IpNet;
-use noroshi_hunt::record::{Ending, Entry, Outcome, What};
-use noroshi_hunt::scan::{Hit, Hunter, Stopped, Tally};
+use jiff::{SignedDuration, Timestamp};
+use noroshi_hunt::record::{Ending, Outcome, What};
+use noroshi_hunt::scan::{Hunter, Place, Stopped, Tally};
 use noroshi_hunt::shelf::Stored;
 use noroshi_sift::chain::Entry as Link;
 use noroshi_sift::digest::Digest;
@@ -37,8 +39,8 @@ use super::super::folder;
 use super::super::ground::Ground;
 use super::super::looking::Loaded;
 use super::book::Book;
-use super::run::{hunt_of, keep_sightings, summary};
-use super::{Reason, Where, house, results};
+use super::run::{hunt_of, summary};
+use super::{Reason, Where, house, keep, results};
 use crate::cli::{Ended, Failed, Format, print, tell};
 use crate::office::clock::Clock;
 
@@ -74,12 +76,21 @@ struct Hunted {
     selectors: Option<Digest>,
     /// The files that were looked through for all of it, and their sizes.
     files: BTreeMap<String, u64>,
+    /// The files that could not be read: their sizes, and when that was.
+    #[serde(default)]
+    unreadable: BTreeMap<String, (u64, Timestamp)>,
 }
+
+/// How long a file that could not be read is left alone, where there is no other reason to hunt.
+const AGAIN: SignedDuration = SignedDuration::from_hours(1);
 
 /// A hunt that has not come to its end.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Job {
+    /// The record whose hunt it is, by the digest of its first entry.
+    #[serde(default)]
+    record: Option<Digest>,
     /// The number of the entry that says that it began.
     number: u64,
     /// The digest of the list whose additions are hunted.
@@ -106,13 +117,21 @@ struct Folder<'a> {
     loaded: RefCell<Loaded>,
     dir: PathBuf,
     job: PathBuf,
+    /// Called after each step that is on the disk. Where it fails the step was the last one, as after a kill.
+    after: &'a dyn Fn() -> Result<(), Failed>,
 }
 
 /// Runs the verb.
 pub(super) fn run(asked: &Follow, format: Format) -> Ended {
     let dir = results(&asked.place.dir);
     fs::create_dir_all(&dir).map_err(io(&dir))?;
-    let folder = Folder { asked, loaded: RefCell::default(), job: dir.join("job"), dir };
+    let folder = Folder {
+        asked,
+        loaded: RefCell::default(),
+        job: dir.join("job"),
+        dir,
+        after: &|| Ok(()),
+    };
     let mut partly = false;
     loop {
         let found = folder.look()?;
@@ -150,8 +169,30 @@ impl Folder<'_> {
                 None => return Ok(None),
             },
         };
-        let sightings = self.work(&mut job)?;
-        self.end(&job, &sightings, &mut book, &entries).map(Some)
+        if job.record.is_some() && job.record != book.first() {
+            return Err(usage(
+                "NRS-HUNT-0012",
+                format!(
+                    "a hunt of another record is not at its end; name that record with --record, or remove the folder `{}`",
+                    self.job.display()
+                ),
+            ));
+        }
+        let below = book.results(&self.asked.place.dir)?;
+        let said = entries.into_iter().find_map(|entry| match entry.what {
+            What::Ended(outcome) if outcome.of == job.number => Some(outcome),
+            What::Ended(_) | What::Begun(_) => None,
+        });
+        let outcome = match said {
+            // All was written and said; only the state had not been moved on.
+            Some(outcome) => outcome,
+            None => {
+                let (sightings, until) = self.work(&mut job)?;
+                self.end(&job, (sightings, until), &below, &mut book)?
+            }
+        };
+        self.move_on(&job)?;
+        Ok(Some((outcome, job.sum())))
     }
 
     fn read_json<T: serde::de::DeserializeOwned>(&self, path: &Path) -> Result<Option<T>, Failed> {
@@ -176,7 +217,8 @@ impl Folder<'_> {
         let digest = index.digest();
         let hunted: Hunted = self.read_json(&self.dir.join("hunted.json"))?.unwrap_or_default();
         let files = asked.place.files()?;
-        let all = files.iter().map(|file| (file.name.clone(), file.bytes)).collect();
+        let mut all: BTreeMap<_, _> =
+            files.iter().map(|file| (file.name.clone(), file.bytes)).collect();
         let (old, new): (Vec<_>, Vec<_>) =
             files.into_iter().partition(|file| hunted.files.get(&file.name) == Some(&file.bytes));
         let mut came = Vec::new();
@@ -191,11 +233,25 @@ impl Folder<'_> {
         } else {
             self.added(&index, &hunted)?
         };
-        if added.is_empty() && came.is_empty() {
+        // What could not be read alone is no reason to hunt again at every look.
+        let is_tried = |file: &Stored| {
+            let tried = hunted.unreadable.get(&file.name);
+            tried.is_some_and(|(bytes, tried)| {
+                *bytes == file.bytes && Clock.now().duration_since(*tried) < AGAIN
+            })
+        };
+        if added.is_empty() && came.iter().all(|file| !asked.once && is_tried(file)) {
             if hunted.selectors != Some(digest) {
                 self.save(&index)?;
             }
-            self.state(&Hunted { selectors: Some(digest), files: all })?;
+            all.retain(|name, _| !came.iter().any(|file| file.name == *name));
+            let unreadable = hunted.unreadable.into_iter();
+            let unreadable = unreadable.filter(|(name, _)| came.iter().any(|it| it.name == *name));
+            self.state(&Hunted {
+                selectors: Some(digest),
+                files: all,
+                unreadable: unreadable.collect(),
+            })?;
             return Ok(None);
         }
         let has_added = !added.is_empty();
@@ -204,10 +260,13 @@ impl Folder<'_> {
         let too_much = |problem| usage("NRS-SIFT-0021", problem);
         let added = SelectorIndex::build(added).map_err(too_much)?;
         write_index(&self.job.join("added.index"), &added)?;
+        (self.after)()?;
         let number = book.begin(asked.reason.why()?, hunt_of(&index, hunted.selectors))?;
+        (self.after)()?;
         let names =
             |files: Vec<Stored>| files.into_iter().map(|file| (file.name, file.bytes)).collect();
         let job = Job {
+            record: book.first(),
             number,
             selectors: digest,
             old: if has_added { names(old) } else { Vec::new() },
@@ -238,20 +297,25 @@ impl Folder<'_> {
 
     fn save_job(&self, job: &Job) -> Result<(), Failed> {
         let text = serde_json::to_string(job).map_err(house)?;
-        write(&self.job.join("job.json"), text.as_bytes())
+        write(&self.job.join("job.json"), text.as_bytes())?;
+        folder::sync(&self.job)?;
+        (self.after)()
     }
 
     fn state(&self, hunted: &Hunted) -> Result<(), Failed> {
         let text = serde_json::to_string(hunted).map_err(house)?;
-        write(&self.dir.join("hunted.json"), text.as_bytes())
+        write(&self.dir.join("hunted.json"), text.as_bytes())?;
+        folder::sync(&self.dir)?;
+        (self.after)()
     }
 
     fn save(&self, index: &SelectorIndex) -> Result<(), Failed> {
-        write_index(&self.dir.join("hunted.index"), index)
+        write_index(&self.dir.join("hunted.index"), index)?;
+        (self.after)()
     }
 
-    /// Looks through what is left of the files; what was seen in all of them.
-    fn work(&self, job: &mut Job) -> Result<Vec<Sighting>, Failed> {
+    /// Looks through what is left of the files; what was seen in all of them, and until when it may be kept.
+    fn work(&self, job: &mut Job) -> Result<(Vec<Sighting>, Option<Timestamp>), Failed> {
         let ground = Ground { mandate: None, prefix_table: None, platform_key: None };
         let own = own_networks(&self.asked.own_networks, &ground);
         let now = Clock.now();
@@ -277,12 +341,11 @@ impl Folder<'_> {
             })
             .collect();
         for (which, name, bytes) in work.into_iter().skip(job.done) {
-            let path_of_file = self.asked.place.dir.join(&name);
-            let stored = Stored { name: name.clone(), path: path_of_file, bytes };
+            let stored = self.stored(&name, bytes);
             let Some(hunter) = hunters.get_mut(which) else { continue };
             let mut lines = Vec::new();
             let done = hunter.file(&stored, &mut |hit| {
-                lines.extend(serde_json_canonicalizer::to_vec(hit)?);
+                lines.extend(serde_json_canonicalizer::to_vec(&Place::from(hit))?);
                 lines.push(b'\n');
                 Ok(())
             });
@@ -290,6 +353,7 @@ impl Folder<'_> {
                 job.unreadable.push((name, reason.code().to_owned()));
             }
             sink.write_all(&lines).and_then(|()| sink.sync_data()).map_err(io(&path))?;
+            (self.after)()?;
             job.done += 1;
             job.hits_bytes += lines.len() as u64;
             if let Some(tally) = job.tally.get_mut(which) {
@@ -297,8 +361,13 @@ impl Folder<'_> {
             }
             self.save_job(job)?;
         }
+        let until = hunters.iter().filter_map(Hunter::retain_until).min();
         let sightings = hunters.into_iter().flat_map(|hunter| hunter.finish().1);
-        Ok(merged(sightings))
+        Ok((merged(sightings), until))
+    }
+
+    fn stored(&self, name: &str, bytes: u64) -> Stored {
+        Stored { name: name.to_owned(), path: self.asked.place.dir.join(name), bytes }
     }
 
     /// Counts again what was found before a kill.
@@ -318,30 +387,33 @@ impl Folder<'_> {
         };
         let text = fs::read(path).map_err(io(path))?;
         let lines = text.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
-        let hits: Vec<Hit> =
+        let places: Vec<Place> =
             lines.map(serde_json::from_slice).collect::<Result<_, _>>().map_err(|_| damaged())?;
         for (which, (hunter, files)) in hunters.iter_mut().zip([&job.old, &job.new]).enumerate() {
-            let of = |hit: &&Hit| files.iter().any(|(name, _)| *name == hit.file);
+            let stored = files.iter().map(|(name, bytes)| self.stored(name, *bytes));
             let tally = job.tally.get(which).copied().unwrap_or_default();
-            hunter.resume(tally, hits.iter().filter(of)).map_err(|_| damaged())?;
+            hunter.resume(tally, &stored.collect::<Vec<_>>(), &places);
         }
         Ok(())
     }
 
-    /// Writes what was found, says so in the record, and moves the state on; each step may be a repetition.
+    /// Writes what was found and says so in the record; the first may be a repetition.
     fn end(
         &self,
         job: &Job,
-        sightings: &[Sighting],
+        (sightings, until): (Vec<Sighting>, Option<Timestamp>),
+        below: &Path,
         book: &mut Book,
-        entries: &[Entry],
-    ) -> Result<(Outcome, Tally), Failed> {
+    ) -> Result<Outcome, Failed> {
         let hits = self.job.join("hits.jsonl");
         let text = fs::read(&hits).map_err(io(&hits))?;
-        write(&self.dir.join(format!("{}.hits.jsonl", job.number)), &text)?;
-        keep_sightings(&self.asked.place.dir, job.number, sightings)?;
-        let mut tally = Tally::default();
-        job.tally.iter().for_each(|one| tally += *one);
+        fs::create_dir_all(below).map_err(io(below))?;
+        write(&keep::hits_path(below, job.number), &text)?;
+        (self.after)()?;
+        let committed = keep::sightings(below, job.number, until, sightings)?;
+        folder::sync(&self.dir)?;
+        (self.after)()?;
+        let tally = job.sum();
         for (name, code) in &job.unreadable {
             tell(&format!("{name}: {code}: file could not be read"));
         }
@@ -354,20 +426,44 @@ impl Folder<'_> {
             results_digest: Digest::of(&text),
             tally: Some(tally),
             looked: None,
+            seen: Some(committed),
         };
-        let is_said =
-            |entry: &Entry| matches!(&entry.what, What::Ended(ended) if ended.of == job.number);
-        if !entries.iter().any(is_said) {
-            book.end(outcome.clone())?;
-        }
+        book.end(outcome.clone())?;
+        (self.after)()?;
+        Ok(outcome)
+    }
+
+    /// Moves the state on to what a job that is written down hunted, and lets the job go; each step may be a repetition.
+    fn move_on(&self, job: &Job) -> Result<(), Failed> {
+        // It is copied: while the job is there, all of it is.
         let all = self.job.join("all.index");
         if fs::exists(&all).map_err(io(&all))? {
-            fs::rename(&all, self.dir.join("hunted.index")).map_err(io(&all))?;
+            let part = self.dir.join("hunted.part");
+            fs::copy(&all, &part).map_err(io(&part))?;
+            File::open(&part).and_then(|file| file.sync_all()).map_err(io(&part))?;
+            fs::rename(&part, self.dir.join("hunted.index")).map_err(io(&part))?;
+            (self.after)()?;
         }
-        self.state(&Hunted { selectors: Some(job.selectors), files: job.all.clone() })?;
-        folder::sync(&self.dir)?;
-        remove_folder(&self.job)?;
-        Ok((outcome, tally))
+        let (now, mut files) = (Clock.now(), job.all.clone());
+        let unreadable = job.unreadable.iter().filter_map(|(name, _)| {
+            let bytes = files.remove(name)?;
+            Some((name.clone(), (bytes, now)))
+        });
+        let unreadable = unreadable.collect();
+        self.state(&Hunted { selectors: Some(job.selectors), files, unreadable })?;
+        // What is left of the folder without it is no job.
+        folder::remove(&self.job.join("job.json"))?;
+        folder::sync(&self.job)?;
+        (self.after)()?;
+        remove_folder(&self.job)
+    }
+}
+
+impl Job {
+    fn sum(&self) -> Tally {
+        let mut sum = Tally::default();
+        self.tally.iter().for_each(|one| sum += *one);
+        sum
     }
 }
 
@@ -405,17 +501,18 @@ fn remove_folder(path: &Path) -> Result<(), Failed> {
     }
 }
 
-/// One sighting for each selector. Addresses that were seen in both halves are not told apart, which is said.
+/// One sighting for each measure and selector. Addresses that were seen in both halves are not told apart, which is said.
 fn merged(sightings: impl Iterator<Item = Sighting>) -> Vec<Sighting> {
     let mut all: BTreeMap<_, Sighting> = BTreeMap::new();
     for one in sightings {
-        let key = (one.selector_id.clone(), one.selector_version, one.value.clone());
+        let key =
+            (one.measure.clone(), one.selector_id.clone(), one.selector_version, one.value.clone());
         match all.get_mut(&key) {
             None => drop(all.insert(key, one)),
             Some(known) => {
                 known.first_seen = known.first_seen.min(one.first_seen);
                 known.last_seen = known.last_seen.max(one.last_seen);
-                known.count += one.count;
+                known.count = known.count.saturating_add(one.count);
                 known.own_addresses = known.own_addresses.max(one.own_addresses);
                 known.remote_addresses = known.remote_addresses.max(one.remote_addresses);
                 known.more_addresses = true;
@@ -425,14 +522,252 @@ fn merged(sightings: impl Iterator<Item = Sighting>) -> Vec<Sighting> {
     all.into_values().collect()
 }
 
-/// What a hunt saw that had not been known.
-pub(super) fn sightings(dir: &Path, number: u64) -> Result<Vec<Sighting>, Failed> {
-    let path = results(dir).join(format!("{number}.sightings.json"));
-    match fs::read(&path) {
-        Ok(bytes) => serde_json::from_slice(&bytes).map_err(|_| {
-            usage("NRS-SIFT-0023", format!("`{}` is not a list of sightings", path.display()))
-        }),
-        Err(problem) if problem.kind() == ErrorKind::NotFound => Ok(Vec::new()),
-        Err(problem) => Err(io(&path)(problem)),
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+
+    use noroshi_sift::engine::{Engine, Link as Next, Settings};
+    use noroshi_sift::mode::Mode;
+    use noroshi_sift::selector::parse_list;
+
+    use super::super::super::cli::{Place as Out, signed};
+    use super::super::super::purge::purge;
+    use super::super::book;
+    use super::*;
+
+    /// One more file of records of one's own network, retained for a day.
+    fn keep_some(dir: &Path, remote: &[&str]) {
+        let out = Out::open(dir).unwrap();
+        let last = out.last().unwrap();
+        let link = last.map_or(Next::FIRST, |last| Next::after_entry(&last).unwrap());
+        let settings = Settings {
+            sensor: "sensor-1".parse().unwrap(),
+            own_networks: vec!["192.0.2.0/24".parse().unwrap()],
+            retention_days: 1,
+            program: Digest::of(b"build"),
+            link,
+            started_at: Clock.now(),
+        };
+        let (list, _) = parse_list(b"203.0.113.0/24\n");
+        let index = SelectorIndex::build(list).unwrap();
+        let (part, sink) = out.new_records(link.sequence).unwrap();
+        let mut engine = Engine::new(Mode::OwnNetwork, index, settings, sink).unwrap();
+        let line = |remote: &&str| {
+            format!(
+                "{{\"ts\":1790000000,\"id.orig_h\":\"192.0.2.7\",\"id.resp_h\":\"{remote}\"}}\n"
+            )
+        };
+        let log: String = remote.iter().map(line).collect();
+        engine.read("conn.log", log.as_bytes()).unwrap();
+        let outcome = signed(&out, engine.finish(Clock.now()).unwrap()).unwrap();
+        out.keep(&part, &outcome).unwrap();
+    }
+
+    fn asked(dir: &Path, once: bool) -> Follow {
+        Follow {
+            selectors: dir.join("list.txt"),
+            increment: None,
+            once,
+            every: 60,
+            own_networks: Vec::new(),
+            reason: Reason { purpose: None, case: None },
+            place: Where { record: None, sensor: None, dir: dir.join("out") },
+        }
+    }
+
+    type Looked = Result<Option<(Outcome, Tally)>, Failed>;
+
+    fn look(dir: &Path, once: bool, after: &dyn Fn() -> Result<(), Failed>) -> Looked {
+        let asked = asked(dir, once);
+        let dir = results(&asked.place.dir);
+        fs::create_dir_all(&dir).unwrap();
+        Folder { asked: &asked, job: dir.join("job"), dir, after }.look()
+    }
+
+    fn look_once(dir: &Path) -> Option<(Outcome, Tally)> {
+        look(dir, true, &|| Ok(())).unwrap()
+    }
+
+    fn below(dir: &Path) -> PathBuf {
+        let entries = book::entries(&dir.join("out/hunts.jsonl")).unwrap();
+        keep::of_record(&dir.join("out"), &entries[0].digest().unwrap())
+    }
+
+    fn ended(dir: &Path) -> Vec<Outcome> {
+        let entries = book::entries(&dir.join("out/hunts.jsonl")).unwrap();
+        let outcomes = entries.into_iter().filter_map(|entry| match entry.what {
+            What::Ended(outcome) => Some(outcome),
+            What::Begun(_) => None,
+        });
+        outcomes.collect()
+    }
+
+    fn copy(from: &Path, to: &Path) {
+        fs::create_dir_all(to).unwrap();
+        for entry in fs::read_dir(from).unwrap() {
+            let entry = entry.unwrap();
+            let target = to.join(entry.file_name());
+            if entry.file_type().unwrap().is_dir() {
+                copy(&entry.path(), &target);
+            } else {
+                fs::copy(entry.path(), target).unwrap();
+            }
+        }
+    }
+
+    /// Every file below a folder, with what it holds.
+    fn files(dir: &Path) -> Vec<(PathBuf, Vec<u8>)> {
+        let mut found = Vec::new();
+        for entry in fs::read_dir(dir).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                found.extend(files(&path));
+            } else {
+                let bytes = fs::read(&path).unwrap();
+                found.push((path, bytes));
+            }
+        }
+        found
+    }
+
+    /// A folder whose list was hunted, and then grew, as did the records.
+    fn grown() -> tempfile::TempDir {
+        let dir = tempfile::tempdir().unwrap();
+        let out = dir.path().join("out");
+        fs::create_dir(&out).unwrap();
+        fs::write(dir.path().join("list.txt"), "203.0.113.5\n").unwrap();
+        keep_some(&out, &["203.0.113.5", "203.0.113.6"]);
+        keep_some(&out, &["203.0.113.6", "203.0.113.6"]);
+        assert_eq!(look_once(dir.path()).unwrap().1.hits, 1);
+        fs::write(dir.path().join("list.txt"), "203.0.113.5\n203.0.113.6\n").unwrap();
+        keep_some(&out, &["203.0.113.5", "203.0.113.6", "203.0.113.7"]);
+        dir
+    }
+
+    /// What the second hunt of [`grown`] has to have come to, and that nothing is left to be done.
+    fn is_whole(dir: &Path) {
+        assert!(look_once(dir).is_none(), "nothing was added");
+        let outcomes = ended(dir);
+        assert_eq!(outcomes.len(), 2, "each hunt ended once");
+        let outcome = &outcomes[1];
+        let tally = outcome.tally.unwrap();
+        assert_eq!((tally.files, tally.hits, tally.known), (3, 5, 0));
+        let below = below(dir);
+        let hits = fs::read(keep::hits_path(&below, outcome.of)).unwrap();
+        assert_eq!(outcome.results_digest, Digest::of(&hits));
+        let seen = keep::seen(&below, outcome.of, Clock.now()).unwrap();
+        assert!(outcome.seen.unwrap().sightings.holds(&seen));
+        let seen: BTreeMap<_, _> = seen.iter().map(|one| (one.value.as_str(), one.count)).collect();
+        assert_eq!(seen, BTreeMap::from([("203.0.113.5", 1), ("203.0.113.6", 4)]));
+        let hunted: Hunted =
+            serde_json::from_slice(&fs::read(dir.join("out/hunts/hunted.json")).unwrap()).unwrap();
+        let list = index_of(&dir.join("list.txt"), None, None).unwrap().digest();
+        assert_eq!((hunted.selectors, hunted.files.len()), (Some(list), 3));
+        assert!(!dir.join("out/hunts/job").try_exists().unwrap());
+    }
+
+    #[test]
+    fn a_kill_after_any_step_loses_nothing_and_finds_nothing_twice() {
+        let before = grown();
+        let mut kills = 0;
+        for last_step in 1.. {
+            let dir = tempfile::tempdir().unwrap();
+            copy(before.path(), dir.path());
+            let steps = Cell::new(0);
+            let killed = look(dir.path(), true, &|| {
+                steps.set(steps.get() + 1);
+                let is_last = steps.get() == last_step;
+                if is_last { Err(Failed::House("killed".into())) } else { Ok(()) }
+            });
+            match killed {
+                Ok(found) => {
+                    assert_eq!(found.unwrap().1.hits, 5);
+                    is_whole(dir.path());
+                    break;
+                }
+                Err(_) => kills += 1,
+            }
+            look(dir.path(), true, &|| Ok(())).unwrap();
+            is_whole(dir.path());
+        }
+        // Index, entry, job; two steps for each of three files; hits, sightings, entry; index, state, job.
+        assert_eq!(kills, 15);
+    }
+
+    #[test]
+    fn a_job_that_lost_its_index_when_it_had_ended_goes_to_its_end() {
+        let dir = grown();
+        let steps = Cell::new(0);
+        let killed = look(dir.path(), true, &|| {
+            steps.set(steps.get() + 1);
+            if steps.get() == 12 { Err(Failed::House("killed".into())) } else { Ok(()) }
+        });
+        assert!(killed.is_err() && ended(dir.path()).len() == 2);
+        let hunts = dir.path().join("out/hunts");
+        fs::rename(hunts.join("job/all.index"), hunts.join("hunted.index")).unwrap();
+        assert_eq!(look_once(dir.path()).unwrap().1.hits, 5);
+        is_whole(dir.path());
+    }
+
+    #[test]
+    fn what_could_not_be_read_is_looked_through_when_it_can_be() {
+        let dir = tempfile::tempdir().unwrap();
+        let out = dir.path().join("out");
+        fs::create_dir(&out).unwrap();
+        fs::write(dir.path().join("list.txt"), "203.0.113.5\n").unwrap();
+        keep_some(&out, &["203.0.113.5"]);
+        let stored = asked(dir.path(), true).place.files().unwrap().remove(0);
+        let whole = fs::read(&stored.path).unwrap();
+        fs::write(&stored.path, &whole[..whole.len() / 2]).unwrap();
+        let (outcome, tally) = look(dir.path(), false, &|| Ok(())).unwrap().unwrap();
+        assert_eq!((outcome.ending, tally.unreadable_files), (Ending::Partly, 1));
+        // Alone it is no reason to hunt at every look; who asks once is answered.
+        assert!(look(dir.path(), false, &|| Ok(())).unwrap().is_none());
+        assert_eq!(look_once(dir.path()).unwrap().0.ending, Ending::Partly);
+        fs::write(&stored.path, &whole).unwrap();
+        let (outcome, tally) = look(dir.path(), false, &|| Ok(())).unwrap().unwrap();
+        assert_eq!((outcome.ending, tally.hits), (Ending::Complete, 1));
+        assert!(look(dir.path(), false, &|| Ok(())).unwrap().is_none());
+    }
+
+    #[test]
+    fn a_job_of_another_record_is_left_alone() {
+        let dir = grown();
+        let steps = Cell::new(0);
+        let killed = look(dir.path(), true, &|| {
+            steps.set(steps.get() + 1);
+            if steps.get() == 5 { Err(Failed::House("killed".into())) } else { Ok(()) }
+        });
+        assert!(killed.is_err());
+        let mut asked = asked(dir.path(), true);
+        asked.place.record = Some(dir.path().join("other.jsonl"));
+        let hunts = results(&asked.place.dir);
+        let refused =
+            Folder { asked: &asked, job: hunts.join("job"), dir: hunts, after: &|| Ok(()) }.look();
+        assert!(matches!(refused, Err(Failed::Usage { code: "NRS-HUNT-0012", .. })), "{refused:?}");
+        look(dir.path(), true, &|| Ok(())).unwrap();
+        is_whole(dir.path());
+    }
+
+    #[test]
+    fn no_part_of_a_record_outlives_its_certified_deletion() {
+        let dir = grown();
+        look_once(dir.path()).unwrap();
+        let hits = fs::read_to_string(keep::hits_path(&below(dir.path()), 2)).unwrap();
+        let is_place = |line: &str| serde_json::from_str::<Place>(line).is_ok();
+        assert!(hits.lines().count() == 5 && hits.lines().all(is_place), "{hits}");
+        let out = dir.path().join("out");
+        let is_sightings =
+            |(path, _): &&(PathBuf, Vec<u8>)| path.display().to_string().contains("sightings");
+        assert!(files(&out).iter().filter(is_sightings).count() > 2);
+        let later = Clock.now() + SignedDuration::from_hours(25);
+        assert_eq!(purge(&out, Digest::of(b"build"), later).unwrap(), [2, 2, 3]);
+        let left = files(&out);
+        let holds = |part: &str| {
+            let part = part.as_bytes();
+            left.iter().filter(|(_, bytes)| bytes.windows(part.len()).any(|at| at == part)).count()
+        };
+        assert_eq!((left.iter().filter(is_sightings).count(), holds("192.0.2.7")), (0, 0));
+        assert!(left.iter().all(|(path, _)| path.extension().is_none_or(|end| end != "parquet")));
     }
 }

@@ -11,6 +11,7 @@ mod ask;
 mod book;
 mod built_in;
 mod follow;
+pub(super) mod keep;
 mod read;
 mod run;
 mod submit;
@@ -119,7 +120,7 @@ fn coded(problem: &dyn std::error::Error) -> Failed {
 }
 
 /// The codes that are said on the command line.
-const CODES: [&str; 17] = [
+const CODES: [&str; 19] = [
     "NRS-HUNT-0002",
     "NRS-HUNT-0003",
     "NRS-HUNT-0004",
@@ -128,6 +129,8 @@ const CODES: [&str; 17] = [
     "NRS-HUNT-0007",
     "NRS-HUNT-0008",
     "NRS-HUNT-0009",
+    "NRS-HUNT-0010",
+    "NRS-HUNT-0012",
     "NRS-HUNT-0101",
     "NRS-HUNT-0102",
     "NRS-HUNT-0201",
@@ -161,7 +164,7 @@ fn looked_json(looked: &Looked) -> Value {
     json!({
         "files": looked.files, "unreadable_files": looked.unreadable_files, "rows": looked.rows,
         "communications": looked.communications, "repeated": looked.repeated, "beside": looked.beside, "over": looked.over,
-        "unreadable": looked.unreadable,
+        "unreadable": looked.unreadable, "ahead": looked.ahead,
     })
 }
 

@@ -1,7 +1,9 @@
 //! Entries of records of hunts as they were handed in.
 
 use jiff::Timestamp;
+use noroshi_evidence::mechanical::MeasureId;
 use noroshi_hunt::record::Entry;
+use noroshi_sift::mode::Mode;
 
 use crate::office::id::OrgId;
 use crate::office::store::{Reader, Row, StoreFailure, Value};
@@ -61,26 +63,81 @@ pub(super) fn list(
     }
 }
 
-/// The entry of this number of a sensor.
-pub(super) fn numbered(
+/// The record that the entry with this digest belongs to, where it was handed in: the digest of its first entry.
+pub(super) fn record(
     reader: &Reader<'_>,
     org: &OrgId,
     sensor: &str,
-    number: u64,
-) -> Result<Option<Taken>, StoreFailure> {
-    let sql = format!("{COLUMNS} WHERE e.org = $1 AND e.sensor = $2 AND e.sequence = $3");
-    reader.first(&sql, &[Value::from(org), Value::from(sensor), Value::from(number)], taken)
+    digest: &str,
+) -> Result<Option<String>, StoreFailure> {
+    reader.first(
+        "SELECT record FROM hunt_entry WHERE digest = $1 AND org = $2 AND sensor = $3",
+        &[Value::from(digest), Value::from(org), Value::from(sensor)],
+        |row| row.text(0),
+    )
 }
 
-/// The end of a sensor's record: the number that must come next, and the digest of the last entry.
+/// The entry of this number of a record.
+pub(super) fn numbered(
+    reader: &Reader<'_>,
+    (org, sensor, record): (&OrgId, &str, &str),
+    number: u64,
+) -> Result<Option<Taken>, StoreFailure> {
+    let sql = format!(
+        "{COLUMNS} WHERE e.org = $1 AND e.sensor = $2 AND e.record = $3 AND e.sequence = $4"
+    );
+    let of = [Value::from(org), Value::from(sensor), Value::from(record), Value::from(number)];
+    reader.first(&sql, &of, taken)
+}
+
+/// The end of a record.
+pub(super) struct Chain {
+    /// The number that must come next.
+    pub(super) next: u64,
+    /// The digest of the last entry.
+    pub(super) last: String,
+    /// The name under which the record stands in the log, within the organisation.
+    pub(super) name: String,
+}
+
+/// The end of a sensor's record; nothing where its first entry has not been handed in.
 pub(super) fn chain(
     reader: &Reader<'_>,
-    org: &OrgId,
-    sensor: &str,
-) -> Result<Option<(u64, String)>, StoreFailure> {
+    (org, sensor, record): (&OrgId, &str, &str),
+) -> Result<Option<Chain>, StoreFailure> {
     reader.first(
-        "SELECT next, last FROM hunt_sensor WHERE org = $1 AND sensor = $2",
-        &[Value::from(org), Value::from(sensor)],
-        |row| Ok((row.count(0)?, row.text(1)?)),
+        "SELECT next, last, name FROM hunt_record WHERE org = $1 AND sensor = $2 AND record = $3",
+        &[Value::from(org), Value::from(sensor), Value::from(record)],
+        |row| Ok(Chain { next: row.count(0)?, last: row.text(1)?, name: row.text(2)? }),
     )
+}
+
+/// On which ground a measure of an organisation acquires; an agreement where no mandate says anything else. Where mandates of
+/// one name say different things, one agreement among them counts.
+pub(super) fn ground_of(
+    reader: &Reader<'_>,
+    org: &OrgId,
+    measure: &MeasureId,
+) -> Result<Mode, StoreFailure> {
+    let modes = reader.all(
+        "SELECT DISTINCT mode FROM sift_mandate WHERE org = $1 AND measure = $2",
+        &[Value::from(org), Value::from(measure.as_str())],
+        |row| row.text(0),
+    )?;
+    let modes = modes.into_iter().map(serde_json::Value::String);
+    let modes: Option<Vec<Mode>> = modes.map(|mode| serde_json::from_value(mode).ok()).collect();
+    let modes = modes.unwrap_or_default();
+    let is_agreed = modes.contains(&Mode::PartyAgreement);
+    Ok(modes.into_iter().next().filter(|_| !is_agreed).unwrap_or(Mode::PartyAgreement))
+}
+
+/// Whether anything of an organisation was ever selected, or may be, under an agreement.
+pub(super) fn has_agreement(reader: &Reader<'_>, org: &OrgId) -> Result<bool, StoreFailure> {
+    let found = reader.first(
+        "SELECT EXISTS (SELECT 1 FROM sift_certificate WHERE org = $1 AND mode = 'party-agreement') \
+         OR EXISTS (SELECT 1 FROM sift_mandate WHERE org = $1 AND mode = 'party-agreement')",
+        &[Value::from(org)],
+        |row| row.count(0),
+    )?;
+    Ok(found == Some(1))
 }

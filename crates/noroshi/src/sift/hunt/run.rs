@@ -14,14 +14,13 @@ use noroshi_hunt::scan::{Counted, Hit, Hunter, Stopped, Tally};
 use noroshi_hunt::shelf::Stored;
 use noroshi_sift::digest::Digest;
 use noroshi_sift::index::SelectorIndex;
-use noroshi_sift::sighting::Sighting;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
-use super::super::cli::{index_of, io as failed_io, own_networks, write};
+use super::super::cli::{index_of, io as failed_io, own_networks};
 use super::super::ground::Ground;
 use super::book::Book;
-use super::{Reason, Where, house, name_problems, results};
+use super::{Reason, Where, keep, name_problems};
 use crate::cli::{Ended, Failed, Format, print, tell};
 use crate::office::clock::Clock;
 
@@ -37,7 +36,8 @@ pub struct Run {
     /// An increment that lies over the index.
     #[arg(long, value_name = "FILE")]
     increment: Option<PathBuf>,
-    /// Where all hits are written: lines of JSON, or CSV where the name ends in `.csv`.
+    /// Where all hits are written, records and all: lines of JSON, or CSV where the name ends in `.csv`. It is yours:
+    /// nothing deletes it when the retention of the records is over.
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
     /// Only count the rows with an address that is looked for, and read nothing else of them. As many match at most: what
@@ -166,8 +166,10 @@ pub(super) fn run(asked: &Run, format: Format) -> Ended {
     let mut hits = Hits::new(out).map_err(failed)?;
     let problems = hunt(&files, &mut hunter, &mut |hit| hits.take(hit)).map_err(failed)?;
     let results_digest = hits.finish().map_err(failed)?;
+    let until = hunter.retain_until();
     let (tally, sightings) = hunter.finish();
-    keep_sightings(&asked.place.dir, number, &sightings)?;
+    let seen = sightings.len();
+    let committed = keep::sightings(&book.results(&asked.place.dir)?, number, until, sightings)?;
     let (ending, code) = name_problems(&problems);
     let outcome = Outcome {
         of: number,
@@ -177,9 +179,10 @@ pub(super) fn run(asked: &Run, format: Format) -> Ended {
         results_digest,
         tally: Some(tally),
         looked: None,
+        seen: Some(committed),
     };
     book.end(outcome)?;
-    report(&index, &tally, &hits, (number, sightings.len()), format)?;
+    report(&index, &tally, &hits, (number, seen), format)?;
     Ok(ExitCode::from(u8::from(!problems.is_empty())))
 }
 
@@ -231,21 +234,6 @@ pub(super) fn hunt_of(index: &SelectorIndex, added_to: Option<Digest>) -> Hunt {
         of_addresses: index.of_addresses() as u64,
         added_to,
     }
-}
-
-/// What was seen that had not been known lies beside the record until it is handed in.
-pub(super) fn keep_sightings(
-    dir: &Path,
-    number: u64,
-    sightings: &[Sighting],
-) -> Result<(), Failed> {
-    if sightings.is_empty() {
-        return Ok(());
-    }
-    let folder = results(dir);
-    std::fs::create_dir_all(&folder).map_err(failed_io(&folder))?;
-    let text = serde_json::to_string_pretty(sightings).map_err(house)?;
-    write(&folder.join(format!("{number}.sightings.json")), text.as_bytes())
 }
 
 fn report(

@@ -4,12 +4,13 @@
 use std::path::Path;
 use std::process::ExitCode;
 
-use noroshi_hunt::record::What;
+use noroshi_hunt::record::{Entry, What};
 use serde_json::json;
 
-use super::super::cli::{io, post, write};
-use super::{Where, book, follow, results};
+use super::super::cli::{io, is_guarded, post, write};
+use super::{Where, book, house, keep, results};
 use crate::cli::{Ended, Failed, Format, print};
+use crate::office::clock::Clock;
 
 /// `noroshi hunt submit`.
 #[derive(Debug, clap::Args)]
@@ -27,17 +28,29 @@ pub struct Submit {
 /// Runs the verb.
 pub(super) fn run(asked: &Submit, format: Format) -> Ended {
     let token = std::fs::read_to_string(&asked.token_file).map_err(io(&asked.token_file))?;
+    is_guarded(&asked.to)?;
     let url = format!("{}/api/v1/hunt/entries", asked.to.trim_end_matches('/'));
-    let folder = results(&asked.place.dir);
-    std::fs::create_dir_all(&folder).map_err(io(&folder))?;
-    let state = folder.join("submitted.json");
+    let entries = book::entries(&book::path(&asked.place))?;
+    let first = entries.first().map(Entry::digest).transpose().map_err(house)?;
+    let (below, state) = match &first {
+        Some(first) => {
+            let below = keep::of_record(&asked.place.dir, first);
+            std::fs::create_dir_all(&below).map_err(io(&below))?;
+            let state = below.join("submitted.json");
+            (below, state)
+        }
+        None => (results(&asked.place.dir), results(&asked.place.dir).join("submitted.json")),
+    };
     let next = unsent(&state)?;
     let mut sent = Vec::new();
-    for entry in book::entries(&book::path(&asked.place))?.iter().filter(|one| one.sequence >= next)
-    {
+    for entry in entries.iter().filter(|one| one.sequence >= next) {
         let sightings = match &entry.what {
-            What::Ended(outcome) => follow::sightings(&asked.place.dir, outcome.of)?,
             What::Begun(_) => Vec::new(),
+            // Earlier versions kept them without a folder for the record; nothing there is a record's with another name.
+            What::Ended(outcome) if outcome.seen.is_none() && asked.place.record.is_none() => {
+                keep::seen(&results(&asked.place.dir), outcome.of, Clock.now())?
+            }
+            What::Ended(outcome) => keep::seen(&below, outcome.of, Clock.now())?,
         };
         let taken = post(&url, token.trim(), &json!({ "entry": entry, "sightings": sightings }))?;
         sent.push(json!({ "sequence": entry.sequence, "id": taken.get("id"), "position": taken.get("position"), "sightings": taken.get("sightings") }));

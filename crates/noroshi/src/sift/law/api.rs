@@ -337,11 +337,15 @@ struct EnrolledOut {
     token: String,
     /// The platform's public key.
     platform_key: String,
+    /// Its signature over the offer, the sensor's key and name, the organisation and the token.
+    #[schema(value_type = Object)]
+    signature: noroshi_sift::signature::Signature,
     /// Index of its leaf.
     position: u64,
 }
 
-/// Enrols a sensor: the secret of the offer is all the authority that is needed, and it works once.
+/// Enrols a sensor: the secret of the offer is all the authority that is needed, and it works once, or again for the same
+/// key where the answer was lost.
 #[utoipa::path(post, path = "/sift/enrol", tag = "sift", request_body = Enrolling,
     responses((status = 201, body = EnrolledOut), (status = 403), (status = 409), (status = 422)))]
 async fn enrolling(State(house): State<Arc<House>>, body: Body<Enrolling>) -> Answer {
@@ -351,6 +355,7 @@ async fn enrolling(State(house): State<Arc<House>>, body: Body<Enrolling>) -> An
         org: enrolled.org,
         token: enrolled.token.reveal().to_owned(),
         platform_key: enrolled.platform_key.to_string(),
+        signature: enrolled.signature,
         position: enrolled.position,
     };
     Ok((StatusCode::CREATED, Json(out)).into_response())

@@ -2,8 +2,11 @@
 //!
 //! The operator's officer offers a place for one sensor and gets a token that works once. The sensor makes its key, and
 //! hands in the public half with the token and a signature that shows it has the other. It receives its name, a token for
-//! its requests, and the platform's key. The token of the offer names the platform's key too, so that whoever answers in
-//! the platform's place is noticed; from then on each side verifies what the other signed.
+//! its requests, and the platform's signature over both, its own key and the offer ([`answer`]). The token of the offer
+//! names the platform's key, so that whoever answers in the platform's place, or puts a key of their own in that of the
+//! sensor's, is noticed; from then on each side verifies what the other signed.
+//!
+//! An answer that was lost is no loss: the same key under the same offer gets another token, and the one before is void.
 
 use std::sync::Arc;
 
@@ -43,6 +46,8 @@ const CLOCKS_DIFFER_MAX: SignedDuration = SignedDuration::from_mins(10);
 pub const RENEWAL_FORM: &str = "noroshi-renewal/1";
 /// The form of what a sensor signs when it enrols.
 pub const FORM: &str = "noroshi-enrolment/1";
+/// The form of what the platform signs when it has enrolled a sensor.
+pub const ANSWER_FORM: &str = "noroshi-enrolled/1";
 
 /// What the officer hands to whoever installs the sensor.
 pub struct Offer {
@@ -62,7 +67,12 @@ pub async fn offer(house: &Arc<House>, ctx: &Ctx, sensor: &str) -> Answer<Offer>
         .parse()
         .map_err(|_| Refusal::new("NRS-SIFT-0412", StatusCode::UNPROCESSABLE_ENTITY))?;
     let (org, asked) = (ctx.org.clone(), sensor.to_owned());
-    if house.store.read(move |reader| read::sensor(reader, &org, &asked)).await?.is_some() {
+    // Who goes on with a chain that somebody began without a key would vouch for it.
+    let is_taken = house.store.read(move |reader| {
+        Ok(read::sensor(reader, &org, &asked)?.is_some()
+            || super::super::read::chain(reader, &org, &asked)?.is_some())
+    });
+    if is_taken.await? {
         return Err(Refusal::new("NRS-SIFT-0421", StatusCode::CONFLICT).into());
     }
     let platform = load_key(&house.dir).map_err(broken)?.public();
@@ -112,6 +122,18 @@ pub fn statement(token: &str, key: &PublicKey) -> Result<Vec<u8>, serde_json::Er
     serde_json_canonicalizer::to_vec(&json!({ "key": key, "offer": digest(token) }))
 }
 
+/// What the platform signs: whom it enrolled under which offer, and which token it gave.
+pub fn answer(
+    offer: &str,
+    key: &PublicKey,
+    (org, sensor): (&str, &str),
+    token: &str,
+) -> Result<Vec<u8>, serde_json::Error> {
+    serde_json_canonicalizer::to_vec(&json!({
+        "key": key, "offer": digest(offer), "org": org, "sensor": sensor, "token": digest(token),
+    }))
+}
+
 /// What the sensor gets.
 pub struct Enrolled {
     /// Its name.
@@ -122,6 +144,8 @@ pub struct Enrolled {
     pub token: Secret,
     /// The platform's key.
     pub platform_key: PublicKey,
+    /// Its signature over [`answer`].
+    pub signature: Signature,
     /// Index of its leaf.
     pub position: u64,
 }
@@ -130,13 +154,24 @@ fn no_offer() -> Failure {
     Refusal::new("NRS-SIFT-0420", StatusCode::FORBIDDEN).into()
 }
 
-/// Enrols a sensor under an offer, once.
+/// Enrols a sensor under an offer: once, or again with the same key where the answer was lost.
 pub async fn enrol(house: &Arc<House>, new: &Enrolling) -> Answer<Enrolled> {
     let now = house.clock.now();
     let offered = digest(&new.token);
-    let asked = offered.clone();
-    let found = house.store.read(move |reader| read::offer(reader, &asked, now)).await?;
-    let Some((org_text, sensor)) = found else { return Err(no_offer()) };
+    let (asked, key) = (offered.clone(), new.key);
+    let found = house.store.read(move |reader| {
+        let Some(offer) = read::offer(reader, &asked, now)? else { return Ok(None) };
+        let before = match (offer.is_used, OrgId::parse(&offer.org)) {
+            (true, Some(org)) => read::sensor(reader, &org, &offer.sensor)?,
+            _ => None,
+        };
+        Ok(Some((offer, before.filter(|before| before.key == key))))
+    });
+    let Some((offer, before)) = found.await? else { return Err(no_offer()) };
+    if offer.is_used && before.is_none() {
+        return Err(no_offer());
+    }
+    let read::Offered { org: org_text, sensor, .. } = offer;
     let statement = statement(&new.token, &new.key).map_err(broken)?;
     if new.signature.key != new.key || !new.signature.holds(FORM, &statement) {
         return Err(Refusal::new("NRS-SIFT-0422", StatusCode::UNPROCESSABLE_ENTITY).into());
@@ -145,12 +180,32 @@ pub async fn enrol(house: &Arc<House>, new: &Enrolling) -> Answer<Enrolled> {
     let whose = org.clone();
     let org_row = house.store.read(move |reader| people::find_org(reader, &whose)).await?;
     let Some(org_row) = org_row else { return Err(no_offer()) };
-    let person = PersonId::fresh(now);
+    let person = match &before {
+        Some(before) => PersonId::parse(&before.person).ok_or_else(no_offer)?,
+        None => PersonId::fresh(now),
+    };
     let held = HeldHat { hat: Hat::OperatorSensor, org: org_row };
     let ctx = entry::own_ctx(&person, &held, now, Via::Job);
     let expires_at = now + TOKEN_LIFE;
     let (token, secret) =
         people::new_token(&person, (&org, Hat::OperatorSensor), "enrolment", now, expires_at);
+    let platform = load_key(&house.dir).map_err(broken)?;
+    let words = answer(&new.token, &new.key, (&org_text, &sensor), secret.reveal());
+    let signature = platform.sign(ANSWER_FORM, &words.map_err(broken)?);
+    let platform_key = platform.public();
+    if before.is_some() {
+        // The token that was lost is void.
+        let change = Change::office("sift.enrol", new.key.to_string())
+            .payload(json!({ "sensor": sensor, "org": org, "again": true }))
+            .write(Write::new(
+                "DELETE FROM office_token WHERE person = $1 AND label = 'enrolment'",
+                vec![Value::from(&person)],
+            ))
+            .write(token);
+        let position = house.door.commit(&ctx, change).await?.position;
+        let org = org_text;
+        return Ok(Enrolled { sensor, org, token: secret, platform_key, signature, position });
+    }
     // A login that nobody can type: sensors prove themselves by token and key.
     let login = format!("sensor-{}", person.as_str().trim_start_matches("person-"));
     let login: String = login.chars().take(40).collect();
@@ -176,8 +231,8 @@ pub async fn enrol(house: &Arc<House>, new: &Enrolling) -> Answer<Enrolled> {
         ));
     let done = house.door.commit(&ctx, change).await;
     let done = done.map_err(|problem| conflict(problem, "NRS-SIFT-0421"))?;
-    let platform_key = load_key(&house.dir).map_err(broken)?.public();
-    Ok(Enrolled { sensor, org: org_text, token: secret, platform_key, position: done.position })
+    let (org, position) = (org_text, done.position);
+    Ok(Enrolled { sensor, org, token: secret, platform_key, signature, position })
 }
 
 /// What a sensor hands in for its next token.

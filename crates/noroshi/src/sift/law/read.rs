@@ -113,10 +113,13 @@ pub struct Enrolled {
     pub enrolled_at: Timestamp,
     /// Until when its last token holds; none where it has none that was not revoked.
     pub token_until: Option<Timestamp>,
+    /// The login under which it submits.
+    pub person: String,
 }
 
 const ENROLLED: &str = "SELECT k.org, k.sensor, k.key, k.enrolled_at, \
-     (SELECT MAX(t.expires_at) FROM office_token t WHERE t.person = k.person AND t.revoked_at IS NULL) FROM sift_key k";
+     (SELECT MAX(t.expires_at) FROM office_token t WHERE t.person = k.person AND t.revoked_at IS NULL), k.person \
+     FROM sift_key k";
 
 fn enrolled(row: &Row<'_, '_>) -> Result<Enrolled, StoreFailure> {
     Ok(Enrolled {
@@ -125,6 +128,7 @@ fn enrolled(row: &Row<'_, '_>) -> Result<Enrolled, StoreFailure> {
         key: row.text_here(2)?.parse().map_err(|_| damaged("the key of a sensor"))?,
         enrolled_at: row.time(3)?,
         token_until: row.time_or_none(4)?,
+        person: row.text(5)?,
     })
 }
 
@@ -225,15 +229,25 @@ pub fn mandate_of(
     )
 }
 
-/// An enrolment that was offered and can still be used: organisation and sensor.
+/// A place that was offered and whose time is not over.
+pub struct Offered {
+    /// The organisation.
+    pub org: String,
+    /// The sensor.
+    pub sensor: String,
+    /// Whether a sensor took it.
+    pub is_used: bool,
+}
+
+/// The offer with a digest, while its time is not over.
 pub fn offer(
     reader: &Reader<'_>,
     digest: &str,
     now: Timestamp,
-) -> Result<Option<(String, String)>, StoreFailure> {
+) -> Result<Option<Offered>, StoreFailure> {
     reader.first(
-        "SELECT org, sensor FROM sift_enrolment WHERE digest = $1 AND used_at IS NULL AND expires_at > $2",
+        "SELECT org, sensor, used_at IS NOT NULL FROM sift_enrolment WHERE digest = $1 AND expires_at > $2",
         &[Value::from(digest), Value::from(now)],
-        |row| Ok((row.text(0)?, row.text(1)?)),
+        |row| Ok(Offered { org: row.text(0)?, sensor: row.text(1)?, is_used: row.count(2)? == 1 }),
     )
 }
