@@ -125,13 +125,8 @@ struct Folder<'a> {
 pub(super) fn run(asked: &Follow, format: Format) -> Ended {
     let dir = results(&asked.place.dir);
     fs::create_dir_all(&dir).map_err(io(&dir))?;
-    let folder = Folder {
-        asked,
-        loaded: RefCell::default(),
-        job: dir.join("job"),
-        dir,
-        after: &|| Ok(()),
-    };
+    let folder =
+        Folder { asked, loaded: RefCell::default(), job: dir.join("job"), dir, after: &|| Ok(()) };
     let mut partly = false;
     loop {
         let found = folder.look()?;
@@ -581,7 +576,8 @@ mod tests {
         let asked = asked(dir, once);
         let dir = results(&asked.place.dir);
         fs::create_dir_all(&dir).unwrap();
-        Folder { asked: &asked, job: dir.join("job"), dir, after }.look()
+        let loaded = RefCell::default();
+        Folder { asked: &asked, loaded, job: dir.join("job"), dir, after }.look()
     }
 
     fn look_once(dir: &Path) -> Option<(Outcome, Tally)> {
@@ -742,8 +738,14 @@ mod tests {
         let mut asked = asked(dir.path(), true);
         asked.place.record = Some(dir.path().join("other.jsonl"));
         let hunts = results(&asked.place.dir);
-        let refused =
-            Folder { asked: &asked, job: hunts.join("job"), dir: hunts, after: &|| Ok(()) }.look();
+        let refused = Folder {
+            asked: &asked,
+            loaded: RefCell::default(),
+            job: hunts.join("job"),
+            dir: hunts,
+            after: &|| Ok(()),
+        }
+        .look();
         assert!(matches!(refused, Err(Failed::Usage { code: "NRS-HUNT-0012", .. })), "{refused:?}");
         look(dir.path(), true, &|| Ok(())).unwrap();
         is_whole(dir.path());

@@ -20,7 +20,7 @@ use sha2::{Digest as _, Sha256};
 use super::super::cli::{index_of, io as failed_io, own_networks};
 use super::super::ground::Ground;
 use super::book::Book;
-use super::{Reason, Where, keep, name_problems};
+use super::{Reason, Where, house, keep, name_problems};
 use crate::cli::{Ended, Failed, Format, print, tell};
 use crate::office::clock::Clock;
 
@@ -211,6 +211,7 @@ fn count(
         results_digest: Digest::of(&text),
         tally: None,
         looked: None,
+        seen: None,
     };
     book.end(outcome)?;
     match format {
