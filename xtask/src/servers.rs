@@ -1,7 +1,8 @@
 //! The servers and clients that tests drive: what they are, whether they are here, and how to get them.
 //!
 //! A test that needs one reads `NOROSHI_TEST_SERVERS`: under `required` a missing program is a failure; otherwise the
-//! test prints which program it lacks and passes. Foreign Python clients live in the folder `NOROSHI_TEST_VENV` names.
+//! test prints which program it lacks and passes. Foreign Python clients live in the folder `NOROSHI_TEST_VENV` names, OpenTAXII
+//! in the one of `NOROSHI_TEST_OPENTAXII`.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -102,6 +103,17 @@ const NEEDS: &[Need] = &[
 /// The foreign clients and servers, pinned: a new release must not change what a test means.
 const PYTHON_CLIENTS: [&str; 3] = ["stix2==3.0.2", "taxii2-client==2.3.0", "medallion==3.0.0"];
 const PYTHON_MODULES: &str = "stix2, taxii2client.v21, medallion";
+/// OpenTAXII's last release, with what it ran on when it was released: with later ones it does not start or answers 500. It
+/// has a folder of its own, because the others want newer ones.
+const OPENTAXII: [&str; 6] = [
+    "opentaxii==0.9.3",
+    "SQLAlchemy==1.4.54",
+    "Flask==2.2.5",
+    "Werkzeug==2.2.3",
+    "marshmallow==3.26.1",
+    "structlog==24.4.0",
+];
+const OPENTAXII_MODULES: &str = "opentaxii.middleware, structlog, yaml";
 
 /// What the tests are told.
 #[derive(Debug)]
@@ -129,12 +141,16 @@ pub(crate) fn prepare(root: &Path, servers: bool) -> anyhow::Result<Ready> {
         install(&missing)?;
     }
     let venv = target_folder(root).join("venv");
-    python_clients(&venv)?;
-    say(&format!("{} packages and {} Python packages are here", NEEDS.len(), PYTHON_CLIENTS.len()));
+    python_packages(&venv, &PYTHON_CLIENTS, PYTHON_MODULES)?;
+    let opentaxii = target_folder(root).join("venv-opentaxii");
+    python_packages(&opentaxii, &OPENTAXII, OPENTAXII_MODULES)?;
+    let foreign = PYTHON_CLIENTS.len() + OPENTAXII.len();
+    say(&format!("{} packages and {foreign} Python packages are here", NEEDS.len()));
     Ok(Ready {
         environment: vec![
             ("NOROSHI_TEST_SERVERS", "required".into()),
             ("NOROSHI_TEST_VENV", venv.into()),
+            ("NOROSHI_TEST_OPENTAXII", opentaxii.into()),
             ("PATH", search_path()?),
         ],
     })
@@ -221,27 +237,26 @@ fn is_root() -> bool {
     printed(Command::new("id").arg("-u")).is_ok_and(|answer| answer.trim_ascii() == b"0")
 }
 
-fn python_clients(venv: &Path) -> anyhow::Result<()> {
+fn python_packages(venv: &Path, packages: &[&str], modules: &str) -> anyhow::Result<()> {
     let python = venv.join("bin/python");
-    if imports(&python, PYTHON_MODULES) {
+    if imports(&python, modules) {
         return Ok(());
     }
-    say(&format!("installing {} into {}", PYTHON_CLIENTS.join(", "), venv.display()));
+    say(&format!("installing {} into {}", packages.join(", "), venv.display()));
     // A half-made or outdated environment is made anew.
     succeed(Command::new("python3").args(["-m", "venv", "--clear"]).arg(venv))?;
     let mut pip = Command::new(&python);
-    pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check"])
-        .args(PYTHON_CLIENTS);
+    pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check"]).args(packages);
     succeed(&mut pip).with_context(|| {
         format!(
             "{} cannot be installed; `--without-servers` runs the other tests",
-            PYTHON_CLIENTS.join(", ")
+            packages.join(", ")
         )
     })?;
-    if imports(&python, PYTHON_MODULES) {
+    if imports(&python, modules) {
         Ok(())
     } else {
-        bail!("installed, and yet Python cannot import {PYTHON_MODULES}")
+        bail!("installed, and yet Python cannot import {modules}")
     }
 }
 

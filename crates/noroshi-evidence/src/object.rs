@@ -12,8 +12,11 @@ use sha2::{Digest as _, Sha256};
 use crate::id::{ParseId, StixId, is_object_type};
 use crate::json::{Fault, Member, Scanned, Scanner, Syntax, as_string, shown};
 
-/// Largest object accepted, in bytes.
+/// Largest object accepted, in bytes, without its lists of references.
 pub const OBJECT_BYTES_MAX: usize = 8 * 1024 * 1024;
+/// Largest object accepted, in bytes, with its lists of references: a report that names a million things has fifty million
+/// bytes, and each entry is an edge and nothing else.
+pub const CONTAINER_BYTES_MAX: usize = 64 * 1024 * 1024;
 /// Most entries accepted in a list of references or labels.
 pub const LIST_ENTRIES_MAX: usize = 100_000;
 /// Most fractional digits of a timestamp that are told apart.
@@ -22,8 +25,11 @@ pub const FRACTION_DIGITS_MAX: usize = 9;
 /// Why a text is not taken in as a STIX object.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ParseObject {
-    /// The text is longer than [`OBJECT_BYTES_MAX`].
-    #[error("an object is longer than {OBJECT_BYTES_MAX} bytes")]
+    /// The text is longer than [`OBJECT_BYTES_MAX`] without its lists of references, or than [`CONTAINER_BYTES_MAX`].
+    #[error(
+        "an object is longer than {OBJECT_BYTES_MAX} bytes without its lists of references, or than \
+         {CONTAINER_BYTES_MAX} with them"
+    )]
     TooLong,
     /// The text is not JSON.
     #[error("an object is not valid JSON")]
@@ -219,8 +225,9 @@ pub struct Head {
 
 /// A STIX object: its text, unchanged, and its parsed head.
 ///
-/// INVARIANT: the text is an object in valid I-JSON, at most [`OBJECT_BYTES_MAX`] bytes and
-/// [`crate::json::DEPTH_MAX`] levels, without double names; the head was read from it.
+/// INVARIANT: the text is an object in valid I-JSON, at most [`OBJECT_BYTES_MAX`] bytes without its lists of references
+/// and [`CONTAINER_BYTES_MAX`] with them, and [`crate::json::DEPTH_MAX`] levels, without double names; the head was read
+/// from it.
 ///
 /// ```
 /// use noroshi_evidence::object::StixObject;
@@ -241,7 +248,7 @@ pub struct StixObject {
 impl StixObject {
     /// Reads one object; white space around it is not kept.
     pub fn parse(text: &str) -> Result<Self, ParseObject> {
-        if text.len() > OBJECT_BYTES_MAX {
+        if text.len() > CONTAINER_BYTES_MAX {
             return Err(ParseObject::TooLong);
         }
         let mut walk = Scanner::new(text);
@@ -257,7 +264,7 @@ impl StixObject {
     /// Takes over a value that a [`Scanner`] has walked, with the members it found; so a list of
     /// objects is walked once.
     pub fn from_scanned(scanned: Scanned<'_>, members: &[Member<'_>]) -> Result<Self, ParseObject> {
-        if scanned.text.len() > OBJECT_BYTES_MAX {
+        if is_too_long(scanned.text, members) {
             return Err(ParseObject::TooLong);
         }
         if let Some(fault) = scanned.fault {
@@ -327,18 +334,40 @@ impl StixObject {
 pub fn references(members: &[Member<'_>]) -> Vec<(String, StixId)> {
     let mut references = Vec::new();
     for member in members {
-        let name = member.name.as_ref();
-        if name == "object_marking_refs" || !(name.ends_with("_ref") || name.ends_with("_refs")) {
-            continue;
-        }
-        let texts: Vec<Cow<'_, str>> = match as_string(member.value) {
-            Some(text) => vec![text],
-            None => serde_json::from_str::<Vec<Cow<'_, str>>>(member.value).unwrap_or_default(),
-        };
-        let ids = texts.iter().filter_map(|text| text.parse::<StixId>().ok());
-        references.extend(ids.map(|id| (name.to_owned(), id)));
+        references.extend(referred(member).into_iter().map(|id| (member.name.to_string(), id)));
     }
     references
+}
+
+/// What one member refers to, in the order of the text; nothing for a member of another kind.
+pub fn referred(member: &Member<'_>) -> Vec<StixId> {
+    let name = member.name.as_ref();
+    if name == "object_marking_refs" || !(name.ends_with("_ref") || name.ends_with("_refs")) {
+        return Vec::new();
+    }
+    let texts: Vec<Cow<'_, str>> = match as_string(member.value) {
+        Some(text) => vec![text],
+        None => serde_json::from_str::<Vec<Cow<'_, str>>>(member.value).unwrap_or_default(),
+    };
+    texts.iter().filter_map(|text| text.parse().ok()).collect()
+}
+
+/// Whether a text is longer than an object may be. Only a list of plain texts counts as a list of references, so that what
+/// may be long is never deep or full of names.
+fn is_too_long(text: &str, members: &[Member<'_>]) -> bool {
+    if text.len() <= OBJECT_BYTES_MAX {
+        return false;
+    }
+    let is_list =
+        |member: &&Member<'_>| {
+            let plain = |byte: u8| !matches!(byte, b'[' | b'{' | b'\\');
+            member.name.ends_with("_refs")
+                && member.value.as_bytes().split_first().is_some_and(|(first, rest)| {
+                    *first == b'[' && rest.iter().all(|byte| plain(*byte))
+                })
+        };
+    let lists: usize = members.iter().filter(is_list).map(|member| member.value.len()).sum();
+    text.len() > CONTAINER_BYTES_MAX || text.len() - lists > OBJECT_BYTES_MAX
 }
 
 /// SHA-256 over the canonical text of the object with these members, which have distinct names.
@@ -738,9 +767,29 @@ mod tests {
         assert_eq!(code(&"{\"a\":".repeat(100_000)), "NRS-EVID-0021");
         let deep = format!("{}1{}", "{\"a\":".repeat(100_000), "}".repeat(100_000));
         assert_eq!(code(&deep), "NRS-EVID-0022");
-        assert_eq!(code(&" ".repeat(OBJECT_BYTES_MAX + 1)), "NRS-EVID-0020");
+        assert_eq!(code(&" ".repeat(CONTAINER_BYTES_MAX + 1)), "NRS-EVID-0020");
         assert_eq!(code(&campaign(&[]).replace("\"name\"", "\"id\"")), "NRS-EVID-0023");
         assert_eq!(code(&campaign(&[]).replace("\"Silent Kiln\"", "1e999")), "NRS-EVID-0024");
+    }
+
+    #[test]
+    fn only_lists_of_references_make_an_object_long() {
+        let check = |name: &str, entry: &str, bytes: usize, refused: Option<&str>| {
+            let entries = vec![entry; bytes / (entry.len() + 1)].join(",");
+            let text =
+                campaign(&[]).replace("\"name\"", &format!("\"{name}\":[{entries}],\"name\""));
+            let code = StixObject::parse(&text).err().map(|refused| refused.code());
+            assert_eq!(code, refused, "{name} of {entry}, {} bytes", text.len());
+        };
+        let id = "\"indicator--1b6ea7d9-2b0f-4f55-8f0a-5ac0b2f0c101\"";
+        let (over, far_over) = (OBJECT_BYTES_MAX + 1_000, CONTAINER_BYTES_MAX + 1_000);
+        check("x_seen_refs", id, over, None);
+        check("x_seen_refs", id, CONTAINER_BYTES_MAX - 1_000, None);
+        check("x_seen_refs", id, far_over, Some("NRS-EVID-0020"));
+        check("x_seen", id, over, Some("NRS-EVID-0020"));
+        check("x_seen_refs", "{}", over, Some("NRS-EVID-0020"));
+        check("x_seen_refs", "[]", over, Some("NRS-EVID-0020"));
+        check("x_seen_refs", "\"\\u0061\"", over, Some("NRS-EVID-0020"));
     }
 
     /// The recorded judgements of the standard's own validator on single objects.

@@ -4,8 +4,10 @@
 //! edges, names, postings and words, with audit entry and leaf, durable. CPU seconds are those of the whole process
 //! (`/proc/self/stat`), the making of the synthetic text included; they hold on a busy machine, wall time does not.
 //!
-//! Arguments: `--objects N` (default 100,000), `--hub N` (default a tenth), `--dir DIR` (default: here), `--python
-//! PATH` (an interpreter with `stix2` and `medallion`, to stand beside).
+//! Arguments: `--objects N` (default 100,000), `--hub N` edges (default a tenth), `--members N` of one container (default as
+//! many as there are objects, a million at most), `--dir DIR` (default: here), `--python PATH` (an interpreter with `stix2`,
+//! `medallion` and `stix2-matcher`, to stand beside). With `--stream BYTES` nothing of that: a bundle of that length is
+//! written to a file, imported from it, and the most memory that took is printed.
 
 #![expect(clippy::print_stdout, reason = "a benchmark prints its figures")]
 #![expect(clippy::disallowed_methods, reason = "a benchmark measures time")]
@@ -20,6 +22,7 @@ use noroshi::analyse;
 use noroshi::config::Config;
 use noroshi::evidence::act::{self, Terms};
 use noroshi::evidence::read::{self, Filter, Sees, relations};
+use noroshi::evidence::record;
 use noroshi::evidence::rows::{self, NewObject};
 use noroshi::house::House;
 use noroshi::office::commit::Change;
@@ -42,23 +45,37 @@ const TIMES: usize = 100;
 const OBSERVED: usize = 1_000;
 /// See [`OBSERVED`].
 const PATTERNS: usize = 20;
+/// Members of the container unless asked otherwise; many more do not fit into what an object may be.
+const MEMBERS_MAX: u64 = 1_000_000;
+const CONTAINER: &str = "report--00000000-0000-4000-8000-00000000beef";
 const HUB: &str = "malware--00000000-0000-4000-8000-00000000beef";
 
 struct Asked {
     objects: u64,
     hub: u64,
+    members: u64,
+    stream: u64,
     dir: PathBuf,
     python: Option<PathBuf>,
 }
 
 fn asked() -> Done<Asked> {
-    let mut asked = Asked { objects: 100_000, hub: 0, dir: PathBuf::from("."), python: None };
+    let mut asked = Asked {
+        objects: 100_000,
+        hub: 0,
+        members: 0,
+        stream: 0,
+        dir: PathBuf::from("."),
+        python: None,
+    };
     let mut arguments = std::env::args().skip(1);
     while let Some(name) = arguments.next() {
         let value = arguments.next().ok_or("each argument has a value")?;
         match name.as_str() {
             "--objects" => asked.objects = value.parse()?,
             "--hub" => asked.hub = value.parse()?,
+            "--members" => asked.members = value.parse()?,
+            "--stream" => asked.stream = value.parse()?,
             "--dir" => asked.dir = value.into(),
             "--python" => asked.python = Some(value.into()),
             other => return Err(format!("`{other}` is unknown").into()),
@@ -66,6 +83,9 @@ fn asked() -> Done<Asked> {
     }
     if asked.hub == 0 {
         asked.hub = asked.objects / 10;
+    }
+    if asked.members == 0 {
+        asked.members = asked.objects.min(MEMBERS_MAX);
     }
     Ok(asked)
 }
@@ -75,9 +95,13 @@ fn main() -> Done<()> {
     let dir = tempfile::Builder::new().prefix("bench-evidence-").tempdir_in(&asked.dir)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let house = House::open(dir.path(), Config::default(), false)?;
+    if asked.stream > 0 {
+        return streamed(&runtime, &house, &asked, dir.path());
+    }
     println!("{:<52}{:>12.0} /CPU s", "making the synthetic text alone", making(PART));
     import(&runtime, &house, &asked, dir.path())?;
     hub(&runtime, &house, asked.hub)?;
+    container(&runtime, &house, asked.members)?;
     pages(&house)?;
     correlation(&house)?;
     match &asked.python {
@@ -176,7 +200,49 @@ fn import(
         exact(asked.objects) / used.max(0.01),
         exact(disk(dir)) / 1e9
     );
-    println!("{:<52}{:>12.0} MB", "resident", resident_mb());
+    println!("{:<52}{:>12.0} MB", "resident", status_mb("VmRSS"));
+    Ok(())
+}
+
+/// A bundle of the asked length in a file, brought in whole by one import.
+fn streamed(
+    runtime: &tokio::runtime::Runtime,
+    house: &Arc<House>,
+    asked: &Asked,
+    dir: &Path,
+) -> Done<()> {
+    let path = dir.join("bundle.json");
+    let mut file = std::io::BufWriter::new(std::fs::File::create(&path)?);
+    let (mut objects, mut bytes, mut sample) = (0, 0, String::new());
+    while bytes < asked.stream {
+        sample.clear();
+        object(objects, &mut sample);
+        bytes += sample.len() as u64 + 1;
+        objects += 1;
+    }
+    let bytes = std::io::copy(&mut Made::new(0, objects), &mut file)?;
+    std::io::Write::flush(&mut file)?;
+    let (peak, before, started) = (status_mb("VmHWM"), cpu(), Instant::now());
+    let reader = std::fs::File::open(&path)?;
+    let done =
+        runtime.block_on(act::import_from(house, &ctx(house), reader, terms())).map_err(failed)?;
+    if done.imported != objects || !done.complete {
+        return Err(format!("{} of {objects} came in", done.imported).into());
+    }
+    let (used, wall) = (cpu() - before, started.elapsed().as_secs_f64());
+    println!(
+        "{:<52}{:>12.0} /CPU s   {objects} objects, {:.2} GB, {used:.0} s CPU, {wall:.0} s wall, {:.2} GB on disk",
+        "one bundle, streamed from a file",
+        exact(objects) / used.max(0.01),
+        exact(bytes) / 1e9,
+        exact(disk(dir)) / 1e9
+    );
+    println!(
+        "{:<52}{:>12.0} MB   {peak:.0} MB before it, {:.0} MB resident behind it",
+        "most memory while it came in",
+        status_mb("VmHWM"),
+        status_mb("VmRSS")
+    );
     Ok(())
 }
 
@@ -188,9 +254,10 @@ fn disk(dir: &Path) -> u64 {
         .sum()
 }
 
-fn resident_mb() -> f64 {
+/// Resident memory of this process: `VmRSS` now, `VmHWM` at most so far.
+fn status_mb(name: &str) -> f64 {
     let text = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let line = text.lines().find(|line| line.starts_with("VmRSS")).unwrap_or_default();
+    let line = text.lines().find(|line| line.starts_with(name)).unwrap_or_default();
     line.split_whitespace().nth(1).and_then(|kb| kb.parse::<f64>().ok()).unwrap_or(0.0) / 1024.0
 }
 
@@ -216,6 +283,71 @@ fn hub(runtime: &tokio::runtime::Runtime, house: &Arc<House>, degree: u64) -> Do
     say_each("one more edge at a leaf, durable", &mut leaf.0);
     println!("{:<52}{:>12.2} x", "hub to leaf, CPU", hub.1 / leaf.1.max(0.01));
     Ok(())
+}
+
+/// A report that names very many things, through the import, and the first page of them.
+fn container(runtime: &tokio::runtime::Runtime, house: &Arc<House>, members: u64) -> Done<()> {
+    let before = (cpu(), Instant::now());
+    let reader = Text::new(std::iter::once(report(members)));
+    let done =
+        runtime.block_on(act::import_from(house, &ctx(house), reader, terms())).map_err(failed)?;
+    if done.imported != 1 {
+        return Err(format!("the container did not come in: {:?}", done.quarantined).into());
+    }
+    println!(
+        "{:<52}{:>12.2} s CPU   {:.2} s wall, of which its commit {:.2} s; {:.0} MB resident at most so far",
+        format!("a container of {members} members"),
+        cpu() - before.0,
+        before.1.elapsed().as_secs_f64(),
+        done.spent.writing.as_secs_f64(),
+        status_mb("VmHWM")
+    );
+    let sees = Sees::WITHOUT_REPORTS;
+    let mut times = Vec::new();
+    for _ in 0..TIMES {
+        let started = Instant::now();
+        let page = house.store.read_now(|reader| {
+            relations::members(reader, sees, CONTAINER, "object_refs", None, 100)
+        })?;
+        times.push(started.elapsed());
+        if page.relations.len() != 100 {
+            return Err("the container has no page".into());
+        }
+    }
+    say_each("first page of the container's members, 100", &mut times);
+    let mut times = Vec::new();
+    for _ in 0..10 {
+        let started = Instant::now();
+        let one = house
+            .store
+            .read_now(|reader| read::object(reader, sees, CONTAINER, record::TEXT_BYTES_MAX))?;
+        times.push(started.elapsed());
+        if one.is_none_or(|one| one.described.is_none() && one.text.is_empty()) {
+            return Err("the container is not there".into());
+        }
+    }
+    say_each("the container itself, described, without its list", &mut times);
+    Ok(())
+}
+
+fn report(members: u64) -> String {
+    let mut text = format!(
+        r#"{{"type":"report","spec_version":"2.1","id":"{CONTAINER}",{TIMES_OF_ALL},"name":"Everything","description":"All of it.","published":"2026-03-01T08:00:00Z","object_refs":["#
+    );
+    for at in 0..members {
+        let kind = match at % 10 {
+            _ if at.is_multiple_of(10_000) => "malware",
+            0..=3 => "indicator",
+            4 | 5 => "ipv4-addr",
+            6 => "domain-name",
+            _ => "relationship",
+        };
+        let comma = if at == 0 { "" } else { "," };
+        // Writing to a string cannot fail.
+        let _ok = write!(text, r#"{comma}"{kind}--{}""#, uuid(at));
+    }
+    text.push_str("]}");
+    text
 }
 
 fn add(
@@ -282,7 +414,7 @@ fn pages(house: &Arc<House>) -> Done<()> {
         let more = if total.1 { "" } else { " and more" };
         say_each(&format!("{what} ({}{more})", total.0), &mut times);
     }
-    println!("{:<52}{:>12.0} MB", "resident", resident_mb());
+    println!("{:<52}{:>12.0} MB", "resident", status_mb("VmRSS"));
     Ok(())
 }
 

@@ -9,6 +9,7 @@ use noroshi_evidence::object::{StixObject, format_timestamp};
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
+use super::catalogue::Catalogue;
 use super::model::{Attribute, Cluster, Event, Galaxy, Object, Org, Span};
 use super::read::derived;
 use super::{Problem, Reason, attributes, context, galaxies, objects, own, shown};
@@ -68,6 +69,7 @@ pub(super) enum Shape {
 /// Collects the objects of one event.
 pub(super) struct Emit<'a> {
     pub(super) event: &'a Event,
+    catalogue: &'a Catalogue,
     creator: Option<String>,
     taken: BTreeMap<String, Properties>,
     made: Vec<Properties>,
@@ -80,8 +82,8 @@ pub(super) struct Emit<'a> {
 }
 
 /// Converts one event.
-pub(super) fn event(event: &Event) -> Emitted {
-    let mut emit = Emit::new(event);
+pub(super) fn event(event: &Event, catalogue: &Catalogue) -> Emitted {
+    let mut emit = Emit::new(event, catalogue);
     for attribute in &event.attributes {
         emit.attribute(attribute);
     }
@@ -115,10 +117,11 @@ pub(super) fn once(objects: &mut Vec<StixObject>) {
 }
 
 impl<'a> Emit<'a> {
-    fn new(event: &'a Event) -> Self {
+    fn new(event: &'a Event, catalogue: &'a Catalogue) -> Self {
         let kind = if event.published.is_some() { "report" } else { "grouping" };
         let mut emit = Self {
             event,
+            catalogue,
             creator: None,
             taken: BTreeMap::new(),
             made: Vec::new(),
@@ -248,12 +251,19 @@ impl<'a> Emit<'a> {
     }
 
     fn cluster(&mut self, galaxy: &Galaxy, cluster: &Cluster) -> String {
-        let made = galaxies::object(galaxy, cluster, self.event.timestamp);
-        let id = text(&made, "id").to_owned();
+        let published = self.catalogue.find(galaxy, cluster);
+        let made = match published {
+            Some(_) => None,
+            None => Some(galaxies::object(galaxy, cluster, self.event.timestamp)),
+        };
+        let own = made.as_ref().map(|made| text(made, "id"));
+        let id = published.or(own).unwrap_or_default().to_owned();
         if !self.refs.contains(&id) {
             self.refs.push(id.clone());
         }
-        self.push_shared(made);
+        if let Some(made) = made {
+            self.push_shared(made);
+        }
         id
     }
 

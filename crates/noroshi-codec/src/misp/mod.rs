@@ -28,6 +28,7 @@
 
 mod attributes;
 mod audience;
+mod catalogue;
 mod context;
 mod emit;
 mod external;
@@ -49,6 +50,7 @@ use noroshi_evidence::object::{ParseObject, StixObject};
 use serde_json::Value;
 
 pub use audience::{Audience, Distribution, Member, Recipients};
+pub use catalogue::Catalogue;
 
 /// Largest input read, in bytes.
 pub const EVENT_BYTES_MAX: usize = 256 * 1024 * 1024;
@@ -177,13 +179,18 @@ pub struct Events {
 
 /// Makes STIX 2.1 objects of MISP event JSON: one event, bare or wrapped, or a list of events.
 pub fn to_stix(bytes: &[u8]) -> Converted {
+    to_stix_beside(bytes, &Catalogue::default())
+}
+
+/// [`to_stix`] for a reader who holds a catalogue: what it holds is referred to and not made again.
+pub fn to_stix_beside(bytes: &[u8], catalogue: &Catalogue) -> Converted {
     let (events, mut problems) = read::events(bytes);
     let mut made = Converted::default();
     for event in &events {
         let bundle = StixId::new("bundle", event.uuid).ok();
         made.bundle = made.bundle.or(bundle);
         made.audiences.extend(audience::of_event(event));
-        let emitted = emit::event(event);
+        let emitted = emit::event(event, catalogue);
         made.objects.extend(emitted.objects);
         problems.extend(emitted.problems);
     }

@@ -10,7 +10,7 @@ use std::io::Read;
 
 use noroshi_evidence::id::StixId;
 use noroshi_evidence::json::{Member, Scanner, Syntax};
-use noroshi_evidence::object::{OBJECT_BYTES_MAX, ParseObject, StixObject};
+use noroshi_evidence::object::{CONTAINER_BYTES_MAX, ParseObject, StixObject};
 
 use super::{ID_CHARS_MAX, Problem, Reason};
 
@@ -40,7 +40,7 @@ pub enum Shape {
 /// How much is read and kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
-    /// Longest entry, in bytes; at most [`OBJECT_BYTES_MAX`] are ever taken in.
+    /// Longest entry, in bytes; at most [`CONTAINER_BYTES_MAX`] are ever taken in, and that only of containers.
     pub object_bytes_max: usize,
     /// Most entries.
     pub entries_max: usize,
@@ -51,7 +51,7 @@ pub struct Limits {
 impl Default for Limits {
     fn default() -> Self {
         Self {
-            object_bytes_max: OBJECT_BYTES_MAX,
+            object_bytes_max: CONTAINER_BYTES_MAX,
             entries_max: STREAM_ENTRIES_MAX,
             kept_bytes_max: KEPT_BYTES_MAX,
         }
@@ -850,7 +850,7 @@ mod tests {
             }
         }
         assert_eq!((good, bad, stream.list().complete), (33, 34, true));
-        assert!(stream.held_bytes_peak() <= OBJECT_BYTES_MAX * 3 / 2);
+        assert!(stream.held_bytes_peak() <= CONTAINER_BYTES_MAX * 3 / 2);
     }
 
     #[test]
@@ -869,7 +869,7 @@ mod tests {
         assert_eq!(aside.kept.len(), KEPT_BYTES_MAX);
         assert_eq!(stream.next().unwrap().unwrap().text(), NAME);
         assert!(stream.next().is_none() && stream.list().complete);
-        assert!(stream.held_bytes_peak() <= OBJECT_BYTES_MAX * 3 / 2);
+        assert!(stream.held_bytes_peak() <= CONTAINER_BYTES_MAX * 3 / 2);
     }
 
     #[test]

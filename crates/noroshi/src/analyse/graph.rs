@@ -178,8 +178,9 @@ mod tests {
         }
     }
 
+    /// Nothing is left out in silence (P-10c).
     #[test]
-    fn every_node_lies_inside_and_no_two_on_each_other() {
+    fn p10c_every_node_lies_inside_and_what_is_not_drawn_is_counted() {
         let members = (0..14)
             .map(|number| {
                 let kind = if number % 2 == 0 { ItemKind::Report } else { ItemKind::Partner };

@@ -45,6 +45,8 @@ const COMMIT_MILLIS: u128 = 250;
 /// Objects handed from the reading thread to the writing one at once, and bytes of their texts.
 const PIECE: usize = 1_000;
 const PIECE_BYTES: usize = 4 * 1024 * 1024;
+/// Bytes of texts of one commit beyond which no further object joins it, however few they are.
+const CHUNK_BYTES: usize = 32 * 1024 * 1024;
 /// Pieces that may wait between the two.
 const PIECES_MAX: usize = 4;
 /// Contradictions and quarantined entries that a report lists one by one; the others are counted and kept aside alike.
@@ -221,6 +223,7 @@ async fn bring(
         terms: Terms { originator, ..terms },
         source,
         waiting: Vec::new(),
+        bytes: 0,
         done: Imported { spent: Spent { chunk: CHUNK, ..Spent::default() }, ..Imported::default() },
     };
     let (sender, mut pieces) = tokio::sync::mpsc::channel(PIECES_MAX);
@@ -320,6 +323,8 @@ struct Import<'a> {
     source: String,
     /// Read and not yet written.
     waiting: Vec<NewObject>,
+    /// Bytes of their texts.
+    bytes: usize,
     done: Imported,
 }
 
@@ -329,6 +334,7 @@ impl Import<'_> {
     }
 
     async fn take(&mut self, objects: Vec<StixObject>) -> Answer<()> {
+        self.bytes += objects.iter().map(|object| object.text().len()).sum::<usize>();
         self.waiting.extend(objects.into_iter().map(|object| NewObject {
             tlp: marking(&object, self.terms.tlp),
             object,
@@ -339,11 +345,12 @@ impl Import<'_> {
         self.write_all(self.done.spent.chunk).await
     }
 
-    /// Writes as long as `least` objects wait.
+    /// Writes as long as `least` objects wait, or so few long ones that they fill a commit.
     async fn write_all(&mut self, least: usize) -> Answer<()> {
-        while self.waiting.len() >= least.max(1) {
-            let size = self.done.spent.chunk.min(self.waiting.len());
+        while self.waiting.len() >= least.max(1) || self.bytes >= CHUNK_BYTES {
+            let (size, bytes) = fitting(&self.waiting, self.done.spent.chunk);
             let chunk = self.waiting.drain(..size).collect();
+            self.bytes = self.bytes.saturating_sub(bytes);
             let took = self.write(chunk).await?.as_millis().max(1);
             if size == self.done.spent.chunk {
                 let fitting = size.saturating_mul(2).min(
@@ -397,6 +404,19 @@ impl Import<'_> {
         }
         Ok(Duration::ZERO)
     }
+}
+
+/// How many of the objects that wait go into one commit, at most `most`, and how long their texts are.
+fn fitting(waiting: &[NewObject], most: usize) -> (usize, usize) {
+    let (mut size, mut bytes) = (0, 0);
+    for new in waiting.iter().take(most) {
+        let with = bytes + new.object.text().len();
+        if size > 0 && with > CHUNK_BYTES {
+            break;
+        }
+        (size, bytes) = (size + 1, with);
+    }
+    (size, bytes)
 }
 
 /// What judging a chunk gave, ready to be written.

@@ -338,7 +338,7 @@ struct RelationOut {
 async fn one(State(house): State<Arc<House>>, caller: Caller, Path(id): Path<String>) -> Answer {
     house.authoriser.check(&caller.ctx, Action::EvidenceRead, On::default())?;
     let sees = Sees::of(&house, &caller.ctx);
-    let found = house.store.read(move |reader| read::object(reader, sees, &id)).await?;
+    let found = house.store.read(move |reader| read::object(reader, sees, &id, usize::MAX)).await?;
     let found = found.ok_or_else(Refusal::absent)?;
     let raw = serde_json::value::RawValue::from_string(found.text)
         .map_err(|problem| crate::web::refusal::Failure::Broken(Box::new(problem)))?;

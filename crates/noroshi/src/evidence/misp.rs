@@ -9,7 +9,7 @@ use std::io::{Read as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use noroshi_codec::misp::{self, Audience, Problem, Recipients, feed};
+use noroshi_codec::misp::{self, Audience, Catalogue, Problem, Recipients, feed};
 use noroshi_codec::stix;
 use noroshi_evidence::marking::{LegalClass, Tlp};
 use serde_json::{Value, json};
@@ -23,7 +23,7 @@ use crate::cli::{Ended, Failed, Format, print, tell};
 #[derive(Debug, clap::Subcommand)]
 pub enum Verb {
     /// Write a MISP event as a STIX 2.1 bundle to standard output.
-    ToStix(Input),
+    ToStix(Event),
     /// Write a STIX 2.1 bundle as a MISP event to standard output.
     FromStix(Input),
     /// Bring what changed in a feed (a folder with `manifest.json`) into a data folder.
@@ -36,6 +36,17 @@ pub struct Input {
     /// The file; `-` is standard input.
     #[arg(value_name = "FILE")]
     file: PathBuf,
+}
+
+/// An event to convert.
+#[derive(Debug, clap::Args)]
+pub struct Event {
+    #[command(flatten)]
+    input: Input,
+    /// A STIX bundle of ATT&CK that the reader holds: what it holds is referred to and not written again. May be given
+    /// several times.
+    #[arg(long, value_name = "FILE")]
+    catalogue: Vec<PathBuf>,
 }
 
 /// `noroshi misp feed`.
@@ -64,7 +75,7 @@ pub struct Feed {
 /// Runs a verb.
 pub async fn run(verb: Verb, format: Format) -> Ended {
     match verb {
-        Verb::ToStix(input) => to_stix(&input.file, format),
+        Verb::ToStix(event) => to_stix(&event, format),
         Verb::FromStix(input) => from_stix(&input.file, format),
         Verb::Feed(asked) => follow(&asked, format).await,
     }
@@ -89,12 +100,32 @@ fn read(file: &Path) -> Result<Vec<u8>, Failed> {
     }
 }
 
-fn to_stix(file: &Path, format: Format) -> Ended {
-    let made = misp::to_stix(&read(file)?);
+fn to_stix(asked: &Event, format: Format) -> Ended {
+    let file = asked.input.file.as_path();
+    let catalogue = catalogue(&asked.catalogue)?;
+    let made = misp::to_stix_beside(&read(file)?, &catalogue);
     let Some(id) = made.bundle else { return Err(unusable(file, &made.problems)) };
     let text = stix::encode_bundle(&id, &made.objects);
     print(text.map_err(|problem| Failed::House(Box::new(problem)))?.trim_end());
     Ok(told(file, &made.problems, &made.audiences, format))
+}
+
+/// What the reader holds. A file without anything to refer to is no catalogue.
+fn catalogue(files: &[PathBuf]) -> Result<Catalogue, Failed> {
+    let mut objects = Vec::new();
+    for file in files {
+        let found = stix::decode_bundle(&read(file)?).objects;
+        if Catalogue::of(&found).is_empty() {
+            let message = format!(
+                "`{}` is no catalogue: it holds no technique, group or software with a number of ATT&CK; give a STIX \
+                 bundle of ATT&CK",
+                file.display()
+            );
+            return Err(Failed::Usage { code: "NRS-CODC-0143", message });
+        }
+        objects.extend(found);
+    }
+    Ok(Catalogue::of(&objects))
 }
 
 fn from_stix(file: &Path, format: Format) -> Ended {

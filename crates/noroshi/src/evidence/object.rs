@@ -131,6 +131,8 @@ fn kinds(view: &View, groups: &[Group]) -> Vec<Kind> {
 struct Told {
     version: Version,
     diff: Option<Diff>,
+    /// Its text or that of the one before it is too long to be compared.
+    long: bool,
     brought: Option<(u64, String, String)>,
     raw: String,
 }
@@ -205,7 +207,9 @@ fn find(
     id: &str,
     now: jiff::Timestamp,
 ) -> Result<Option<Found>, crate::office::store::StoreFailure> {
-    let Some(object) = read::object(reader, sees, id)? else { return Ok(None) };
+    let Some(object) = read::object(reader, sees, id, record::TEXT_BYTES_MAX)? else {
+        return Ok(None);
+    };
     let size = usize::try_from(SHOWN).unwrap_or(usize::MAX);
     let facts = share::read::facts(reader, id, REACH_OBJECTS_MAX)?.map(|(facts, _)| facts);
     let versions = record::versions(reader, sees, id, None, SHOWN + 1)?;
@@ -257,13 +261,16 @@ fn told(
         .iter()
         .map(|version| serde_json::from_str(&version.text).unwrap_or_default())
         .collect();
-    let differences: Vec<Option<Diff>> = trees
+    let differences: Vec<(Option<Diff>, bool)> = trees
         .iter()
         .zip(trees.iter().skip(1).map(Some).chain([None]))
-        .map(|(new, old)| old.map(|old| diff::between(old, new)))
+        .map(|(new, old)| match old {
+            Some(old) if old.is_null() || new.is_null() => (None, true),
+            old => (old.map(|old| diff::between(old, new)), false),
+        })
         .collect();
     let rows = versions.into_iter().zip(differences).zip(orgs);
-    let rows = rows.map(|((version, diff), org)| {
+    let rows = rows.map(|((version, (diff, long)), org)| {
         let brought = version.brought.as_ref().map(|(position, hat, _)| {
             let hat = Hat::parse(hat).map_or_else(|| hat.clone(), |hat| words.t(hat_key(hat)));
             let org = org.as_ref().map(|org| match words.lang() {
@@ -273,7 +280,7 @@ fn told(
             (*position, hat, org.unwrap_or_default())
         });
         let raw = format!("/evidence/{id}/raw?version={}", percent(&version.key));
-        Told { version, diff, brought, raw }
+        Told { version, diff, long, brought, raw }
     });
     rows.take(size).collect()
 }
@@ -345,7 +352,7 @@ fn page_of(house: &House, visitor: &Visitor, id: &str, found: Found) -> ObjectPa
     ObjectPage {
         crumbs: vec![Link { href: "/evidence".to_owned(), label: words.t("evidence-title") }],
         kind: kind_words(words, &found.row.kind),
-        description: text("description"),
+        description: found.object.described.unwrap_or_else(|| text("description")),
         originator: origin_words(words, &found.origins, &found.row.originator),
         why_class: why_class(words, &found.row, from_report),
         recipients: found.reach.iter().map(|one| recipient(words, one)).collect(),

@@ -360,8 +360,10 @@ pub struct VersionRow {
 pub struct Object {
     /// The latest version.
     pub row: ObjectRow,
-    /// Its text as it arrived.
+    /// Its text as it arrived; empty when it is longer than was asked for.
     pub text: String,
+    /// What its text describes it with, where the text is longer than was asked for.
+    pub described: Option<String>,
     /// Every version held, newest first.
     pub versions: Vec<VersionRow>,
     /// Its edges, at most [`RELATIONS_MAX`].
@@ -374,12 +376,19 @@ pub struct Object {
     pub conflicts: Vec<(String, String)>,
 }
 
-/// One object, as far as the reader sees it.
-pub fn object(reader: &Reader<'_>, sees: Sees, id: &str) -> Result<Option<Object>, StoreFailure> {
-    let found = reader.first(&latest_sql(), &[Value::from(id), sees.key()], |row| {
-        Ok((object_row(row)?, row.text(COLUMNS_COUNT)?))
+/// One object, as far as the reader sees it; its text if that has at most `bytes_max` bytes.
+pub fn object(
+    reader: &Reader<'_>,
+    sees: Sees,
+    id: &str,
+    bytes_max: usize,
+) -> Result<Option<Object>, StoreFailure> {
+    let most = Value::Int(i64::try_from(bytes_max).unwrap_or(i64::MAX));
+    let found = reader.first(&latest_sql(), &[Value::from(id), sees.key(), most], |row| {
+        let (text, described) = (row.text(COLUMNS_COUNT)?, row.text_or_none(COLUMNS_COUNT + 1)?);
+        Ok((object_row(row)?, text, described))
     })?;
-    let Some((row, text)) = found else { return Ok(None) };
+    let Some((row, text, described)) = found else { return Ok(None) };
     let versions = history(reader, sees, id, None, VERSIONS_MAX)?;
     let ends = relations::page(reader, sees, id, None, RELATIONS_MAX)?;
     let conflicts = reader.all(
@@ -393,6 +402,7 @@ pub fn object(reader: &Reader<'_>, sees: Sees, id: &str) -> Result<Option<Object
     Ok(Some(Object {
         row,
         text,
+        described,
         versions,
         relations: ends.relations,
         relations_hidden,
@@ -401,10 +411,13 @@ pub fn object(reader: &Reader<'_>, sees: Sees, id: &str) -> Result<Option<Object
     }))
 }
 
-/// The latest version of `$1` with its text, for a reader `$2`.
+/// The latest version of `$1` with its text of at most `$3` bytes, for a reader `$2`. The length stands in the head of the
+/// row: a longer text is not read for it, only for the words in it.
 fn latest_sql() -> String {
     format!(
-        "SELECT {COLUMNS}, o.bytes FROM evidence_object o \
+        "SELECT {COLUMNS}, CASE WHEN octet_length(o.bytes) <= $3 THEN o.bytes ELSE '' END, \
+         CASE WHEN octet_length(o.bytes) > $3 THEN CAST(json_extract(o.bytes, '$.description') AS TEXT) END \
+         FROM evidence_object o \
          WHERE o.node = {NODE_OF_FIRST} AND o.latest = 1 AND {}",
         admits("o", "$2")
     )
@@ -457,7 +470,8 @@ pub fn latest(
     let sql = latest_sql();
     let mut found = Vec::new();
     for id in ids {
-        let one = reader.first(&sql, &[Value::from(id), sees.key()], |row| {
+        let asked = [Value::from(id), sees.key(), Value::Int(i64::MAX)];
+        let one = reader.first(&sql, &asked, |row| {
             Ok((object_row(row)?, parsed(&row.text(COLUMNS_COUNT)?)?))
         })?;
         found.extend(one);

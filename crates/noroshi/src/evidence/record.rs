@@ -204,6 +204,9 @@ pub fn months(
     Ok(months.into_iter().skip(from).collect())
 }
 
+/// Longest text that stands on a page or is compared with another; a longer one is saved as it arrived.
+pub const TEXT_BYTES_MAX: usize = 1024 * 1024;
+
 /// One version with what it says.
 #[derive(Debug, Clone)]
 pub struct Version {
@@ -219,7 +222,7 @@ pub struct Version {
     pub originator: String,
     /// Its colour.
     pub tlp: String,
-    /// What it says.
+    /// What it says; empty when that has more than [`TEXT_BYTES_MAX`].
     pub text: String,
     /// Who brought it in, when the audit names it by its source: position in the log, hat, organisation.
     pub brought: Option<(u64, String, String)>,
@@ -238,8 +241,8 @@ pub fn versions(
         return Ok(Vec::new());
     }
     let sql = format!(
-        "SELECT o.modified, o.digest, o.arrived_at, o.source, o.originator, o.tlp, o.bytes FROM evidence_object o \
-         WHERE o.node = {NODE_OF_FIRST} AND {} AND ($3 IS NULL OR o.modified < $3) \
+        "SELECT o.modified, o.digest, o.arrived_at, o.source, o.originator, o.tlp, \
+         CASE WHEN octet_length(o.bytes) <= {TEXT_BYTES_MAX} THEN o.bytes ELSE '' END FROM evidence_object o WHERE o.node = {NODE_OF_FIRST} AND {} AND ($3 IS NULL OR o.modified < $3) \
          ORDER BY o.modified DESC LIMIT $4",
         admits("o", "$2")
     );

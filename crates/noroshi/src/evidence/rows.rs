@@ -7,9 +7,10 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use jiff::Timestamp;
 use noroshi_charter::derivation::DERIVING;
+use noroshi_evidence::id::StixId;
 use noroshi_evidence::json::Member;
 use noroshi_evidence::marking::{LegalClass, Tlp};
-use noroshi_evidence::object::{Family, StixObject, references};
+use noroshi_evidence::object::{Family, StixObject, referred};
 use noroshi_evidence::observable::{FileHash, HashAlgorithm, Observable};
 use noroshi_evidence::pattern;
 use noroshi_ledger::digest::Digest;
@@ -20,6 +21,12 @@ use sha2::{Digest as _, Sha256};
 use super::words;
 use crate::office::commit::{Kept, Write};
 use crate::office::store::Value;
+
+/// References of one list beyond which they are written together: a container of a million members is a handful of
+/// statements for each [`LONG_LIST_PART`] of them, not four for each.
+const LONG_LIST: usize = 1_000;
+/// References that one statement writes.
+const LONG_LIST_PART: usize = 10_000;
 
 /// Letters of one object that are indexed for search; longer descriptions are found by their beginning.
 const SEARCH_CHARS_MAX: usize = 6_000;
@@ -157,6 +164,14 @@ const INSERT_OBJECT: &str = "INSERT INTO evidence_object (node, latest, id, modi
      FROM evidence_object WHERE node = $1 AND latest = 1";
 const INSERT_EDGE: &str =
     "INSERT INTO evidence_edge (node, via, way, kind, other) VALUES ($1, $2, $3, $4, $5)";
+/// The nodes of a part of a long list; none of them stands in it twice.
+const INSERT_NODES: &str = "INSERT INTO evidence_node (slot, id) SELECT keyed(j.value), j.value FROM json_each($1) j \
+     WHERE NOT EXISTS (SELECT 1 FROM evidence_node n WHERE n.slot = keyed(j.value) AND n.id = j.value)";
+/// Its edges, at the end of the container and at those of its members.
+const INSERT_EDGES: &str = "INSERT INTO evidence_edge (node, via, way, kind, other) \
+     SELECT $2, $3, 0, $4, n.node FROM json_each($1) j CROSS JOIN evidence_node n ON n.slot = keyed(j.value) AND n.id = j.value \
+     UNION ALL SELECT n.node, $3, 1, $4, $2 FROM json_each($1) j CROSS JOIN evidence_node n ON n.slot = keyed(j.value) \
+     AND n.id = j.value";
 /// What a relationship says was made from what; a guest is an organisation outside the national organs, which is heard
 /// about its own objects only.
 const INSERT_DERIVING: &str = "INSERT INTO evidence_deriving (via, made, source, stated_by, guest) \
@@ -267,19 +282,38 @@ impl<'k> Batch<'k> {
         Value::Kept(place)
     }
 
+    /// Writes the nodes of long lists; answers the kind of each part and the part, as a JSON list.
+    fn long(&mut self, lists: Vec<(String, BTreeSet<StixId>)>) -> Vec<(Value, Value)> {
+        let mut parts = Vec::new();
+        for (name, ids) in lists {
+            let kind = self.kind(&name);
+            let mut ids = ids.into_iter().peekable();
+            while ids.peek().is_some() {
+                let part = Value::from(list_of(ids.by_ref().take(LONG_LIST_PART)));
+                self.writes.push(Write::new(INSERT_NODES, vec![part.clone()]));
+                parts.push((kind.clone(), part));
+            }
+        }
+        parts
+    }
+
     fn object(&mut self, new: &NewObject, now: Timestamp) {
         let (object, head) = (&new.object, new.object.head());
         let modified = version_key(object);
         let node = self.node(head.id.as_str());
         // Nodes and kinds first: what is left out below must not leave out what later objects count on.
         let members = object.members();
-        let ends: BTreeSet<_> = edges(object, &members).into_iter().collect();
+        let Edges { ends, long } = edges(object, &members);
         let ends: Vec<[Value; 3]> = ends
             .into_iter()
             .map(|(kind, from, to)| [self.kind(&kind), self.node(&from), self.node(&to)])
             .collect();
+        let long = self.long(long);
         let (digest, from_report) = (object.digest().to_string(), stems_from_report(&new.source));
-        let rows = new_version(new, now, (&node, &modified, &digest), &members, ends);
+        let mut rows = new_version(new, now, (&node, &modified, &digest), &members, ends);
+        rows.extend(long.into_iter().map(|(kind, part)| {
+            Write::new(INSERT_EDGES, vec![part, node.clone(), Value::from(SEQ), kind])
+        }));
         let asked = vec![node, Value::from(&modified)];
         self.writes.push(Write::find(FIND_VERSION, asked, SEQ, 4, rows.len()));
         let counted = || vec![Value::from(SEQ), Value::from(LAST)];
@@ -468,17 +502,48 @@ fn flag(members: &[Member<'_>], name: &str) -> bool {
     value(members, name) == Some("true")
 }
 
-/// Kind, from, to of every edge an object makes. Who made it and how it is marked are columns, not edges.
-fn edges(object: &StixObject, members: &[Member<'_>]) -> Vec<(String, String, String)> {
+/// The edges an object makes. Who made it and how it is marked are columns, not edges.
+#[derive(Default)]
+struct Edges {
+    /// Kind, from, to.
+    ends: BTreeSet<(String, String, String)>,
+    /// Lists of more than [`LONG_LIST`] references from the object, by their property.
+    long: Vec<(String, BTreeSet<StixId>)>,
+}
+
+fn edges(object: &StixObject, members: &[Member<'_>]) -> Edges {
     let head = object.head();
-    let id = || head.id.to_string();
+    let mut edges = Edges::default();
     if let Some(edge) = &head.edge {
         let kind = edge.relationship_type.to_string();
-        return vec![(kind, edge.source_ref.to_string(), edge.target_ref.to_string())];
+        edges.ends.insert((kind, edge.source_ref.to_string(), edge.target_ref.to_string()));
+        return edges;
     }
-    let references = references(members).into_iter();
-    let own = references.filter(|(property, _)| property != "created_by_ref");
-    own.map(|(property, to)| (property, id(), to.to_string())).collect()
+    for member in members.iter().filter(|member| member.name != "created_by_ref") {
+        let name = member.name.as_ref();
+        let ids = referred(member);
+        if ids.len() > LONG_LIST {
+            edges.long.push((name.to_owned(), ids.into_iter().collect()));
+        } else {
+            let ends =
+                ids.into_iter().map(|to| (name.to_owned(), head.id.to_string(), to.to_string()));
+            edges.ends.extend(ends);
+        }
+    }
+    edges
+}
+
+/// Identifiers as a JSON list; none holds anything that must be escaped.
+fn list_of(ids: impl Iterator<Item = StixId>) -> String {
+    let mut text = String::new();
+    for id in ids {
+        text.push(if text.is_empty() { '[' } else { ',' });
+        text.push('"');
+        text.push_str(id.as_str());
+        text.push('"');
+    }
+    text.push_str(if text.is_empty() { "[]" } else { "]" });
+    text
 }
 
 /// What an object names: the pattern of an indicator, the value of an observable, the hashes of a file.
@@ -576,6 +641,8 @@ mod tests {
             ON_SHELF,
             COUNT_SHELVES,
             FIND_NAMER,
+            INSERT_NODES,
+            INSERT_EDGES,
         ] {
             let plan = store
                 .read_now(|reader| {
@@ -600,8 +667,8 @@ mod tests {
             "target_ref":"malware--1b6ea7d9-2b0f-4f55-8f0a-5ac0b2f0c102"}"#,
         );
         let found = edges(&edge, &edge.members());
-        assert_eq!(found.len(), 1, "{found:?}");
-        assert_eq!(found[0].0, "indicates");
+        assert_eq!((found.ends.len(), found.long.len()), (1, 0), "{:?}", found.ends);
+        assert_eq!(found.ends.first().unwrap().0, "indicates");
         assert_eq!(version_key(&edge), "2026-01-01T00:00:00.000000000Z");
     }
 

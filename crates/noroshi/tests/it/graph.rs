@@ -15,7 +15,7 @@ use noroshi::office::ctx::Ctx;
 use noroshi::office::store::Value as Cell;
 use noroshi_charter::hat::Hat;
 use noroshi_evidence::marking::{LegalClass, Tlp};
-use noroshi_evidence::object::StixObject;
+use noroshi_evidence::object::{OBJECT_BYTES_MAX, StixObject};
 use serde_json::{Value, json};
 
 use crate::evidence::{bundle, indicator};
@@ -349,6 +349,80 @@ async fn p9_pages_of_a_container_are_its_members_once_each_while_edges_arrive() 
     for tampered in ["", "7.0.1", "7.0.1.9.9", "-7.0.1.9", "7.0.1.x"] {
         assert_eq!(relations::Place::parse(tampered), None, "{tampered}");
     }
+}
+
+/// A report that names very many things is longer than any other object may be, comes in whole and is written in bulk.
+#[tokio::test]
+async fn p9_a_container_longer_than_an_object_comes_in_with_every_member() {
+    let quiet = quiet();
+    let id = "report--1b6ea7d9-2b0f-4f55-8f0a-5ac0b2f0c778";
+    let member = |number: u32| format!("indicator--1b6ea7d9-2b0f-4f55-8f0a-{number:012}");
+    let report = |modified: &str, refs: &[String]| {
+        json!({
+            "type": "report", "spec_version": "2.1", "id": id, "created": CREATED, "modified": modified,
+            "name": "Very many", "published": CREATED, "object_refs": refs,
+        })
+    };
+    // Some are held, some are named already, the others are not known yet; the last one is named twice.
+    quiet.import(&(1..50).map(address).collect::<Vec<_>>()).await;
+    let mut refs: Vec<String> = (1..200_001).map(member).collect();
+    refs.push(member(200_000));
+    let many = report(CREATED, &refs);
+    assert!(many.to_string().len() > OBJECT_BYTES_MAX);
+    let few = report(CREATED, &refs[20..80]);
+    let few = json!({ "type": few["type"], "spec_version": "2.1", "id": "report--1b6ea7d9-2b0f-4f55-8f0a-5ac0b2f0c779",
+        "created": CREATED, "modified": CREATED, "name": "Few", "published": CREATED, "object_refs": few["object_refs"] });
+    let done = quiet.import(&[few, many.clone()]).await;
+    assert_eq!((done.imported, done.quarantined.len(), done.spent.commits), (2, 0, 1));
+    assert_eq!(quiet.number("SELECT COUNT(*) FROM evidence_edge"), 2 * (200_000 + 60));
+    assert_eq!(quiet.number("SELECT COUNT(*) - COUNT(DISTINCT id) FROM evidence_node"), 0);
+    // From one end to the other, and from every member back.
+    let page = |from, limit| {
+        let page = |reader: &noroshi::office::store::Reader<'_>| {
+            relations::members(reader, Sees::ALL, id, "object_refs", from, limit)
+        };
+        quiet.house.store.read_now(page).unwrap()
+    };
+    let first = page(None, 100);
+    assert_eq!((first.relations.len(), first.beyond), (100, relations::COUNTED_MAX));
+    let (mut seen, mut from) = (BTreeSet::new(), None);
+    loop {
+        let ends = page(from, 4_000);
+        seen.extend(ends.relations.into_iter().map(|one| one.other));
+        from = ends.next;
+        if from.is_none() {
+            break;
+        }
+    }
+    assert_eq!(seen, refs.iter().cloned().collect());
+    let back = |number| {
+        let page = |reader: &noroshi::office::store::Reader<'_>| {
+            relations::page(reader, Sees::ALL, &member(number), None, 10)
+        };
+        let ends = quiet.house.store.read_now(page).unwrap();
+        ends.relations.into_iter().map(|one| (one.via, one.kind, one.outgoing)).collect::<Vec<_>>()
+    };
+    assert_eq!(back(200_000), [(id.to_owned(), "object_refs".to_owned(), false)]);
+    assert_eq!(back(30).len(), 2);
+    // Again, it is the same; a newer version has its own members.
+    assert_eq!(quiet.import(&[many]).await.unchanged, 1);
+    let newer = report("2026-11-02T00:00:00.000Z", &refs[..1_500]);
+    assert_eq!(quiet.import(&[newer]).await.imported, 1);
+    assert_eq!(page(None, 4_000).relations.len(), 1_500);
+}
+
+/// Objects that are long fill a commit although they are few, so that an import holds no more of them than that.
+#[tokio::test]
+async fn p9_few_long_objects_are_as_much_as_a_commit_takes() {
+    let quiet = quiet();
+    let long = |number: u32| {
+        let mut one = malware(number);
+        one["description"] = Value::from("x".repeat(7 << 20));
+        one
+    };
+    let objects: Vec<Value> = (1..9).map(long).collect();
+    let done = quiet.import(&objects).await;
+    assert_eq!((done.imported, done.spent.commits), (8, 2));
 }
 
 /// Counts are kept where rows are written; they are those that counting would give.

@@ -32,6 +32,7 @@ mod medallion;
 mod office;
 mod oversight;
 mod pattern;
+mod opentaxii;
 mod peers;
 mod recall;
 mod response;

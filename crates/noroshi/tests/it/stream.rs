@@ -37,8 +37,9 @@ async fn changes(giver: &Giver, query: &str) -> (u16, Vec<Value>) {
     (status, lines(&answer))
 }
 
+/// Nothing is sent again because something else changed (P-9b).
 #[tokio::test(flavor = "multi_thread")]
-async fn a_reader_goes_on_from_any_line_and_sees_everything_once() {
+async fn p9b_a_reader_goes_on_from_any_line_and_sees_everything_once() {
     let giver = Giver::open().await;
     giver.release(0..1_203).await;
     let (status, all) = changes(&giver, "").await;
