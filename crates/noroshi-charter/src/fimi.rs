@@ -24,7 +24,7 @@
 //! - what the case means for domestic speech was not assessed (`NRS-INFL-0910`);
 //! - personal data of domestic persons would go to a partner (`NRS-INFL-0911`);
 //! - no reason is given (`NRS-INFL-0912`);
-//! - in an election period, one of the named considerations has no finding that the panel could weigh (`NRS-INFL-0913`).
+//! - in an election period, one of the named considerations has no finding that the panel could weigh (`NRS-INFL-0916`).
 //!
 //! # Example
 //! ```
@@ -258,7 +258,7 @@ fn notice(facts: &Facts<'_>) -> Vec<(bool, &'static str)> {
         faults.push((!is_consensus, "NRS-INFL-0907"));
         faults.push((is_own, "NRS-INFL-0908"));
         let open = CONSIDERATIONS.iter().any(|one| !facts.considered.contains(one));
-        faults.push((open, "NRS-INFL-0913"));
+        faults.push((open, "NRS-INFL-0916"));
     }
     faults
 }
@@ -340,7 +340,7 @@ mod tests {
             let rest: Vec<&str> =
                 CONSIDERATIONS.into_iter().filter(|one| *one != left_out).collect();
             let facts = Facts { considered: &rest, ..all };
-            assert_eq!(to_public(&facts), ["NRS-INFL-0913"], "{left_out}");
+            assert_eq!(to_public(&facts), ["NRS-INFL-0916"], "{left_out}");
             let later = Facts { is_election: false, ..facts };
             assert_eq!(to_public(&later), [""; 0], "outside the period nothing is asked");
         }

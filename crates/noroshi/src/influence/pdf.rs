@@ -35,7 +35,7 @@ const NOT_LAST: &str = "「『（［｛〔〈《【([{";
 pub enum NoPdf {
     /// None of the fonts is there.
     #[error(
-        "NRS-INFL-1206: none of the fonts is there: {0}; install fonts-noto-cjk or name another in influence.pdf_fonts"
+        "NRS-INFL-1209: none of the fonts is there: {0}; install fonts-noto-cjk or name another in influence.pdf_fonts"
     )]
     NoFont(String),
     /// A font cannot be used.
@@ -470,7 +470,7 @@ mod tests {
     fn without_a_font_it_says_which_were_looked_for() {
         let none = Font::find(&["/nowhere/a.ttc#0".to_owned(), "/nowhere/b.ttf".to_owned()]);
         let why = none.err().unwrap().to_string();
-        assert!(why.starts_with("NRS-INFL-1206") && why.contains("/nowhere/b.ttf"), "{why}");
+        assert!(why.starts_with("NRS-INFL-1209") && why.contains("/nowhere/b.ttf"), "{why}");
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("no.ttf");
         std::fs::write(&path, b"not a font").unwrap();

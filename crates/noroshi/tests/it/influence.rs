@@ -556,7 +556,7 @@ async fn before_an_election_three_others_agree_on_exactly_the_notice_and_ministe
     pillar.part(&case, notice("初稿")).await;
     pillar.no_step(&pillar.analyst, &case, "public_notice", "NRS-INFL-0906").await;
     pillar.part(&case, informed("ministers")).await;
-    pillar.no_step(&pillar.analyst, &case, "public_notice", "NRS-INFL-0913").await;
+    pillar.no_step(&pillar.analyst, &case, "public_notice", "NRS-INFL-0916").await;
     for consideration in noroshi_charter::fimi::CONSIDERATIONS {
         let said =
             json!({ "kind": "consideration", "consideration": consideration, "finding": "所見" });
@@ -1092,7 +1092,7 @@ async fn a_finding_says_what_chance_would_give_and_can_be_recomputed() {
     );
     let names: Vec<&str> = all.into_iter().filter(|name| !name.ends_with(".pdf")).collect();
     if without {
-        assert!(String::from_utf8_lossy(&files["pdf.txt"]).starts_with("NRS-INFL-1206"));
+        assert!(String::from_utf8_lossy(&files["pdf.txt"]).starts_with("NRS-INFL-1209"));
     } else {
         assert!(files["report.ja.pdf"].starts_with(b"%PDF-"));
     }

@@ -282,7 +282,7 @@ async fn a_case_is_printed_in_both_languages_or_says_why_not() {
         let (status, made) = bytes(&pillar, &pillar.analyst, &path).await;
         if status == 422 {
             let said: Value = serde_json::from_slice(&made).unwrap();
-            assert_eq!(said["code"], "NRS-INFL-1206", "{said}");
+            assert_eq!(said["code"], "NRS-INFL-1209", "{said}");
             println!("no font: NOT CHECKED");
             return;
         }
@@ -295,7 +295,7 @@ async fn a_case_is_printed_in_both_languages_or_says_why_not() {
     let case = pillar.case().await;
     let path = format!("/influence/incidents/{case}/report/ja");
     let (status, said) = get(&pillar.test, &pillar.analyst, &path).await;
-    assert!(status == 422 && said["code"] == "NRS-INFL-1206", "{said}");
+    assert!(status == 422 && said["code"] == "NRS-INFL-1209", "{said}");
     assert!(said.to_string().contains("/nowhere/font.ttc"), "{said}");
 }
 
@@ -447,7 +447,7 @@ async fn before_an_election_the_pages_lead_through_target_ministers_panel_and_co
     .await;
     step("NRS-INFL-0906").await;
     add(&[("kind", "informed"), ("who", "ministers"), ("how", "書面")]).await;
-    step("NRS-INFL-0913").await;
+    step("NRS-INFL-0916").await;
     let (_, page) = analyst.get(&at).await;
     assert!(page.contains("how near polling day is") && page.contains("no finding"), "{page}");
     for consideration in noroshi_charter::fimi::CONSIDERATIONS {

@@ -101,7 +101,7 @@ async fn pdf_of(house: &Arc<House>, ctx: &Ctx, id: &str, lang: Lang) -> Answer<V
         Ok(bytes) => bytes,
         Err(no) => {
             let code = match no {
-                pdf::NoPdf::NoFont(_) => "NRS-INFL-1206",
+                pdf::NoPdf::NoFont(_) => "NRS-INFL-1209",
                 pdf::NoPdf::Font(..) => "NRS-INFL-1207",
             };
             let refusal = Refusal::new(code, StatusCode::UNPROCESSABLE_ENTITY);
