@@ -5,5 +5,6 @@
 
 pub mod act;
 pub mod part;
+mod private;
 pub mod read;
 pub mod stix;
