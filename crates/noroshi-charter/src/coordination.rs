@@ -15,7 +15,9 @@
 //! - what is left without declared coordination is less than a group (`NRS-INFL-0403`);
 //! - the two reviewers are one person, or one of them made the finding (`NRS-INFL-0404`);
 //! - a reviewer wears another hat than an analyst's or the legal one (`NRS-INFL-0405`);
-//! - a foreign nexus is stated without sources or without a confidence (`NRS-INFL-0406`).
+//! - a foreign nexus is stated without sources or without a confidence (`NRS-INFL-0406`);
+//! - the tests are asked to be laxer than the levels mean: more than 1 % of edges that may be false, a window of more than a
+//!   day, activity taken as even for less than six hours or more than a day (`NRS-INFL-0407`).
 //!
 //! # Example
 //! ```
@@ -93,6 +95,33 @@ pub struct Tests {
     pub days: u64,
     /// In at least 70 % of the repetitions over resampled objects it is found again.
     pub is_stable: bool,
+}
+
+/// The largest share of edges that may be false: what `all_edges_significant` means.
+pub const FALSE_DISCOVERY_MAX: f64 = 0.01;
+/// The widest window within which two shares count as together, in seconds.
+pub const WINDOW_SECONDS_MAX: u32 = 86_400;
+/// How long activity is taken as even, in seconds: six hours before a vote, a day otherwise.
+pub const SLICE_SECONDS: std::ops::RangeInclusive<u32> = 21_600..=86_400;
+
+/// How strict the tests are asked to be.
+#[derive(Debug, Clone, Copy)]
+pub struct Strictness {
+    /// The share of edges that may be false.
+    pub false_discovery: f64,
+    /// One window in seconds, in place of those of each kind of object.
+    pub window_seconds: Option<u32>,
+    /// How long activity is taken as even, in seconds.
+    pub slice_seconds: u32,
+}
+
+/// Every reason against tests that are asked for: a level means the same whoever asks.
+pub fn may_test(asked: &Strictness) -> Vec<Refusal> {
+    // Written so that what is no number is refused as well.
+    let strict = asked.false_discovery > 0.0 && asked.false_discovery <= FALSE_DISCOVERY_MAX;
+    let wide = asked.window_seconds.is_some_and(|wide| !(1..=WINDOW_SECONDS_MAX).contains(&wide));
+    let uneven = !SLICE_SECONDS.contains(&asked.slice_seconds);
+    Refusal::all(CLAUSE, [(!strict || wide || uneven, "NRS-INFL-0407")])
 }
 
 /// The level that the tests alone give; never above E3.
@@ -271,6 +300,30 @@ mod tests {
             assert!(level(&tests) <= Level::E3, "{tests:?}");
         }
         assert!(!Level::E1.may_leave() && Level::E2.may_leave());
+    }
+
+    #[test]
+    fn a_level_means_the_same_whoever_asks() {
+        let usual =
+            Strictness { false_discovery: 0.01, window_seconds: None, slice_seconds: 86_400 };
+        let against = |asked: Strictness| codes(&may_test(&asked));
+        assert_eq!(against(usual), [""; 0]);
+        assert_eq!(
+            against(Strictness { window_seconds: Some(60), slice_seconds: 21_600, ..usual }),
+            [""; 0]
+        );
+        for false_discovery in [0.010_001, 0.5, 0.99, 5.0, 0.0, -1.0, f64::NAN, f64::INFINITY] {
+            assert_eq!(against(Strictness { false_discovery, ..usual }), ["NRS-INFL-0407"]);
+        }
+        for wide in [0, 86_401, u32::MAX] {
+            assert_eq!(
+                against(Strictness { window_seconds: Some(wide), ..usual }),
+                ["NRS-INFL-0407"]
+            );
+        }
+        for slice_seconds in [0, 60, 21_599, 86_401] {
+            assert_eq!(against(Strictness { slice_seconds, ..usual }), ["NRS-INFL-0407"]);
+        }
     }
 
     #[test]

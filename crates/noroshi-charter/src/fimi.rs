@@ -22,8 +22,11 @@
 //! - a vote of the panel comes from somebody who worked on the case (`NRS-INFL-0908`);
 //! - a notice has no evidence, or names no way to have it corrected (`NRS-INFL-0909`);
 //! - what the case means for domestic speech was not assessed (`NRS-INFL-0910`);
-//! - personal data of domestic persons would go to a partner (`NRS-INFL-0911`);
+//! - personal data of domestic persons would go to a partner, to the public or into the graph (`NRS-INFL-0911`);
 //! - no reason is given (`NRS-INFL-0912`);
+//! - a case would be taken out that partners or the public were not told of (`NRS-INFL-0913`), or go into the graph before it
+//!   was characterised (`NRS-INFL-0914`);
+//! - a notice would be added where none is decided on, or one that went out would be taken out (`NRS-INFL-0915`);
 //! - in an election period, one of the named considerations has no finding that the panel could weigh (`NRS-INFL-0916`).
 //!
 //! # Example
@@ -247,6 +250,7 @@ fn notice(facts: &Facts<'_>) -> Vec<(bool, &'static str)> {
         (!facts.is_target_informed, "NRS-INFL-0905"),
         (!facts.has_evidence || !facts.has_correction_path, "NRS-INFL-0909"),
         (!facts.is_speech_assessed, "NRS-INFL-0910"),
+        (facts.has_domestic_personal_data, "NRS-INFL-0911"),
     ];
     if facts.is_election {
         let last: BTreeMap<&str, Vote<'_>> =
@@ -261,6 +265,54 @@ fn notice(facts: &Facts<'_>) -> Vec<(bool, &'static str)> {
         faults.push((open, "NRS-INFL-0916"));
     }
     faults
+}
+
+/// Of the states a case went through, those since its last analysis.
+fn since_analysis(path: &[State]) -> &[State] {
+    path.rsplit(|state| *state == State::Analysis).next().unwrap_or_default()
+}
+
+/// Every reason against taking a case out of the house. `path` are the states it went through, in their order.
+pub fn may_take_out(hat: Hat, path: &[State], has_domestic_personal_data: bool) -> Vec<Refusal> {
+    let told = [State::PartnerShare, State::PublicNotice];
+    let is_told = since_analysis(path).iter().any(|state| told.contains(state));
+    Refusal::all(
+        CLAUSE,
+        [
+            (is_minister(hat), "NRS-INFL-0904"),
+            (has_domestic_personal_data, "NRS-INFL-0911"),
+            (!is_told, "NRS-INFL-0913"),
+        ],
+    )
+}
+
+/// Every reason against putting a case into the graph of evidence, where other organisations see it.
+pub fn may_enter_graph(hat: Hat, path: &[State], has_domestic_personal_data: bool) -> Vec<Refusal> {
+    let is_characterised = since_analysis(path).contains(&State::Characterised);
+    Refusal::all(
+        CLAUSE,
+        [
+            (is_minister(hat), "NRS-INFL-0904"),
+            (has_domestic_personal_data, "NRS-INFL-0911"),
+            (!is_characterised, "NRS-INFL-0914"),
+        ],
+    )
+}
+
+/// Every reason against adding a notice to a case: it is written before the public is told, and never after.
+pub fn may_add_notice(state: State) -> Vec<Refusal> {
+    let drafted = matches!(state, State::Analysis | State::Characterised | State::Options);
+    Refusal::all(CLAUSE, [(!drafted, "NRS-INFL-0915")])
+}
+
+/// Every reason against taking out a notice: one that went out is corrected.
+pub fn may_end_notice(path: &[State]) -> Vec<Refusal> {
+    Refusal::all(CLAUSE, [(is_public(path), "NRS-INFL-0915")])
+}
+
+/// Whether the public was told, since the last analysis.
+pub fn is_public(path: &[State]) -> bool {
+    since_analysis(path).contains(&State::PublicNotice)
 }
 
 /// Every reason against a member's word on a notice.
@@ -416,6 +468,40 @@ mod tests {
     }
 
     #[test]
+    fn a_case_leaves_when_partners_or_the_public_were_told_and_names_nobody_at_home() {
+        use State::{
+            Analysis, Characterised, NotFimi, Options, PartnerShare, PublicNotice, Review, Signal,
+            Triage,
+        };
+        let whole = [Signal, Triage, Analysis, Characterised, Options, PartnerShare, Review];
+        let out = |path: &[State], named| codes(&may_take_out(Hat::CaoAnalyst, path, named));
+        let graph = |path: &[State], named| codes(&may_enter_graph(Hat::CaoAnalyst, path, named));
+        for end in 0..=whole.len() {
+            let shared = if end >= 6 { vec![] } else { vec!["NRS-INFL-0913"] };
+            assert_eq!(out(&whole[..end], false), shared, "{end}");
+            let held = if end >= 4 { vec![] } else { vec!["NRS-INFL-0914"] };
+            assert_eq!(graph(&whole[..end], false), held, "{end}");
+        }
+        assert_eq!(out(&whole, true), ["NRS-INFL-0911"]);
+        assert_eq!(graph(&whole, true), ["NRS-INFL-0911"]);
+        // Found to be something else, or looked at anew: what was decided before does not carry.
+        for path in [&[Signal, Triage, NotFimi][..], &[&whole[..], &[Analysis, NotFimi]].concat()] {
+            assert_eq!(out(path, false), ["NRS-INFL-0913"], "{path:?}");
+            assert_eq!(graph(path, false), ["NRS-INFL-0914"], "{path:?}");
+        }
+        let public = [Analysis, Characterised, Options, PublicNotice];
+        assert_eq!(out(&public, false), [""; 0]);
+        assert_eq!(codes(&may_take_out(Hat::PmDesk, &public, false)), ["NRS-INFL-0904"]);
+        for state in State::ALL {
+            let drafted = [Analysis, Characterised, Options].contains(state);
+            assert_eq!(may_add_notice(*state).is_empty(), drafted, "{state:?}");
+        }
+        assert_eq!(codes(&may_end_notice(&public)), ["NRS-INFL-0915"]);
+        assert!(may_end_notice(&public[..3]).is_empty());
+        assert!(may_end_notice(&[&public[..], &[Review, Analysis]].concat()).is_empty());
+    }
+
+    #[test]
     fn a_notice_has_evidence_a_way_to_correct_it_and_no_partner_gets_domestic_personal_data() {
         let three = ["x", "y", "z"].map(agrees);
         let bare = Facts { has_evidence: false, ..ready(&three) };
@@ -425,6 +511,8 @@ mod tests {
         let personal = Facts { has_domestic_personal_data: true, ..ready(&[]) };
         let against = may_step(Hat::CaoAnalyst, State::Options, State::PartnerShare, &personal);
         assert_eq!(codes(&against), ["NRS-INFL-0911"]);
+        let named = Facts { has_domestic_personal_data: true, ..ready(&three) };
+        assert_eq!(to_public(&named), ["NRS-INFL-0911"]);
         let blind = Facts { is_speech_assessed: false, ..ready(&[]) };
         let against = may_step(Hat::CaoAnalyst, State::Characterised, State::Options, &blind);
         assert_eq!(codes(&against), ["NRS-INFL-0910"]);

@@ -15,7 +15,8 @@
 //! - it does not end, ends before it begins, or lasts more than 180 days (`NRS-INFL-0204`);
 //! - it has no largest number of posts, or one above the limit (`NRS-INFL-0205`);
 //! - it has no seed, or too many (`NRS-INFL-0206`);
-//! - its only seeds are names of parties, candidates, unions or religious bodies (`NRS-INFL-0207`);
+//! - its only seeds are names of parties, candidates, unions or religious bodies, however they are written and whatever kind
+//!   they are said to be (`NRS-INFL-0207`);
 //! - a seed is a domestic private person, or what such a person says (`NRS-INFL-0208`);
 //! - a seed is not written as its kind is (`NRS-INFL-0209`);
 //! - the wrong hat asks or allows (`NRS-INFL-0210`), the one who asked would allow (`NRS-INFL-0211`), or it was decided
@@ -36,6 +37,7 @@
 //! ```
 
 use jiff::{SignedDuration, Timestamp};
+use unicode_normalization::UnicodeNormalization as _;
 
 use crate::hat::Hat;
 use crate::release::Refusal;
@@ -61,7 +63,7 @@ pub enum Seed {
     Domain(String),
     /// The SHA-256 or perceptual hash of one image or film, in hexadecimal.
     Media(String),
-    /// A cluster of copied texts, by its identifier.
+    /// A cluster of copied texts, by its key in hexadecimal.
     TextCluster(String),
     /// One hashtag within the collection's time.
     Hashtag(String),
@@ -123,21 +125,21 @@ impl Seed {
         }
         let owned = || text.to_owned();
         match kind {
-            "url" => (text.starts_with("https://") || text.starts_with("http://"))
-                .then(|| Self::Url(owned())),
+            "url" => is_url(text).then(|| Self::Url(owned())),
             "domain" => is_domain(text).then(|| Self::Domain(text.to_lowercase())),
             "media" => is_hash(text).then(|| Self::Media(text.to_lowercase())),
-            "text_cluster" => plain(text).then(|| Self::TextCluster(owned())),
+            "text_cluster" => is_hash(text).then(|| Self::TextCluster(text.to_lowercase())),
             "hashtag" => {
+                // A tag of invisible letters would be none.
                 let tag = text.trim_start_matches(['#', '＃']);
-                (!tag.is_empty() && !tag.chars().any(char::is_whitespace))
-                    .then(|| Self::Hashtag(tag.to_owned()))
+                let written = !folded(tag).is_empty() && !tag.chars().any(char::is_whitespace);
+                written.then(|| Self::Hashtag(tag.to_owned()))
             }
             "reported" => {
                 let mut parts = text.split('|').map(str::trim);
                 let (by, asset) = (parts.next()?, parts.next()?);
                 let holder = Holder::parse(parts.next().unwrap_or("unknown"))?;
-                (!by.is_empty() && !asset.is_empty() && parts.next().is_none())
+                (!by.is_empty() && is_asset(asset) && parts.next().is_none())
                     .then(|| Self::Reported { by: by.to_owned(), asset: asset.to_owned(), holder })
             }
             _ => None,
@@ -178,8 +180,30 @@ fn is_hash(text: &str) -> bool {
     matches!(text.len(), 16 | 32 | 40 | 64) && text.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
-fn plain(text: &str) -> bool {
-    text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+fn is_url(text: &str) -> bool {
+    let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
+    let host = rest.and_then(|rest| rest.split(['/', '?', '#', ':']).next());
+    host.is_some_and(is_domain)
+}
+
+/// What somebody can report: an address, a domain, `@name`, `@name@host`, or `platform:identifier`. A name in words is none
+/// of them.
+fn is_asset(text: &str) -> bool {
+    let is_name = |text: &str| {
+        let within = |letter: char| letter.is_alphanumeric() || "_.-".contains(letter);
+        !text.is_empty() && text.chars().all(within)
+    };
+    if let Some(name) = text.strip_prefix('@') {
+        return match name.split_once('@') {
+            Some((name, host)) => is_name(name) && is_domain(host),
+            None => is_name(name),
+        };
+    }
+    let told = text.split_once(':').is_some_and(|(platform, id)| {
+        let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'.';
+        !platform.is_empty() && platform.bytes().all(plain) && is_name(id)
+    });
+    told || is_url(text) || is_domain(text)
 }
 
 /// Words by which names of parties, candidates, unions and religious bodies are known at their end (Japanese).
@@ -213,14 +237,39 @@ const NAME_WORDS: [&str; 9] = [
     "congregation",
 ];
 
-/// Whether a seed is nothing but such a name: a hashtag that ends like one, or one of `names`, which the legal hat enters
-/// because no list of them can be complete.
+/// Letters and digits alone, in one form: full-width ones, capitals, spaces, marks and invisible letters make no other name.
+fn folded(text: &str) -> String {
+    text.nfkc().flat_map(char::to_lowercase).filter(|letter| letter.is_alphanumeric()).collect()
+}
+
+/// The part of a seed that somebody can write a name into.
+fn free_text(seed: &Seed) -> Option<&str> {
+    match seed {
+        Seed::Hashtag(tag) => Some(tag.as_str()),
+        // Of an account that was reported its name; the platform before it and the host behind it are no part of it.
+        Seed::Reported { asset, .. } => match asset.strip_prefix('@') {
+            Some(name) => Some(name.split('@').next().unwrap_or(name)),
+            None if is_url(asset) => None,
+            None => Some(asset.split_once(':').map_or(asset.as_str(), |(_, id)| id)),
+        },
+        // A name with a full stop in it, where the last part is no top level in Latin letters.
+        Seed::Domain(domain) => {
+            let is_latin = domain.rsplit('.').next().is_some_and(str::is_ascii);
+            (!is_latin).then_some(domain.as_str())
+        }
+        Seed::Url(_) | Seed::Media(_) | Seed::TextCluster(_) => None,
+    }
+}
+
+/// Whether a seed is nothing but such a name: one that ends like one, or one of `names`, which the legal hat enters because
+/// no list of them can be complete.
 pub fn is_name_alone(seed: &Seed, names: &[String]) -> bool {
-    let Seed::Hashtag(tag) = seed else { return false };
-    let tag = tag.to_lowercase();
-    names.iter().any(|name| name.to_lowercase() == tag)
-        || NAME_ENDS.iter().any(|end| tag.ends_with(end))
-        || NAME_WORDS.iter().any(|word| tag.ends_with(word))
+    let Some(text) = free_text(seed).map(folded).filter(|text| !text.is_empty()) else {
+        return false;
+    };
+    names.iter().any(|name| folded(name) == text)
+        || NAME_ENDS.iter().any(|end| text.ends_with(end))
+        || NAME_WORDS.iter().any(|word| text.ends_with(word))
 }
 
 /// What a collection would be.
@@ -286,6 +335,8 @@ pub struct Standing {
     pub is_allowed: bool,
     /// Whether it was stopped.
     pub is_stopped: bool,
+    /// From when it was allowed.
+    pub from: Timestamp,
     /// Until when it was allowed.
     pub until: Timestamp,
     /// Posts held and ever taken in.
@@ -296,7 +347,8 @@ pub struct Standing {
 
 /// Every reason against taking in `adding` more posts at `now`.
 pub fn may_take(standing: &Standing, now: Timestamp, adding: u64) -> Vec<Refusal> {
-    let closed = !standing.is_allowed || standing.is_stopped || now > standing.until;
+    let outside = now < standing.from || now > standing.until;
+    let closed = !standing.is_allowed || standing.is_stopped || outside;
     let full = standing.taken.saturating_add(adding) > standing.volume_max;
     Refusal::all(CLAUSE, [(closed, "NRS-INFL-0213"), (full, "NRS-INFL-0214")])
 }
@@ -430,14 +482,72 @@ mod tests {
         }
     }
 
+    /// Whatever kind it is said to be and however it is written, a name is a name; and what is an object stays one.
+    #[test]
+    fn a_name_is_a_name_under_every_kind_and_in_every_spelling() {
+        let entered = ["架空の会".to_owned(), "Kakuu Alliance".to_owned()];
+        for (kind, text) in [
+            ("hashtag", "架空党\u{200b}"),
+            ("hashtag", "架\u{2060}空\u{fe0f}党"),
+            ("hashtag", "Fictionalｐａｒｔｙ"),
+            ("hashtag", "架空・党"),
+            ("hashtag", "FICTIONAL_PARTY"),
+            ("hashtag", "架空の\u{200d}会"),
+            ("hashtag", "ＫＡＫＵＵ_alliance"),
+            ("reported", "partner|@架空党|organisation"),
+            ("reported", "partner|@FictionalParty@social.example|foreign"),
+            ("reported", "partner|example:FictionalParty|unknown"),
+            ("reported", "partner|@kakuu_alliance"),
+            ("reported", "partner|架空.党|unknown"),
+            ("domain", "架空.党"),
+        ] {
+            let alone = [seed(kind, text)];
+            let against = may_ask(Hat::CaoAnalyst, &asked(&alone), &entered);
+            assert_eq!(codes(&against), ["NRS-INFL-0207"], "{kind}: {text}");
+        }
+        // What is not written as its kind is no seed.
+        for (kind, text) in [
+            ("reported", "partner|架空党"),
+            ("reported", "partner|架空党|organisation"),
+            ("reported", "partner|Fictional Party|foreign"),
+            ("reported", "partner|account 1|foreign"),
+            ("text_cluster", "FictionalParty"),
+            ("text_cluster", "架空党"),
+            ("url", "https://架空党"),
+            ("url", "https://架空党/a.b"),
+            ("domain", "架空党"),
+            ("media", "架空党"),
+            ("hashtag", "\u{200b}"),
+        ] {
+            assert_eq!(Seed::parse(kind, text), None, "{kind}: {text}");
+        }
+        for (kind, text) in [
+            ("url", "https://news.example/party"),
+            ("domain", "party.example"),
+            ("media", "0123456789abcdef"),
+            ("text_cluster", "0123456789abcdef0123456789abcdef"),
+            ("hashtag", "架空の話"),
+            ("reported", "partner|@channel_1|foreign"),
+            ("reported", "partner|example:4711|unknown"),
+            ("reported", "partner|https://news.example/a|foreign"),
+            ("reported", "partner|news.example"),
+        ] {
+            let alone = [seed(kind, text)];
+            assert!(
+                may_ask(Hat::CaoAnalyst, &asked(&alone), &entered).is_empty(),
+                "{kind}: {text}"
+            );
+        }
+    }
+
     #[test]
     fn a_domestic_private_person_is_never_a_selector() {
-        let private = [seed("reported", "platform|account 1|domestic_private")];
+        let private = [seed("reported", "platform|example:1|domestic_private")];
         let against = may_ask(Hat::CaoAnalyst, &asked(&private), &[]);
         assert_eq!(codes(&against), ["NRS-INFL-0208"]);
-        let foreign = [seed("reported", "platform|channel 1|foreign")];
+        let foreign = [seed("reported", "platform|@channel_1|foreign")];
         assert!(may_ask(Hat::CaoAnalyst, &asked(&foreign), &[]).is_empty());
-        assert_eq!(Seed::parse("reported", "channel 1"), None, "who reported it is part of it");
+        assert_eq!(Seed::parse("reported", "@channel_1"), None, "who reported it is part of it");
         for one in [&private[0], &foreign[0]] {
             assert_eq!(Seed::parse(one.kind(), &one.text()).as_ref(), Some(one));
         }
@@ -490,6 +600,7 @@ mod tests {
         let open = Standing {
             is_allowed: true,
             is_stopped: false,
+            from: now - SignedDuration::from_hours(1),
             until: now + SignedDuration::from_hours(1),
             taken: 5,
             volume_max: 10,
@@ -500,6 +611,7 @@ mod tests {
             Standing { is_allowed: false, ..open },
             Standing { is_stopped: true, ..open },
             Standing { until: now - SignedDuration::from_secs(1), ..open },
+            Standing { from: now + SignedDuration::from_secs(1), ..open },
         ] {
             assert_eq!(codes(&may_take(&closed, now, 1)), ["NRS-INFL-0213"]);
         }

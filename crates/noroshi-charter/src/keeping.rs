@@ -1,8 +1,9 @@
 //! How long posts, texts and accounts are kept.
 //!
 //! # What it decides
-//! Whether something gathered is over and is deleted, and which periods may be set: shorter ones than the law's, never
-//! longer ones.
+//! Whether something gathered is over and is deleted, which periods may be set (shorter ones than the law's, never longer
+//! ones), and what a case keeps beyond them: from its triage on the accounts that were found to act together, and everything
+//! of a collection only by a legal hold.
 //!
 //! # Source
 //! 個人情報の保護に関する法律 第61条, 第98条 (no more than the purpose needs); the six months are the cap of the French decree on VIGINUM.
@@ -26,6 +27,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 
+use crate::fimi::State;
 use crate::release::Refusal;
 
 const CLAUSE: &str = "APPI art. 61, 98; rule of retention";
@@ -89,6 +91,36 @@ impl Periods {
     }
 }
 
+/// What a case keeps of a collection beyond its period; of several cases the one that keeps most counts.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Hold {
+    /// Nothing.
+    #[default]
+    Nothing,
+    /// Posts of accounts that a run found in a group that may leave the collection.
+    Found,
+    /// Every post.
+    Everything,
+}
+
+/// What a case keeps. One analyst opens a case alone: what was merely pointed to keeps nothing, and what is being dealt with
+/// keeps those who were found to act together. A hold that the legal hat put on it keeps everything.
+pub const fn hold(state: State, is_legal_hold: bool) -> Hold {
+    match state {
+        _ if is_legal_hold => Hold::Everything,
+        State::Signal | State::NotFimi | State::Review => Hold::Nothing,
+        State::Triage
+        | State::Analysis
+        | State::Characterised
+        | State::Options
+        | State::NoAction
+        | State::InformTarget
+        | State::PlatformReferral
+        | State::PartnerShare
+        | State::PublicNotice => Hold::Found,
+    }
+}
+
 /// Whether something taken in at `at` is over. An open case or a legal hold keeps posts; it keeps neither raw texts (what a
 /// case needs of them is frozen as an exhibit), nor what was only watched, nor files that nobody read.
 pub fn is_over(
@@ -104,6 +136,17 @@ pub fn is_over(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_signal_keeps_nothing_and_everything_is_kept_by_a_legal_hold_only() {
+        for state in State::ALL {
+            let kept = hold(*state, false);
+            assert!(kept < Hold::Everything, "{state:?}");
+            let ended = matches!(state, State::Signal | State::NotFimi | State::Review);
+            assert_eq!(kept == Hold::Nothing, ended, "{state:?}");
+            assert_eq!(hold(*state, true), Hold::Everything, "{state:?}");
+        }
+    }
 
     #[test]
     fn no_setting_keeps_longer_than_the_caps_and_only_posts_are_held() {

@@ -99,7 +99,8 @@ impl Role {
         (Self::ReplyTo, "reply_to", &["reply_id", "in_reply_to_tweetid"]),
         (Self::Language, "language", &["lang", "language", "tweet_language"]),
         (Self::Text, "text", &["text", "message", "content", "tweet_text", "video_description"]),
-        (Self::Urls, "urls", &["urls", "url", "link", "links", "link_attachment.link"]),
+        // What a post shares before where it stands: the address of a post names its account.
+        (Self::Urls, "urls", &["urls", "links", "link_attachment.link", "link", "url"]),
         (Self::Hashtags, "hashtags", &["hashtags", "hashtag_names"]),
         (Self::Mentions, "mentions", &["mentions", "user_mentions"]),
         (Self::Media, "media", &["media"]),
@@ -140,6 +141,21 @@ impl Role {
                 "comment_count",
                 "share_count",
                 "music_id",
+                "author",
+                "alt_external_id",
+                "account_type",
+                "account_category",
+                "in_reply_to_userid",
+                "quoted_tweet_userid",
+                "page category",
+                "page description",
+                "page admin top country",
+                "sponsor id",
+                "sponsor name",
+                "sponsor category",
+                "description",
+                "image text",
+                "link text",
             ],
         ),
     ];
@@ -149,11 +165,42 @@ impl Role {
         Self::TABLE.iter().find(|row| row.0 == self).map_or("", |row| row.1)
     }
 
+    /// Whether such a column holds who somebody is, what somebody says or what describes somebody.
+    const fn is_of_somebody(self) -> bool {
+        matches!(
+            self,
+            Self::Account
+                | Self::ParentAccount
+                | Self::Text
+                | Self::Mentions
+                | Self::Client
+                | Self::AccountCreated
+                | Self::Followers
+                | Self::Ignored
+        )
+    }
+
     fn of_column(name: &str) -> Option<Self> {
         let name = name.to_lowercase();
         Self::TABLE.iter().find(|row| row.2.contains(&name.as_str())).map(|row| row.0)
     }
 }
+
+/// The columns that hold what accounts share, by the names that known exports give them. A column of any other name is
+/// read by nobody unless somebody says so: it may hold a name, a text or a score.
+const OBJECTS: [&str; 8] = [
+    "object_id",
+    "url_id",
+    "hashtag_id",
+    "domain_id",
+    "phash_id",
+    "image_id",
+    "media_id",
+    "text_cluster_id",
+];
+
+/// The word of a mapping for a column of objects; there may be several.
+const OBJECT_WORD: &str = "object";
 
 /// What the columns of a table are said to be.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -189,12 +236,17 @@ impl fmt::Display for Column {
     }
 }
 
-/// `role = column`, one a line; `#` begins a remark. A number in the place of a name counts columns from 1, and then the
+/// `role = column`, one a line; `#` begins a remark. `object = column` says that a column holds what accounts share, and
+/// `ignored = column` that nobody reads it; both may stand several times. A number in the place of a name counts columns from 1, and then the
 /// first line is a row like the others unless a column is named.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Mapping {
     /// Which column has which role.
     pub roles: BTreeMap<Role, Column>,
+    /// Columns of objects, in the order in which [`super::Row::object`] counts them.
+    pub objects: Vec<Column>,
+    /// Columns that nobody reads.
+    pub ignored: Vec<Column>,
 }
 
 /// A text is no mapping.
@@ -210,7 +262,10 @@ impl FromStr for Mapping {
     type Err = NoMapping;
 
     fn from_str(text: &str) -> Result<Self, NoMapping> {
-        let roles = || Role::TABLE.iter().map(|row| row.1).collect::<Vec<_>>().join(", ");
+        let roles = || {
+            let words = Role::TABLE.iter().map(|row| row.1);
+            words.chain([OBJECT_WORD]).collect::<Vec<_>>().join(", ")
+        };
         let mut mapping = Self::default();
         let end = text.len().min(MAPPING_BYTES_MAX);
         for (line, words) in (1..).zip(text.get(..end).unwrap_or_default().lines()) {
@@ -219,15 +274,23 @@ impl FromStr for Mapping {
                 continue;
             }
             let read = words.split_once('=').and_then(|(role, column)| {
-                let role = Role::TABLE.iter().find(|row| row.1 == role.trim())?.0;
+                let role = role.trim();
+                let known = Role::TABLE.iter().find(|row| row.1 == role).map(|row| row.0);
+                (known.is_some() || role == OBJECT_WORD).then_some(())?;
                 let column = column.trim();
                 let column = column
                     .parse()
                     .map_or_else(|_| Column::Named(column.to_owned()), Column::Number);
-                (column != Column::Named(String::new())).then_some((role, column))
+                (column != Column::Named(String::new())).then_some((known, column))
             });
             let (role, column) = read.ok_or_else(|| NoMapping { line, roles: roles() })?;
-            mapping.roles.insert(role, column);
+            match role {
+                None => mapping.objects.push(column),
+                Some(Role::Ignored) => mapping.ignored.push(column),
+                Some(role) => {
+                    mapping.roles.insert(role, column);
+                }
+            }
         }
         Ok(mapping)
     }
@@ -239,6 +302,8 @@ pub struct Columns {
     names: Vec<String>,
     roles: BTreeMap<Role, usize>,
     objects: Vec<usize>,
+    /// Those that a mapping says nobody reads.
+    ignored: Vec<usize>,
 }
 
 impl Columns {
@@ -283,17 +348,16 @@ impl Columns {
         } else {
             first.iter().take(COLUMNS_MAX).cloned().collect()
         };
-        for (at, name) in self.names.iter().enumerate() {
-            if let Some(role) = Role::of_column(name) {
-                self.roles.entry(role).or_insert(at);
+        // Of several names that give one role the first of the table counts, wherever its column stands.
+        for (role, _, known) in Role::TABLE.iter().filter(|row| row.0 != Role::Ignored) {
+            let named =
+                |known: &&str| self.names.iter().position(|name| name.to_lowercase() == **known);
+            if let Some(at) = known.iter().find_map(named) {
+                self.roles.insert(*role, at);
             }
         }
         if let Layout::Mapped(mapping) = &settings.layout {
-            for (role, column) in &mapping.roles {
-                let at = self.find(column)?;
-                self.roles.retain(|_, held| *held != at);
-                self.roles.insert(*role, at);
-            }
+            self.take_mapping(mapping)?;
         }
         self.take_objects(&settings.objects)?;
         for (role, words) in [(Role::Account, "the account"), (Role::Time, "the time")] {
@@ -304,18 +368,48 @@ impl Columns {
         Ok(has_header)
     }
 
+    fn take_mapping(&mut self, mapping: &Mapping) -> Result<(), NoTable> {
+        for (role, column) in &mapping.roles {
+            let at = self.find(column)?;
+            self.roles.retain(|_, held| *held != at);
+            self.roles.insert(*role, at);
+        }
+        for column in &mapping.objects {
+            let at = self.find(column)?;
+            // Known to hold an account, a text or what describes somebody: such a column is no object, whoever says so.
+            if let Some(role) = self.names.get(at).and_then(|name| Role::of_column(name))
+                && role.is_of_somebody()
+            {
+                return Err(NoTable::NoObject(column.to_string()));
+            }
+            self.roles.retain(|_, held| *held != at);
+            self.objects.push(at);
+        }
+        for column in &mapping.ignored {
+            let at = self.find(column)?;
+            self.roles.retain(|_, held| *held != at);
+            self.objects.retain(|held| *held != at);
+            self.ignored.push(at);
+        }
+        Ok(())
+    }
+
+    /// Columns that are named, those of the mapping, or those that known exports have; no other.
     fn take_objects(&mut self, named: &[String]) -> Result<(), NoTable> {
-        if named.is_empty() {
-            let taken: Vec<usize> = self.roles.values().copied().collect();
-            self.objects = (0..self.names.len()).filter(|at| !taken.contains(at)).collect();
-            self.objects.retain(|at| {
-                self.names.get(*at).is_some_and(|name| Role::of_column(name).is_none())
-            });
-            return Ok(());
+        if !named.is_empty() {
+            // Counted as they were named.
+            self.objects.clear();
         }
         for name in named {
             let at = self.find(&Column::Named(name.clone()))?;
             self.objects.push(at);
+        }
+        if self.objects.is_empty() {
+            let is_object = |name: &str| OBJECTS.contains(&name.to_lowercase().as_str());
+            let taken: Vec<usize> = self.roles.values().chain(&self.ignored).copied().collect();
+            let found = self.names.iter().enumerate();
+            let found = found.filter(|(at, name)| is_object(name) && !taken.contains(at));
+            self.objects = found.map(|(at, _)| at).collect();
         }
         Ok(())
     }
@@ -333,7 +427,8 @@ impl Settings {
     /// Whether a mapping names columns, which then stand in the first line.
     fn is_named(&self) -> bool {
         let Layout::Mapped(mapping) = &self.layout else { return false };
-        mapping.roles.values().any(|column| matches!(column, Column::Named(_)))
+        let mut columns = mapping.roles.values().chain(&mapping.objects).chain(&mapping.ignored);
+        columns.any(|column| matches!(column, Column::Named(_)))
     }
 }
 

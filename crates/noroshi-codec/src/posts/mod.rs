@@ -46,8 +46,9 @@ const HEAD_BYTES: usize = 64 << 10;
 pub struct Settings {
     /// What the columns are; by their names where nothing is said.
     pub layout: Layout,
-    /// Columns that hold objects which accounts share, in the order in which [`Row::object`] counts them; where none is
-    /// named, all columns that have no other role.
+    /// Columns that hold objects which accounts share, in the order in which [`Row::object`] counts them; where neither
+    /// these nor the mapping name one, those that known exports have (`object_id`, `url_id`, …). A column that nobody names
+    /// is read by nobody.
     pub objects: Vec<String>,
 }
 
@@ -63,6 +64,11 @@ pub enum NoTable {
     /// A role without which there is no post.
     #[error("NRS-INFL-0102: no column is known to be {0}; say which with a mapping")]
     NoRole(&'static str),
+    /// A column that holds who somebody is or what somebody says is no object.
+    #[error(
+        "NRS-INFL-0113: the column `{0}` tells of somebody and is no object; accounts that are named are `mentions`"
+    )]
+    NoObject(String),
     /// Nothing is in it.
     #[error("NRS-INFL-0106: the table is empty")]
     Empty,
@@ -430,6 +436,11 @@ pub fn letters(bytes: &[u8]) -> Option<Cow<'_, str>> {
     }
     let (text, _, has_errors) = encoding_rs::SHIFT_JIS.decode(bytes);
     (!has_errors).then_some(text)
+}
+
+/// Whether a text is a time as exports write one: a first line that holds one is a row, and no names of columns.
+pub fn is_moment(text: &str) -> bool {
+    !text.trim().is_empty() && time::read_ms(text).is_some()
 }
 
 /// What makes a row a post: a time, an account, and that it was public.

@@ -131,7 +131,7 @@ fn any_other_table_is_read_with_a_mapping() {
         Settings { layout: Layout::Mapped(mapping), objects: vec!["リンク".to_owned()] };
     let table = "日時\t投稿者\t本文\tリンク\n2026/11/27 09:00\t甲\t本日は\thttps://a.example/\n";
     assert_eq!(told(table.as_bytes(), &settings), ["2 甲 1795770000000  [https://a.example/]"]);
-    let mapping: Mapping = "account = 2\ntime = 1\n".parse().unwrap();
+    let mapping: Mapping = "account = 2\ntime = 1\nobject = 3\n".parse().unwrap();
     let settings = Settings { layout: Layout::Mapped(mapping), objects: vec![] };
     assert_eq!(told(b"5;a;x\n6;b;y\n", &settings), ["1 a 5000  [x]", "2 b 6000  [y]"]);
     assert_eq!("account 投稿者".parse::<Mapping>().unwrap_err().line, 1);
@@ -145,6 +145,72 @@ fn any_other_table_is_read_with_a_mapping() {
     );
     assert!(refusal("who,ts\na,1\n", &Settings::default()).starts_with("NRS-INFL-0102"));
     assert!(refusal("\n\n", &Settings::default()).starts_with("NRS-INFL-0106"));
+}
+
+/// The first lines of exports as they are published: nothing but what accounts share is an object.
+#[test]
+fn what_nobody_named_is_read_by_nobody() {
+    let check = |header: &str, objects: &[&str]| {
+        let table = format!("{header}\n");
+        let reader = Reader::new(table.as_bytes(), &Settings::default()).unwrap();
+        assert_eq!(reader.columns().object_names().collect::<Vec<_>>(), objects, "{header}");
+    };
+    // Clemson, by author.
+    check(
+        "external_author_id,author,content,region,language,publish_date,harvested_date,following,followers,updates,\
+         post_type,account_type,retweet,account_category,new_june_2018,alt_external_id,tweet_id,article_url,tco1_step1",
+        &[],
+    );
+    // The archive of information operations.
+    check(
+        "tweetid,userid,user_display_name,user_screen_name,user_reported_location,user_profile_description,\
+         user_profile_url,follower_count,following_count,account_creation_date,account_language,tweet_language,\
+         tweet_text,tweet_time,tweet_client_name,in_reply_to_userid,in_reply_to_tweetid,quoted_tweet_tweetid,is_retweet,\
+         retweet_userid,retweet_tweetid,latitude,longitude,quote_count,reply_count,like_count,retweet_count,hashtags,\
+         urls,user_mentions,poll_choices",
+        &[],
+    );
+    // CrowdTangle.
+    check(
+        "Page Name,User Name,Facebook Id,Page Category,Page Description,Post Created,Type,Total Interactions,URL,\
+         Message,Link,Image Text,Link Text,Description,Sponsor Name,Overperforming Score",
+        &[],
+    );
+    check("account,ts,display_name,full_text,本文,stance,Object_ID", &["Object_ID"]);
+    // What a post links to, and not its own address, which names the account.
+    let crowd = "Facebook Id,Post Created,URL,Link\n7,1,https://pages.example/7/posts/1,https://news.example/\n";
+    let mut reader = Reader::new(crowd.as_bytes(), &Settings::default()).unwrap();
+    let row = reader.next_row().unwrap().unwrap().unwrap();
+    assert_eq!(row.list(Role::Urls), ["https://news.example/"]);
+}
+
+#[test]
+fn an_object_is_said_to_be_one_and_is_nobody() {
+    let open = |mapping: &str| {
+        let mapping: Mapping = mapping.parse().unwrap();
+        let settings = Settings { layout: Layout::Mapped(mapping), ..Settings::default() };
+        let table = &b"account,ts,author,text,poster,clip,lang\na,1,b,c,d,e,ja\n"[..];
+        Reader::new(table, &settings).map(|reader| {
+            let columns = reader.columns().clone();
+            let objects: Vec<String> = columns.object_names().map(str::to_owned).collect();
+            (objects, columns.of(Role::Text), columns.of(Role::Language))
+        })
+    };
+    let (objects, text, lang) = open("object = clip\nobject = 5\n").unwrap();
+    assert_eq!(
+        (objects, text, lang),
+        (vec!["clip".to_owned(), "poster".to_owned()], Some(3), Some(6))
+    );
+    let (_, text, lang) = open("ignored = text\nignored = lang\n").unwrap();
+    assert_eq!((text, lang), (None, None), "several columns can be left out");
+    let mapping = "account = 1\ntime = 2\nignored = 3\n".parse().unwrap();
+    let settings = Settings { layout: Layout::Mapped(mapping), ..Settings::default() };
+    let reader = Reader::new(&b"account,ts,object_id\na,1,o\n"[..], &settings).unwrap();
+    assert!(reader.columns().objects().is_empty(), "left out by its number");
+    for of_somebody in ["author", "text", "account"] {
+        let refused = open(&format!("object = {of_somebody}\n")).unwrap_err().to_string();
+        assert!(refused.starts_with("NRS-INFL-0113"), "{refused}");
+    }
 }
 
 #[test]

@@ -318,6 +318,29 @@ pub async fn declare(house: &Arc<House>, ctx: &Ctx, new: NewDeclared) -> Answer<
     commit(house, ctx, id, change).await
 }
 
+/// Ends an entry of the register; it stays on record with the reason. Gives the collection it belongs to.
+pub async fn undeclare(house: &Arc<House>, ctx: &Ctx, entry: &str, reason: &str) -> Answer<String> {
+    may(house, ctx, Action::InfluenceDeclare)?;
+    let asked = entry.to_owned();
+    let found = house.store.read(move |reader| read::declared_in(reader, &asked)).await?;
+    let collection = found.ok_or_else(Refusal::absent)?;
+    let reason = text(reason, TEXT_CHARS_MAX, true)?;
+    let change = Change::office("influence.undeclare", entry)
+        .payload(json!({ "collection": collection, "reason": reason }))
+        .write(Write::one(
+            "UPDATE influence_declared SET ended_at = $2, ended_by = $3, ended_why = $4 WHERE entry = $1 \
+             AND ended_at IS NULL",
+            vec![
+                Value::from(entry),
+                Value::from(ctx.now),
+                Value::from(&ctx.person),
+                Value::from(&reason),
+            ],
+        ));
+    commit(house, ctx, entry.to_owned(), change).await?;
+    Ok(collection)
+}
+
 /// Enters a name of a party, candidate, union or religious body that is no seed alone.
 pub async fn name(house: &Arc<House>, ctx: &Ctx, new: &str) -> Answer<Made> {
     may(house, ctx, Action::InfluenceAllow)?;

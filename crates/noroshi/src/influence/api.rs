@@ -534,6 +534,7 @@ fn whole_json(whole: &Whole) -> Value {
         .iter()
         .map(|one| json!({
             "notice": one.notice, "agrees": one.agrees, "reason": one.reason, "at": stamp(one.at),
+            "counts": whole.words_on(&one.notice).any(|counted| counted == one),
         }))
         .collect();
     let mut out = incident_json(&whole.incident);

@@ -3,6 +3,7 @@
 //! A file lies in `DATA/influence/uploads` until it was read, and a day at most. It is never shown: what a column holds is
 //! told by its shape, so that somebody who maps columns reads no names.
 
+use std::collections::BTreeSet;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::str::FromStr as _;
@@ -46,6 +47,31 @@ pub fn upload(data: &Path, import: &str) -> PathBuf {
     data.join("influence").join("uploads").join(format!("{import}.part"))
 }
 
+/// Every file that waits: its import, and when it was last written to.
+pub fn uploads(data: &Path) -> std::io::Result<Vec<(String, Timestamp)>> {
+    let folder = data.join("influence").join("uploads");
+    if !std::fs::exists(&folder)? {
+        return Ok(Vec::new());
+    }
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(folder)? {
+        let entry = entry?;
+        let name = entry.file_name();
+        let Some(import) = name.to_str().and_then(|name| name.strip_suffix(".part")) else {
+            continue;
+        };
+        let written_at = match entry.metadata() {
+            Ok(known) => Timestamp::try_from(known.modified()?).map_err(std::io::Error::other)?,
+            // Read and deleted meanwhile.
+            Err(problem) if problem.kind() == std::io::ErrorKind::NotFound => continue,
+            Err(problem) => return Err(problem),
+        };
+        found.push((import.to_owned(), written_at));
+    }
+    found.sort();
+    Ok(found)
+}
+
 /// Takes a file for a collection that is open, whatever its length, and keeps it until it is said how it is read.
 pub async fn hand_in<C, E>(
     house: &Arc<House>,
@@ -63,7 +89,9 @@ where
     let name = text(name, TITLE_CHARS_MAX, false)?;
     let import = fresh(ctx, "import");
     let path = upload(&house.dir, &import);
-    let (digest, size) = store(&path, content).await?;
+    let stored = store(&path, content).await;
+    // A file of which no record speaks is not kept.
+    let (digest, size) = stored.or_else(|failure| gone(&path, failure))?;
     let change = Change::office("influence.import", &import)
         .payload(json!({ "collection": collection, "name": name, "digest": digest, "size": size }))
         .write(Write::one(
@@ -81,7 +109,13 @@ where
                 Value::from(ctx.now),
             ],
         ));
-    commit(house, ctx, import, change).await
+    commit(house, ctx, import, change).await.or_else(|failure| gone(&path, failure))
+}
+
+/// Removes a file, and hands on why.
+fn gone<T>(path: &Path, why: Failure) -> Answer<T> {
+    remove(path).map_err(broken)?;
+    Err(why)
 }
 
 /// Writes a stream to a file; gives its SHA-256 and its length.
@@ -98,7 +132,6 @@ where
         let chunk = chunk.ok();
         let fits = chunk.as_ref().is_some_and(|one| size + one.len() as u64 <= UPLOAD_BYTES_MAX);
         let Some(chunk) = chunk.filter(|_| fits) else {
-            std::fs::remove_file(path).map_err(broken)?;
             return Err(crate::web::visitor::too_large());
         };
         size += chunk.len() as u64;
@@ -139,7 +172,7 @@ pub struct ColumnShape {
     pub number: usize,
     /// What the first line calls it.
     pub name: String,
-    /// What it is taken for: the word of a role, `object`, or nothing.
+    /// What it is taken for: the word of a role, `object`, or nothing, which is read by nobody.
     pub role: String,
 }
 
@@ -159,13 +192,22 @@ pub struct Look {
 /// Looks at the first rows of a file that waits.
 pub async fn look(house: &Arc<House>, ctx: &Ctx, id: &str, said: &str) -> Answer<Look> {
     let found = import(house, ctx, id).await?;
+    if found.state == "expired" {
+        return Err(refuse("NRS-INFL-1007"));
+    }
     if found.state != "held" {
         return Err(refuse("NRS-INFL-1003"));
     }
     let path = upload(&house.dir, id);
     let said = said.to_owned();
     let looked = tokio::task::spawn_blocking(move || look_at(&path, &said));
-    looked.await.map_err(broken)?.map_err(broken)
+    match looked.await.map_err(broken)? {
+        // Deleted at this moment, because nobody had it read.
+        Err(problem) if problem.kind() == std::io::ErrorKind::NotFound => {
+            Err(refuse("NRS-INFL-1007"))
+        }
+        looked => looked.map_err(broken),
+    }
 }
 
 /// The roles that can be given to a column, by their word.
@@ -197,17 +239,32 @@ fn columns_at(path: &Path) -> std::io::Result<Vec<ColumnShape>> {
     let mut roles = std::collections::BTreeMap::new();
     roles.insert(Role::Account, posts::Column::Number(1));
     roles.insert(Role::Time, posts::Column::Number(2));
-    let settings = Settings { layout: Layout::Mapped(Mapping { roles }), objects: Vec::new() };
+    let settings = Settings {
+        layout: Layout::Mapped(Mapping { roles, ..Mapping::default() }),
+        objects: Vec::new(),
+    };
     let Ok(table) = Table::new(std::fs::File::open(path)?, &settings) else {
         return Ok(Vec::new());
     };
     let columns = table.columns();
+    // A first line that holds a time, an address or a handle is a row: what it says is contents and is not shown.
+    let is_row = (0..columns.count()).filter_map(|at| columns.name(at)).any(is_content);
     let shape = |at: usize| ColumnShape {
         number: at + 1,
-        name: columns.name(at).unwrap_or_default().to_owned(),
+        name: columns.name(at).filter(|_| !is_row).unwrap_or_default().to_owned(),
         role: String::new(),
     };
     Ok((0..columns.count()).map(shape).collect())
+}
+
+/// Longest name of a column that is shown, in characters.
+const NAME_CHARS_MAX: usize = 60;
+
+fn is_content(cell: &str) -> bool {
+    posts::is_moment(cell)
+        || cell.contains("://")
+        || cell.starts_with('@')
+        || cell.chars().count() > NAME_CHARS_MAX
 }
 
 fn look_at(path: &Path, said: &str) -> std::io::Result<Look> {
@@ -220,7 +277,14 @@ fn look_at(path: &Path, said: &str) -> std::io::Result<Look> {
         Ok(table) => table,
         Err(no) => {
             let columns = columns_at(path)?;
-            return Ok(Look { columns, ..problem(no.to_string()) });
+            // The names it has are told in the table, as far as they are names.
+            let words = match no {
+                posts::NoTable::NoColumn(name, _) => {
+                    format!("NRS-INFL-0101: the table has no column `{name}`")
+                }
+                other => other.to_string(),
+            };
+            return Ok(Look { columns, ..problem(words) });
         }
     };
     let columns = table.columns();
@@ -293,11 +357,17 @@ async fn read_in(house: Arc<House>, task: Task) -> Result<Outcome, StoreFailure>
         .await?;
     let (Some(import), Some(collection)) = found else { return Err(damaged("an import is gone")) };
     let (dir, now) = (house.dir.clone(), house.clock.now());
+    let seeds = Seeds::of(&collection.seeds);
     let room = collection.volume_max.saturating_sub(collection.taken);
     let until = collection.until;
+    // Asked again: since it was said how the file is read, the collection may have been stopped, or its time be over.
+    let against = gathering::may_take(&collection.standing(), now, 1);
     let reading = tokio::task::spawn_blocking({
         let import = import.clone();
-        move || take_in(&dir, &import, room, until, now)
+        move || match against.first() {
+            Some(first) => take_back(&dir, &import, first.code),
+            None => take_in(&dir, &import, &seeds, (room, until), now),
+        }
     });
     let taken = reading.await.map_err(|_| StoreFailure::Stopping)?.map_err(damaged)?;
     let (state, summary, posts) = match &taken {
@@ -349,18 +419,32 @@ pub(super) fn remove(path: &Path) -> std::io::Result<bool> {
 
 type TakenIn = Result<Taken, String>;
 
+/// Nothing comes in any more, and what an earlier try of the same import brought goes.
+fn take_back(dir: &Path, import: &Import, code: &str) -> Result<TakenIn, VaultFailure> {
+    if let Some(mut vault) = Vault::existing(dir, &import.collection)? {
+        vault.forget_import(import.number)?;
+    }
+    Ok(Err(code.to_owned()))
+}
+
 fn take_in(
     dir: &Path,
     import: &Import,
-    room: u64,
-    until: Timestamp,
+    seeds: &Seeds,
+    (room, until): (u64, Timestamp),
     now: Timestamp,
 ) -> Result<TakenIn, VaultFailure> {
     let settings = match settings(import.mapping.as_deref().unwrap_or_default()) {
         Ok(settings) => settings,
         Err(why) => return Ok(Err(why)),
     };
-    let file = std::fs::File::open(upload(dir, &import.import))?;
+    let file = match std::fs::File::open(upload(dir, &import.import)) {
+        // It waited longer than a file may.
+        Err(problem) if problem.kind() == std::io::ErrorKind::NotFound => {
+            return Ok(Err("NRS-INFL-1007".to_owned()));
+        }
+        file => file?,
+    };
     let mut table = match Table::new(file, &settings) {
         Ok(table) => table,
         Err(no) => return Ok(Err(no.to_string())),
@@ -368,7 +452,7 @@ fn take_in(
     let names: Vec<String> = table.columns().object_names().map(str::to_owned).collect();
     let mut failed = None;
     let records = std::iter::from_fn(|| match table.next_row() {
-        Ok(Some(Ok(row))) => Some(post_of(&row, &names, import, until)),
+        Ok(Some(Ok(row))) => Some(post_of(&row, &names, import, (seeds, until))),
         Ok(Some(Err(aside))) => Some(Err(Reject {
             line: aside.line,
             code: aside.reason.code().to_owned(),
@@ -389,7 +473,7 @@ fn post_of(
     row: &Row<'_>,
     names: &[String],
     import: &Import,
-    until: Timestamp,
+    (seeds, until): (&Seeds, Timestamp),
 ) -> Result<(u64, NewPost), Reject> {
     let at = row.at_ms();
     // Archives are older than the collection; what is younger than its end was not to be gathered, or has a wrong clock.
@@ -401,6 +485,8 @@ fn post_of(
         });
     }
     let own = |role| Some(row.text(role).to_owned()).filter(|text| !text.is_empty());
+    let objects = objects_of(row, names);
+    let is_beside = !seeds.are_shared(row.text(Role::Account), &objects);
     let id = own(Role::Post).unwrap_or_else(|| format!("{}:{}", import.import, row.line()));
     Ok((
         row.line(),
@@ -413,10 +499,82 @@ fn post_of(
             kind: kind_of(row),
             lang: own(Role::Language),
             text: own(Role::Text).map(|text| short(&text).to_owned()),
-            objects: objects_of(row, names),
+            objects,
             account_created_at: None,
+            is_beside,
         },
     ))
+}
+
+/// What a collection begins from, as posts share it.
+#[derive(Debug, Default)]
+struct Seeds {
+    urls: BTreeSet<String>,
+    domains: BTreeSet<String>,
+    tags: BTreeSet<String>,
+    media: BTreeSet<String>,
+    accounts: BTreeSet<String>,
+}
+
+impl Seeds {
+    fn of(rows: &[read::SeedRow]) -> Self {
+        let mut seeds = Self::default();
+        for seed in rows.iter().filter_map(|row| gathering::Seed::parse(&row.kind, &row.text)) {
+            match seed {
+                gathering::Seed::Url(url) => seeds.url(&url),
+                gathering::Seed::Domain(domain) => seeds.asset(&domain),
+                gathering::Seed::Media(hash) => {
+                    seeds.media.insert(hash);
+                }
+                gathering::Seed::Hashtag(tag) => {
+                    seeds.tags.insert(tag.to_lowercase());
+                }
+                // Which post belongs to a cluster is not said by a table.
+                gathering::Seed::TextCluster(_) => {}
+                gathering::Seed::Reported { asset, .. } => seeds.asset(&asset),
+            }
+        }
+        seeds
+    }
+
+    fn url(&mut self, url: &str) {
+        self.urls.insert(posts::url::canonical(url).unwrap_or_else(|| url.to_owned()));
+    }
+
+    fn asset(&mut self, asset: &str) {
+        if asset.starts_with("http") && asset.contains("://") {
+            self.url(asset);
+        } else if let Some(name) = asset.strip_prefix('@') {
+            self.accounts.insert(name.to_lowercase());
+        } else if let Some((_, id)) = asset.split_once(':') {
+            self.accounts.insert(id.to_lowercase());
+        } else {
+            self.domains.insert(asset.to_lowercase());
+        }
+    }
+
+    /// Whether a post of an account shares any of it: a name below a domain counts as the domain.
+    fn are_shared(&self, account: &str, objects: &[(String, String)]) -> bool {
+        let below = |host: &str| {
+            let mut rest = Some(host);
+            while let Some(name) = rest {
+                if self.domains.contains(name) {
+                    return true;
+                }
+                rest = name.split_once('.').map(|(_, rest)| rest);
+            }
+            false
+        };
+        let shared = |(trace, value): &(String, String)| match trace.as_str() {
+            "url" => self.urls.contains(value),
+            "domain" => below(value),
+            "hashtag" => self.tags.contains(value),
+            "media" | "phash_id" => self.media.contains(&value.to_lowercase()),
+            _ => false,
+        };
+        self.accounts.contains(&account.trim_start_matches('@').to_lowercase())
+            || objects.iter().any(shared)
+    }
 }
 
 /// As much of a text as is kept, whole letters only.
@@ -471,4 +629,90 @@ fn objects_of(row: &Row<'_>, names: &[String]) -> Vec<(String, String)> {
         add(name, row.object(number).to_owned());
     }
     objects
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn row(kind: &str, text: &str) -> read::SeedRow {
+        read::SeedRow { kind: kind.to_owned(), text: text.to_owned() }
+    }
+
+    #[test]
+    fn posts_beside_what_a_collection_begins_from_are_told_apart() {
+        let seeds = Seeds::of(&[
+            row("domain", "news.example"),
+            row("url", "https://pages.example/a?utm_source=x"),
+            row("hashtag", "#架空の話"),
+            row("reported", "partner|example:4711|foreign"),
+        ]);
+        let shares = |account: &str, trace: &str, value: &str| {
+            seeds.are_shared(account, &[(trace.to_owned(), value.to_owned())])
+        };
+        for (account, trace, value) in [
+            ("a", "domain", "news.example"),
+            ("a", "domain", "www.news.example"),
+            ("a", "url", "https://pages.example/a"),
+            ("a", "hashtag", "架空の話"),
+            ("4711", "domain", "other.example"),
+        ] {
+            assert!(shares(account, trace, value), "{account} {trace} {value}");
+        }
+        for (trace, value) in
+            [("domain", "othernews.example"), ("url", "https://pages.example/b"), ("reply", "4711")]
+        {
+            assert!(!shares("a", trace, value), "{trace} {value}");
+        }
+    }
+
+    #[test]
+    fn the_first_row_of_a_table_without_names_is_not_shown() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("t");
+        let names = |table: &str| {
+            std::fs::write(&path, table).unwrap();
+            let look = look_at(&path, "auto").unwrap();
+            assert!(look.problem.is_some());
+            look.columns.into_iter().map(|one| one.name).collect::<Vec<_>>()
+        };
+        assert_eq!(names("だれ,いつ,もの\nkakuu,2026-11-01 10:00,x\n"), ["だれ", "いつ", "もの"]);
+        for row in [
+            "kakuu_hanako,2026-11-01 10:00,架空の本文\n",
+            "kakuu_hanako,架空の本文,https://news.example/a\n",
+            "@kakuu_hanako,架空の本文,c\n",
+        ] {
+            assert_eq!(names(row), ["", "", ""], "{row}");
+        }
+        std::fs::write(&path, "kakuu_hanako,2026-11-01 10:00,架空\n").unwrap();
+        let look = look_at(&path, "account = who\ntime = when").unwrap();
+        assert!(!format!("{look:?}").contains("kakuu"), "{look:?}");
+    }
+
+    #[test]
+    fn a_file_that_is_gone_ends_its_import_and_makes_nothing() {
+        let dir = tempfile::tempdir().unwrap();
+        let now = Timestamp::UNIX_EPOCH;
+        let import = Import {
+            number: 1,
+            import: "import-1".to_owned(),
+            collection: "collection-1".to_owned(),
+            name: String::new(),
+            digest: String::new(),
+            size: 0,
+            mapping: None,
+            state: "reading".to_owned(),
+            person: String::new(),
+            org: String::new(),
+            hat: String::new(),
+            at: now,
+            taken: None,
+            failure: None,
+        };
+        let came = take_in(dir.path(), &import, &Seeds::default(), (10, now), now).unwrap();
+        assert_eq!(came, Err("NRS-INFL-1007".to_owned()));
+        assert_eq!(take_back(dir.path(), &import, "c").unwrap(), Err("c".to_owned()));
+        assert!(!std::fs::exists(super::super::vault::path(dir.path(), "collection-1")).unwrap());
+        assert!(!super::super::keys::is_there(dir.path(), "collection-1"));
+    }
 }

@@ -17,6 +17,9 @@ const PSEUDONYM_BYTES: usize = 16;
 /// What every pseudonym of an account begins with.
 pub const PREFIX: &str = "acct:";
 
+/// Hexadecimal digits of a pseudonym after it.
+pub(super) const PSEUDONYM_DIGITS: usize = PSEUDONYM_BYTES * 2;
+
 /// Where the secret of a collection lies.
 pub fn path(data: &Path, collection: &str) -> PathBuf {
     data.join("keys").join("influence").join(format!("{collection}.key"))
@@ -33,6 +36,7 @@ const SEALED: &str = "noroshi/influence/sealed/1";
 /// The keys derived from the secret of one collection.
 pub struct CollectionKey {
     accounts: Hmac<Sha256>,
+    texts: Hmac<Sha256>,
     secret: [u8; 32],
 }
 
@@ -55,11 +59,17 @@ impl CollectionKey {
 
     /// The keys of a secret: one for each use, so that no output of one stands in for another.
     pub fn of_secret(secret: &[u8; 32]) -> Result<Self, NoKey> {
-        let mut derive = Hmac::<Sha256>::new_from_slice(secret).map_err(|_| NoKey::Refused)?;
-        derive.update(b"noroshi-influence-account/1");
-        let derived = derive.finalize().into_bytes();
-        let accounts = Hmac::new_from_slice(&derived).map_err(|_| NoKey::Refused)?;
-        Ok(Self { accounts, secret: *secret })
+        let derive = |purpose: &[u8]| {
+            let mut derive = Hmac::<Sha256>::new_from_slice(secret).map_err(|_| NoKey::Refused)?;
+            derive.update(purpose);
+            let derived = derive.finalize().into_bytes();
+            Hmac::new_from_slice(&derived).map_err(|_| NoKey::Refused)
+        };
+        Ok(Self {
+            accounts: derive(b"noroshi-influence-account/1")?,
+            texts: derive(b"noroshi-influence-text/1")?,
+            secret: *secret,
+        })
     }
 
     /// What stands for an account: `acct:` and 32 hexadecimal digits.
@@ -72,6 +82,14 @@ impl CollectionKey {
         let whole = mac.finalize().into_bytes();
         let short: Vec<u8> = whole.iter().copied().take(PSEUDONYM_BYTES).collect();
         format!("{PREFIX}{}", hex(&short))
+    }
+
+    /// What stands for a text where texts do not go: equal for equal texts of this collection, and nothing to whoever holds
+    /// the text but not the key. 64 hexadecimal digits.
+    pub fn text_mark(&self, text: &str) -> String {
+        let mut mac = self.texts.clone();
+        mac.update(text.as_bytes());
+        hex(&mac.finalize().into_bytes())
     }
 
     fn sealer<'a>(&self, place: &'a str) -> Sealer<'a> {
@@ -103,6 +121,11 @@ mod tests {
         assert!(!name.contains("12345"));
         assert_ne!(name, other.pseudonym("x", "12345"));
         assert_ne!(one.pseudonym("a", "bc"), one.pseudonym("ab", "c"));
+        let text = "架空の本文";
+        assert_eq!(one.text_mark(text), one.text_mark(text));
+        assert_ne!(one.text_mark(text), other.text_mark(text), "texts of two collections neither");
+        let plain = hex(&<Sha256 as sha2::Digest>::digest(text.as_bytes()));
+        assert_ne!(one.text_mark(text), plain);
         let sealed = one.seal(&name, "架空の名".as_bytes()).unwrap();
         assert_eq!(one.open(&name, &sealed).as_deref(), Some("架空の名"));
         assert_eq!(one.open("acct:other", &sealed), None);

@@ -3,11 +3,13 @@
 use std::sync::Arc;
 
 use axum::http::StatusCode;
-use noroshi_charter::unmask::{Asked, may_allow, may_ask};
+use noroshi_charter::unmask::{Asked, is_dealt_with, may_allow, may_ask, may_read};
 use serde::Deserialize;
 use serde_json::json;
 
 use super::act::{self, Made, TEXT_CHARS_MAX, broken, commit, decided, fresh, may, text};
+use super::incident::part::Body;
+use super::incident::read as incident;
 use super::keys;
 use super::read::{self, Opening};
 use super::vault::Vault;
@@ -42,6 +44,16 @@ async fn is_held(house: &Arc<House>, collection: &str, account: &str) -> Answer<
     held.await.map_err(broken)?.map_err(broken)
 }
 
+/// Whether the case is being dealt with and has the collection as a part.
+async fn is_of_case(house: &Arc<House>, ctx: &Ctx, case: &str, collection: &str) -> Answer<bool> {
+    let (case, now) = (case.trim().to_owned(), ctx.now);
+    let whole = house.store.read(move |reader| incident::whole(reader, &case, now)).await?;
+    Ok(whole.is_some_and(|whole| {
+        let needs = |part: &incident::Part| matches!(&part.body, Body::Collection { collection: of } if of == collection);
+        is_dealt_with(whole.incident.state) && whole.live().any(needs)
+    }))
+}
+
 /// Asks for the handle of one account. Somebody else decides.
 pub async fn ask(house: &Arc<House>, ctx: &Ctx, collection: &str, new: NewOpening) -> Answer<Made> {
     may(house, ctx, Action::InfluenceOpen)?;
@@ -50,6 +62,7 @@ pub async fn ask(house: &Arc<House>, ctx: &Ctx, collection: &str, new: NewOpenin
         person: ctx.person.as_str(),
         reason: &new.reason,
         case: &new.incident,
+        is_of_case: is_of_case(house, ctx, &new.incident, collection).await?,
         is_held: is_held(house, collection, &new.account).await?,
     };
     decided(&may_ask(ctx.hat, &asked))?;
@@ -90,6 +103,7 @@ pub async fn decide(house: &Arc<House>, ctx: &Ctx, id: &str, allow: bool) -> Ans
         person: &found.asked_by,
         reason: &found.reason,
         case: &found.incident,
+        is_of_case: is_of_case(house, ctx, &found.incident, &found.collection).await?,
         is_held: is_held(house, &found.collection, &found.account).await?,
     };
     decided(&may_allow(ctx.hat, ctx.person.as_str(), &asked, found.allowed.is_some()))?;
@@ -119,6 +133,13 @@ pub async fn read(house: &Arc<House>, ctx: &Ctx, id: &str) -> Answer<String> {
     if found.is_read {
         return Err(conflict("NRS-INFL-0806").into());
     }
+    decided(&may_read(&Asked {
+        person: &found.asked_by,
+        reason: &found.reason,
+        case: &found.incident,
+        is_of_case: is_of_case(house, ctx, &found.incident, &found.collection).await?,
+        is_held: true,
+    }))?;
     let (dir, collection, account) =
         (house.dir.clone(), found.collection.clone(), found.account.clone());
     let opened = tokio::task::spawn_blocking(move || {

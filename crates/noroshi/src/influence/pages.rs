@@ -48,6 +48,7 @@ pub fn routes() -> Router<Arc<House>> {
         .route("/influence/collections/{id}/stop", post(collection_stop))
         .route("/influence/collections/{id}/import", post(import_hand_in))
         .route("/influence/collections/{id}/accounts", get(accounts).post(opening_ask))
+        .route("/influence/declared/{id}/end", post(declared_end))
         .route("/influence/imports/{id}", get(import).post(import_begin))
         .route("/influence/openings/{id}/decision", post(opening_decide))
         .route("/influence/openings/{id}/read", post(opening_read))
@@ -343,6 +344,7 @@ struct CollectionPage {
     may_stop: bool,
     may_import: bool,
     may_allow: bool,
+    may_declare: bool,
     me: String,
 }
 
@@ -361,7 +363,7 @@ async fn collection(
                 read::purges(reader, &of, ROWS)?,
                 read::openings(reader, &of, ROWS)?,
                 read::declared(reader, &of)?,
-                read::is_held(reader, &of)?,
+                read::held(reader, &of)? != noroshi_charter::keeping::Hold::Nothing,
                 (
                     super::feed::read::feeds(reader, &of)?,
                     super::feed::read::last_pulls(reader, &of)?,
@@ -409,6 +411,7 @@ async fn collection(
         may_stop: (may_gather || may_allow) && state == "open",
         may_import: may_gather && state == "open",
         may_allow,
+        may_declare: may(&house, &visitor, Action::InfluenceDeclare),
         me: visitor.ctx.person.to_string(),
         shell: page::shell(&house, &visitor, "influence-collection"),
         c,
@@ -432,6 +435,16 @@ async fn collection_stop(
 ) -> Answer {
     act::stop(&house, &posted.visitor.ctx, &id, posted.values.get("reason")).await?;
     Ok(to(format!("/influence/collections/{id}")))
+}
+
+async fn declared_end(
+    State(house): State<Arc<House>>,
+    Path(id): Path<String>,
+    posted: Posted,
+) -> Answer {
+    let collection =
+        act::undeclare(&house, &posted.visitor.ctx, &id, posted.values.get("reason")).await?;
+    Ok(to(format!("/influence/collections/{collection}#declared")))
 }
 
 // ---- what comes in ---------------------------------------------------------------------------------------------
@@ -482,8 +495,14 @@ async fn import_page(
     mapping: &str,
     refusal: Option<&Refusal>,
 ) -> Answer {
-    let i = gather::import(house, &visitor.ctx, id).await?;
+    let mut i = gather::import(house, &visitor.ctx, id).await?;
     let words = visitor.words();
+    // A reason that is nothing but a code is told in words; any other came with its own.
+    if let Some(why) =
+        i.failure.as_mut().filter(|why| why.starts_with("NRS-") && !why.contains(' '))
+    {
+        *why = words.t(why.as_str());
+    }
     let look = match i.state.as_str() {
         "held" => Some(gather::look(house, &visitor.ctx, id, mapping).await?),
         _ => None,
@@ -520,14 +539,18 @@ async fn import_page(
     })
 }
 
-/// The mapping that the choices of the columns make; what is chosen as an object is what no role takes.
+/// The mapping that the choices of the columns make. What nobody chose is read by nobody.
 fn mapping_of(posted: &Posted) -> String {
     let mut lines = Vec::new();
     for name in posted.values.names() {
         let Some(number) = name.strip_prefix("column-") else { continue };
         let role = posted.values.get(name);
-        if !role.is_empty() && role != "object" {
-            lines.push(format!("{role} = {}", posted.values.get(&format!("name-{number}"))));
+        if role == "ignored" {
+            // By its number: a column that nobody reads may have any name, or none.
+            lines.push(format!("{role} = {number}"));
+        } else if !role.is_empty() {
+            let name = posted.values.get(&format!("name-{number}"));
+            lines.push(format!("{role} = {}", if name.is_empty() { number } else { name }));
         }
     }
     lines.join("\n")
@@ -1042,8 +1065,8 @@ fn history(words: Words, whole: &Whole) -> Vec<StepLine> {
 }
 
 fn vote_lines(words: Words, whole: &Whole, digest: &str) -> Vec<(Tone, String, String)> {
-    let on_this = whole.words.iter().filter(|word| word.notice == digest);
-    on_this
+    whole
+        .words_on(digest)
         .map(|one| {
             let (tone, key) = if one.agrees {
                 (Tone::Ok, "influence-vote-agrees")

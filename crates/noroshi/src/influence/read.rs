@@ -3,8 +3,9 @@
 use std::collections::BTreeSet;
 
 use jiff::Timestamp;
+use noroshi_charter::fimi::State;
 use noroshi_charter::gathering::Standing;
-use noroshi_charter::keeping::Periods;
+use noroshi_charter::keeping::{Hold, Periods, hold};
 use serde::Deserialize;
 
 use super::vault::Taken;
@@ -73,6 +74,7 @@ impl Collection {
         Standing {
             is_allowed: self.decision.as_ref().is_some_and(|decision| decision.allowed),
             is_stopped: self.stopped.is_some(),
+            from: self.from,
             until: self.until,
             taken: self.taken,
             volume_max: self.volume_max,
@@ -173,7 +175,7 @@ pub struct Import {
     pub size: u64,
     /// How it is read: `auto`, `cnt`, or a mapping of roles to columns.
     pub mapping: Option<String>,
-    /// `held` (waiting for a mapping), `reading`, `done` or `failed`.
+    /// `held` (waiting for a mapping), `reading`, `done`, `failed`, or `expired` when nobody had it read in time.
     pub state: String,
     /// Who brought it.
     pub person: String,
@@ -236,6 +238,36 @@ pub fn imports(
     reader.all(&sql, &[Value::from(collection), Value::from(i64::from(limit))], import_row)
 }
 
+/// An import whose file is still needed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Waiting {
+    /// Its identifier.
+    pub import: String,
+    /// Into which collection.
+    pub collection: String,
+    /// Whether a job reads it, or is to.
+    pub is_reading: bool,
+    /// When it was handed in.
+    pub at: Timestamp,
+}
+
+/// Every import whose file is still needed, of all collections.
+pub fn waiting(reader: &Reader<'_>) -> Result<Vec<Waiting>, StoreFailure> {
+    reader.all(
+        "SELECT import, collection, state = 'reading', at FROM influence_import WHERE state IN ('held', 'reading') \
+         ORDER BY number",
+        &[],
+        |row| {
+            Ok(Waiting {
+                import: row.text(0)?,
+                collection: row.text(1)?,
+                is_reading: row.truth(2)?,
+                at: row.time(3)?,
+            })
+        },
+    )
+}
+
 /// What was deleted once.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PurgeRow {
@@ -272,15 +304,17 @@ pub fn purges(
     )
 }
 
-/// Whether an open case or a legal hold keeps the posts of a collection.
-pub fn is_held(reader: &Reader<'_>, collection: &str) -> Result<bool, StoreFailure> {
-    let held = reader.number(
-        "SELECT COUNT(*) FROM influence_part p JOIN influence_incident i ON i.incident = p.incident \
-         WHERE p.kind = 'collection' AND p.ended_at IS NULL AND json_extract(p.body, '$.collection') = $1 \
-         AND (i.legal_hold = 1 OR i.state <> 'review')",
+/// What cases keep of a collection beyond its periods.
+pub fn held(reader: &Reader<'_>, collection: &str) -> Result<Hold, StoreFailure> {
+    let cases = reader.all(
+        "SELECT i.state, i.legal_hold FROM influence_part p JOIN influence_incident i ON i.incident = p.incident \
+         WHERE p.kind = 'collection' AND p.ended_at IS NULL AND json_extract(p.body, '$.collection') = $1",
         &[Value::from(collection)],
+        |row| Ok((row.text(0)?, row.truth(1)?)),
     )?;
-    Ok(held > 0)
+    let kept =
+        cases.iter().filter_map(|(state, is_hold)| Some(hold(State::parse(state)?, *is_hold)));
+    Ok(kept.max().unwrap_or_default())
 }
 
 /// A handle that was asked for.
@@ -373,6 +407,12 @@ pub fn declared(reader: &Reader<'_>, collection: &str) -> Result<Vec<Declared>, 
             })
         },
     )
+}
+
+/// The collection of an entry of the register.
+pub fn declared_in(reader: &Reader<'_>, entry: &str) -> Result<Option<String>, StoreFailure> {
+    let sql = "SELECT collection FROM influence_declared WHERE entry = $1";
+    reader.first(sql, &[Value::from(entry)], |row| row.text(0))
 }
 
 /// An election period.

@@ -4,7 +4,7 @@
 //! jobs write it, one at a time for a collection. Accounts are pseudonyms, handles and texts are sealed; an address or a
 //! hashtag that posts share stands in clear, because it is what is looked at.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
@@ -44,6 +44,10 @@ CREATE TABLE IF NOT EXISTS reject (
 CREATE INDEX IF NOT EXISTS reject_import ON reject (import, line);
 CREATE TABLE IF NOT EXISTS watched (run TEXT NOT NULL, at INTEGER NOT NULL, body TEXT NOT NULL);
 ";
+
+/// Posts that are over and do not stay.
+const OVER: &str = "WHERE taken_at < ?1 AND account NOT IN \
+     (SELECT a.number FROM account a JOIN stays s ON s.pseudonym = a.pseudonym)";
 
 /// What can go wrong with a collection's file.
 #[derive(Debug, thiserror::Error)]
@@ -85,6 +89,8 @@ pub struct NewPost {
     pub objects: Vec<(String, String)>,
     /// When the account was made, in milliseconds since 1970.
     pub account_created_at: Option<i64>,
+    /// Whether it shares none of what the collection begins from.
+    pub is_beside: bool,
 }
 
 /// A record that was not kept. Its content is not kept either: it may be what must not be held.
@@ -111,6 +117,9 @@ pub struct Taken {
     pub accounts: u64,
     /// What is shared, by trace.
     pub shares: std::collections::BTreeMap<String, u64>,
+    /// Posts kept that share none of what the collection begins from.
+    #[serde(default)]
+    pub beside: u64,
     /// Rejected records by code.
     pub reasons: std::collections::BTreeMap<String, u64>,
 }
@@ -141,6 +150,17 @@ pub struct Purged {
     pub accounts: u64,
     /// Results that were only worth watching.
     pub watched: u64,
+}
+
+/// What stays although its period is over.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Stays {
+    /// Nothing.
+    Nothing,
+    /// Posts of these pseudonyms.
+    Accounts(BTreeSet<String>),
+    /// Every post.
+    Everything,
 }
 
 /// An account in a list.
@@ -184,13 +204,16 @@ impl Vault {
         Self::with(Connection::open(path)?, key)
     }
 
-    /// The file of a collection when it exists.
+    /// The file of a collection when it and its key exist. Neither is ever made here: what is deleted stays deleted.
     pub fn existing(data: &Path, collection: &str) -> Result<Option<Self>, VaultFailure> {
-        if std::fs::exists(path(data, collection))? {
-            Self::open(data, collection).map(Some)
-        } else {
-            Ok(None)
+        let path = path(data, collection);
+        if !std::fs::exists(&path)? || !super::keys::is_there(data, collection) {
+            return Ok(None);
         }
+        let key = CollectionKey::load(data, collection)?;
+        let flags =
+            rusqlite::OpenFlags::SQLITE_OPEN_READ_WRITE | rusqlite::OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        Self::with(Connection::open_with_flags(path, flags)?, key).map(Some)
     }
 
     fn with(connection: Connection, key: CollectionKey) -> Result<Self, VaultFailure> {
@@ -198,6 +221,7 @@ impl Vault {
         connection.pragma_update(None, "synchronous", "normal")?;
         // What is deleted is overwritten: deletion is the promise here.
         connection.pragma_update(None, "secure_delete", "on")?;
+        connection.pragma_update(None, "temp_store", "memory")?;
         connection.busy_timeout(std::time::Duration::from_secs(10))?;
         connection.set_prepared_statement_cache_capacity(64);
         connection.execute_batch(SCHEMA)?;
@@ -257,7 +281,8 @@ impl Vault {
         Err(Reject { line, code: "NRS-INFL-0214".to_owned(), reason })
     }
 
-    fn forget_import(&mut self, import: i64) -> Result<(), VaultFailure> {
+    /// Takes back what an import brought, as far as it came.
+    pub(super) fn forget_import(&mut self, import: i64) -> Result<(), VaultFailure> {
         let tx = self.connection.transaction()?;
         tx.execute(
             "DELETE FROM share WHERE post IN (SELECT number FROM post WHERE import = ?1)",
@@ -317,6 +342,7 @@ impl Vault {
         let number = if added == 1 {
             taken.accounts += u64::from(is_new);
             taken.posts += 1;
+            taken.beside += u64::from(post.is_beside);
             self.connection.last_insert_rowid()
         } else if let Some(held) = self.same_post(post, account)? {
             taken.merged += 1;
@@ -484,23 +510,32 @@ impl Vault {
         Ok(sealed.and_then(|sealed| self.key.open(pseudonym, &sealed)))
     }
 
-    /// Deletes what is over at `now`. Posts stay while a case holds the collection; texts and what was only watched do not.
+    /// Deletes what is over at `now`. Posts stay as far as a case keeps them; texts and what was only watched do not.
     pub fn purge(
         &mut self,
         periods: &Periods,
-        is_held: bool,
+        stays: &Stays,
         now: Timestamp,
     ) -> Result<Purged, VaultFailure> {
         let before = |kind| (now - periods.of(kind)).as_millisecond();
         let tx = self.connection.transaction()?;
         let mut purged = Purged::default();
-        if !is_held {
+        if *stays != Stays::Everything {
+            tx.execute_batch(
+                "CREATE TEMP TABLE IF NOT EXISTS stays (pseudonym TEXT PRIMARY KEY); DELETE FROM stays;",
+            )?;
+            if let Stays::Accounts(accounts) = stays {
+                let mut insert = tx.prepare("INSERT INTO stays (pseudonym) VALUES (?1)")?;
+                for account in accounts {
+                    insert.execute([account])?;
+                }
+            }
             let over = before(Kept::Post);
             tx.execute(
-                "DELETE FROM share WHERE post IN (SELECT number FROM post WHERE taken_at < ?1)",
+                &format!("DELETE FROM share WHERE post IN (SELECT number FROM post {OVER})"),
                 [over],
             )?;
-            purged.posts = tx.execute("DELETE FROM post WHERE taken_at < ?1", [over])? as u64;
+            purged.posts = tx.execute(&format!("DELETE FROM post {OVER}"), [over])? as u64;
             purged.accounts = tx
                 .execute("DELETE FROM account WHERE number NOT IN (SELECT account FROM post)", [])?
                 as u64;
@@ -543,6 +578,12 @@ impl Vault {
         Ok(seen)
     }
 
+    /// When the oldest was taken in of the posts between two moments, in milliseconds since 1970.
+    pub(super) fn oldest(&self, within: (i64, i64)) -> Result<Option<i64>, VaultFailure> {
+        let sql = "SELECT MIN(taken_at) FROM post WHERE at >= ?1 AND at <= ?2";
+        Ok(self.connection.query_row(sql, [within.0, within.1], |row| row.get(0))?)
+    }
+
     /// Every text that is still held, as the post's number, pseudonym, milliseconds since 1970 and text, by number.
     pub fn texts(
         &self,
@@ -579,6 +620,11 @@ impl Vault {
         Ok(found.and_then(|(platform, id, sealed)| {
             self.key.open(&format!("post:{platform}:{id}"), &sealed?)
         }))
+    }
+
+    /// What stands for a text in a table that leaves.
+    pub(super) fn text_mark(&self, text: &str) -> String {
+        self.key.text_mark(text)
     }
 
     /// The different objects of a trace, in text order.
@@ -714,14 +760,25 @@ mod tests {
             .take(2, records(vec![post("2", "b", "https://new.example/x")]), 10, now(100))
             .unwrap();
         let periods = Periods::default();
-        assert_eq!(vault.purge(&periods, false, now(30)).unwrap(), Purged::default());
-        let purged = vault.purge(&periods, true, now(181)).unwrap();
+        let nothing = Stays::Nothing;
+        assert_eq!(vault.purge(&periods, &nothing, now(30)).unwrap(), Purged::default());
+        let purged = vault.purge(&periods, &Stays::Everything, now(181)).unwrap();
         assert_eq!(purged, Purged { texts: 2, ..Purged::default() }, "held: texts go, posts stay");
-        let purged = vault.purge(&periods, false, now(181)).unwrap();
+        let one = Stays::Accounts([vault.key.pseudonym("example", "a")].into());
+        assert_eq!(vault.purge(&periods, &one, now(181)).unwrap(), Purged::default());
+        let purged = vault.purge(&periods, &nothing, now(181)).unwrap();
         assert_eq!(purged, Purged { posts: 1, accounts: 1, ..Purged::default() });
         assert_eq!(vault.holding().unwrap().posts, 1);
+        let other = Stays::Accounts([vault.key.pseudonym("example", "x")].into());
+        assert_eq!(vault.oldest((0, 2_000)).unwrap(), Some(now(100).as_millisecond()));
         let bytes = std::fs::read(path(dir.path(), "c")).unwrap();
         assert!(!bytes.windows(11).any(|part| part == b"old.example"));
         assert!(bytes.windows(11).any(|part| part == b"new.example"));
+        // Another account that stays keeps nobody else.
+        assert_eq!(vault.purge(&periods, &other, now(281)).unwrap().posts, 1);
+        drop(vault);
+        std::fs::remove_file(super::super::keys::path(dir.path(), "c")).unwrap();
+        assert!(Vault::existing(dir.path(), "c").unwrap().is_none(), "no key is made anew");
+        assert!(!super::super::keys::is_there(dir.path(), "c"));
     }
 }

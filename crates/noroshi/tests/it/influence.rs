@@ -35,6 +35,12 @@ pub(crate) async fn refused(test: &TestHouse, who: &Someone, path: &str, body: V
     assert!(codes.contains(&json!(code)), "{path}: wanted {code}, got {said}");
 }
 
+/// Whether a refusal tells of a code, first or among its reasons.
+fn tells(said: &Value, code: &str) -> bool {
+    let reasons = said["items"].as_array().into_iter().flatten();
+    said["code"] == code || reasons.into_iter().any(|item| item["code"] == code)
+}
+
 /// The people of the pillar, and a house.
 pub(crate) struct Pillar {
     pub(crate) test: TestHouse,
@@ -208,7 +214,15 @@ async fn a_collection_is_public_has_an_end_and_is_allowed_by_another_person() {
         ("volume_max", json!(0), "NRS-INFL-0205"),
         ("seeds", json!([]), "NRS-INFL-0206"),
         ("seeds", json!([{ "kind": "hashtag", "text": "架空党" }]), "NRS-INFL-0207"),
-        ("seeds", json!([{ "kind": "reported", "text": "p|a|domestic_private" }]), "NRS-INFL-0208"),
+        (
+            "seeds",
+            json!([{ "kind": "reported", "text": "p|@a|domestic_private" }]),
+            "NRS-INFL-0208",
+        ),
+        ("seeds", json!([{ "kind": "hashtag", "text": "架空党\u{200b}" }]), "NRS-INFL-0207"),
+        ("seeds", json!([{ "kind": "reported", "text": "p|@架空党|foreign" }]), "NRS-INFL-0207"),
+        ("seeds", json!([{ "kind": "reported", "text": "p|架空党|foreign" }]), "NRS-INFL-0209"),
+        ("seeds", json!([{ "kind": "text_cluster", "text": "FictionalParty" }]), "NRS-INFL-0209"),
         ("seeds", json!([{ "kind": "words", "text": "架空の意見" }]), "NRS-INFL-0209"),
         ("post_days", json!(181), "NRS-INFL-0301"),
     ] {
@@ -310,6 +324,84 @@ async fn what_is_not_public_or_cannot_be_read_is_counted_and_its_content_is_not_
         let name = one["account"].as_str().unwrap();
         assert!(name.starts_with("acct:") && name.len() == 37, "{name}");
     }
+}
+
+/// Tables as they are published: what nobody said to be an object is read by nobody.
+#[tokio::test]
+async fn no_column_that_nobody_named_comes_in_and_what_tells_of_somebody_is_no_object() {
+    let pillar = Pillar::open().await;
+    let test = &pillar.test;
+    let id = pillar.collection(1000).await;
+    let at = pillar.at(0);
+    let by_author = format!(
+        "external_author_id,author,content,region,language,publish_date,following,followers,post_type,account_category\n\
+         1,KAKUU_AUTHOR,架空の本文,kakuu_region,Japanese,{at},1,2,,KakuuTroll\n"
+    );
+    let archive = format!(
+        "tweetid,userid,user_display_name,tweet_text,tweet_time,in_reply_to_userid,retweet_userid,poll_choices,urls\n\
+         t1,u1,kakuu_display,架空の本文,{at},kakuu_replied,kakuu_passed,kakuu_choice,https://news.example/a\n"
+    );
+    let crowd = format!(
+        "Page Name,User Name,Facebook Id,Post Created,URL,Message,Link,Image Text,Link Text,Description,Overperforming Score\n\
+         kakuu_page,kakuu_user,f1,{at},https://pages.example/kakuu_page/1,架空の本文,https://news.example/b,架空の画像,\
+         架空の見出し,架空の説明,3.5\n"
+    );
+    let unknown = format!(
+        "account,ts,display_name,full_text,本文,stance,url_id\na1,{at},kakuu_shown,kakuu full,架空の本文,kakuu_stance,u77\n"
+    );
+    let lines = format!(
+        "{{\"account\":\"a2\",\"ts\":{at},\"author\":\"kakuu_json\",\"stance\":\"kakuu_stance\",\"hashtag_id\":\"h78\"}}\n"
+    );
+    for (table, shares) in [
+        (by_author, json!({})),
+        (archive, json!({ "domain": 1, "url": 1 })),
+        (crowd, json!({ "domain": 1, "url": 1 })),
+        (unknown, json!({ "url_id": 1 })),
+        (lines, json!({ "hashtag_id": 1 })),
+    ] {
+        let (_, done) = pillar.bring(&id, table.as_bytes(), "auto").await;
+        assert_eq!(done["taken"]["posts"], 1, "{done}");
+        assert_eq!(done["taken"]["shares"], shares, "{done}");
+    }
+    // Only a person's word makes an object of an unknown column, and nobody's of one that tells of somebody.
+    let table = format!("account,ts,author,clip\na3,{at},kakuu_third,c79\n");
+    let (_, done) = pillar.bring(&id, table.as_bytes(), "object = clip").await;
+    assert_eq!(done["taken"]["shares"], json!({ "clip": 1 }), "{done}");
+    let browser = Browser::of(test, &pillar.analyst).await;
+    let to = format!("/influence/collections/{id}");
+    let sent =
+        browser.upload(&format!("{to}/import"), &browser.csrf.clone(), &[], table.as_bytes());
+    assert_eq!(sent.await.0, 303);
+    let (_, imports) = get(test, &pillar.analyst, &format!("{to}/imports")).await;
+    let import = imports["items"][0]["id"].as_str().unwrap().to_owned();
+    let (_, page) = browser.get(&format!("/influence/imports/{import}")).await;
+    let chosen = |column: &str| {
+        let select = page
+            .split("name=\"column-")
+            .find(|part| part.contains(&format!("aria-label=\"{column}\"")));
+        let select = select.unwrap_or_else(|| panic!("{column}: {page}"));
+        let option = select.split("<option").find(|option| option.contains(" selected")).unwrap();
+        option.split('"').nth(1).unwrap().to_owned()
+    };
+    assert_eq!((chosen("clip"), chosen("author")), ("ignored".to_owned(), "ignored".to_owned()));
+    let path = format!("/influence/imports/{import}/read");
+    let body = json!({ "mapping": "object = author" });
+    let (status, said) = post(test, &pillar.analyst, &path, body).await;
+    assert!(status == 422 && said.to_string().contains("NRS-INFL-0113"), "{said}");
+    made(test, &pillar.analyst, &path, json!({ "mapping": "object = clip" })).await;
+    let uploads = test.dir.path().join("influence/uploads");
+    let until = Instant::now() + Duration::from_secs(30);
+    while std::fs::read_dir(&uploads).unwrap().count() > 0 {
+        assert!(Instant::now() < until, "a file is still there");
+        pause(Duration::from_millis(20)).await;
+    }
+    for secret in
+        ["kakuu", "KAKUU", "KakuuTroll", "架空の本文", "架空の画像", "架空の見出し", "架空の説明"]
+    {
+        let vault = test.dir.path().join("influence");
+        assert!(!stands_in_clear(&vault, secret), "{secret}");
+    }
+    assert!(stands_in_clear(&test.dir.path().join("influence"), "u77"), "what is named is there");
 }
 
 /// What the tools of the trade are shown with comes in whole and is analysed; people who have it see the figures.
@@ -416,12 +508,22 @@ async fn what_is_over_is_deleted_with_its_counts_and_a_case_holds_posts_only() {
     assert_eq!(next, 1, "there is a next deletion");
     let (found, _) = sweep(later(31)).await;
     assert_eq!((&found["holding"]["posts"], &found["holding"]["texts"]), (&json!(1), &json!(0)));
+    // One analyst cannot keep a collection by opening a case: everything of it stays by the legal hat's hold alone.
     let case = pillar.case().await;
-    let part = pillar.part(&case, json!({ "kind": "collection", "collection": id })).await;
+    pillar.part(&case, json!({ "kind": "collection", "collection": id })).await;
+    let hold = format!("/influence/incidents/{case}/hold");
+    let (status, _) =
+        post(test, &pillar.analyst, &hold, json!({ "holds": true, "reason": "訴訟" })).await;
+    assert_eq!(status, 403);
+    made(test, &pillar.legal, &hold, json!({ "holds": true, "reason": "訴訟" })).await;
     let (found, _) = sweep(later(181)).await;
-    assert_eq!(found["holding"]["posts"], 1, "a case is open: {found}");
-    let path = format!("/influence/incidents/{case}/parts/{part}/end");
-    made(test, &pillar.analyst, &path, json!({ "reason": "不要" })).await;
+    assert_eq!(found["holding"]["posts"], 1, "the legal hat holds it: {found}");
+    made(test, &pillar.legal, &hold, json!({ "holds": false, "reason": "終結" })).await;
+    pillar.step(&case, "triage").await;
+    let (found, next) = sweep(later(181)).await;
+    assert_eq!(next, 1, "the case is open");
+    assert_eq!(found["holding"]["posts"], 0, "nobody was found to act together: {found}");
+    pillar.step(&case, "not_fimi").await;
     let (found, next) = sweep(later(181)).await;
     assert_eq!(found["holding"]["posts"], 0, "{found}");
     assert_eq!(next, 0, "nothing is left and nothing can come: no further deletion");
@@ -434,7 +536,118 @@ async fn what_is_over_is_deleted_with_its_counts_and_a_case_holds_posts_only() {
         .collect();
     assert_eq!(counts.iter().sum::<u64>(), 2, "{found}");
     let entries = commands(&pillar).await;
-    assert_eq!(entries.iter().filter(|one| *one == "influence.purge").count(), 4, "{entries:?}");
+    assert_eq!(entries.iter().filter(|one| *one == "influence.purge").count(), 5, "{entries:?}");
+}
+
+/// What a run read and found ends with the oldest post it read; an open case keeps those who were found to act together, and
+/// nobody else.
+#[tokio::test]
+async fn a_case_keeps_who_was_found_to_act_together_and_the_table_of_a_run_goes_with_its_posts() {
+    let pillar = Pillar::open().await;
+    let (test, house) = (&pillar.test, &pillar.test.house);
+    let id = pillar.collection(10_000).await;
+    pillar.bring(&id, planted(&pillar).as_bytes(), "").await;
+    let asked = json!({ "engine": "coordination", "traces": ["url"], "window_seconds": 60 });
+    let run = pillar.run(&id, asked).await;
+    assert_eq!(run["summary"]["groups"], 1, "{run}");
+    let copies = pillar.run(&id, json!({ "engine": "copies" })).await;
+    let case = pillar.case().await;
+    pillar.part(&case, json!({ "kind": "collection", "collection": id })).await;
+    pillar.step(&case, "triage").await;
+    let late = house.clock.now() + SignedDuration::from_hours(24 * 181);
+    let sweep = async || {
+        let done = keep::sweep_at(house, &pillar.legal.ctx, &id, late).await.unwrap();
+        let Outcome::Done(ctx, change) = done else { panic!("nothing was done") };
+        house.door.commit(&ctx, *change).await.unwrap();
+        get(test, &pillar.analyst, &format!("/influence/collections/{id}")).await.1
+    };
+    let found = sweep().await;
+    assert_eq!(found["holding"]["posts"], 200, "five accounts with 40 posts each: {found}");
+    assert_eq!(found["holding"]["accounts"], 5, "{found}");
+    let of = |run: &Value, end: &str| {
+        let name = format!("influence/runs/{}.{end}", run["id"].as_str().unwrap());
+        std::fs::exists(test.dir.path().join(name)).unwrap()
+    };
+    assert!(of(&run, "db") && !of(&run, "csv"), "the groups stay, what everybody shared goes");
+    assert!(!of(&copies, "db") && !of(&copies, "csv"), "what is no group goes");
+    pillar.step(&case, "not_fimi").await;
+    let found = sweep().await;
+    assert_eq!(found["holding"]["posts"], 0, "{found}");
+    assert!(!of(&run, "db"));
+}
+
+/// A file that was handed in is gone when its collection takes nothing in any more, when nobody had it read in time and when no
+/// record speaks of it; an import whose collection was stopped meanwhile takes nothing in.
+#[tokio::test]
+async fn files_that_were_handed_in_do_not_outlast_their_collection_and_nothing_comes_in_after_its_stop()
+ {
+    use noroshi::office::jobs::{Task, handlers};
+    let pillar = Pillar::open().await;
+    let (test, house) = (&pillar.test, &pillar.test.house);
+    let id = pillar.collection(1000).await;
+    let browser = Browser::of(test, &pillar.analyst).await;
+    let to = format!("/influence/collections/{id}");
+    let table = format!("post_id,account,ts\n1,kakuu,{}\n", pillar.at(0));
+    let hand_in = async || {
+        let csrf = browser.csrf.clone();
+        assert_eq!(
+            browser.upload(&format!("{to}/import"), &csrf, &[], table.as_bytes()).await.0,
+            303
+        );
+        let (_, imports) = get(test, &pillar.analyst, &format!("{to}/imports")).await;
+        imports["items"][0]["id"].as_str().unwrap().to_owned()
+    };
+    let sweep = async |days: i64| {
+        let now = house.clock.now() + SignedDuration::from_hours(24 * days);
+        let done = keep::sweep_at(house, &pillar.legal.ctx, &id, now).await.unwrap();
+        let Outcome::Done(ctx, change) = done else { panic!("nothing was done") };
+        let next = change.jobs.len();
+        house.door.commit(&ctx, *change).await.unwrap();
+        next
+    };
+    let uploads = test.dir.path().join("influence/uploads");
+    let file = |import: &str| uploads.join(format!("{import}.part"));
+    // Nobody had it read within its day, and a crash left another of which no record speaks.
+    let old = hand_in().await;
+    std::fs::write(file("import-lost"), &table).unwrap();
+    assert_eq!(sweep(2).await, 1);
+    assert_eq!(std::fs::read_dir(&uploads).unwrap().count(), 0, "a file is still there");
+    let state = async |import: &str| {
+        let (_, found) = get(test, &pillar.analyst, &format!("/influence/imports/{import}")).await;
+        found["state"].as_str().unwrap_or_default().to_owned()
+    };
+    assert_eq!(state(&old).await, "expired");
+    let (status, page) = browser.get(&format!("/influence/imports/{old}")).await;
+    assert_eq!(status, 200, "{page}");
+    let read = format!("/influence/imports/{old}/read");
+    refused(test, &pillar.analyst, &read, json!({ "mapping": "" }), "NRS-INFL-1007").await;
+
+    // Stopped while one waits: the job that would read it asks again, and makes nothing.
+    let waiting = hand_in().await;
+    made(test, &pillar.analyst, &format!("{to}/stop"), json!({ "reason": "終了" })).await;
+    let task = Task {
+        job: 0,
+        position: 0,
+        kind: "influence.gather.read".to_owned(),
+        subject: id.clone(),
+        payload: json!({
+            "import": waiting,
+            "ctx": { "person": pillar.analyst.ctx.person, "org": pillar.analyst.ctx.org, "hat": "cao.analyst" },
+        }),
+        due_at: house.clock.now(),
+    };
+    let Outcome::Done(_, change) =
+        handlers()["influence.gather.read"](house.clone(), task).await.unwrap()
+    else {
+        panic!("nothing was done")
+    };
+    assert_eq!(change.payload["summary"]["failure"], "NRS-INFL-0213", "{}", change.payload);
+    assert!(!std::fs::exists(vault::path(test.dir.path(), &id)).unwrap(), "no file was made");
+    // Its end takes the file with it, although it is minutes old.
+    assert!(std::fs::exists(file(&waiting)).unwrap());
+    assert_eq!(sweep(0).await, 0, "nothing is left and nothing can come");
+    assert!(!std::fs::exists(file(&waiting)).unwrap());
+    assert_eq!(state(&waiting).await, "expired");
 }
 
 /// The commands of every audit entry, in order.
@@ -460,6 +673,9 @@ async fn a_handle_is_opened_by_two_people_once_and_each_step_is_a_leaf() {
     let case = pillar.case().await;
     let path = format!("/influence/collections/{id}/openings");
     let body = |reason: &str, account: &str| json!({ "account": account, "reason": reason, "incident": case });
+    // A case that has nothing to do with the collection opens nothing of it.
+    refused(test, &pillar.analyst, &path, body("通知のため", &account), "NRS-INFL-0807").await;
+    pillar.part(&case, json!({ "kind": "collection", "collection": id })).await;
     refused(test, &pillar.analyst, &path, body(" ", &account), "NRS-INFL-0803").await;
     refused(test, &pillar.analyst, &path, body("通知のため", "acct:0"), "NRS-INFL-0804").await;
     let (status, _) = post(test, &pillar.legal, &path, body("通知のため", &account)).await;
@@ -478,9 +694,25 @@ async fn a_handle_is_opened_by_two_people_once_and_each_step_is_a_leaf() {
     assert_eq!(status, 200, "{said}");
     assert!(said["handle"].as_str().unwrap().contains("kakuu_handle"), "{said}");
     refused(test, &pillar.analyst, &read, json!({}), "NRS-INFL-0806").await;
+    // Neither does one that is closed, also when it was allowed before.
+    let late = made(test, &pillar.analyst, &path, body("再度", &account)).await;
+    made(
+        test,
+        &pillar.legal,
+        &format!("/influence/openings/{late}/decision"),
+        json!({ "allow": true }),
+    )
+    .await;
+    pillar.step(&case, "triage").await;
+    pillar.step(&case, "not_fimi").await;
+    let read = format!("/influence/openings/{late}/read");
+    refused(test, &pillar.analyst, &read, json!({}), "NRS-INFL-0807").await;
+    refused(test, &pillar.analyst, &path, body("再々度", &account), "NRS-INFL-0807").await;
     let entries = commands(&pillar).await;
-    for command in ["influence.open.ask", "influence.open.decide", "influence.open.read"] {
-        assert_eq!(entries.iter().filter(|one| *one == command).count(), 1, "{command}");
+    for (command, times) in
+        [("influence.open.ask", 2), ("influence.open.decide", 2), ("influence.open.read", 1)]
+    {
+        assert_eq!(entries.iter().filter(|one| *one == command).count(), times, "{command}");
     }
 }
 
@@ -598,6 +830,96 @@ async fn before_an_election_three_others_agree_on_exactly_the_notice_and_ministe
     pillar.step(&case, "review").await;
 }
 
+/// What another person does between the reading of a case and the recording of a step is not passed over, and what was said
+/// in an earlier round of the procedure does not count in a later one.
+#[tokio::test]
+async fn a_notice_is_decided_on_what_stands_then_and_on_nothing_of_an_earlier_round() {
+    use noroshi::influence::incident::{act as cases, part::Body};
+    use noroshi::web::refusal::{Answer, Failure};
+    fn is_conflict<T>(done: Answer<T>) -> bool {
+        matches!(done, Err(Failure::Refused(refusal)) if refusal.status.as_u16() == 409)
+    }
+    let pillar = Pillar::open().await;
+    let (test, house, ctx) = (&pillar.test, &pillar.test.house, &pillar.analyst.ctx);
+    let now = test.house.clock.now();
+    let election = json!({
+        "name": "架空選挙", "basis": "架空公示", "from": now - SignedDuration::from_hours(1),
+        "until": now + SignedDuration::from_hours(24),
+    });
+    made(test, &pillar.legal, "/influence/elections", election).await;
+    let case = pillar.at_options().await;
+    let notice = json!({ "kind": "notice", "ja": "文", "en": "text", "evidence": "架空資料", "correction": "c" });
+    let told = async || {
+        for who in ["target", "ministers"] {
+            let informed = json!({ "kind": "informed", "who": who, "how": "電話" });
+            pillar.part(&case, informed).await;
+        }
+    };
+    told().await;
+    let part = pillar.part(&case, notice.clone()).await;
+    let found =
+        async || get(test, &pillar.analyst, &format!("/influence/incidents/{case}")).await.1;
+    let digest = found().await["notice"]["digest"].as_str().unwrap().to_owned();
+    let votes = format!("/influence/incidents/{case}/votes");
+    let vote = async |member: usize, agrees: bool| {
+        let body = json!({ "agrees": agrees, "notice": digest, "reason": "理由" });
+        made(test, &pillar.members[member], &votes, body).await
+    };
+    for member in 0..3 {
+        vote(member, true).await;
+    }
+    let read = async || cases::find(house, ctx, &case).await.ok().unwrap();
+    // One does not agree any more, between the reading and the recording.
+    let before = read().await;
+    vote(2, false).await;
+    assert!(is_conflict(cases::step_of(house, ctx, &before, ("public_notice", "次へ")).await));
+    pillar.no_step(&pillar.analyst, &case, "public_notice", "NRS-INFL-0907").await;
+    vote(2, true).await;
+    // Every other change of a case makes a step wait as well.
+    let before = read().await;
+    let harm = pillar.part(&case, json!({ "kind": "harm", "summary": "s" })).await;
+    assert!(is_conflict(cases::step_of(house, ctx, &before, ("public_notice", "次へ")).await));
+    let before = read().await;
+    let end = format!("/influence/incidents/{case}/parts/{harm}/end");
+    made(test, &pillar.analyst, &end, json!({ "reason": "不要" })).await;
+    assert!(is_conflict(cases::step_of(house, ctx, &before, ("public_notice", "次へ")).await));
+    let before = read().await;
+    let hold = format!("/influence/incidents/{case}/hold");
+    made(test, &pillar.legal, &hold, json!({ "holds": true, "reason": "訴訟" })).await;
+    assert!(is_conflict(cases::step_of(house, ctx, &before, ("public_notice", "次へ")).await));
+    // The public is told; no other text comes in its place, not even of somebody who read the case before.
+    let before = read().await;
+    pillar.step(&case, "public_notice").await;
+    let other: Body = serde_json::from_value(json!({
+        "kind": "notice", "ja": "別", "en": "other", "evidence": "e", "correction": "c",
+    }))
+    .unwrap();
+    assert!(is_conflict(cases::add_to(house, ctx, &before, other).await));
+    let parts = format!("/influence/incidents/{case}/parts");
+    refused(test, &pillar.analyst, &parts, notice, "NRS-INFL-0915").await;
+    let end = format!("/influence/incidents/{case}/parts/{part}/end");
+    refused(test, &pillar.analyst, &end, json!({ "reason": "撤回" }), "NRS-INFL-0915").await;
+    assert_eq!(found().await["notice"]["part"], json!(part));
+    // A second round: the same text, and nothing that was said or done before counts for it.
+    for to in ["review", "analysis", "characterised", "options"] {
+        pillar.step(&case, to).await;
+    }
+    pillar.no_step(&pillar.analyst, &case, "public_notice", "NRS-INFL-0905").await;
+    told().await;
+    pillar.no_step(&pillar.analyst, &case, "public_notice", "NRS-INFL-0907").await;
+    let counted = found().await["votes"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|one| one["counts"] == true)
+        .count();
+    assert_eq!(counted, 0);
+    for member in 0..3 {
+        vote(member, true).await;
+    }
+    pillar.step(&case, "public_notice").await;
+}
+
 // ---- what is never there: G1, G3, G12 and purpose limits -------------------------------------------------------
 
 /// Source files of the pillar and of its rules.
@@ -690,6 +1012,15 @@ async fn outputs_judge_nothing_as_true_and_offer_no_counter_operation() {
         let counter = json!({ "kind": "counter", "id": id, "basis": "b" });
         refused(&pillar.test, &pillar.analyst, &parts, counter, "NRS-INFL-0602").await;
     }
+    // What an answer needs is there before it is proposed.
+    for id in ["C00070", "C00115", "C00153"] {
+        let counter = json!({ "kind": "counter", "id": id, "basis": "measure-1" });
+        refused(&pillar.test, &pillar.analyst, &parts, counter, "NRS-INFL-0603").await;
+    }
+    pillar.part(&case, json!({ "kind": "counter", "id": "C00184", "basis": "b" })).await;
+    let options = pillar.at_options().await;
+    pillar.part(&options, json!({ "kind": "informed", "who": "registrar", "how": "書面" })).await;
+    pillar.part(&options, json!({ "kind": "counter", "id": "C00153", "basis": "b" })).await;
     let person = json!({ "kind": "hypothesis", "actor": "架空 花子さん", "confidence": "low", "basis": "b" });
     refused(&pillar.test, &pillar.analyst, &parts, person, "NRS-INFL-1105").await;
     // The words people read never call anything fake, and no account a bot.
@@ -718,11 +1049,40 @@ async fn a_case_goes_out_without_private_persons_and_into_the_same_graph() {
         json!({ "kind": "behaviour", "technique": "T0104.004", "evidence": "run" }),
         json!({ "kind": "asset", "asset": "domain", "value": "Shimbun.Example", "evidence": "模倣" }),
         json!({ "kind": "target", "target": "individual", "name": "架空私人", "domestic_person": true }),
+        json!({ "kind": "target", "target": "individual", "name": "Kakuu \"Hana\" Ko", "domestic_person": true }),
         json!({ "kind": "target", "target": "event", "name": "架空選挙", "domestic_person": false }),
     ] {
         pillar.part(&case, body).await;
     }
     let path = format!("/influence/incidents/{case}/stix");
+    let graph = format!("/influence/incidents/{case}/graph");
+    // Nobody outside was told yet, so nothing goes out; what is no such case goes nowhere.
+    let (status, said) = get(test, &pillar.analyst, &path).await;
+    assert!(status == 422 && tells(&said, "NRS-INFL-0913"), "{said}");
+    let other = pillar.case().await;
+    for step in ["", "triage", "not_fimi"] {
+        if !step.is_empty() {
+            pillar.step(&other, step).await;
+        }
+        let other = format!("/influence/incidents/{other}");
+        let (status, said) = get(test, &pillar.analyst, &format!("{other}/stix")).await;
+        assert!(status == 422 && tells(&said, "NRS-INFL-0913"), "{step}: {said}");
+        refused(test, &pillar.analyst, &format!("{other}/graph"), json!({}), "NRS-INFL-0914").await;
+    }
+    // A text that names the person, however it is written, keeps the case from partners and from the graph.
+    for summary in [
+        "架空私人 が標的",
+        "標的は架空\u{3000}私\u{200b}人である",
+        "架空・私人",
+        "KAKUU\u{3000}ＨＡＮＡ Ko is named",
+    ] {
+        let harm = pillar.part(&case, json!({ "kind": "harm", "summary": summary })).await;
+        pillar.no_step(&pillar.analyst, &case, "partner_share", "NRS-INFL-0911").await;
+        refused(test, &pillar.analyst, &graph, json!({}), "NRS-INFL-0911").await;
+        let end = format!("/influence/incidents/{case}/parts/{harm}/end");
+        made(test, &pillar.analyst, &end, json!({ "reason": "個人名" })).await;
+    }
+    pillar.step(&case, "partner_share").await;
     let (status, bundle) = get(test, &pillar.analyst, &path).await;
     assert_eq!(status, 200, "{bundle}");
     let (_, same) = get(test, &pillar.analyst, &path).await;
@@ -733,15 +1093,13 @@ async fn a_case_goes_out_without_private_persons_and_into_the_same_graph() {
     assert_eq!((of("channel"), of("narrative"), of("event"), of("domain-name")), (1, 1, 1, 1));
     let pattern = objects.iter().find(|one| one["type"] == "attack-pattern").unwrap();
     assert_eq!(pattern["x_mitre_id"], "T0151.001", "an older technique under its present name");
-    // A text that names the person keeps the case from partners.
-    let named = json!({ "kind": "harm", "summary": "架空私人 が標的" });
-    let harm = pillar.part(&case, named).await;
-    pillar.no_step(&pillar.analyst, &case, "partner_share", "NRS-INFL-0911").await;
+    // Named after partners were told, it does not go out either.
+    let harm = pillar.part(&case, json!({ "kind": "harm", "summary": "架空 私人" })).await;
+    let (status, said) = get(test, &pillar.analyst, &path).await;
+    assert!(status == 422 && tells(&said, "NRS-INFL-0911"), "{said}");
+    refused(test, &pillar.analyst, &graph, json!({}), "NRS-INFL-0911").await;
     let end = format!("/influence/incidents/{case}/parts/{harm}/end");
     made(test, &pillar.analyst, &end, json!({ "reason": "個人名" })).await;
-    pillar.step(&case, "partner_share").await;
-
-    let graph = format!("/influence/incidents/{case}/graph");
     let (status, said) = post(test, &pillar.analyst, &graph, json!({})).await;
     assert_eq!(status, 200, "{said}");
     let (_, found) = get(test, &pillar.analyst, "/evidence/objects?q=shimbun.example").await;
@@ -1060,6 +1418,23 @@ async fn a_finding_says_what_chance_would_give_and_can_be_recomputed() {
     for told in ["hypotheses", "false_discovery_max", "false_edges_expected"] {
         assert!(trace[told].as_f64().is_some_and(|value| value > 0.0), "{told}: {run}");
     }
+    // Of several kinds of objects each has its column, by whose name another team knows the kind.
+    let both =
+        json!({ "engine": "coordination", "traces": ["domain", "url"], "window_seconds": 60 });
+    let both = pillar.run(&id, both).await;
+    let files = pillar.pack(both["id"].as_str().unwrap()).await;
+    let table = String::from_utf8(files["shares.csv"].clone()).unwrap();
+    assert!(
+        table.starts_with("domain_id,url_id,account_id,content_id,timestamp_share\nnews.example,,"),
+        "{}",
+        &table[..200]
+    );
+    let verify = String::from_utf8(files["verify.txt"].clone()).unwrap();
+    assert!(
+        verify
+            .contains("--object 'domain_id' --object 'url_id' --window 60 --false-discovery 0.01"),
+        "{verify}"
+    );
     // The same question gives the same answer from the same input.
     let again = pillar.run(&id, asked).await;
     assert_eq!((&again["digest"], &again["input"]), (&run["digest"], &run["input"]));
@@ -1110,6 +1485,34 @@ async fn a_finding_says_what_chance_would_give_and_can_be_recomputed() {
     assert_eq!(text("accounts.csv").lines().count(), 6);
     assert!(text("report.en.html").contains("expected by activity"), "{}", text("report.en.html"));
     assert!(text("verify.txt").contains(&shares));
+    // Of accounts outside the group nothing leaves by which another table could be held against this one.
+    let table = text("shares.csv");
+    let named: std::collections::BTreeSet<&str> =
+        table.match_indices("acct:").map(|(at, _)| &table[at..at + 37]).collect();
+    assert_eq!(named.len(), 5, "{named:?}");
+    assert!(table.contains(",other-1,"), "{}", &table[..200]);
+    assert_eq!(table.lines().next().unwrap(), "url_id,account_id,content_id,timestamp_share");
+    // The command that the pack tells does what it says.
+    let again = tempfile::tempdir().unwrap();
+    std::fs::write(again.path().join("shares.csv"), &files["shares.csv"]).unwrap();
+    let verify = text("verify.txt");
+    let command = verify.lines().find(|line| line.trim().starts_with("noroshi ")).unwrap();
+    let arguments: Vec<&str> =
+        command.split_whitespace().skip(1).map(|one| one.trim_matches('\'')).collect();
+    let ran = std::process::Command::new(env!("CARGO_BIN_EXE_noroshi"))
+        .args(arguments)
+        .current_dir(again.path())
+        .output()
+        .unwrap();
+    assert!(ran.status.success(), "{}", String::from_utf8_lossy(&ran.stderr));
+    let pairs = |table: &str| {
+        let cut = |line: &str| line.split(',').take(3).collect::<Vec<_>>().join(",");
+        let mut pairs: Vec<String> = table.lines().skip(1).map(cut).collect();
+        pairs.sort();
+        pairs
+    };
+    let recomputed = std::fs::read_to_string(again.path().join("again/edges.csv")).unwrap();
+    assert_eq!(pairs(&recomputed), pairs(&text("edges.csv")));
     // Recomputed from the pack alone, by the engine and nothing of the house.
     let mut builder = noroshi_insight::coordination::Builder::default();
     use noroshi_insight::coordination::{Options, Share, Trace, TraceKind, analyse};
@@ -1146,7 +1549,7 @@ async fn a_finding_says_what_chance_would_give_and_can_be_recomputed() {
     assert_eq!(pairs, kept);
     let entries = commands(&pillar).await;
     for (command, times) in
-        [("influence.run.ask", 2), ("influence.run.done", 2), ("influence.run.pack", 1)]
+        [("influence.run.ask", 3), ("influence.run.done", 3), ("influence.run.pack", 2)]
     {
         assert_eq!(entries.iter().filter(|one| *one == command).count(), times, "{command}");
     }
@@ -1190,6 +1593,60 @@ async fn a_finding_says_what_chance_would_give_and_can_be_recomputed() {
     assert!(status == 200 && page.contains("There is no group in this time"), "{page}");
 }
 
+/// What two people said of a group stands while no declared coordination explains it and nobody takes it back, and every place
+/// tells the same level.
+#[tokio::test]
+async fn what_two_people_said_ends_with_an_entry_of_the_register_and_can_be_taken_back() {
+    let pillar = Pillar::open().await;
+    let test = &pillar.test;
+    let id = pillar.collection(10_000).await;
+    pillar.bring(&id, planted(&pillar).as_bytes(), "").await;
+    let asked = json!({ "engine": "coordination", "traces": ["url"], "window_seconds": 60 });
+    let run = pillar.run(&id, asked).await["id"].as_str().unwrap().to_owned();
+    let groups = format!("/influence/runs/{run}/groups");
+    let levels = async || {
+        let (_, list) = get(test, &pillar.second, &groups).await;
+        let (_, one) = get(test, &pillar.second, &format!("{groups}/0")).await;
+        let text = pillar.pack(&run).await.remove("finding.json").unwrap();
+        let finding: Value = serde_json::from_slice(&text).unwrap();
+        let levels = [&list["items"][0]["level"], &one["level"], &finding["groups"][0]["level"]];
+        assert!(levels.iter().all(|level| *level == levels[0]), "{levels:?}");
+        levels[0].as_str().unwrap().to_owned()
+    };
+    assert_eq!(levels().await, "E3");
+    let said = json!({ "families": ["cadence", "linked_assets"], "basis": "架空の根拠" });
+    let review = made(test, &pillar.second, &format!("{groups}/0/reviews"), said).await;
+    assert_eq!(levels().await, "E3", "one of two");
+    made(test, &pillar.legal, &format!("/influence/reviews/{review}/confirm"), json!({})).await;
+    assert_eq!(levels().await, "E4");
+    let (_, group) = get(test, &pillar.second, &format!("{groups}/0")).await;
+    let accounts: Vec<&Value> =
+        group["members"].as_array().unwrap().iter().map(|one| &one["account"]).collect();
+    let chain = json!({
+        "kind": "media_chain", "name": "架空系列", "evidence": "架空の公表", "collection": id, "accounts": accounts[..3],
+    });
+    let entry = made(test, &pillar.legal, "/influence/declared", chain).await;
+    assert_eq!(
+        levels().await,
+        "E3",
+        "a media chain is no inauthentic group, whoever said so before"
+    );
+    let browser = Browser::of(test, &pillar.second).await;
+    let (_, page) = browser.get(&format!("/influence/runs/{run}/groups/0")).await;
+    assert!(page.contains("explained by declared coordination"), "{page}");
+    let reason = [("reason", "誤った登録")];
+    assert_eq!(browser.post(&format!("/influence/declared/{entry}/end"), &reason).await.0, 303);
+    assert_eq!(levels().await, "E4");
+    let path = format!("/influence/reviews/{review}/withdraw");
+    assert_eq!(browser.post(&path, &[("reason", " ")]).await.0, 422);
+    assert_eq!(browser.post(&path, &reason).await.0, 303);
+    assert_eq!(levels().await, "E3");
+    let entries = commands(&pillar).await;
+    for command in ["influence.review.withdraw", "influence.undeclare"] {
+        assert_eq!(entries.iter().filter(|one| *one == command).count(), 1, "{command}");
+    }
+}
+
 #[tokio::test]
 async fn copies_are_read_side_by_side_and_names_that_imitate_are_found() {
     let pillar = Pillar::open().await;
@@ -1209,6 +1666,7 @@ async fn copies_are_read_side_by_side_and_names_that_imitate_are_found() {
         status == 200 && page.contains("灯油") && page.contains("<mark class=\"differs-"),
         "{page}"
     );
+    let copied = run.clone();
     let protected = json!({ "engine": "lookalike", "protected": "harbour-press.example\n" });
     let run = pillar.run(&id, protected).await;
     assert_eq!(run["state"], "done", "{run}");
@@ -1218,6 +1676,34 @@ async fn copies_are_read_side_by_side_and_names_that_imitate_are_found() {
         hits["items"].as_array().unwrap().iter().filter_map(|one| one["domain"].as_str()).collect();
     assert_eq!(names, ["harbor-press.example"], "the owner's own is not among them: {hits}");
     let nothing = json!({ "engine": "coordination", "traces": [] });
+    // Texts are read by those who analyse, and each reading is a leaf.
+    let entries = commands(&pillar).await;
+    assert_eq!(entries.iter().filter(|one| *one == "influence.texts.read").count(), 1);
+    for stranger in [&pillar.members[0], &pillar.legal] {
+        let browser = Browser::of(test, stranger).await;
+        let (status, page) = browser.get(&format!("/influence/runs/{copied}/clusters/0")).await;
+        assert!(status == 403 && !page.contains("灯油"), "{page}");
+    }
+    let files = pillar.pack(&copied).await;
+    let shares = String::from_utf8(files["shares.csv"].clone()).unwrap();
+    assert!(!shares.contains("acct:") && shares.contains("other-1"), "{shares}");
+    let text = "古い港の灯油は月曜日に尽きるという話が町の人のあいだに広がっている";
+    let plain = noroshi_charter::finding::Digest::of(text.as_bytes()).to_string();
+    assert!(!shares.contains(&plain), "a digest that whoever holds the text can make");
+    // A level means the same whoever asks.
+    for (field, value) in [
+        ("false_discovery_max", json!(0.5)),
+        ("false_discovery_max", json!(0.99)),
+        ("false_discovery_max", json!(5)),
+        ("false_discovery_max", json!(0)),
+        ("window_seconds", json!(86_401)),
+        ("slice_seconds", json!(60)),
+    ] {
+        let mut lax = json!({ "engine": "coordination", "traces": ["url"] });
+        lax[field] = value;
+        let path = format!("/influence/collections/{id}/runs");
+        refused(test, &pillar.analyst, &path, lax, "NRS-INFL-0407").await;
+    }
     let path = format!("/influence/collections/{id}/runs");
     refused(test, &pillar.analyst, &path, nothing, "NRS-INFL-1204").await;
 }

@@ -237,8 +237,14 @@ impl Object {
 pub(super) fn usage(problem: &dyn std::error::Error, file: &Path) -> Failed {
     let words = problem.to_string();
     let (code, words) = words.split_once(": ").unwrap_or(("NRS-INFL-0102", &words));
-    let known =
-        ["NRS-INFL-0100", "NRS-INFL-0101", "NRS-INFL-0102", "NRS-INFL-0106", "NRS-INFL-0111"];
+    let known = [
+        "NRS-INFL-0100",
+        "NRS-INFL-0101",
+        "NRS-INFL-0102",
+        "NRS-INFL-0106",
+        "NRS-INFL-0111",
+        "NRS-INFL-0113",
+    ];
     let code = known.into_iter().find(|known| *known == code).unwrap_or("NRS-INFL-0102");
     Failed::Usage { code, message: format!("`{}`: {words}", file.display()) }
 }

@@ -4,7 +4,11 @@ use std::sync::Arc;
 
 use axum::http::StatusCode;
 use noroshi_charter::coordination::{Nexus, Reviewer, may_state_nexus};
-use noroshi_charter::fimi::{State, may_step, may_vote};
+use noroshi_charter::counter::{Needs, may_propose};
+use noroshi_charter::fimi::{
+    State, is_public, may_add_notice, may_end_notice, may_enter_graph, may_step, may_take_out,
+    may_vote,
+};
 use noroshi_charter::hat::Hat;
 use noroshi_evidence::marking::{LegalClass, Tlp};
 use noroshi_evidence::object::StixObject;
@@ -13,7 +17,7 @@ use serde_json::json;
 
 use super::part::Body;
 use super::read::{self, Whole};
-use super::stix;
+use super::{private, stix};
 use crate::evidence::rows::{self, NewObject};
 use crate::house::House;
 use crate::influence::act::{
@@ -23,6 +27,7 @@ use crate::office::authorise::Action;
 use crate::office::commit::{Change, Write};
 use crate::office::ctx::Ctx;
 use crate::office::store::Value;
+use crate::response::read as measures;
 use crate::web::refusal::{Answer, Failure, Refusal};
 
 /// Parts of one case at most.
@@ -97,21 +102,40 @@ fn wrong((code, about): (&'static str, String)) -> Failure {
         .into()
 }
 
+/// The case stands as it was read, and moves on: a step is never decided on what somebody else changes meanwhile, and
+/// nothing is added to a case that has moved on.
+fn as_read(whole: &Whole) -> Write {
+    Write::one(
+        "UPDATE influence_incident SET version = version + 1 WHERE incident = $1 AND version = $2",
+        vec![Value::from(&whole.incident.incident), Value::Int(whole.incident.version)],
+    )
+}
+
 /// Adds a part to a case.
 pub async fn add(house: &Arc<House>, ctx: &Ctx, id: &str, body: Body) -> Answer<Made> {
+    let whole = find(house, ctx, id).await?;
+    add_to(house, ctx, &whole, body).await
+}
+
+/// Adds a part to a case as it was read; a conflict when it has moved on since.
+pub async fn add_to(house: &Arc<House>, ctx: &Ctx, whole: &Whole, body: Body) -> Answer<Made> {
     // The legal hat reviews statements of a foreign nexus; it adds nothing else.
     let reviews = matches!(body, Body::NexusReview { .. }) && ctx.hat == Hat::Legal;
     may(house, ctx, if reviews { Action::InfluenceAllow } else { Action::InfluenceAnalyse })?;
-    let whole = find(house, ctx, id).await?;
+    let id = &whole.incident.incident;
     body.check().map_err(wrong)?;
+    if matches!(body, Body::Notice { .. }) {
+        decided(&may_add_notice(whole.incident.state))?;
+    }
     if whole.parts.len() >= PARTS_MAX {
         return Err(wrong(("NRS-INFL-1106", PARTS_MAX.to_string())));
     }
-    refers(house, ctx, &whole, &body).await?;
+    refers(house, ctx, whole, &body).await?;
     let part = fresh(ctx, "part");
     let said = serde_json::to_value(&body).map_err(broken)?;
     let change = Change::office("influence.incident.part", id)
         .payload(json!({ "part": part, "body": said }))
+        .write(as_read(whole))
         .write(part_row(ctx, id, &part, (body.kind(), &said)));
     commit(house, ctx, part, change).await
 }
@@ -174,8 +198,37 @@ async fn refers(house: &Arc<House>, ctx: &Ctx, whole: &Whole, body: &Body) -> An
                 reviewers: [other, one],
             }))
         }
+        Body::Counter { id, basis } => {
+            let there = there(house, ctx, whole, basis).await?;
+            decided(&may_propose(id, &there))
+        }
         _ => Ok(()),
     }
+}
+
+/// Words of a basis that are looked up as numbers of measures, at most.
+const NAMED_MAX: usize = 50;
+
+/// What is there of what an answer may need: the public was told, the registrar was, or the basis names a measure that is
+/// approved and that the caller may know of.
+async fn there(house: &Arc<House>, ctx: &Ctx, whole: &Whole, basis: &str) -> Answer<Vec<Needs>> {
+    let mut there = vec![Needs::Nothing];
+    there.extend(is_public(&whole.path()).then_some(Needs::Notice));
+    there.extend(whole.is_informed("registrar").then_some(Needs::RegistrarNotice));
+    let words = basis.split(|letter: char| !letter.is_ascii_alphanumeric() && letter != '-');
+    let named: Vec<String> =
+        words.filter(|one| one.contains('-')).take(NAMED_MAX).map(str::to_owned).collect();
+    let found = house.store.read(move |reader| {
+        named.iter().map(|one| measures::measure(reader, one)).collect::<Result<Vec<_>, _>>()
+    });
+    let is_approved = |measure: &measures::Measure| {
+        measure.authorisation.is_some()
+            && ["approved", "executing", "active"].contains(&measure.state.as_str())
+            && measures::visible(house, ctx, measure)
+    };
+    let is_there = found.await?.iter().flatten().any(is_approved);
+    there.extend(is_there.then_some(Needs::Measure));
+    Ok(there)
 }
 
 /// Ends a part. It stays on record with the reason.
@@ -187,10 +240,14 @@ pub async fn end(
     reason: &str,
 ) -> Answer<Made> {
     may(house, ctx, Action::InfluenceAnalyse)?;
-    find(house, ctx, id).await?;
+    let whole = find(house, ctx, id).await?;
     let reason = text(reason, TEXT_CHARS_MAX, true)?;
+    if whole.parts.iter().any(|one| one.part == part && matches!(one.body, Body::Notice { .. })) {
+        decided(&may_end_notice(&whole.path()))?;
+    }
     let change = Change::office("influence.incident.end", id)
         .payload(json!({ "part": part, "reason": reason }))
+        .write(as_read(&whole))
         .write(Write::one(
             "UPDATE influence_part SET ended_at = $3, ended_why = $4 WHERE part = $1 AND incident = $2 AND ended_at IS NULL",
             vec![
@@ -205,14 +262,32 @@ pub async fn end(
 
 /// Takes a case a step further, when the charter has nothing against it.
 pub async fn step(house: &Arc<House>, ctx: &Ctx, id: &str, to: &str, reason: &str) -> Answer<Made> {
-    let to = State::parse(to).ok_or_else(|| refuse("NRS-INFL-0901"))?;
     let whole = find(house, ctx, id).await?;
-    let from = whole.incident.state;
-    let shared = stix::bundle(&whole, tlp(&whole)).to_string();
+    step_of(house, ctx, &whole, (to, reason)).await
+}
+
+/// What would leave by a step: the notice for the public, the bundle for anybody else.
+fn leaving(whole: &Whole, to: State) -> Answer<serde_json::Value> {
+    match whole.notice().filter(|_| to == State::PublicNotice) {
+        Some((part, _)) => serde_json::to_value(&part.body).map_err(broken),
+        None => Ok(stix::bundle(whole, tlp(whole))),
+    }
+}
+
+/// Takes a case as it was read a step further; a conflict when anything of it has changed since.
+pub async fn step_of(
+    house: &Arc<House>,
+    ctx: &Ctx,
+    whole: &Whole,
+    (to, reason): (&str, &str),
+) -> Answer<Made> {
+    let to = State::parse(to).ok_or_else(|| refuse("NRS-INFL-0901"))?;
+    let (id, from) = (whole.incident.incident.as_str(), whole.incident.state);
+    let leaving = leaving(whole, to)?;
     let (criteria, votes) = (whole.criteria(), whole.votes());
     let workers: Vec<&str> = whole.workers().into_iter().collect();
     let considered: Vec<&str> = whole.considered().into_iter().map(|one| one.0).collect();
-    let facts = whole.facts(&criteria, &votes, &workers, &considered, &shared, reason);
+    let facts = whole.facts(&criteria, &votes, &workers, &considered, &leaving, reason);
     decided(&may_step(ctx.hat, from, to, &facts))?;
     may(house, ctx, Action::InfluenceAnalyse)?;
     let reason = text(reason, TEXT_CHARS_MAX, true)?;
@@ -257,6 +332,7 @@ pub async fn vote(
     let vote = fresh(ctx, "vote");
     let change = Change::office("influence.incident.vote", id)
         .payload(json!({ "vote": vote, "notice": in_force, "agrees": agrees, "reason": reason }))
+        .write(as_read(&whole))
         .write(Write::one(
             "INSERT INTO influence_vote (vote, incident, notice, person, hat, agrees, reason, at) \
              VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
@@ -283,13 +359,14 @@ pub async fn hold(
     reason: &str,
 ) -> Answer<Made> {
     may(house, ctx, Action::InfluenceAllow)?;
-    find(house, ctx, id).await?;
+    let whole = find(house, ctx, id).await?;
     let reason = text(reason, TEXT_CHARS_MAX, true)?;
     let change = Change::office("influence.incident.hold", id)
         .payload(json!({ "holds": holds, "reason": reason }))
         .write(Write::one(
-            "UPDATE influence_incident SET legal_hold = $2 WHERE incident = $1 AND legal_hold <> $2",
-            vec![Value::from(id), Value::from(holds)],
+            "UPDATE influence_incident SET legal_hold = $2, version = version + 1 WHERE incident = $1 \
+             AND legal_hold <> $2 AND version = $3",
+            vec![Value::from(id), Value::from(holds), Value::Int(whole.incident.version)],
         ));
     commit(house, ctx, id.to_owned(), change).await
 }
@@ -304,6 +381,7 @@ pub async fn export(house: &Arc<House>, ctx: &Ctx, id: &str) -> Answer<serde_jso
     may(house, ctx, Action::InfluenceAnalyse)?;
     let whole = find(house, ctx, id).await?;
     let bundle = stix::bundle(&whole, tlp(&whole));
+    decided(&may_take_out(ctx.hat, &whole.path(), private::is_named(&whole, &bundle)))?;
     let digest = noroshi_charter::finding::Digest::of_canonical(&bundle);
     let change = Change::office("influence.incident.export", id).payload(json!({
         "digest": digest, "withheld": stix::made(&whole, tlp(&whole)).withheld,
@@ -318,6 +396,8 @@ pub async fn into_graph(house: &Arc<House>, ctx: &Ctx, id: &str) -> Answer<(Made
     let whole = find(house, ctx, id).await?;
     let tlp = tlp(&whole);
     let mut objects = Vec::new();
+    let bundle = stix::bundle(&whole, tlp);
+    decided(&may_enter_graph(ctx.hat, &whole.path(), private::is_named(&whole, &bundle)))?;
     for object in stix::made(&whole, tlp).objects {
         objects.push(NewObject {
             object: StixObject::parse(&object.to_string()).map_err(broken)?,

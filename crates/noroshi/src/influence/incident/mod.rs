@@ -12,6 +12,7 @@ pub mod foreign;
 pub mod misp;
 pub mod paper;
 pub mod part;
+mod private;
 pub mod read;
 pub mod stix;
 pub mod strict;

@@ -1,6 +1,5 @@
 //! The parts of a case, and what each must say.
 
-use noroshi_charter::counter;
 use noroshi_charter::fimi::CONSIDERATIONS;
 use noroshi_charter::gathering::Holder;
 use serde::{Deserialize, Serialize};
@@ -31,7 +30,8 @@ pub const TARGETS: [&str; 8] = [
 /// What a case may have as an asset.
 pub const ASSETS: [&str; 4] = ["domain", "url", "media", "file"];
 /// Who may be told of a case.
-pub const AUDIENCES: [&str; 5] = ["target", "ministers", "election_body", "platform", "partner"];
+pub const AUDIENCES: [&str; 6] =
+    ["target", "ministers", "election_body", "platform", "partner", "registrar"];
 /// How much a case touches what people at home may say.
 pub const RISKS: [&str; 4] = ["none", "low", "moderate", "high"];
 /// Words for confidence; there are no others.
@@ -348,16 +348,8 @@ impl Body {
                 one_of("who", who, &AUDIENCES)?;
                 filled(&[("how", how, long)])
             }
-            Self::Counter { id, basis } => {
-                filled(&[("basis", basis, long)])?;
-                // What an answer needs besides is asked when it is carried out.
-                match counter::may_propose(id, &counter::needs(id).into_iter().collect::<Vec<_>>())
-                    .first()
-                {
-                    Some(against) => Err((against.code, id.clone())),
-                    None => Ok(()),
-                }
-            }
+            // Whether it is offered, and what it needs is there, is asked of the case.
+            Self::Counter { id, basis } => filled(&[("id", id, name), ("basis", basis, long)]),
             Self::Notice { ja, en, evidence, correction } => filled(&[
                 ("ja", ja, long),
                 ("en", en, long),
@@ -421,17 +413,13 @@ mod tests {
     }
 
     #[test]
-    fn behaviours_are_of_the_table_and_answers_of_the_list() {
+    fn behaviours_are_of_the_table() {
         let behaviour = |technique: &str| {
             code(&Body::Behaviour { technique: technique.to_owned(), evidence: "run".to_owned() })
         };
         assert_eq!(behaviour("T0084.001"), "");
         assert_eq!(behaviour("T0104.004"), "", "of an older version");
         assert_eq!(behaviour("T0000.000"), "NRS-INFL-1103");
-        let counter = |id: &str| code(&Body::Counter { id: id.to_owned(), basis: "b".to_owned() });
-        assert_eq!(counter("C00184"), "");
-        assert_eq!(counter("C00140"), "NRS-INFL-0602");
-        assert_eq!(counter("C00001"), "NRS-INFL-0601");
     }
 
     #[test]

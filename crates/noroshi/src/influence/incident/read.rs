@@ -95,6 +95,8 @@ pub struct Whole {
     pub words: Vec<Word>,
     /// Whether an election period is in force now.
     pub is_election: bool,
+    /// When that period began.
+    pub election_since: Option<Timestamp>,
 }
 
 const INCIDENT: &str = "SELECT incident, title, state, version, tlp, legal_hold, org, created_at FROM influence_incident";
@@ -176,8 +178,9 @@ pub fn whole(reader: &Reader<'_>, id: &str, now: Timestamp) -> Result<Option<Who
             })
         },
     )?;
-    let is_election = crate::influence::read::election_now(reader, now)?.is_some();
-    Ok(Some(Whole { incident: found, parts, steps, words, is_election }))
+    let election_since = crate::influence::read::election_now(reader, now)?.map(|one| one.from);
+    let is_election = election_since.is_some();
+    Ok(Some(Whole { incident: found, parts, steps, words, is_election, election_since }))
 }
 
 impl Whole {
@@ -191,6 +194,29 @@ impl Whole {
         let last = self.live().filter(|part| matches!(part.body, Body::Notice { .. })).last()?;
         let digest = Digest::of_canonical(&last.body)?;
         Some((last, digest.to_string()))
+    }
+
+    /// When the options came to be considered for what the case is characterised as now. What was said or done in an
+    /// earlier round of the procedure is on record, and does not count.
+    fn round(&self) -> Option<Timestamp> {
+        let came = |step: &&Step| {
+            step.from == State::Characterised.code() && step.to == State::Options.code()
+        };
+        self.steps.iter().rev().find(came).map(|step| step.at)
+    }
+
+    /// Words on a notice that count: of this round, and of this election.
+    pub fn words_on<'a>(&'a self, digest: &str) -> impl Iterator<Item = &'a Word> {
+        let since =
+            self.round().map(|round| self.election_since.map_or(round, |one| one.max(round)));
+        self.words.iter().filter(move |word| {
+            word.notice == digest && since.is_some_and(|since| word.at >= since)
+        })
+    }
+
+    /// The states the case went through, in their order.
+    pub fn path(&self) -> Vec<State> {
+        self.steps.iter().filter_map(|step| State::parse(&step.to)).collect()
     }
 
     /// Everybody who worked on the case.
@@ -258,8 +284,7 @@ impl Whole {
     /// Words on the notice in force.
     pub fn votes(&self) -> Vec<Vote<'_>> {
         let Some((_, digest)) = self.notice() else { return Vec::new() };
-        let on_this = self.words.iter().filter(|word| word.notice == digest);
-        on_this
+        self.words_on(&digest)
             .filter_map(|word| {
                 Some(Vote {
                     person: &word.person,
@@ -284,26 +309,24 @@ impl Whole {
         CONSIDERATIONS.iter().filter_map(of).collect()
     }
 
-    /// Whether somebody was told.
+    /// Whether somebody was told, in this round.
     pub fn is_informed(&self, wanted: &str) -> bool {
-        self.live().any(|part| matches!(&part.body, Body::Informed { who, .. } if who == wanted))
+        let Some(since) = self.round() else { return false };
+        let told = |part: &Part| matches!(&part.body, Body::Informed { who, .. } if who == wanted);
+        self.live().any(|part| part.at >= since && told(part))
     }
 
-    /// The facts of a step; `shared` is the text of what would go to a partner.
+    /// The facts of a step; `leaving` is what would go out by it.
     pub fn facts<'a>(
         &self,
         criteria: &'a [Criterion<'a>],
         votes: &'a [Vote<'a>],
         workers: &'a [&'a str],
         considered: &'a [&'a str],
-        shared: &str,
+        leaving: &serde_json::Value,
         reason: &'a str,
     ) -> Facts<'a> {
         let notice = self.notice().is_some();
-        let named = |part: &Part| match &part.body {
-            Body::Target { name, domestic_person: true, .. } => shared.contains(name.as_str()),
-            _ => false,
-        };
         Facts {
             criteria,
             is_election: self.is_election,
@@ -315,7 +338,7 @@ impl Whole {
             considered,
             has_evidence: notice,
             has_correction_path: notice,
-            has_domestic_personal_data: self.live().any(named),
+            has_domestic_personal_data: super::private::is_named(self, leaving),
             reason,
         }
     }

@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use noroshi_charter::coordination::{Claim, Family, Level, Reviewer, may_call_inauthentic};
+use noroshi_charter::coordination::{
+    Claim, Family, GROUP_MIN, Level, Reviewer, Strictness, may_call_inauthentic, may_test,
+};
 use noroshi_charter::declared::undeclared;
 use noroshi_charter::finding::Digest;
 use noroshi_charter::hat::Hat;
@@ -101,6 +103,11 @@ fn check(asked: &Parameters) -> Answer<()> {
     if asked.from.zip(asked.until).is_some_and(|(from, until)| until <= from) {
         return Err(refuse("NRS-INFL-0204"));
     }
+    decided(&may_test(&Strictness {
+        false_discovery: asked.false_discovery_max,
+        window_seconds: asked.window_seconds,
+        slice_seconds: asked.slice_seconds,
+    }))?;
     // Only what was gathered here, and lists of domains.
     let source =
         if asked.engine == "lookalike" { Source::DomainLists } else { Source::PublicPosts };
@@ -165,22 +172,24 @@ async fn work(house: Arc<House>, task: Task) -> Result<Outcome, StoreFailure> {
         Ok::<_, crate::influence::vault::VaultFailure>(ran)
     });
     let ran = ran.await.map_err(|_| StoreFailure::Stopping)?.map_err(damaged)?;
-    let (state, input, summary) = match ran {
-        Ok(Came { input, summary, .. }) => ("done", Some(input), summary),
-        Err(why) => ("failed", None, json!({ "failure": why })),
+    let (state, input, summary, oldest) = match ran {
+        Ok(Came { input, summary, oldest, .. }) => ("done", Some(input), summary, oldest),
+        Err(why) => ("failed", None, json!({ "failure": why }), None),
     };
     let change = Change::office("influence.run.done", &found.run)
         .payload(json!({
             "collection": found.collection, "parameters": found.digest, "input": input, "summary": summary,
         }))
         .write(Write::one(
-            "UPDATE influence_run SET state = $2, input = $3, summary = $4, done_at = $5 WHERE run = $1 AND state = 'running'",
+            "UPDATE influence_run SET state = $2, input = $3, summary = $4, done_at = $5, oldest_at = $6 \
+             WHERE run = $1 AND state = 'running'",
             vec![
                 Value::from(&found.run),
                 Value::from(state),
                 Value::from(input),
                 Value::from(summary.to_string()),
                 Value::from(now),
+                Value::from(oldest),
             ],
         ));
     Ok(Outcome::Done(ctx, Box::new(change)))
@@ -253,6 +262,29 @@ async fn against(
     }))
 }
 
+/// What was said of the groups of a run. What two people said stands while nobody took it back and no declared coordination
+/// explains the group, whenever it was entered.
+pub(super) async fn reviews(house: &Arc<House>, run: &Run) -> Answer<Vec<Review>> {
+    let (id, of) = (run.run.clone(), run.collection.clone());
+    let (mut reviews, declared) = house
+        .store
+        .read(move |reader| {
+            Ok((read::reviews(reader, &id)?, crate::influence::read::declared(reader, &of)?))
+        })
+        .await?;
+    let entries: Vec<_> = declared.into_iter().map(|entry| entry.accounts).collect();
+    for review in &mut reviews {
+        if review.second_by.is_none() || review.ended.is_some() {
+            continue;
+        }
+        let group = review.group;
+        let members = of_results(house, &run.run, move |results| results.members(group)).await?;
+        let names = members.iter().map(|member| member.account.as_str());
+        review.stands = undeclared(names, &entries) >= GROUP_MIN;
+    }
+    Ok(reviews)
+}
+
 fn may_review(house: &House, ctx: &Ctx) -> Answer<()> {
     let action =
         if ctx.hat == Hat::Legal { Action::InfluenceAllow } else { Action::InfluenceAnalyse };
@@ -307,7 +339,7 @@ pub async fn confirm(house: &Arc<House>, ctx: &Ctx, review: &str) -> Answer<Made
         .payload(json!({ "run": found.run, "group": found.group }))
         .write(Write::one(
             "UPDATE influence_review SET second_by = $2, second_hat = $3, second_at = $4 WHERE review = $1 \
-             AND second_by IS NULL AND first_by <> $2",
+             AND second_by IS NULL AND first_by <> $2 AND ended_at IS NULL",
             vec![
                 Value::from(review),
                 Value::from(&ctx.person),
@@ -316,4 +348,27 @@ pub async fn confirm(house: &Arc<House>, ctx: &Ctx, review: &str) -> Answer<Made
             ],
         ));
     commit(house, ctx, review.to_owned(), change).await
+}
+
+/// Takes back what was said of a group, by the first or by both: it stays on record with the reason.
+pub async fn withdraw(house: &Arc<House>, ctx: &Ctx, review: &str, reason: &str) -> Answer<Review> {
+    may_review(house, ctx)?;
+    let asked = review.to_owned();
+    let found = house.store.read(move |reader| read::review(reader, &asked)).await?;
+    let found = found.ok_or_else(Refusal::absent)?;
+    let reason = text(reason, TEXT_CHARS_MAX, true)?;
+    let change = Change::office("influence.review.withdraw", review)
+        .payload(json!({ "run": found.run, "group": found.group, "reason": reason }))
+        .write(Write::one(
+            "UPDATE influence_review SET ended_by = $2, ended_at = $3, ended_why = $4 WHERE review = $1 \
+             AND ended_at IS NULL",
+            vec![
+                Value::from(review),
+                Value::from(&ctx.person),
+                Value::from(ctx.now),
+                Value::from(&reason),
+            ],
+        ));
+    commit(house, ctx, review.to_owned(), change).await?;
+    Ok(found)
 }

@@ -114,8 +114,7 @@ async fn groups(
     Query(from): Query<From>,
 ) -> Answer {
     let run = act::find(&house, &caller.ctx, &id).await?;
-    let of = run.run.clone();
-    let reviews = house.store.read(move |reader| read::reviews(reader, &of)).await?;
+    let reviews = act::reviews(&house, &run).await?;
     let rows = act::of_results(&house, &run.run, move |results| {
         results.groups((i64::MIN, i64::MAX), from.offset, LISTED)
     })
@@ -152,6 +151,7 @@ async fn group(
     })
     .await?;
     let row = row.ok_or_else(Refusal::absent)?;
+    let level = pack::level_of(&row, &act::reviews(&house, &run).await?).code();
     let members: Vec<Value> =
         members.iter().map(|one| json!({ "account": one.account, "evidence": one.body })).collect();
     let edges: Vec<Value> = edges
@@ -161,7 +161,7 @@ async fn group(
         })
         .collect();
     Ok(Json(json!({
-        "group": row.number, "level": row.level, "evidence": row.body, "members": members, "edges": edges,
+        "group": row.number, "level": level, "evidence": row.body, "members": members, "edges": edges,
     }))
     .into_response())
 }
@@ -244,8 +244,7 @@ pub(super) async fn archive(house: &Arc<House>, ctx: &Ctx, id: &str) -> Answer<V
     if run.state != "done" {
         return Err(refuse("NRS-INFL-1205"));
     }
-    let of = run.run.clone();
-    let reviews = house.store.read(move |reader| read::reviews(reader, &of)).await?;
+    let reviews = act::reviews(house, &run).await?;
     let (dir, fonts) = (house.dir.clone(), house.config.influence.pdf_fonts.clone());
     let made = tokio::task::spawn_blocking(move || {
         let path = results::shares_path(&dir, &run.run);

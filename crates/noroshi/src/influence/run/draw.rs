@@ -137,7 +137,7 @@ pub(super) fn accounts(
 pub(super) fn groups(
     rows: &[GroupRow],
     between: &BTreeMap<(i64, i64), u64>,
-    all: (u64, u64),
+    all_groups: u64,
     run: &str,
 ) -> Picture {
     let radius = |group: &GroupRow| {
@@ -170,7 +170,8 @@ pub(super) fn groups(
         Some(Line { from: *place.get(one)?, to: *place.get(other)?, strong: *count >= 10 })
     });
     picture.lines = lines.take(LINES_MAX).collect();
-    picture.hidden = (all.0.saturating_sub(rows.len() as u64), 0);
+    let lines_left = between.len().saturating_sub(picture.lines.len());
+    picture.hidden = (all_groups.saturating_sub(rows.len() as u64), lines_left as u64);
     finish(picture, cell, per_row, rows.len())
 }
 
@@ -236,11 +237,17 @@ mod tests {
 
     #[test]
     fn many_groups_are_few_marks_and_the_rest_is_counted() {
-        let rows: Vec<GroupRow> = (0..120).map(|at| group(at, 50)).collect();
+        let rows: Vec<GroupRow> = (0_i64..120).map(|at| group(at, 50)).collect();
         let between = BTreeMap::from([((0, 1), 3), ((0, 500), 9)]);
-        let picture = groups(&rows, &between, (1_000, 100_000), "run");
+        let picture = groups(&rows, &between, 1_000, "run");
         assert_eq!((picture.marks.len(), picture.lines.len()), (120, 1));
-        assert_eq!(picture.hidden.0, 880);
-        assert_eq!(groups(&rows, &between, (1_000, 100_000), "run"), picture);
+        assert_eq!(picture.hidden, (880, 1), "a line to a group that is not drawn is told");
+        assert_eq!(groups(&rows, &between, 1_000, "run"), picture);
+        let near = |at: i64, by: i64| ((at, (at + by) % 120), 1);
+        let many: BTreeMap<(i64, i64), u64> =
+            (0..120).flat_map(|at| (1..60).map(move |by| near(at, by))).collect();
+        let picture = groups(&rows, &many, 120, "run");
+        assert_eq!(picture.lines.len(), LINES_MAX);
+        assert_eq!(picture.hidden, (0, (many.len() - LINES_MAX) as u64));
     }
 }

@@ -1,11 +1,13 @@
 //! From a collection to the engines and back. Nothing here is random or asks the time: the same posts and parameters give
 //! the same file.
 
-use std::io::Write;
+use std::collections::{BTreeSet, HashMap};
+use std::io::{BufRead as _, Write};
 use std::path::Path;
 
-use noroshi_charter::coordination::Level;
-use noroshi_charter::finding::Digest;
+use jiff::Timestamp;
+use noroshi_charter::coordination::{FALSE_DISCOVERY_MAX, Level, Tests, level};
+use noroshi_insight::coordination::export::cell;
 use noroshi_insight::coordination::{
     self, Analysis, Builder, Edge, Group, NO_POST, Options, Records, Share, Trace, TraceKind,
 };
@@ -17,6 +19,7 @@ use super::act::Parameters;
 use super::results::{
     ClusterRow, CopyRow, EdgeRow, GroupRow, HitRow, MemberRow, Results, shares_path,
 };
+use crate::influence::keys::{PREFIX, PSEUDONYM_DIGITS};
 use crate::influence::vault::{Vault, VaultFailure};
 use crate::office::secret::hex;
 
@@ -24,6 +27,8 @@ use crate::office::secret::hex;
 const EXEMPLARS_KEPT: usize = 8;
 /// Copies of a cluster that are kept with it.
 const COPIES_KEPT: usize = 2_000;
+/// In which share of the samples a group is found again that is stable.
+const STABLE: f64 = 0.7;
 /// Texts that are compared at most; the newest are left out beyond, and counted.
 const TEXTS_MAX: usize = 3_000_000;
 
@@ -34,6 +39,15 @@ pub(super) struct Came {
     pub(super) summary: Value,
     /// Pairs that are only worth watching, as JSON, for the watch tier of the collection.
     pub(super) watched: Vec<Value>,
+    /// When the oldest post was taken in that may have been read: what was made of it goes with it.
+    pub(super) oldest: Option<Timestamp>,
+}
+
+impl Came {
+    /// An answer; what was read is told by whoever read it.
+    fn of(summary: Value) -> Self {
+        Self { input: String::new(), summary, watched: Vec::new(), oldest: None }
+    }
 }
 
 /// A run that an engine would not do: told to the analyst.
@@ -70,18 +84,63 @@ fn kind_of(trace: &str) -> TraceKind {
     }
 }
 
-/// A cell that no spreadsheet takes for a formula.
-fn cell(text: &str) -> String {
-    let text = if text.starts_with(['=', '+', '-', '@', '\t', '\r']) {
-        format!("'{text}")
-    } else {
-        text.to_owned()
-    };
-    if text.contains(['"', ',', '\n', '\r']) {
-        format!("\"{}\"", text.replace('"', "\"\""))
-    } else {
-        text
+/// The column in which a trace stands in the table of a run: by its name the command line knows which kind it is.
+pub(super) fn column_of(trace: &str) -> &str {
+    match trace {
+        "url" => "url_id",
+        "domain" => "domain_id",
+        "media" => "phash_id",
+        "mention" => "mentions",
+        other => other,
     }
+}
+
+/// Puts numbers in the place of accounts that are in no group that may leave: the table can be recomputed from, and says
+/// of nobody else what another table could be held against. A number stands for one account throughout the table.
+fn relabelled(path: &Path, named: &BTreeSet<String>) -> std::io::Result<String> {
+    let other = path.with_extension("part");
+    let mut lines = std::io::BufReader::new(std::fs::File::open(path)?);
+    let file = std::io::BufWriter::new(std::fs::File::create(&other)?);
+    let mut sink = Hashed { inner: file, hash: Sha256::new() };
+    let mut numbers: HashMap<String, usize> = HashMap::new();
+    let mut line = String::new();
+    while lines.read_line(&mut line)? > 0 {
+        let mut rest = line.as_str();
+        while let Some(at) = rest.find(PREFIX) {
+            let begun = at + PREFIX.len();
+            let digits = rest.get(begun..begun + PSEUDONYM_DIGITS);
+            let is_one =
+                digits.is_some_and(|digits| digits.bytes().all(|one| one.is_ascii_hexdigit()));
+            let end = if is_one { begun + PSEUDONYM_DIGITS } else { begun };
+            let name = rest.get(at..end).unwrap_or_default();
+            sink.write_all(rest.get(..at).unwrap_or_default().as_bytes())?;
+            if is_one && !named.contains(name) {
+                let next = numbers.len() + 1;
+                let number = *numbers.entry(name.to_owned()).or_insert(next);
+                write!(sink, "other-{number}")?;
+            } else {
+                sink.write_all(name.as_bytes())?;
+            }
+            rest = rest.get(end..).unwrap_or_default();
+        }
+        sink.write_all(rest.as_bytes())?;
+        line.clear();
+    }
+    sink.flush()?;
+    std::fs::rename(&other, path)?;
+    Ok(hex(&sink.hash.finalize()))
+}
+
+/// The accounts of groups that may leave.
+pub(in crate::influence) fn that_leave(
+    results: &Results,
+) -> Result<BTreeSet<String>, VaultFailure> {
+    let groups = results.groups((i64::MIN, i64::MAX), 0, u32::MAX)?;
+    let leaves = |level: &str| Level::parse(level).is_some_and(Level::may_leave);
+    let groups: BTreeSet<i64> =
+        groups.iter().filter(|one| leaves(&one.level)).map(|one| one.number).collect();
+    let members = results.memberships()?.into_iter();
+    Ok(members.filter(|(group, _)| groups.contains(group)).map(|one| one.1).collect())
 }
 
 /// Runs an engine over a collection and writes its answer.
@@ -96,7 +155,7 @@ pub(super) fn run(
     };
     let results = Results::create(data, id)?;
     let file = std::fs::File::create(shares_path(data, id))?;
-    let mut sink = Hashed { inner: std::io::BufWriter::new(file), hash: Sha256::new() };
+    let mut sink = std::io::BufWriter::new(file);
     let came = match asked.engine.as_str() {
         "coordination" => coordination(&vault, &results, asked, &mut sink)?,
         "copies" => copied(&vault, &results, asked, &mut sink)?,
@@ -104,14 +163,17 @@ pub(super) fn run(
         _ => Err("NRS-INFL-1202".to_owned()),
     };
     sink.flush()?;
-    let input = hex(&sink.hash.finalize());
+    drop(sink);
+    let input = relabelled(&shares_path(data, id), &that_leave(&results)?)?;
     results.finish(data, id)?;
-    Ok(came.map(|came| Came { input, ..came }))
+    let oldest = vault.oldest(span(asked))?;
+    let oldest = oldest.and_then(|at| Timestamp::from_millisecond(at).ok());
+    Ok(came.map(|came| Came { input, oldest, ..came }))
 }
 
 fn span(asked: &Parameters) -> (i64, i64) {
-    let from = asked.from.map_or(i64::MIN, jiff::Timestamp::as_millisecond);
-    let until = asked.until.map_or(i64::MAX, jiff::Timestamp::as_millisecond);
+    let from = asked.from.map_or(i64::MIN, Timestamp::as_millisecond);
+    let until = asked.until.map_or(i64::MAX, Timestamp::as_millisecond);
     (from, until)
 }
 
@@ -133,8 +195,10 @@ fn coordination(
     sink: &mut impl Write,
 ) -> Result<Ran, VaultFailure> {
     let mut builder = Builder::default();
-    writeln!(sink, "object_id,account_id,content_id,timestamp_share,trace")?;
-    for trace in &asked.traces {
+    let columns: Vec<String> = asked.traces.iter().map(|trace| cell(column_of(trace))).collect();
+    writeln!(sink, "{},account_id,content_id,timestamp_share", columns.join(","))?;
+    for (place, trace) in asked.traces.iter().enumerate() {
+        let (before, after) = (",".repeat(place), ",".repeat(columns.len() - place));
         let mut rule = Trace::of(kind_of(trace));
         if let Some(seconds) = asked.window_seconds {
             rule = rule.window(seconds);
@@ -144,14 +208,9 @@ fn coordination(
         vault.shares(trace, span(asked), |object, account, at, post| {
             let share = Share { object, account, post, time_seconds: at.div_euclid(1_000) };
             builder.share(number, &share);
-            let line = format!(
-                "{},{},{},{},{}\n",
-                cell(object),
-                cell(account),
-                post,
-                share.time_seconds,
-                cell(trace)
-            );
+            let object = cell(object);
+            let at = share.time_seconds;
+            let line = format!("{before}{object}{after}{account},{post},{at}\n");
             failed = failed.take().or_else(|| sink.write_all(line.as_bytes()).err());
         })?;
         if let Some(problem) = failed {
@@ -161,20 +220,18 @@ fn coordination(
     let records = builder.finish();
     let analysis = match coordination::analyse(&records, &options(asked)) {
         Ok(analysis) => analysis,
-        Err(refused) => return Ok(Err(refused.to_string())),
+        // What the engine would refuse was refused when it was asked for.
+        Err(_) => return Ok(Err("NRS-INFL-0407".to_owned())),
     };
-    write_analysis(results, &records, &analysis)?;
-    Ok(Ok(Came {
-        input: String::new(),
-        summary: summary(&analysis),
-        watched: watched(&records, &analysis),
-    }))
+    let levels: Vec<Level> =
+        analysis.groups.iter().map(|group| level(&tests(group, &analysis.edges, asked))).collect();
+    let pairs = write_analysis(results, &records, &analysis, &levels)?;
+    let watched = watched(&records, &analysis).into_iter().chain(pairs).collect();
+    Ok(Ok(Came { watched, ..Came::of(summary(&analysis, &levels)) }))
 }
 
-fn summary(analysis: &Analysis) -> Value {
-    let of = |level: coordination::Level| {
-        analysis.groups.iter().filter(|group| group.level == level).count()
-    };
+fn summary(analysis: &Analysis, levels: &[Level]) -> Value {
+    let of = |level: Level| levels.iter().filter(|one| **one == level).count();
     let traces: Vec<Value> = analysis
         .traces
         .iter()
@@ -189,8 +246,8 @@ fn summary(analysis: &Analysis) -> Value {
         })
         .collect();
     json!({
-        "edges": analysis.edges.len(), "groups": analysis.groups.len(), "e3": of(coordination::Level::E3),
-        "e2": of(coordination::Level::E2), "watched": analysis.watched_all,
+        "edges": analysis.edges.len(), "groups": analysis.groups.len(), "e3": of(Level::E3),
+        "e2": of(Level::E2), "watched": analysis.watched_all,
         "shuffled": analysis.shuffled_copy.as_ref().map(|copy| json!({ "edges": copy.edges, "seed": copy.seed })),
         "traces": traces, "intake": analysis.intake,
     })
@@ -206,30 +263,44 @@ fn watched(records: &Records, analysis: &Analysis) -> Vec<Value> {
     analysis.watched.iter().map(one).collect()
 }
 
-fn level(level: coordination::Level) -> Level {
-    match level {
-        coordination::Level::E0 => Level::E0,
-        coordination::Level::E1 => Level::E1,
-        coordination::Level::E2 => Level::E2,
-        coordination::Level::E3 => Level::E3,
+/// What the tests found of a group, for the charter to say its level.
+fn tests(group: &Group, edges: &[Edge], asked: &Parameters) -> Tests {
+    let is_significant = |edge: &usize| {
+        edges.get(*edge).is_some_and(|edge| edge.traces.iter().any(|told| told.significant))
+    };
+    let synchronous = u64::from(group.edges_synchronous) * 2 >= group.edges.len() as u64;
+    Tests {
+        accounts: group.members.len() as u64,
+        is_watch: false,
+        all_edges_significant: asked.false_discovery_max <= FALSE_DISCOVERY_MAX
+            && !group.edges.is_empty()
+            && group.edges.iter().all(is_significant),
+        is_confirmed: synchronous || group.traces >= 2,
+        days: u64::from(group.days),
+        is_stable: group.stability.is_some_and(|share| share >= STABLE),
     }
 }
 
+/// Writes groups, and the edges within and between them. A pair outside every group is at E1: it comes back, for the watch
+/// tier, and does not lie beside what is kept longer.
 fn write_analysis(
     results: &Results,
     records: &Records,
     analysis: &Analysis,
-) -> Result<(), VaultFailure> {
-    for (number, group) in (0_i64..).zip(&analysis.groups) {
+    levels: &[Level],
+) -> Result<Vec<Value>, VaultFailure> {
+    let mut grouped = BTreeSet::new();
+    for ((number, group), level) in (0_i64..).zip(&analysis.groups).zip(levels) {
         results.add_group(&GroupRow {
             number,
-            level: level(group.level).code().to_owned(),
+            level: level.code().to_owned(),
             accounts: group.members.len() as u64,
             edges: group.edges.len() as u64,
             span: (i64::from(group.first), i64::from(group.last)),
             body: group_body(group),
         })?;
         for member in &group.members {
+            grouped.insert(member.account);
             results.add_member(
                 number,
                 &MemberRow {
@@ -242,10 +313,16 @@ fn write_analysis(
             )?;
         }
     }
+    let mut pairs = Vec::new();
     for edge in &analysis.edges {
-        results.add_edge(&edge_of(records, edge))?;
+        if grouped.contains(&edge.a) && grouped.contains(&edge.b) {
+            results.add_edge(&edge_of(records, edge))?;
+        } else {
+            let name = |number| records.accounts().name(number).into_owned();
+            pairs.push(json!({ "a": name(edge.a), "b": name(edge.b), "objects": edge.weight, "p": edge.p }));
+        }
     }
-    Ok(())
+    Ok(pairs)
 }
 
 fn group_body(group: &Group) -> Value {
@@ -327,10 +404,10 @@ fn copied(
             left_out += 1;
         }
     })?;
-    // Texts do not leave the collection: what is handed on to recompute with is their digest.
-    writeln!(sink, "content_id,account_id,timestamp_share,text_sha256")?;
+    // Texts do not leave the collection. What stands for each is keyed, so that nobody who holds a text finds its post.
+    writeln!(sink, "content_id,account_id,timestamp_share,text_hmac")?;
     for one in &held {
-        let digest = Digest::of(one.text.as_bytes());
+        let digest = vault.text_mark(&one.text);
         writeln!(sink, "{},{},{},{digest}", one.id, one.account, one.at.div_euclid(1_000))?;
     }
     let posts: Vec<copies::Post<'_>> = held
@@ -373,7 +450,7 @@ fn copied(
         "posts": counts.posts, "clusters": found.clusters.len(), "clustered": counts.clustered, "short": counts.short,
         "beyond": counts.beyond, "left_out": left_out,
     });
-    Ok(Ok(Came { input: String::new(), summary, watched: Vec::new() }))
+    Ok(Ok(Came::of(summary)))
 }
 
 // ---- lookalikes ------------------------------------------------------------------------------------------------
@@ -417,5 +494,5 @@ fn imitated(
         "domains": tally.total(), "hits": number, "owned": tally.owned, "unlike": tally.unlike, "protected": protected,
         "unread_lines": problems.len(),
     });
-    Ok(Ok(Came { input: String::new(), summary, watched: Vec::new() }))
+    Ok(Ok(Came::of(summary)))
 }

@@ -7,7 +7,7 @@
 pub mod act;
 pub mod api;
 mod draw;
-mod engine;
+pub(super) mod engine;
 pub mod pack;
 pub mod pages;
 pub mod read;

@@ -8,6 +8,7 @@ use std::fmt::Write as _;
 
 use noroshi_charter::coordination::Level;
 use noroshi_charter::finding::Digest;
+use noroshi_insight::coordination::export::cell;
 use serde_json::{Value, json};
 
 use super::read::{Review, Run};
@@ -25,14 +26,6 @@ const GROUPS_TOLD: usize = 50;
 
 /// Files by name, in the order of the archive.
 type Files = Vec<(String, Vec<u8>)>;
-
-fn cell(text: &str) -> String {
-    if text.contains(['"', ',', '\n', '\r']) {
-        format!("\"{}\"", text.replace('"', "\"\""))
-    } else {
-        text.to_owned()
-    }
-}
 
 fn number(value: &Value) -> String {
     if value.is_null() { String::new() } else { value.to_string() }
@@ -327,9 +320,9 @@ fn paper(out: &Out, run: &Run, reviews: &[Review], words: Words) -> Vec<Block> {
     blocks
 }
 
-/// The level of a group: what its tests gave, or E4 where two people said so.
+/// The level of a group: what its tests gave, or E4 where two people said so and it still stands.
 pub(super) fn level_of(group: &GroupRow, reviews: &[Review]) -> Level {
-    let said = reviews.iter().any(|one| one.group == group.number && one.second_by.is_some());
+    let said = reviews.iter().any(|one| one.group == group.number && one.stands);
     let tests = Level::parse(&group.level).unwrap_or(Level::E0);
     if said && tests == Level::E3 { Level::E4 } else { tests }
 }
@@ -351,16 +344,66 @@ fn finding(out: &Out, run: &Run, reviews: &[Review]) -> Value {
     })
 }
 
+/// The command that recomputes a run, where the command line can ask the same: all traces with the same windows.
+fn command(run: &Run) -> Option<String> {
+    let traces = run.summary.get("traces").and_then(Value::as_array)?;
+    let windows: Vec<Vec<u64>> = traces
+        .iter()
+        .map(|trace| {
+            let windows = trace.get("windows").and_then(Value::as_array);
+            windows.into_iter().flatten().filter_map(Value::as_u64).collect()
+        })
+        .collect();
+    let first = windows.first()?;
+    if windows.iter().any(|one| one != first) {
+        return None;
+    }
+    let asked = &run.parameters;
+    let quoted = |text: &str| format!("'{}'", text.replace('\'', "'\\''"));
+    let objects: Vec<String> = asked
+        .traces
+        .iter()
+        .map(|trace| format!("--object {}", quoted(super::engine::column_of(trace))))
+        .collect();
+    let windows: Vec<String> = first.iter().map(|one| format!("--window {one}")).collect();
+    Some(format!(
+        "noroshi influence coordination shares.csv {} {} --false-discovery {} --slice {} --seed {} --out again",
+        objects.join(" "),
+        windows.join(" "),
+        asked.false_discovery_max,
+        asked.slice_seconds,
+        asked.seed
+    ))
+}
+
+/// How another team recomputes a run, or why it cannot.
+fn how(run: &Run) -> String {
+    let by_hand = "   Each column before account_id is one kind of object; finding.json has the windows of each. The kinds have\n                      different windows, which one command cannot ask for: ask the engine's library, or any other program that\n                      knows the null model.\n";
+    match run.parameters.engine.as_str() {
+        "coordination" => format!(
+            "3. Recompute it from shares.csv:\n{}4. Compare edges.csv: account_a, account_b, weight.\n",
+            command(run).map_or_else(|| by_hand.to_owned(), |command| format!("   {command}\n"))
+        ),
+        "copies" => "3. Texts do not leave a collection, so copies are not recomputed from here. text_hmac is equal where texts are\n                        equal; whoever oversees the office recomputes it there, while the texts are held (at most 30 days).\n"
+            .to_owned(),
+        "lookalike" => "3. shares.csv is a list of domains, one a line:\n   noroshi influence lookalike --protected NAMES shares.csv\n                           with the protected names of finding.json, or without --protected the list that ships with the program.\n"
+            .to_owned(),
+        _ => String::new(),
+    }
+}
+
 fn verify(run: &Run, shares: &str) -> String {
     let input = run.input.as_deref().unwrap_or_default();
     format!(
         "How to recompute this finding\n\n\
-         1. shares.csv is what the engine read: SHA-256 {input}\n   (of the file here: {shares}; the two are the same, or the pack was changed)\n\
+         1. shares.csv is what the engine read: SHA-256 {input}\n   (of the file here: {shares}; the two are the same, or the pack was changed)\n   \
+         Accounts in a group of the finding stand under their pseudonyms, every other one under a number of this table.\n\
          2. finding.json holds the parameters: SHA-256 of their canonical JSON (RFC 8785) {}\n\
-         3. noroshi influence coordination shares.csv --object object_id --out again\n   with the windows and the rate of finding.json; any other program that knows the null model will do.\n\
-         4. Compare edges.csv: account_a, account_b, weight.\n\
+         {}\
          5. The log of the office has the leaf influence.run.done of {}, which commits to both digests.\n",
-        run.digest, run.run
+        run.digest,
+        how(run),
+        run.run
     )
 }
 
@@ -446,6 +489,31 @@ fn header(name: &str, size: usize) -> [u8; 512] {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn no_cell_of_a_pack_is_a_formula() {
+        let told = json!({ "kind": "=1+1", "exemplars": [
+            { "object": "=HYPERLINK(\"x\")", "post_a": "p1", "post_b": "p2", "time_a": 1, "time_b": 2 },
+            { "object": "＠SUM(1)", "post_a": "p3", "post_b": "p4", "time_a": 3, "time_b": 4 },
+            { "object": "\u{200b}+1", "post_a": "p5", "post_b": "p6", "time_a": 5, "time_b": 6 },
+        ] });
+        let edge = EdgeRow {
+            group: Some(0),
+            ends: ("-1".to_owned(), "acct:b".to_owned()),
+            weight: 1,
+            span: (0, 0),
+            body: json!({ "traces": [told] }),
+        };
+        let out =
+            Out { groups: Vec::new(), edges: vec![edge], memberships: vec![(0, "@x".to_owned())] };
+        for table in [timeline_csv(&out), edges_csv(&out), accounts_csv(&out)] {
+            for cell in table.lines().skip(1).flat_map(|line| line.split(',')) {
+                let cell = cell.trim_matches('"').trim_start_matches('\u{200b}');
+                assert!(!cell.starts_with(['=', '+', '@', '＠']), "{cell} in {table}");
+            }
+            assert!(!table.contains(",-1,") && !table.starts_with("-1,"), "{table}");
+        }
+    }
 
     #[test]
     fn the_archive_is_one_that_others_read() {

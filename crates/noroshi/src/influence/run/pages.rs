@@ -1,7 +1,7 @@
 //! Runs for people: asking for one, the picture of the network, groups, copies with their differences, lookalikes, and two
 //! periods side by side. Everything works without a script.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use askama::Template;
@@ -15,7 +15,7 @@ use jiff::civil::Date;
 use noroshi_charter::coordination::{Family, Level};
 use noroshi_insight::copies::diff::{Change as Differs, diff};
 use serde::Deserialize;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::act::{self, NewReview, Parameters};
 use super::draw::{self, Picture, Shown};
@@ -26,6 +26,7 @@ use crate::house::House;
 use crate::influence::act::{broken, collection};
 use crate::influence::vault::{Vault, VaultFailure};
 use crate::office::authorise::{Action, On};
+use crate::office::commit::Change;
 use crate::web::forms::{Choice, FormState};
 use crate::web::layout::{Link, Shell, Tone};
 use crate::web::locale::{Words, from_tokyo, tokyo};
@@ -50,6 +51,7 @@ pub fn routes() -> Router<Arc<House>> {
         .route("/influence/runs/{id}/compare", get(compare))
         .route("/influence/runs/{id}/pack", get(pack_of))
         .route("/influence/reviews/{id}/confirm", post(confirm))
+        .route("/influence/reviews/{id}/withdraw", post(withdraw))
 }
 
 fn may(house: &House, visitor: &Visitor, action: Action) -> bool {
@@ -287,12 +289,14 @@ struct Gathered {
 fn gather(results: &Results, run: &str, within: (i64, i64)) -> Result<Gathered, VaultFailure> {
     let drawn = u32::try_from(draw::GROUPS_MAX).unwrap_or(u32::MAX);
     let every = results.groups((i64::MIN, i64::MAX), 0, u32::MAX)?;
+    let active = |group: &&GroupRow| group.span.1 >= within.0 && group.span.0 <= within.1;
+    let active = every.iter().filter(active).count() as u64;
     let first = every.iter().map(|group| group.span.0).min();
     let last = every.iter().map(|group| group.span.1).max();
     let groups = results.groups(within, 0, drawn)?;
     let counted = results.edge_counts(within)?;
     Ok(Gathered {
-        picture: picture(results, run, &groups, within, every.len() as u64)?,
+        picture: picture(results, run, &groups, within, active)?,
         clusters: results.clusters(0, ROWS)?,
         hits: results.hits(0, ROWS)?,
         span: first.zip(last),
@@ -311,25 +315,16 @@ fn picture(
     let lines = u32::try_from(draw::LINES_MAX).unwrap_or(u32::MAX);
     let accounts: u64 = groups.iter().map(|group| group.accounts).sum();
     let fits = usize::try_from(accounts).is_ok_and(|all| all <= draw::ACCOUNTS_MAX);
-    let (_, grouped) = results.edge_counts(within)?;
+    let (edges_all, _) = results.edge_counts(within)?;
     if fits {
         let mut shown = Vec::new();
         for group in groups {
             shown.push(Shown { group, members: results.members(group.number)? });
         }
         let edges = results.edges(None, within, lines)?;
-        return Ok(draw::accounts(&shown, &edges, grouped, run));
+        return Ok(draw::accounts(&shown, &edges, edges_all, run));
     }
-    let of: HashMap<String, i64> =
-        results.memberships()?.into_iter().map(|(group, account)| (account, group)).collect();
-    let mut between: BTreeMap<(i64, i64), u64> = BTreeMap::new();
-    let edges = results.edges(None, within, lines * 10)?;
-    for edge in edges.iter().filter(|edge| edge.group.is_none()) {
-        if let (Some(one), Some(other)) = (of.get(&edge.ends.0), of.get(&edge.ends.1)) {
-            *between.entry((*one.min(other), *one.max(other))).or_default() += 1;
-        }
-    }
-    Ok(draw::groups(groups, &between, (all_groups, grouped), run))
+    Ok(draw::groups(groups, &results.between(within)?, all_groups, run))
 }
 
 fn tiles(words: Words, run: &Run) -> Vec<(String, String)> {
@@ -370,11 +365,9 @@ async fn one(
 ) -> Answer {
     let run = act::find(&house, &visitor.ctx, &id).await?;
     let words = visitor.words();
-    let (of, asked) = (run.collection.clone(), run.run.clone());
-    let (reviews, others) = house
-        .store
-        .read(move |reader| Ok((read::reviews(reader, &asked)?, read::runs(reader, &of, ROWS)?)))
-        .await?;
+    let of = run.collection.clone();
+    let others = house.store.read(move |reader| read::runs(reader, &of, ROWS)).await?;
+    let reviews = if run.state == "done" { act::reviews(&house, &run).await? } else { Vec::new() };
     let (within, name) = (days.within(), run.run.clone());
     let found = if run.state == "done" {
         act::of_results(&house, &run.run, move |results| gather(results, &name, within)).await?
@@ -475,6 +468,7 @@ struct GroupPage {
     families: Vec<Choice>,
     form: FormState,
     may_review: bool,
+    may_withdraw: bool,
 }
 
 fn exemplars(edge: &EdgeRow) -> Vec<ExemplarLine> {
@@ -521,13 +515,10 @@ async fn group(
     })
     .await?;
     let row = row.ok_or_else(Refusal::absent)?;
-    let (of, asked) = (run.collection.clone(), run.run.clone());
-    let (reviews, declared) = house
-        .store
-        .read(move |reader| {
-            Ok((read::reviews(reader, &asked)?, crate::influence::read::declared(reader, &of)?))
-        })
-        .await?;
+    let of = run.collection.clone();
+    let declared =
+        house.store.read(move |reader| crate::influence::read::declared(reader, &of)).await?;
+    let reviews = act::reviews(&house, &run).await?;
     let names: BTreeSet<&str> = members.iter().map(|member| member.account.as_str()).collect();
     let entries: Vec<BTreeSet<String>> =
         declared.iter().map(|entry| entry.accounts.clone()).collect();
@@ -577,7 +568,10 @@ async fn group(
             .into_iter()
             .filter(|review| review.group == number)
             .map(|review| {
-                let may = review.second_by.is_none() && review.first_by != me && run.person != me;
+                let may = review.second_by.is_none()
+                    && review.ended.is_none()
+                    && review.first_by != me
+                    && run.person != me;
                 (review, may)
             })
             .collect(),
@@ -586,6 +580,8 @@ async fn group(
             .map(|one| Choice::new(one.code(), word(words, "family", one.code())))
             .collect(),
         form: FormState::new(),
+        may_withdraw: may(&house, &visitor, Action::InfluenceAnalyse)
+            || may(&house, &visitor, Action::InfluenceAllow),
         may_review: level == Level::E3
             && run.person != me
             && (may(&house, &visitor, Action::InfluenceAnalyse)
@@ -614,6 +610,17 @@ async fn confirm(
     act::confirm(&house, &posted.visitor.ctx, &id).await?;
     let found = house.store.read(move |reader| read::review(reader, &id)).await?;
     let found = found.ok_or_else(Refusal::absent)?;
+    let to = format!("/influence/runs/{}/groups/{}#reviews", found.run, found.group);
+    Ok(Redirect::to(&to).into_response())
+}
+
+async fn withdraw(
+    State(house): State<Arc<House>>,
+    Path(id): Path<String>,
+    posted: Posted,
+) -> Answer {
+    let found =
+        act::withdraw(&house, &posted.visitor.ctx, &id, posted.values.get("reason")).await?;
     let to = format!("/influence/runs/{}/groups/{}#reviews", found.run, found.group);
     Ok(Redirect::to(&to).into_response())
 }
@@ -667,6 +674,8 @@ async fn cluster(
     visitor: Visitor,
     Path((id, number)): Path<(String, i64)>,
 ) -> Answer {
+    // Texts are sealed. Whoever analyses may read them, and that they were read stands in the log before they are shown.
+    crate::influence::act::may(&house, &visitor.ctx, Action::InfluenceAnalyse)?;
     let run = act::find(&house, &visitor.ctx, &id).await?;
     let words = visitor.words();
     let (row, copies) = act::of_results(&house, &run.run, move |results| {
@@ -675,6 +684,10 @@ async fn cluster(
     .await?;
     let row = row.ok_or_else(Refusal::absent)?;
     let exemplar = row.body.get("exemplar").and_then(Value::as_i64);
+    let read: Vec<i64> = exemplar.into_iter().chain(copies.iter().map(|copy| copy.post)).collect();
+    let change = Change::office("influence.texts.read", &run.run)
+        .payload(json!({ "collection": run.collection, "cluster": number, "posts": read }));
+    house.door.commit(&visitor.ctx, change).await?;
     let (dir, of) = (house.dir.clone(), run.collection.clone());
     let texts = tokio::task::spawn_blocking(move || {
         let Some(vault) = Vault::existing(&dir, &of)? else { return Ok((None, Vec::new())) };

@@ -27,10 +27,12 @@ pub struct Run {
     pub at: Timestamp,
     /// What it came to.
     pub summary: Json,
+    /// When the oldest post was taken in that it read.
+    pub oldest: Option<Timestamp>,
 }
 
-const RUN: &str = "SELECT run, collection, parameters, digest, input, state, person, at, COALESCE(summary, 'null') \
-     FROM influence_run";
+const RUN: &str = "SELECT run, collection, parameters, digest, input, state, person, at, COALESCE(summary, 'null'), \
+     oldest_at FROM influence_run";
 
 fn run_row(row: &Row<'_, '_>) -> Result<Run, StoreFailure> {
     Ok(Run {
@@ -43,6 +45,7 @@ fn run_row(row: &Row<'_, '_>) -> Result<Run, StoreFailure> {
         person: row.text(6)?,
         at: row.time(7)?,
         summary: row.json(8)?,
+        oldest: row.time_or_none(9)?,
     })
 }
 
@@ -76,9 +79,15 @@ pub struct Review {
     pub first_hat: String,
     /// The second; none yet when absent.
     pub second_by: Option<String>,
+    /// Why it was taken back, where it was.
+    pub ended: Option<String>,
+    /// Whether two people said it, nobody took it back, and the register leaves a group of it. Not known to the record
+    /// alone: the members of the group are in the file of the run.
+    pub stands: bool,
 }
 
-const REVIEW: &str = "SELECT review, run, group_no, families, basis, first_by, first_hat, second_by FROM influence_review";
+const REVIEW: &str = "SELECT review, run, group_no, families, basis, first_by, first_hat, second_by, ended_why \
+     FROM influence_review";
 
 fn review_row(row: &Row<'_, '_>) -> Result<Review, StoreFailure> {
     Ok(Review {
@@ -90,6 +99,8 @@ fn review_row(row: &Row<'_, '_>) -> Result<Review, StoreFailure> {
         first_by: row.text(5)?,
         first_hat: row.text(6)?,
         second_by: row.text_or_none(7)?,
+        ended: row.text_or_none(8)?,
+        stands: false,
     })
 }
 

@@ -1,5 +1,6 @@
 //! The file of a run: groups, edges, clusters and hits, with the numbers that explain them.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use rusqlite::{Connection, OptionalExtension as _, params};
@@ -9,6 +10,7 @@ use crate::influence::vault::VaultFailure;
 
 const SCHEMA: &str = "
 CREATE TABLE member (grp INTEGER NOT NULL, account TEXT NOT NULL, body TEXT NOT NULL, PRIMARY KEY (grp, account));
+CREATE INDEX member_of ON member (account);
 CREATE TABLE grp (number INTEGER PRIMARY KEY, level TEXT NOT NULL, accounts INTEGER NOT NULL, edges INTEGER NOT NULL,
     first INTEGER NOT NULL, last INTEGER NOT NULL, body TEXT NOT NULL);
 CREATE TABLE edge (number INTEGER PRIMARY KEY, grp INTEGER, a TEXT NOT NULL, b TEXT NOT NULL, weight INTEGER NOT NULL,
@@ -312,6 +314,19 @@ impl Results {
             |row| Ok((row.get(0)?, row.get(1)?)),
         )?;
         Ok((count(all), count(grouped)))
+    }
+
+    /// Pairs of groups that have edges between them, with how many.
+    pub fn between(&self, within: (i64, i64)) -> Result<BTreeMap<(i64, i64), u64>, VaultFailure> {
+        let mut rows = self.connection.prepare(
+            "SELECT MIN(m.grp, n.grp), MAX(m.grp, n.grp), COUNT(*) FROM edge e JOIN member m ON m.account = e.a \
+             JOIN member n ON n.account = e.b WHERE e.grp IS NULL AND m.grp <> n.grp AND e.last >= ?1 AND e.first <= ?2 \
+             GROUP BY 1, 2",
+        )?;
+        let rows = rows.query_map([within.0, within.1], |row| {
+            Ok(((row.get(0)?, row.get(1)?), count(row.get(2)?)))
+        })?;
+        Ok(rows.collect::<Result<_, _>>()?)
     }
 
     /// The pseudonyms of every member of every group, with the group.
