@@ -13,13 +13,13 @@ use noroshi_charter::gathering::Seed;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use super::act::{self, NewCollection, NewElection, NewSeed, broken};
+use super::act::{self, NewCollection, NewElection, NewSeed};
 use super::incident::act::{self as case, NewIncident};
 use super::incident::part::{self, Body};
 use super::incident::read::{Incident, Whole};
 use super::open::{self, NewOpening};
 use super::read::{Collection, Election, Import, Opening, PurgeRow};
-use super::vault::{AccountRow, Holding, Reject, Vault};
+use super::vault::{AccountRow, Holding, Reject};
 use super::{gather, read};
 use crate::house::House;
 use crate::office::authorise::{Action, On};
@@ -463,10 +463,9 @@ async fn import_page(
         "held" => Some(gather::look(house, &visitor.ctx, id, mapping).await?),
         _ => None,
     };
-    let (dir, of, number) = (house.dir.clone(), i.collection.clone(), i.number);
-    let rejects = tokio::task::spawn_blocking(move || {
-        Vault::existing(&dir, &of)?
-            .map_or(Ok(Vec::new()), |vault| vault.rejects(number, 0, REJECTS_SHOWN))
+    let number = i.number;
+    let rejects = super::api::of_vault(house, &i.collection, move |vault| {
+        vault.rejects(number, 0, REJECTS_SHOWN)
     });
     let mut form = FormState::new().labelled("influence-field");
     for column in look.iter().flat_map(|look| &look.columns) {
@@ -489,7 +488,7 @@ async fn import_page(
         roles: gather::ROLES.iter().map(role).collect(),
         form,
         told: refusal.map(|refusal| told(words, refusal)),
-        rejects: rejects.await.map_err(broken)?.map_err(broken)?,
+        rejects: rejects.await?,
         shell: page::shell(house, visitor, "influence-import"),
         i,
     })
@@ -561,12 +560,9 @@ async fn accounts_page(
 ) -> Answer {
     act::collection(house, &visitor.ctx, id).await?;
     let words = visitor.words();
-    let (of, from, dir) = (id.to_owned(), after.to_owned(), house.dir.clone());
-    let asked = id.to_owned();
-    let rows = tokio::task::spawn_blocking(move || {
-        Vault::existing(&dir, &of)?.map_or(Ok(Vec::new()), |vault| vault.accounts(&from, ROWS))
-    });
-    let rows: Vec<AccountRow> = rows.await.map_err(broken)?.map_err(broken)?;
+    let (asked, from) = (id.to_owned(), after.to_owned());
+    let rows: Vec<AccountRow> =
+        super::api::of_vault(house, id, move |vault| vault.accounts(&from, ROWS)).await?;
     let declared = house.store.read(move |reader| read::declared(reader, &asked)).await?;
     let full = rows.len() >= usize::try_from(ROWS).unwrap_or(usize::MAX);
     let next = rows.last().filter(|_| full).map_or_else(String::new, |last| {

@@ -1,13 +1,15 @@
 //! From a collection to the engines and back. Nothing here is random or asks the time: the same posts and parameters give
 //! the same file.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
 use std::path::Path;
 
 use noroshi_charter::coordination::Level;
-use noroshi_charter::finding::Digest;
+use noroshi_insight::cadence::{ALIKE_MIN, Activity, Rhythms};
 use noroshi_insight::coordination::{
-    self, Analysis, Builder, Edge, Group, NO_POST, Options, Records, Share, Trace, TraceKind,
+    self, Analysis, Builder, Edge, Group, Models, NO_POST, Options, Records, Share, Trace,
+    TraceKind,
 };
 use noroshi_insight::{copies, lookalike};
 use serde_json::{Value, json};
@@ -17,6 +19,7 @@ use super::act::Parameters;
 use super::results::{
     ClusterRow, CopyRow, EdgeRow, GroupRow, HitRow, MemberRow, Results, shares_path,
 };
+use super::{rhythm, spread, wording};
 use crate::influence::vault::{Vault, VaultFailure};
 use crate::office::secret::hex;
 
@@ -66,12 +69,14 @@ fn kind_of(trace: &str) -> TraceKind {
         "mention" => TraceKind::Mention,
         "media" | "phash_id" => TraceKind::Media,
         "text" => TraceKind::Text,
+        "fast_repost" => TraceKind::FastRepost,
+        "hashtag_set" => TraceKind::HashtagSequence,
         _ => TraceKind::Other,
     }
 }
 
 /// A cell that no spreadsheet takes for a formula.
-fn cell(text: &str) -> String {
+pub(super) fn cell(text: &str) -> String {
     let text = if text.starts_with(['=', '+', '-', '@', '\t', '\r']) {
         format!("'{text}")
     } else {
@@ -101,6 +106,10 @@ pub(super) fn run(
         "coordination" => coordination(&vault, &results, asked, &mut sink)?,
         "copies" => copied(&vault, &results, asked, &mut sink)?,
         "lookalike" => imitated(&vault, &results, asked, &mut sink)?,
+        "cadence" => rhythm::cadence(&vault, &results, asked, &mut sink)?,
+        "amplification" | "sites" => spread::spread(&vault, &results, asked, &mut sink)?,
+        "residue" => wording::residues(&vault, &results, asked, &mut sink)?,
+        "narratives" => wording::narratives(&vault, &results, asked, &mut sink)?,
         _ => Err("NRS-INFL-1202".to_owned()),
     };
     sink.flush()?;
@@ -109,7 +118,7 @@ pub(super) fn run(
     Ok(came.map(|came| Came { input, ..came }))
 }
 
-fn span(asked: &Parameters) -> (i64, i64) {
+pub(super) fn span(asked: &Parameters) -> (i64, i64) {
     let from = asked.from.map_or(i64::MIN, jiff::Timestamp::as_millisecond);
     let until = asked.until.map_or(i64::MAX, jiff::Timestamp::as_millisecond);
     (from, until)
@@ -119,12 +128,22 @@ fn span(asked: &Parameters) -> (i64, i64) {
 
 fn options(asked: &Parameters) -> Options {
     Options {
+        models: match asked.models.as_str() {
+            "both" => Models::Both,
+            "activity" => Models::Activity,
+            _ => Models::BothWhereWide,
+        },
         false_discovery_max: asked.false_discovery_max,
         slice_seconds: asked.slice_seconds,
         seed: asked.seed,
         ..Options::default()
     }
 }
+
+/// Reposts come within so many seconds of their source to count as fast (Luceri and others 2024).
+const FAST_SECONDS: i64 = 10;
+/// Hashtags a post has before their set is an object.
+const TAGS_MIN: u32 = 3;
 
 fn coordination(
     vault: &Vault,
@@ -141,17 +160,11 @@ fn coordination(
         }
         let number = builder.trace(rule);
         let mut failed = None;
-        vault.shares(trace, span(asked), |object, account, at, post| {
+        shares_of(vault, trace, span(asked), |object, account, at, post| {
             let share = Share { object, account, post, time_seconds: at.div_euclid(1_000) };
             builder.share(number, &share);
-            let line = format!(
-                "{},{},{},{},{}\n",
-                cell(object),
-                cell(account),
-                post,
-                share.time_seconds,
-                cell(trace)
-            );
+            let (object, seconds, trace) = (cell(object), share.time_seconds, cell(trace));
+            let line = format!("{object},{},{post},{seconds},{trace}\n", cell(account));
             failed = failed.take().or_else(|| sink.write_all(line.as_bytes()).err());
         })?;
         if let Some(problem) = failed {
@@ -163,12 +176,87 @@ fn coordination(
         Ok(analysis) => analysis,
         Err(refused) => return Ok(Err(refused.to_string())),
     };
-    write_analysis(results, &records, &analysis)?;
+    let beside = Beside::of(vault, span(asked), !analysis.edges.is_empty())?;
+    write_analysis(results, &records, &analysis, &beside)?;
     Ok(Ok(Came {
         input: String::new(),
         summary: summary(&analysis),
         watched: watched(&records, &analysis),
     }))
+}
+
+/// The shares of a trace: one that is held, or one made of what is held.
+fn shares_of(
+    vault: &Vault,
+    trace: &str,
+    within: (i64, i64),
+    mut visit: impl FnMut(&str, &str, i64, &str),
+) -> Result<(), VaultFailure> {
+    match trace {
+        "text" => {
+            let (held, _) = held_texts(vault, within)?;
+            let posts: Vec<copies::Post<'_>> = held.iter().map(Held::post).collect();
+            for cluster in copies::cluster(&posts, &copies::Options::default()).clusters {
+                for one in cluster.members.iter().filter_map(|member| held.get(member.post)) {
+                    visit(&cluster.key, &one.account, one.at, &one.id);
+                }
+            }
+        }
+        "fast_repost" => {
+            vault.fast_reposts(FAST_SECONDS, within, visit)?;
+        }
+        "hashtag_set" => {
+            vault.hashtag_sets(TAGS_MIN, within, visit)?;
+        }
+        _ => {
+            vault.shares(trace, within, visit)?;
+        }
+    }
+    Ok(())
+}
+
+/// What stands beside one edge.
+struct Aside {
+    cadence: Option<f64>,
+    same_name: bool,
+}
+
+/// What is looked at beside the traces of an edge: whether both are active at the same half hours, and whether both showed
+/// one name. Neither makes an edge.
+struct Beside {
+    rhythms: Rhythms,
+    names: BTreeMap<String, BTreeSet<String>>,
+}
+
+impl Beside {
+    fn of(vault: &Vault, within: (i64, i64), wanted: bool) -> Result<Self, VaultFailure> {
+        let mut posts: Vec<(String, i64)> = Vec::new();
+        let mut names: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+        if wanted {
+            vault.posted(within, |post| posts.push((post.account.to_owned(), post.at)))?;
+            for (name, account, ..) in vault.shown_names()? {
+                names.entry(account).or_default().insert(name);
+            }
+        }
+        let activities = posts.iter().map(|(account, time_ms)| Activity {
+            account,
+            time_ms: *time_ms,
+            client: None,
+            source_ms: None,
+        });
+        Ok(Self { rhythms: Rhythms::of(activities), names })
+    }
+
+    fn of_edge(&self, records: &Records, edge: &Edge) -> Aside {
+        let name = |number| records.accounts().name(number).into_owned();
+        let (one, other) = (name(edge.a), name(edge.b));
+        Aside { cadence: self.rhythms.alike(&one, &other), same_name: self.same_name(&one, &other) }
+    }
+
+    fn same_name(&self, one: &str, other: &str) -> bool {
+        let names = self.names.get(one).zip(self.names.get(other));
+        names.is_some_and(|(one, other)| !one.is_disjoint(other))
+    }
 }
 
 fn summary(analysis: &Analysis) -> Value {
@@ -190,7 +278,7 @@ fn summary(analysis: &Analysis) -> Value {
         .collect();
     json!({
         "edges": analysis.edges.len(), "groups": analysis.groups.len(), "e3": of(coordination::Level::E3),
-        "e2": of(coordination::Level::E2), "watched": analysis.watched_all,
+        "e2": of(coordination::Level::E2), "companions": analysis.companions.len(), "watched": analysis.watched_all,
         "shuffled": analysis.shuffled_copy.as_ref().map(|copy| json!({ "edges": copy.edges, "seed": copy.seed })),
         "traces": traces, "intake": analysis.intake,
     })
@@ -219,15 +307,21 @@ fn write_analysis(
     results: &Results,
     records: &Records,
     analysis: &Analysis,
+    beside: &Beside,
 ) -> Result<(), VaultFailure> {
+    // Small, whatever the number of edges: their bodies are made one at a time.
+    let aside: Vec<Aside> =
+        analysis.edges.iter().map(|edge| beside.of_edge(records, edge)).collect();
     for (number, group) in (0_i64..).zip(&analysis.groups) {
+        let inside: Vec<&Aside> =
+            group.edges.iter().filter_map(|place| aside.get(*place)).collect();
         results.add_group(&GroupRow {
             number,
             level: level(group.level).code().to_owned(),
             accounts: group.members.len() as u64,
             edges: group.edges.len() as u64,
             span: (i64::from(group.first), i64::from(group.last)),
-            body: group_body(group),
+            body: group_body(group, &inside, companions_of(records, analysis, number)),
         })?;
         for member in &group.members {
             results.add_member(
@@ -242,21 +336,39 @@ fn write_analysis(
             )?;
         }
     }
-    for edge in &analysis.edges {
-        results.add_edge(&edge_of(records, edge))?;
+    for (edge, aside) in analysis.edges.iter().zip(&aside) {
+        results.add_edge(&edge_of(records, edge, aside))?;
     }
     Ok(())
 }
 
-fn group_body(group: &Group) -> Value {
+/// Accounts that took part in acts of a group without being of it, with what was expected of each.
+fn companions_of(records: &Records, analysis: &Analysis, group: i64) -> Vec<Value> {
+    let own = analysis
+        .companions
+        .iter()
+        .filter(|one| one.group.and_then(|of| i64::try_from(of).ok()) == Some(group));
+    own.map(|one| {
+        json!({
+            "account": records.accounts().name(one.account), "acts": one.acts, "expected": one.expected, "p": one.p,
+            "q": one.q, "q_interest": one.q_interest, "window": one.window_seconds,
+        })
+    })
+    .collect()
+}
+
+fn group_body(group: &Group, edges: &[&Aside], companions: Vec<Value>) -> Value {
+    let alike = |edge: &&&Aside| edge.cadence.is_some_and(|alike| alike > ALIKE_MIN);
     json!({
+        "cadence_alike": edges.iter().filter(alike).count(),
+        "same_name": edges.iter().filter(|edge| edge.same_name).count(),
         "synchronous": group.edges_synchronous, "traces": group.traces, "days": group.days, "bursts": group.bursts,
         "reach": group.reach, "exclusive": group.exclusive, "gap_median": group.gap_median_seconds,
-        "stability": group.stability, "core_truss": group.core_truss,
+        "stability": group.stability, "core_truss": group.core_truss, "companions": companions,
     })
 }
 
-fn edge_of(records: &Records, edge: &Edge) -> EdgeRow {
+fn edge_of(records: &Records, edge: &Edge, aside: &Aside) -> EdgeRow {
     let name = |number| records.accounts().name(number).into_owned();
     let post = |number| match number {
         NO_POST => Value::Null,
@@ -292,24 +404,49 @@ fn edge_of(records: &Records, edge: &Edge) -> EdgeRow {
     let last = edge.traces.iter().map(|told| told.last).max().unwrap_or(0);
     EdgeRow {
         group: edge.group.and_then(|group| i64::try_from(group).ok()),
-        ends: (name(edge.a), name(edge.b)),
         weight: u64::from(edge.weight),
         span: (i64::from(first), i64::from(last)),
         body: json!({
             "p": edge.p, "q": edge.q, "strength": edge.strength, "backbone": edge.backbone, "truss": edge.truss,
-            "stability": edge.stability, "traces": traces,
+            "stability": edge.stability, "traces": traces, "cadence": aside.cadence,
+            "same_name": aside.same_name,
         }),
+        ends: (name(edge.a), name(edge.b)),
     }
 }
 
 // ---- copies ----------------------------------------------------------------------------------------------------
 
-struct Held {
-    post: i64,
-    id: String,
-    account: String,
-    at: i64,
-    text: String,
+/// A text with its post.
+pub(super) struct Held {
+    pub(super) post: i64,
+    pub(super) id: String,
+    pub(super) account: String,
+    pub(super) at: i64,
+    pub(super) text: String,
+}
+
+impl Held {
+    pub(super) fn post(&self) -> copies::Post<'_> {
+        copies::Post { id: &self.id, account: &self.account, time_ms: self.at, text: &self.text }
+    }
+}
+
+/// The texts of a time, at most [`TEXTS_MAX`], and how many were left out.
+pub(super) fn held_texts(
+    vault: &Vault,
+    within: (i64, i64),
+) -> Result<(Vec<Held>, u64), VaultFailure> {
+    let mut held: Vec<Held> = Vec::new();
+    let mut left_out = 0_u64;
+    vault.texts(within, |post, account, at, text| {
+        if held.len() < TEXTS_MAX {
+            held.push(Held { post, id: format!("p{post}"), account: account.to_owned(), at, text });
+        } else {
+            left_out += 1;
+        }
+    })?;
+    Ok((held, left_out))
 }
 
 fn copied(
@@ -318,30 +455,9 @@ fn copied(
     asked: &Parameters,
     sink: &mut impl Write,
 ) -> Result<Ran, VaultFailure> {
-    let mut held: Vec<Held> = Vec::new();
-    let mut left_out = 0_u64;
-    vault.texts(span(asked), |post, account, at, text| {
-        if held.len() < TEXTS_MAX {
-            held.push(Held { post, id: format!("p{post}"), account: account.to_owned(), at, text });
-        } else {
-            left_out += 1;
-        }
-    })?;
-    // Texts do not leave the collection: what is handed on to recompute with is their digest.
-    writeln!(sink, "content_id,account_id,timestamp_share,text_sha256")?;
-    for one in &held {
-        let digest = Digest::of(one.text.as_bytes());
-        writeln!(sink, "{},{},{},{digest}", one.id, one.account, one.at.div_euclid(1_000))?;
-    }
-    let posts: Vec<copies::Post<'_>> = held
-        .iter()
-        .map(|one| copies::Post {
-            id: &one.id,
-            account: &one.account,
-            time_ms: one.at,
-            text: &one.text,
-        })
-        .collect();
+    let (held, left_out) = held_texts(vault, span(asked))?;
+    wording::write_texts(sink, &held)?;
+    let posts: Vec<copies::Post<'_>> = held.iter().map(Held::post).collect();
     let found = copies::cluster(&posts, &copies::Options::default());
     for (number, cluster) in (0_i64..).zip(&found.clusters) {
         let copy = |member: &copies::Member| {

@@ -10,6 +10,7 @@ use noroshi_charter::coordination::Level;
 use noroshi_charter::finding::Digest;
 use serde_json::{Value, json};
 
+use super::finds;
 use super::read::{Review, Run};
 use super::results::{EdgeRow, GroupRow, Results};
 use crate::influence::vault::VaultFailure;
@@ -21,6 +22,10 @@ const ROWS_MAX: u32 = 5_000_000;
 const TOLD: usize = 3;
 /// Groups told in the report.
 const GROUPS_TOLD: usize = 50;
+
+/// Files of a run that is not about coordination; its tables come beside them.
+const OF_EVERY_RUN: [&str; 5] =
+    ["finding.json", "report.ja.html", "report.en.html", "verify.txt", "shares.csv"];
 
 /// Files by name, in the order of the archive.
 type Files = Vec<(String, Vec<u8>)>;
@@ -250,6 +255,9 @@ fn report(out: &Out, run: &Run, reviews: &[Review], lang: Lang) -> String {
         let _ok = writeln!(text, "<li>{}</li>", escape(&line));
     }
     text.push_str("</ul>\n");
+    if run.parameters.engine != "coordination" {
+        text.push_str(&tables_of(run, words));
+    }
     for group in out.groups.iter().take(GROUPS_TOLD) {
         let level = level_of(group, reviews);
         let head = words.tv(
@@ -268,6 +276,28 @@ fn report(out: &Out, run: &Run, reviews: &[Review], lang: Lang) -> String {
     }
     let _ok =
         writeln!(text, "<p>{}</p>\n</body></html>", escape(&words.t("influence-alternatives")));
+    text
+}
+
+/// What a run that is not about coordination came to: its numbers, and what each of its tables is.
+fn tables_of(run: &Run, words: Words) -> String {
+    let mut text = String::from("<ul>\n");
+    for (name, value) in run.summary.as_object().into_iter().flatten() {
+        let key = format!("influence-sum-{}", name.replace('_', "-"));
+        if let (true, Some(value)) = (words.has(&key), value.as_u64()) {
+            let _ok = writeln!(text, "<li>{}: {}</li>", escape(&words.t(&key)), words.n(value));
+        }
+    }
+    text.push_str("</ul>\n");
+    for table in super::tables::of_engine(&run.parameters.engine) {
+        let _ok = writeln!(
+            text,
+            "<h2>{}</h2>\n<p>{} ({}.csv)</p>",
+            escape(&words.t(format!("influence-table-{}", table.name))),
+            escape(&words.t(format!("influence-about-{}", table.name))),
+            table.name
+        );
+    }
     text
 }
 
@@ -297,6 +327,17 @@ fn finding(out: &Out, run: &Run, reviews: &[Review]) -> Value {
 
 fn verify(run: &Run, shares: &str) -> String {
     let input = run.input.as_deref().unwrap_or_default();
+    if run.parameters.engine != "coordination" {
+        return format!(
+            "How to recompute this finding\n\n\
+             1. shares.csv is what the engine `{}` read: SHA-256 {input}\n   (of the file here: {shares}; the two are the same, or the pack was changed)\n   \
+             Texts do not leave a collection: where the engine reads them, their SHA-256 stands in their place.\n\
+             2. finding.json holds the parameters: SHA-256 of their canonical JSON (RFC 8785) {}\n\
+             3. The same engine over the same posts gives the tables of this pack.\n\
+             4. The log of the office has the leaf influence.run.done of {}, which commits to both digests.\n",
+            run.parameters.engine, run.digest, run.run
+        );
+    }
     format!(
         "How to recompute this finding\n\n\
          1. shares.csv is what the engine read: SHA-256 {input}\n   (of the file here: {shares}; the two are the same, or the pack was changed)\n\
@@ -306,6 +347,46 @@ fn verify(run: &Run, shares: &str) -> String {
          5. The log of the office has the leaf influence.run.done of {}, which commits to both digests.\n",
         run.digest, run.run
     )
+}
+
+/// One table of a coordination run as a file, without what may not leave; `None` where there is no such table.
+pub(super) fn table(
+    results: &Results,
+    run: &Run,
+    reviews: &[Review],
+    name: &str,
+    is_csv: bool,
+) -> Result<Option<String>, VaultFailure> {
+    let out = gather(results)?;
+    if is_csv {
+        return Ok(match name {
+            "groups" => Some(groups_csv(&out)),
+            "edges" => Some(edges_csv(&out)),
+            "accounts" => Some(accounts_csv(&out)),
+            _ => None,
+        });
+    }
+    let rows = match name {
+        "groups" => finding(&out, run, reviews).get("groups").cloned().unwrap_or_default(),
+        "edges" => edges_json(&out),
+        "accounts" => {
+            let one =
+                |(group, account): &(i64, String)| json!({ "group": group, "account": account });
+            out.memberships.iter().map(one).collect()
+        }
+        _ => return Ok(None),
+    };
+    Ok(Some(format!("{:#}\n", json!({ "run": run.run, "table": name, "rows": rows }))))
+}
+
+fn edges_json(out: &Out) -> Value {
+    let one = |edge: &EdgeRow| {
+        json!({
+            "a": edge.ends.0, "b": edge.ends.1, "weight": edge.weight, "group": edge.group, "first": edge.span.0,
+            "last": edge.span.1, "evidence": edge.body,
+        })
+    };
+    out.edges.iter().map(one).collect()
 }
 
 /// The archive of a run. `shares` is the table that the run read.
@@ -319,7 +400,7 @@ pub fn pack(
     let out = gather(results)?;
     let digest = Digest::of(&shares).to_string();
     let pretty = |value: &Value| format!("{value:#}\n").into_bytes();
-    let files: Files = vec![
+    let mut files: Files = vec![
         ("finding.json".to_owned(), pretty(&finding(&out, run, reviews))),
         ("edges.csv".to_owned(), edges_csv(&out).into_bytes()),
         ("groups.csv".to_owned(), groups_csv(&out).into_bytes()),
@@ -332,6 +413,14 @@ pub fn pack(
         ("verify.txt".to_owned(), verify(run, &digest).into_bytes()),
         ("shares.csv".to_owned(), shares),
     ];
+    if run.parameters.engine != "coordination" {
+        files.retain(|(name, _)| OF_EVERY_RUN.contains(&name.as_str()));
+        for table in finds::names(&run.parameters.engine) {
+            if let Some(text) = finds::csv_of(results, run, table)? {
+                files.push((format!("{table}.csv"), text.into_bytes()));
+            }
+        }
+    }
     Ok(tar(&run.run, &files))
 }
 
