@@ -13,6 +13,7 @@ use crate::evidence::import;
 use crate::evidence_pages::Browser;
 use crate::house::{Someone, TestHouse, ask, pause};
 
+mod keyboard;
 mod runs;
 
 async fn get(test: &TestHouse, who: &Someone, path: &str) -> (u16, Value) {
