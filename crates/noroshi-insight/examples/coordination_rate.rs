@@ -4,7 +4,8 @@
 //! (`/proc/self/stat`), memory is the most it ever held (`VmHWM`): for one figure alone ask for one id.
 //!
 //! Arguments: `--corpora DIR` with the real shares, `--python PATH` to set coordination-network-toolkit beside it,
-//! `--ids T1,T5`, `--seeds N` (runs of T5), `--rounds N` (seeds of T6 and T7), `--events N` (shares of T4).
+//! `--ids T1,T5`, `--seeds N` (runs of T5), `--rounds N` (seeds of T6 and T7), `--events N` (shares of T4), `--base N` (added to
+//! the seeds of T5 to T7 and OWN), `--models activity|wide|both`.
 
 #![expect(clippy::print_stdout, reason = "a benchmark prints its figures")]
 
@@ -19,8 +20,8 @@ use noroshi_insight::coordination::generate::{self, Family, Plant};
 use noroshi_insight::coordination::peers::{self, PeerEdge};
 use noroshi_insight::coordination::stream::{Size, Stream};
 use noroshi_insight::coordination::{
-    Analysis, Builder, Event, NO_POST, Options, Records, Semantics, Share, Trace, TraceKind,
-    analyse,
+    Analysis, Builder, Event, Models, NO_POST, Options, Records, Semantics, Share, Trace,
+    TraceKind, analyse,
 };
 
 /// One target.
@@ -40,6 +41,9 @@ struct Asked {
     seeds: u64,
     rounds: u64,
     events: u32,
+    models: Models,
+    /// Added to every seed, for runs that nobody has looked at.
+    base: u64,
 }
 
 fn main() -> Answer<()> {
@@ -81,6 +85,8 @@ fn asked() -> Answer<Asked> {
         seeds: 100,
         rounds: 10,
         events: 10_000_000,
+        models: Models::default(),
+        base: 0,
     };
     let mut words = std::env::args().skip(1);
     while let Some(word) = words.next() {
@@ -92,6 +98,15 @@ fn asked() -> Answer<Asked> {
             "--seeds" => asked.seeds = value.parse()?,
             "--rounds" => asked.rounds = value.parse()?,
             "--events" => asked.events = value.parse()?,
+            "--base" => asked.base = value.parse()?,
+            "--models" => {
+                asked.models = match value.as_str() {
+                    "activity" => Models::Activity,
+                    "wide" => Models::BothWhereWide,
+                    "both" => Models::Both,
+                    _ => return Err(format!("no models `{value}`").into()),
+                }
+            }
             _ => return Err(format!("no argument `{word}`").into()),
         }
     }
@@ -423,13 +438,20 @@ fn backgrounds<'a>(
 }
 
 /// One line: how many runs had an edge, and what the tools' filters would have marked.
-fn null_runs(name: &str, window: u32, seeds: u64, make: &dyn Fn(u64) -> Vec<Event>) -> Answer<()> {
-    let (mut runs, mut edges, mut both) = (0_u64, 0, 0);
+fn null_runs(
+    asked: &Asked,
+    (name, window): (&str, u32),
+    seeds: u64,
+    make: &dyn Fn(u64) -> Vec<Event>,
+) -> Answer<()> {
+    let (mut runs, mut edges, mut both, mut beside) = (0_u64, 0, 0, 0);
     let mut marked = [0; 4];
     let peer_seeds = seeds.min(10);
     for seed in 0..seeds {
-        let records = Records::numbered(trace(window), make(seed));
-        let found = analyse(&records, &plain())?.edges;
+        let records = Records::numbered(trace(window), make(asked.base + seed));
+        let answer = analyse(&records, &Options { models: asked.models, ..plain() })?;
+        let found = answer.edges;
+        beside += answer.companions.len();
         runs += u64::from(!found.is_empty());
         edges += found.len();
         both += found.iter().filter(|edge| edge.traces.iter().any(|told| told.synchronous)).count();
@@ -442,7 +464,7 @@ fn null_runs(name: &str, window: u32, seeds: u64, make: &dyn Fn(u64) -> Vec<Even
     let mean =
         marked.map(|sum| format!("{:.1}", ratio(sum, usize::try_from(peer_seeds).unwrap_or(1))));
     println!(
-        "   {name:11} {window:3} s: {runs} of {seeds} runs with an edge, {edges} edges, {both} by both models; a run marks by CooRTweet p50 {}, \
+        "   {name:11} {window:3} s: {runs} of {seeds} runs with an edge, {edges} edges, {both} by both models, {beside} companions; a run marks by CooRTweet p50 {}, \
          toolkit w>=2 {}, w>=3 {}, w>=5 {}",
         mean[0], mean[1], mean[2], mean[3]
     );
@@ -477,7 +499,7 @@ fn calibration(asked: &Asked) -> Answer<()> {
     );
     let (german, reposts) = real_sets(asked)?;
     for (name, make) in backgrounds(german.as_ref(), reposts.as_ref()) {
-        null_runs(name, 60, asked.seeds, &|seed| make(20_000 + seed))?;
+        null_runs(asked, (name, 60), asked.seeds, &|seed| make(20_000 + seed))?;
     }
     Ok(())
 }
@@ -501,25 +523,28 @@ fn score(pairs: impl Iterator<Item = (u32, u32)>, first: u32, planted: u32) -> S
 
 /// Plants the eight settings into a background and says how well each method finds them.
 fn planted_runs(
-    name: &str,
-    window: u32,
+    asked: &Asked,
+    (name, window): (&str, u32),
     rounds: u64,
     make: &dyn Fn(u64) -> Vec<Event>,
 ) -> Answer<()> {
     let mut sums: BTreeMap<&'static str, Vec<Score>> = BTreeMap::new();
     for seed in 0..rounds {
-        let background = make(seed);
+        let background = make(asked.base + seed);
         for (setting, plant) in (0..).zip(Plant::SETTINGS) {
             let mut events = background.clone();
-            let first = plant.into(&mut events, seed * 8 + setting);
+            let first = plant.into(&mut events, (asked.base + seed) * 8 + setting);
             let records = Records::numbered(trace(window), events);
-            let answer = analyse(&records, &plain())?;
+            let answer = analyse(&records, &Options { models: asked.models, ..plain() })?;
             let planted = plant.groups * plant.accounts;
             let edges = answer.edges.iter();
             let both = edges.clone().filter(|edge| edge.traces.iter().any(|told| told.synchronous));
             let mut add = |method, score| sums.entry(method).or_default().push(score);
-            add("0 noroshi", score(edges.map(|edge| (edge.a, edge.b)), first, planted));
-            add("1 noroshi A and B", score(both.map(|edge| (edge.a, edge.b)), first, planted));
+            let pairs = || edges.clone().map(|edge| (edge.a, edge.b));
+            let beside = answer.companions.iter().map(|one| (one.account, one.account));
+            add("0 noroshi", score(pairs().chain(beside), first, planted));
+            add("1 noroshi, pairs", score(pairs(), first, planted));
+            add("2 pairs by A and B", score(both.map(|edge| (edge.a, edge.b)), first, planted));
             for (method, pairs) in filters(&records) {
                 add(method, score(pairs.into_iter(), first, planted));
             }
@@ -537,7 +562,7 @@ fn planted_runs(
             .collect();
         println!(
             "   {name:11} {window:3} s {:18} F1 {:.3} P {:.3} R {:.3}  by setting {}",
-            method.trim_start_matches(['0', '1', ' ']),
+            method.trim_start_matches(['0', '1', '2', ' ']),
             mean(|score| score.f1),
             mean(|score| score.precision),
             mean(|score| score.recall),
@@ -554,7 +579,7 @@ fn recovery(asked: &Asked) -> Answer<()> {
     );
     let (german, reposts) = real_sets(asked)?;
     for (name, make) in backgrounds(german.as_ref(), reposts.as_ref()) {
-        planted_runs(name, 60, asked.rounds, &|seed| make(30_000 + seed))?;
+        planted_runs(asked, (name, 60), asked.rounds, &|seed| make(30_000 + seed))?;
     }
     Ok(())
 }
@@ -562,8 +587,8 @@ fn recovery(asked: &Asked) -> Answer<()> {
 fn dense(asked: &Asked) -> Answer<()> {
     println!("T7 planted groups in dense shares with a window of 600 s (target: F1 0.55)");
     let make = |seed| generate::background(Family::Dense, 30_000 + seed);
-    null_runs("dense", 600, asked.rounds, &make)?;
-    planted_runs("dense", 600, asked.rounds, &make)
+    null_runs(asked, ("dense", 600), asked.rounds, &make)?;
+    planted_runs(asked, ("dense", 600), asked.rounds, &make)
 }
 
 fn own_families(asked: &Asked) -> Answer<()> {
@@ -571,9 +596,9 @@ fn own_families(asked: &Asked) -> Answer<()> {
     for family in Family::ALL.into_iter().filter(|family| !family.seen_in_development()) {
         let name = format!("{family:?}");
         let make = |seed| generate::background(family, 40_000 + seed);
-        null_runs(&name, 60, asked.seeds.min(30), &make)?;
-        null_runs(&name, 600, asked.seeds.min(10), &make)?;
-        planted_runs(&name, 60, asked.rounds.min(5), &make)?;
+        null_runs(asked, (&name, 60), asked.seeds.min(30), &make)?;
+        null_runs(asked, (&name, 600), asked.seeds.min(10), &make)?;
+        planted_runs(asked, (&name, 60), asked.rounds.min(5), &make)?;
     }
     Ok(())
 }

@@ -275,6 +275,65 @@ pub fn copying(sightings: &[Sighting<'_>], options: &CopyOptions) -> Network {
     network
 }
 
+/// An item on its way from one site to another.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Passage {
+    /// The item.
+    pub item: String,
+    /// When the first of the two had it, in milliseconds since 1970 in UTC.
+    pub from_ms: i64,
+    /// When the second had it.
+    pub to_ms: i64,
+}
+
+/// The items behind the links, by the two sites, in the order of time, at most `passages_max` of each link: what [`copying`]
+/// counted. Give it the same sightings and options.
+///
+/// ```
+/// use noroshi_insight::amplification::{CopyOptions, Sighting, copying, passages};
+/// let items = ["one", "two", "three"];
+/// let seen: Vec<Sighting> = (0_i64..).zip(items).flat_map(|(day, item)| {
+///     [("source.example", 0), ("copy.example", 60_000)]
+///         .map(|(site, lag)| Sighting { site, item, time_ms: day * 86_400_000 + lag })
+/// }).collect();
+/// let links = copying(&seen, &CopyOptions::default()).links;
+/// let went = passages(&seen, &links, &CopyOptions::default(), 2);
+/// assert_eq!(went[&("source.example".to_owned(), "copy.example".to_owned())][0].item, "one");
+/// ```
+pub fn passages(
+    sightings: &[Sighting<'_>],
+    links: &[Link],
+    options: &CopyOptions,
+    passages_max: usize,
+) -> BTreeMap<(String, String), Vec<Passage>> {
+    let mut went: BTreeMap<(String, String), Vec<Passage>> =
+        links.iter().map(|link| ((link.from.clone(), link.to.clone()), Vec::new())).collect();
+    let linked: BTreeSet<(&str, &str)> =
+        links.iter().map(|link| (link.from.as_str(), link.to.as_str())).collect();
+    let items = items(sightings);
+    let mut ordered: Vec<(&&str, &Vec<(&str, i64)>)> =
+        items.iter().filter(|(_, sites)| sites.len() <= options.sites_max).collect();
+    ordered.sort_by_key(|(item, sites)| (sites.first().map(|(_, time)| *time), **item));
+    for (item, sites) in ordered {
+        for (place, (from, start)) in sites.iter().enumerate() {
+            for (to, time) in sites.iter().skip(place + 1) {
+                let lag = time.saturating_sub(*start);
+                if lag <= 0 || lag > options.lag_ms_max || !linked.contains(&(*from, *to)) {
+                    continue;
+                }
+                let Some(held) = went.get_mut(&((*from).to_owned(), (*to).to_owned())) else {
+                    continue;
+                };
+                if held.len() < passages_max {
+                    let item = (*item).to_owned();
+                    held.push(Passage { item, from_ms: *start, to_ms: *time });
+                }
+            }
+        }
+    }
+    went
+}
+
 /// For each item the sites that had it, by time.
 fn items<'a>(sightings: &[Sighting<'a>]) -> BTreeMap<&'a str, Vec<(&'a str, i64)>> {
     let mut first: BTreeMap<(&str, &str), i64> = BTreeMap::new();

@@ -388,6 +388,63 @@ fn shift(hours: &[u32; 24], day: &[u32; 24]) -> Shift {
     Shift { hours: best.0, possible: near.map(|(turn, _)| *turn).collect() }
 }
 
+/// The length of the bins in which the activity of accounts is compared.
+const BIN_MS: i64 = 1_800_000;
+/// Two accounts are alike in cadence from here on (Pacheco and others 2021, synchronised actions).
+pub const ALIKE_MIN: f64 = 0.9;
+
+/// When each of some accounts was active, so that two of them can be compared.
+///
+/// Bins of half an hour over the whole time are weighed by how few accounts are active in them (TF-IDF), and compared by the
+/// cosine. A companion of other traces and never one by itself: whoever reads the same news is awake at the same hours.
+///
+/// ```
+/// use noroshi_insight::cadence::{Activity, Rhythms};
+/// let at = |account, minute: i64| Activity { account, time_ms: minute * 60_000, client: None, source_ms: None };
+/// let posts = [at("a", 5), at("b", 20), at("a", 700), at("b", 710), at("c", 300)];
+/// let rhythms = Rhythms::of(posts.iter().copied());
+/// assert!(rhythms.alike("a", "b").unwrap() > 0.99 && rhythms.alike("a", "c").unwrap() == 0.0);
+/// assert_eq!(rhythms.alike("a", "nobody"), None);
+/// ```
+#[derive(Debug, Clone, Default)]
+pub struct Rhythms {
+    accounts: BTreeMap<String, BTreeMap<i64, f64>>,
+}
+
+impl Rhythms {
+    /// Takes all posts of a collection, so that what is rare is rare in it.
+    pub fn of<'a>(posts: impl Iterator<Item = Activity<'a>>) -> Self {
+        let mut accounts: BTreeMap<String, BTreeMap<i64, f64>> = BTreeMap::new();
+        for post in posts {
+            let bin = post.time_ms.div_euclid(BIN_MS);
+            if let Some(bins) = accounts.get_mut(post.account) {
+                *bins.entry(bin).or_default() += 1.0;
+            } else {
+                accounts.insert(post.account.to_owned(), BTreeMap::from([(bin, 1.0)]));
+            }
+        }
+        let mut active: BTreeMap<i64, usize> = BTreeMap::new();
+        for bin in accounts.values().flat_map(BTreeMap::keys) {
+            *active.entry(*bin).or_default() += 1;
+        }
+        let all = real(accounts.len() + 1);
+        for bins in accounts.values_mut() {
+            for (bin, count) in bins.iter_mut() {
+                *count *= (all / real(active.get(bin).copied().unwrap_or(0))).ln();
+            }
+        }
+        Self { accounts }
+    }
+
+    /// How alike two accounts are, from 0 to 1; `None` where one is not there.
+    pub fn alike(&self, one: &str, other: &str) -> Option<f64> {
+        let (one, other) = (self.accounts.get(one)?, self.accounts.get(other)?);
+        let length = |bins: &BTreeMap<i64, f64>| bins.values().map(|x| x * x).sum::<f64>().sqrt();
+        let both: f64 = one.iter().filter_map(|(bin, x)| other.get(bin).map(|y| x * y)).sum();
+        Some((both / (length(one) * length(other))).min(1.0))
+    }
+}
+
 /// Many events in a short time.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Burst {

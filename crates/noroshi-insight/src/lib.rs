@@ -30,6 +30,7 @@ pub mod coordination;
 pub mod copies;
 pub mod correlate;
 pub mod lookalike;
+pub mod narrative;
 pub mod picture;
 pub mod postings;
 pub mod residue;

@@ -14,8 +14,8 @@ use std::path::PathBuf;
 use noroshi_insight::coordination::generate::{self, Family, Plant};
 use noroshi_insight::coordination::peers::{self, PeerEdge};
 use noroshi_insight::coordination::{
-    Builder, Edge, Event, Level, Options, Records, Refused, Semantics, Share, Trace, TraceKind,
-    analyse,
+    Builder, Edge, Event, Level, Models, Options, Records, Refused, Semantics, Share, Trace,
+    TraceKind, analyse,
 };
 
 /// Four cells of each row of a data set: object, account, post, time.
@@ -348,8 +348,9 @@ fn circles_that_read_the_same_are_for_both_models() {
         Trace::of(TraceKind::Other).window(600).objects_min(3),
         generate::background(Family::Blocks, 40_000),
     );
-    let activity = analyse(&records, &plain()).unwrap();
-    let both = analyse(&records, &Options { both_models: true, ..plain() }).unwrap();
+    let by = |models| analyse(&records, &Options { models, ..plain() }).unwrap();
+    let (activity, both) = (by(Models::Activity), by(Models::Both));
+    assert_eq!(by(Models::BothWhereWide).edges, both.edges, "ten minutes are wide");
     assert!(
         both.edges.len() * 5 < activity.edges.len(),
         "{} of {}",

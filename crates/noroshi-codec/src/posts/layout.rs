@@ -47,6 +47,8 @@ pub enum Role {
     Client,
     /// When the account was made.
     AccountCreated,
+    /// The name an account shows. Taken by a mapping only: an export that has it is not asked for it.
+    Handle,
     /// How many follow the account.
     Followers,
     /// Who could see it; only `public` is read.
@@ -106,6 +108,7 @@ impl Role {
         (Self::Media, "media", &["media"]),
         (Self::Client, "client", &["client", "tweet_client_name"]),
         (Self::AccountCreated, "account_created", &["account_creation_date"]),
+        (Self::Handle, "handle", &[]),
         (Self::Followers, "followers", &["followers", "follower_count"]),
         (Self::Visibility, "visibility", &["visibility"]),
         (

@@ -159,6 +159,11 @@ impl Row<'_> {
         self.columns.of(role).map_or("", |at| self.cell(at))
     }
 
+    /// A role's column as a moment, in milliseconds since 1970 in UTC; `None` where it is empty or none.
+    pub fn moment_ms(&self, role: Role) -> Option<i64> {
+        time::read_ms(self.text(role))
+    }
+
     /// The object in the n-th object column; empty where this row has none, which is no object.
     pub fn object(&self, number: usize) -> &str {
         self.columns.objects().get(number).map_or("", |at| self.cell(*at))

@@ -175,6 +175,31 @@ pub struct Group {
     pub stability: Option<f64>,
 }
 
+/// An account that took part in acts of a group, though with nobody of it often enough to be an edge.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Companion {
+    /// The account.
+    pub account: u32,
+    /// The group it acts with.
+    pub group: Option<usize>,
+    /// The edge it acts with, where that is in no group.
+    pub edge: Option<usize>,
+    /// The trace.
+    pub trace: usize,
+    /// The window, in seconds.
+    pub window_seconds: u32,
+    /// Acts of the group in which it took part: objects that two members shared within the window, and it too.
+    pub acts: u32,
+    /// Acts expected by its activity.
+    pub expected: f64,
+    /// The chance of as many, times the number of windows.
+    pub p: f64,
+    /// The rate of false discovery at which it is told, over all groups and accounts.
+    pub q: f64,
+    /// The rate at which shared interest does not explain it.
+    pub q_interest: f64,
+}
+
 /// Two accounts to be watched.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Watched {
@@ -251,6 +276,8 @@ pub struct Analysis {
     pub edges: Vec<Edge>,
     /// Groups of three accounts or more, the largest first. Edges outside are pairs.
     pub groups: Vec<Group>,
+    /// Accounts that act with a group and are in none, by trace, group and account.
+    pub companions: Vec<Companion>,
     /// Pairs to be watched, the least likely first.
     pub watched: Vec<Watched>,
     /// How many there were before the limit.

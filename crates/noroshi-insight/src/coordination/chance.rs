@@ -63,18 +63,18 @@ pub(crate) struct Activity<'a> {
 }
 
 impl Activity<'_> {
-    /// A verdict for each pair of the candidates, in their order.
-    pub(crate) fn verdicts(&self) -> Vec<Verdict> {
+    /// A verdict for each pair of the candidates, in their order, and the rate of each slice.
+    pub(crate) fn verdicts(&self) -> (Vec<Verdict>, Vec<f64>) {
         let mut calm: Vec<u64> = self.found.tally.once(self.window).to_vec();
-        let mut verdicts = Vec::new();
+        let (mut verdicts, mut rates) = (Vec::new(), Vec::new());
         for round in 0..=ROUNDS {
-            let rates = self.rates(&calm);
+            rates = self.rates(&calm);
             verdicts = self.found.pairs.iter().map(|pair| self.verdict(pair, &rates)).collect();
             if round < ROUNDS {
                 calm = self.calm(&verdicts);
             }
         }
-        verdicts
+        (verdicts, rates)
     }
 
     /// Meetings by ordered pair of shares, for each slice (a gamma prior of `SHRINKAGE` meetings at the common rate).
@@ -96,7 +96,7 @@ impl Activity<'_> {
             return Verdict { expected: 0.0, ln_p: 0.0 };
         }
         let (left, right) = (self.accounts.slices(pair.a), self.accounts.slices(pair.b));
-        let expected = product(left, right, rates);
+        let expected = pair_product(left, right, rates);
         Verdict { expected, ln_p: ln_poisson_tail(expected, objects) }
     }
 
@@ -133,7 +133,7 @@ impl Activity<'_> {
 }
 
 /// Σ over slices of rate · shares of one · shares of the other.
-fn product(mut left: &[(u16, u32)], mut right: &[(u16, u32)], rates: &[f64]) -> f64 {
+fn pair_product(mut left: &[(u16, u32)], mut right: &[(u16, u32)], rates: &[f64]) -> f64 {
     let mut sum = 0.0;
     while let (Some((one, rest)), Some((two, other))) = (left.split_first(), right.split_first()) {
         match one.0.cmp(&two.0) {
@@ -146,6 +146,19 @@ fn product(mut left: &[(u16, u32)], mut right: &[(u16, u32)], rates: &[f64]) -> 
         }
     }
     sum
+}
+
+/// The same where the other side is not an account: Σ over slices of rate · shares · acts.
+pub(crate) fn product(
+    shares: &[(u16, u32)],
+    acts: &std::collections::BTreeMap<u16, f64>,
+    rates: &[f64],
+) -> f64 {
+    let of = |(slice, shares): &(u16, u32)| {
+        let acts = acts.get(slice).copied().unwrap_or(0.0);
+        at(rates, usize::from(*slice)) * f64::from(*shares) * acts
+    };
+    shares.iter().map(of).sum()
 }
 
 /// The synchrony model for one window, learnt from control pairs.
@@ -199,6 +212,12 @@ impl<'a> Synchrony<'a> {
         let units = chances(kept, &controls);
         let haste = haste(kept, &drawn, &units);
         Self { accounts, units, haste }
+    }
+
+    /// The chance that an account meets a stranger on a unit that both share.
+    pub(crate) fn chance(&self, unit: u32, account: u32) -> f64 {
+        f64::from(at(&self.units, place(unit))).max(0.0)
+            * f64::from(at(&self.haste, place(account)))
     }
 
     /// How many meetings shared interest explains, and how many objects both shared at any distance in time.

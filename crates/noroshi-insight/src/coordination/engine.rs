@@ -1,12 +1,15 @@
 //! From records to the answer.
 
-use super::analysis::{Analysis, ShuffledCopy, TraceReport, VIRAL_MAX, WATCH_MAX, Watched};
+use super::analysis::{
+    Analysis, ShuffledCopy, TraceEvidence, TraceReport, VIRAL_MAX, WATCH_MAX, Watched,
+};
 use super::arithmetic::{at, length, mix, real};
 use super::candidates::{Accounts, Candidates, Kept};
+use super::companions;
 use super::edges;
 use super::events::{Records, Traced};
 use super::groups;
-use super::options::{FirstShare, Options, Refused, Semantics, Trace};
+use super::options::{FirstShare, Models, Options, Refused, Semantics, Trace, WIDE_SECONDS};
 use super::tested::Tested;
 
 /// Finds which accounts act together. Equal records and options give equal answers, whatever the number of threads.
@@ -41,11 +44,10 @@ fn test(records: &Records, traces: &[&Trace], options: &Options) -> Analysis {
         .map(|(kept, trace)| Tested::of(kept, trace, options, rate))
         .collect();
     let mut edges = edges::significant(&tested, traces, options, rate);
-    if options.both_models {
-        edges.retain(|edge| edge.traces.iter().any(|told| told.synchronous));
-    }
+    edges.retain(|edge| edge.traces.iter().any(|told| withstands(told, options.models)));
     let shares: Vec<&Kept> = tested.iter().map(|trace| &trace.kept).collect();
     let groups = groups::of(&mut edges, &shares, &tested, options);
+    let companions = companions::of(&edges, &groups, &tested, options, rate);
     let (watched, watched_all) = watched(&tested, rate);
     let reports = records.traces().iter().zip(&tested);
     Analysis {
@@ -54,9 +56,21 @@ fn test(records: &Records, traces: &[&Trace], options: &Options) -> Analysis {
         traces: reports.map(|(traced, tested)| report(traced, tested, rate)).collect(),
         edges,
         groups,
+        companions,
         watched,
         watched_all,
         shuffled_copy,
+    }
+}
+
+/// Whether a trace carries an edge by the models that are asked for.
+fn withstands(told: &TraceEvidence, models: Models) -> bool {
+    match models {
+        Models::Activity => true,
+        Models::Both => told.synchronous,
+        Models::BothWhereWide => {
+            told.significant && (told.window_seconds < WIDE_SECONDS || told.synchronous)
+        }
     }
 }
 
@@ -166,6 +180,7 @@ fn compare(records: &Records, options: &Options) -> Result<Analysis, Refused> {
         traces: vec![report],
         edges,
         groups,
+        companions: Vec::new(),
         watched: Vec::new(),
         watched_all: 0,
         shuffled_copy: None,

@@ -39,6 +39,7 @@ mod analysis;
 mod arithmetic;
 mod candidates;
 mod chance;
+mod companions;
 mod edges;
 mod engine;
 mod events;
@@ -53,7 +54,7 @@ pub mod stream;
 mod tested;
 
 pub use analysis::{
-    Analysis, EXEMPLARS_MAX, Edge, Exemplar, Group, Leads, Level, Member, ShuffledCopy,
+    Analysis, Companion, EXEMPLARS_MAX, Edge, Exemplar, Group, Leads, Level, Member, ShuffledCopy,
     TraceEvidence, TraceReport, VIRAL_MAX, WATCH_MAX, Watched,
 };
 pub use engine::analyse;
@@ -62,6 +63,12 @@ pub use events::{
     TEXT_BYTES_MAX, Texts, TraceNumber, Traced,
 };
 pub use options::{
-    Communities, FirstShare, LOOK_BACK_MAX, Options, Refused, Semantics, Trace, TraceKind,
-    WINDOW_SECONDS_MAX, WINDOWS_MAX,
+    Communities, FirstShare, LOOK_BACK_MAX, Models, Options, Refused, Semantics, Trace, TraceKind,
+    WIDE_SECONDS, WINDOW_SECONDS_MAX, WINDOWS_MAX,
 };
+
+/// The community of each of `nodes` in an undirected network of edges `(node, node, weight)`, by modularity.
+pub(crate) fn communities(nodes: usize, edges: &[(u32, u32, f64)]) -> Vec<u32> {
+    let network = network::Network::of(nodes, edges);
+    leiden::communities(&network, Communities::Modularity { resolution: 1.0 }, 0)
+}

@@ -128,6 +128,22 @@ pub enum Communities {
     },
 }
 
+/// From this width on a window is wide, in seconds: circles of people who read the same meet in it by chance.
+pub const WIDE_SECONDS: u32 = 600;
+
+/// Which null models an edge must withstand. The second one finds less (about a fifth fewer planted accounts).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Models {
+    /// That of activity alone. It knows of no circles: in wide windows it names pairs that merely read the same.
+    Activity,
+    /// That of activity, and that of shared interest where the window by which a pair is judged is wide ([`WIDE_SECONDS`]).
+    #[default]
+    BothWhereWide,
+    /// Both, whatever the window.
+    Both,
+}
+
 /// What is asked of [`super::analyse`].
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Options {
@@ -142,9 +158,8 @@ pub struct Options {
     pub false_discovery_max: f64,
     /// The same for the second null model, which asks whether shared interest explains the timing.
     pub synchrony_false_discovery_max: f64,
-    /// Whether an edge must also withstand the second model. Finds less (about a fifth fewer planted accounts); for data in
-    /// which circles of people read the same, where the first model alone names pairs by chance.
-    pub both_models: bool,
+    /// Which models an edge must withstand.
+    pub models: Models,
     /// How long a slice of time is within which activity is taken as even, in seconds: a day, or six hours before a vote.
     pub slice_seconds: u32,
     /// How far a share looks back among the shares of its object, at most [`LOOK_BACK_MAX`].
@@ -171,7 +186,7 @@ impl Default for Options {
             weight_min: 1,
             false_discovery_max: 0.01,
             synchrony_false_discovery_max: 0.05,
-            both_models: false,
+            models: Models::default(),
             slice_seconds: 86_400,
             look_back: 64,
             communities: Communities::Modularity { resolution: 1.0 },

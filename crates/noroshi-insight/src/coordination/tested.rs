@@ -42,6 +42,8 @@ pub(crate) struct Tested {
     /// The least likely accepted pair may lie far below it.
     pub(crate) ln_cut: f64,
     pub(crate) objects_min: u32,
+    /// For each window the rate of each slice.
+    pub(crate) rates: Vec<Vec<f64>>,
 }
 
 impl Tested {
@@ -54,10 +56,12 @@ impl Tested {
         let hypotheses = (active * (active - 1.0) / 2.0).max(1.0);
         let windows = kept.windows.len();
         let mut judged: Vec<Judged> = vec![Judged::default(); found.pairs.len()];
+        let mut rates = Vec::with_capacity(windows);
         for window in 0..windows {
             let model =
                 Activity { found: &found, accounts: &accounts, window, objects_min, hypotheses };
-            let verdicts = model.verdicts();
+            let (verdicts, of_slices) = model.verdicts();
+            rates.push(of_slices);
             for ((judged, pair), verdict) in judged.iter_mut().zip(&found.pairs).zip(verdicts) {
                 judge(judged, at(&pair.objects, window) >= objects_min, window, verdict);
             }
@@ -75,7 +79,7 @@ impl Tested {
             .for_each(|(one, ln_q)| one.ln_q = if one.tested { ln_q } else { 0.0 });
         let accepted = judged.iter().filter(|one| one.tested && one.ln_q <= rate.ln()).count();
         let ln_cut = (rate * length(accepted) / hypotheses.max(1.0)).ln();
-        Self { kept, accounts, found, judged, hypotheses, ln_cut, objects_min }
+        Self { kept, accounts, found, judged, hypotheses, ln_cut, objects_min, rates }
     }
 
     /// Whether the pair at a place is an edge at a rate.

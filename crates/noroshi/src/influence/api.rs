@@ -17,7 +17,7 @@ use super::incident::part::Body as PartBody;
 use super::incident::read::{Incident, Whole};
 use super::open::{self, NewOpening};
 use super::read::{Collection, Import};
-use super::vault::Vault;
+use super::vault::{Vault, VaultFailure};
 use super::{gather, read};
 use crate::house::House;
 use crate::office::authorise::Action;
@@ -194,12 +194,26 @@ async fn one(State(house): State<Arc<House>>, caller: Caller, Path(id): Path<Str
 
 /// How the file of a collection stands; empty when there is none.
 pub(super) async fn holding(house: &Arc<House>, id: &str) -> Answer<super::vault::Holding> {
-    let (dir, id) = (house.dir.clone(), id.to_owned());
-    let held = tokio::task::spawn_blocking(move || {
-        Vault::existing(&dir, &id)?
-            .map_or(Ok(super::vault::Holding::default()), |vault| vault.holding())
+    of_vault(house, id, Vault::holding).await
+}
+
+/// Asks the file of a collection away from the threads that answer; what an empty collection has when there is none.
+pub(super) async fn of_vault<T: Default + Send + 'static>(
+    house: &Arc<House>,
+    collection: &str,
+    ask: impl FnOnce(&Vault) -> Result<T, VaultFailure> + Send + 'static,
+) -> Answer<T> {
+    let (dir, id) = (house.dir.clone(), collection.to_owned());
+    let asked = tokio::task::spawn_blocking(move || {
+        Vault::existing(&dir, &id)?.map_or(Ok(T::default()), |vault| ask(&vault))
     });
-    held.await.map_err(broken)?.map_err(broken)
+    asked.await.map_err(broken)?.map_err(broken)
+}
+
+/// The answer that is a list in one piece.
+fn listed(items: impl Iterator<Item = Value>) -> Answer {
+    let items: Vec<Value> = items.collect();
+    Ok(Json(json!({ "items": items })).into_response())
 }
 
 /// A decision with its reason.
@@ -290,8 +304,7 @@ async fn imports(
 ) -> Answer {
     act::collection(&house, &caller.ctx, &id).await?;
     let found = house.store.read(move |reader| read::imports(reader, &id, 500)).await?;
-    let items: Vec<Value> = found.iter().map(import_json).collect();
-    Ok(Json(json!({ "items": items })).into_response())
+    listed(found.iter().map(import_json))
 }
 
 /// One import, and while it waits how its columns would be read.
@@ -361,12 +374,10 @@ async fn rejects(
 ) -> Answer {
     let found = gather::import(&house, &caller.ctx, &id).await?;
     let after = paging.cursor.as_deref().and_then(|text| text.parse().ok()).unwrap_or(0);
-    let (dir, limit) = (house.dir.clone(), paging.limit());
-    let rows = tokio::task::spawn_blocking(move || {
-        Vault::existing(&dir, &found.collection)?
-            .map_or(Ok(Vec::new()), |vault| vault.rejects(found.number, after, limit))
-    });
-    let rows = rows.await.map_err(broken)?.map_err(broken)?;
+    let (number, limit) = (found.number, paging.limit());
+    let rows =
+        of_vault(&house, &found.collection, move |vault| vault.rejects(number, after, limit))
+            .await?;
     let last = rows.last().map(|one| one.line.to_string());
     let items = rows
         .iter()
@@ -386,12 +397,8 @@ async fn accounts(
 ) -> Answer {
     act::collection(&house, &caller.ctx, &id).await?;
     super::seen::look(&house, &caller.ctx, &id, ("accounts", &id)).await?;
-    let (dir, limit, after) =
-        (house.dir.clone(), paging.limit(), paging.cursor.unwrap_or_default());
-    let rows = tokio::task::spawn_blocking(move || {
-        Vault::existing(&dir, &id)?.map_or(Ok(Vec::new()), |vault| vault.accounts(&after, limit))
-    });
-    let rows = rows.await.map_err(broken)?.map_err(broken)?;
+    let (limit, after) = (paging.limit(), paging.cursor.unwrap_or_default());
+    let rows = of_vault(&house, &id, move |vault| vault.accounts(&after, limit)).await?;
     let items = rows
         .iter()
         .map(
@@ -459,14 +466,12 @@ async fn register(
 ) -> Answer {
     act::collection(&house, &caller.ctx, &id).await?;
     let found = house.store.read(move |reader| read::declared(reader, &id)).await?;
-    let items: Vec<Value> = found
-        .iter()
-        .map(|one| json!({
+    listed(found.iter().map(|one| {
+        json!({
             "id": one.entry, "kind": one.kind, "name": one.name, "evidence": one.evidence, "accounts": one.accounts,
             "at": stamp(one.entered_at),
-        }))
-        .collect();
-    Ok(Json(json!({ "items": items })).into_response())
+        })
+    }))
 }
 
 /// A name.
@@ -490,13 +495,11 @@ async fn names(State(house): State<Arc<House>>, caller: Caller, body: Body<NameI
 async fn elections(State(house): State<Arc<House>>, caller: Caller) -> Answer {
     act::may(&house, &caller.ctx, Action::InfluenceRead)?;
     let found = house.store.read(read::elections).await?;
-    let items: Vec<Value> = found
-        .iter()
-        .map(|one| json!({
+    listed(found.iter().map(|one| {
+        json!({
             "id": one.election, "name": one.name, "basis": one.basis, "from": stamp(one.from), "until": stamp(one.until),
-        }))
-        .collect();
-    Ok(Json(json!({ "items": items })).into_response())
+        })
+    }))
 }
 
 /// Enters an election period.

@@ -211,7 +211,7 @@ pub async fn look(house: &Arc<House>, ctx: &Ctx, id: &str, said: &str) -> Answer
 }
 
 /// The roles that can be given to a column, by their word.
-pub const ROLES: [Role; 19] = [
+pub const ROLES: [Role; 20] = [
     Role::Post,
     Role::Platform,
     Role::Account,
@@ -228,6 +228,7 @@ pub const ROLES: [Role; 19] = [
     Role::Media,
     Role::Client,
     Role::AccountCreated,
+    Role::Handle,
     Role::Followers,
     Role::Visibility,
     Role::Ignored,
@@ -500,7 +501,7 @@ fn post_of(
             lang: own(Role::Language),
             text: own(Role::Text).map(|text| short(&text).to_owned()),
             objects,
-            account_created_at: None,
+            account_created_at: row.moment_ms(Role::AccountCreated),
             is_beside,
         },
     ))
@@ -623,6 +624,9 @@ fn objects_of(row: &Row<'_>, names: &[String]) -> Vec<(String, String)> {
     for media in row.list(Role::Media) {
         add("media", media);
     }
+    // What it was posted with, and the name shown (as a pseudonym): looked at beside other traces, never alone.
+    add("client", row.text(Role::Client).to_owned());
+    add("handle", row.text(Role::Handle).trim().to_lowercase());
     add("repost", row.text(Role::ParentPost).to_owned());
     add("reply", row.text(Role::ReplyTo).to_owned());
     for (number, name) in names.iter().enumerate() {

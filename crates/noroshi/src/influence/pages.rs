@@ -14,7 +14,7 @@ use noroshi_charter::gathering::Seed;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use super::act::{self, NewCollection, NewElection, NewSeed, broken};
+use super::act::{self, NewCollection, NewElection, NewSeed};
 use super::feed::act::NewFeed;
 use super::feed::pages as feeds;
 use super::incident::act::{self as case, NewIncident};
@@ -22,7 +22,7 @@ use super::incident::part::{self, Body};
 use super::incident::read::{Incident, Whole};
 use super::open::{self, NewOpening};
 use super::read::{Collection, Election, Import, Opening, PurgeRow};
-use super::vault::{AccountRow, Holding, Reject, Vault};
+use super::vault::{AccountRow, Holding, Reject};
 use super::{gather, read};
 use crate::house::House;
 use crate::office::authorise::{Action, On};
@@ -507,10 +507,9 @@ async fn import_page(
         "held" => Some(gather::look(house, &visitor.ctx, id, mapping).await?),
         _ => None,
     };
-    let (dir, of, number) = (house.dir.clone(), i.collection.clone(), i.number);
-    let rejects = tokio::task::spawn_blocking(move || {
-        Vault::existing(&dir, &of)?
-            .map_or(Ok(Vec::new()), |vault| vault.rejects(number, 0, REJECTS_SHOWN))
+    let number = i.number;
+    let rejects = super::api::of_vault(house, &i.collection, move |vault| {
+        vault.rejects(number, 0, REJECTS_SHOWN)
     });
     let mut form = FormState::new().labelled("influence-field");
     for column in look.iter().flat_map(|look| &look.columns) {
@@ -533,7 +532,7 @@ async fn import_page(
         roles: gather::ROLES.iter().map(role).collect(),
         form,
         told: refusal.map(|refusal| told(words, refusal)),
-        rejects: rejects.await.map_err(broken)?.map_err(broken)?,
+        rejects: rejects.await?,
         shell: page::shell(house, visitor, "influence-import"),
         i,
     })
@@ -610,12 +609,9 @@ async fn accounts_page(
     act::collection(house, &visitor.ctx, id).await?;
     super::seen::look(house, &visitor.ctx, id, ("accounts", id)).await?;
     let words = visitor.words();
-    let (of, from, dir) = (id.to_owned(), after.to_owned(), house.dir.clone());
-    let asked = id.to_owned();
-    let rows = tokio::task::spawn_blocking(move || {
-        Vault::existing(&dir, &of)?.map_or(Ok(Vec::new()), |vault| vault.accounts(&from, ROWS))
-    });
-    let rows: Vec<AccountRow> = rows.await.map_err(broken)?.map_err(broken)?;
+    let (asked, from) = (id.to_owned(), after.to_owned());
+    let rows: Vec<AccountRow> =
+        super::api::of_vault(house, id, move |vault| vault.accounts(&from, ROWS)).await?;
     let declared = house.store.read(move |reader| read::declared(reader, &asked)).await?;
     let full = rows.len() >= usize::try_from(ROWS).unwrap_or(usize::MAX);
     let next = rows.last().filter(|_| full).map_or_else(String::new, |last| {

@@ -13,6 +13,8 @@ use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::keys::{CollectionKey, NoKey};
 
+mod activity;
+
 /// Rows written in one transaction.
 const BATCH: u64 = 20_000;
 /// Longest object (an address, a hashtag), in bytes; a longer one is no object.
@@ -375,10 +377,15 @@ impl Vault {
             if value.is_empty() || value.len() > OBJECT_BYTES_MAX {
                 continue;
             }
-            let object = if trace == "mention" {
-                self.object(trace, &self.key.pseudonym(&post.platform, value), cache)?
-            } else {
-                self.object(trace, value, cache)?
+            let object = match trace.as_str() {
+                "mention" => {
+                    self.object(trace, &self.key.pseudonym(&post.platform, value), cache)?
+                }
+                "handle" => {
+                    let name = self.key.pseudonym("handle", value).replacen("acct:", "name:", 1);
+                    self.object(trace, &name, cache)?
+                }
+                _ => self.object(trace, value, cache)?,
             };
             let mut share = self
                 .connection

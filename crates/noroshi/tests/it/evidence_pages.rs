@@ -16,7 +16,7 @@ const NAMED: &str = "indicator--1b6ea7d9-2b0f-4f55-8f0a-000000000001";
 /// A browser with a session.
 pub(crate) struct Browser {
     origin: String,
-    cookie: String,
+    pub(crate) cookie: String,
     pub(crate) csrf: String,
 }
 

@@ -13,6 +13,9 @@ use crate::evidence::import;
 use crate::evidence_pages::Browser;
 use crate::house::{Someone, TestHouse, ask, pause};
 
+mod keyboard;
+mod runs;
+
 pub(crate) async fn get(test: &TestHouse, who: &Someone, path: &str) -> (u16, Value) {
     ask("GET", test.url(&format!("/api/v1{path}")), &who.token, None).await
 }
@@ -946,7 +949,10 @@ fn sources() -> Vec<(String, String)> {
 fn no_column_holds_a_score_of_an_opinion_or_a_person() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let schema = std::fs::read_to_string(root.join("migrations/0021_influence.sql")).unwrap();
-    let vault = std::fs::read_to_string(root.join("src/influence/vault.rs")).unwrap();
+    let read = |path: &str| std::fs::read_to_string(root.join(path)).unwrap();
+    let vault = read("src/influence/vault.rs");
+    let (results, tables) =
+        (read("src/influence/run/results.rs"), read("src/influence/run/tables.rs"));
     for forbidden in [
         "sentiment",
         "stance",
@@ -963,7 +969,9 @@ fn no_column_holds_a_score_of_an_opinion_or_a_person() {
         "trust_score",
         "party_of",
     ] {
-        for (place, text) in [("schema", &schema), ("vault", &vault)] {
+        for (place, text) in
+            [("schema", &schema), ("vault", &vault), ("results", &results), ("tables", &tables)]
+        {
             assert!(!text.to_lowercase().contains(forbidden), "{place} holds `{forbidden}`");
         }
     }
@@ -1360,7 +1368,7 @@ impl Pillar {
     pub(crate) async fn run(&self, collection: &str, parameters: Value) -> Value {
         let path = format!("/influence/collections/{collection}/runs");
         let run = made(&self.test, &self.analyst, &path, parameters).await;
-        let until = Instant::now() + Duration::from_secs(120);
+        let until = Instant::now() + Duration::from_secs(300);
         loop {
             let (_, found) =
                 get(&self.test, &self.analyst, &format!("/influence/runs/{run}")).await;

@@ -103,7 +103,7 @@ fn verify_as_a_stranger(log: &Path) {
 }
 
 /// Whether this machine has the browser; CI requires it.
-fn browser_is_here() -> bool {
+pub(crate) fn browser_is_here() -> bool {
     let here =
         ["chromium", "chromedriver"].iter().all(|name| Path::new("/usr/bin").join(name).is_file());
     let required =
@@ -115,13 +115,13 @@ fn browser_is_here() -> bool {
     here
 }
 
-struct Driver {
+pub(crate) struct Driver {
     child: Child,
-    port: u16,
+    pub(crate) port: u16,
 }
 
 impl Driver {
-    fn start() -> Self {
+    pub(crate) fn start() -> Self {
         let mut child = Command::new("chromedriver")
             .arg("--port=0")
             .stdout(Stdio::piped())
@@ -240,7 +240,7 @@ async fn look(browser: &Client, base: &str, persona: &str, path: &str, word: &st
 }
 
 /// Waits until the page for which a condition holds has been read whole: on a busy machine the driver answers before.
-async fn whole(browser: &Client, condition: &str) {
+pub(crate) async fn whole(browser: &Client, condition: &str) {
     let arrived = format!("return {condition} && document.readyState === 'complete'");
     let begun = std::time::Instant::now();
     // While one page gives way to another there is nobody to ask, which the driver tells as an error.

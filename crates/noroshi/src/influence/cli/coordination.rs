@@ -4,8 +4,8 @@ use std::path::PathBuf;
 
 use noroshi_codec::posts::Role;
 use noroshi_insight::coordination::{
-    Analysis, Builder, Options, Records, Refused, Semantics, Share, Trace, TraceNumber, analyse,
-    export,
+    Analysis, Builder, Models, Options, Records, Refused, Semantics, Share, Trace, TraceNumber,
+    analyse, export,
 };
 use noroshi_insight::copies::{self, Post};
 use serde_json::{Value, json};
@@ -39,10 +39,13 @@ pub struct Coordination {
     /// With `--null off`: which pairs are formed, as a known tool does (their pairs are equal) or counting each object once.
     #[arg(long, value_enum, default_value_t)]
     semantics: Rule,
-    /// Name an edge only if shared interest does not explain the closeness in time either. Advisable with windows of minutes,
-    /// where circles with the same sources look coordinated; it costs some recall.
-    #[arg(long)]
+    /// Name an edge only if shared interest does not explain the closeness in time either, whatever the window. With windows
+    /// of ten minutes or more, where circles with the same sources look coordinated, that is done anyway; it costs some recall.
+    #[arg(long, conflicts_with = "activity_model")]
     both_models: bool,
+    /// Name an edge by the model of activity alone, also with wide windows.
+    #[arg(long)]
+    activity_model: bool,
     /// The share of edges that may be false, with the null model.
     #[arg(long, value_name = "SHARE", default_value_t = 0.01)]
     false_discovery: f64,
@@ -87,7 +90,11 @@ impl Coordination {
                 Rule::Coortweet => Semantics::CoorTweet { participation_min: 2 },
                 Rule::Toolkit => Semantics::Toolkit,
             },
-            both_models: self.both_models,
+            models: match (self.both_models, self.activity_model) {
+                (true, _) => Models::Both,
+                (_, true) => Models::Activity,
+                _ => Models::BothWhereWide,
+            },
             weight_min: self.min_weight.unwrap_or(1),
             false_discovery_max: self.false_discovery,
             slice_seconds: self.slice,

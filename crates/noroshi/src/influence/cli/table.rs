@@ -188,6 +188,9 @@ impl Object {
             "url_id" => (TraceKind::Url, Holds::Cell, None),
             "domain_id" => (TraceKind::Domain, Holds::Cell, None),
             "phash_id" => (TraceKind::Media, Holds::Cell, None),
+            "text_cluster_id" => (TraceKind::Text, Holds::Cell, None),
+            "fast_repost" => (TraceKind::FastRepost, Holds::Cell, None),
+            "hashtag_set" => (TraceKind::HashtagSequence, Holds::Cell, None),
             _ => (TraceKind::Other, Holds::Cell, None),
         };
         Self { name: name.to_owned(), kind, holds, role }

@@ -34,7 +34,23 @@ pub const HANDLERS: &[(&str, Handler)] =
     &[("influence.run.work", |house, task| -> Working { Box::pin(work(house, task)) })];
 
 /// The engines there are.
-pub const ENGINES: [&str; 3] = ["coordination", "copies", "lookalike"];
+pub const ENGINES: [&str; 8] = [
+    "coordination",
+    "copies",
+    "amplification",
+    "sites",
+    "cadence",
+    "residue",
+    "narratives",
+    "lookalike",
+];
+/// What a channel is, where channels are looked at.
+pub const CHANNELS: [&str; 3] = ["domain", "platform", "account"];
+/// Which null models a pair must withstand: that of activity, with that of shared interest where the window is wide, or
+/// both always.
+pub const MODELS: [&str; 3] = ["wide", "both", "activity"];
+/// Traces that are looked at beside others and are none by themselves.
+pub const BESIDE: [&str; 2] = ["client", "handle"];
 /// Traces of one run at most.
 const TRACES_MAX: usize = 8;
 /// Longest list of protected names, in characters.
@@ -51,11 +67,19 @@ const fn one_day() -> u32 {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Parameters {
-    /// `coordination`, `copies` or `lookalike`.
+    /// `coordination`, `copies`, `amplification`, `sites`, `cadence`, `residue`, `narratives` or `lookalike`.
     pub engine: String,
-    /// What accounts share, e.g. `url`; for coordination.
+    /// What accounts share, e.g. `url`, `text` (near copies), `fast_repost`, `hashtag_set`; for coordination, amplification
+    /// and sites.
     #[serde(default)]
     pub traces: Vec<String>,
+    /// What a channel is: `domain`, `platform` or `account`; for amplification (else `account`) and sites (else `domain`).
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub channel: String,
+    /// Which null models a pair must withstand: `wide` (both where the window is ten minutes or more; what is meant when
+    /// nothing is said), `both` or `activity`; for coordination.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub models: String,
     /// One window in seconds in place of the defaults of each trace.
     #[serde(default)]
     pub window_seconds: Option<u32>,
@@ -82,6 +106,20 @@ pub struct Parameters {
 }
 
 impl Parameters {
+    /// What a channel is in this run.
+    pub fn channel(&self) -> &str {
+        match (self.channel.as_str(), self.engine.as_str()) {
+            ("", "sites") => "domain",
+            ("", _) => "account",
+            (channel, _) => channel,
+        }
+    }
+
+    /// Whether the engine asks for what is shared.
+    pub fn needs_traces(&self) -> bool {
+        matches!(self.engine.as_str(), "coordination" | "amplification" | "sites")
+    }
+
     /// The digest by which another team knows that it asked the same.
     pub fn digest(&self) -> String {
         Digest::of_canonical(self).map(|digest| digest.to_string()).unwrap_or_default()
@@ -92,10 +130,15 @@ fn check(asked: &Parameters) -> Answer<()> {
     if !ENGINES.contains(&asked.engine.as_str()) {
         return Err(refuse("NRS-INFL-1202"));
     }
-    let no_traces = asked.engine == "coordination" && asked.traces.is_empty();
+    let no_traces = asked.needs_traces() && asked.traces.is_empty();
     let twice = asked.traces.iter().collect::<std::collections::BTreeSet<_>>().len();
-    if no_traces || twice != asked.traces.len() || asked.traces.len() > TRACES_MAX {
+    let beside = asked.traces.iter().any(|trace| BESIDE.contains(&trace.as_str()));
+    if no_traces || beside || twice != asked.traces.len() || asked.traces.len() > TRACES_MAX {
         return Err(refuse("NRS-INFL-1204"));
+    }
+    check_channel(asked)?;
+    if !asked.models.is_empty() && !MODELS.contains(&asked.models.as_str()) {
+        return Err(refuse("NRS-INFL-1208"));
     }
     if asked.protected.chars().count() > PROTECTED_CHARS_MAX {
         return Err(refuse("NRS-INFL-1203"));
@@ -112,6 +155,19 @@ fn check(asked: &Parameters) -> Answer<()> {
     let source =
         if asked.engine == "lookalike" { Source::DomainLists } else { Source::PublicPosts };
     decided(&may_join(source, false))
+}
+
+/// An address is at one site only, so that nothing can be seen of it at another.
+fn check_channel(asked: &Parameters) -> Answer<()> {
+    let has_channel = matches!(asked.engine.as_str(), "amplification" | "sites");
+    if !has_channel && !asked.channel.is_empty() || !CHANNELS.contains(&asked.channel()) {
+        return Err(refuse("NRS-INFL-1206"));
+    }
+    let own = |trace: &String| matches!(trace.as_str(), "url" | "domain");
+    if asked.engine == "sites" && asked.channel() == "domain" && asked.traces.iter().any(own) {
+        return Err(refuse("NRS-INFL-1206"));
+    }
+    Ok(())
 }
 
 /// Asks for a run. It is recorded with its parameters before it is done.

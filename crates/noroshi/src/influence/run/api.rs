@@ -14,9 +14,10 @@ use utoipa::OpenApi;
 use super::act::{self, NewReview, Parameters};
 use super::read::{self, Run};
 use super::results::{self, Results};
-use super::{draw, pack};
+use super::{draw, finds, pack};
 use crate::house::House;
 use crate::influence::act::{Made, broken, may, refuse};
+use crate::influence::vault::VaultFailure;
 use crate::office::authorise::Action;
 use crate::office::clock::stamp;
 use crate::office::commit::Change;
@@ -31,7 +32,7 @@ const SHARES_BYTES_MAX: u64 = 512 * 1024 * 1024;
 /// This part of the API description.
 #[derive(OpenApi)]
 #[openapi(
-    paths(list, ask, one, groups, group, clusters, hits, propose, confirm, pack_of),
+    paths(list, ask, one, groups, group, clusters, hits, table, propose, confirm, pack_of),
     components(schemas(Parameters, NewReview))
 )]
 pub struct Doc;
@@ -46,6 +47,7 @@ pub fn routes() -> Router<Arc<House>> {
         .route("/influence/runs/{id}/groups/{group}/reviews", post(propose))
         .route("/influence/runs/{id}/clusters", get(clusters))
         .route("/influence/runs/{id}/hits", get(hits))
+        .route("/influence/runs/{id}/tables/{file}", get(table))
         .route("/influence/runs/{id}/pack", get(pack_of))
         .route("/influence/reviews/{id}/confirm", post(confirm))
 }
@@ -166,6 +168,20 @@ async fn group(
     .into_response())
 }
 
+/// Entries of a run, made by `of` from what its file holds.
+async fn listed<T: Send + 'static>(
+    house: &Arc<House>,
+    caller: &Caller,
+    id: &str,
+    ask: impl FnOnce(&Results) -> Result<Vec<T>, VaultFailure> + Send + 'static,
+    of: impl Fn(&T) -> Value,
+) -> Answer {
+    let run = act::find(house, &caller.ctx, id).await?;
+    let rows = act::of_results(house, &run.run, ask).await?;
+    let items: Vec<Value> = rows.iter().map(of).collect();
+    Ok(Json(json!({ "items": items })).into_response())
+}
+
 /// Clusters of copies, 200 at a time. Texts are not told here.
 #[utoipa::path(get, path = "/influence/runs/{id}/clusters", tag = "influence", params(("id" = String, Path), From),
     responses((status = 200, description = "`items`"), (status = 404)))]
@@ -175,19 +191,13 @@ async fn clusters(
     Path(id): Path<String>,
     Query(from): Query<From>,
 ) -> Answer {
-    let run = act::find(&house, &caller.ctx, &id).await?;
-    let rows =
-        act::of_results(&house, &run.run, move |results| results.clusters(from.offset, LISTED))
-            .await?;
-    let items: Vec<Value> = rows
-        .iter()
-        .map(|row| {
-            json!({
-                "cluster": row.number, "posts": row.posts, "accounts": row.accounts, "evidence": row.body,
-            })
+    let ask = move |results: &Results| results.clusters(from.offset, LISTED);
+    listed(&house, &caller, &id, ask, |row| {
+        json!({
+            "cluster": row.number, "posts": row.posts, "accounts": row.accounts, "evidence": row.body,
         })
-        .collect();
-    Ok(Json(json!({ "items": items })).into_response())
+    })
+    .await
 }
 
 /// Names that imitate protected ones, 200 at a time.
@@ -199,18 +209,28 @@ async fn hits(
     Path(id): Path<String>,
     Query(from): Query<From>,
 ) -> Answer {
-    let run = act::find(&house, &caller.ctx, &id).await?;
-    let rows =
-        act::of_results(&house, &run.run, move |results| results.hits(from.offset, LISTED)).await?;
-    let items: Vec<Value> = rows
-        .iter()
-        .map(|row| {
-            json!({
-                "domain": row.domain, "protected": row.protected, "rule": row.rule, "score": row.score,
-            })
+    let ask = move |results: &Results| results.hits(from.offset, LISTED);
+    listed(&house, &caller, &id, ask, |row| {
+        json!({
+            "domain": row.domain, "protected": row.protected, "rule": row.rule, "score": row.score,
         })
-        .collect();
-    Ok(Json(json!({ "items": items })).into_response())
+    })
+    .await
+}
+
+/// One table of a run as a file, `<table>.csv` or `<table>.json`: `groups`, `edges`, `accounts` of coordination, `clusters` of
+/// copies, `hits` of lookalikes, `spreads`, `links`, `chains`, `firsts` of amplification and sites, `creations`, `returns`,
+/// `sleepers`, `rhythms`, `shifts`, `names` of cadence, `residues`, `topics`. That it was taken out is recorded first.
+#[utoipa::path(get, path = "/influence/runs/{id}/tables/{file}", tag = "influence",
+    params(("id" = String, Path), ("file" = String, Path)),
+    responses((status = 200, description = "the table"), (status = 404), (status = 422)))]
+async fn table(
+    State(house): State<Arc<House>>,
+    caller: Caller,
+    Path((id, file)): Path<(String, String)>,
+) -> Answer {
+    let (kind, bytes) = finds::taken_out(&house, &caller.ctx, &id, &file).await?;
+    Ok(([(axum::http::header::CONTENT_TYPE, kind)], bytes).into_response())
 }
 
 /// Says that a group is inauthentic: the first of two.
@@ -257,7 +277,7 @@ pub(super) async fn archive(house: &Arc<House>, ctx: &Ctx, id: &str) -> Answer<V
         let stix = pack::stix(&results, &run)?;
         pack::pack(&results, &run, &reviews, shares, &stix, &fonts).map(Some)
     });
-    let made: Result<_, crate::influence::vault::VaultFailure> = made.await.map_err(broken)?;
+    let made: Result<_, VaultFailure> = made.await.map_err(broken)?;
     let archive = made.map_err(broken)?.ok_or_else(|| refuse("NRS-INFL-1205"))?;
     let digest = noroshi_charter::finding::Digest::of(&archive);
     let change = Change::office("influence.run.pack", id)

@@ -1,15 +1,17 @@
 //! From a collection to the engines and back. Nothing here is random or asks the time: the same posts and parameters give
 //! the same file.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::io::{BufRead as _, Write};
 use std::path::Path;
 
 use jiff::Timestamp;
 use noroshi_charter::coordination::{FALSE_DISCOVERY_MAX, Level, Tests, level};
+use noroshi_insight::cadence::{ALIKE_MIN, Activity, Rhythms};
 use noroshi_insight::coordination::export::cell;
 use noroshi_insight::coordination::{
-    self, Analysis, Builder, Edge, Group, NO_POST, Options, Records, Share, Trace, TraceKind,
+    self, Analysis, Builder, Edge, Group, Models, NO_POST, Options, Records, Share, Trace,
+    TraceKind,
 };
 use noroshi_insight::{copies, lookalike};
 use serde_json::{Value, json};
@@ -19,6 +21,7 @@ use super::act::Parameters;
 use super::results::{
     ClusterRow, CopyRow, EdgeRow, GroupRow, HitRow, MemberRow, Results, shares_path,
 };
+use super::{rhythm, spread, wording};
 use crate::influence::keys::{PREFIX, PSEUDONYM_DIGITS};
 use crate::influence::vault::{Vault, VaultFailure};
 use crate::office::secret::hex;
@@ -80,6 +83,8 @@ fn kind_of(trace: &str) -> TraceKind {
         "mention" => TraceKind::Mention,
         "media" | "phash_id" => TraceKind::Media,
         "text" => TraceKind::Text,
+        "fast_repost" => TraceKind::FastRepost,
+        "hashtag_set" => TraceKind::HashtagSequence,
         _ => TraceKind::Other,
     }
 }
@@ -91,6 +96,7 @@ pub(super) fn column_of(trace: &str) -> &str {
         "domain" => "domain_id",
         "media" => "phash_id",
         "mention" => "mentions",
+        "text" => "text_cluster_id",
         other => other,
     }
 }
@@ -160,6 +166,10 @@ pub(super) fn run(
         "coordination" => coordination(&vault, &results, asked, &mut sink)?,
         "copies" => copied(&vault, &results, asked, &mut sink)?,
         "lookalike" => imitated(&vault, &results, asked, &mut sink)?,
+        "cadence" => rhythm::cadence(&vault, &results, asked, &mut sink)?,
+        "amplification" | "sites" => spread::spread(&vault, &results, asked, &mut sink)?,
+        "residue" => wording::residues(&vault, &results, asked, &mut sink)?,
+        "narratives" => wording::narratives(&vault, &results, asked, &mut sink)?,
         _ => Err("NRS-INFL-1202".to_owned()),
     };
     sink.flush()?;
@@ -171,7 +181,7 @@ pub(super) fn run(
     Ok(came.map(|came| Came { input, oldest, ..came }))
 }
 
-fn span(asked: &Parameters) -> (i64, i64) {
+pub(super) fn span(asked: &Parameters) -> (i64, i64) {
     let from = asked.from.map_or(i64::MIN, Timestamp::as_millisecond);
     let until = asked.until.map_or(i64::MAX, Timestamp::as_millisecond);
     (from, until)
@@ -181,12 +191,22 @@ fn span(asked: &Parameters) -> (i64, i64) {
 
 fn options(asked: &Parameters) -> Options {
     Options {
+        models: match asked.models.as_str() {
+            "both" => Models::Both,
+            "activity" => Models::Activity,
+            _ => Models::BothWhereWide,
+        },
         false_discovery_max: asked.false_discovery_max,
         slice_seconds: asked.slice_seconds,
         seed: asked.seed,
         ..Options::default()
     }
 }
+
+/// Reposts come within so many seconds of their source to count as fast (Luceri and others 2024).
+const FAST_SECONDS: i64 = 10;
+/// Hashtags a post has before their set is an object.
+const TAGS_MIN: u32 = 3;
 
 fn coordination(
     vault: &Vault,
@@ -205,7 +225,7 @@ fn coordination(
         }
         let number = builder.trace(rule);
         let mut failed = None;
-        vault.shares(trace, span(asked), |object, account, at, post| {
+        shares_of(vault, trace, span(asked), |object, account, at, post| {
             let share = Share { object, account, post, time_seconds: at.div_euclid(1_000) };
             builder.share(number, &share);
             let object = cell(object);
@@ -225,9 +245,86 @@ fn coordination(
     };
     let levels: Vec<Level> =
         analysis.groups.iter().map(|group| level(&tests(group, &analysis.edges, asked))).collect();
-    let pairs = write_analysis(results, &records, &analysis, &levels)?;
+    let beside = Beside::of(vault, span(asked), !analysis.edges.is_empty())?;
+    let pairs = write_analysis(results, &records, &analysis, &levels, &beside)?;
     let watched = watched(&records, &analysis).into_iter().chain(pairs).collect();
     Ok(Ok(Came { watched, ..Came::of(summary(&analysis, &levels)) }))
+}
+
+/// The shares of a trace: one that is held, or one made of what is held.
+fn shares_of(
+    vault: &Vault,
+    trace: &str,
+    within: (i64, i64),
+    mut visit: impl FnMut(&str, &str, i64, &str),
+) -> Result<(), VaultFailure> {
+    match trace {
+        "text" => {
+            let (held, _) = held_texts(vault, within)?;
+            // A cluster is named by its text: what stands for it leaves with the table, and is keyed.
+            let posts: Vec<copies::Post<'_>> = held.iter().map(Held::post).collect();
+            for cluster in copies::cluster(&posts, &copies::Options::default()).clusters {
+                let mark = vault.text_mark(&cluster.key);
+                for one in cluster.members.iter().filter_map(|member| held.get(member.post)) {
+                    visit(&mark, &one.account, one.at, &one.id);
+                }
+            }
+        }
+        "fast_repost" => {
+            vault.fast_reposts(FAST_SECONDS, within, visit)?;
+        }
+        "hashtag_set" => {
+            vault.hashtag_sets(TAGS_MIN, within, visit)?;
+        }
+        _ => {
+            vault.shares(trace, within, visit)?;
+        }
+    }
+    Ok(())
+}
+
+/// What stands beside one edge.
+struct Aside {
+    cadence: Option<f64>,
+    same_name: bool,
+}
+
+/// What is looked at beside the traces of an edge: whether both are active at the same half hours, and whether both showed
+/// one name. Neither makes an edge.
+struct Beside {
+    rhythms: Rhythms,
+    names: BTreeMap<String, BTreeSet<String>>,
+}
+
+impl Beside {
+    fn of(vault: &Vault, within: (i64, i64), wanted: bool) -> Result<Self, VaultFailure> {
+        let mut posts: Vec<(String, i64)> = Vec::new();
+        let mut names: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+        if wanted {
+            vault.posted(within, |post| posts.push((post.account.to_owned(), post.at)))?;
+            for (name, account, ..) in vault.shown_names()? {
+                names.entry(account).or_default().insert(name);
+            }
+        }
+        let activities = posts.iter().map(|(account, time_ms)| Activity {
+            account,
+            time_ms: *time_ms,
+            client: None,
+            source_ms: None,
+        });
+        Ok(Self { rhythms: Rhythms::of(activities), names })
+    }
+
+    fn of_edge(&self, records: &Records, edge: &Edge) -> Aside {
+        let name = |number| records.accounts().name(number).into_owned();
+        let (one, other) = (name(edge.a), name(edge.b));
+        Aside { cadence: self.rhythms.alike(&one, &other), same_name: self.same_name(&one, &other) }
+    }
+
+    fn same_name(&self, one: &str, other: &str) -> bool {
+        let names = self.names.get(one).zip(self.names.get(other));
+        names.is_some_and(|(one, other)| !one.is_disjoint(other))
+    }
 }
 
 fn summary(analysis: &Analysis, levels: &[Level]) -> Value {
@@ -247,7 +344,7 @@ fn summary(analysis: &Analysis, levels: &[Level]) -> Value {
         .collect();
     json!({
         "edges": analysis.edges.len(), "groups": analysis.groups.len(), "e3": of(Level::E3),
-        "e2": of(Level::E2), "watched": analysis.watched_all,
+        "e2": of(Level::E2), "companions": analysis.companions.len(), "watched": analysis.watched_all,
         "shuffled": analysis.shuffled_copy.as_ref().map(|copy| json!({ "edges": copy.edges, "seed": copy.seed })),
         "traces": traces, "intake": analysis.intake,
     })
@@ -288,16 +385,22 @@ fn write_analysis(
     records: &Records,
     analysis: &Analysis,
     levels: &[Level],
+    beside: &Beside,
 ) -> Result<Vec<Value>, VaultFailure> {
+    // Small, whatever the number of edges: their bodies are made one at a time.
+    let aside: Vec<Aside> =
+        analysis.edges.iter().map(|edge| beside.of_edge(records, edge)).collect();
     let mut grouped = BTreeSet::new();
     for ((number, group), level) in (0_i64..).zip(&analysis.groups).zip(levels) {
+        let inside: Vec<&Aside> =
+            group.edges.iter().filter_map(|place| aside.get(*place)).collect();
         results.add_group(&GroupRow {
             number,
             level: level.code().to_owned(),
             accounts: group.members.len() as u64,
             edges: group.edges.len() as u64,
             span: (i64::from(group.first), i64::from(group.last)),
-            body: group_body(group),
+            body: group_body(group, &inside, companions_of(records, analysis, number)),
         })?;
         for member in &group.members {
             grouped.insert(member.account);
@@ -314,9 +417,9 @@ fn write_analysis(
         }
     }
     let mut pairs = Vec::new();
-    for edge in &analysis.edges {
+    for (edge, aside) in analysis.edges.iter().zip(&aside) {
         if grouped.contains(&edge.a) && grouped.contains(&edge.b) {
-            results.add_edge(&edge_of(records, edge))?;
+            results.add_edge(&edge_of(records, edge, aside))?;
         } else {
             let name = |number| records.accounts().name(number).into_owned();
             pairs.push(json!({ "a": name(edge.a), "b": name(edge.b), "objects": edge.weight, "p": edge.p }));
@@ -325,15 +428,33 @@ fn write_analysis(
     Ok(pairs)
 }
 
-fn group_body(group: &Group) -> Value {
+/// Accounts that took part in acts of a group without being of it, with what was expected of each.
+fn companions_of(records: &Records, analysis: &Analysis, group: i64) -> Vec<Value> {
+    let own = analysis
+        .companions
+        .iter()
+        .filter(|one| one.group.and_then(|of| i64::try_from(of).ok()) == Some(group));
+    own.map(|one| {
+        json!({
+            "account": records.accounts().name(one.account), "acts": one.acts, "expected": one.expected, "p": one.p,
+            "q": one.q, "q_interest": one.q_interest, "window": one.window_seconds,
+        })
+    })
+    .collect()
+}
+
+fn group_body(group: &Group, edges: &[&Aside], companions: Vec<Value>) -> Value {
+    let alike = |edge: &&&Aside| edge.cadence.is_some_and(|alike| alike > ALIKE_MIN);
     json!({
+        "cadence_alike": edges.iter().filter(alike).count(),
+        "same_name": edges.iter().filter(|edge| edge.same_name).count(),
         "synchronous": group.edges_synchronous, "traces": group.traces, "days": group.days, "bursts": group.bursts,
         "reach": group.reach, "exclusive": group.exclusive, "gap_median": group.gap_median_seconds,
-        "stability": group.stability, "core_truss": group.core_truss,
+        "stability": group.stability, "core_truss": group.core_truss, "companions": companions,
     })
 }
 
-fn edge_of(records: &Records, edge: &Edge) -> EdgeRow {
+fn edge_of(records: &Records, edge: &Edge, aside: &Aside) -> EdgeRow {
     let name = |number| records.accounts().name(number).into_owned();
     let post = |number| match number {
         NO_POST => Value::Null,
@@ -369,24 +490,49 @@ fn edge_of(records: &Records, edge: &Edge) -> EdgeRow {
     let last = edge.traces.iter().map(|told| told.last).max().unwrap_or(0);
     EdgeRow {
         group: edge.group.and_then(|group| i64::try_from(group).ok()),
-        ends: (name(edge.a), name(edge.b)),
         weight: u64::from(edge.weight),
         span: (i64::from(first), i64::from(last)),
         body: json!({
             "p": edge.p, "q": edge.q, "strength": edge.strength, "backbone": edge.backbone, "truss": edge.truss,
-            "stability": edge.stability, "traces": traces,
+            "stability": edge.stability, "traces": traces, "cadence": aside.cadence,
+            "same_name": aside.same_name,
         }),
+        ends: (name(edge.a), name(edge.b)),
     }
 }
 
 // ---- copies ----------------------------------------------------------------------------------------------------
 
-struct Held {
-    post: i64,
-    id: String,
-    account: String,
-    at: i64,
-    text: String,
+/// A text with its post.
+pub(super) struct Held {
+    pub(super) post: i64,
+    pub(super) id: String,
+    pub(super) account: String,
+    pub(super) at: i64,
+    pub(super) text: String,
+}
+
+impl Held {
+    pub(super) fn post(&self) -> copies::Post<'_> {
+        copies::Post { id: &self.id, account: &self.account, time_ms: self.at, text: &self.text }
+    }
+}
+
+/// The texts of a time, at most [`TEXTS_MAX`], and how many were left out.
+pub(super) fn held_texts(
+    vault: &Vault,
+    within: (i64, i64),
+) -> Result<(Vec<Held>, u64), VaultFailure> {
+    let mut held: Vec<Held> = Vec::new();
+    let mut left_out = 0_u64;
+    vault.texts(within, |post, account, at, text| {
+        if held.len() < TEXTS_MAX {
+            held.push(Held { post, id: format!("p{post}"), account: account.to_owned(), at, text });
+        } else {
+            left_out += 1;
+        }
+    })?;
+    Ok((held, left_out))
 }
 
 fn copied(
@@ -395,30 +541,9 @@ fn copied(
     asked: &Parameters,
     sink: &mut impl Write,
 ) -> Result<Ran, VaultFailure> {
-    let mut held: Vec<Held> = Vec::new();
-    let mut left_out = 0_u64;
-    vault.texts(span(asked), |post, account, at, text| {
-        if held.len() < TEXTS_MAX {
-            held.push(Held { post, id: format!("p{post}"), account: account.to_owned(), at, text });
-        } else {
-            left_out += 1;
-        }
-    })?;
-    // Texts do not leave the collection. What stands for each is keyed, so that nobody who holds a text finds its post.
-    writeln!(sink, "content_id,account_id,timestamp_share,text_hmac")?;
-    for one in &held {
-        let digest = vault.text_mark(&one.text);
-        writeln!(sink, "{},{},{},{digest}", one.id, one.account, one.at.div_euclid(1_000))?;
-    }
-    let posts: Vec<copies::Post<'_>> = held
-        .iter()
-        .map(|one| copies::Post {
-            id: &one.id,
-            account: &one.account,
-            time_ms: one.at,
-            text: &one.text,
-        })
-        .collect();
+    let (held, left_out) = held_texts(vault, span(asked))?;
+    wording::write_texts(sink, vault, &held)?;
+    let posts: Vec<copies::Post<'_>> = held.iter().map(Held::post).collect();
     let found = copies::cluster(&posts, &copies::Options::default());
     for (number, cluster) in (0_i64..).zip(&found.clusters) {
         let copy = |member: &copies::Member| {

@@ -11,6 +11,7 @@ use noroshi_charter::finding::Digest;
 use noroshi_insight::coordination::export::cell;
 use serde_json::{Value, json};
 
+use super::finds;
 use super::read::{Review, Run};
 use super::results::{EdgeRow, GroupRow, Results};
 use crate::influence::pdf::{self, Block, Font};
@@ -23,6 +24,13 @@ const ROWS_MAX: u32 = 5_000_000;
 const TOLD: usize = 3;
 /// Groups told in the report.
 const GROUPS_TOLD: usize = 50;
+
+/// Files of a run that is not about coordination, beside the reports; its tables come with them.
+const OF_EVERY_RUN: [&str; 3] = ["finding.json", "verify.txt", "shares.csv"];
+
+fn is_of_every_run(name: &str) -> bool {
+    OF_EVERY_RUN.contains(&name) || name.starts_with("report.") || name.starts_with("pdf.")
+}
 
 /// Files by name, in the order of the archive.
 type Files = Vec<(String, Vec<u8>)>;
@@ -244,6 +252,9 @@ fn report(out: &Out, run: &Run, reviews: &[Review], lang: Lang) -> String {
         let _ok = writeln!(text, "<li>{}</li>", escape(&line));
     }
     text.push_str("</ul>\n");
+    if run.parameters.engine != "coordination" {
+        text.push_str(&tables_of(run, words));
+    }
     for group in out.groups.iter().take(GROUPS_TOLD) {
         let level = level_of(group, reviews);
         let head = words.tv(
@@ -286,6 +297,15 @@ fn papers(out: &Out, run: &Run, reviews: &[Review], fonts: &[String]) -> Files {
 fn paper(out: &Out, run: &Run, reviews: &[Review], words: Words) -> Vec<Block> {
     let mut blocks = vec![Block::Text(words.t("influence-report-lead"))];
     blocks.extend(controls(words, run).into_iter().map(Block::Item));
+    if run.parameters.engine != "coordination" {
+        blocks.extend(numbers_of(run, words).into_iter().map(Block::Item));
+        for table in super::tables::of_engine(&run.parameters.engine) {
+            blocks.push(Block::Heading(2, words.t(format!("influence-table-{}", table.name))));
+            let about = words.t(format!("influence-about-{}", table.name));
+            blocks.push(Block::Text(format!("{about} ({}.csv)", table.name)));
+        }
+        return blocks;
+    }
     let heads = ["group", "level", "accounts", "edges", "first", "last"];
     let heads = heads.iter().map(|head| words.t(format!("influence-{head}"))).collect();
     let moment = |seconds: i64| {
@@ -318,6 +338,35 @@ fn paper(out: &Out, run: &Run, reviews: &[Review], words: Words) -> Vec<Block> {
     }
     blocks.push(Block::Text(words.t("influence-alternatives")));
     blocks
+}
+
+/// The numbers of a run that have a name, each in words.
+fn numbers_of(run: &Run, words: Words) -> Vec<String> {
+    let named = run.summary.as_object().into_iter().flatten().filter_map(|(name, value)| {
+        let key = format!("influence-sum-{}", name.replace('_', "-"));
+        let value = value.as_u64().filter(|_| words.has(&key))?;
+        Some(format!("{}: {}", words.t(&key), words.n(value)))
+    });
+    named.collect()
+}
+
+/// What a run that is not about coordination came to: its numbers, and what each of its tables is.
+fn tables_of(run: &Run, words: Words) -> String {
+    let mut text = String::from("<ul>\n");
+    for line in numbers_of(run, words) {
+        let _ok = writeln!(text, "<li>{}</li>", escape(&line));
+    }
+    text.push_str("</ul>\n");
+    for table in super::tables::of_engine(&run.parameters.engine) {
+        let _ok = writeln!(
+            text,
+            "<h2>{}</h2>\n<p>{} ({}.csv)</p>",
+            escape(&words.t(format!("influence-table-{}", table.name))),
+            escape(&words.t(format!("influence-about-{}", table.name))),
+            table.name
+        );
+    }
+    text
 }
 
 /// The level of a group: what its tests gave, or E4 where two people said so and it still stands.
@@ -388,7 +437,8 @@ fn how(run: &Run) -> String {
             .to_owned(),
         "lookalike" => "3. shares.csv is a list of domains, one a line:\n   noroshi influence lookalike --protected NAMES shares.csv\n                           with the protected names of finding.json, or without --protected the list that ships with the program.\n"
             .to_owned(),
-        _ => String::new(),
+        _ => "3. The same engine over the same posts gives the tables of this pack; its command or library is given with the\n                      program. Texts do not leave a collection: text_hmac is equal where texts are equal.\n"
+            .to_owned(),
     }
 }
 
@@ -405,6 +455,46 @@ fn verify(run: &Run, shares: &str) -> String {
         how(run),
         run.run
     )
+}
+
+/// One table of a coordination run as a file, without what may not leave; `None` where there is no such table.
+pub(super) fn table(
+    results: &Results,
+    run: &Run,
+    reviews: &[Review],
+    name: &str,
+    is_csv: bool,
+) -> Result<Option<String>, VaultFailure> {
+    let out = gather(results)?;
+    if is_csv {
+        return Ok(match name {
+            "groups" => Some(groups_csv(&out)),
+            "edges" => Some(edges_csv(&out)),
+            "accounts" => Some(accounts_csv(&out)),
+            _ => None,
+        });
+    }
+    let rows = match name {
+        "groups" => finding(&out, run, reviews).get("groups").cloned().unwrap_or_default(),
+        "edges" => edges_json(&out),
+        "accounts" => {
+            let one =
+                |(group, account): &(i64, String)| json!({ "group": group, "account": account });
+            out.memberships.iter().map(one).collect()
+        }
+        _ => return Ok(None),
+    };
+    Ok(Some(format!("{:#}\n", json!({ "run": run.run, "table": name, "rows": rows }))))
+}
+
+fn edges_json(out: &Out) -> Value {
+    let one = |edge: &EdgeRow| {
+        json!({
+            "a": edge.ends.0, "b": edge.ends.1, "weight": edge.weight, "group": edge.group, "first": edge.span.0,
+            "last": edge.span.1, "evidence": edge.body,
+        })
+    };
+    out.edges.iter().map(one).collect()
 }
 
 /// The archive of a run. `shares` is the table that the run read.
@@ -433,6 +523,14 @@ pub fn pack(
         ("shares.csv".to_owned(), shares),
     ];
     files.extend(papers(&out, run, reviews, fonts));
+    if run.parameters.engine != "coordination" {
+        files.retain(|(name, _)| is_of_every_run(name));
+        for table in finds::names(&run.parameters.engine) {
+            if let Some(text) = finds::csv_of(results, run, table)? {
+                files.push((format!("{table}.csv"), text.into_bytes()));
+            }
+        }
+    }
     Ok(tar(&run.run, &files))
 }
 

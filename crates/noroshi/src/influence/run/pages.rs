@@ -20,11 +20,12 @@ use serde_json::{Value, json};
 use super::act::{self, NewReview, Parameters};
 use super::draw::{self, Picture, Shown};
 use super::read::{self, Review, Run};
-use super::results::{ClusterRow, EdgeRow, GroupRow, HitRow, MemberRow, Results};
-use super::{api, pack};
+use super::results::{ClusterRow, EdgeRow, FindRow, GroupRow, HitRow, MemberRow, Results};
+use super::{api, finds, pack, sites};
 use crate::house::House;
-use crate::influence::act::{broken, collection};
-use crate::influence::vault::{Vault, VaultFailure};
+use crate::influence::act::collection;
+use crate::influence::api::of_vault;
+use crate::influence::vault::{Holding, VaultFailure};
 use crate::office::authorise::{Action, On};
 use crate::office::commit::Change;
 use crate::web::forms::{Choice, FormState};
@@ -48,6 +49,8 @@ pub fn routes() -> Router<Arc<House>> {
         .route("/influence/runs/{id}", get(one))
         .route("/influence/runs/{id}/groups/{group}", get(group).post(propose))
         .route("/influence/runs/{id}/clusters/{cluster}", get(cluster))
+        .route("/influence/runs/{id}/finds/{table}/{number}", get(finds::find))
+        .route("/influence/runs/{id}/tables/{file}", get(finds::download))
         .route("/influence/runs/{id}/compare", get(compare))
         .route("/influence/runs/{id}/pack", get(pack_of))
         .route("/influence/reviews/{id}/confirm", post(confirm))
@@ -71,7 +74,7 @@ fn tone(level: Level) -> Tone {
     }
 }
 
-fn run_crumbs(words: Words, run: &Run) -> Vec<Link> {
+pub(super) fn run_crumbs(words: Words, run: &Run) -> Vec<Link> {
     vec![
         Link { href: "/influence".to_owned(), label: words.t("influence-title") },
         Link {
@@ -94,25 +97,90 @@ struct RunsPage {
     crumbs: Vec<Link>,
     collection: String,
     rows: Vec<(Run, String, String, Tone)>,
+    engines: Vec<(Link, String, bool)>,
+    engine: String,
+    engine_label: String,
+    wants: Wants,
     traces: Vec<Choice>,
-    engines: Vec<Choice>,
+    channels: Vec<Choice>,
+    models: Vec<Choice>,
     form: FormState,
     told: Option<(String, String, String)>,
     may_ask: bool,
 }
 
-async fn list(State(house): State<Arc<House>>, visitor: Visitor, Path(id): Path<String>) -> Answer {
+/// Which fields the form of an engine has: it asks for nothing that the engine does not read.
+struct Wants {
+    traces: bool,
+    channel: bool,
+    coordination: bool,
+    protected: bool,
+}
+
+impl Wants {
+    fn of(engine: &str) -> Self {
+        Self {
+            traces: matches!(engine, "coordination" | "amplification" | "sites"),
+            channel: matches!(engine, "amplification" | "sites"),
+            coordination: engine == "coordination",
+            protected: engine == "lookalike",
+        }
+    }
+}
+
+/// Which engine is asked about.
+#[derive(Debug, Default, Deserialize)]
+struct Asking {
+    #[serde(default)]
+    engine: String,
+}
+
+async fn list(
+    State(house): State<Arc<House>>,
+    visitor: Visitor,
+    Path(id): Path<String>,
+    Query(asking): Query<Asking>,
+) -> Answer {
+    let known = act::ENGINES.iter().find(|one| **one == asking.engine);
     let mut form = FormState::new();
-    form.set("engine", "coordination");
-    form.set("traces", "url");
+    form.set("engine", *known.unwrap_or(&"coordination"));
     list_page(&house, &visitor, &id, form, None).await
+}
+
+/// What can be asked of a collection as shared: what it holds, and what is made of that.
+fn traces(words: Words, holding: &Holding, engine: &str, channel: &str) -> Vec<Choice> {
+    let at_one_site =
+        |trace: &str| engine == "sites" && channel == "domain" && matches!(trace, "url" | "domain");
+    let holds = |name: &str| holding.traces.iter().any(|(trace, ..)| trace == name);
+    let is_shared = |trace: &str| !act::BESIDE.contains(&trace) && !at_one_site(trace);
+    let mut choices: Vec<Choice> = holding
+        .traces
+        .iter()
+        .filter(|(trace, ..)| is_shared(trace))
+        .map(|(trace, shares, objects)| {
+            let note = words.tv(
+                "influence-trace-note",
+                &[("shares", words.n(*shares).into()), ("objects", words.n(*objects).into())],
+            );
+            Choice::with_help(trace, trace, note)
+        })
+        .collect();
+    let made = [
+        ("text", holding.texts > 0),
+        ("fast_repost", engine == "coordination" && holds("repost")),
+        ("hashtag_set", engine == "coordination" && holds("hashtag")),
+    ];
+    for (trace, _) in made.into_iter().filter(|(_, is_there)| *is_there) {
+        choices.push(Choice::with_help(trace, trace, word(words, "trace-help", trace)));
+    }
+    choices
 }
 
 async fn list_page(
     house: &Arc<House>,
     visitor: &Visitor,
     id: &str,
-    form: FormState,
+    mut form: FormState,
     refusal: Option<&Refusal>,
 ) -> Answer {
     collection(house, &visitor.ctx, id).await?;
@@ -120,6 +188,22 @@ async fn list_page(
     let of = id.to_owned();
     let runs = house.store.read(move |reader| read::runs(reader, &of, ROWS)).await?;
     let holding = crate::influence::api::holding(house, id).await?;
+    let engine = form.value("engine").to_owned();
+    let wants = Wants::of(&engine);
+    if wants.channel && form.value("channel").is_empty() {
+        form.set("channel", if engine == "sites" { "domain" } else { "account" });
+    }
+    let traces = traces(words, &holding, &engine, form.value("channel"));
+    if form.all("traces").is_empty() && form.is_ok() && refusal.is_none() {
+        // One is chosen already: the first that the collection holds.
+        let usual = ["url", "url_id", "text"];
+        let first = usual.iter().find(|one| traces.iter().any(|held| held.value == **one));
+        if let Some(first) =
+            first.map(|one| (*one).to_owned()).or(traces.first().map(|one| one.value.clone()))
+        {
+            form.set("traces", first);
+        }
+    }
     let row = |run: Run| {
         let engine = word(words, "engine", &run.parameters.engine);
         let state = word(words, "run-state", &run.state);
@@ -130,12 +214,13 @@ async fn list_page(
         };
         (run, engine, state, tone)
     };
-    let trace = |(trace, shares, objects): &(String, u64, u64)| {
-        let note = words.tv(
-            "influence-trace-note",
-            &[("shares", words.n(*shares).into()), ("objects", words.n(*objects).into())],
-        );
-        Choice::with_help(trace, trace, note)
+    let choice = |one: &&str| {
+        let href = format!("/influence/collections/{id}/runs?engine={one}#ask");
+        let link = Link { href, label: word(words, "engine", one) };
+        (link, word(words, "engine-help", one), **one == engine)
+    };
+    let named = |prefix: &str, codes: &[&str]| -> Vec<Choice> {
+        codes.iter().map(|one| Choice::new(*one, word(words, prefix, one))).collect()
     };
     html(&RunsPage {
         crumbs: vec![
@@ -147,13 +232,13 @@ async fn list_page(
         ],
         collection: id.to_owned(),
         rows: runs.into_iter().map(row).collect(),
-        traces: holding.traces.iter().map(trace).collect(),
-        engines: act::ENGINES
-            .iter()
-            .map(|one| {
-                Choice::with_help(*one, word(words, "engine", one), word(words, "engine-help", one))
-            })
-            .collect(),
+        engines: act::ENGINES.iter().map(choice).collect(),
+        engine_label: word(words, "engine", &engine),
+        engine,
+        wants,
+        traces,
+        channels: named("channel", &act::CHANNELS),
+        models: named("models", &act::MODELS),
         form: form.labelled("influence-field"),
         told: refusal.map(|refusal| {
             let next = say(words, &format!("{}-next", refusal.code), &refusal.args);
@@ -169,17 +254,27 @@ async fn ask(State(house): State<Arc<House>>, Path(id): Path<String>, posted: Po
         posted.values.all(name).into_iter().map(move |value| (name.to_owned(), value.to_owned()))
     });
     let mut form = FormState::posted(pairs.collect::<Vec<_>>()).labelled("influence-field");
+    let wants = Wants::of(form.value("engine"));
+    // What the form of another engine had typed into it is no part of this question.
+    let text = |is_asked: bool, name: &str| {
+        if is_asked { form.value(name).to_owned() } else { String::new() }
+    };
     let asked = Parameters {
         engine: form.value("engine").to_owned(),
-        traces: form.all("traces"),
-        window_seconds: form.number("window"),
+        traces: if wants.traces { form.all("traces") } else { Vec::new() },
+        channel: text(wants.channel, "channel"),
+        models: text(wants.coordination, "models"),
+        protected: text(wants.protected, "protected"),
+        window_seconds: form.number("window").filter(|_| wants.coordination),
         false_discovery_max: form.number("rate").unwrap_or(0.01),
         slice_seconds: if form.chosen("slice", "six_hours") { 21_600 } else { 86_400 },
         from: form.moment("from"),
         until: form.moment("until"),
-        protected: form.value("protected").to_owned(),
         seed: 0,
     };
+    if wants.traces && asked.traces.is_empty() {
+        form.fail("traces", crate::web::forms::FieldError::new("NRS-INFL-1204", "NRS-INFL-1204"));
+    }
     if !form.is_ok() {
         let page = list_page(&house, &posted.visitor, &id, form, None).await;
         return page.map(|page| (StatusCode::UNPROCESSABLE_ENTITY, page).into_response());
@@ -268,6 +363,11 @@ struct RunPage {
     groups: Vec<GroupLine>,
     clusters: Vec<ClusterRow>,
     hits: Vec<HitRow>,
+    shelves: Vec<finds::Shelf>,
+    files: Vec<&'static str>,
+    map: sites::Map,
+    map_note: String,
+    families: Vec<sites::FamilyLine>,
     from: String,
     until: String,
     slices: Vec<(Link, bool)>,
@@ -284,9 +384,23 @@ struct Gathered {
     clusters: Vec<ClusterRow>,
     hits: Vec<HitRow>,
     span: Option<(i64, i64)>,
+    shelves: Vec<finds::Shelf>,
+    links: (Vec<FindRow>, u64),
 }
 
-fn gather(results: &Results, run: &str, within: (i64, i64)) -> Result<Gathered, VaultFailure> {
+fn gather(
+    results: &Results,
+    words: Words,
+    run: &Run,
+    within: (i64, i64),
+) -> Result<Gathered, VaultFailure> {
+    let shelves = finds::shelves(results, words, run)?;
+    let links = if run.parameters.engine == "sites" {
+        let drawn = u32::try_from(sites::LINKS_MAX).unwrap_or(u32::MAX);
+        (results.finds("links", 0, drawn)?, results.find_count("links")?)
+    } else {
+        (Vec::new(), 0)
+    };
     let drawn = u32::try_from(draw::GROUPS_MAX).unwrap_or(u32::MAX);
     let every = results.groups((i64::MIN, i64::MAX), 0, u32::MAX)?;
     let active = |group: &&GroupRow| group.span.1 >= within.0 && group.span.0 <= within.1;
@@ -296,7 +410,9 @@ fn gather(results: &Results, run: &str, within: (i64, i64)) -> Result<Gathered, 
     let groups = results.groups(within, 0, drawn)?;
     let counted = results.edge_counts(within)?;
     Ok(Gathered {
-        picture: picture(results, run, &groups, within, active)?,
+        picture: picture(results, &run.run, &groups, within, active)?,
+        shelves,
+        links,
         clusters: results.clusters(0, ROWS)?,
         hits: results.hits(0, ROWS)?,
         span: first.zip(last),
@@ -329,8 +445,15 @@ fn picture(
 
 fn tiles(words: Words, run: &Run) -> Vec<(String, String)> {
     let keys: &[&str] = match run.parameters.engine.as_str() {
-        "coordination" => &["edges", "groups", "e3", "e2", "watched"],
+        "coordination" => &["edges", "groups", "e3", "e2", "companions", "watched"],
         "copies" => &["posts", "clusters", "clustered", "short", "left_out"],
+        "cadence" => {
+            &["accounts", "described", "outstanding", "creations", "sleepers", "returns", "names"]
+        }
+        "amplification" => &["items", "channels", "spreads", "links", "chains", "left_out"],
+        "sites" => &["items", "channels", "links", "chains", "passed", "left_out"],
+        "residue" => &["texts", "with_residue", "hits", "quoted", "left_out"],
+        "narratives" => &["posts", "texts", "topics", "alone", "left_out"],
         _ => &["domains", "hits", "owned", "unlike", "protected"],
     };
     let tile = |name: &&str| {
@@ -368,17 +491,24 @@ async fn one(
     let of = run.collection.clone();
     let others = house.store.read(move |reader| read::runs(reader, &of, ROWS)).await?;
     let reviews = if run.state == "done" { act::reviews(&house, &run).await? } else { Vec::new() };
-    let (within, name) = (days.within(), run.run.clone());
+    let (within, of) = (days.within(), run.clone());
     let found = if run.state == "done" {
-        act::of_results(&house, &run.run, move |results| gather(results, &name, within)).await?
+        act::of_results(&house, &run.run, move |results| gather(results, words, &of, within))
+            .await?
     } else {
         Gathered::default()
     };
-    let (dir, collection, name) = (house.dir.clone(), run.collection.clone(), run.run.clone());
-    let watched = tokio::task::spawn_blocking(move || {
-        Vault::existing(&dir, &collection)?.map_or(Ok(0), |vault| vault.watched(&name))
+    let drawn = sites::drawn(&found.links.0);
+    let families = sites::known_families(&house, &visitor.ctx, &drawn).await?;
+    let map = sites::map(&found.links.0, found.links.1, &families, &run.run, |from, to, items| {
+        let items = words.n(items);
+        words.tv(
+            "influence-map-way",
+            &[("from", from.into()), ("to", to.into()), ("items", items.into())],
+        )
     });
-    let watched = watched.await.map_err(broken)?.map_err(broken)?;
+    let name = run.run.clone();
+    let watched = of_vault(&house, &run.collection, move |vault| vault.watched(&name)).await?;
     let same = |one: &&Run| {
         one.run != run.run
             && one.state == "done"
@@ -401,6 +531,14 @@ async fn one(
         watched,
         picture_note: picture_note(words, &found),
         picture: found.picture,
+        map_note: words.tv(
+            "influence-map-note",
+            &[("sites", words.n(map.hidden.0).into()), ("links", words.n(map.hidden.1).into())],
+        ),
+        map,
+        families,
+        shelves: found.shelves,
+        files: if run.state == "done" { finds::names(&run.parameters.engine) } else { Vec::new() },
         groups: found.groups.into_iter().map(|row| group_line(&run.run, row, &reviews)).collect(),
         clusters: found.clusters,
         hits: found.hits,
@@ -459,6 +597,7 @@ struct GroupPage {
     facts: Vec<(String, String)>,
     picture: Picture,
     members: Vec<(MemberRow, String)>,
+    companions: Vec<(String, String)>,
     edges: Vec<EdgeLine>,
     edges_left: u64,
     controls: Vec<String>,
@@ -488,13 +627,44 @@ fn exemplars(edge: &EdgeRow) -> Vec<ExemplarLine> {
 }
 
 fn facts(words: Words, row: &GroupRow) -> Vec<(String, String)> {
-    let names = ["days", "bursts", "reach", "exclusive", "gap_median", "synchronous", "stability"];
+    let names = [
+        "days",
+        "bursts",
+        "reach",
+        "exclusive",
+        "gap_median",
+        "synchronous",
+        "cadence_alike",
+        "same_name",
+        "stability",
+    ];
     let fact = |name: &&str| {
         let value = row.body.get(*name)?;
         let text = value.as_u64().map_or_else(|| value.to_string(), |number| words.n(number));
         (!value.is_null()).then(|| (word(words, "group-fact", name), text))
     };
     names.iter().filter_map(fact).collect()
+}
+
+/// Accounts beside a group, each with the sentence that explains it.
+fn companions(words: Words, row: &GroupRow) -> Vec<(String, String)> {
+    let all = row.body.get("companions").and_then(Value::as_array).into_iter().flatten();
+    let one = |one: &Value| {
+        let number = |name: &str| one.get(name).and_then(Value::as_u64).unwrap_or(0);
+        let part = |name: &str| one.get(name).and_then(Value::as_f64).unwrap_or(0.0);
+        let account = one.get("account").and_then(Value::as_str)?.to_owned();
+        let said = words.tv(
+            "influence-companion",
+            &[
+                ("acts", words.n(number("acts")).into()),
+                ("window", words.n(number("window")).into()),
+                ("expected", format!("{:.4}", part("expected")).into()),
+                ("q", format!("{:.2e}", part("q")).into()),
+            ],
+        );
+        Some((account, said))
+    };
+    all.filter_map(one).collect()
 }
 
 async fn group(
@@ -555,6 +725,7 @@ async fn group(
         tone: tone(level),
         facts: facts(words, &row),
         picture: draw::accounts(&shown, &edges, row.edges, &run.run),
+        companions: companions(words, &row),
         edges: told.collect(),
         edges_left: row.edges.saturating_sub(EDGES_TOLD as u64),
         controls: pack::controls(words, &run),
@@ -628,9 +799,9 @@ async fn withdraw(
 // ---- copies ----------------------------------------------------------------------------------------------------
 
 /// A piece of a text: the same, or how it differs.
-struct Piece {
-    class: &'static str,
-    text: String,
+pub(super) struct Piece {
+    pub(super) class: &'static str,
+    pub(super) text: String,
 }
 
 /// A copy beside the exemplar.
@@ -653,7 +824,7 @@ struct ClusterPage {
 }
 
 /// How a text differs from the exemplar. What only looks the same is told apart from what was changed.
-fn pieces(exemplar: &str, text: &str) -> Vec<Piece> {
+pub(super) fn pieces(exemplar: &str, text: &str) -> Vec<Piece> {
     let piece = |run: noroshi_insight::copies::diff::Run| {
         let (class, side, range) = match run.change {
             Differs::Same => ("", text, run.right),
@@ -688,15 +859,13 @@ async fn cluster(
     let change = Change::office("influence.texts.read", &run.run)
         .payload(json!({ "collection": run.collection, "cluster": number, "posts": read }));
     house.door.commit(&visitor.ctx, change).await?;
-    let (dir, of) = (house.dir.clone(), run.collection.clone());
-    let texts = tokio::task::spawn_blocking(move || {
-        let Some(vault) = Vault::existing(&dir, &of)? else { return Ok((None, Vec::new())) };
+    let (exemplar, texts) = of_vault(&house, &run.collection, move |vault| {
         let exemplar = exemplar.map(|post| vault.text(post)).transpose()?.flatten();
         let texts: Result<Vec<_>, VaultFailure> =
             copies.into_iter().map(|copy| Ok((vault.text(copy.post)?, copy))).collect();
-        Ok::<_, VaultFailure>((exemplar, texts?))
-    });
-    let (exemplar, texts) = texts.await.map_err(broken)?.map_err(broken)?;
+        Ok((exemplar, texts?))
+    })
+    .await?;
     let line = |(text, copy): (Option<String>, super::results::CopyRow)| {
         let label = copy.body.get("label").and_then(Value::as_str).unwrap_or_default();
         CopyLine {

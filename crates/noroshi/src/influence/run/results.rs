@@ -21,6 +21,7 @@ CREATE TABLE copy (cluster INTEGER NOT NULL, place INTEGER NOT NULL, post INTEGE
     at INTEGER NOT NULL, body TEXT NOT NULL, PRIMARY KEY (cluster, place));
 CREATE TABLE hit (number INTEGER PRIMARY KEY, domain TEXT NOT NULL, protected TEXT, rule TEXT NOT NULL,
     score INTEGER NOT NULL, body TEXT NOT NULL);
+CREATE TABLE find (tbl TEXT NOT NULL, number INTEGER NOT NULL, body TEXT NOT NULL, PRIMARY KEY (tbl, number)) WITHOUT ROWID;
 ";
 
 /// Where the answer of a run lies.
@@ -124,6 +125,15 @@ pub struct HitRow {
     pub score: u64,
 }
 
+/// A row of one of the tables of [`super::tables`].
+#[derive(Debug, Clone, PartialEq)]
+pub struct FindRow {
+    /// Its number in its table, in the order of what is most to be looked at.
+    pub number: i64,
+    /// Its cells by name, and the evidence it rests on.
+    pub body: Value,
+}
+
 fn count(number: i64) -> u64 {
     u64::try_from(number).unwrap_or(0)
 }
@@ -160,7 +170,8 @@ impl Results {
             return Ok(None);
         }
         let flags = rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY;
-        Ok(Some(Self { connection: Connection::open_with_flags(path, flags)? }))
+        let connection = Connection::open_with_flags(path, flags)?;
+        Ok(Some(Self { connection }))
     }
 
     /// Ends writing; the file is on the disk afterwards.
@@ -249,6 +260,44 @@ impl Results {
                 i64::try_from(row.score).unwrap_or(0)
             ])?;
         Ok(())
+    }
+
+    pub(super) fn add_find(
+        &self,
+        table: &str,
+        number: i64,
+        body: &Value,
+    ) -> Result<(), VaultFailure> {
+        self.connection
+            .prepare_cached("INSERT INTO find VALUES (?1, ?2, ?3)")?
+            .execute(params![table, number, body.to_string()])?;
+        Ok(())
+    }
+
+    /// Rows of a table of finds, at most `limit` from `offset`.
+    pub fn finds(
+        &self,
+        table: &str,
+        offset: u32,
+        limit: u32,
+    ) -> Result<Vec<FindRow>, VaultFailure> {
+        let mut rows = self.connection.prepare(
+            "SELECT number, body FROM find WHERE tbl = ?1 ORDER BY number LIMIT ?2 OFFSET ?3",
+        )?;
+        let rows = rows.query_map(params![table, limit, offset], find_row)?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+
+    /// One row of a table of finds.
+    pub fn find(&self, table: &str, number: i64) -> Result<Option<FindRow>, VaultFailure> {
+        let sql = "SELECT number, body FROM find WHERE tbl = ?1 AND number = ?2";
+        Ok(self.connection.query_row(sql, params![table, number], find_row).optional()?)
+    }
+
+    /// How many rows a table of finds has.
+    pub fn find_count(&self, table: &str) -> Result<u64, VaultFailure> {
+        let sql = "SELECT COUNT(*) FROM find WHERE tbl = ?1";
+        Ok(count(self.connection.query_row(sql, [table], |row| row.get(0))?))
     }
 
     /// Groups that were active between two moments (seconds since 1970), the largest first, at most `limit` from `offset`.
@@ -384,6 +433,11 @@ impl Results {
         })?;
         Ok(rows.collect::<Result<_, _>>()?)
     }
+}
+
+fn find_row(row: &rusqlite::Row<'_>) -> rusqlite::Result<FindRow> {
+    let body: String = row.get(1)?;
+    Ok(FindRow { number: row.get(0)?, body: json(&body) })
 }
 
 fn group_row(row: &rusqlite::Row<'_>) -> rusqlite::Result<GroupRow> {

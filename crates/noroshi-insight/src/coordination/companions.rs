@@ -1,0 +1,282 @@
+//! Who acts with a group, though with nobody of it often enough to be told as a pair.
+//!
+//! A pair is tested on its common objects, and a member who missed one of three actions has only two with anybody. What two
+//! members of a group shared together is an act of the group, found without looking at any third account; whether an account
+//! took part in more of these acts than its activity explains is one test for each group and account, instead of one for each
+//! of its pairs. The acts of a group stand in the activity model in the place of the other account's shares: each counts by
+//! how long it lasted, so that a long act is met as easily as it is by chance.
+//!
+//! A companion is no edge and raises no level. It is told beside its group, with what was expected of it.
+
+use core::cmp::Reverse;
+use std::collections::BTreeMap;
+
+use super::analysis::{Companion, Edge, Group};
+use super::arithmetic::{at, length, ln_poisson_tail, ln_q_values, number, place};
+use super::chance::{Synchrony, product};
+use super::options::{Models, Options, WIDE_SECONDS};
+use super::tested::Tested;
+
+/// Acts of a group in which a companion took part at least.
+const ACTS_MIN: u32 = 2;
+
+/// The acts of one group in one trace and window.
+#[derive(Debug, Clone, Default)]
+struct Acts {
+    /// How many acts fall into each slice, by how long they lasted.
+    slices: BTreeMap<u16, f64>,
+}
+
+/// An account that shared an object of an act.
+#[derive(Debug, Clone, Copy)]
+struct Near {
+    seed: u32,
+    account: u32,
+    unit: u32,
+    /// How much longer than a single share the act can be met.
+    reach: f64,
+    met: bool,
+}
+
+/// Groups, and edges that are in none, as lists of accounts.
+fn seeds(edges: &[Edge], groups: &[Group]) -> Vec<(Option<usize>, Option<usize>, Vec<u32>)> {
+    let of_groups = groups.iter().enumerate().map(|(index, group)| {
+        (Some(index), None, group.members.iter().map(|member| member.account).collect())
+    });
+    let alone = edges.iter().enumerate().filter(|(_, edge)| edge.group.is_none());
+    of_groups.chain(alone.map(|(index, edge)| (None, Some(index), vec![edge.a, edge.b]))).collect()
+}
+
+/// The companions of all groups, by trace, group and account.
+pub(crate) fn of(
+    edges: &[Edge],
+    groups: &[Group],
+    tested: &[Tested],
+    options: &Options,
+    rate: f64,
+) -> Vec<Companion> {
+    let seeds = seeds(edges, groups);
+    if seeds.is_empty() {
+        return Vec::new();
+    }
+    let accounts = tested.iter().map(|trace| place(trace.kept.accounts)).max().unwrap_or(0);
+    let mut of = vec![u32::MAX; accounts];
+    for (seed, (.., members)) in (0..).zip(&seeds) {
+        for &member in members {
+            if let Some(slot) = of.get_mut(place(member)).filter(|slot| **slot == u32::MAX) {
+                *slot = seed;
+            }
+        }
+    }
+    let mut best: BTreeMap<u32, Companion> = BTreeMap::new();
+    for (trace, tested) in tested.iter().enumerate() {
+        for window in 0..tested.kept.windows.len() {
+            let found = in_window(tested, (trace, window), (&of, seeds.len()), options, rate);
+            for (seed, mut one) in found {
+                let (group, edge, _) = at_seed(&seeds, seed);
+                (one.group, one.edge) = (group, edge);
+                let held = best.entry(one.account).or_insert_with(|| one.clone());
+                if one.p < held.p {
+                    *held = one;
+                }
+            }
+        }
+    }
+    let mut companions: Vec<Companion> = best.into_values().collect();
+    companions
+        .sort_by_key(|one| (one.trace, one.group.is_none(), one.group, one.edge, one.account));
+    companions
+}
+
+fn at_seed(
+    seeds: &[(Option<usize>, Option<usize>, Vec<u32>)],
+    seed: u32,
+) -> (Option<usize>, Option<usize>, usize) {
+    seeds.get(place(seed)).map_or((None, None, 0), |one| (one.0, one.1, one.2.len()))
+}
+
+fn in_window(
+    tested: &Tested,
+    (trace, window): (usize, usize),
+    (of, seeds): (&[u32], usize),
+    options: &Options,
+    rate: f64,
+) -> Vec<(u32, Companion)> {
+    let seconds = at(&tested.kept.windows, window);
+    let mut acts = vec![Acts::default(); seeds];
+    let mut near: Vec<Near> = Vec::new();
+    for (_, unit) in tested.kept.groups() {
+        look(tested, unit, (of, seconds), &mut acts, &mut near);
+    }
+    near.sort_by_key(|one| (one.seed, one.account, Reverse(one.met), one.unit));
+    let rates = tested.rates.get(window).map_or(&[][..], Vec::as_slice);
+    let penalty = length(tested.kept.windows.len()).ln();
+    let by_account: Vec<&[Near]> = near
+        .chunk_by(|one, next| (one.seed, one.account) == (next.seed, next.account))
+        .filter(|own| own.iter().filter(|one| one.met).count() >= place(ACTS_MIN))
+        .collect();
+    let judged: Vec<(f64, f64)> = by_account
+        .iter()
+        .filter_map(|own| {
+            let first = own.first()?;
+            let met = number(own.iter().filter(|one| one.met).count());
+            let shares = tested.accounts.slices(first.account);
+            let group = acts.get(place(first.seed))?;
+            let expected = product(shares, &group.slices, rates);
+            Some((expected, (ln_poisson_tail(expected, met) + penalty).min(0.0)))
+        })
+        .collect();
+    let hypotheses = length(seeds) * super::arithmetic::real(tested.accounts.active(ACTS_MIN));
+    let ln_p: Vec<f64> = judged.iter().map(|one| one.1).collect();
+    let ln_q = ln_q_values(&ln_p, hypotheses.max(1.0));
+    let interest = interest(tested, &by_account, &near, seconds, options);
+    by_account
+        .iter()
+        .zip(&judged)
+        .zip(ln_q)
+        .zip(interest)
+        .filter(|((_, ln_q), q_interest)| {
+            *ln_q <= rate.ln() && withstands(options, seconds, *q_interest)
+        })
+        .filter_map(|(((own, (expected, ln_p)), ln_q), q_interest)| {
+            let first = own.first()?;
+            let met = number(own.iter().filter(|one| one.met).count());
+            let one = Companion {
+                account: first.account,
+                group: None,
+                edge: None,
+                trace,
+                window_seconds: seconds,
+                acts: met,
+                expected: *expected,
+                p: ln_p.exp(),
+                q: ln_q.exp(),
+                q_interest,
+            };
+            Some((first.seed, one))
+        })
+        .collect()
+}
+
+/// Where the window is wide, shared interest must not explain it either, as with edges.
+fn withstands(options: &Options, seconds: u32, q_interest: f64) -> bool {
+    let both = match options.models {
+        Models::Activity => false,
+        Models::Both => true,
+        Models::BothWhereWide => seconds >= WIDE_SECONDS,
+    };
+    !both || q_interest <= options.synchrony_false_discovery_max
+}
+
+/// The acts on one object, and who else shared it, near them or not.
+fn look(
+    tested: &Tested,
+    unit: &[super::events::Event],
+    (of, seconds): (&[u32], u32),
+    acts: &mut [Acts],
+    near: &mut Vec<Near>,
+) {
+    let seed_of = |account: u32| at_or_none(of, account);
+    let mut own: Vec<(u32, u32)> =
+        unit.iter().filter_map(|event| Some((seed_of(event.account)?, event.time))).collect();
+    if own.len() < 2 {
+        return;
+    }
+    own.sort_unstable();
+    for run in own.chunk_by(|left, right| left.0 == right.0) {
+        let Some(&(seed, _)) = run.first() else { continue };
+        let times = together(run, seconds);
+        let Some(&first) = times.first() else { continue };
+        let reach = reach(&times, seconds);
+        if let Some(acts) = acts.get_mut(place(seed)) {
+            *acts.slices.entry(tested.kept.slice(first)).or_default() += reach;
+        }
+        for event in unit.iter().filter(|event| seed_of(event.account).is_none()) {
+            let met = is_near(&times, event.time, seconds);
+            near.push(Near { seed, account: event.account, unit: event.object, reach, met });
+        }
+    }
+}
+
+fn at_or_none(of: &[u32], account: u32) -> Option<u32> {
+    of.get(place(account)).copied().filter(|seed| *seed != u32::MAX)
+}
+
+/// The times at which a member shared within the window of another one.
+fn together(run: &[(u32, u32)], seconds: u32) -> Vec<u32> {
+    let close = |one: Option<&(u32, u32)>, time: u32| {
+        one.is_some_and(|other| other.1.abs_diff(time) <= seconds)
+    };
+    run.iter()
+        .enumerate()
+        .filter(|(index, one)| {
+            let before = index.checked_sub(1).and_then(|index| run.get(index));
+            close(before, one.1) || close(run.get(index + 1), one.1)
+        })
+        .map(|(_, one)| one.1)
+        .collect()
+}
+
+/// How much longer the times, each with the window around it, last than one time with the window around it.
+fn reach(times: &[u32], seconds: u32) -> f64 {
+    let whole = f64::from(seconds) * 2.0;
+    let gaps = times.iter().zip(times.iter().skip(1)).map(|(one, next)| f64::from(next - one));
+    1.0 + gaps.map(|gap| gap.min(whole)).sum::<f64>() / whole.max(1.0)
+}
+
+fn is_near(times: &[u32], time: u32, seconds: u32) -> bool {
+    let next = times.partition_point(|one| *one < time);
+    let close = |one: Option<&u32>| one.is_some_and(|one| one.abs_diff(time) <= seconds);
+    close(times.get(next)) || close(next.checked_sub(1).and_then(|index| times.get(index)))
+}
+
+/// For each candidate the false discovery rate at which shared interest does not explain it.
+fn interest(
+    tested: &Tested,
+    candidates: &[&[Near]],
+    near: &[Near],
+    seconds: u32,
+    options: &Options,
+) -> Vec<f64> {
+    let mut wanted = vec![false; place(tested.kept.units)];
+    for unit in candidates.iter().flat_map(|own| own.iter()).map(|one| one.unit) {
+        if let Some(slot) = wanted.get_mut(place(unit)) {
+            *slot = true;
+        }
+    }
+    if candidates.is_empty() {
+        return Vec::new();
+    }
+    let model = Synchrony::learn(&tested.kept, &tested.accounts, &wanted, seconds, options.seed);
+    let ln_p: Vec<f64> = candidates
+        .iter()
+        .map(|own| {
+            let chance = |one: &Near| (model.chance(one.unit, one.account) * one.reach).min(0.95);
+            let met = own.iter().filter(|one| one.met).count();
+            ln_poisson_tail(own.iter().map(chance).sum(), number(met))
+        })
+        .collect();
+    let common = near
+        .chunk_by(|one, next| (one.seed, one.account) == (next.seed, next.account))
+        .filter(|own| own.len() >= place(ACTS_MIN))
+        .count();
+    ln_q_values(&ln_p, length(common).max(1.0)).into_iter().map(f64::exp).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_act_is_what_two_share_and_lasts_as_long_as_it_can_be_met() {
+        let run = [(0, 100), (0, 130), (0, 500), (0, 1_000), (0, 1_060)];
+        let times = together(&run, 60);
+        assert_eq!(times, [100, 130, 1_000, 1_060]);
+        assert!((reach(&[100], 60) - 1.0).abs() < 1e-12);
+        assert!((reach(&[100, 160], 60) - 1.5).abs() < 1e-12);
+        assert!((reach(&times, 60) - (1.0 + 0.25 + 1.0 + 0.5)).abs() < 1e-12);
+        for (time, near) in [(40, true), (39, false), (190, true), (191, false), (1_120, true)] {
+            assert_eq!(is_near(&times, time, 60), near, "{time}");
+        }
+    }
+}
