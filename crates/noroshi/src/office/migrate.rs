@@ -29,6 +29,7 @@ const MIGRATIONS: &[(&str, &str)] = &[
     ("0021_influence", include_str!("../../migrations/0021_influence.sql")),
     ("0022_hunt", include_str!("../../migrations/0022_hunt.sql")),
     ("0023_closed", include_str!("../../migrations/0023_closed.sql")),
+    ("0034_told", include_str!("../../migrations/0034_told.sql")),
 ];
 
 /// Brings the schema up to date; refuses a folder written by a later program.
