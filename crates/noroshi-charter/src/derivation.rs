@@ -19,13 +19,17 @@
 //! hand something in could otherwise keep anything from anybody, and learn by asking for it what is held.
 //!
 //! What a party agreement brought passes on in the same way that its party has not consented to its provision (第38条第3項).
+//! No review clears that: the law asks the party and nobody else. It passes on through a version that was cleared too.
+//!
+//! A review is about what was in front of those who made it. When the version turns out to carry more, or is said to be made
+//! from something else, the review is over.
 //!
 //! # Refuses when
 //! - a step is taken out of order, or after the review ended (`NRS-SHAR-0310`);
 //! - the hat does not fit the step (`NRS-SHAR-0311`);
 //! - the person who checked the provenance would also check the secrets or release (`NRS-SHAR-0312`);
 //! - no reason is given (`NRS-SHAR-0313`);
-//! - the object is not the one that was reviewed, byte for byte (`NRS-SHAR-0314`).
+//! - the object is not the one that was reviewed, byte for byte, or is held on stricter terms since (`NRS-SHAR-0314`).
 //!
 //! # Example
 //! A report names an observable that came from selected information. The report carries the bit, whatever its author
@@ -39,7 +43,7 @@
 //!
 //! let comms = LegalBits { has_selected_comms: true, has_secret: false };
 //! let of = |bits, names: &[&str]| Source {
-//!     bits, unconsented: false, cleared: false, names: names.iter().map(|name| (*name).to_owned()).collect::<BTreeSet<_>>(),
+//!     bits, names: names.iter().map(|name| (*name).to_owned()).collect::<BTreeSet<_>>(), ..Source::default()
 //! };
 //! let sources = BTreeMap::from([
 //!     ("report".to_owned(), of(LegalBits::default(), &["edge"])),
@@ -84,32 +88,38 @@ pub struct Version {
     pub names: BTreeSet<String>,
 }
 
-/// An object as a source of others: what the versions of it that are held and that no review cleared carry together.
+/// An object as a source of others: the bits of the versions of it that are held and that no review cleared, and what any
+/// version of it is without the consent of a party.
 #[derive(Debug, Clone, Default)]
 pub struct Source {
     /// The bits these versions carry themselves.
     pub bits: LegalBits,
-    /// A party agreement brought one of them, and the party has not consented to its provision.
+    /// A party agreement brought any version, and the party has not consented to its provision.
     pub unconsented: bool,
-    /// Every version was cleared by a review: it passes nothing on and takes nothing over.
+    /// Every version was cleared by a review: it passes no bits on and takes none over.
     pub cleared: bool,
     /// What these versions name, or it is said to be made from ([`DERIVING`]), and so may have been made from.
     pub names: BTreeSet<String>,
+    /// What else it may have been made from, by versions that were cleared: no bits come from there.
+    pub cleared_names: BTreeSet<String>,
 }
 
 impl Source {
     /// What an object passes on, by every version of it that is held and by what it is said to be made from.
     pub fn of(versions: &[Version], made_from: &BTreeSet<String>) -> Self {
         let mut source = Self { cleared: true, ..Self::default() };
-        for version in versions.iter().filter(|version| !version.cleared) {
+        for version in versions {
+            source.unconsented |= version.unconsented;
+            if version.cleared {
+                source.cleared_names.extend(version.names.iter().cloned());
+                continue;
+            }
             source.cleared = false;
             source.bits = source.bits.join(version.bits);
-            source.unconsented |= version.unconsented;
             source.names.extend(version.names.iter().cloned());
         }
-        if !source.cleared {
-            source.names.extend(made_from.iter().cloned());
-        }
+        let said = if source.cleared { &mut source.cleared_names } else { &mut source.names };
+        said.extend(made_from.iter().cloned());
         source
     }
 }
@@ -124,6 +134,12 @@ pub struct Carried {
 }
 
 impl Carried {
+    /// What a review cannot clear of it.
+    const fn without_bits(self) -> Self {
+        let bits = LegalBits { has_selected_comms: false, has_secret: false };
+        Self { bits, ..self }
+    }
+
     /// Both together.
     #[must_use]
     pub const fn join(self, other: Self) -> Self {
@@ -136,16 +152,20 @@ impl Carried {
 
 /// What every object carries, its own and that of all it was made from, over any number of steps.
 pub fn inherit(sources: &BTreeMap<String, Source>) -> BTreeMap<String, Carried> {
-    let own = |source: &Source| match source.cleared {
-        true => Carried::default(),
-        false => Carried { bits: source.bits, unconsented: source.unconsented },
+    let own = |source: &Source| {
+        let carried = Carried { bits: source.bits, unconsented: source.unconsented };
+        if source.cleared { carried.without_bits() } else { carried }
     };
-    let mut bits: BTreeMap<String, Carried> =
+    let mut carried: BTreeMap<String, Carried> =
         sources.iter().map(|(id, source)| (id.clone(), own(source))).collect();
-    let mut used_by: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
-    for (id, source) in sources.iter().filter(|(_, source)| !source.cleared) {
+    // Who was made from something, and whether its bits come from there.
+    let mut used_by: BTreeMap<&str, Vec<(&str, bool)>> = BTreeMap::new();
+    for (id, source) in sources {
         for name in &source.names {
-            used_by.entry(name).or_default().push(id);
+            used_by.entry(name).or_default().push((id, !source.cleared));
+        }
+        for name in &source.cleared_names {
+            used_by.entry(name).or_default().push((id, false));
         }
     }
     let mut open: Vec<&str> = sources
@@ -154,17 +174,17 @@ pub fn inherit(sources: &BTreeMap<String, Source>) -> BTreeMap<String, Carried> 
         .map(|(id, _)| id.as_str())
         .collect();
     while let Some(id) = open.pop() {
-        let from = bits.get(id).copied().unwrap_or_default();
-        for user in used_by.get(id).into_iter().flatten() {
-            let Some(to) = bits.get_mut(*user) else { continue };
-            let joined = to.join(from);
+        let from = carried.get(id).copied().unwrap_or_default();
+        for (user, takes_bits) in used_by.get(id).into_iter().flatten() {
+            let Some(to) = carried.get_mut(*user) else { continue };
+            let joined = to.join(if *takes_bits { from } else { from.without_bits() });
             if joined != *to {
                 *to = joined;
                 open.push(user);
             }
         }
     }
-    bits
+    carried
 }
 
 /// How far a review has come.
@@ -355,13 +375,13 @@ mod tests {
     }
 
     #[test]
-    fn a_cleared_object_neither_takes_over_nor_stops_what_others_are_made_from() {
+    fn a_cleared_object_neither_takes_over_bits_nor_stops_what_others_are_made_from() {
         let comms = LegalBits { has_selected_comms: true, has_secret: false };
         let of = |bits, cleared, names: &[&str]| Source {
             bits,
-            unconsented: bits == comms,
             cleared,
             names: names.iter().map(|name| (*name).to_owned()).collect(),
+            ..Source::default()
         };
         let sources = BTreeMap::from([
             ("address".to_owned(), of(comms, false, &[])),
@@ -374,7 +394,33 @@ mod tests {
         ]);
         let bits = inherit(&sources);
         assert_eq!([bits["cleared"], bits["after"]], [Carried::default(); 2]);
-        assert_eq!(bits["both"], Carried { bits: comms, unconsented: true });
+        assert_eq!(bits["both"], Carried { bits: comms, unconsented: false });
+    }
+
+    #[test]
+    fn no_review_stands_in_for_the_consent_of_the_party() {
+        let names = |list: &[&str]| list.iter().map(|name| (*name).to_owned()).collect();
+        let comms = LegalBits { has_selected_comms: true, has_secret: false };
+        let version = |bits, unconsented, cleared, list: &[&str]| Version {
+            bits,
+            unconsented,
+            cleared,
+            names: names(list),
+        };
+        let one = |version: Version, made_from: &[&str]| Source::of(&[version], &names(made_from));
+        let clean = LegalBits::default();
+        let sources = BTreeMap::from([
+            ("theirs".to_owned(), one(version(comms, true, true, &[]), &[])),
+            ("names".to_owned(), one(version(clean, false, true, &["theirs"]), &[])),
+            ("made".to_owned(), one(version(clean, false, true, &[]), &["names"])),
+            ("after".to_owned(), one(version(clean, false, false, &["made"]), &[])),
+            ("apart".to_owned(), one(version(clean, false, false, &[]), &[])),
+        ]);
+        let carried = inherit(&sources);
+        for id in ["theirs", "names", "made", "after"] {
+            assert_eq!(carried[id], Carried { bits: clean, unconsented: true }, "{id}");
+        }
+        assert_eq!(carried["apart"], Carried::default());
     }
 
     #[test]
@@ -401,6 +447,7 @@ mod tests {
         let source =
             Source::of(&[version(comms, true, &["a"]), version(comms, true, &[])], &made_from);
         assert!(source.cleared && source.names.is_empty() && source.bits == clean);
+        assert_eq!((source.unconsented, source.cleared_names), (true, names(&["a", "said"])));
     }
 
     #[test]

@@ -85,27 +85,12 @@ pub struct Parts {
 impl Parts {
     /// Looks at an object. The tree is only built where there is something to see in it.
     pub fn read(object: StixObject) -> Self {
-        let mut names = BTreeSet::new();
-        let mut markings = Vec::new();
         let text = object.text();
-        // Without a backslash the text holds every string as it will be read; with one, an identifier may be spelt
-        // with escapes.
-        let plain = !text.contains('\\');
-        if plain {
-            identifiers(text, &mut names);
+        let mut markings = Vec::new();
+        if text.contains('\\') || text.contains("\"granular_markings\"") {
+            markings = read_markings(&object.to_value());
         }
-        if !plain || text.contains("\"granular_markings\"") {
-            let tree = object.to_value();
-            if !plain {
-                strings(&tree, &mut |one| identifiers(one, &mut names));
-            }
-            markings = read_markings(&tree);
-        }
-        let mut own = BTreeSet::new();
-        identifiers(object.id().as_str(), &mut own);
-        // Counted before its own and the colours' are taken out: the search ended at the limit, whatever it had found.
-        let too_many_names = names.len() > NAMES_MAX;
-        names.retain(|name| !own.contains(name) && !is_tlp(name));
+        let Named { names, own, too_many_names } = named(&object);
         Self { object, markings, names, own, too_many_names }
     }
 
@@ -223,6 +208,37 @@ impl Parts {
         }
         Pruning { object_type: self.object.object_type(), hides: &hides }.top(members, &leaving_out)
     }
+}
+
+/// What an object names, and what it is called.
+struct Named {
+    names: BTreeSet<String>,
+    own: BTreeSet<String>,
+    too_many_names: bool,
+}
+
+fn named(object: &StixObject) -> Named {
+    let mut names = BTreeSet::new();
+    let text = object.text();
+    // Without a backslash the text holds every string as it will be read; with one, an identifier may be spelt with escapes.
+    if text.contains('\\') {
+        strings(&object.to_value(), &mut |one| identifiers(one, &mut names));
+    } else {
+        identifiers(text, &mut names);
+    }
+    let mut own = BTreeSet::new();
+    identifiers(object.id().as_str(), &mut own);
+    // Counted before its own and the colours' are taken out: the search ended at the limit, whatever it had found.
+    let too_many_names = names.len() > NAMES_MAX;
+    names.retain(|name| !own.contains(name) && !is_tlp(name));
+    Named { names, own, too_many_names }
+}
+
+/// Every identifier that stands anywhere in the strings of an object ([`Parts::names`]), for an index of who names what.
+/// What names more than can be followed leaves to nobody, and names nothing here.
+pub fn names_of(object: &StixObject) -> BTreeSet<String> {
+    let Named { names, too_many_names, .. } = named(object);
+    if too_many_names { BTreeSet::new() } else { names }
 }
 
 fn is_tlp(name: &str) -> bool {

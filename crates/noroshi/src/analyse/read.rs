@@ -272,7 +272,18 @@ pub fn items(
     ids: &BTreeSet<String>,
 ) -> Result<Items, StoreFailure> {
     let mut found = Items::default();
-    let mut reports = reports(reader, scope, &mut found)?;
+    let reports = reports(reader, scope, &mut found)?;
+    items_of(reader, scope.sees, found, reports, ids)
+}
+
+/// Those of `ids` that are among `reports`, or in the graph and for this reader.
+fn items_of(
+    reader: &Reader<'_>,
+    sees: Sees,
+    mut found: Items,
+    mut reports: Vec<CorrelationItem>,
+    ids: &BTreeSet<String>,
+) -> Result<Items, StoreFailure> {
     reports.retain(|report| ids.contains(report.report.as_str()));
     let whole = merge::in_force(reader)?;
     let roots: BTreeSet<&str> = ids.iter().map(|id| whole.get(id).unwrap_or(id).as_str()).collect();
@@ -285,7 +296,7 @@ pub fn items(
         .filter(|id| id.contains("--"))
         .collect();
     let objects: Vec<&str> = objects.into_iter().collect();
-    let mut namings = evidence::read::names::of(reader, scope.sees, &objects)?;
+    let mut namings = evidence::read::names::of(reader, sees, &objects)?;
     namings.retain(|naming| !naming.observables.is_empty());
     namings.sort_by_key(|naming| naming.row.seq);
     found.looked = reports.len() + namings.len();
@@ -752,7 +763,8 @@ pub fn case_objects(reader: &Reader<'_>, case: &CaseId) -> Result<Vec<String>, S
 }
 
 /// One case, as far as the reader may see it. Whoever reads the case sees its reports as members (the case is joint),
-/// but operators' names only with the right to reports.
+/// but operators' names only with the right to reports. What of the graph is not for the reader is a number, whoever put
+/// it into the case: a case opens nothing (`evidence::read::admits`).
 pub fn case(
     reader: &Reader<'_>,
     scope: Scope,
@@ -762,7 +774,9 @@ pub fn case(
     let Some(row) = case_head(reader, case)? else { return Ok(None) };
     let ids = member_ids(reader, case)?;
     let wanted = ids.iter().cloned().collect();
-    let all = items(reader, Scope { sees: Sees::ALL, small_cells: true }, &wanted)?;
+    // The one exception: reports are members for every reader of a joint case.
+    let reports = intake::read::correlation_items(reader)?;
+    let all = items_of(reader, scope.sees, Items::default(), reports, &wanted)?;
     let hidden = ids.iter().filter(|id| !all.members.contains_key(*id)).count() as u64;
     // Two members that are one thing stand there once.
     let held: BTreeMap<&str, &Member> = ids
@@ -793,6 +807,7 @@ pub fn case(
         &[Value::from(case)],
         |row| Ok((row.text(0)?, row.text_or_none(1)?.unwrap_or_default())),
     )?;
+    let removed = seen_of(reader, scope.sees, removed)?;
     let floor = notes::case_floor(reader, case)?;
     let (notes, older_notes) = notes::of_subject(reader, who, case.as_str(), floor)?;
     let timeline = timeline(reader, case, &members, &notes)?;
@@ -808,6 +823,21 @@ pub fn case(
         observables,
         reasons,
     }))
+}
+
+/// Of what was taken out of a case that which its reader may see: an identifier tells that something is held.
+fn seen_of(
+    reader: &Reader<'_>,
+    sees: Sees,
+    removed: Vec<(String, String)>,
+) -> Result<Vec<(String, String)>, StoreFailure> {
+    let mut seen = Vec::with_capacity(removed.len());
+    for (item, why) in removed {
+        if !item.contains("--") || evidence::read::brief(reader, sees, &item)?.is_some() {
+            seen.push((item, why));
+        }
+    }
+    Ok(seen)
 }
 
 fn timeline(

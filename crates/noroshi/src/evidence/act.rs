@@ -25,7 +25,7 @@ use super::aside;
 use super::judge::{self as judging, Tolerated};
 use super::lists::Loaded;
 use super::read;
-use super::rows::{self, NewObject};
+use super::rows::{self, NewObject, Standing};
 use crate::house::House;
 use crate::office::authorise::{Action, On};
 use crate::office::commit::{Change, CommitFailure, Write};
@@ -183,7 +183,23 @@ pub async fn import_agreed(
     house.authoriser.check(ctx, Action::EvidenceImport, On::default())?;
     let Bundle { bytes, tlp, class, originator } = bundle;
     let terms = Terms { tlp, class, originator };
-    bring(house, ctx, std::io::Cursor::new(bytes), terms, Some(agreement)).await
+    let source = format!("{}{}", rows::FROM_AGREEMENTS, named(agreement)?);
+    bring(house, ctx, std::io::Cursor::new(bytes), terms, Some(source)).await
+}
+
+/// Brings in what had been put aside after it came by `arrived`: what an agreement brought stays what it brought, whoever
+/// mends it.
+pub(super) async fn import_back(
+    house: &Arc<House>,
+    ctx: &Ctx,
+    bundle: Bundle,
+    arrived: &str,
+) -> Answer<Imported> {
+    house.authoriser.check(ctx, Action::EvidenceImport, On::default())?;
+    let Bundle { bytes, tlp, class, originator } = bundle;
+    let terms = Terms { tlp, class, originator };
+    let source = rows::stems_from_agreement(arrived).then(|| arrived.to_owned());
+    bring(house, ctx, std::io::Cursor::new(bytes), terms, source).await
 }
 
 /// Brings in what the caller's own organisation handed in, as its own.
@@ -204,19 +220,16 @@ fn named(agreement: &str) -> Answer<&str> {
     if fits { Ok(name) } else { Err(super::api::bad("agreement", name).into()) }
 }
 
-/// Brings objects in; `from` is the party agreement they came by, where there is one.
+/// Brings objects in; `from` is how they came, where it is not their originator who says so.
 async fn bring(
     house: &Arc<House>,
     ctx: &Ctx,
     reader: impl Read + Send + 'static,
     terms: Terms,
-    from: Option<&str>,
+    from: Option<String>,
 ) -> Answer<Imported> {
     let originator: String = terms.originator.trim().chars().take(NAME_CHARS_MAX).collect();
-    let source = match &from {
-        None => format!("import:{originator}"),
-        Some(agreement) => format!("{}{}", rows::FROM_AGREEMENTS, named(agreement)?),
-    };
+    let source = from.unwrap_or_else(|| format!("import:{originator}"));
     let mut import = Import {
         house,
         ctx,
@@ -437,17 +450,18 @@ fn prepare(
 ) -> Result<Prepared, StoreFailure> {
     let mut held = HashMap::with_capacity(chunk.len());
     let judged = judge(reader, chunk, &mut held)?;
-    // What is opened or tightened is written like what is new: the rows decide which of these it is.
-    let changed = judged.opened.iter().chain(&judged.tightened);
-    let written: Vec<&NewObject> = judged.new.iter().chain(changed).copied().collect();
-    let mut writes = rows::bring_objects(written.iter().copied(), &judged.nodes, now);
+    // What is opened or tightened is written like what is new; only what was judged to be tightened is.
+    let stay = judged.new.iter().chain(&judged.opened).map(|new| (*new, Standing::Stay));
+    let rise = judged.tightened.iter().map(|new| (*new, Standing::Rise));
+    let brought: Vec<(&NewObject, Standing)> = stay.chain(rise).collect();
+    let mut writes = rows::bring_objects(brought.iter().copied(), &judged.nodes, now);
     writes.extend(super::lists::marks(lists, judged.new.iter().copied()));
     writes.extend(judged.contradictions.iter().map(|(what, new)| aside_conflict(what, new, now)));
     let unheard = unheard(reader, &judged.new, &held)?;
     writes.extend(unheard.iter().map(|(what, new)| aside_conflict(what, new, now)));
     Ok(Prepared {
         writes,
-        fact: rows::fact("import", written),
+        fact: rows::fact("import", brought.into_iter().map(|(new, _)| new)),
         new: judged.new.len() as u64,
         unchanged: judged.unchanged,
         tightened: judged.tightened.len() as u64,
@@ -543,9 +557,9 @@ pub(super) fn judge<'a>(
                 if let Some(on) = on.filter(|on| rows::is_stricter(new, *on))
                     && may_tighten(reader, new, &known.originators)?
                 {
-                    known
-                        .terms
-                        .insert(version.clone(), (on.0.max(new.tlp), on.1.stricter(new.class)));
+                    let (tlp, class, bits) = rows::held_on(new);
+                    let on = (on.0.max(tlp), on.1.stricter(class), on.2.join(bits));
+                    known.terms.insert(version.clone(), on);
                     judged.tightened.push(new);
                 }
                 if !rows::stems_from_report(&new.source) && known.reported.remove(&version) {
@@ -563,7 +577,7 @@ pub(super) fn judge<'a>(
             }
             Relation::New | Relation::Newer | Relation::Older => {
                 known.originators.insert(new.originator.clone());
-                known.terms.insert(rows::version_key(&new.object), (new.tlp, new.class));
+                known.terms.insert(rows::version_key(&new.object), rows::held_on(new));
                 known.versions.push(arriving);
                 judged.new.push(new);
             }
@@ -590,12 +604,14 @@ fn relate_from(
 }
 
 /// Whoever hands in a copy of somebody else's object on strict terms could take it from everybody: a guest tightens its own.
+/// What a report says is for the readers of reports, and changes nothing that others see: they would learn of the report.
 fn may_tighten(
     reader: &Reader<'_>,
     new: &NewObject,
     originators: &BTreeSet<String>,
 ) -> Result<bool, StoreFailure> {
-    Ok(originators.contains(&new.originator) || !is_guest(reader, &new.originator)?)
+    Ok(!rows::stems_from_report(&new.source)
+        && (originators.contains(&new.originator) || !is_guest(reader, &new.originator)?))
 }
 
 fn aside_conflict(what: &Contradiction, new: &NewObject, now: jiff::Timestamp) -> Write {

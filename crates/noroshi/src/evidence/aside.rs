@@ -69,7 +69,8 @@ pub(super) struct Put<'a> {
 }
 
 /// The same bytes with the same fault are kept once, under the stricter of the terms under which they came: the lists
-/// name colours and classes from the freest to the strictest.
+/// name colours and classes from the freest to the strictest. What a party agreement brought too counts as brought by it
+/// ([`super::rows::FROM_AGREEMENTS`]).
 const INSERT: &str = "INSERT INTO evidence_aside (at, kind, id, code, reason, bytes, source, digest, tlp, class, originator) \
      VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) ON CONFLICT (code, digest) DO UPDATE SET \
      tlp = CASE WHEN COALESCE(instr('clear green amber amber-strict red', excluded.tlp), 0) \
@@ -77,7 +78,8 @@ const INSERT: &str = "INSERT INTO evidence_aside (at, kind, id, code, reason, by
      THEN excluded.tlp ELSE evidence_aside.tlp END, \
      class = CASE WHEN instr('|CIA-N|CIA-P|CIA-PM|CIA|', '|' || excluded.class || '|') \
      > COALESCE(instr('|CIA-N|CIA-P|CIA-PM|CIA|', '|' || evidence_aside.class || '|'), 0) \
-     THEN excluded.class ELSE evidence_aside.class END";
+     THEN excluded.class ELSE evidence_aside.class END, \
+     source = CASE WHEN excluded.source LIKE 'agreement:%' THEN excluded.source ELSE evidence_aside.source END";
 
 /// The write that keeps it.
 pub(super) fn put(what: Put<'_>, now: Timestamp) -> Write {

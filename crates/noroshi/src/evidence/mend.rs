@@ -200,7 +200,7 @@ pub async fn retry(
     let made = stix::decode_bundle(&bundle.bytes).objects.into_iter().next();
     let Some(made) = made else { return Ok(Tried::Wrong(Vec::new())) };
     let id = made.id().to_string();
-    act::import(house, ctx, bundle).await?;
+    act::import_back(house, ctx, bundle, &found.entry.source).await?;
     // Should the program end here, the entry stays open and trying it again changes nothing but this row.
     let decision =
         Decision { state: State::Mended, reason, mended: text, object: Some(id.clone()) };
@@ -359,7 +359,7 @@ pub async fn take(house: &Arc<House>, ctx: &Ctx, aside: u64, how: &As) -> Answer
         let items = items.chain(would.quarantined.iter().map(|one| one.code));
         return Err(still_wrong("NRS-EVID-0507", items).into());
     }
-    act::import(house, ctx, bundle).await?;
+    act::import_back(house, ctx, bundle, &found.entry.source).await?;
     let object = Some(id.clone());
     let decision = Decision { state: State::Taken, reason, mended: Some(text), object };
     decide(house, ctx, &[aside], &decision).await?;

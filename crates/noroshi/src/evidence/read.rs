@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 use noroshi_charter::hat::Hat;
 use noroshi_evidence::id::StixId;
-use noroshi_evidence::marking::{LegalClass, Tlp};
+use noroshi_evidence::marking::LegalBits;
 use noroshi_evidence::object::{ObjectDigest, StixObject};
 use noroshi_evidence::observable::Observable;
 use noroshi_evidence::version::Version;
@@ -16,6 +16,7 @@ pub mod relations;
 mod search;
 
 use self::relations::Relation;
+use super::rows::HeldOn;
 use crate::office::authorise::{Action, Standing};
 use crate::office::ctx::Ctx;
 use crate::office::id::OrgId;
@@ -559,8 +560,8 @@ pub struct Known {
     pub originators: BTreeSet<String>,
     /// The keys of versions known from a report only.
     pub reported: BTreeSet<String>,
-    /// Colour and class each version is held on, by its key.
-    pub terms: BTreeMap<String, (Tlp, LegalClass)>,
+    /// The terms each version is held on, by its key.
+    pub terms: BTreeMap<String, HeldOn>,
 }
 
 /// What is known of `id`, for judging what arrives.
@@ -569,7 +570,7 @@ pub fn known(reader: &Reader<'_>, id: &StixId) -> Result<Known, StoreFailure> {
     let (mut originators, mut reported, mut terms) =
         (BTreeSet::new(), BTreeSet::new(), BTreeMap::new());
     let versions = reader.all(
-        "SELECT created, modified, created_by, revoked, digest, originator, from_report, tlp, class \
+        "SELECT created, modified, created_by, revoked, digest, originator, from_report, tlp, class, has_comms, has_secret \
          FROM evidence_object WHERE node = $1",
         &[Value::Int(node)],
         |row| {
@@ -579,7 +580,9 @@ pub fn known(reader: &Reader<'_>, id: &StixId) -> Result<Known, StoreFailure> {
             }
             let damaged = || StoreFailure::Damaged(format!("a version of `{id}`"));
             let on = super::rows::tlp_of(&row.text(7)?).zip(super::api::class_of(&row.text(8)?));
-            terms.insert(row.text(1)?, on.ok_or_else(damaged)?);
+            let (tlp, class) = on.ok_or_else(damaged)?;
+            let bits = LegalBits { has_selected_comms: row.truth(9)?, has_secret: row.truth(10)? };
+            terms.insert(row.text(1)?, (tlp, class, bits));
             let by = row.text_or_none(2)?.map(|by| by.parse()).transpose().map_err(|_| damaged())?;
             Ok(Version {
                 id: id.clone(),

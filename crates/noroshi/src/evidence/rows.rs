@@ -9,10 +9,10 @@ use jiff::Timestamp;
 use noroshi_charter::derivation::DERIVING;
 use noroshi_evidence::id::StixId;
 use noroshi_evidence::json::Member;
-use noroshi_evidence::marking::{LegalClass, Tlp};
+use noroshi_evidence::marking::{LegalBits, LegalClass, Tlp};
 use noroshi_evidence::object::{Family, StixObject, referred};
 use noroshi_evidence::observable::{FileHash, HashAlgorithm, Observable};
-use noroshi_evidence::pattern;
+use noroshi_evidence::{pattern, redact};
 use noroshi_ledger::digest::Digest;
 use noroshi_ledger::leaf::Fact;
 use serde_json::Value as Json;
@@ -61,6 +61,15 @@ pub fn stems_from_agreement(source: &str) -> bool {
         .any(|prefix| source.starts_with(prefix))
 }
 
+/// SQL that is true when the version in the row `o` was brought by a party agreement ([`stems_from_agreement`]), also where a
+/// report brought it first.
+pub fn is_agreed(o: &str) -> String {
+    let like = |prefix: &&str| format!("{o}.source LIKE '{prefix}%' OR {o}.born LIKE '{prefix}%'");
+    let all = [FROM_AGREEMENTS, SEEN_UNDER_AGREEMENT, SEEN_UNDER_AGREEMENT_FOR_REPORTS];
+    // Most versions have no earlier source: an absent one is no answer to the question.
+    format!("COALESCE({}, 0)", all.iter().map(like).collect::<Vec<_>>().join(" OR "))
+}
+
 /// An object on its way into the graph, with what the house says about it.
 #[derive(Debug, Clone)]
 pub struct NewObject {
@@ -81,30 +90,39 @@ pub fn version_key(object: &StixObject) -> String {
     object.head().modified.map(|at| format!("{at:.9}")).unwrap_or_default()
 }
 
-/// The writes that bring `objects` into the graph. An object that is held with the same content changes nothing but its
-/// terms, where they become stricter; a
+/// How a version is brought that is held with the same content.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Standing {
+    /// It stays on the terms on which it is held.
+    Stay,
+    /// It is held on the stricter terms from now on: an import has judged that whoever brings it may say so.
+    Rise,
+}
+
+/// The writes that bring `objects` into the graph. What is held with the same content stays on its terms; a
 /// version held with *other* content undoes the whole change as a conflict (judge with `evidence::read::held`
 /// before); unversioned observables held with other content stay as they are.
 pub fn insert_objects(objects: &[NewObject], now: Timestamp) -> Vec<Write> {
     let nodes = BTreeMap::new();
     let mut batch = Batch::new(&nodes, objects.len(), Unversioned::Stay);
     for new in objects {
-        batch.object(new, now);
+        batch.object(new, Standing::Stay, now);
     }
     batch.finish()
 }
 
 /// [`insert_objects`] for imports, which have judged every object by what is held: an unversioned object that is held
 /// with other content undoes the change as well, so that nothing that somebody else brought meanwhile is lost without a
-/// word. Some nodes were found before, by identifier: a node keeps its number for ever, so these are not looked up again.
+/// word, and what was judged to be tightened is held on stricter terms. Some nodes were found before, by identifier: a
+/// node keeps its number for ever, so these are not looked up again.
 pub fn bring_objects<'o>(
-    objects: impl ExactSizeIterator<Item = &'o NewObject>,
+    objects: impl ExactSizeIterator<Item = (&'o NewObject, Standing)>,
     known: &BTreeMap<String, i64>,
     now: Timestamp,
 ) -> Vec<Write> {
     let mut batch = Batch::new(known, objects.len(), Unversioned::Conflict);
-    for new in objects {
-        batch.object(new, now);
+    for (new, standing) in objects {
+        batch.object(new, standing, now);
     }
     batch.finish()
 }
@@ -131,14 +149,14 @@ const FIND_OLDER: &str =
     "SELECT seq FROM evidence_object WHERE node = $1 AND latest = 1 AND modified < $2";
 const DEMOTE: &str = "UPDATE evidence_object SET latest = 0 WHERE seq = $1";
 /// Brought openly, what a report brought first is no longer known from the report only: it is shown as theirs who brought
-/// it, so that nobody learns that it was reported or by whom. The report still finds it.
+/// it, under their colour, so that nobody learns that it was reported or by whom. The report still finds it.
 /// Brought on stricter terms, it is held on those from then on: colour, class and bits only rise.
 const TAKE_TERMS: &str = "UPDATE evidence_object SET born = CASE WHEN $3 = 0 AND from_report = 1 THEN source ELSE born END, \
      source = CASE WHEN $3 = 0 AND from_report = 1 THEN $4 ELSE source END, \
      originator = CASE WHEN $3 = 0 AND from_report = 1 THEN $5 ELSE originator END, \
      from_report = CASE WHEN $3 = 0 THEN 0 ELSE from_report END, \
-     tlp = CASE WHEN CASE tlp WHEN 'clear' THEN 0 WHEN 'green' THEN 1 WHEN 'amber' THEN 2 WHEN 'amber-strict' THEN 3 \
-     ELSE 4 END < $7 THEN $6 ELSE tlp END, \
+     tlp = CASE WHEN $3 = 0 AND from_report = 1 OR CASE tlp WHEN 'clear' THEN 0 WHEN 'green' THEN 1 WHEN 'amber' THEN 2 \
+     WHEN 'amber-strict' THEN 3 ELSE 4 END < $7 THEN $6 ELSE tlp END, \
      class = CASE WHEN CASE class WHEN 'CIA-N' THEN 0 WHEN 'CIA-P' THEN 1 WHEN 'CIA-PM' THEN 2 ELSE 3 END < $9 \
      THEN $8 ELSE class END, has_comms = MAX(has_comms, $10), has_secret = MAX(has_secret, $11) \
      WHERE seq = $1 AND digest = $2";
@@ -149,9 +167,9 @@ const TIGHTENED: &str = "INSERT INTO evidence_tightened (seq, bound) \
      OR CASE class WHEN 'CIA-N' THEN 0 WHEN 'CIA-P' THEN 1 WHEN 'CIA-PM' THEN 2 ELSE 3 END < $4 \
      OR has_comms < $5 OR has_secret < $6)";
 const FIND_LATEST: &str = "SELECT seq FROM evidence_object WHERE node = $1 AND latest = 1";
-/// A bit that an older version turns out to bear, the latest bears too.
-const BIND_LATEST: &str = "UPDATE evidence_object SET has_comms = MAX(has_comms, $2), has_secret = MAX(has_secret, $3) \
-     WHERE seq = $1";
+/// A bit that an older version turns out to bear, every later one bears too.
+const BIND_LATER: &str = "UPDATE evidence_object SET has_comms = MAX(has_comms, $3), has_secret = MAX(has_secret, $4) \
+     WHERE node = $1 AND modified > $2";
 /// A bit that the version before it bears, it bears too: a later version sheds nothing.
 const INSERT_OBJECT: &str = "INSERT INTO evidence_object (node, latest, id, modified, type, name, created, \
      created_by, revoked, hidden, valid_from, valid_until, digest, tlp, class, has_comms, has_secret, originator, \
@@ -179,6 +197,9 @@ const INSERT_DERIVING: &str = "INSERT INTO evidence_deriving (via, made, source,
      AND g.kind NOT IN ('office', 'ministry', 'police', 'defence'))";
 const INSERT_NAMING: &str =
     "INSERT INTO evidence_naming (seq, value) VALUES ($1, $2) ON CONFLICT (seq, value) DO NOTHING";
+/// What a version names anywhere in its strings: whatever may fall with something, or carries what it bears, is found by it.
+const INSERT_NAMED: &str = "INSERT INTO evidence_named (slot, seq) VALUES (keyed($2), $1) \
+     ON CONFLICT (slot, seq) DO NOTHING";
 const INSERT_POSTING: &str = "INSERT INTO evidence_posting (slot, seq) VALUES (keyed($2), $1) \
      ON CONFLICT (slot, seq) DO NOTHING";
 const INSERT_WORDS: &str = "INSERT INTO evidence_search (rowid, words) VALUES ($1, $2)";
@@ -297,13 +318,21 @@ impl<'k> Batch<'k> {
         parts
     }
 
-    fn object(&mut self, new: &NewObject, now: Timestamp) {
+    fn object(&mut self, new: &NewObject, standing: Standing, now: Timestamp) {
         let (object, head) = (&new.object, new.object.head());
         let modified = version_key(object);
         let node = self.node(head.id.as_str());
         // Nodes and kinds first: what is left out below must not leave out what later objects count on.
         let members = object.members();
         let Edges { ends, long } = edges(object, &members);
+        let mut names = redact::names_of(object);
+        for (_, from, to) in &ends {
+            names.remove(from);
+            names.remove(to);
+        }
+        for id in long.iter().flat_map(|(_, ids)| ids) {
+            names.remove(id.as_str());
+        }
         let ends: Vec<[Value; 3]> = ends
             .into_iter()
             .map(|(kind, from, to)| [self.kind(&kind), self.node(&from), self.node(&to)])
@@ -314,25 +343,63 @@ impl<'k> Batch<'k> {
         rows.extend(long.into_iter().map(|(kind, part)| {
             Write::new(INSERT_EDGES, vec![part, node.clone(), Value::from(SEQ), kind])
         }));
-        let asked = vec![node, Value::from(&modified)];
-        self.writes.push(Write::find(FIND_VERSION, asked, SEQ, 4, rows.len()));
-        let counted = || vec![Value::from(SEQ), Value::from(LAST)];
-        self.writes.push(Write::new(OFF_SHELF, counted()));
-        let [stricter, held] = held_terms(new, &digest, from_report);
-        self.writes.push(Write::new(TIGHTENED, stricter));
+        let named =
+            |name: String| Write::new(INSERT_NAMED, vec![Value::from(SEQ), Value::from(name)]);
+        rows.extend(names.into_iter().map(named));
         let strict = head.modified.is_some() || self.unversioned == Unversioned::Conflict;
         let guarded = if strict { Write::one } else { Write::new };
-        self.writes.push(guarded(TAKE_TERMS, held));
-        self.writes.push(Write::new(ON_SHELF, counted()));
+        let [stricter, held] = held_terms(new, standing, &digest, from_report);
+        let mut same = vec![on_shelves(OFF_SHELF, SEQ)];
+        if standing == Standing::Rise {
+            same.push(Write::new(TIGHTENED, stricter));
+        }
+        same.push(guarded(TAKE_TERMS, held));
+        same.push(on_shelves(ON_SHELF, SEQ));
+        if standing == Standing::Rise {
+            same.extend(bound(new, (&node, &modified)));
+        }
+        let asked = vec![node, Value::from(&modified)];
+        self.writes.push(Write::find(FIND_VERSION, asked, SEQ, same.len(), rows.len()));
+        self.writes.extend(same);
         self.writes.extend(rows);
     }
 }
 
+/// Takes a version off its shelf, or puts it on it.
+fn on_shelves(which: &'static str, version: Kept) -> Write {
+    Write::new(which, vec![Value::from(version), Value::from(LAST)])
+}
+
+/// The writes after which every version behind this one bears the bits of `new`: what a later one is copied from, and what
+/// the reader is asked about, is never freer than what came before it.
+fn bound(new: &NewObject, (node, modified): (&Value, &str)) -> Vec<Write> {
+    let Terms { comms, secret, .. } = terms(new);
+    if !(comms || secret) {
+        return Vec::new();
+    }
+    let bits = vec![node.clone(), Value::from(modified), Value::from(comms), Value::from(secret)];
+    // Only the latest stands on a shelf.
+    vec![
+        Write::find(FIND_LATEST, vec![node.clone()], OLDER, 3, 0),
+        on_shelves(OFF_SHELF, OLDER),
+        Write::new(BIND_LATER, bits),
+        on_shelves(ON_SHELF, OLDER),
+    ]
+}
+
 /// What [`TIGHTENED`] and [`TAKE_TERMS`] are asked with.
-fn held_terms(new: &NewObject, digest: &str, from_report: bool) -> [Vec<Value>; 2] {
+fn held_terms(
+    new: &NewObject,
+    standing: Standing,
+    digest: &str,
+    from_report: bool,
+) -> [Vec<Value>; 2] {
     let Terms { tlp, class, comms, secret } = terms(new);
-    let colours = Value::Int(i64::from(tlp_rank(tlp)));
-    let classes = Value::Int(i64::from(class.strictness()));
+    let rises = standing == Standing::Rise;
+    // Nothing is held on terms that are freer than the freest.
+    let colours = Value::Int(if rises { i64::from(tlp_rank(tlp)) } else { 0 });
+    let classes = Value::Int(if rises { i64::from(class.strictness()) } else { 0 });
+    let (comms, secret) = (comms && rises, secret && rises);
     let stricter = vec![
         Value::from(SEQ),
         Value::from(digest),
@@ -369,7 +436,7 @@ fn new_version(
     let mut rows = Vec::with_capacity(8 + ends.len() * 2);
     let older = vec![node.clone(), Value::from(modified)];
     rows.push(Write::find(FIND_OLDER, older, OLDER, 2, 0));
-    rows.push(Write::new(OFF_SHELF, vec![Value::from(OLDER), Value::from(LAST)]));
+    rows.push(on_shelves(OFF_SHELF, OLDER));
     rows.push(Write::one(DEMOTE, vec![Value::from(OLDER)]));
     let columns = columns(new, now, (node, modified, digest), members);
     rows.push(Write::kept(INSERT_OBJECT, columns, SEQ));
@@ -384,15 +451,7 @@ fn new_version(
             rows.push(Write::new(INSERT_DERIVING, said));
         }
     }
-    let Terms { comms, secret, .. } = terms(new);
-    if comms || secret {
-        let counted = || vec![Value::from(OLDER), Value::from(LAST)];
-        rows.push(Write::find(FIND_LATEST, vec![node.clone()], OLDER, 3, 0));
-        rows.push(Write::new(OFF_SHELF, counted()));
-        let bits = vec![Value::from(OLDER), Value::from(comms), Value::from(secret)];
-        rows.push(Write::one(BIND_LATEST, bits));
-        rows.push(Write::new(ON_SHELF, counted()));
-    }
+    rows.extend(bound(new, (node, modified)));
     let named = observables(object);
     for observable in &named {
         let value = observable.to_string();
@@ -454,9 +513,20 @@ fn terms(new: &NewObject) -> Terms {
     Terms { tlp, class, comms: class == LegalClass::Cia, secret: class == LegalClass::CiaPm }
 }
 
-/// Whether terms are stricter in anything than those something is held on; a bit comes with its class.
-pub fn is_stricter(new: &NewObject, held: (Tlp, LegalClass)) -> bool {
-    new.tlp > held.0 || new.class.strictness() > held.1.strictness()
+/// On what terms a version is held: colour, class, and the bits that came with any class it was brought in.
+pub type HeldOn = (Tlp, LegalClass, LegalBits);
+
+/// The terms of something that is new.
+pub fn held_on(new: &NewObject) -> HeldOn {
+    let Terms { tlp, class, comms, secret } = terms(new);
+    (tlp, class, LegalBits { has_selected_comms: comms, has_secret: secret })
+}
+
+/// Whether terms are stricter in anything than those something is held on. A bit comes with its class, and of two classes
+/// neither has the bit of the other.
+pub fn is_stricter(new: &NewObject, held: HeldOn) -> bool {
+    let bits = held_on(new).2;
+    new.tlp > held.0 || new.class.strictness() > held.1.strictness() || held.2.join(bits) != held.2
 }
 
 /// The place of a colour among [`Tlp::ALL`], as the questions above count.
@@ -635,7 +705,7 @@ mod tests {
             TAKE_TERMS,
             TIGHTENED,
             FIND_LATEST,
-            BIND_LATEST,
+            BIND_LATER,
             INSERT_OBJECT,
             OFF_SHELF,
             ON_SHELF,

@@ -35,6 +35,7 @@ const MIGRATIONS: &[(&str, &str)] = &[
     ("0027_withdrawal", include_str!("../../migrations/0027_withdrawal.sql")),
     ("0035_hunt", include_str!("../../migrations/0035_hunt.sql")),
     ("0033_influence_guard", include_str!("../../migrations/0033_influence_guard.sql")),
+    ("0034_told", include_str!("../../migrations/0034_told.sql")),
 ];
 
 /// Brings the schema up to date; refuses a folder written by a later program.

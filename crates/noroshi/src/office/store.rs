@@ -139,6 +139,8 @@ pub struct Store {
     idle: Mutex<Vec<Connection>>,
     /// Questions asked of all snapshots for requests.
     lookups: AtomicU64,
+    /// Bytes of texts read from all snapshots for requests.
+    text_bytes: AtomicU64,
 }
 
 tokio::task_local! {
@@ -160,7 +162,13 @@ impl Store {
         let key = Key::of(&writer)?;
         keyed::register(&writer, key)?;
         super::migrate::migrate(&mut writer)?;
-        Ok(Self { path, key, idle: Mutex::new(Vec::new()), lookups: AtomicU64::new(0) })
+        Ok(Self {
+            path,
+            key,
+            idle: Mutex::new(Vec::new()),
+            lookups: AtomicU64::new(0),
+            text_bytes: AtomicU64::new(0),
+        })
     }
 
     /// The one connection that may write. Called once, by [`super::commit`].
@@ -182,6 +190,7 @@ impl Store {
             let answer = work(reader);
             if is_asked_for {
                 store.lookups.fetch_add(reader.lookups(), Ordering::Relaxed);
+                store.text_bytes.fetch_add(reader.text_bytes.get(), Ordering::Relaxed);
             }
             answer
         };
@@ -203,6 +212,11 @@ impl Store {
         self.lookups.load(Ordering::Relaxed)
     }
 
+    /// Bytes of texts that were read for requests since the store was opened, to be compared like [`Store::lookups`].
+    pub fn text_bytes(&self) -> u64 {
+        self.text_bytes.load(Ordering::Relaxed)
+    }
+
     /// The number under which the indexes of this folder hold `text`.
     pub fn keyed(&self, text: &str) -> i64 {
         self.key.of_text(text)
@@ -221,7 +235,8 @@ impl Store {
         let answer = {
             // One snapshot for the whole read, so that a page never mixes two states.
             let snapshot = connection.transaction()?;
-            let reader = Reader { connection: &snapshot, lookups: Cell::new(0) };
+            let (lookups, text_bytes) = (Cell::new(0), Cell::new(0));
+            let reader = Reader { connection: &snapshot, lookups, text_bytes };
             let answer = work(&reader);
             snapshot.finish()?;
             answer
@@ -239,6 +254,8 @@ pub struct Reader<'c> {
     connection: &'c Connection,
     /// Questions asked of this snapshot.
     lookups: Cell<u64>,
+    /// Bytes of texts read from it.
+    text_bytes: Cell<u64>,
 }
 
 impl Reader<'_> {
@@ -264,7 +281,7 @@ impl Reader<'_> {
         let mut rows = statement.raw_query();
         let mut found = Vec::new();
         while let Some(row) = rows.next()? {
-            found.push(map(&Row { row })?);
+            found.push(map(&Row { row, text_bytes: &self.text_bytes })?);
         }
         Ok(found)
     }
@@ -280,7 +297,7 @@ impl Reader<'_> {
         bind(&mut statement, params, |_| None)?;
         let mut rows = statement.raw_query();
         while let Some(row) = rows.next()? {
-            visit(&Row { row })?;
+            visit(&Row { row, text_bytes: &self.text_bytes })?;
         }
         Ok(())
     }
@@ -296,7 +313,7 @@ impl Reader<'_> {
         bind(&mut statement, params, |_| None)?;
         let mut rows = statement.raw_query();
         match rows.next()? {
-            Some(row) => Ok(Some(map(&Row { row })?)),
+            Some(row) => Ok(Some(map(&Row { row, text_bytes: &self.text_bytes })?)),
             None => Ok(None),
         }
     }
@@ -310,12 +327,19 @@ impl Reader<'_> {
 /// One row, read by column position.
 pub struct Row<'r, 's> {
     row: &'r rusqlite::Row<'s>,
+    /// Where the bytes of texts are counted.
+    text_bytes: &'r Cell<u64>,
 }
 
 impl Row<'_, '_> {
+    fn counted(&self, text: &str) {
+        self.text_bytes.set(self.text_bytes.get().wrapping_add(text.len() as u64));
+    }
     /// Text of column `at`.
     pub fn text(&self, at: usize) -> Result<String, StoreFailure> {
-        Ok(self.row.get(at)?)
+        let text: String = self.row.get(at)?;
+        self.counted(&text);
+        Ok(text)
     }
     /// Text of column `at`, not copied.
     pub fn text_here(&self, at: usize) -> Result<&str, StoreFailure> {
@@ -326,7 +350,9 @@ impl Row<'_, '_> {
     }
     /// Text of column `at`, or `None` when absent.
     pub fn text_or_none(&self, at: usize) -> Result<Option<String>, StoreFailure> {
-        Ok(self.row.get(at)?)
+        let text: Option<String> = self.row.get(at)?;
+        text.iter().for_each(|text| self.counted(text));
+        Ok(text)
     }
     /// Whole number of column `at`.
     pub fn int(&self, at: usize) -> Result<i64, StoreFailure> {

@@ -16,7 +16,7 @@ use noroshi_ledger::leaf::Fact;
 use serde_json::json;
 
 use super::freed::Matter;
-use super::gate::StayReason;
+use super::gate::{Candidate, StayReason};
 use super::handed::Handing;
 use super::preview::{self, Passes, Preview, Standing, Stays};
 use super::read::{self, Collection, Outcome};
@@ -743,13 +743,16 @@ fn release_change(
         let digest = &candidate.digest;
         if one.standing == Standing::Withdrawn {
             let back = placed_again(&label, (id_of, modified), digest, id.as_str());
-            change = change.write(still_newest(&label, id_of, modified, digest));
+            change = change.write(still_as_judged(&label, candidate));
             change.writes.extend(back);
         } else {
             let kind = candidate.object().object_type();
-            change = change
-                .write(still_newest(&label, id_of, modified, digest))
-                .write(placed_version(&label, (id_of, modified, kind), digest, id.as_str()));
+            change = change.write(still_as_judged(&label, candidate)).write(placed_version(
+                &label,
+                (id_of, modified, kind),
+                digest,
+                id.as_str(),
+            ));
         }
     }
     (change, outcome)
@@ -766,13 +769,24 @@ fn unchanged(audience: &Audience, as_of: i64) -> Write {
     )
 }
 
-/// The version is still the newest one that is held.
-fn still_newest(audience: &str, id: &str, modified: &str, digest: &str) -> Write {
+/// The version is still the newest one that is held, and every version is held on the terms that were judged: what came
+/// again on stricter ones meanwhile does not leave on the looser ones.
+pub fn still_as_judged(audience: &str, candidate: &Candidate) -> Write {
     Write::one(
+        // The weight of the terms: [`super::history::weight`].
         "UPDATE share_audience SET last_added = last_added WHERE audience = $4 \
          AND EXISTS (SELECT 1 FROM evidence_node n JOIN evidence_object o ON o.node = n.node AND o.latest = 1 \
-         WHERE n.slot = keyed($1) AND n.id = $1 AND o.modified = $2 AND o.digest = $3)",
-        vec![Value::from(id), Value::from(modified), Value::from(digest), Value::from(audience)],
+         WHERE n.slot = keyed($1) AND n.id = $1 AND o.modified = $2 AND o.digest = $3 AND $5 = (SELECT SUM(1 \
+         + CASE v.tlp WHEN 'clear' THEN 0 WHEN 'green' THEN 1 WHEN 'amber' THEN 2 WHEN 'amber-strict' THEN 3 ELSE 4 END \
+         + CASE v.class WHEN 'CIA-N' THEN 0 WHEN 'CIA-P' THEN 1 WHEN 'CIA-PM' THEN 2 ELSE 3 END \
+         + v.has_comms + v.has_secret) FROM evidence_object v WHERE v.node = n.node))",
+        vec![
+            Value::from(candidate.id()),
+            Value::from(&candidate.modified),
+            Value::from(&candidate.digest),
+            Value::from(audience),
+            Value::from(candidate.history.weight),
+        ],
     )
 }
 

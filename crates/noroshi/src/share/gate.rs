@@ -180,13 +180,17 @@ impl Web {
     fn held(&self, candidate: &Candidate) -> Held {
         let mut held = candidate.held.clone();
         // A message about an object says nothing of what the object says.
-        if candidate.review.is_some() || candidate.is_notice {
+        if candidate.is_notice {
             held.facts.bits = LegalBits::default();
             return held;
         }
         let sources = candidate.sources().filter_map(|name| self.carried.get(name));
         let carried = sources.fold(Carried::default(), |all, one| all.join(*one));
         held.facts.bits = held.facts.bits.join(carried.bits);
+        // A review clears the bits of its version. Consent is the party's alone (Act art. 38(3)).
+        if candidate.review.is_some() {
+            held.facts.bits = LegalBits::default();
+        }
         held.facts.made_without_consent = carried.unconsented;
         held
     }

@@ -28,7 +28,7 @@ use crate::office::commit::{Change, CommitFailure, Write};
 use crate::office::ctx::Ctx;
 use crate::office::id::{OrgId, fill_random};
 use crate::office::secret::hex;
-use crate::office::store::Value;
+use crate::office::store::{Reader, StoreFailure, Value};
 use crate::web::refusal::{Answer, Failure, Refusal};
 
 /// Lists that name objects and hand none out.
@@ -60,12 +60,27 @@ pub struct Given {
     pub id: String,
     /// SHA-256 over what is handed out.
     pub digest: String,
+    /// The position in the audit up to which it was judged ([`as_of`]).
+    pub as_of: i64,
+    /// What its terms weighed then ([`Served::weight`]); absent where it was judged before and brought up to this moment.
+    pub weight: Option<i64>,
+}
+
+/// The position in the audit up to which this snapshot sees.
+pub fn as_of(reader: &Reader<'_>) -> Result<i64, StoreFailure> {
+    reader.number("SELECT COALESCE(MAX(position), -1) FROM office_audit", &[])
 }
 
 impl From<&Served> for Given {
     fn from(one: &Served) -> Self {
         let id = one.object.head().id.as_str().to_owned();
-        Self { added: one.added, id, digest: one.digest.clone() }
+        Self {
+            added: one.added,
+            id,
+            digest: one.digest.clone(),
+            as_of: one.as_of,
+            weight: one.weight,
+        }
     }
 }
 
@@ -99,8 +114,9 @@ impl Handing<'_> {
         change
     }
 
-    /// Makes a change that records it; says whether it was made. It is not where something of it was taken back after it
-    /// was looked at: then nothing may be handed out, and the caller looks again.
+    /// Makes a change that records it; says whether it was made. It is not where something of it was taken back or held on
+    /// stricter terms after it was looked at, or something was decided about sharing: then nothing may be handed out, and
+    /// the caller looks again.
     pub async fn record(&self, house: &House, ctx: &Ctx, change: Change) -> Answer<bool> {
         match house.door.commit(ctx, change).await {
             Ok(_) => Ok(true),
@@ -109,18 +125,32 @@ impl Handing<'_> {
         }
     }
 
-    /// The row that says which places of a stream were handed out to whom.
-    fn delivery(&self, items: &[Given], now: Timestamp) -> Option<Write> {
-        let (first, last) = (items.first()?.added, items.last()?.added);
+    /// The rows that say which places of a stream were handed out to whom, on the judgement of which moment.
+    fn delivery(&self, items: &[Given], now: Timestamp) -> Vec<Write> {
+        let (Some(first), Some(last)) = (items.first(), items.last()) else { return Vec::new() };
+        let (first, last) = (first.added, last.added);
         let added: Vec<i64> = items.iter().map(|one| one.added).collect();
-        Some(Write::one(
-            // INVARIANT: what was taken back since it was looked at is not handed out, and who takes something back sees
-            // every delivery before it. The leaf comes after the rows of its change, so its place is the one after the last.
+        let as_of = items.iter().map(|one| one.as_of).min().unwrap_or(-1);
+        let judged: Vec<(i64, i64)> =
+            items.iter().filter_map(|one| Some((one.added, one.weight?))).collect();
+        let inserted = Write::one(
+            // INVARIANT: what was taken back since it was looked at is not handed out, nor what is held on other terms than
+            // those it was judged by ([`super::history::weight`]), nor anything on a judgement that a decision about sharing
+            // came after; and who takes something back sees every delivery before it. The leaf comes after the rows of its
+            // change, so its place is the one after the last.
             "INSERT INTO share_delivery (recipient, audience, first_added, last_added, added, via, at, position) \
              SELECT $1, $2, $3, $4, $5, $6, $7, (SELECT MAX(position) + 1 FROM office_leaf) \
              WHERE NOT EXISTS (SELECT 1 FROM json_each($8) j WHERE NOT EXISTS (SELECT 1 FROM share_item i \
              WHERE i.audience = $2 AND i.added = j.value AND i.withdrawn_at IS NULL) AND NOT EXISTS (SELECT 1 \
-             FROM share_own w WHERE w.audience = $2 AND w.org = $1 AND w.added = j.value AND w.withdrawn_at IS NULL))",
+             FROM share_own w WHERE w.audience = $2 AND w.org = $1 AND w.added = j.value AND w.withdrawn_at IS NULL)) \
+             AND NOT EXISTS (SELECT 1 FROM office_audit a WHERE a.position > $9 AND a.command IN ('org.add', 'share.find', \
+             'share.ceiling', 'share.seat', 'share.handle', 'share.review', 'share.configure')) \
+             AND ((SELECT MAX(position) FROM office_audit) <= $9 OR NOT EXISTS (SELECT 1 FROM json_each($10) j \
+             CROSS JOIN share_item i ON i.audience = $2 AND i.added = json_extract(j.value, '$[0]') \
+             WHERE json_extract(j.value, '$[1]') <> (SELECT SUM(1 + CASE v.tlp WHEN 'clear' THEN 0 WHEN 'green' THEN 1 \
+             WHEN 'amber' THEN 2 WHEN 'amber-strict' THEN 3 ELSE 4 END + CASE v.class WHEN 'CIA-N' THEN 0 \
+             WHEN 'CIA-P' THEN 1 WHEN 'CIA-PM' THEN 2 ELSE 3 END + v.has_comms + v.has_secret) \
+             FROM evidence_node n JOIN evidence_object v ON v.node = n.node WHERE n.slot = keyed(i.id) AND n.id = i.id)))",
             vec![
                 Value::from(self.recipient),
                 Value::from(self.audience.label()),
@@ -130,8 +160,28 @@ impl Handing<'_> {
                 Value::from(self.door.code()),
                 Value::from(now),
                 Value::from(json!(added).to_string()),
+                Value::from(as_of),
+                Value::from(json!(judged).to_string()),
             ],
-        ))
+        );
+        // What it names may have changed as well, and nothing here tells: it is looked at once more, like what was handed
+        // out before that.
+        let looked_at_again = Write::new(
+            "INSERT INTO share_look (kind, subject, after, turn, why, person, org, hat, asked_at) \
+             SELECT 'org', $1, (SELECT MAX(delivery) - 1 FROM share_delivery), 0, $2, a.person, a.org, a.hat, $3 \
+             FROM office_audit a WHERE a.position = (SELECT MAX(position) FROM office_audit WHERE position > $4 \
+             AND (command IN ('evidence.import', 'sift.submit', 'share.recall') OR command LIKE 'intake.%' \
+             OR command LIKE 'influence.%')) \
+             ON CONFLICT (kind, subject) DO UPDATE SET after = MIN(share_look.after, excluded.after), \
+             turn = share_look.turn + 1",
+            vec![
+                Value::from(self.recipient),
+                Value::from("what was handed out was judged before something came in"),
+                Value::from(now),
+                Value::from(as_of),
+            ],
+        );
+        vec![inserted, looked_at_again]
     }
 }
 

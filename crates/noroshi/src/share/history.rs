@@ -13,6 +13,7 @@ use noroshi_evidence::marking::{LegalBits, LegalClass};
 use noroshi_evidence::redact::Parts;
 
 use super::read::{class_of, parse};
+use super::review::is_about;
 use crate::evidence::read::NODE_OF_FIRST;
 use crate::evidence::rows::stems_from_agreement;
 use crate::office::store::{Reader, Row, StoreFailure, Value};
@@ -39,6 +40,8 @@ pub struct History {
     pub source: Source,
     /// Bytes that were looked at for it.
     pub bytes: usize,
+    /// What the terms of all versions weigh ([`weight`]).
+    pub weight: i64,
 }
 
 impl History {
@@ -47,7 +50,7 @@ impl History {
         let bits = LegalBits { has_selected_comms: true, has_secret: true };
         let source = Source { bits, unconsented: true, ..Source::default() };
         let (class, names) = (LegalClass::Cia, BTreeSet::new());
-        Self { bits, class, from_agreement: true, names, source, bytes }
+        Self { bits, class, from_agreement: true, names, source, bytes, weight: 0 }
     }
 }
 
@@ -80,12 +83,30 @@ struct Held {
     agreement: bool,
     originator: String,
     text: Option<String>,
+    weight: i64,
 }
 
-const VERSIONS: &str = "SELECT o.has_comms, o.has_secret, o.class, o.source, o.born, o.originator, \
-     (SELECT x.consent FROM share_handling x WHERE x.id = o.id), EXISTS (SELECT 1 FROM share_review c WHERE c.id = o.id \
-     AND c.modified = o.modified AND c.digest = o.digest AND c.state = 'released'), \
-     CASE WHEN o.modified = $2 THEN NULL ELSE o.bytes END FROM evidence_object o";
+fn every_version() -> String {
+    format!(
+        "SELECT o.has_comms, o.has_secret, o.class, o.source, o.born, o.originator, \
+         (SELECT x.consent FROM share_handling x WHERE x.id = o.id), EXISTS (SELECT 1 FROM share_review c \
+         WHERE {} AND c.state = 'released'), CASE WHEN o.modified = $2 THEN NULL ELSE o.bytes END, {} \
+         FROM evidence_object o",
+        is_about("c", "o"),
+        weight("o"),
+    )
+}
+
+/// SQL for what the terms of the version in the row `o` weigh: one for being held, and more for each step of colour, class
+/// and bits. Versions only come, and terms only rise while something is held openly, so the sum over an object tells whether
+/// anything changed.
+pub(super) fn weight(o: &str) -> String {
+    format!(
+        "(1 + CASE {o}.tlp WHEN 'clear' THEN 0 WHEN 'green' THEN 1 WHEN 'amber' THEN 2 WHEN 'amber-strict' THEN 3 ELSE 4 \
+         END + CASE {o}.class WHEN 'CIA-N' THEN 0 WHEN 'CIA-P' THEN 1 WHEN 'CIA-PM' THEN 2 ELSE 3 END \
+         + {o}.has_comms + {o}.has_secret)"
+    )
+}
 
 fn row_at(row: &Row<'_, '_>) -> Result<Held, StoreFailure> {
     let class = row.text(2)?;
@@ -105,6 +126,7 @@ fn row_at(row: &Row<'_, '_>) -> Result<Held, StoreFailure> {
         agreement,
         originator: row.text(5)?,
         text: row.text_or_none(8)?,
+        weight: row.int(9)?,
     })
 }
 
@@ -122,15 +144,18 @@ fn find(
         names: BTreeSet::new(),
         source: Source::default(),
         bytes: 0,
+        weight: 0,
     };
     let (mut versions, mut owners, mut cut) = (Vec::new(), BTreeSet::new(), false);
-    let sql = format!("{VERSIONS} WHERE o.node = {NODE_OF_FIRST} ORDER BY o.modified LIMIT $3");
+    let sql =
+        format!("{} WHERE o.node = {NODE_OF_FIRST} ORDER BY o.modified LIMIT $3", every_version());
     let most = i64::try_from(VERSIONS_MAX + 1).unwrap_or(i64::MAX);
     reader.each(&sql, &[Value::from(id), Value::from(modified), Value::from(most)], |row| {
         if cut {
             return Ok(());
         }
-        let Held { mut version, class, agreement, originator, text } = row_at(row)?;
+        let Held { mut version, class, agreement, originator, text, weight } = row_at(row)?;
+        history.weight += weight;
         history.bytes += text.as_ref().map_or(0, String::len);
         let other = text.map(|text| parse(&text).map(Parts::read)).transpose()?;
         let parts = other.as_ref().unwrap_or(parts);

@@ -131,15 +131,23 @@ impl Preview {
         self.groups.iter().flat_map(|group| &group.orgs).map(|org| org.org.to_string()).collect()
     }
 
-    /// Everything a release stands on, line by line: the audience, who gets which bytes of which version.
+    /// Everything a release stands on, line by line: the audience, who gets which bytes of which version under which colour,
+    /// and in which class and with which bits each leaves.
     pub fn lines(&self) -> String {
         let mut lines = format!("audience {}\n", self.audience.label());
         for group in &self.groups {
             let orgs: Vec<&str> = group.orgs.iter().map(|org| org.org.as_str()).collect();
             lines.push_str(&format!("to {}\n", orgs.join(" ")));
             for one in &group.sent {
-                lines.push_str(&format!("{} {} {}\n", one.id, one.modified, one.digest));
+                let colour = one.tlp.label();
+                lines.push_str(&format!("{} {} {} {colour}\n", one.id, one.modified, one.digest));
             }
+        }
+        for one in &self.passes {
+            let LegalBits { has_selected_comms, has_secret } = one.bits;
+            let (id, colour, class) = (one.candidate.id(), one.tlp.label(), one.class.code());
+            lines
+                .push_str(&format!("as {id} {colour} {class} {has_selected_comms} {has_secret}\n"));
         }
         lines
     }

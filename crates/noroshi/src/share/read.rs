@@ -8,20 +8,20 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 use noroshi_charter::hat::Hat;
 use noroshi_charter::outgoing::Held;
-use noroshi_charter::release::{Audience, Facts};
+use noroshi_charter::release::{self, Audience, Facts, Recipient};
 use noroshi_evidence::marking::{LegalBits, LegalClass};
 use noroshi_evidence::object::StixObject;
 use noroshi_evidence::redact::Parts;
 use serde::{Deserialize, Serialize};
 
 use super::act::Proposal;
-use super::audience;
 use super::gate::{self, Candidate, Filter, Known, Web};
 use super::history::Histories;
 use super::preview::Stays;
+use super::{audience, review};
 use crate::analyse::read as analyse;
 use crate::evidence::read::{NODE_OF_FIRST, is_held};
-use crate::evidence::rows::tlp_of;
+use crate::evidence::rows::{stems_from_agreement, tlp_of};
 use crate::office::id::{CaseId, OrgId};
 use crate::office::people::{self, Org};
 use crate::office::store::{Reader, Row, StoreFailure, Value};
@@ -216,10 +216,14 @@ pub fn items(reader: &Reader<'_>, audience: &Audience) -> Result<u64, StoreFailu
 
 /// The version `o` and the latest version `l`: what was said of either restricts both. What all versions together say is
 /// [`super::history`]'s, unless a review cleared exactly this version (`c`).
-const CANDIDATE: &str = "o.modified, o.digest, o.bytes, o.name, o.tlp, o.originator, \
-     o.source, o.space, l.tlp, l.space, CASE WHEN l.modified <> o.modified THEN l.bytes END, x.restricted_to, x.consent, \
-     (SELECT c.review FROM share_review c WHERE c.id = o.id AND c.modified = o.modified AND c.digest = o.digest \
-      AND c.state = 'released' LIMIT 1), o.arrived_at";
+fn columns() -> String {
+    format!(
+        "o.modified, o.digest, o.bytes, o.name, o.tlp, o.originator, \
+         o.source, o.space, l.tlp, l.space, CASE WHEN l.modified <> o.modified THEN l.bytes END, x.restricted_to, \
+         x.consent, (SELECT c.review FROM share_review c WHERE {} AND c.state = 'released' LIMIT 1), o.arrived_at",
+        review::is_about("c", "o")
+    )
+}
 const JOINS: &str = "JOIN evidence_object l ON l.node = o.node AND l.latest = 1 \
      LEFT JOIN share_handling x ON x.id = o.id";
 
@@ -316,7 +320,8 @@ fn with_history(
 /// The latest version of an object that is held.
 pub fn candidate(reader: &Reader<'_>, id: &str) -> Result<Option<Candidate>, StoreFailure> {
     let sql = format!(
-        "SELECT {CANDIDATE} FROM evidence_object o {JOINS} WHERE o.node = {NODE_OF_FIRST} AND o.latest = 1"
+        "SELECT {} FROM evidence_object o {JOINS} WHERE o.node = {NODE_OF_FIRST} AND o.latest = 1",
+        columns()
     );
     let found = reader.first(&sql, &[Value::from(id)], stored_at)?;
     with_history(reader, &Histories::default(), found)
@@ -331,12 +336,58 @@ pub(super) fn version(
     digest: &str,
 ) -> Result<Option<Candidate>, StoreFailure> {
     let sql = format!(
-        "SELECT {CANDIDATE} FROM evidence_object o {JOINS} WHERE o.node = {NODE_OF_FIRST} \
-         AND o.modified = $2 AND o.digest = $3"
+        "SELECT {} FROM evidence_object o {JOINS} WHERE o.node = {NODE_OF_FIRST} \
+         AND o.modified = $2 AND o.digest = $3",
+        columns()
     );
     let params = [Value::from(id), Value::from(modified), Value::from(digest)];
     let found = reader.first(&sql, &params, stored_at)?;
     with_history(reader, histories, found)
+}
+
+/// Whether a version may leave to somebody as far as the columns tell that stand before its text: its colour and that of the
+/// latest version, their bits and classes, what was said about its handling, how it came. What is kept for one of these is
+/// kept whatever the text says, and costs the same however long that is.
+pub(super) fn may_pass(
+    reader: &Reader<'_>,
+    (id, modified, digest): (&str, &str, &str),
+    to: &Recipient,
+    now: Timestamp,
+) -> Result<bool, StoreFailure> {
+    let sql = format!(
+        "SELECT o.tlp, l.tlp, o.class, l.class, l.has_comms, l.has_secret, o.source, o.originator, x.restricted_to, \
+         x.consent, EXISTS (SELECT 1 FROM share_review c WHERE {} AND c.state = 'released') FROM evidence_object o {JOINS} \
+         WHERE o.node = {NODE_OF_FIRST} AND o.modified = $2 AND o.digest = $3",
+        review::is_about("c", "o")
+    );
+    let params = [Value::from(id), Value::from(modified), Value::from(digest)];
+    let passes = reader.first(&sql, &params, |row| {
+        let source = row.text(6)?;
+        if source.starts_with(NOTICES) {
+            return Ok(true);
+        }
+        let (tlp, class) = ([row.text(0)?, row.text(1)?], [row.text(2)?, row.text(3)?]);
+        let restricted: Option<String> = row.text_or_none(8)?;
+        let mut facts = Facts {
+            tlp: tlp.iter().filter_map(|code| tlp_of(code)).max(),
+            restricted_to: restricted
+                .map(|list| serde_json::from_str(&list))
+                .transpose()
+                .map_err(damaged)?,
+            originator: row.text(7)?,
+            from_agreement: stems_from_agreement(&source),
+            party_consented: row.text_or_none(9)?.is_some(),
+            ..Facts::default()
+        };
+        if !row.truth(10)? {
+            // The latest version bears every bit that any version does.
+            facts.bits = LegalBits { has_selected_comms: row.truth(4)?, has_secret: row.truth(5)? };
+            facts.class =
+                class.iter().filter_map(|code| class_of(code)).reduce(LegalClass::stricter);
+        }
+        Ok(release::decide(&facts, to, now).is_empty())
+    })?;
+    Ok(passes.unwrap_or(true))
 }
 
 /// The bits that these objects bear themselves and pass on, asked at once: those of each version that no review cleared.
@@ -344,14 +395,17 @@ pub(super) fn bits_named(
     reader: &Reader<'_>,
     names: &BTreeSet<String>,
 ) -> Result<LegalBits, StoreFailure> {
-    let found = reader.first(
+    let sql = format!(
         "SELECT COALESCE(MAX(o.has_comms), 0), COALESCE(MAX(o.has_secret), 0) FROM json_each($1) j \
          JOIN evidence_node n ON n.slot = keyed(j.value) AND n.id = j.value \
          JOIN evidence_object o ON o.node = n.node WHERE NOT EXISTS (SELECT 1 FROM share_review c \
-         WHERE c.id = o.id AND c.modified = o.modified AND c.digest = o.digest AND c.state = 'released')",
-        &[Value::from(serde_json::json!(names).to_string())],
-        |row| Ok(LegalBits { has_selected_comms: row.truth(0)?, has_secret: row.truth(1)? }),
-    )?;
+         WHERE {} AND c.state = 'released')",
+        review::is_about("c", "o")
+    );
+    let found =
+        reader.first(&sql, &[Value::from(serde_json::json!(names).to_string())], |row| {
+            Ok(LegalBits { has_selected_comms: row.truth(0)?, has_secret: row.truth(1)? })
+        })?;
     Ok(found.unwrap_or_default())
 }
 
@@ -376,10 +430,11 @@ fn released(
     id: &str,
 ) -> Result<Option<Candidate>, StoreFailure> {
     let sql = format!(
-        "SELECT {CANDIDATE} FROM share_item i \
+        "SELECT {} FROM share_item i \
          JOIN evidence_node n ON n.slot = keyed(i.id) AND n.id = i.id \
          JOIN evidence_object o ON o.node = n.node AND o.modified = i.modified AND o.digest = i.digest {JOINS} \
-         WHERE i.audience = $1 AND i.id = $2 AND i.withdrawn_at IS NULL ORDER BY i.modified DESC LIMIT 1"
+         WHERE i.audience = $1 AND i.id = $2 AND i.withdrawn_at IS NULL ORDER BY i.modified DESC LIMIT 1",
+        columns()
     );
     let params = [Value::from(audience), Value::from(id)];
     let found = reader.first(&sql, &params, stored_at)?;

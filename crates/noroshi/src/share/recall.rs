@@ -21,6 +21,7 @@ use super::fallen::Handed;
 use super::gate::Filter;
 use super::read::NOTICES;
 use super::serve::{self, View};
+use super::watch::Look;
 use super::{audience, fallen};
 use crate::evidence::rows::{self, NewObject};
 use crate::house::House;
@@ -195,6 +196,8 @@ pub(super) fn change(
             WITHDRAW,
             vec![Value::from(ctx.now), Value::from(&asked.id), Value::from(asked.modified.clone())],
         ));
+        // What names it may not be had without it.
+        change = change.write(Look::Names.at(&asked.id, reason, ctx));
     }
     Ok(if recipients.is_empty() { change } else { spread(change, ctx, &notice, handed) })
 }

@@ -16,6 +16,7 @@ use super::gate::Candidate;
 use super::history::Histories;
 use super::read;
 use super::recall::REASON_CHARS_MAX;
+use super::watch::Look;
 use crate::house::House;
 use crate::office::authorise::{Action, On};
 use crate::office::commit::{Change, Idempotency, Write};
@@ -149,6 +150,34 @@ pub fn open_reviews(reader: &Reader<'_>) -> Result<Vec<String>, StoreFailure> {
     )
 }
 
+/// SQL for the terms of a version in the row `o`, as a review remembers them: the class it was declared to be and its bits.
+fn terms(o: &str) -> String {
+    format!("({o}.class || ' ' || {o}.has_comms || ' ' || {o}.has_secret)")
+}
+
+/// SQL that is true when the review in the row `c` is about the version in the row `o` as it is held now: on the terms it
+/// was held on when the review was opened, and said to be made from nothing that was not said then.
+pub(super) fn is_about(c: &str, o: &str) -> String {
+    format!(
+        "({c}.id = {o}.id AND {c}.modified = {o}.modified AND {c}.digest = {o}.digest AND {c}.terms = {} \
+         AND NOT EXISTS (SELECT 1 FROM evidence_deriving cd WHERE cd.made = {o}.node AND cd.via > {c}.seq \
+         AND (cd.guest = 0 OR EXISTS (SELECT 1 FROM evidence_object cv WHERE cv.node = {o}.node \
+         AND cv.originator = cd.stated_by)) AND NOT EXISTS (SELECT 1 FROM evidence_deriving cb \
+         WHERE cb.made = cd.made AND cb.source = cd.source AND cb.via <= {c}.seq)))",
+        terms(o)
+    )
+}
+
+/// Whether a version is still what a review was opened about.
+fn still_stands(reader: &Reader<'_>, review: &str) -> Result<bool, StoreFailure> {
+    let sql = format!(
+        "SELECT 1 FROM share_review c JOIN evidence_node n ON n.slot = keyed(c.id) AND n.id = c.id \
+         JOIN evidence_object o ON o.node = n.node AND o.modified = c.modified WHERE c.review = $1 AND {}",
+        is_about("c", "o")
+    );
+    Ok(reader.first(&sql, &[Value::from(review)], |row| row.int(0))?.is_some())
+}
+
 fn may_review(house: &House, ctx: &Ctx) -> Result<(), Failure> {
     Ok(house.authoriser.check(ctx, Action::ShareReview, On::default())?)
 }
@@ -178,7 +207,10 @@ pub async fn draft(
         steps: Vec::new(),
     };
     let opened = Write::one(
-        "INSERT INTO share_review (review, id, modified, digest, salt, state, at) VALUES ($1, $2, $3, $4, $5, 'draft', $6)",
+        "INSERT INTO share_review (review, id, modified, digest, salt, state, at, terms, seq) \
+         SELECT $1, $2, $3, $4, $5, 'draft', $6, o.class || ' ' || o.has_comms || ' ' || o.has_secret, \
+         (SELECT MAX(seq) FROM evidence_object) FROM evidence_node n JOIN evidence_object o ON o.node = n.node \
+         AND o.modified = $3 AND o.digest = $4 WHERE n.slot = keyed($2) AND n.id = $2",
         vec![
             Value::from(&id),
             Value::from(&review.id),
@@ -214,8 +246,13 @@ pub async fn step(
 ) -> Answer<Made> {
     may_review(house, ctx)?;
     let wanted = review_id.to_owned();
-    let found = house.store.read(move |reader| review(reader, &wanted)).await?;
+    let read =
+        move |reader: &Reader<'_>| Ok((review(reader, &wanted)?, still_stands(reader, &wanted)?));
+    let (found, stands) = house.store.read(read).await?;
     let found = found.ok_or_else(|| Failure::from(Refusal::absent()))?;
+    if !stands && asked.to != State::Refused {
+        return Err(refuse("NRS-SHAR-0314"));
+    }
     let moved = Write::one(
         "UPDATE share_review SET state = $1 WHERE review = $2 AND state = $3",
         vec![
@@ -224,7 +261,13 @@ pub async fn step(
             Value::from(found.state().code()),
         ],
     );
-    let change = change(&found, ctx, asked, vec![moved])?;
+    let mut change = change(&found, ctx, asked, vec![moved])?;
+    if asked.to == State::Released {
+        // Whoever was told that it may not be had may have it again, and is told anew should it fall once more.
+        for look in [Look::Object, Look::Names] {
+            change = change.write(look.at(&found.id, "a review cleared it", ctx));
+        }
+    }
     once(house.door.commit(ctx, change).await, found.review)
 }
 

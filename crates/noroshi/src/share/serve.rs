@@ -119,6 +119,11 @@ pub struct Served {
     pub object: StixObject,
     /// Parts were left out; the object says so itself.
     pub redacted: bool,
+    /// The last entry of the record it was judged by.
+    pub as_of: i64,
+    /// What the terms weigh on which its versions were held then ([`super::history::History::weight`]); absent for its
+    /// reader's own words, which are not judged.
+    pub weight: Option<i64>,
 }
 
 impl Served {
@@ -467,6 +472,10 @@ struct Judge<'a> {
     recipient: Recipient,
     now: Timestamp,
     histories: Histories,
+    /// The last entry of the record.
+    as_of: i64,
+    /// Objects are asked for by name: whether one is kept must not be told by how long it is.
+    by_name: bool,
 }
 
 impl<'a> Judge<'a> {
@@ -475,6 +484,7 @@ impl<'a> Judge<'a> {
         view: &'a View,
         org: &'a OrgId,
         now: Timestamp,
+        by_name: bool,
     ) -> Result<Self, StoreFailure> {
         let recipient = audience::recipient(reader, Some(org.as_str()), &view.audience)?;
         Ok(Self {
@@ -485,6 +495,8 @@ impl<'a> Judge<'a> {
             recipient,
             now,
             histories: Histories::default(),
+            by_name,
+            as_of: reader.number("SELECT COALESCE(MAX(position), -1) FROM office_audit", &[])?,
         })
     }
 
@@ -505,6 +517,13 @@ impl<'a> Judge<'a> {
                 text.map(|text| read::parse(&text)).transpose()?.map(Matter::Own)
             }
             Whose::Own | Whose::Others => {
+                let what = (entry.id.as_str(), entry.modified.as_str(), entry.digest.as_str());
+                if self.by_name
+                    && !entry.given_back
+                    && !read::may_pass(self.reader, what, &self.recipient, self.now)?
+                {
+                    return Ok(None);
+                }
                 let found = read::version(
                     self.reader,
                     &self.histories,
@@ -578,10 +597,10 @@ impl<'a> Judge<'a> {
         entry: &Entry,
         matter: Matter,
     ) -> Result<Option<Served>, StoreFailure> {
-        let (object, tlp, digest, redacted) = match matter {
+        let (object, tlp, digest, redacted, weight) = match matter {
             // Nothing is released by giving somebody its own words, and what they name it knows.
             Matter::Own(object) => {
-                (object.clone(), gate::own_tlp(&object), entry.digest.clone(), false)
+                (object.clone(), gate::own_tlp(&object), entry.digest.clone(), false, None)
             }
             Matter::Judged(candidate) => {
                 let tlp_max = self.view.filter.tlp_max;
@@ -590,14 +609,15 @@ impl<'a> Judge<'a> {
                     return Ok(None);
                 };
                 let object = read::parse(&sent.text)?;
-                let tlp = candidate.tlp();
+                let (tlp, weight) = (candidate.tlp(), candidate.history.weight);
                 let digest =
                     if sent.redacted { object.digest().to_string() } else { candidate.digest };
-                (object, tlp, digest, sent.redacted)
+                (object, tlp, digest, sent.redacted, Some(weight))
             }
         };
         let (release, whose, added) = (entry.release.clone(), entry.whose, entry.added);
-        Ok(Some(Served { added, release, whose, tlp, digest, object, redacted }))
+        let as_of = self.as_of;
+        Ok(Some(Served { added, release, whose, tlp, digest, object, redacted, as_of, weight }))
     }
 }
 
@@ -611,7 +631,7 @@ pub fn page(
 ) -> Result<Slice, StoreFailure> {
     let before = reader.lookups();
     let walk = Walk::new(reader, view, org, asked)?;
-    let judge = Judge::new(reader, view, org, now)?;
+    let judge = Judge::new(reader, view, org, now, !asked.ids.is_empty())?;
     let slice = filled(&walk, &judge)?;
     if slice.items.is_empty() && !asked.ids.is_empty() {
         evened(reader, asked, before)?;

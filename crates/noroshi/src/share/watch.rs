@@ -13,14 +13,15 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use noroshi_charter::hat::Hat;
+use noroshi_charter::release::Facts;
 use noroshi_evidence::marking::LegalBits;
 use serde_json::json;
 
-use super::fallen::{self, Handed};
+use super::fallen::{self, Bearing, Handed};
 use super::freed::{self, Matter};
 use super::peer::jobs::backoff;
 use super::recall::{self, Asked, Kind};
-use crate::evidence;
+use crate::evidence::{self, rows};
 use crate::house::House;
 use crate::office::commit::{Change, CommitFailure, Write};
 use crate::office::ctx::{Ctx, Via};
@@ -403,11 +404,15 @@ pub async fn settle(house: &Arc<House>, looks: &[(Look, String)]) -> Answer<()> 
 struct Seen {
     /// The newest delivery it takes into account.
     delivered: i64,
-    messages: Vec<(String, Option<String>, Kind, Handed)>,
+    messages: Vec<Message>,
     /// Objects to look at.
     objects: Vec<String>,
     /// Objects that get new places.
     freed: Vec<Freed>,
+    /// Objects that somebody may have again who was told that it may not.
+    back: Vec<String>,
+    /// The writes that forget that they were told.
+    forget: Vec<Write>,
     /// Where to go on; absent at the end.
     upto: Option<i64>,
 }
@@ -419,6 +424,34 @@ struct Freed {
     then: Option<String>,
 }
 
+/// A message that is needed.
+struct Message {
+    id: String,
+    /// The version; every version when absent.
+    modified: Option<String>,
+    kind: Kind,
+    handed: Handed,
+    /// The writes that remember what was said.
+    remember: Vec<Write>,
+}
+
+impl Seen {
+    /// Takes what a look at an object gave.
+    fn take(&mut self, id: &str, found: Option<fallen::Fallen>) {
+        let Some(found) = found else { return };
+        self.forget.extend(found.forget());
+        if found.is_back() {
+            self.back.push(id.to_owned());
+        }
+        if !found.lost.is_empty() {
+            let remember = found.remember(self.delivered);
+            let (kind, handed) = (found.kind, found.lost);
+            let id = id.to_owned();
+            self.messages.push(Message { id, modified: None, kind, handed, remember });
+        }
+    }
+}
+
 async fn one_step(house: &Arc<House>, mut entry: Entry) -> Answer<()> {
     let (wanted, now) = (entry.clone(), entry.ctx.now);
     let seen = house.store.read(move |reader| see(reader, &wanted, now)).await?;
@@ -428,7 +461,7 @@ async fn one_step(house: &Arc<House>, mut entry: Entry) -> Answer<()> {
     }
     let delivered = seen.delivered;
     let mut waiting = seen.messages.into_iter().peekable();
-    while let Some((id, modified, kind, handed)) = waiting.next() {
+    while let Some(Message { id, modified, kind, handed, remember }) = waiting.next() {
         let name = format!("recall-{}", fresh_uuid(ctx.now).simple());
         let asked = Asked {
             id: id.clone(),
@@ -439,11 +472,12 @@ async fn one_step(house: &Arc<House>, mut entry: Entry) -> Answer<()> {
         };
         let mut change =
             recall::change(&name, &ctx, (&asked, kind, &entry.why), (&handed, delivered))?;
+        change.writes.extend(remember);
         if entry.look == Look::Object {
             // What names it may have fallen with it.
             change = change.write(Look::Names.at(&id, &entry.why, &ctx));
         }
-        let last = waiting.peek().is_none() && seen.objects.is_empty();
+        let last = waiting.peek().is_none() && seen.objects.is_empty() && seen.forget.is_empty();
         let step = if last { entry.done(seen.upto) } else { entry.taken() };
         match house.door.commit(&ctx, change.write(step)).await {
             Ok(_) if last => return Ok(()),
@@ -455,8 +489,13 @@ async fn one_step(house: &Arc<House>, mut entry: Entry) -> Answer<()> {
     }
     let mut change = Change::office("share.look", entry.look.code())
         .payload(json!({ "subject": entry.subject, "objects": seen.objects }));
+    change.writes.extend(seen.forget);
     for id in &seen.objects {
         change = change.write(Look::Object.at(id, &entry.why, &ctx));
+    }
+    for id in seen.back.iter().filter(|_| entry.look == Look::Object) {
+        // What fell with it may have come back with it.
+        change = change.write(Look::Names.at(id, &entry.why, &ctx));
     }
     match house.door.commit(&ctx, change.write(entry.done(seen.upto))).await {
         // Somebody else took the step, or it was asked for anew.
@@ -496,13 +535,13 @@ fn see(reader: &Reader<'_>, entry: &Entry, now: Timestamp) -> Result<Seen, Store
         messages: Vec::new(),
         objects: Vec::new(),
         freed: Vec::new(),
+        back: Vec::new(),
+        forget: Vec::new(),
         upto: None,
     };
     match entry.look {
         Look::Object => {
-            if let Some((kind, handed)) = fallen::of(reader, &entry.subject, None, now)? {
-                seen.messages.push((entry.subject.clone(), None, kind, handed));
-            }
+            seen.take(&entry.subject, fallen::of(reader, &entry.subject, None, now)?);
         }
         Look::Names => {
             let Some(node) = evidence::read::node(reader, &entry.subject)? else { return Ok(seen) };
@@ -520,9 +559,7 @@ fn see(reader: &Reader<'_>, entry: &Entry, now: Timestamp) -> Result<Seen, Store
                 fallen::given_to(reader, &entry.subject, entry.after, DELIVERIES_MAX)?;
             seen.upto = upto;
             for id in ids {
-                if let Some((kind, handed)) = fallen::of(reader, &id, Some(&entry.subject), now)? {
-                    seen.messages.push((id, None, kind, handed));
-                }
+                seen.take(&id, fallen::of(reader, &id, Some(&entry.subject), now)?);
             }
         }
         Look::Withdrawn => seen.messages.extend(taken_back(reader, entry)?),
@@ -562,10 +599,7 @@ fn see_freed(
 }
 
 /// A version that was taken back by whoever handed it in: everybody else who took it there is told.
-fn taken_back(
-    reader: &Reader<'_>,
-    entry: &Entry,
-) -> Result<Option<(String, Option<String>, Kind, Handed)>, StoreFailure> {
+fn taken_back(reader: &Reader<'_>, entry: &Entry) -> Result<Option<Message>, StoreFailure> {
     let mut parts = entry.subject.splitn(3, ' ');
     let (Some(audience), Some(modified), Some(id)) = (parts.next(), parts.next(), parts.next())
     else {
@@ -576,8 +610,14 @@ fn taken_back(
         orgs.remove(entry.ctx.org.as_str());
         place.label() == audience && !orgs.is_empty()
     });
-    let message = (id.to_owned(), Some(modified.to_owned()), Kind::Withdrawal, handed);
-    Ok((!message.3.is_empty()).then_some(message))
+    let (id, modified) = (id.to_owned(), Some(modified.to_owned()));
+    Ok((!handed.is_empty()).then(|| Message {
+        id,
+        modified,
+        kind: Kind::Withdrawal,
+        handed,
+        remember: Vec::new(),
+    }))
 }
 
 // ---- what came in ----------------------------------------------------------------------------------------------------
@@ -596,40 +636,47 @@ struct Arrived {
     /// The order of arrival, or the place among what was tightened.
     seq: i64,
     id: String,
-    /// Its node, where its legal bits are the first of it.
-    newly_bound: Option<i64>,
+    /// Its node, and what it bears that no version before it does.
+    newly_bound: (i64, Bearing),
     /// What it says was made from something: the node and the identifier.
     made: Option<(i64, String)>,
 }
 
 fn arrived(reader: &Reader<'_>, after: i64) -> Result<Vec<Arrived>, StoreFailure> {
-    reader.all(
-        "SELECT o.seq, o.id, CASE WHEN (o.has_comms = 1 OR o.has_secret = 1) AND NOT EXISTS (SELECT 1 \
-         FROM evidence_object v WHERE v.node = o.node AND v.seq < o.seq AND v.has_comms >= o.has_comms \
-         AND v.has_secret >= o.has_secret) THEN o.node END, d.made, n.id \
+    let before = |what: &str| {
+        format!(
+            "NOT EXISTS (SELECT 1 FROM evidence_object v WHERE v.node = o.node AND v.seq < o.seq AND {what})"
+        )
+    };
+    let sql = format!(
+        "SELECT o.seq, o.id, o.node, o.has_comms = 1 AND {}, o.has_secret = 1 AND {}, {} AND {}, d.made, n.id \
          FROM evidence_object o LEFT JOIN evidence_deriving d ON d.via = o.seq \
          LEFT JOIN evidence_node n ON n.node = d.made WHERE o.seq > $1 ORDER BY o.seq LIMIT $2",
-        &[Value::from(after), Value::from(ARRIVALS_MAX)],
-        |row| {
-            Ok(Arrived {
-                seq: row.int(0)?,
-                id: row.text(1)?,
-                newly_bound: row.int_or_none(2)?,
-                made: row.int_or_none(3)?.zip(row.text_or_none(4)?),
-            })
-        },
-    )
+        before("v.has_comms = 1"),
+        before("v.has_secret = 1"),
+        rows::is_agreed("o"),
+        before(&rows::is_agreed("v")),
+    );
+    reader.all(&sql, &[Value::from(after), Value::from(ARRIVALS_MAX)], |row| {
+        let newly_bound = (row.int(2)?, Bearing::new(row.truth(3)?, row.truth(4)?, row.truth(5)?));
+        Ok(Arrived {
+            seq: row.int(0)?,
+            id: row.text(1)?,
+            newly_bound,
+            made: row.int_or_none(6)?.zip(row.text_or_none(7)?),
+        })
+    })
 }
 
 /// What is held on stricter terms since it was last looked.
 fn tightened(reader: &Reader<'_>) -> Result<Vec<Arrived>, StoreFailure> {
     reader.all(
-        "SELECT t.number, o.id, CASE WHEN t.bound = 1 THEN o.node END FROM evidence_tightened t \
-         JOIN evidence_object o ON o.seq = t.seq ORDER BY t.number LIMIT $1",
+        "SELECT t.number, o.id, o.node, t.bound = 1 AND o.has_comms = 1, t.bound = 1 AND o.has_secret = 1 \
+         FROM evidence_tightened t JOIN evidence_object o ON o.seq = t.seq ORDER BY t.number LIMIT $1",
         &[Value::from(ARRIVALS_MAX)],
         |row| {
-            let (seq, id, newly_bound) = (row.int(0)?, row.text(1)?, row.int_or_none(2)?);
-            Ok(Arrived { seq, id, newly_bound, made: None })
+            let newly_bound = (row.int(2)?, Bearing::new(row.truth(3)?, row.truth(4)?, false));
+            Ok(Arrived { seq: row.int(0)?, id: row.text(1)?, newly_bound, made: None })
         },
     )
 }
@@ -638,15 +685,17 @@ fn tightened(reader: &Reader<'_>) -> Result<Vec<Arrived>, StoreFailure> {
 type Found = BTreeMap<String, (bool, Option<Ctx>)>;
 
 async fn found(house: &Arc<House>, new: Vec<Arrived>, now: Timestamp) -> Answer<Found> {
-    let mut bound: Vec<i64> = new.iter().filter_map(|one| one.newly_bound).collect();
+    let mut bound: Vec<(i64, Bearing)> = new.iter().map(|one| one.newly_bound).collect();
+    bound.retain(|(_, bearing)| !bearing.is_nothing());
     let made: BTreeMap<String, i64> =
         new.iter().filter_map(|one| one.made.clone()).map(|(node, id)| (id, node)).collect();
     let mut ids: BTreeSet<String> = new.into_iter().map(|one| one.id).collect();
     // Said to be made from something, it may carry more than it did, and so does what was made from it.
     for (id, node) in made {
         let asked = id.clone();
-        if house.store.read(move |reader| carries(reader, &asked)).await? {
-            bound.push(node);
+        let carries = house.store.read(move |reader| carries(reader, &asked)).await?;
+        if !carries.is_nothing() {
+            bound.push((node, carries));
         }
         ids.insert(id);
     }
@@ -658,11 +707,14 @@ async fn found(house: &Arc<House>, new: Vec<Arrived>, now: Timestamp) -> Answer<
     Ok(found)
 }
 
-/// Whether an object carries anything that keeps it from somebody because of what it was made from.
-fn carries(reader: &Reader<'_>, id: &str) -> Result<bool, StoreFailure> {
+/// What an object carries that keeps it from somebody because of what it was made from.
+fn carries(reader: &Reader<'_>, id: &str) -> Result<Bearing, StoreFailure> {
     let found = super::read::facts(reader, id, SOURCES_MAX)?;
-    Ok(found
-        .is_some_and(|(facts, _)| facts.bits != LegalBits::default() || facts.made_without_consent))
+    let of = |facts: &Facts| {
+        let LegalBits { has_selected_comms, has_secret } = facts.bits;
+        Bearing::new(has_selected_comms, has_secret, facts.made_without_consent)
+    };
+    Ok(found.map(|(facts, _)| of(&facts)).unwrap_or_default())
 }
 
 /// The writes that ask for a look at what was found.
@@ -690,7 +742,8 @@ fn touched(
             continue;
         }
         // What cannot be judged here is looked at by itself, and stops nothing else.
-        let names = fallen::is_kept_from_some(reader, &id, now).unwrap_or(true);
+        let names = fallen::is_told_of(reader, &id)?
+            || fallen::is_kept_from_some(reader, &id, now).unwrap_or(true);
         if names || fallen::of(reader, &id, None, now).map_or(true, |found| found.is_some()) {
             let who = released_by(reader, &id, now)?;
             found.insert(id, (names, who));
@@ -699,22 +752,32 @@ fn touched(
     Ok(found)
 }
 
-/// Everything held that was made from these, however far: it bears their legal bits from now on. What bears one itself
+/// Everything held that was made from these, however far: it carries from now on what they bear. What bears the same itself
 /// ends the way: what was made from that was found when it came in.
-async fn derived(house: &Arc<House>, from: Vec<i64>) -> Answer<BTreeSet<String>> {
-    let mut seen: BTreeSet<i64> = from.iter().copied().collect();
-    let mut open: Vec<(i64, i64)> = from.into_iter().map(|node| (node, 0)).collect();
+async fn derived(house: &Arc<House>, from: Vec<(i64, Bearing)>) -> Answer<BTreeSet<String>> {
+    let mut seen: BTreeMap<i64, Bearing> = BTreeMap::new();
+    let mut open = Vec::with_capacity(from.len());
+    for (node, bearing) in from {
+        let known = seen.entry(node).or_default();
+        *known = known.join(bearing);
+        open.push((node, bearing, 0));
+    }
     let mut found = BTreeSet::new();
-    while let Some((node, after)) = open.pop() {
+    while let Some((node, bearing, after)) = open.pop() {
         let (some, upto) =
             house.store.read(move |reader| fallen::naming(reader, node, after, NAMING_MAX)).await?;
-        open.extend(upto.map(|via| (node, via)));
-        for (_, other, id, bound) in some {
-            if seen.insert(other) {
-                found.insert(id);
-                if !bound {
-                    open.push((other, 0));
-                }
+        open.extend(upto.map(|via| (node, bearing, via)));
+        for (_, other, id, own) in some {
+            let known = seen.entry(other).or_default();
+            let fresh = bearing.without(*known);
+            if fresh.is_nothing() {
+                continue;
+            }
+            *known = known.join(fresh);
+            found.insert(id);
+            let on = fresh.without(own);
+            if !on.is_nothing() {
+                open.push((other, on, 0));
             }
         }
     }

@@ -16,7 +16,7 @@ async fn post(test: &TestHouse, who: &Someone, path: &str, body: Value) -> (u16,
     ask("POST", test.url(&format!("/api/v1{path}")), &who.token, Some(body)).await
 }
 
-fn report(damage: &str, indicators: &[&str]) -> Value {
+pub(crate) fn report(damage: &str, indicators: &[&str]) -> Value {
     let aware = jiff::Timestamp::now() - jiff::SignedDuration::from_hours(5);
     json!({
         "stage": "initial", "aware_at": format!("{aware:.3}"), "trigger": "alert",

@@ -449,6 +449,78 @@ async fn a_note_is_for_those_who_see_its_subject_and_a_stricter_one_for_fewer() 
     assert!(!seen["timeline"].to_string().contains("case.note"), "{seen}");
 }
 
+/// Whatever an analyst of the Cabinet Office puts into a case: it opens nothing to those who read the case.
+#[tokio::test]
+async fn a_case_opens_nothing_of_the_graph() {
+    let desk = Desk::open().await;
+    let (test, analyst, nco) = (&desk.test, &desk.analyst, &desk.nco);
+    let seen = |number: usize| {
+        json!({
+            "type": "indicator", "spec_version": "2.1", "id": id("indicator", number), "created": CREATED,
+            "modified": CREATED, "name": format!("灯籠{number}"), "pattern_type": "stix", "valid_from": CREATED,
+            "pattern": format!("[ipv4-addr:value = '203.0.113.5' OR ipv4-addr:value = '198.51.100.{number}']"),
+        })
+    };
+    desk.hold(&[seen(1)]).await;
+    desk.hold_as(&[seen(2)], Tlp::Red, "import:test").await;
+    for (class, number) in [(LegalClass::Cia, 3), (LegalClass::CiaPm, 4)] {
+        let objects = [NewObject {
+            object: StixObject::parse(&seen(number).to_string()).unwrap(),
+            tlp: Tlp::Green,
+            class,
+            originator: "operator".to_owned(),
+            source: "import:test".to_owned(),
+        }];
+        let mut change = Change::new("evidence.import", "test", rows::fact("test", &objects));
+        change.writes = rows::insert_objects(&objects, test.house.clock.now());
+        test.house.door.commit(&analyst.ctx, change).await.unwrap();
+    }
+    desk.hold(&[seen(5), seen(6)]).await;
+    let opinion = noroshi::office::commit::Write::one(
+        "INSERT INTO share_handling (id, restricted_to, said_at) VALUES ($1, '[]', $2)",
+        vec![id("indicator", 5).into(), test.house.clock.now().into()],
+    );
+    let change = Change::office("share.handle", "x").write(opinion);
+    test.house.door.commit(&analyst.ctx, change).await.unwrap();
+    let members: Vec<String> = (1..=6).map(|number| id("indicator", number)).collect();
+    let case = desk.case(&members).await;
+    for number in [3, 6] {
+        let out = json!({ "id": id("indicator", number), "reason": format!("別件{number}") });
+        made(test, analyst, &format!("/cases/{case}/items/remove"), out).await;
+    }
+    let (_, all) = get(test, analyst, &format!("/cases/{case}")).await;
+    assert_eq!((all["members"].as_array().unwrap().len(), &all["hidden"]), (4, &json!(0)), "{all}");
+    let (status, theirs) = get(test, nco, &format!("/cases/{case}")).await;
+    assert_eq!(status, 200, "{theirs}");
+    assert_eq!(
+        (theirs["members"].as_array().unwrap().len(), &theirs["hidden"]),
+        (1, &json!(3)),
+        "{theirs}"
+    );
+    let text = theirs.to_string();
+    for number in [2, 4, 5] {
+        assert!(all.to_string().contains(&id("indicator", number)), "{number}: {all}");
+        let word = |kind: &str| text.contains(&format!("{kind}{number}"));
+        let told = text.contains(&id("indicator", number)) || word("灯籠") || word("198.51.100.");
+        assert!(!told, "{number}: {theirs}");
+    }
+    assert!(text.contains("198.51.100.1"), "{theirs}");
+    // What was taken out stands on the page: the same question, asked as the page asks it.
+    let removed = async |who: &Someone| {
+        let case = noroshi::office::id::CaseId::parse(&case).unwrap();
+        let scope = noroshi::analyse::read::Scope::of(&test.house, &who.ctx);
+        let reading = noroshi::analyse::notes::Reading::of(&who.ctx);
+        let read = test
+            .house
+            .store
+            .read(move |reader| noroshi::analyse::read::case(reader, scope, &reading, &case));
+        let found = read.await.unwrap().unwrap().removed;
+        found.into_iter().map(|(_, why)| why).collect::<Vec<_>>()
+    };
+    assert_eq!(removed(analyst).await, ["別件3", "別件6"]);
+    assert_eq!(removed(nco).await, ["別件6"]);
+}
+
 #[tokio::test]
 async fn two_objects_are_one_until_it_is_taken_back() {
     let desk = Desk::open().await;

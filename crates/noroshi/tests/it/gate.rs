@@ -411,10 +411,11 @@ async fn cleared(stage: &Stage, text: &str) {
     let object = StixObject::parse(text).unwrap();
     let modified = rows::version_key(&object);
     let review = noroshi::office::commit::Write::one(
-        "INSERT INTO share_review (review, id, modified, digest, salt, state, at) \
-         VALUES ($1, $2, $3, $4, 's', 'released', $5)",
+        "INSERT INTO share_review (review, id, modified, digest, salt, state, at, terms, seq) \
+         SELECT $1, $2, $3, $4, 's', 'released', $5, class || ' ' || has_comms || ' ' || has_secret, \
+         (SELECT MAX(seq) FROM evidence_object) FROM evidence_object WHERE id = $2 AND modified = $3",
         vec![
-            Cell::from(format!("review-{modified}-{}", object.id())),
+            Cell::from(format!("review-{modified}-{}-{}", object.id(), stage.leaves())),
             Cell::from(object.id().as_str()),
             Cell::from(modified),
             Cell::from(object.digest().to_string()),
@@ -548,6 +549,213 @@ async fn what_an_agreement_brought_and_what_is_made_from_it_waits_for_the_party(
     stage.office("POST", "/handling", said, 201).await;
     for id in [&first, &made, &on] {
         assert_eq!(kept_for(&stage, id).await, None, "{id}");
+    }
+}
+
+fn analyst(stage: &Stage) -> noroshi::office::ctx::Ctx {
+    let hat = noroshi_charter::hat::Hat::CaoAnalyst;
+    noroshi::office::ctx::Ctx { hat, ..stage.legal.ctx.clone() }
+}
+
+/// One object as a bundle of the office.
+fn bundled(text: &str, class: LegalClass) -> noroshi::evidence::act::Bundle {
+    noroshi::evidence::act::Bundle {
+        bytes: format!(r#"{{"type":"bundle","id":"bundle--{}","objects":[{text}]}}"#, uuid(900))
+            .into_bytes()
+            .into(),
+        tlp: Some(Tlp::Green),
+        class,
+        originator: "office".to_owned(),
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_an_agreement_brought_is_what_it_brought_when_it_is_mended_or_taken() {
+    use noroshi::evidence::act::import_agreed;
+    use noroshi::evidence::mend::{self, As, Tried};
+    let stage = Stage::open().await;
+    let (house, analyst) = (&stage.test.house, analyst(&stage));
+    let how = As {
+        tlp: None,
+        class: LegalClass::CiaN,
+        originator: None,
+        reason: "a day that is".to_owned(),
+    };
+    // Wrong when it came, and mended by a person.
+    let good = tool(1, FIRST, "of the party");
+    let bad = good
+        .replace("\"created\":\"2026-", "\"created\":\"2026-02-31T00:00:00Z\",\"x_was\":\"2026-");
+    // The same bytes came openly before: the agreement still counts.
+    for agreement in [None, Some("agreement-7")] {
+        let bundle = bundled(&bad, LegalClass::CiaN);
+        let done = match agreement {
+            None => noroshi::evidence::act::import(house, &analyst, bundle).await,
+            Some(agreement) => import_agreed(house, &analyst, bundle, agreement).await,
+        };
+        assert_eq!(done.unwrap().quarantined.len(), 1);
+    }
+    let tried = mend::retry(house, &analyst, 1, Some(good.clone()), &how).await.unwrap();
+    assert!(matches!(tried, Tried::In(_)), "{tried:?}");
+    assert_eq!(kept_for(&stage, &id_of(&good)).await.as_deref(), Some("NRS-SHAR-0105"));
+    // In contradiction to what is held, and taken as its next version.
+    hold(&stage, &tool(2, FIRST, "as held"), LegalClass::CiaN, Tlp::Green).await;
+    let other = tool(2, FIRST, "as the party has it");
+    let bundle = bundled(&other, LegalClass::CiaN);
+    let done = import_agreed(house, &analyst, bundle, "agreement-7").await.unwrap();
+    assert_eq!(done.conflicts.len(), 1);
+    let aside = count(&stage, "SELECT MAX(aside) FROM evidence_aside", Vec::new()).await;
+    mend::take(house, &analyst, u64::try_from(aside).unwrap(), &how).await.unwrap();
+    assert_eq!(kept_for(&stage, &id_of(&other)).await.as_deref(), Some("NRS-SHAR-0105"));
+    let brought = "SELECT COUNT(*) FROM evidence_object WHERE source = 'agreement:agreement-7'";
+    assert_eq!(count(&stage, brought, Vec::new()).await, 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_review_gives_no_consent_and_ends_when_more_comes_to_a_version() {
+    let mut config = super::house::TestHouse::config();
+    config.share.second_person_reviewed = false;
+    let stage = Stage::open_with(config).await;
+    let (house, analyst) = (&stage.test.house, analyst(&stage));
+    // Made from what the party brought: two people clear bits, and consent is the party's.
+    let theirs = tool(1, FIRST, "of the party");
+    let bundle = bundled(&theirs, LegalClass::CiaN);
+    noroshi::evidence::act::import_agreed(house, &analyst, bundle, "agreement-7").await.unwrap();
+    let made = report(2, FIRST, &[id_of(&theirs)]);
+    let on = report(3, FIRST, &[id_of(&made)]);
+    for text in [&made, &on] {
+        hold(&stage, text, LegalClass::CiaN, Tlp::Green).await;
+    }
+    for text in [&theirs, &made] {
+        cleared(&stage, text).await;
+    }
+    for text in [&theirs, &made, &on] {
+        let kept = kept_for(&stage, &id_of(text)).await;
+        assert_eq!(kept.as_deref(), Some("NRS-SHAR-0105"), "{text}");
+    }
+    stage
+        .office(
+            "POST",
+            "/handling",
+            json!({ "objects": [id_of(&theirs)], "consent": "letter" }),
+            201,
+        )
+        .await;
+    for text in [&theirs, &made, &on] {
+        assert_eq!(kept_for(&stage, &id_of(text)).await, None, "{text}");
+    }
+    // Cleared as selected information, it turns out to be a secret as well.
+    let selected = malware(4);
+    hold(&stage, &selected, LegalClass::Cia, Tlp::Green).await;
+    cleared(&stage, &selected).await;
+    assert_eq!(kept_for(&stage, &id_of(&selected)).await, None);
+    let again = bundled(&selected, LegalClass::CiaPm);
+    let done = noroshi::evidence::act::import(house, &analyst, again).await.unwrap();
+    assert_eq!((done.unchanged, done.tightened), (1, 1));
+    assert_eq!(kept_for(&stage, &id_of(&selected)).await.as_deref(), Some("NRS-SHAR-0101"));
+    // Cleared, and then said to be made from something else that is selected.
+    let later = tool(5, FIRST, "made");
+    hold(&stage, &later, LegalClass::Cia, Tlp::Green).await;
+    let before = relates(20, "derived-from", &id_of(&later), &id_of(&selected));
+    hold(&stage, &before, LegalClass::CiaN, Tlp::Green).await;
+    cleared(&stage, &later).await;
+    assert_eq!(kept_for(&stage, &id_of(&later)).await, None);
+    let same = relates(21, "derived-from", &id_of(&later), &id_of(&selected));
+    hold(&stage, &same, LegalClass::CiaN, Tlp::Green).await;
+    assert_eq!(kept_for(&stage, &id_of(&later)).await, None, "that was known");
+    hold(&stage, &malware(6), LegalClass::Cia, Tlp::Green).await;
+    let other = relates(22, "derived-from", &id_of(&later), &id_of(&malware(6)));
+    hold(&stage, &other, LegalClass::CiaN, Tlp::Green).await;
+    assert_eq!(kept_for(&stage, &id_of(&later)).await.as_deref(), Some("NRS-SHAR-0101"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_review_stops_when_its_version_is_held_on_stricter_terms() {
+    use noroshi::share::review::{self, Asked};
+    use noroshi_charter::derivation::State;
+    let stage = Stage::open().await;
+    let (house, analyst) = (&stage.test.house, analyst(&stage));
+    hold(&stage, &malware(1), LegalClass::Cia, Tlp::Green).await;
+    let made = review::draft(house, &analyst, &id_of(&malware(1)), "for the ally", None).await;
+    let review = made.unwrap().id;
+    let again = bundled(&malware(1), LegalClass::CiaPm);
+    noroshi::evidence::act::import(house, &analyst, again).await.unwrap();
+    let digest = StixObject::parse(&malware(1)).unwrap().digest().to_string();
+    let step = |to| Asked { to, reason: "checked", digest: &digest };
+    let refused = review::step(house, &analyst, &review, step(State::ProvenanceChecked)).await;
+    let Err(noroshi::web::refusal::Failure::Refused(refused)) = refused else {
+        panic!("it went on")
+    };
+    assert_eq!(refused.code, "NRS-SHAR-0314");
+    assert!(review::step(house, &analyst, &review, step(State::Refused)).await.is_ok());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_held_on_stricter_terms_since_it_was_looked_at_does_not_leave() {
+    let stage = Stage::open().await;
+    let (house, analyst) = (&stage.test.house, analyst(&stage));
+    stage.test.org("Water (fictional)", "operator", Some("water")).await;
+    let text = tool(1, FIRST, "for operators");
+    hold(&stage, &text, LegalClass::CiaN, Tlp::Clear).await;
+    let id = id_of(&text);
+    let mut wish = json!({ "audience": "operators", "objects": [id] });
+    let seen = stage.office("POST", "/releases/preview", wish.clone(), 200).await;
+    wish["digest"] = seen["digest"].clone();
+    // Between the judgement and the transaction that lets it out.
+    let wanted = id.clone();
+    let judged = house.store.read(move |reader| noroshi::share::read::candidate(reader, &wanted));
+    let judged = judged.await.unwrap().unwrap();
+    let known = noroshi::office::commit::Write::new(
+        "INSERT INTO share_audience (audience, last_added) VALUES ('operators', 0) ON CONFLICT DO NOTHING",
+        Vec::new(),
+    );
+    let guarded = async || {
+        let guard = noroshi::share::act::still_as_judged("operators", &judged);
+        let change = Change::office("test", "x").write(known.clone()).write(guard);
+        house.door.commit(&stage.legal.ctx, change).await.is_ok()
+    };
+    assert!(guarded().await);
+    let again = bundled(&text, LegalClass::CiaN);
+    let done = noroshi::evidence::act::import(house, &analyst, again).await.unwrap();
+    assert_eq!(done.tightened, 1, "from TLP:CLEAR to TLP:GREEN");
+    assert!(!guarded().await);
+    // The colour is part of what was looked at, although not a byte differs.
+    let refused = stage.office("POST", "/releases", wish.clone(), 409).await;
+    assert_eq!(refused["code"], "NRS-SHAR-0014", "{refused}");
+    wish.as_object_mut().unwrap().remove("digest");
+    let (status, done) = release(&stage.test, &stage.legal.token, wish).await;
+    assert_eq!((status, done["released"].as_u64()), (201, Some(1)), "{done}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn how_long_something_is_that_is_kept_is_not_told() {
+    let stage = Stage::open().await;
+    let shelf = stage.shelf(&stage.ally).await;
+    let long = |at: &str| tool(1, at, &"x".repeat(1 << 20));
+    let versions: Vec<String> =
+        (1..=8).map(|month| long(&format!("2026-0{month}-01T00:00:00.000Z"))).collect();
+    for text in &versions {
+        hold(&stage, text, LegalClass::CiaN, Tlp::Green).await;
+        let_out(&stage, &id_of(text)).await;
+    }
+    hold(&stage, &long("2026-09-01T00:00:00.000Z"), LegalClass::CiaN, Tlp::Red).await;
+    let store = &stage.test.house.store;
+    for path in ["", "versions/", "?match[version]=all"] {
+        // A job may look something up meanwhile, so the least of several tries counts.
+        let cost = async |id: &str| {
+            let mut least = (u64::MAX, u64::MAX);
+            for _ in 0..20 {
+                let before = (store.lookups(), store.text_bytes());
+                let url = stage.below(&shelf, &format!("/objects/{id}/{path}"));
+                assert_eq!(stage.get(&stage.ally, url).await.status, 404);
+                least.0 = least.0.min(store.lookups() - before.0);
+                least.1 = least.1.min(store.text_bytes() - before.1);
+            }
+            least
+        };
+        let absent = cost(&format!("tool--{}", uuid(999))).await;
+        let kept = cost(&id_of(&versions[0])).await;
+        assert_eq!(kept.0, absent.0, "{path}");
+        assert!(kept.1 < absent.1 + 8_192, "{path}: {kept:?} {absent:?}");
     }
 }
 

@@ -498,3 +498,60 @@ async fn a_discovery_that_leads_elsewhere_says_what_to_do() {
     let words = failing["error"].as_str().unwrap();
     assert!(words.contains("https://taxii.other.example/root/"), "{words}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_message_that_a_peer_refused_stays_open() {
+    let notes = Arc::new(std::sync::Mutex::new(0_usize));
+    let seen = Arc::clone(&notes);
+    let url = serve(Arc::new(move |method, _, body| {
+        if method == "GET" {
+            let text = r#"{"id":"c","title":"c","can_read":true,"can_write":true}"#;
+            return (200, String::new(), text.to_owned());
+        }
+        let envelope: Value = serde_json::from_slice(body).unwrap();
+        let objects = envelope["objects"].as_array().unwrap();
+        let count = objects.len();
+        // It takes one note, and no other.
+        let is_note = |one: &&Value| one["type"] == "note";
+        let notes = objects.iter().filter(is_note).count();
+        if notes > 0 {
+            let mut seen = seen.lock().unwrap();
+            if count > 1 || *seen > 0 {
+                *seen += usize::from(count == 1);
+                return (422, String::new(), r#"{"title":"no notes"}"#.to_owned());
+            }
+            *seen += 1;
+        }
+        let text = json!({ "id": "s", "status": "complete", "total_count": count, "success_count": count,
+            "failure_count": 0, "pending_count": 0 });
+        (202, String::new(), text.to_string())
+    }));
+    let giver = pusher(peer(format!("{url}/c/")), "x").await;
+    giver.release(0..4).await;
+    giver.start_push().await;
+    giver.until("current", |peer| peer["health"] == "current").await;
+    for number in [1, 2] {
+        let asked = json!({ "object": id_of(number), "kind": "recall", "reason": "wrong" });
+        giver.post("/recalls", asked).await;
+    }
+    let wake = async || {
+        let url = giver.test.url("/api/v1/peers/lantern/wake");
+        ask("POST", url, &giver.legal.token, None).await
+    };
+    wake().await;
+    giver.until("refused one note", |peer| peer["aside"] == 1 && peer["health"] == "current").await;
+    let states = async || {
+        let url = giver.test.url("/api/v1/recalls");
+        let (_, answer) = ask("GET", url, &giver.legal.token, None).await;
+        let items = answer["items"].as_array().unwrap().clone();
+        items.iter().map(|one| one["state"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(states().await, ["delivered", "pending"]);
+    // Asked again, when there is nothing to hand over, it has taken nothing more.
+    let before = giver.until("is there", |_| true).await["tried_at"].clone();
+    wake().await;
+    giver
+        .until("asked again", |peer| peer["tried_at"] != before && peer["health"] == "current")
+        .await;
+    assert_eq!(states().await, ["delivered", "pending"]);
+}

@@ -545,3 +545,309 @@ async fn the_list_of_what_is_open_has_no_end_by_number() {
     let (status, answer) = ask("GET", url, &stage.legal.token, None).await;
     assert_eq!((status, answer["code"].as_str()), (422, Some("NRS-SHAR-0341")), "{answer}");
 }
+
+/// How many messages about an object were sent.
+async fn messages(stage: &Stage, id: &str) -> i64 {
+    let params = [Cell::from(id)];
+    let sql = "SELECT COUNT(*) FROM share_recall WHERE id = $1";
+    stage.test.house.store.read(move |reader| reader.number(sql, &params)).await.unwrap()
+}
+
+/// Waits until so many messages about an object were sent.
+async fn until_messages(stage: &Stage, id: &str, count: i64) {
+    for _ in 0..LOOKS {
+        if messages(stage, id).await >= count {
+            break;
+        }
+        pause(Duration::from_millis(50)).await;
+    }
+    assert_eq!(messages(stage, id).await, count, "{id}");
+}
+
+/// Waits until the watch has looked at everything that came in.
+async fn looked_at(stage: &Stage) {
+    let open =
+        "SELECT (SELECT COUNT(*) FROM share_look) + (SELECT COUNT(*) FROM evidence_tightened)";
+    let mut quiet = 0;
+    for _ in 0..LOOKS {
+        quiet = if number(&stage.test, open).await == 0 { quiet + 1 } else { 0 };
+        // It looks within moments of a commit; several looks in a row find nothing open.
+        if quiet == 10 {
+            return;
+        }
+        pause(Duration::from_millis(50)).await;
+    }
+    panic!("the watch does not come to an end");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_bit_that_comes_to_an_older_version_is_borne_by_every_later_one() {
+    let stage = Stage::open().await;
+    let at = |month: usize| version(1, &format!("2026-0{month}-01T00:00:00.000Z"));
+    let texts = [at(1), at(2), at(4)];
+    stage.hold(&texts, Tlp::Green).await;
+    let done = again(&stage, &[at(1)], Tlp::Green, LegalClass::Cia).await;
+    assert_eq!((done.unchanged, done.tightened), (1, 1));
+    let bound = "SELECT COUNT(*) FROM evidence_object WHERE has_comms = 1 AND closed = 1";
+    assert_eq!(number(&stage.test, bound).await, 3);
+    // One that comes between them bears it too, and so does the next.
+    stage.hold(&[at(3), at(5)], Tlp::Green).await;
+    assert_eq!(number(&stage.test, bound).await, 5);
+    // The same when the older version comes last of all.
+    let other = |month: usize| version(2, &format!("2026-0{month}-01T00:00:00.000Z"));
+    stage.hold(&[other(2), other(3), other(4)], Tlp::Green).await;
+    hold(&stage, &[other(1)], Tlp::Green, LegalClass::CiaPm).await;
+    let secret = "SELECT COUNT(*) FROM evidence_object WHERE has_secret = 1 AND closed = 1";
+    assert_eq!(number(&stage.test, secret).await, 4);
+    let shelves = "SELECT COUNT(*) FROM (SELECT type, shelf, objects FROM evidence_shelf WHERE objects <> 0 \
+        EXCEPT SELECT type, shelf, COUNT(*) FROM evidence_object WHERE shelf <> 0 GROUP BY type, shelf)";
+    assert_eq!(number(&stage.test, shelves).await, 0, "the counts of the lists are right");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_report_tightens_nothing_that_others_hold_and_nobody_is_told_of_it() {
+    use noroshi_charter::hat::Hat;
+    use noroshi_evidence::observable::Observable;
+    let stage = Stage::open().await;
+    let address = Observable::parse("203.0.113.77").unwrap();
+    let text = noroshi_evidence::build::observable(&address, &[]).unwrap().text().to_owned();
+    let shelf = stage.shelf(&stage.ally).await;
+    stage.hold(std::slice::from_ref(&text), Tlp::Clear).await;
+    stage.release(&shelf, &[id_of(&text)]).await;
+    let objects = stage.below(&shelf, "/objects/");
+    assert_eq!(stage.get(&stage.ally, objects.clone()).await.ids(), [id_of(&text)]);
+    let org = stage.test.org("Power (fictional)", "operator", Some("energy")).await;
+    let officer = stage.test.person("officer", &org, Hat::OperatorOfficer).await;
+    let url = stage.test.url("/api/v1/reports");
+    let body = super::analyse::report("intrusion", &["203.0.113.77"]);
+    let (status, filed) = ask("POST", url, &officer.token, Some(body)).await;
+    assert_eq!(status, 201, "{filed}");
+    looked_at(&stage).await;
+    assert_eq!(number(&stage.test, "SELECT COUNT(*) FROM share_recall").await, 0);
+    let held = "SELECT COUNT(*) FROM evidence_object WHERE type = 'ipv4-addr' AND tlp = 'clear' AND from_report = 0";
+    assert_eq!(number(&stage.test, held).await, 1);
+    assert_eq!(stage.get(&stage.ally, objects).await.ids(), [id_of(&text)]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_names_what_a_person_takes_back_falls_with_it() {
+    let stage = Stage::open().await;
+    let (one, other) = (indicator(1), malware(2));
+    let edge = edge(3, &id_of(&one), &id_of(&other));
+    read_by_ally(&stage, &[one, other.clone(), edge.clone()]).await;
+    let asked = json!({ "object": id_of(&other), "kind": "recall", "reason": "it was wrong" });
+    stage.office("POST", "/recalls", asked, 201).await;
+    let org = stage.ally.ctx.org.as_str();
+    assert_eq!(message(&stage, &id_of(&edge), org).await["kind"], "remark");
+    looked_at(&stage).await;
+    assert_eq!(open(&stage.test, &stage.legal).await.len(), 2, "and nothing else");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_version_that_was_taken_back_says_nothing_of_the_next_one() {
+    let stage = Stage::open().await;
+    let texts = [indicator(1), version(1, "2026-02-01T00:00:00.000Z")];
+    let shelf = stage.shelf(&stage.ally).await;
+    for text in &texts {
+        stage.hold(std::slice::from_ref(text), Tlp::Green).await;
+        stage.release(&shelf, &[id_of(text)]).await;
+    }
+    let all = stage.below(&shelf, "/objects/?match[version]=all");
+    assert_eq!(stage.get(&stage.ally, all).await.ids().len(), 2);
+    let id = id_of(&texts[0]);
+    let asked = json!({ "object": id, "kind": "recall", "reason": "it was wrong",
+        "modified": "2026-01-01T00:00:00Z" });
+    stage.office("POST", "/recalls", asked, 201).await;
+    assert_eq!(messages(&stage, &id).await, 1);
+    again(&stage, &texts[1..], Tlp::Red, LegalClass::CiaN).await;
+    until_messages(&stage, &id, 2).await;
+    // Whoever was told of the whole object is told once.
+    looked_at(&stage).await;
+    again(&stage, &texts[1..], Tlp::Red, LegalClass::CiaP).await;
+    looked_at(&stage).await;
+    assert_eq!(messages(&stage, &id).await, 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_message_about_a_part_says_nothing_of_the_whole() {
+    let stage = Stage::open().await;
+    let tool = |modified: &str, marking: &str| {
+        format!(
+            r#"{{"type":"tool","spec_version":"2.1","id":"tool--{}","created":"2026-01-01T00:00:00Z","modified":"{modified}","name":"t","description":"for few"{marking}}}"#,
+            uuid(40)
+        )
+    };
+    let red = format!(
+        r#","granular_markings":[{{"marking_ref":"{}","selectors":["description"]}}]"#,
+        Tlp::Red.marking_id()
+    );
+    let (first, marked) = (tool("2026-01-01T00:00:00Z", ""), tool("2026-02-01T00:00:00Z", &red));
+    read_by_ally(&stage, std::slice::from_ref(&first)).await;
+    stage.hold(std::slice::from_ref(&marked), Tlp::Green).await;
+    let id = id_of(&first);
+    until_messages(&stage, &id, 1).await;
+    again(&stage, &[marked], Tlp::Red, LegalClass::CiaN).await;
+    until_messages(&stage, &id, 2).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_may_be_had_again_and_falls_once_more_is_another_message() {
+    let stage = Stage::open().await;
+    let (one, other) = (indicator(1), malware(2));
+    let edge = edge(3, &id_of(&one), &id_of(&other));
+    read_by_ally(&stage, &[one.clone(), other.clone(), edge.clone()]).await;
+    let ends = async || {
+        let path = format!("/partners/{}/findings", stage.ally.ctx.org);
+        let until = stage.test.house.clock.now().to_string();
+        stage.office("POST", &path, json!({ "scope": "CIA-P", "valid_until": until }), 201).await;
+    };
+    let begins = async || {
+        let path = format!("/partners/{}/findings", stage.ally.ctx.org);
+        let until = stage.test.house.clock.now() + jiff::SignedDuration::from_hours(24);
+        let body = json!({ "scope": "CIA-P", "valid_until": until.to_string() });
+        stage.office("POST", &path, body, 201).await;
+    };
+    ends().await;
+    until_messages(&stage, &id_of(&one), 1).await;
+    // That it ended is said once.
+    ends().await;
+    looked_at(&stage).await;
+    assert_eq!(messages(&stage, &id_of(&one)).await, 1);
+    begins().await;
+    looked_at(&stage).await;
+    assert_eq!(number(&stage.test, "SELECT COUNT(*) FROM share_told").await, 0);
+    again(&stage, std::slice::from_ref(&one), Tlp::Red, LegalClass::CiaN).await;
+    until_messages(&stage, &id_of(&one), 2).await;
+    until_messages(&stage, &id_of(&edge), 2).await;
+    looked_at(&stage).await;
+    assert_eq!(messages(&stage, &id_of(&other)).await, 1, "that one may still be had");
+    ends().await;
+    until_messages(&stage, &id_of(&other), 2).await;
+    assert_eq!(messages(&stage, &id_of(&one)).await, 2, "they know that already");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_marked_more_strictly_since_it_was_looked_at_is_not_handed_out() {
+    use noroshi::share::{act, read};
+    let stage = Stage::open().await;
+    let shelf = stage.shelf(&stage.ally).await;
+    // It names something that is not held yet.
+    let edge = edge(3, &id_of(&indicator(1)), &id_of(&malware(2)));
+    let texts = [indicator(1), edge.clone()];
+    stage.hold(&texts, Tlp::Clear).await;
+    stage.release(&shelf, &ids_of(&texts)).await;
+    let house = &stage.test.house;
+    let collection =
+        house.store.read(move |reader| read::collection(reader, &shelf)).await.unwrap().unwrap();
+    let record = async |items: &[noroshi::share::serve::Served]| {
+        let ctx = &stage.ally.ctx;
+        act::record_read(house, ctx, &collection, act::Door::Taxii, "objects", items).await.unwrap()
+    };
+    // Its own terms: nothing goes out on those it was judged by.
+    let seen = slice(&stage).await;
+    assert_eq!(seen.items.len(), 2);
+    again(&stage, &texts[..1], Tlp::Green, LegalClass::CiaN).await;
+    assert!(!record(&seen.items).await);
+    assert!(record(&slice(&stage).await.items).await, "looked at again it does");
+    // A decision about the reader.
+    let seen = slice(&stage).await;
+    let path = format!("/organisations/{}/ceiling", stage.ally.ctx.org);
+    stage.office("POST", &path, json!({ "class": "CIA-PM", "tlp": "red" }), 201).await;
+    assert!(!record(&seen.items).await);
+    // What it names: it was looked at before, the watch has looked at who has it, and only then it is handed out.
+    let other = Stage::open().await;
+    let shelf = other.shelf(&other.ally).await;
+    other.hold(&texts, Tlp::Green).await;
+    other.release(&shelf, &ids_of(&texts)).await;
+    let seen = slice(&other).await;
+    assert_eq!(seen.items.len(), 2);
+    hold(&other, &[malware(2)], Tlp::Green, LegalClass::Cia).await;
+    let newest = number(&other.test, "SELECT MAX(seq) FROM evidence_object").await;
+    for _ in 0..LOOKS {
+        if number(&other.test, "SELECT seq FROM share_watch").await >= newest {
+            break;
+        }
+        pause(Duration::from_millis(50)).await;
+    }
+    looked_at(&other).await;
+    assert_eq!(messages(&other, &id_of(&edge)).await, 0, "nobody has it");
+    let house = &other.test.house;
+    let collection =
+        house.store.read(move |reader| read::collection(reader, &shelf)).await.unwrap().unwrap();
+    let ctx = &other.ally.ctx;
+    let recorded =
+        act::record_read(house, ctx, &collection, act::Door::Taxii, "objects", &seen.items).await;
+    assert!(recorded.unwrap());
+    until_messages(&other, &id_of(&edge), 1).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whatever_an_identifier_stands_in_is_followed_like_a_reference() {
+    let stage = Stage::open().await;
+    let tool = format!(
+        r#"{{"type":"tool","spec_version":"2.1","id":"tool--{}","created":"2026-01-01T00:00:00Z","modified":"2026-01-01T00:00:00Z","name":"loads {}"}}"#,
+        uuid(40),
+        id_of(&malware(2))
+    );
+    let note = format!(
+        r#"{{"type":"tool","spec_version":"2.1","id":"tool--{}","created":"2026-01-01T00:00:00Z","modified":"2026-01-01T00:00:00Z","name":"like {}"}}"#,
+        uuid(41),
+        id_of(&malware(5))
+    );
+    read_by_ally(&stage, &[malware(2), tool.clone(), note.clone()]).await;
+    let stricter = malware(2).replace("\"modified\":\"2026-01", "\"modified\":\"2026-02");
+    stage.hold(&[stricter], Tlp::Red).await;
+    let org = stage.ally.ctx.org.as_str();
+    assert_eq!(message(&stage, &id_of(&tool), org).await["kind"], "remark");
+    // What turns out to be selected is found the same way.
+    hold(&stage, &[malware(5)], Tlp::Clear, LegalClass::Cia).await;
+    assert_eq!(message(&stage, &id_of(&note), org).await["kind"], "remark");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_made_from_what_an_agreement_brings_later_is_taken_back() {
+    let stage = Stage::open().await;
+    let edge = edge(3, &id_of(&indicator(1)), &id_of(&malware(2)));
+    read_by_ally(&stage, &[indicator(1), edge.clone()]).await;
+    let bundle = noroshi::evidence::act::Bundle {
+        bytes: format!(
+            r#"{{"type":"bundle","id":"bundle--{}","objects":[{}]}}"#,
+            uuid(900),
+            malware(2)
+        )
+        .into_bytes()
+        .into(),
+        tlp: Some(Tlp::Green),
+        class: LegalClass::CiaN,
+        originator: "office".to_owned(),
+    };
+    let hat = noroshi_charter::hat::Hat::CaoAnalyst;
+    let analyst = noroshi::office::ctx::Ctx { hat, ..stage.legal.ctx.clone() };
+    let house = &stage.test.house;
+    noroshi::evidence::act::import_agreed(house, &analyst, bundle, "agreement-7").await.unwrap();
+    let org = stage.ally.ctx.org.as_str();
+    assert_eq!(message(&stage, &id_of(&edge), org).await["kind"], "remark");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_bit_on_the_way_does_not_hide_another() {
+    let mut config = TestHouse::config();
+    config.share.second_person_classes = Vec::new();
+    let stage = Stage::open_with(config).await;
+    let until = stage.test.house.clock.now() + jiff::SignedDuration::from_hours(24);
+    let finding = json!({ "scope": "CIA-PM", "valid_until": until.to_string() });
+    let path = format!("/partners/{}/findings", stage.ally.ctx.org);
+    stage.office("POST", &path, finding, 201).await;
+    // Made from a secret, which is made from something that is not held yet.
+    let made = indicator(1);
+    let texts = [
+        deriving(20, &id_of(&made), &id_of(&malware(5))),
+        deriving(21, &id_of(&malware(5)), &id_of(&malware(2))),
+    ];
+    hold(&stage, &[malware(5)], Tlp::Green, LegalClass::CiaPm).await;
+    hold(&stage, &texts, Tlp::Green, LegalClass::CiaN).await;
+    read_by_ally(&stage, std::slice::from_ref(&made)).await;
+    hold(&stage, &[malware(2)], Tlp::Green, LegalClass::Cia).await;
+    let org = stage.ally.ctx.org.as_str();
+    assert_eq!(message(&stage, &id_of(&made), org).await["kind"], "remark");
+}

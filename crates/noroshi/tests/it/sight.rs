@@ -7,7 +7,7 @@ use noroshi::evidence::aside;
 use noroshi::evidence::mend::{self, As, Tried};
 use noroshi::evidence::read::{self, Filter, Sees, relations};
 use noroshi::evidence::record;
-use noroshi::evidence::rows::{self, NewObject};
+use noroshi::evidence::rows::{self, NewObject, Standing};
 use noroshi::office::commit::{Change, CommitFailure};
 use noroshi::office::ctx::Ctx;
 use noroshi::office::id::OrgId;
@@ -221,7 +221,8 @@ async fn of_two_contents_of_an_unversioned_object_one_is_held_and_the_other_put_
     let nodes = std::collections::BTreeMap::new();
     let commit = async |new: NewObject| {
         let mut change = Change::new("test", "x", rows::fact("test", [&new]));
-        change.writes = rows::bring_objects([&new].into_iter(), &nodes, quiet.ctx.now);
+        change.writes =
+            rows::bring_objects([(&new, Standing::Stay)].into_iter(), &nodes, quiet.ctx.now);
         quiet.house.door.commit(&quiet.ctx, change).await
     };
     commit(new_object(&object(99, "one"), "import:a")).await.unwrap();
@@ -323,6 +324,39 @@ async fn what_a_feed_brings_too_is_open_and_tells_nothing_of_the_report() {
     let leaves = quiet.number("SELECT COUNT(*) FROM office_leaf");
     quiet.import(std::slice::from_ref(&object)).await;
     assert_eq!(quiet.number("SELECT COUNT(*) FROM office_leaf"), leaves);
+}
+
+/// The colour of a report stays with the report: what a feed brings as TLP:CLEAR too is held as TLP:CLEAR, or everybody
+/// would see by the colour that it was reported.
+#[tokio::test]
+async fn what_is_brought_openly_after_a_report_has_the_colour_it_was_brought_under() {
+    let quiet = quiet();
+    let value = json!({ "type": "ipv4-addr", "spec_version": "2.1", "value": "203.0.113.7",
+        "id": "ipv4-addr--5ee6dba2-c0f4-5a1c-b9a2-0a6e7f1d4c35" });
+    let reported = NewObject {
+        tlp: Tlp::Amber,
+        originator: "org-power".to_owned(),
+        ..new_object(&value, "intake:report-x")
+    };
+    quiet.put(vec![reported.clone()]).await;
+    let feed = Bundle {
+        bytes: bundle(std::slice::from_ref(&value)).to_string().into(),
+        tlp: Some(Tlp::Clear),
+        class: LegalClass::CiaN,
+        originator: "allied-cert".to_owned(),
+    };
+    let Ok(done) = act::import(&quiet.house, &quiet.ctx, feed).await else { panic!("refused") };
+    assert_eq!((done.imported, done.unchanged), (0, 1));
+    let terms = || {
+        let row = quiet.ask(|reader| read::brief(reader, Sees::ALL, id(&value))).unwrap();
+        (row.tlp, row.originator, row.from_report)
+    };
+    let open = ("clear".to_owned(), "allied-cert".to_owned(), false);
+    assert_eq!(terms(), open);
+    // And another report changes nothing of it.
+    quiet.put(vec![reported]).await;
+    assert_eq!(terms(), open);
+    assert_eq!(quiet.number("SELECT COUNT(*) FROM evidence_tightened"), 0);
 }
 
 /// A search that had to look at very many ends the page with a place to go on, and nothing is left out.

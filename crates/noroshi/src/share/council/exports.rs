@@ -51,9 +51,16 @@ struct Gathered {
     objects: Vec<StixObject>,
     entries: Vec<Entry>,
     full: bool,
+    /// The position in the audit up to which they were judged.
+    as_of: i64,
 }
 
 impl Gathered {
+    /// Nothing yet, judged in this snapshot.
+    fn of(reader: &Reader<'_>) -> Result<Self, StoreFailure> {
+        Ok(Self { as_of: handed::as_of(reader)?, ..Self::default() })
+    }
+
     /// Takes one more that holds now and names nothing doubtful; says whether there was room.
     fn takes(&mut self, row: &Row, lists: &Loaded, now: Timestamp) -> bool {
         let doubtful = || row.values.iter().any(|value| lists.is_doubtful(value));
@@ -73,7 +80,9 @@ impl Gathered {
         };
         self.entries.extend(row.values.iter().map(entry));
         let (id, digest) = (row.id.as_str().to_owned(), row.digest.clone());
-        self.pieces.push(Given { added: row.added, id, digest });
+        // What its terms weigh is not kept with a row; what came in between is looked at once more after it was handed out.
+        let (added, as_of) = (row.added, self.as_of);
+        self.pieces.push(Given { added, id, digest, as_of, weight: None });
         true
     }
 }
@@ -106,7 +115,7 @@ fn whole(
 ) -> Result<Gathered, StoreFailure> {
     let view = View { audience: place.clone(), filter: only_indicators() };
     let until = serve::end(reader, place)?;
-    let mut made = Gathered::default();
+    let mut made = Gathered::of(reader)?;
     let mut after = 0;
     loop {
         let asked = Asked { after, until, limit: PAGE, ..Asked::default() };
@@ -141,7 +150,7 @@ fn from_kept(
     }
     let mut rows: Vec<&Row> = state.rows.values().flatten().collect();
     rows.sort_by_key(|row| row.added);
-    let mut made = Gathered::default();
+    let mut made = Gathered::of(reader)?;
     for row in rows {
         let taken = made.pieces.len();
         if !made.takes(row, lists, now) {

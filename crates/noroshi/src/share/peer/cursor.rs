@@ -55,6 +55,9 @@ pub struct Awaited {
     pub upto: i64,
     /// There was more to hand over after it.
     pub more: bool,
+    /// The notes in it, which may be messages about a recall.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
 }
 
 /// A walk under way.

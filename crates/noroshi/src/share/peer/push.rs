@@ -15,7 +15,7 @@ use super::jobs::{Problem, access, ctx_of, cursor_text, failed, put_aside};
 use super::read::{self, Standing};
 use crate::config::Peer;
 use crate::house::House;
-use crate::office::commit::{Change, Write};
+use crate::office::commit::{Change, CommitFailure, Write};
 use crate::office::id::OrgId;
 use crate::office::jobs::{Outcome, Task};
 use crate::office::people;
@@ -23,7 +23,7 @@ use crate::office::store::{StoreFailure, Value};
 use crate::share::act::Door;
 use crate::share::audience;
 use crate::share::gate::Filter;
-use crate::share::handed::Handing;
+use crate::share::handed::{self, Handing};
 use crate::share::serve::{self, Asked, Served, Versions, View};
 
 /// Objects of one batch.
@@ -53,7 +53,7 @@ pub async fn push(house: Arc<House>, task: Task) -> Result<Outcome, StoreFailure
         None => hand(&house, &ctx, &found).await?,
     };
     let change = match done {
-        Ok(Step { cursor, status, due }) => took(&found, &cursor, &status, due, ctx.now),
+        Ok(step) => took(&found, &step, ctx.now),
         Err(problem) => failed(&found, problem, ctx.now),
     };
     Ok(Outcome::Done(ctx, Box::new(change)))
@@ -63,6 +63,8 @@ pub async fn push(house: Arc<House>, task: Task) -> Result<Outcome, StoreFailure
 struct Step {
     cursor: Cursor,
     status: Status,
+    /// The notes of the batch that the peer has spoken about.
+    notes: Vec<String>,
     /// When to go on.
     due: Timestamp,
 }
@@ -92,19 +94,29 @@ async fn speak<T: Send + 'static>(
     answered.map_err(|trouble| Problem::of(&trouble, standing.cursor.clone()))
 }
 
+/// A batch as it was handed over: where it ends, whether there is more, and the notes in it.
+#[derive(Debug, Clone, Default)]
+struct Batch {
+    upto: i64,
+    more: bool,
+    notes: Vec<String>,
+}
+
 /// Where the house goes on after an answer: further, or asking again what became of it.
-fn onward(standing: &Standing, now: Timestamp, upto: i64, more: bool, status: Status) -> Step {
+fn onward(standing: &Standing, now: Timestamp, batch: Batch, status: Status) -> Step {
+    let Batch { upto, more, notes } = batch;
     let mut cursor = standing.cursor.clone();
     if status.status == "pending" && !status.id.is_empty() {
-        cursor.awaited = Some(Awaited { status: status.id, upto, more });
-        return Step { cursor, status: Status::default(), due: now + STATUS_WAIT };
+        cursor.awaited = Some(Awaited { status: status.id, upto, more, notes });
+        let (status, notes) = (Status::default(), Vec::new());
+        return Step { cursor, status, notes, due: now + STATUS_WAIT };
     }
     cursor.awaited = None;
     cursor.pushed = Some(upto);
     cursor.batch = cursor.batch.map(|batch| batch.saturating_mul(2)).filter(|batch| *batch < BATCH);
     let wait =
         if more { SignedDuration::ZERO } else { SignedDuration::from_mins(standing.minutes) };
-    Step { cursor, status, due: now + wait }
+    Step { cursor, status, notes, due: now + wait }
 }
 
 async fn follow(house: &House, standing: &Standing, awaited: Awaited) -> Result<Step, Problem> {
@@ -119,9 +131,11 @@ async fn follow(house: &House, standing: &Standing, awaited: Awaited) -> Result<
     });
     let Some(status) = asked.await? else {
         let cursor = Cursor { awaited: None, ..standing.cursor.clone() };
-        return Ok(Step { cursor, status: Status::default(), due: house.clock.now() });
+        let (status, notes) = (Status::default(), Vec::new());
+        return Ok(Step { cursor, status, notes, due: house.clock.now() });
     };
-    Ok(onward(standing, house.clock.now(), awaited.upto, awaited.more, status))
+    let Awaited { upto, more, notes, .. } = awaited;
+    Ok(onward(standing, house.clock.now(), Batch { upto, more, notes }, status))
 }
 
 /// The next batch as the gate lets it out now, and where it ends.
@@ -163,10 +177,11 @@ async fn hand(
     let now = ctx.now;
     let found = batch(house, standing, peer.types.clone(), now).await?;
     let Some((view, mut items, mut upto, mut more)) = found else {
-        return Ok(Ok(onward(standing, now, 0, false, Status::default())));
+        return Ok(Ok(onward(standing, now, Batch::default(), Status::default())));
     };
     if items.is_empty() {
-        return Ok(Ok(onward(standing, now, upto, more, Status::default())));
+        let nothing = Batch { upto, more, notes: Vec::new() };
+        return Ok(Ok(onward(standing, now, nothing, Status::default())));
     }
     let first = batches(items.iter().map(|one| &one.object)).into_iter().next();
     let text = first.unwrap_or_else(|| "[]".to_owned());
@@ -185,22 +200,31 @@ async fn hand(
         through: &standing.peer,
         door: Door::Stream,
     };
-    if let Err(problem) = house.door.commit(ctx, handing.change("push", &items, now)).await {
-        return Ok(Err(Problem {
-            code: "NRS-SHAR-0418",
-            words: problem.to_string(),
-            retry_seconds: None,
-            cursor: standing.cursor.clone(),
-        }));
+    match house.door.commit(ctx, handing.change("push", &items, now)).await {
+        Ok(_) => {}
+        // Something of it changed since it was looked at: nothing went, and it is looked at again.
+        Err(CommitFailure::Conflict { .. }) => {
+            let (cursor, status) = (standing.cursor.clone(), Status::default());
+            return Ok(Ok(Step { cursor, status, notes: Vec::new(), due: now }));
+        }
+        Err(problem) => {
+            return Ok(Err(Problem {
+                code: "NRS-SHAR-0418",
+                words: problem.to_string(),
+                retry_seconds: None,
+                cursor: standing.cursor.clone(),
+            }));
+        }
     }
     // That the batch is refused is an answer; that there is none, or none for anybody, is a trouble.
     let said = speak(peer, standing, move |connection, url| match connection.add(url, &text) {
         Err(trouble) if trouble.refuses_the_batch() => Ok(Err(trouble)),
         answered => answered.map(Ok),
     });
+    let batch = Batch { upto, more, notes: handed::notes(&items) };
     Ok(said.await.map(|answered| match answered {
-        Ok(status) => onward(standing, now, upto, more, status),
-        Err(trouble) => refused(standing, now, &items, (upto, more), &trouble),
+        Ok(status) => onward(standing, now, batch, status),
+        Err(trouble) => refused(standing, now, &items, batch, &trouble),
     }))
 }
 
@@ -210,12 +234,12 @@ fn refused(
     standing: &Standing,
     now: Timestamp,
     items: &[Served],
-    (upto, more): (i64, bool),
+    batch: Batch,
     trouble: &Trouble,
 ) -> Step {
     if items.len() > 1 {
         let cursor = Cursor { batch: Some(items.len() / 2), ..standing.cursor.clone() };
-        return Step { cursor, status: Status::default(), due: now };
+        return Step { cursor, status: Status::default(), notes: Vec::new(), due: now };
     }
     let failure = |one: &Served| Detail {
         id: one.object.head().id.to_string(),
@@ -223,7 +247,7 @@ fn refused(
         message: trouble.to_string(),
     };
     let status = Status { failures: items.iter().map(failure).collect(), ..Status::default() };
-    onward(standing, now, upto, more, status)
+    onward(standing, now, batch, status)
 }
 
 /// How many of `items` stand in the first batch: its text is theirs, joined.
@@ -238,13 +262,9 @@ fn count_that_fit(items: &[Served], text: &str) -> usize {
         .count()
 }
 
-fn took(
-    standing: &Standing,
-    cursor: &Cursor,
-    status: &Status,
-    due: Timestamp,
-    now: Timestamp,
-) -> Change {
+fn took(standing: &Standing, step: &Step, now: Timestamp) -> Change {
+    let Step { cursor, status, notes, due } = step;
+    let due = *due;
     let current = cursor.awaited.is_none() && due > now;
     let mut change = Change::office("share.peer.push", &standing.peer)
         .payload(json!({
@@ -266,25 +286,20 @@ fn took(
             ],
         ));
     change.writes.extend(put_aside(standing, &status.failures, now));
-    if let Some(upto) = cursor.pushed.filter(|_| cursor.awaited.is_none()) {
-        change = change.write(messages_taken(standing, status, upto, now));
+    if !notes.is_empty() {
+        change = change.write(messages_taken(standing, status, notes, now));
     }
     change.job(next(&standing.peer, standing.direction, standing.generation, due))
 }
 
-/// The peer has said what became of what was handed over: the messages among it were taken, but for those it refused.
-fn messages_taken(standing: &Standing, status: &Status, upto: i64, now: Timestamp) -> Write {
-    let refused: Vec<&str> = status.failures.iter().map(|one| one.id.as_str()).collect();
+/// The peer has said what became of one batch: the messages in it were taken, but for those it refused. What was handed
+/// over before, or not at all, is no part of it.
+fn messages_taken(standing: &Standing, status: &Status, notes: &[String], now: Timestamp) -> Write {
+    let refused = |note: &&String| status.failures.iter().any(|one| one.id == **note);
+    let taken: Vec<&String> = notes.iter().filter(|note| !refused(note)).collect();
     Write::new(
         "UPDATE share_recall_recipient SET state = 'delivered', delivered_at = $1 WHERE org = $2 AND state = 'pending' \
-         AND recall IN (SELECT r.recall FROM share_recall r JOIN share_item i ON i.id = r.notice \
-         WHERE i.audience IN ('partner:' || $2, 'operator:' || $2, 'supplier:' || $2, 'national:' || $2) \
-         AND i.added <= $3 AND r.notice NOT IN (SELECT value FROM json_each($4)))",
-        vec![
-            Value::from(now),
-            Value::from(&standing.org),
-            Value::from(upto),
-            Value::from(json!(refused).to_string()),
-        ],
+         AND recall IN (SELECT r.recall FROM json_each($3) j JOIN share_recall r ON r.notice = j.value)",
+        vec![Value::from(now), Value::from(&standing.org), Value::from(json!(taken).to_string())],
     )
 }
