@@ -30,12 +30,12 @@ const MIGRATIONS: &[(&str, &str)] = &[
     ("0022_hunt", include_str!("../../migrations/0022_hunt.sql")),
     ("0023_closed", include_str!("../../migrations/0023_closed.sql")),
     ("0024_council", include_str!("../../migrations/0024_council.sql")),
-    ("0029_feeds", include_str!("../../migrations/0029_feeds.sql")),
-    ("0030_seen", include_str!("../../migrations/0030_seen.sql")),
+    ("0025_feeds", include_str!("../../migrations/0025_feeds.sql")),
+    ("0026_seen", include_str!("../../migrations/0026_seen.sql")),
     ("0027_withdrawal", include_str!("../../migrations/0027_withdrawal.sql")),
-    ("0035_hunt", include_str!("../../migrations/0035_hunt.sql")),
-    ("0033_influence_guard", include_str!("../../migrations/0033_influence_guard.sql")),
-    ("0034_told", include_str!("../../migrations/0034_told.sql")),
+    ("0028_hunt", include_str!("../../migrations/0028_hunt.sql")),
+    ("0029_influence_guard", include_str!("../../migrations/0029_influence_guard.sql")),
+    ("0030_told", include_str!("../../migrations/0030_told.sql")),
 ];
 
 /// Brings the schema up to date; refuses a folder written by a later program.

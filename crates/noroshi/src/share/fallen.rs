@@ -417,9 +417,9 @@ fn look_at(
     Ok(())
 }
 
-/// Those of these organisations that have had a message about an object since they were last handed it: they know that they
-/// may not have it.
-pub fn told(
+/// Those of these organisations that have had a message about an object since they were last handed it, whoever sent it: what
+/// they may have again must come to them again.
+pub fn told_since(
     reader: &Reader<'_>,
     id: &str,
     orgs: &BTreeSet<Option<String>>,
@@ -427,7 +427,15 @@ pub fn told(
     let given = given(reader, id)?;
     let mut told = BTreeSet::new();
     for org in orgs.iter().flatten() {
-        if is_told(reader, id, org, &given)? {
+        let last = reader.first(
+            "SELECT MAX(r.at) FROM share_recall r JOIN share_recall_recipient t ON t.recall = r.recall AND t.org = $2 \
+             WHERE r.id = $1",
+            &[Value::from(id), Value::from(org)],
+            |row| row.text_or_none(0),
+        )?;
+        let taken = given.iter().filter_map(|one| one.to.as_ref());
+        let taken = taken.filter(|to| to.org == *org).map(|to| &to.at).max();
+        if last.flatten().as_ref().is_some_and(|last| Some(last) >= taken) {
             told.insert(org.clone());
         }
     }

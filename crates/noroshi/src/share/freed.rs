@@ -150,7 +150,7 @@ pub fn of(
     for place in places(reader, id, since)? {
         let may = may_have(reader, id, &place, now)?;
         let took = took(reader, &place)?;
-        let told = super::fallen::told(reader, id, &may)?;
+        let told = super::fallen::told_since(reader, id, &may)?;
         let waits = |org: &Option<String>| {
             org.as_ref().is_none_or(|org| !took.contains(org) || told.contains(org))
         };

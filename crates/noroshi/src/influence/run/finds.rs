@@ -248,7 +248,9 @@ async fn exhibits(
 
 /// The posts that a row would show the texts of.
 fn posts_of(body: &Value) -> Vec<i64> {
-    let list = |value: Option<&Value>| value.and_then(Value::as_array).into_iter().flatten();
+    fn list(value: Option<&Value>) -> impl Iterator<Item = &Value> {
+        value.and_then(Value::as_array).into_iter().flatten()
+    }
     let exhibit = body.get("exhibit").and_then(|one| one.get("post")).and_then(Value::as_i64);
     let examples = list(body.get("exemplars")).filter_map(Value::as_i64).take(TEXTS_SHOWN);
     let pairs = list(body.get("evidence")).filter_map(|one| one.get("pair")).take(TEXTS_SHOWN);

@@ -7,10 +7,11 @@ use std::collections::BTreeMap;
 use std::io::Write;
 
 use noroshi_insight::cadence::{self, Activity, Burst, Habits};
+use noroshi_insight::coordination::export::cell;
 use serde_json::{Value, json};
 
 use super::act::Parameters;
-use super::engine::{Came, Ran, cell, span};
+use super::engine::{Came, Ran, span};
 use super::results::Results;
 use super::tables::ROWS_MAX;
 use crate::influence::vault::{Vault, VaultFailure};

@@ -9,11 +9,12 @@ use std::io::Write;
 use noroshi_insight::amplification::{
     self, CopyOptions, Link, Network, Passage, Share, Sighting, passages,
 };
+use noroshi_insight::coordination::export::cell;
 use noroshi_insight::copies;
 use serde_json::{Value, json};
 
 use super::act::Parameters;
-use super::engine::{Came, Ran, cell, held_texts, span};
+use super::engine::{Came, Ran, held_texts, span};
 use super::results::Results;
 use super::tables::ROWS_MAX;
 use crate::influence::vault::{Vault, VaultFailure};
