@@ -54,10 +54,13 @@ const PLACE_KILOMETRES_MAX: f64 = 1_000.0;
 /// Mean radius of the earth.
 const EARTH_KILOMETRES: f64 = 6_371.008_8;
 
+/// A type, and its properties with their weights and how they are compared.
+type Weighed = (&'static str, &'static [(&'static str, u32, By)]);
+
 /// Weights of properties, by type: those that the OASIS python-stix2 library (3.0.2, `stix2.equivalence.object`) uses
 /// for STIX object similarity, so that two programs that compare the same objects count the same properties alike. Where
 /// the comparison of a property differs from that library's, docs/stix-similarity.md says how and why.
-const WEIGHTS: &[(&str, &[(&str, u32, By)])] = &[
+const WEIGHTS: &[Weighed] = &[
     ("attack-pattern", &[("name", 30, By::Words), ("external_references", 70, By::References)]),
     ("campaign", &[("name", 60, By::Words), ("aliases", 40, By::Shared)]),
     ("course-of-action", &[("name", 60, By::Words), ("external_references", 40, By::References)]),

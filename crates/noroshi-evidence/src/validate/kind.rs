@@ -184,27 +184,22 @@ impl<'a> Walk<'a> {
             Some(objects) if !text.contains("--") => {
                 let kind =
                     objects.get(text).map(|object| object.get("type").and_then(Value::as_str));
-                match kind {
-                    Some(kind) => kind.unwrap_or_default(),
-                    None => {
-                        self.find(
-                            Check::Identifier,
-                            "4.14",
-                            format!("no object has the key `{}`", shown(text)),
-                        );
-                        return;
-                    }
-                }
+                let Some(kind) = kind else {
+                    let message = format!("no object has the key `{}`", shown(text));
+                    self.find(Check::Identifier, "4.14", message);
+                    return;
+                };
+                kind.unwrap_or_default()
             }
-            _ => match identifier(text) {
-                Some((kind, _)) => kind,
-                None => {
+            _ => {
+                let Some((kind, _)) = identifier(text) else {
                     let check =
                         if self.observable { Check::ObservableRef } else { Check::Identifier };
                     self.find(check, "2.9", format!("`{}` is not an identifier", shown(text)));
                     return;
-                }
-            },
+                };
+                kind
+            }
         };
         if !reaches(target, kind) {
             let message = format!("must not point to an object of type `{}`", shown(kind));
@@ -394,7 +389,8 @@ impl<'a> Walk<'a> {
             return;
         }
         let defined = identifier(name).is_some_and(|(kind, _)| kind == "extension-definition");
-        if !defined && !(name.ends_with("-ext") && form::is_type(name)) {
+        let named = name.ends_with("-ext") && form::is_type(name);
+        if !(defined || named) {
             let message = format!("`{}` names no extension", shown(name));
             self.find(Check::Extension, "7.3", message);
             return;

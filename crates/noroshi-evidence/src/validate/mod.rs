@@ -80,7 +80,7 @@ pub fn object(value: &Value, options: Options) -> Vec<Finding> {
     let mut walk = Walk::new(options);
     match value {
         Value::Object(map) if map.get("type").and_then(Value::as_str) == Some("bundle") => {
-            walk.bundle(map)
+            walk.bundle(map);
         }
         Value::Object(map) => walk.object(map),
         _ => walk.find(Check::Form, "3.2", "not an object".to_owned()),
@@ -538,7 +538,6 @@ impl<'a> Walk<'a> {
                     "without contributing properties the UUID must be of version 4".to_owned();
                 self.find_at("id", Check::UuidMust, "2.9", message);
             }
-            None => {}
             Some(_) if version != 5 => {
                 self.find_at(
                     "id",
@@ -551,15 +550,15 @@ impl<'a> Walk<'a> {
                 let message = format!("the content gives the id `{derived}`");
                 self.find_at("id", Check::IdNotDerived, "2.9", message);
             }
-            Some(_) => {}
+            None | Some(_) => {}
         }
     }
 
     fn rules(&mut self, map: &'a Map<String, Value>, shape: &'static Shape) {
-        let has = |name: &&str| map.contains_key(*name);
+        let has = |name: &str| map.contains_key(name);
         for rule in shape.rules {
             match rule {
-                Rule::AnyOf(names) if !names.iter().any(|name| has(&name)) => {
+                Rule::AnyOf(names) if !names.iter().any(|name| has(name)) => {
                     let message = format!("at least one of {} is required", listed(names));
                     self.find(Check::MissingAll, shape.section, message);
                 }
@@ -574,7 +573,7 @@ impl<'a> Walk<'a> {
                         self.find(Check::Together, shape.section, message);
                     }
                 },
-                Rule::Needs(name, needed) if has(name) && !needed.iter().all(|name| has(&name)) => {
+                Rule::Needs(name, needed) if has(name) && !needed.iter().all(|name| has(name)) => {
                     let message = format!("`{name}` needs {}", listed(needed));
                     self.find(Check::Together, shape.section, message);
                 }

@@ -90,7 +90,7 @@ async fn narrowed(quiet: &Quiet) -> (Value, [Value; 4]) {
 fn each_held(reader: &Reader<'_>, sees: Sees, id: &str) -> [bool; 5] {
     [
         read::brief(reader, sees, id).unwrap().is_some(),
-        read::object(reader, sees, id).unwrap().is_some(),
+        read::object(reader, sees, id, usize::MAX).unwrap().is_some(),
         !read::history(reader, sees, id, None, 9).unwrap().is_empty(),
         !record::versions(reader, sees, id, None, 9).unwrap().is_empty(),
         record::text(reader, sees, id, None).unwrap().is_some(),
