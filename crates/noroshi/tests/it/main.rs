@@ -32,6 +32,7 @@ mod recall;
 mod response;
 mod share;
 mod sift;
+mod sift_disk;
 mod sift_follow;
 mod sift_law;
 mod sight;
