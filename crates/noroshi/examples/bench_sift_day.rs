@@ -156,7 +156,7 @@ impl<'a> Day<'a> {
         let file = |name: &str| asked.dir.join(name);
         fs::write(file("selectors.txt"), list(0))?;
         make_index(asked)?;
-        let log = open_log(&file("logs/conn.log"))?;
+        let log = open_log(&file("logs/conn.log"), 0)?;
         let child = Command::new(&asked.program)
             .args(["sift", "follow", "--mode", "own-network", "--retention-days", "30"])
             .args(["--own-network", "192.0.2.0/24", "--format", "json", "--every"])
@@ -246,7 +246,7 @@ impl<'a> Day<'a> {
         self.rotations += 1;
         let logs = self.asked.dir.join("logs");
         fs::rename(logs.join("conn.log"), logs.join(format!("conn.{}.log", self.rotations)))?;
-        self.log = open_log(&logs.join("conn.log"))?;
+        self.log = open_log(&logs.join("conn.log"), self.rotations)?;
         self.bytes += HEADER.len() as u64;
         self.rotated.push((self.rotations, self.lines));
         // What is certified to its end and has been behind for two rotations is read by nobody any more.
@@ -372,9 +372,10 @@ impl<'a> Day<'a> {
     }
 }
 
-fn open_log(path: &Path) -> Result<File> {
+/// Begins a log. Each says when it was opened, as Zeek does: of two that begin alike the service takes one for a copy.
+fn open_log(path: &Path, number: u64) -> Result<File> {
     let mut log = OpenOptions::new().create(true).append(true).open(path)?;
-    log.write_all(HEADER.as_bytes())?;
+    log.write_all(format!("#open\tlog-{number:08}\n{HEADER}").as_bytes())?;
     Ok(log)
 }
 
