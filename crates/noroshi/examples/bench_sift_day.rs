@@ -375,7 +375,8 @@ impl<'a> Day<'a> {
 /// Begins a log. Each says when it was opened, as Zeek does: of two that begin alike the service takes one for a copy.
 fn open_log(path: &Path, number: u64) -> Result<File> {
     let mut log = OpenOptions::new().create(true).append(true).open(path)?;
-    log.write_all(format!("#open\tlog-{number:08}\n{HEADER}").as_bytes())?;
+    let opened = format!("#path\tconn\n#open\tlog-{number:08}\n");
+    log.write_all(HEADER.replacen("#path\tconn\n", &opened, 1).as_bytes())?;
     Ok(log)
 }
 
