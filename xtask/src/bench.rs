@@ -55,6 +55,12 @@ const BENCHES: &[Bench] = &[
         measures: "telemetry records a second against lists of selectors, and their index; beside DuckDB with --python PATH",
     },
     Bench {
+        name: "sift-day",
+        package: "noroshi",
+        examples: &["bench_sift_day"],
+        measures: "a sensor's service at its highest rate while lists are exchanged and logs rotated; --minutes N",
+    },
+    Bench {
         name: "misp",
         package: "noroshi-codec",
         examples: &["misp_rate"],
@@ -86,6 +92,9 @@ const BENCHES: &[Bench] = &[
     },
 ];
 
+/// Benches that run the program itself, which has to lie beside them.
+const PROGRAM_NEEDED: &[&str] = &["sift-day"];
+
 impl Bench {
     fn sources(&self) -> impl Iterator<Item = String> {
         self.examples.iter().map(|example| format!("crates/{}/examples/{example}.rs", self.package))
@@ -111,6 +120,11 @@ pub(crate) fn run(root: &Path, name: &str, arguments: &[&str]) -> anyhow::Result
             is_there(root, &source),
             "bench `{name}` needs `{source}`, which is not in this tree"
         );
+    }
+    if PROGRAM_NEEDED.contains(&bench.name) {
+        let mut program = cargo(root);
+        program.args(["build", "--release", "--package", bench.package, "--bins"]);
+        succeed(&mut program)?;
     }
     bench.examples.iter().try_for_each(|example| run_example(root, bench, example, arguments))
 }

@@ -38,6 +38,7 @@ mod recall;
 mod response;
 mod share;
 mod sift;
+mod sift_disk;
 mod sift_follow;
 mod sift_law;
 mod sight;
