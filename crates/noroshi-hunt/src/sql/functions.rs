@@ -14,7 +14,7 @@ use datafusion::logical_expr::{AggregateUDF, BinaryExpr, Expr, LogicalPlan, Oper
 use super::{NoAnswer, guard, senseless};
 
 /// How often a question may say `||`: eight doublings of a short text are a page, not more than that.
-pub const CONCATS_MAX: usize = 8;
+pub(super) const CONCATS_MAX: usize = 8;
 
 const SCALAR: [&str; 37] = [
     "ascii",
