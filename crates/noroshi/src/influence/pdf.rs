@@ -39,7 +39,7 @@ pub enum NoPdf {
     )]
     NoFont(String),
     /// A font cannot be used.
-    #[error("NRS-INFL-1207: the font `{0}` cannot be used: {1}")]
+    #[error("NRS-INFL-1210: the font `{0}` cannot be used: {1}")]
     Font(String, String),
 }
 
@@ -475,7 +475,7 @@ mod tests {
         let path = dir.path().join("no.ttf");
         std::fs::write(&path, b"not a font").unwrap();
         let why = Font::find(&[path.display().to_string()]).err().unwrap().to_string();
-        assert!(why.starts_with("NRS-INFL-1207"), "{why}");
+        assert!(why.starts_with("NRS-INFL-1210"), "{why}");
     }
 
     #[test]

@@ -319,7 +319,7 @@ fn check(submission: &Submission, now: Timestamp) -> Result<(), Refusal> {
         // What the sensor may not keep any longer it cannot hand in.
         let is_over = retain_until(certificate).is_some_and(|until| until <= now);
         if !(is_over && submission.sightings.is_empty()) {
-            return Err(refused("NRS-SIFT-0310", StatusCode::UNPROCESSABLE_ENTITY));
+            return Err(refused("NRS-SIFT-0312", StatusCode::UNPROCESSABLE_ENTITY));
         }
     }
     Ok(())

@@ -406,7 +406,7 @@ async fn sightings_that_the_certificate_does_not_commit_to_are_not_taken() {
     other[0]["value"] = json!("203.0.113.78");
     for changed in [&less, &other, &json!([])] {
         let (status, refused) = post(&whole, changed).await;
-        assert_eq!((status, refused["code"].as_str()), (422, Some("NRS-SIFT-0310")), "{refused}");
+        assert_eq!((status, refused["code"].as_str()), (422, Some("NRS-SIFT-0312")), "{refused}");
     }
     // What may not be kept any longer is not there to be handed in.
     let mut over = whole.clone();

@@ -102,7 +102,7 @@ async fn pdf_of(house: &Arc<House>, ctx: &Ctx, id: &str, lang: Lang) -> Answer<V
         Err(no) => {
             let code = match no {
                 pdf::NoPdf::NoFont(_) => "NRS-INFL-1209",
-                pdf::NoPdf::Font(..) => "NRS-INFL-1207",
+                pdf::NoPdf::Font(..) => "NRS-INFL-1210",
             };
             let refusal = Refusal::new(code, StatusCode::UNPROCESSABLE_ENTITY);
             return Err(refusal.arg("why", no).into());
