@@ -372,9 +372,9 @@ async fn no_column_that_nobody_named_comes_in_and_what_tells_of_somebody_is_no_o
     assert_eq!(done["taken"]["shares"], json!({ "clip": 1 }), "{done}");
     let browser = Browser::of(test, &pillar.analyst).await;
     let to = format!("/influence/collections/{id}");
-    let sent =
-        browser.upload(&format!("{to}/import"), &browser.csrf.clone(), &[], table.as_bytes());
-    assert_eq!(sent.await.0, 303);
+    let csrf = browser.csrf.clone();
+    let sent = browser.upload(&format!("{to}/import"), &csrf, &[], table.as_bytes()).await;
+    assert_eq!(sent.0, 303);
     let (_, imports) = get(test, &pillar.analyst, &format!("{to}/imports")).await;
     let import = imports["items"][0]["id"].as_str().unwrap().to_owned();
     let (_, page) = browser.get(&format!("/influence/imports/{import}")).await;
@@ -1501,15 +1501,15 @@ async fn a_finding_says_what_chance_would_give_and_can_be_recomputed() {
     assert!(table.contains(",other-1,"), "{}", &table[..200]);
     assert_eq!(table.lines().next().unwrap(), "url_id,account_id,content_id,timestamp_share");
     // The command that the pack tells does what it says.
-    let again = tempfile::tempdir().unwrap();
-    std::fs::write(again.path().join("shares.csv"), &files["shares.csv"]).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("shares.csv"), &files["shares.csv"]).unwrap();
     let verify = text("verify.txt");
     let command = verify.lines().find(|line| line.trim().starts_with("noroshi ")).unwrap();
     let arguments: Vec<&str> =
         command.split_whitespace().skip(1).map(|one| one.trim_matches('\'')).collect();
     let ran = std::process::Command::new(env!("CARGO_BIN_EXE_noroshi"))
         .args(arguments)
-        .current_dir(again.path())
+        .current_dir(folder.path())
         .output()
         .unwrap();
     assert!(ran.status.success(), "{}", String::from_utf8_lossy(&ran.stderr));
@@ -1519,7 +1519,7 @@ async fn a_finding_says_what_chance_would_give_and_can_be_recomputed() {
         pairs.sort();
         pairs
     };
-    let recomputed = std::fs::read_to_string(again.path().join("again/edges.csv")).unwrap();
+    let recomputed = std::fs::read_to_string(folder.path().join("again/edges.csv")).unwrap();
     assert_eq!(pairs(&recomputed), pairs(&text("edges.csv")));
     // Recomputed from the pack alone, by the engine and nothing of the house.
     let mut builder = noroshi_insight::coordination::Builder::default();
