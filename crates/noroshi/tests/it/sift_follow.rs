@@ -427,7 +427,7 @@ fn a_folder_of_more_than_is_looked_at_is_said_and_nothing_in_it_is_taken_for_gon
     }
     let (code, said, out) = once();
     assert_eq!((code, said.matches("NRS-SIFT-0151").count()), (Some(1), 1), "{said}");
-    let out: serde_json::Value = serde_json::from_slice(&out).unwrap();
+    let out: Value = serde_json::from_slice(&out).unwrap();
     assert_eq!(out["noted"]["entries_beyond"], 5, "{out}");
     for number in 0..65_540 {
         std::fs::remove_file(sensor.path("logs").join(format!("empty-{number}"))).unwrap();
