@@ -24,6 +24,8 @@ const JAPANESE: &[&str] = &[
     "crates/noroshi-insight/src/coordination/export.rs",
     // Kana, kanji and full-width forms that look or read alike.
     "crates/noroshi-insight/src/lookalike/",
+    // Letters that may not begin or end a line of a report.
+    "crates/noroshi/src/influence/pdf.rs",
     // The verifier depends on none of ours and brings both languages itself.
     "crates/noroshi-ledger/src/words.rs",
     // What the fictional people of the story type: data, like a fixture, and in their own language only.

@@ -252,14 +252,8 @@ impl PartitionStream for Part {
 
     fn execute(&self, _: Arc<TaskContext>) -> SendableRecordBatchStream {
         let schema = Arc::clone(&self.schema);
-        let batches = Batches {
-            part: self.clone(),
-            file: 0,
-            opened: None,
-            group: 0,
-            given: 0,
-            rest: None,
-        };
+        let batches =
+            Batches { part: self.clone(), file: 0, opened: None, group: 0, given: 0, rest: None };
         Box::pin(RecordBatchStreamAdapter::new(schema, stream::iter(batches)))
     }
 }

@@ -191,7 +191,8 @@ fn nothing_that_is_asked_grows_beyond_what_was_kept() {
     ] {
         let question = format!("SELECT {growing} FROM records");
         assert_eq!(code(&question), Some("NRS-HUNT-0204"), "{question}");
-        let within = format!("SELECT 1 FROM records WHERE src_ip IN (SELECT {growing} FROM records)");
+        let within =
+            format!("SELECT 1 FROM records WHERE src_ip IN (SELECT {growing} FROM records)");
         assert_eq!(code(&within), Some("NRS-HUNT-0204"), "{within}");
     }
     let nested = |times: usize| {

@@ -160,7 +160,7 @@ mod tests {
     /// The one record of hunts that a sensor had goes on under its name.
     #[test]
     fn a_sensors_record_of_hunts_becomes_one_of_many() {
-        let mut old = folder_before("0035");
+        let mut old = folder_before("0028");
         old.execute_batch(
             "INSERT INTO hunt_sensor VALUES ('org-a', 'sensor', 2, 'd1');
              INSERT INTO hunt_entry VALUES ('d0', 'org-a', 'sensor', 0, 'beacons', 'case-7', 't', '{}', 0, 't'),

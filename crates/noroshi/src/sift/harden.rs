@@ -35,7 +35,8 @@ pub(super) fn no_core_dump() -> Result<(), Failed> {
 pub(super) fn bound_memory(more_bytes: u64) -> Result<(), Failed> {
     let failed = || usage("NRS-SIFT-0089", "memory cannot be bounded here; nothing was read");
     let status = std::fs::read_to_string("/proc/self/status").map_err(|_| failed())?;
-    let wanted = taken(&status).and_then(|taken| taken.checked_add(more_bytes)).ok_or_else(failed)?;
+    let wanted =
+        taken(&status).and_then(|taken| taken.checked_add(more_bytes)).ok_or_else(failed)?;
     let limit = rustix::process::getrlimit(Resource::As);
     let most = [limit.current, limit.maximum].into_iter().flatten().fold(wanted, u64::min);
     let bound = Rlimit { current: Some(most), maximum: limit.maximum };
