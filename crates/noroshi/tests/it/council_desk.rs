@@ -349,6 +349,8 @@ async fn reads_its_own_api(scene: &Scene, who: &Someone) {
         }
     }
     seen.sort();
+    let (_, measures) = scene.get(who, "/measures").await;
+    assert_eq!(measures["items"], json!([]), "{}", who.ctx.hat);
     let mut wanted = vec!["/advisories/received", "/changes", "/hooks", "/messages", "/questions"];
     if who.ctx.hat == Hat::CouncilMember {
         wanted.push("/opinions");
@@ -382,14 +384,14 @@ const CLOSED_PAGES: [&str; 22] = [
     "/office/system",
 ];
 
-/// What every login reads of the API: the log, and what it is itself.
-const EVERYBODY: [&str; 5] =
-    ["/commission/key", "/log/checkpoint", "/log/leaves", "/me", "/tokens"];
+/// What everybody may read: what is public, what is one's own, and a list of which each sees the measures that concern them.
+const EVERYBODY: [&str; 7] =
+    ["/commission/key", "/drafts", "/log/checkpoint", "/log/leaves", "/me", "/measures", "/tokens"];
 
 /// A refusal without the request's own number and the name asked for.
 fn plain(refused: &Value, id: &str) -> String {
     let mut refused = refused.clone();
-    refused.as_object_mut().unwrap().remove("request");
+    refused.as_object_mut().unwrap().remove("instance");
     refused.to_string().replace(id, "ID")
 }
 

@@ -619,7 +619,7 @@ async fn sightings_that_the_entry_does_not_commit_to_are_not_taken() {
     };
     assert_eq!(post(0, json!([])).await.0, 201);
     let kept: Value =
-        serde_json::from_slice(&std::fs::read(sensor.found(1, "sightings.json")).unwrap()).unwrap();
+        serde_json::from_slice(&std::fs::read(sensor.found(0, "sightings.json")).unwrap()).unwrap();
     let kept = &kept["sightings"];
     let mut less = kept.clone();
     less[0]["count"] = json!(1);

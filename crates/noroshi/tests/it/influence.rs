@@ -190,6 +190,16 @@ impl Pillar {
     }
 
     /// A case that stands where something may be done about it.
+    /// A finding on each of the things that a panel weighs.
+    pub(crate) async fn considered(&self, case: &str) {
+        for consideration in noroshi_charter::fimi::CONSIDERATIONS {
+            let said = json!({
+                "kind": "consideration", "consideration": consideration, "finding": "所見",
+            });
+            self.part(case, said).await;
+        }
+    }
+
     pub(crate) async fn at_options(&self) -> String {
         let case = self.case().await;
         self.step(&case, "triage").await;
@@ -792,11 +802,7 @@ async fn before_an_election_three_others_agree_on_exactly_the_notice_and_ministe
     pillar.no_step(&pillar.analyst, &case, "public_notice", "NRS-INFL-0906").await;
     pillar.part(&case, informed("ministers")).await;
     pillar.no_step(&pillar.analyst, &case, "public_notice", "NRS-INFL-0916").await;
-    for consideration in noroshi_charter::fimi::CONSIDERATIONS {
-        let said =
-            json!({ "kind": "consideration", "consideration": consideration, "finding": "所見" });
-        pillar.part(&case, said).await;
-    }
+    pillar.considered(&case).await;
     pillar.no_step(&pillar.analyst, &case, "public_notice", "NRS-INFL-0907").await;
     let votes = format!("/influence/incidents/{case}/votes");
     let digest = async || {
@@ -859,6 +865,7 @@ async fn a_notice_is_decided_on_what_stands_then_and_on_nothing_of_an_earlier_ro
         }
     };
     told().await;
+    pillar.considered(&case).await;
     let part = pillar.part(&case, notice.clone()).await;
     let found =
         async || get(test, &pillar.analyst, &format!("/influence/incidents/{case}")).await.1;

@@ -44,6 +44,13 @@ async fn full(pillar: &Pillar) -> String {
     ] {
         pillar.part(&case, body).await;
     }
+    // Before partners were told it does not leave in any form.
+    for form in ["stix", "stix-strict", "misp"] {
+        let path = format!("/influence/incidents/{case}/{form}");
+        let (status, said) = get(&pillar.test, &pillar.analyst, &path).await;
+        assert_eq!((status, said["code"].as_str()), (422, Some("NRS-INFL-0913")), "{form}: {said}");
+    }
+    pillar.step(&case, "partner_share").await;
     case
 }
 
@@ -146,6 +153,13 @@ async fn what_one_house_sends_becomes_a_case_in_triage_in_another() {
     );
     refused(&other.test, &other.analyst, "/influence/taken-over", from(&grouping), "NRS-INFL-1113")
         .await;
+    other.step(taken, "analysis").await;
+    other.criteria(taken).await;
+    other.step(taken, "characterised").await;
+    let speech = json!({ "kind": "speech", "risk": "low", "assessment": "国内の投稿は対象外" });
+    other.part(taken, speech).await;
+    other.step(taken, "options").await;
+    other.step(taken, "partner_share").await;
     // Out again it has the same channels, narratives, techniques and observables, by the same identifiers.
     let (_, again) =
         get(&other.test, &other.analyst, &format!("/influence/incidents/{taken}/stix")).await;
@@ -233,7 +247,7 @@ async fn a_name_that_imitates_meets_a_measure_and_its_origin_goes_with_it() {
     let asked = json!({ "engine": "lookalike", "protected": "harbour-press.example\n" });
     let run = pillar.run(&id, asked).await;
     let run = run["id"].as_str().unwrap().to_owned();
-    let case = pillar.case().await;
+    let case = pillar.at_options().await;
     let hits = format!("/influence/incidents/{case}/hits");
     let hit = |domain: &str| json!({ "run": run, "domain": domain });
     let (status, _) = post(test, &pillar.analyst, &hits, hit("elsewhere.example")).await;

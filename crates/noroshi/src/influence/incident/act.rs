@@ -376,12 +376,17 @@ pub fn tlp(whole: &Whole) -> Tlp {
     rows::tlp_of(&whole.incident.tlp).unwrap_or(Tlp::Amber)
 }
 
+/// Whether a case may be taken out in a form: partners or the public were told, and it names no private person at home.
+pub(super) fn may_leave(ctx: &Ctx, whole: &Whole, leaving: &serde_json::Value) -> Answer<()> {
+    decided(&may_take_out(ctx.hat, &whole.path(), private::is_named(whole, leaving)))
+}
+
 /// Takes a case out as a bundle. That it was taken out is a leaf before it is handed over.
 pub async fn export(house: &Arc<House>, ctx: &Ctx, id: &str) -> Answer<serde_json::Value> {
     may(house, ctx, Action::InfluenceAnalyse)?;
     let whole = find(house, ctx, id).await?;
     let bundle = stix::bundle(&whole, tlp(&whole));
-    decided(&may_take_out(ctx.hat, &whole.path(), private::is_named(&whole, &bundle)))?;
+    may_leave(ctx, &whole, &bundle)?;
     let digest = noroshi_charter::finding::Digest::of_canonical(&bundle);
     let change = Change::office("influence.incident.export", id).payload(json!({
         "digest": digest, "withheld": stix::made(&whole, tlp(&whole)).withheld,

@@ -81,6 +81,7 @@ async fn out_of(house: &Arc<House>, ctx: &Ctx, id: &str, form: &'static str) -> 
         "misp" => misp::event(&whole, tlp),
         _ => strict::bundle(&whole, tlp),
     };
+    act::may_leave(ctx, &whole, &made)?;
     let bytes = format!("{made:#}\n").into_bytes();
     taken_out(house, ctx, id, form, &bytes).await?;
     Ok(bytes)

@@ -416,29 +416,35 @@ fn command(run: &Run) -> Option<String> {
         .collect();
     let windows: Vec<String> = first.iter().map(|one| format!("--window {one}")).collect();
     Some(format!(
-        "noroshi influence coordination shares.csv {} {} --false-discovery {} --slice {} --seed {} --out again",
+        "noroshi influence coordination shares.csv {} {} --false-discovery {} --slice {} --seed {}{} --out again",
         objects.join(" "),
         windows.join(" "),
         asked.false_discovery_max,
         asked.slice_seconds,
-        asked.seed
+        asked.seed,
+        match asked.models.as_str() {
+            "both" => " --both-models",
+            "activity" => " --activity-model",
+            _ => "",
+        }
     ))
 }
 
 /// How another team recomputes a run, or why it cannot.
 fn how(run: &Run) -> String {
-    let by_hand = "   Each column before account_id is one kind of object; finding.json has the windows of each. The kinds have\n                      different windows, which one command cannot ask for: ask the engine's library, or any other program that\n                      knows the null model.\n";
+    let by_hand = "   Each column before account_id is one kind of object; finding.json has the windows of each. The kinds have\n   different windows, which one command cannot ask for: ask the engine's library, or any other program that\n   knows the null model.\n";
     match run.parameters.engine.as_str() {
         "coordination" => format!(
             "3. Recompute it from shares.csv:\n{}4. Compare edges.csv: account_a, account_b, weight.\n",
             command(run).map_or_else(|| by_hand.to_owned(), |command| format!("   {command}\n"))
         ),
-        "copies" => "3. Texts do not leave a collection, so copies are not recomputed from here. text_hmac is equal where texts are\n                        equal; whoever oversees the office recomputes it there, while the texts are held (at most 30 days).\n"
+        "copies" => "3. Texts do not leave a collection, so copies are not recomputed from here. text_hmac is equal where texts are\n   equal; whoever oversees the office recomputes it there, while the texts are held (at most 30 days).\n"
             .to_owned(),
-        "lookalike" => "3. shares.csv is a list of domains, one a line:\n   noroshi influence lookalike --protected NAMES shares.csv\n                           with the protected names of finding.json, or without --protected the list that ships with the program.\n"
+        "lookalike" => "3. shares.csv is a list of domains, one a line:\n   noroshi influence lookalike --protected NAMES shares.csv\n   with the protected names of finding.json, or without --protected the list that ships with the program.\n"
             .to_owned(),
-        _ => "3. The same engine over the same posts gives the tables of this pack; its command or library is given with the\n                      program. Texts do not leave a collection: text_hmac is equal where texts are equal.\n"
-            .to_owned(),
+        engine => format!(
+            "3. The engine `{engine}` gives the tables of this pack from the same posts, where they are held. Texts do not leave a\n   collection: text_hmac is equal where texts are equal.\n"
+        ),
     }
 }
 

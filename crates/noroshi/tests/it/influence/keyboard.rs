@@ -50,7 +50,8 @@ impl Keys {
         let keys = Self { client, base: base.to_owned() };
         keys.client.goto(&format!("{base}/login?lang=en")).await.unwrap();
         let (name, value) = cookie.split_once('=').unwrap();
-        let cookie = fantoccini::cookies::Cookie::new(name.to_owned(), value.to_owned());
+        let cookie = fantoccini::cookies::Cookie::build((name.to_owned(), value.to_owned()));
+        let cookie = cookie.domain("127.0.0.1").path("/").build();
         keys.client.add_cookie(cookie).await.unwrap();
         keys
     }
