@@ -446,21 +446,26 @@ impl Oracle<'_> {
         }
     }
 
+    /// Whether a review of a version ends what is asked for; consent is the party's alone.
+    fn ends(cleared: bool, what: What) -> bool {
+        cleared && !matches!(what, What::Unconsented)
+    }
+
     /// Whether something passes on what is asked for, by walking towards the sources, one path at a time: each of its
-    /// versions that no review cleared counts.
+    /// versions counts in which no review ended it.
     fn passes_on(&self, number: usize, what: What, seen: &mut BTreeSet<usize>) -> bool {
         if !seen.insert(number) {
             return false;
         }
         let thing = &self.world.things[number];
         let (newest, before) = Self::own(thing, what);
-        if !thing.cleared
+        if !Self::ends(thing.cleared, what)
             && (newest || thing.names.iter().any(|other| self.passes_on(*other, what, seen)))
         {
             return true;
         }
         thing.earlier.as_ref().is_some_and(|earlier| {
-            !earlier.cleared
+            !Self::ends(earlier.cleared, what)
                 && (before || earlier.names.iter().any(|other| self.passes_on(*other, what, seen)))
         })
     }
@@ -469,7 +474,7 @@ impl Oracle<'_> {
     /// or named.
     fn bears(&self, number: usize, what: What) -> bool {
         let thing = &self.world.things[number];
-        if thing.cleared {
+        if Self::ends(thing.cleared, what) {
             return false;
         }
         let (newest, before) = Self::own(thing, what);
@@ -619,9 +624,6 @@ fn versions_of(world: &World, thing: &Thing, parts: &Parts) -> Vec<Version> {
 
 /// What the newest version carries when it leaves.
 fn carried(world: &World, thing: &Thing, stock: &Stock, broken: Broken) -> Carried {
-    if thing.cleared {
-        return Carried::default();
-    }
     let versions = versions_of(world, thing, &stock.read[&thing.id]);
     let looked = if broken == Broken::Versions { 1 } else { versions.len() };
     let mut all = Carried::default();
@@ -630,6 +632,9 @@ fn carried(world: &World, thing: &Thing, stock: &Stock, broken: Broken) -> Carri
     }
     for name in versions[..looked].iter().flat_map(|version| &version.names) {
         all = all.join(stock.carried.get(name).copied().unwrap_or_default());
+    }
+    if thing.cleared {
+        all.bits = LegalBits::default();
     }
     all
 }

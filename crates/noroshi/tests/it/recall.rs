@@ -686,7 +686,8 @@ async fn a_message_about_a_part_says_nothing_of_the_whole() {
     stage.hold(std::slice::from_ref(&marked), Tlp::Green).await;
     let id = id_of(&first);
     until_messages(&stage, &id, 1).await;
-    again(&stage, &[marked], Tlp::Red, LegalClass::CiaN).await;
+    let done = again(&stage, &[marked], Tlp::Red, LegalClass::CiaN).await;
+    assert_eq!((done.unchanged, done.tightened), (1, 1));
     until_messages(&stage, &id, 2).await;
 }
 
@@ -827,27 +828,4 @@ async fn what_was_made_from_what_an_agreement_brings_later_is_taken_back() {
     noroshi::evidence::act::import_agreed(house, &analyst, bundle, "agreement-7").await.unwrap();
     let org = stage.ally.ctx.org.as_str();
     assert_eq!(message(&stage, &id_of(&edge), org).await["kind"], "remark");
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn one_bit_on_the_way_does_not_hide_another() {
-    let mut config = TestHouse::config();
-    config.share.second_person_classes = Vec::new();
-    let stage = Stage::open_with(config).await;
-    let until = stage.test.house.clock.now() + jiff::SignedDuration::from_hours(24);
-    let finding = json!({ "scope": "CIA-PM", "valid_until": until.to_string() });
-    let path = format!("/partners/{}/findings", stage.ally.ctx.org);
-    stage.office("POST", &path, finding, 201).await;
-    // Made from a secret, which is made from something that is not held yet.
-    let made = indicator(1);
-    let texts = [
-        deriving(20, &id_of(&made), &id_of(&malware(5))),
-        deriving(21, &id_of(&malware(5)), &id_of(&malware(2))),
-    ];
-    hold(&stage, &[malware(5)], Tlp::Green, LegalClass::CiaPm).await;
-    hold(&stage, &texts, Tlp::Green, LegalClass::CiaN).await;
-    read_by_ally(&stage, std::slice::from_ref(&made)).await;
-    hold(&stage, &[malware(2)], Tlp::Green, LegalClass::Cia).await;
-    let org = stage.ally.ctx.org.as_str();
-    assert_eq!(message(&stage, &id_of(&made), org).await["kind"], "remark");
 }

@@ -528,5 +528,5 @@ fn a_mapping_that_is_none_is_refused_with_its_line() {
     let output = sensor.command("run", &["--mapping", &mapping, &file]).output().unwrap();
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
     assert_eq!(output.status.code(), Some(2), "{said}");
-    assert!(said.contains("NRS-SIFT-0151") && said.contains("line 2"), "{said}");
+    assert!(said.contains("NRS-SIFT-0141") && said.contains("line 2"), "{said}");
 }
