@@ -673,7 +673,7 @@ async fn a_message_about_a_part_says_nothing_of_the_whole() {
     let stage = Stage::open().await;
     let tool = |modified: &str, marking: &str| {
         format!(
-            r#"{{"type":"tool","spec_version":"2.1","id":"tool--{}","created":"2026-01-01T00:00:00Z","modified":"{modified}","name":"t","description":"for few"{marking}}}"#,
+            r#"{{"type":"tool","spec_version":"2.1","id":"tool--{}","created":"2026-01-01T00:00:00.000Z","modified":"{modified}","name":"t","description":"for few"{marking}}}"#,
             uuid(40)
         )
     };
@@ -681,13 +681,13 @@ async fn a_message_about_a_part_says_nothing_of_the_whole() {
         r#","granular_markings":[{{"marking_ref":"{}","selectors":["description"]}}]"#,
         Tlp::Red.marking_id()
     );
-    let (first, marked) = (tool("2026-01-01T00:00:00Z", ""), tool("2026-02-01T00:00:00Z", &red));
+    let (first, marked) = (tool("2026-01-01T00:00:00.000Z", ""), tool("2026-02-01T00:00:00.000Z", &red));
     read_by_ally(&stage, std::slice::from_ref(&first)).await;
     stage.hold(std::slice::from_ref(&marked), Tlp::Green).await;
     let id = id_of(&first);
     until_messages(&stage, &id, 1).await;
     let done = again(&stage, &[marked], Tlp::Red, LegalClass::CiaN).await;
-    assert_eq!((done.unchanged, done.tightened), (1, 1));
+    assert_eq!((done.unchanged, done.tightened), (1, 1), "{done:?}");
     until_messages(&stage, &id, 2).await;
 }
 

@@ -49,10 +49,7 @@ impl Keys {
             .unwrap();
         let keys = Self { client, base: base.to_owned() };
         keys.client.goto(&format!("{base}/login?lang=en")).await.unwrap();
-        let (name, value) = cookie.split_once('=').unwrap();
-        let cookie = fantoccini::cookies::Cookie::build((name.to_owned(), value.to_owned()));
-        let cookie = cookie.domain("127.0.0.1").path("/").build();
-        keys.client.add_cookie(cookie).await.unwrap();
+        keys.script(&format!("document.cookie = {}", json!(format!("{cookie}; path=/")))).await;
         keys
     }
 
