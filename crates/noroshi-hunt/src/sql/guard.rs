@@ -9,7 +9,8 @@ use std::ops::ControlFlow;
 
 use datafusion::sql::parser::{DFParser, Statement};
 use datafusion::sql::sqlparser::ast::{
-    Expr, ObjectName, Query, Select, SetExpr, Statement as Sql, TableFactor, Visit as _, Visitor,
+    Expr, Ident, ObjectName, Query, Select, SetExpr, Statement as Sql, TableAlias, TableFactor,
+    Visit as _, VisitMut as _, Visitor, VisitorMut,
 };
 use datafusion::sql::sqlparser::dialect::GenericDialect;
 use datafusion::sql::sqlparser::tokenizer::{Token, Tokenizer};
@@ -66,7 +67,7 @@ pub fn admit(question: &str) -> Result<Statement, Refused> {
     }
     let statements = DFParser::parse_sql(question).map_err(|_| Refused::NotASelect)?;
     let mut statements = statements.into_iter();
-    let (Some(statement), None) = (statements.next(), statements.next()) else {
+    let (Some(mut statement), None) = (statements.next(), statements.next()) else {
         return Err(Refused::NotASelect);
     };
     let Statement::Statement(sql) = &statement else { return Err(Refused::NotASelect) };
@@ -76,9 +77,30 @@ pub fn admit(question: &str) -> Result<Statement, Refused> {
     let mut names = Names::default();
     let _done = sql.visit(&mut names);
     let mut check = Check { names: names.0, expressions: 0, tables: 0 };
-    match sql.visit(&mut check) {
-        ControlFlow::Continue(()) => Ok(statement),
-        ControlFlow::Break(refused) => Err(refused),
+    if let ControlFlow::Break(refused) = sql.visit(&mut check) {
+        return Err(refused);
+    }
+    if let Statement::Statement(sql) = &mut statement {
+        let _done = sql.visit(&mut Named(0));
+    }
+    Ok(statement)
+}
+
+/// Gives every query that stands as a table a name. The engine takes an expression for the one of the same spelling in the
+/// query within, where neither has a name to tell them apart: `SELECT x + x AS x FROM (SELECT x + x AS x FROM …)` would be
+/// added once.
+struct Named(usize);
+
+impl VisitorMut for Named {
+    type Break = ();
+
+    fn pre_visit_table_factor(&mut self, factor: &mut TableFactor) -> ControlFlow<()> {
+        if let TableFactor::Derived { alias: alias @ None, .. } = factor {
+            self.0 += 1;
+            let name = Ident::with_quote('"', format!(" {}", self.0));
+            *alias = Some(TableAlias { explicit: true, name, columns: Vec::new(), at: None });
+        }
+        ControlFlow::Continue(())
     }
 }
 

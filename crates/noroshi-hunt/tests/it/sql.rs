@@ -161,6 +161,28 @@ fn what_may_not_be_asked_or_makes_no_sense_says_so() {
 }
 
 #[test]
+fn what_is_asked_of_what_was_asked_is_worked_out_each_time() {
+    let (_dir, files) = folder(&[&some()]);
+    for (question, answer) in [
+        (
+            "SELECT x + x AS x FROM (SELECT x + x AS x FROM (SELECT 3 AS x FROM records LIMIT 1))",
+            12,
+        ),
+        (
+            "SELECT x + x AS x FROM (SELECT x + x AS x FROM (SELECT 3 AS x FROM records LIMIT 1) a) b",
+            12,
+        ),
+        (
+            "WITH a AS (SELECT x + x AS x FROM (SELECT 3 AS x FROM records LIMIT 1)) SELECT x + x AS x FROM a",
+            12,
+        ),
+        ("SELECT max(x) AS x FROM (SELECT count(*) AS x FROM (SELECT 1 AS x FROM records))", 3_000),
+    ] {
+        assert_eq!(json!(rows(&files, question)), json!([[answer]]), "{question}");
+    }
+}
+
+#[test]
 fn a_damaged_file_is_named_and_the_rest_is_answered() {
     let (dir, mut files) = folder(&[&some()]);
     write(dir.path(), "zz.parquet", b"PAR1 and then nothing PAR1");
