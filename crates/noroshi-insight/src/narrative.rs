@@ -207,7 +207,9 @@ fn is_unspaced(c: char) -> bool {
 }
 
 fn words(text: &str, terms: &mut Vec<String>) {
-    terms.extend(text.unicode_words().filter(|word| word.chars().count() > 1).map(str::to_owned));
+    // A number is about nothing: dates and counts would bring together what says nothing of the same.
+    let tells = |word: &&str| word.chars().count() > 1 && word.chars().any(char::is_alphabetic);
+    terms.extend(text.unicode_words().filter(tells).map(str::to_owned));
 }
 
 fn letters(run: &str, terms: &mut Vec<String>) {

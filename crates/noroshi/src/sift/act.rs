@@ -313,7 +313,9 @@ fn check(submission: &Submission, now: Timestamp) -> Result<(), Refusal> {
     if submission.sightings.iter().any(|one| one.count == 0 || one.count > certificate.tally.kept) {
         return Err(refused("NRS-SIFT-0306", StatusCode::UNPROCESSABLE_ENTITY));
     }
+    // A void one has none ([`still_holds`]).
     if let Some(committed) = &certificate.sightings
+        && !submission.void
         && !committed.holds(&submission.sightings)
     {
         // What the sensor may not keep any longer it cannot hand in.

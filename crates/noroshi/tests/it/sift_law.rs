@@ -143,7 +143,10 @@ fn a_sample_is_proved_and_a_disclosed_input_replayed() {
         .iter()
         .map(|one| one["what"].as_str().unwrap())
         .collect();
-    assert_eq!(named, ["rows", "rows_root", "seen", "kept", "unmatched", "direction", "bytes"]);
+    assert_eq!(
+        named,
+        ["rows", "rows_root", "sightings", "seen", "kept", "unmatched", "direction", "bytes"]
+    );
     for output in [&proof, &equal, &unequal] {
         let all = [output.stdout.as_slice(), &output.stderr].concat();
         assert!(!String::from_utf8_lossy(&all).contains("PLANTED"), "content came out");
@@ -698,10 +701,10 @@ async fn withdrawn(law: &Law, dir: &Path, other: &Path, file: &Path, id: &str) {
         let (status, said) = ask("POST", certificates.clone(), &token(dir), Some(body)).await;
         (status, said["code"].as_str().unwrap_or_default().to_owned())
     };
-    let body = json!({ "certificate": certificate, "sightings": [] });
-    assert_eq!(hand_in(body).await, (422, "NRS-SIFT-0310".to_owned()));
     let sightings = std::fs::read(out.join(format!("sightings/{number}.json"))).unwrap();
     let sightings: Value = serde_json::from_slice(&sightings).unwrap();
+    let body = json!({ "certificate": certificate, "sightings": sightings });
+    assert_eq!(hand_in(body).await, (422, "NRS-SIFT-0310".to_owned()));
     let with = json!({ "certificate": certificate, "sightings": sightings, "void": true });
     assert_eq!(hand_in(with).await, (422, "NRS-SIFT-0311".to_owned()));
     let submitted = law.submit(dir).await;
