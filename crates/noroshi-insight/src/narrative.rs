@@ -248,8 +248,8 @@ impl Space {
                 *having.entry(place).or_default() += 1;
             }
         }
-        // What a fifth of all texts has tells nothing apart; what one has joins it to nobody.
-        let common = if texts.len() < 100 { usize::MAX } else { texts.len() / 5 };
+        // What most texts have tells nothing apart. Less than half may be what one subject is about that many write of.
+        let common = if texts.len() < 100 { usize::MAX } else { texts.len() / 2 };
         let all = real(texts.len() + 1);
         let rarity = having
             .into_iter()
