@@ -681,7 +681,8 @@ async fn a_message_about_a_part_says_nothing_of_the_whole() {
         r#","granular_markings":[{{"marking_ref":"{}","selectors":["description"]}}]"#,
         Tlp::Red.marking_id()
     );
-    let (first, marked) = (tool("2026-01-01T00:00:00.000Z", ""), tool("2026-02-01T00:00:00.000Z", &red));
+    let (first, marked) =
+        (tool("2026-01-01T00:00:00.000Z", ""), tool("2026-02-01T00:00:00.000Z", &red));
     read_by_ally(&stage, std::slice::from_ref(&first)).await;
     stage.hold(std::slice::from_ref(&marked), Tlp::Green).await;
     let id = id_of(&first);
