@@ -129,6 +129,11 @@ const RULES: &[Rule] = &[
         check: records::changelog,
     },
     Rule { name: "never", why: "a promise without a test is a hope", check: records::never },
+    Rule {
+        name: "pains",
+        why: "what others suffer from is no pain here only while a test says so",
+        check: records::pains,
+    },
     Rule { name: "decisions", why: "a decision is cited by its number", check: records::decisions },
 ];
 

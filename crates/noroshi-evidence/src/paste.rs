@@ -13,6 +13,9 @@
 //! - `word.ext` is a file name when `ext` is a usual ending of files and no top-level domain (`setup.exe`). Endings that
 //!   are both (`md`, `py`, `rs`, `sh`, `zip`, …) are file names when the name has one dot, no port, no path and was not
 //!   defanged: whoever means the domain writes `readme[.]md`.
+//! - A label before a colon says what follows and is passed over (`IP:203.0.113.9`, `src：evil.example:443`).
+//! - A host with a path and no scheme is a locator, read as one of `http`: the path was written to be meant, and the
+//!   whole of a shared host is another thing. Hosts with slashes between them are a list.
 //! - Four numbers are a version when they stand behind a word for it (`version`, `ver.`, `v`, `build`, `バージョン`, …)
 //!   or behind `Product/`; otherwise they are an address. Any other count of numbers is a version.
 //! - `done.The`, `e.g.`, `System.Windows.Forms` and `os.path(` are prose or code, unless defanged.
@@ -467,41 +470,164 @@ impl<'a> Reader<'a> {
     /// Pieces without a scheme.
     fn words(&mut self, piece: Range<usize>, edge: usize) {
         let text = self.part(&piece);
-        let mut start = 0;
+        let around = Around { edge, end: piece.end };
+        let (mut start, mut read) = (piece.start, piece.start);
         for (at, c) in text.char_indices().chain([(text.len(), ' ')]) {
             if is_word(c) {
                 continue;
             }
-            if start < at {
-                self.word(piece.start + start..piece.start + at, edge, c);
+            let end = piece.start + at;
+            // What stands in a locator that was read is no word.
+            if start < end && start >= read {
+                read = self.word(start..end, around, c);
             }
-            start = at + c.len_utf8();
+            start = end + c.len_utf8();
         }
     }
 
-    /// One word; `next` is the character behind it.
-    fn word(&mut self, word: Range<usize>, edge: usize, next: char) {
+    /// One word; `next` is the character behind it. Says where what was read ends.
+    fn word(&mut self, word: Range<usize>, around: Around, next: char) -> usize {
         let range = self.trimmed(word.clone());
         let text = self.part(&range);
         if text.len() > OBSERVABLE_BYTES_MAX {
-            return self.passed(range, Why::TooLong);
+            self.passed(range, Why::TooLong);
+            return word.end;
         }
         if text.contains('@') {
-            return self.email(range);
+            self.email(range);
+            return word.end;
         }
         // `sha256:…`, `md5=…` (the latter is cut before).
         let tail = text.rsplit(':').next().unwrap_or_default();
         if tail.len() >= 24 && tail.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-            return self.hash(range.end - tail.len()..range.end);
+            self.hash(range.end - tail.len()..range.end);
+            return word.end;
         }
-        if text.bytes().filter(|byte| *byte == b':').count() >= 2 {
-            return self.v6(range);
+        if let Some(from) = v6_from(text) {
+            self.v6(range.start + from..range.end);
+            return word.end;
         }
-        let host = text.split([':', '/']).next().unwrap_or_default();
+        if text.contains("::") {
+            // Code; what stands in it is told where it has a dot.
+            if text.contains('.') {
+                self.passed(range, Why::Prose);
+            }
+            return word.end;
+        }
+        let mut start = range.start;
+        while let Some(host) = self.host(start..range.end) {
+            let (host, behind) = (host.clone(), self.part(&(host.end..range.end)));
+            match behind.strip_prefix(':').map(|port| port.split('/').next().unwrap_or_default()) {
+                // `log.txt:evil.example`
+                Some(port) if !port.bytes().all(|byte| byte.is_ascii_digit()) => {
+                    self.named(host.clone(), around, ':');
+                    start = host.end + 1;
+                }
+                _ => return self.hosted(host, range.end, &word, around, next),
+            }
+        }
+        word.end
+    }
+
+    /// What stands before the first `:` or `/` behind labels without a dot, as in `IP:203.0.113.9`.
+    fn host(&self, range: Range<usize>) -> Option<Range<usize>> {
+        let mut start = range.start;
+        for part in self.part(&range).split(':') {
+            if part.contains(['.', '/']) {
+                let host = part.split('/').next().unwrap_or_default();
+                return Some(start..start + host.len());
+            }
+            start += part.len() + 1;
+        }
+        None
+    }
+
+    /// A host, and what stands behind it up to `end`: nothing, a port, a path, the length of a network, or other hosts.
+    fn hosted(
+        &mut self,
+        host: Range<usize>,
+        end: usize,
+        word: &Range<usize>,
+        around: Around,
+        next: char,
+    ) -> usize {
+        let text = self.part(&(host.start..end));
+        let name = self.part(&host);
+        if !name.contains('.') {
+            self.path(host.start..end);
+            return word.end;
+        }
+        let Some((before, path)) = text.split_once('/') else {
+            self.named(host.start..end, around, next);
+            return word.end;
+        };
+        let is_length =
+            (1..=3).contains(&path.len()) && path.bytes().all(|byte| byte.is_ascii_digit());
+        if is_length && before == name && numbers(name).is_some() {
+            self.v4(host.start..end, around.edge);
+            return word.end;
+        }
+        if before == name && text.split('/').all(is_host) {
+            let mut start = host.start;
+            for one in text.split('/') {
+                self.named(start..start + one.len(), Around { edge: start, ..around }, '/');
+                start += one.len() + 1;
+            }
+            return word.end;
+        }
+        self.locator(host, around)
+    }
+
+    /// What has a path and no scheme, up to where a locator would end or a list go on.
+    fn locator(&mut self, host: Range<usize>, around: Around) -> usize {
+        let text = self.part(&(host.start..around.end));
+        let text = text.split([',', ';', '\'']).next().unwrap_or_default();
+        let range = host.start..host.start + url_end(text, host.len());
+        let name = self.part(&host);
+        let last = name.rsplit('.').next().unwrap_or_default();
+        let is_file = FILES.contains(&last.to_ascii_lowercase().as_str());
+        if numbers(name).is_some_and(|count| count != 4) {
+            if numbers(name).is_some_and(|count| count > 2) {
+                self.passed(range.clone(), Why::Version);
+            }
+            return range.end;
+        }
+        if is_file && !self.folded.defanged(&host) {
+            self.passed(range.clone(), Why::FileName);
+            return range.end;
+        }
+        match Observable::parse(&format!("http://{}", self.part(&range))) {
+            _ if range.len() > OBSERVABLE_BYTES_MAX => self.passed(range.clone(), Why::TooLong),
+            Ok(url @ Observable::Url(_)) => self.found(What::Observable(url), range.clone()),
+            _ => self.passed(range.clone(), Why::Locator),
+        }
+        range.end
+    }
+
+    /// A path that begins with no host.
+    fn path(&mut self, range: Range<usize>) {
+        let text = self.part(&range);
+        let tail = text.rsplit('/').next().unwrap_or_default();
+        if let Some(count) = numbers(tail) {
+            // `Product/1.2.3.4`: the name says nothing, the numbers behind it are a version.
+            if count >= 3 {
+                self.passed(range, Why::Version);
+            }
+        } else if let Some((_, ending)) = tail.rsplit_once('.') {
+            let lower = ending.to_ascii_lowercase();
+            let is_file = FILES.contains(&lower.as_str()) || BOTH.contains(&lower.as_str());
+            self.passed(range, if is_file { Why::FileName } else { Why::Prose });
+        }
+    }
+
+    /// A host alone, or with a port.
+    fn named(&mut self, range: Range<usize>, around: Around, next: char) {
+        let host = self.part(&range).split(':').next().unwrap_or_default();
         if numbers(host).is_some() {
-            return self.v4(range, edge);
+            self.v4(range, around.edge);
+        } else {
+            self.name(range, around.edge, next);
         }
-        self.name(range, word, edge, next);
     }
 
     fn trimmed(&self, word: Range<usize>) -> Range<usize> {
@@ -543,13 +669,6 @@ impl<'a> Reader<'a> {
     fn v6(&mut self, range: Range<usize>) {
         let text = self.part(&range);
         let address = text.split(['/', '%']).next().unwrap_or_default();
-        let alphabet = address.bytes().all(|b| b.is_ascii_hexdigit() || matches!(b, b':' | b'.'));
-        // `std::io`, `12:34:56` and the like are prose and code.
-        let likely = address.bytes().any(|byte| byte.is_ascii_digit())
-            && (address.contains("::") || address.matches(':').count() == 7);
-        if !alphabet || !likely {
-            return;
-        }
         let valid = address.parse::<Ipv6Addr>().is_ok();
         let whole = text.strip_prefix(address).is_none_or(|rest| !rest.starts_with('%'));
         let parsed = Observable::parse(if whole { text } else { address });
@@ -559,7 +678,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Begins with numbers and dots: address, network, address with port or path, range, version.
+    /// Begins with numbers and dots: address, network, address with port, version.
     fn v4(&mut self, range: Range<usize>, edge: usize) {
         let text = self.part(&range);
         let host = text.split([':', '/']).next().unwrap_or_default();
@@ -609,17 +728,9 @@ impl<'a> Reader<'a> {
                 .any(|mark| word.ends_with(mark))
     }
 
-    fn name(&mut self, range: Range<usize>, word: Range<usize>, edge: usize, next: char) {
+    fn name(&mut self, range: Range<usize>, edge: usize, next: char) {
         let text = self.part(&range);
-        let host = text.split([':', '/']).next().unwrap_or_default();
-        if !host.contains('.') {
-            // `Product/1.2.3.4`: the name says nothing, the numbers behind it are a version.
-            let tail = text.rsplit('/').next().unwrap_or_default();
-            if numbers(tail).is_some_and(|count| count >= 3) {
-                self.passed(range, Why::Version);
-            }
-            return;
-        }
+        let host = text.split(':').next().unwrap_or_default();
         if let Some((left, right)) = host.split_once('-')
             && numbers(left) == Some(4)
             && numbers(right) == Some(4)
@@ -637,9 +748,9 @@ impl<'a> Reader<'a> {
         };
         // `狼煙.evil.example` in a sentence: the part that was read is another name.
         let before = self.part(&(edge..range.start));
-        let dotted = self.part(&(word.start..range.start)).ends_with('.') || before.ends_with('.');
-        let other = before.trim_end_matches('.').chars().next_back().is_some_and(|c| !c.is_ascii());
-        let verdict = if dotted && (other || self.other_letter_before(word.start)) {
+        let whole_before = before.trim_end_matches('.');
+        let other = whole_before.chars().next_back().is_some_and(|c| !c.is_ascii());
+        let verdict = if before.ends_with('.') && other {
             Some(Why::OtherLetters)
         } else if defanged {
             None
@@ -650,11 +761,6 @@ impl<'a> Reader<'a> {
             Some(why) => self.passed(place, why),
             None => self.found(What::Observable(name.into()), place),
         }
-    }
-
-    fn other_letter_before(&self, at: usize) -> bool {
-        let before = self.folded.text.get(..at).and_then(|head| head.chars().next_back());
-        before.is_some_and(|c| !c.is_ascii() && c.is_alphanumeric())
     }
 
     fn place(&mut self, range: &Range<usize>) -> Place {
@@ -701,6 +807,40 @@ fn judge(host: &str, last: &str, whole: bool, next: char) -> Option<Why> {
         return Some(Why::Prose);
     }
     None
+}
+
+/// The run of other letters and ASCII around a word.
+#[derive(Debug, Clone, Copy)]
+struct Around {
+    /// Where the run begins.
+    edge: usize,
+    /// Where the piece of ASCII ends.
+    end: usize,
+}
+
+/// Where in a word an IPv6 address begins, behind labels such as `ipv6:`.
+fn v6_from(text: &str) -> Option<usize> {
+    let address = text.split(['/', '%']).next().unwrap_or_default();
+    let fits = |byte: &u8| byte.is_ascii_hexdigit() || matches!(byte, b':' | b'.');
+    let mut from = address.len() - address.bytes().rev().take_while(fits).count();
+    if from > 0 && !address.get(..from).is_some_and(|before| before.ends_with(':')) {
+        from += address.get(from..)?.find(':')? + 1;
+    }
+    let address = address.get(from..)?;
+    // `12:34:56` is a time, and `a::b` is code.
+    let likely = address.bytes().any(|byte| byte.is_ascii_digit())
+        && (address.contains("::") || address.matches(':').count() == 7);
+    likely.then_some(from)
+}
+
+/// Whether a part between slashes is an address, or a name that is no file.
+fn is_host(part: &str) -> bool {
+    let last = part.rsplit('.').next().unwrap_or_default().to_ascii_lowercase();
+    let is_file = FILES.contains(&last.as_str()) || BOTH.contains(&last.as_str());
+    let is_name = || last.len() > 1 && last.bytes().all(|byte| byte.is_ascii_alphabetic());
+    part.contains('.')
+        && (part.parse::<Ipv4Addr>().is_ok()
+            || (!is_file && is_name() && DomainName::parse(part).is_ok()))
 }
 
 /// How many numbers with dots between them a text is; `None` when it is something else.
@@ -803,8 +943,8 @@ mod tests {
         check("[2001:db8::1]:443 2001:db8::/32 ::1", &["2001:db8::1", "2001:db8::/32", "::1"], &[]);
         check("2001[:]db8[:][:]7", &["2001:db8::7"], &[]);
         check("fe80::1%eth0", &["fe80::1"], &[]);
-        check("192.0.2.1:8080, 192.0.2.2/x", &["192.0.2.1", "192.0.2.2"], &[]);
-        check("evil.example:8443/path evil.example.", &["evil.example", "evil.example"], &[]);
+        check("192.0.2.1:8080, 192.0.2.2/", &["192.0.2.1", "192.0.2.2"], &[]);
+        check("evil.example:8443 evil.example.", &["evil.example", "evil.example"], &[]);
         let md5 = "d41d8cd98f00b204e9800998ecf8427e";
         check(&format!("MD5:{md5} md5={md5}、{md5}。"), &[md5, md5, md5], &[]);
         check("狼煙.example", &["xn--ouxv8a.example"], &[]);
@@ -812,6 +952,59 @@ mod tests {
         check("hxxps[://]evil[.]example", &["https://evil.example/"], &[]);
         check("evil\\.example", &["evil.example"], &[]);
         check("'evil.example','b.example'", &["evil.example", "b.example"], &[]);
+    }
+
+    #[test]
+    fn a_label_before_a_colon_hides_nothing() {
+        check("IP:203.0.113.1 IP：203.0.113.2", &["203.0.113.1", "203.0.113.2"], &[]);
+        check(
+            "Domain:c2.evil.example C2:evil.example:443",
+            &["c2.evil.example", "evil.example"],
+            &[],
+        );
+        check("dst:203.0.113.3:8080 src_ip:203.0.113.4/32", &["203.0.113.3", "203.0.113.4"], &[]);
+        check("ipv6:2001:db8::7 ip-dst:2001:db8::/32", &["2001:db8::7", "2001:db8::/32"], &[]);
+        check("a:b:c:evil.example", &["evil.example"], &[]);
+        check(
+            "log.txt:evil.example std::fs.read",
+            &["evil.example"],
+            &[("log.txt", Why::FileName), ("std::fs.read", Why::Prose)],
+        );
+        check("version:1.2.3.4", &[], &[("1.2.3.4", Why::Version)]);
+        check("localhost:8080 port:443 12:34:56.789", &[], &[]);
+    }
+
+    #[test]
+    fn a_path_without_a_scheme_is_a_locator_and_hosts_between_slashes_are_a_list() {
+        check(
+            "raw.files[.]example/attacker/x/payload.exe, 192.0.2.2/gate.php?id=7&x=(1).",
+            &[
+                "http://raw.files.example/attacker/x/payload.exe",
+                "http://192.0.2.2/gate.php?id=7&x=(1)",
+            ],
+            &[],
+        );
+        check("evil.example:8443/path。", &["http://evil.example:8443/path"], &[]);
+        check(
+            "(evil.example/a),evil.example/b;",
+            &["http://evil.example/a", "http://evil.example/b"],
+            &[],
+        );
+        check("宛先はevil.example/gateです", &["http://evil.example/gate"], &[]);
+        check(
+            "a.evil.example/b.evil.example/192.0.2.9",
+            &["a.evil.example", "b.evil.example", "192.0.2.9"],
+            &[],
+        );
+        check(
+            "usr/lib/x.so setup.exe/run src/evil.example and/or",
+            &[],
+            &[
+                ("usr/lib/x.so", Why::FileName),
+                ("setup.exe/run", Why::FileName),
+                ("src/evil.example", Why::Prose),
+            ],
+        );
     }
 
     #[test]
@@ -866,8 +1059,10 @@ mod tests {
 
     #[test]
     fn a_longer_text_costs_in_proportion() {
-        let hostile =
-            ["://", "[.]", "a.", "@", "::", "(dot)", "1.", "hxxp", "。", "あ.", "a/", "[("];
+        let hostile = [
+            "://", "[.]", "a.", "@", "::", "(dot)", "1.", "hxxp", "。", "あ.", "a/", "[(", "a:",
+            "a.b:", "a.b/",
+        ];
         for part in hostile {
             let text = part.repeat(PASTE_BYTES_MAX / part.len() / 8);
             // Were the time quadratic in the length, this would take hours.
@@ -890,6 +1085,20 @@ mod tests {
             let paste = read(&text);
             for one in &paste.found {
                 prop_assert!(text.get(one.place.bytes.clone()).is_some());
+            }
+        }
+
+        #[test]
+        fn whatever_label_stands_before_a_value_it_is_found(label in "[A-Za-z][A-Za-z0-9_-]{0,12}", mark in "[:：=]", octets: [u8; 4], name in "[g-z]{3,10}\\.example") {
+            let address = Ipv4Addr::from(octets).to_string();
+            let is_version = ["version", "versions", "ver", "v", "release", "build", "firmware", "rev"]
+                .iter()
+                .any(|word| label.to_lowercase().ends_with(word));
+            for value in [name, address] {
+                let paste = read(&format!("{label}{mark}{value}"));
+                let told = is_version && !paste.passed.is_empty();
+                let observable = Observable::parse(&value).unwrap();
+                prop_assert!(told || paste.observables() == BTreeSet::from([observable]), "{:?}", paste);
             }
         }
 

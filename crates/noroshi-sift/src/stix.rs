@@ -2,7 +2,7 @@
 //!
 //! | pattern | selector |
 //! |---|---|
-//! | `ipv4-addr:value`, `ipv6-addr:value` with `=`, `IN`, `ISSUBSET` | address, prefix |
+//! | `ipv4-addr:value`, `ipv6-addr:value` with `=`, `IN`; with `ISSUBSET` | address; prefix |
 //! | `domain-name:value` with `=`, `IN` | that name only |
 //! | `url:value` with `=`, `IN` | host and path; without a path the host only |
 //! | `file:hashes.…`, `x509-certificate:hashes.…` | digest of a file, of a certificate |
@@ -270,11 +270,15 @@ fn values(
     kind: &str,
     key: Option<&EmailKey>,
 ) -> Result<Vec<SelectorValue>, ListReason> {
-    let texts = match &test.predicate {
-        Predicate::IsSubset(network) => vec![network.as_str()],
-        _ => texts(test)?,
+    if let Predicate::IsSubset(network) = &test.predicate {
+        return Ok(vec![value(network, kind, key)?]);
+    }
+    let one = |text: &str| match value(text, kind, key)? {
+        // Equality compares texts and holds for no address inside of the network.
+        SelectorValue::Network(_) => Err(ListReason::PatternNotReducible),
+        value => Ok(value),
     };
-    texts.into_iter().map(|text| value(text, kind, key)).collect()
+    texts(test)?.into_iter().map(one).collect()
 }
 
 fn value(text: &str, kind: &str, key: Option<&EmailKey>) -> Result<SelectorValue, ListReason> {
@@ -387,6 +391,8 @@ mod tests {
     fn what_does_not_reduce_is_refused_and_not_widened() {
         let no = ListReason::PatternNotReducible;
         refused("[ipv4-addr:value != '203.0.113.5']", no);
+        refused("[ipv4-addr:value = '203.0.113.0/24']", no);
+        refused("[ipv4-addr:value IN ('203.0.113.5', '203.0.113.0/24')]", no);
         refused("[ipv4-addr:value = '203.0.113.5' AND domain-name:value = 'evil.example']", no);
         refused("[ipv4-addr:value = '203.0.113.5'] AND [domain-name:value = 'evil.example']", no);
         refused(

@@ -8,6 +8,7 @@ use crate::tree::{Tree, ends_with_extension};
 
 const KINDS: [&str; 5] = ["added", "changed", "fixed", "security", "law"];
 const NEVER: &str = "docs/never.md";
+const PAINS: &str = "docs/pains.md";
 const DECISIONS: &str = "docs/decisions";
 
 /// A fragment is `changelog.d/<slug>.<kind>.md` with one line in Japanese and one in English.
@@ -52,8 +53,18 @@ pub(super) fn changelog(tree: &Tree, findings: &mut Findings) {
 
 /// Each line of the table in `docs/never.md` names tests that are in the tree.
 pub(super) fn never(tree: &Tree, findings: &mut Findings) {
-    let Some(text) = tree.text(NEVER) else {
-        findings.problem(NEVER, "is not there");
+    names_tests(tree, findings, NEVER, &["what must never be", "test"]);
+}
+
+/// So does each line of the table in `docs/pains.md`.
+pub(super) fn pains(tree: &Tree, findings: &mut Findings) {
+    names_tests(tree, findings, PAINS, &["number", "what users of others met", "test"]);
+}
+
+/// The file has one table with these columns, the last of which names tests.
+fn names_tests(tree: &Tree, findings: &mut Findings, file: &str, columns: &[&str]) {
+    let Some(text) = tree.text(file) else {
+        findings.problem(file, "is not there");
         return;
     };
     let rows = text.lines().enumerate().filter(|(_, line)| line.starts_with('|')).skip(2);
@@ -61,20 +72,22 @@ pub(super) fn never(tree: &Tree, findings: &mut Findings) {
     for (at, row) in rows {
         count += 1;
         let cells: Vec<&str> = row.trim_matches('|').split('|').map(str::trim).collect();
-        let &[promise, tests] = cells.as_slice() else {
-            findings.problem_at(NEVER, at, "is not `| what must never be | test |`");
+        let Some((tests, words)) =
+            cells.split_last().filter(|(_, words)| words.len() + 1 == columns.len())
+        else {
+            findings.problem_at(file, at, format_args!("is not `| {} |`", columns.join(" | ")));
             continue;
         };
         let named: Vec<&str> = tests.split('`').skip(1).step_by(2).collect();
-        if promise.is_empty() || named.is_empty() {
-            findings.problem_at(NEVER, at, "names no test in backticks");
+        if words.iter().any(|word| word.is_empty()) || named.is_empty() {
+            findings.problem_at(file, at, "names no test in backticks");
         }
         for name in named.iter().filter(|name| !test_exists(tree, name)) {
-            findings.problem_at(NEVER, at, format_args!("there is no test `{name}`"));
+            findings.problem_at(file, at, format_args!("there is no test `{name}`"));
         }
     }
     if count == 0 {
-        findings.problem(NEVER, "has no table");
+        findings.problem(file, "has no table");
     }
 }
 
@@ -207,6 +220,25 @@ mod tests {
     fn the_list_itself_must_be_there() {
         check(never, &[], &["docs/never.md: is not there"]);
         check(never, &[(NEVER, "# Never\n")], &["docs/never.md: has no table"]);
+        check(pains, &[], &["docs/pains.md: is not there"]);
+    }
+
+    #[test]
+    fn a_pain_has_a_number_and_its_test() {
+        let row = |row: &str| format!("| no | met | test |\n|---|---|---|\n{row}\n");
+        let test = ("crates/x/src/a.rs", "#[test]\nfn holds() {}\n");
+        let whole = row("| 1 | it crawls | `crates/x/src/a.rs::holds` |");
+        check(pains, &[(PAINS, &whole), test], &[]);
+        check(
+            pains,
+            &[(PAINS, &row("| it crawls | `crates/x/src/a.rs::holds` |")), test],
+            &["docs/pains.md:3: is not `| number | what users of others met | test |`"],
+        );
+        check(
+            pains,
+            &[(PAINS, &whole)],
+            &["docs/pains.md:3: there is no test `crates/x/src/a.rs::holds`"],
+        );
     }
 
     #[test]

@@ -313,31 +313,40 @@ impl<'a> Parser<'a> {
         self.at += 1;
         let subject = Subject::of(path).ok_or_else(|| Unread::Path(path.to_owned()))?;
         let operator = self.peek().cloned();
-        match operator {
-            Some(Kind::Operator("=" | "==")) => {}
-            Some(Kind::Word("ISSUBSET")) if subject.is_address() => {}
+        let is_subset = match operator {
+            Some(Kind::Operator("=" | "==")) => false,
+            Some(Kind::Word("ISSUBSET")) if subject.is_address() => true,
             Some(Kind::Word("IN")) => {
                 self.at += 1;
                 return self.list(subject, found);
             }
             _ => return Err(self.unexpected()),
-        }
+        };
         self.at += 1;
-        self.value(subject, found)
+        self.value(subject, is_subset, found)
     }
 
     fn list(&mut self, subject: Subject, found: &mut Vec<Observable>) -> Result<(), Unread> {
         self.require('(')?;
-        self.value(subject, found)?;
+        self.value(subject, false, found)?;
         while self.mark(',') {
-            self.value(subject, found)?;
+            self.value(subject, false, found)?;
         }
         self.require(')')
     }
 
-    fn value(&mut self, subject: Subject, found: &mut Vec<Observable>) -> Result<(), Unread> {
+    /// Equality compares texts and holds for no address inside of a network; only `ISSUBSET` stands for all of them.
+    fn value(
+        &mut self,
+        subject: Subject,
+        is_subset: bool,
+        found: &mut Vec<Observable>,
+    ) -> Result<(), Unread> {
         let Some(Kind::Text(text)) = self.peek() else { return Err(self.unexpected()) };
-        let observable = subject.observable(text).ok_or_else(|| Unread::Value(text.clone()))?;
+        let observable = subject
+            .observable(text)
+            .filter(|observable| is_subset || observable.is_single())
+            .ok_or_else(|| Unread::Value(text.clone()))?;
         found.push(observable);
         self.at += 1;
         Ok(())
@@ -492,6 +501,14 @@ mod tests {
         check(
             "[ipv4-addr:value = '2001:db8::1']",
             "NRS-EVID-0074  the pattern compares with `2001:db8::1`, which is not a value of that kind",
+        );
+        check(
+            "[ipv4-addr:value = '198.51.100.77/16']",
+            "NRS-EVID-0074 198.51.0.0/16 the pattern compares with `198.51.100.77/16`, which is not a value of that kind",
+        );
+        check(
+            "[ipv4-addr:value IN ('192.0.2.1/32', '198.51.100.0/24')]",
+            "NRS-EVID-0074 192.0.2.1 198.51.100.0/24 the pattern compares with `198.51.100.0/24`, which is not a value of that kind",
         );
         check("", "NRS-EVID-0071  the pattern is not understood from byte 0 on");
         check(

@@ -451,6 +451,7 @@ fn reaches(target: Target, kind: &str) -> bool {
         Target::Only(types) => types.contains(&kind),
         Target::Not(types) => !types.contains(&kind),
         Target::Identity => kind == "identity" || family.is_none(),
+        Target::Sighted => kind != "bundle" && family.is_none_or(|family| family == Family::Domain),
         Target::Observable => family.is_none_or(|family| family == Family::Observable),
         Target::Observed => {
             family.is_none_or(|family| matches!(family, Family::Observable | Family::Relationship))

@@ -34,7 +34,7 @@ pub(super) const SHAPES: &[Shape] = &[
             may("first_seen", Time),
             may("last_seen", Time),
             may("count", Integer(0, 999_999_999)),
-            must("sighting_of_ref", END),
+            must("sighting_of_ref", Ref(Target::Sighted)),
             may("observed_data_refs", List(&Ref(Target::Only(&["observed-data"])))),
             may("where_sighted_refs", List(&Ref(Target::Only(&["identity", "location"])))),
             may("summary", Boolean),

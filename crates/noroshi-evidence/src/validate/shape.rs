@@ -56,6 +56,8 @@ pub(super) enum Target {
     Not(&'static [&'static str]),
     /// Identities and what is not of the standard.
     Identity,
+    /// Domain objects and what is not of the standard.
+    Sighted,
     /// Observables and what is not of the standard.
     Observable,
     /// Observables, relationships and what is not of the standard.

@@ -104,6 +104,16 @@ impl<'a> Walk<'a> {
 
     /// Section 7.3.
     fn extension_definition(&mut self, map: &'a Map<String, Value>) {
+        // Optional elsewhere; here whoever meets an extension must know whose it is.
+        if !map.contains_key("created_by_ref") {
+            let message = "the required property `created_by_ref` is missing".to_owned();
+            self.find(Check::Missing, "7.3", message);
+        }
+        let version = map.get("version").and_then(Value::as_str);
+        if version.is_some_and(|version| !is_semantic(version)) {
+            let message = "the version should be MAJOR.MINOR.PATCH".to_owned();
+            self.find_at("version", Check::ExtensionWords, "7.3", message);
+        }
         if !map.contains_key("description") {
             self.find(Check::ExtensionWords, "7.3", "a description should be there".to_owned());
         }
@@ -269,4 +279,12 @@ fn pattern(text: &str) -> Result<Vec<(String, String)>, String> {
     }
     named.dedup();
     Ok(named)
+}
+
+/// Whether a version has the three numbers of semantic versioning, whatever stands behind them.
+fn is_semantic(version: &str) -> bool {
+    let numbers = version.split(['-', '+']).next().unwrap_or_default();
+    let parts: Vec<&str> = numbers.split('.').collect();
+    parts.len() == 3
+        && parts.iter().all(|part| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit()))
 }

@@ -261,6 +261,35 @@ fn a_broken_rule_is_found_at_its_place() {
 }
 
 #[test]
+fn a_sighting_is_of_a_domain_object_and_an_extension_is_somebodys() {
+    let of = |id: &str| {
+        serde_json::json!({
+            "type": "sighting", "spec_version": "2.1", "id": "sighting--8e2e2d2b-17d4-4cbf-938f-98ee46b3cd3f",
+            "created": "2026-10-01T00:00:00.000Z", "modified": "2026-10-02T00:00:00.000Z", "sighting_of_ref": id,
+        })
+    };
+    assert_eq!(codes(&of("malware--8e2e2d2b-17d4-4cbf-938f-98ee46b3cd30")), []);
+    assert_eq!(codes(&of("x-kiln--8e2e2d2b-17d4-4cbf-938f-98ee46b3cd30")), []);
+    let observable = codes(&of("ipv4-addr--8e2e2d2b-17d4-4cbf-938f-98ee46b3cd30"));
+    assert_eq!(observable, [("NRS-EVID-0113", "/sighting_of_ref".to_owned())]);
+
+    let mut definition = serde_json::json!({
+        "type": "extension-definition", "spec_version": "2.1",
+        "id": "extension-definition--8e2e2d2b-17d4-4cbf-938f-98ee46b3cd3f",
+        "created": "2026-10-01T00:00:00.000Z", "modified": "2026-10-02T00:00:00.000Z", "name": "Kiln",
+        "description": "Says which kiln.", "schema": "https://kiln.example/schema", "version": "1.2.1",
+        "extension_types": ["property-extension"],
+        "created_by_ref": "identity--8e2e2d2b-17d4-4cbf-938f-98ee46b3cd30",
+    });
+    let all = |value: &Value| object(value, Options::default()).len();
+    assert_eq!((codes(&definition), all(&definition)), (Vec::new(), 0));
+    definition["version"] = "1".into();
+    assert_eq!((codes(&definition), all(&definition)), (Vec::new(), 1));
+    definition.as_object_mut().unwrap().remove("created_by_ref");
+    assert_eq!(codes(&definition), [("NRS-EVID-0101", String::new())]);
+}
+
+#[test]
 fn selectors_by_the_ten_thousand_are_bounded() {
     let selectors = |count: usize| {
         let mark = "marking-definition--613f2e26-407d-48c7-9eca-b8e91df99dc9";

@@ -196,3 +196,19 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn p10d_an_index_is_hardly_longer_than_its_list() {
+    let mut list = String::new();
+    for at in 0_u32..20_000 {
+        let line = match at % 10 {
+            0..=4 => format!("198.{}.{}.{}\n", 18 + at % 2, at >> 8 & 255, at & 255),
+            5..=7 => format!("h{at:x}.lantern.example\n"),
+            8 => format!("url:h{at:x}.kiln.example/a/{at}\n"),
+            _ => format!("2001:db8:{at:x}::5\n"),
+        };
+        list.push_str(&line);
+    }
+    let (file, text) = (file_of(&index(&list)).len(), list.len());
+    assert!(file * 2 <= text * 3, "{file} bytes for a list of {text}");
+}
