@@ -38,6 +38,9 @@ pub const SELECTORS_MAX: usize = 50_000_000;
 /// The longest name that is looked up (RFC 1035 §2.3.4, without the trailing dot).
 pub(crate) const NAME_BYTES_MAX: usize = 253;
 
+/// How many hashes are held against a filter at once: as many of its lines stay in the nearest cache.
+const HASHES_AT_ONCE: usize = 256;
+
 /// Why a list did not become an index.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum BuildIndex {
@@ -317,6 +320,30 @@ impl<'a> Lookup<'a> {
             || self.added.as_ref().is_some_and(|added| added.filter.may_hold(hash))
     }
 
+    /// The numbers of those hashes whose values may be looked for; the others are certainly not. Hands back how many there
+    /// are; what stands behind them in `passed` means nothing.
+    pub(crate) fn passing(&self, hashes: &[u64], passed: &mut Vec<u32>) -> usize {
+        #[cfg(test)]
+        for _ in hashes {
+            crate::gate::lookups::count();
+        }
+        if passed.len() < hashes.len() {
+            passed.resize(hashes.len(), 0);
+        }
+        let base = self.base.filter;
+        let mut count = 0;
+        for (first, some) in (0..).step_by(HASHES_AT_ONCE).zip(hashes.chunks(HASHES_AT_ONCE)) {
+            base.touch(some);
+            match self.added.map(|added| added.filter) {
+                None => keep_passing(some, first, passed, &mut count, |hash| base.may_hold(hash)),
+                Some(added) => keep_passing(some, first, passed, &mut count, |hash| {
+                    base.may_hold(hash) | added.may_hold(hash)
+                }),
+            }
+        }
+        count
+    }
+
     /// The hashes under which an address may be found.
     #[inline]
     pub(crate) fn hash_address(&self, address: IpAddr, hashes: &mut Vec<u64>) {
@@ -377,16 +404,17 @@ impl<'a> Lookup<'a> {
         crate::gate::lookups::count();
         match address {
             IpAddr::V4(address) => {
-                self.find_each(found, |parts, found| parts.find_v4(address.to_bits(), found));
+                let hash = self.key.of_v4(address.to_bits());
+                self.find_each(hash, found, |parts, found| parts.find_v4(address.to_bits(), found));
             }
             IpAddr::V6(address) => {
                 let hash = self.key.of_v6(address.to_bits());
-                self.find_each(found, |parts, found| parts.find_v6(hash, address, found));
+                self.find_each(hash, found, |parts, found| parts.find_v6(hash, address, found));
             }
         }
         self.nets_of(address, |net| {
             let hash = self.key.of_net(net);
-            self.find_each(found, |parts, found| parts.find_net(hash, net, found));
+            self.find_each(hash, found, |parts, found| parts.find_net(hash, net, found));
         });
     }
 
@@ -398,7 +426,9 @@ impl<'a> Lookup<'a> {
         }
         self.key.of_names(name, |hash, begin| {
             let suffix = name.get(begin..).unwrap_or_default();
-            self.find_each(found, |parts, found| parts.find_name(hash, suffix, begin == 0, found));
+            self.find_each(hash, found, |parts, found| {
+                parts.find_name(hash, suffix, begin == 0, found);
+            });
         });
     }
 
@@ -406,11 +436,21 @@ impl<'a> Lookup<'a> {
         #[cfg(test)]
         crate::gate::lookups::count();
         let hash = self.key.of_bytes(kind, bytes);
-        self.find_each(found, |parts, found| parts.find_bytes(hash, kind, bytes, found));
+        self.find_each(hash, found, |parts, found| parts.find_bytes(hash, kind, bytes, found));
     }
 
     /// Looks in both layers and leaves out what was taken away.
-    fn find_each(&self, found: &mut Vec<Position>, find: impl Fn(&Parts<'a>, &mut Vec<Position>)) {
+    fn find_each(
+        &self,
+        hash: u64,
+        found: &mut Vec<Position>,
+        find: impl Fn(&Parts<'a>, &mut Vec<Position>),
+    ) {
+        // Of a record that is looked up because of one value the others are mostly not there, and a look at the table is one
+        // into memory that no cache has.
+        if !self.may_hold(hash) {
+            return;
+        }
         let before = found.len();
         find(&self.base, found);
         if let Some(added) = &self.added {
@@ -487,7 +527,9 @@ impl<'a> Lookup<'a> {
             SelectorValue::Address(address) => self.find_address(*address, &mut found),
             SelectorValue::Network(net) => {
                 let hash = self.key.of_net(*net);
-                self.find_each(&mut found, |parts, found| parts.find_net(hash, *net, found));
+                self.find_each(hash, &mut found, |parts, found| {
+                    parts.find_net(hash, *net, found);
+                });
             }
             value => {
                 if let Some((kind, bytes)) = build::text_of(value) {
@@ -526,6 +568,26 @@ impl<'a> Lookup<'a> {
             });
         }
     }
+}
+
+/// Appends the numbers of the hashes that pass to the first `count`.
+#[inline]
+fn keep_passing(
+    hashes: &[u64],
+    first: u32,
+    passed: &mut [u32],
+    count: &mut usize,
+    may_hold: impl Fn(u64) -> bool,
+) {
+    let mut kept = *count;
+    for (number, hash) in (first..).zip(hashes) {
+        // Written in any case and kept by counting on: a branch here would be guessed wrong too often.
+        if let Some(slot) = passed.get_mut(kept) {
+            *slot = number;
+        }
+        kept += usize::from(may_hold(*hash));
+    }
+    *count = kept;
 }
 
 /// The sections of one image.
@@ -865,6 +927,8 @@ fn fingerprint(bytes: &[u8]) -> Option<Fingerprint> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::LazyLock;
+
     use proptest::prelude::*;
 
     use super::*;
@@ -976,6 +1040,32 @@ mod tests {
         fn ranks_order_as_values_do(one in any_selector(), other in any_selector()) {
             let ranks = build::rank(&one.value).cmp(&build::rank(&other.value));
             prop_assert!(ranks.is_eq() || ranks == one.value.cmp(&other.value));
+        }
+
+        #[test]
+        fn many_hashes_pass_as_one_by_one(low in any::<u32>(), count in 0_usize..700, layered: bool) {
+            // Large enough for its filter to be fetched ahead.
+            static LARGE: LazyLock<SelectorIndex> = LazyLock::new(|| {
+                let values = (0..100_000_u32).map(|low| Ipv4Addr::from_bits(low << 8).to_string());
+                index(&values.collect::<Vec<_>>().join("\n"))
+            });
+            let added = parse_list(b"192.0.2.1\n").0;
+            let index = if layered {
+                LARGE.layer(LARGE.increment(&added, &[]).unwrap()).unwrap()
+            } else {
+                LARGE.clone()
+            };
+            let (lookup, mut hashes) = (index.lookup(), Vec::new());
+            lookup.hash_address(Ipv4Addr::new(192, 0, 2, 1).into(), &mut hashes);
+            for step in 0..u32::try_from(count).unwrap() {
+                let bits = low.wrapping_add(step << 7) % (200_000 << 8);
+                lookup.hash_address(Ipv4Addr::from_bits(bits).into(), &mut hashes);
+            }
+            let mut passed = vec![7; 3];
+            let kept = lookup.passing(&hashes, &mut passed);
+            let expected: Vec<u32> = (0..).zip(&hashes).filter(|(_, hash)| lookup.may_hold(**hash)).map(|one| one.0).collect();
+            prop_assert_eq!(&passed[..kept], &expected);
+            prop_assert!(!layered || expected.first() == Some(&0));
         }
 
         #[test]

@@ -333,16 +333,7 @@ impl Batch {
         again: impl Fn(usize) -> Result<V, Reason>,
         place: impl Fn(usize) -> (u64, u64),
     ) {
-        self.passed.clear();
-        self.passed.resize(self.hashes.len(), 0);
-        let mut count = 0;
-        for (number, hash) in (0_u32..).zip(&self.hashes) {
-            // Written in any case and kept by counting on: a branch here would be guessed wrong too often.
-            if let Some(slot) = self.passed.get_mut(count) {
-                *slot = number;
-            }
-            count += usize::from(job.lookup.may_hold(*hash));
-        }
+        let count = job.lookup.passing(&self.hashes, &mut self.passed);
         let waiting = std::mem::take(&mut self.waiting);
         let room = std::mem::take(&mut self.passed);
         let mut passed = room.iter().take(count).copied().peekable();
