@@ -344,6 +344,18 @@ impl<'a> Lookup<'a> {
         count
     }
 
+    /// The hashes under which an address of IPv4 may be found.
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "twice a record or more")]
+    pub(crate) fn hash_v4(&self, address: Ipv4Addr, hashes: &mut Vec<u64>) {
+        #[cfg(test)]
+        crate::gate::lookups::count();
+        hashes.push(self.key.of_v4(address.to_bits()));
+        if self.added.is_some() || self.base.may_hold_net_of(address) {
+            self.nets_of(address.into(), |net| hashes.push(self.key.of_net(net)));
+        }
+    }
+
     /// The hashes under which an address may be found.
     #[inline]
     pub(crate) fn hash_address(&self, address: IpAddr, hashes: &mut Vec<u64>) {
@@ -711,13 +723,19 @@ impl<'a> Parts<'a> {
         first < end
     }
 
+    /// Whether there may be a prefix with the address in it; `false` is certain.
+    #[inline]
+    fn may_hold_net_of(&self, address: Ipv4Addr) -> bool {
+        let block = address.to_bits() >> 16;
+        let byte = self.net_touched.get(block as usize / 8).copied().unwrap_or_default();
+        byte >> (block % 8) & 1 == 1
+    }
+
     #[inline]
     fn nets_of(&self, address: IpAddr, mut take: impl FnMut(IpNet)) {
         match address {
             IpAddr::V4(address) => {
-                let block = address.to_bits() >> 16;
-                let byte = self.net_touched.get(block as usize / 8).copied().unwrap_or_default();
-                if byte >> (block % 8) & 1 == 1 {
+                if self.may_hold_net_of(address) {
                     for length in self.net_lengths_v4 {
                         if let Ok(net) = Ipv4Net::new(address, *length) {
                             take(net.trunc().into());
@@ -1056,10 +1074,9 @@ mod tests {
                 LARGE.clone()
             };
             let (lookup, mut hashes) = (index.lookup(), Vec::new());
-            lookup.hash_address(Ipv4Addr::new(192, 0, 2, 1).into(), &mut hashes);
+            lookup.hash_v4(Ipv4Addr::new(192, 0, 2, 1), &mut hashes);
             for step in 0..u32::try_from(count).unwrap() {
-                let bits = low.wrapping_add(step << 7) % (200_000 << 8);
-                lookup.hash_address(Ipv4Addr::from_bits(bits).into(), &mut hashes);
+                lookup.hash_v4(Ipv4Addr::from_bits(low.wrapping_add(step << 7) % (200_000 << 8)), &mut hashes);
             }
             let mut passed = vec![7; 3];
             let kept = lookup.passing(&hashes, &mut passed);
