@@ -38,9 +38,6 @@ pub const SELECTORS_MAX: usize = 50_000_000;
 /// The longest name that is looked up (RFC 1035 §2.3.4, without the trailing dot).
 pub(crate) const NAME_BYTES_MAX: usize = 253;
 
-/// How many hashes are held against a filter at once: as many of its lines stay in the nearest cache.
-const HASHES_AT_ONCE: usize = 256;
-
 /// Why a list did not become an index.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum BuildIndex {
@@ -331,17 +328,19 @@ impl<'a> Lookup<'a> {
             passed.resize(hashes.len(), 0);
         }
         let base = self.base.filter;
-        let mut count = 0;
-        for (first, some) in (0..).step_by(HASHES_AT_ONCE).zip(hashes.chunks(HASHES_AT_ONCE)) {
-            base.touch(some);
-            match self.added.map(|added| added.filter) {
-                None => keep_passing(some, first, passed, &mut count, |hash| base.may_hold(hash)),
-                Some(added) => keep_passing(some, first, passed, &mut count, |hash| {
-                    base.may_hold(hash) | added.may_hold(hash)
-                }),
+        match self.added.map(|added| added.filter) {
+            None => keep_passing(hashes, passed, |hash| base.may_hold(hash)),
+            Some(added) => {
+                keep_passing(hashes, passed, |hash| base.may_hold(hash) | added.may_hold(hash))
             }
         }
-        count
+    }
+
+    /// Sets a hash aside.
+    #[inline]
+    fn set_aside(&self, hash: u64, hashes: &mut Vec<u64>) {
+        self.base.filter.fetch(hash);
+        hashes.push(hash);
     }
 
     /// The hashes under which an address of IPv4 may be found.
@@ -350,9 +349,9 @@ impl<'a> Lookup<'a> {
     pub(crate) fn hash_v4(&self, address: Ipv4Addr, hashes: &mut Vec<u64>) {
         #[cfg(test)]
         crate::gate::lookups::count();
-        hashes.push(self.key.of_v4(address.to_bits()));
+        self.set_aside(self.key.of_v4(address.to_bits()), hashes);
         if self.added.is_some() || self.base.may_hold_net_of(address) {
-            self.nets_of(address.into(), |net| hashes.push(self.key.of_net(net)));
+            self.nets_of(address.into(), |net| self.set_aside(self.key.of_net(net), hashes));
         }
     }
 
@@ -362,10 +361,10 @@ impl<'a> Lookup<'a> {
         #[cfg(test)]
         crate::gate::lookups::count();
         match address {
-            IpAddr::V4(address) => hashes.push(self.key.of_v4(address.to_bits())),
-            IpAddr::V6(address) => hashes.push(self.key.of_v6(address.to_bits())),
+            IpAddr::V4(address) => self.set_aside(self.key.of_v4(address.to_bits()), hashes),
+            IpAddr::V6(address) => self.set_aside(self.key.of_v6(address.to_bits()), hashes),
         }
-        self.nets_of(address, |net| hashes.push(self.key.of_net(net)));
+        self.nets_of(address, |net| self.set_aside(self.key.of_net(net), hashes));
     }
 
     /// Whether an address may be found; `false` is certain.
@@ -388,13 +387,13 @@ impl<'a> Lookup<'a> {
         #[cfg(test)]
         crate::gate::lookups::count();
         if name.len() <= NAME_BYTES_MAX {
-            self.key.of_names(name, |hash, _| hashes.push(hash));
+            self.key.of_names(name, |hash, _| self.set_aside(hash, hashes));
         }
     }
 
     /// The hash of anything else.
-    pub(crate) fn hash_bytes(&self, kind: Kind, bytes: &[u8]) -> u64 {
-        self.key.of_bytes(kind, bytes)
+    pub(crate) fn hash_bytes(&self, kind: Kind, bytes: &[u8], hashes: &mut Vec<u64>) {
+        self.set_aside(self.key.of_bytes(kind, bytes), hashes);
     }
 
     /// Whether something of the kind is looked for at all.
@@ -582,24 +581,18 @@ impl<'a> Lookup<'a> {
     }
 }
 
-/// Appends the numbers of the hashes that pass to the first `count`.
+/// The numbers of the hashes that pass, and how many these are.
 #[inline]
-fn keep_passing(
-    hashes: &[u64],
-    first: u32,
-    passed: &mut [u32],
-    count: &mut usize,
-    may_hold: impl Fn(u64) -> bool,
-) {
-    let mut kept = *count;
-    for (number, hash) in (first..).zip(hashes) {
+fn keep_passing(hashes: &[u64], passed: &mut [u32], may_hold: impl Fn(u64) -> bool) -> usize {
+    let mut count = 0;
+    for (number, hash) in (0_u32..).zip(hashes) {
         // Written in any case and kept by counting on: a branch here would be guessed wrong too often.
-        if let Some(slot) = passed.get_mut(kept) {
+        if let Some(slot) = passed.get_mut(count) {
             *slot = number;
         }
-        kept += usize::from(may_hold(*hash));
+        count += usize::from(may_hold(*hash));
     }
-    *count = kept;
+    count
 }
 
 /// The sections of one image.

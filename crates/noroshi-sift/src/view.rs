@@ -229,7 +229,7 @@ impl Look<'_> {
 
     fn bytes(&mut self, kind: Kind, bytes: &[u8]) {
         match &mut self.goal {
-            Goal::Hashes(hashes) => hashes.push(self.lookup.hash_bytes(kind, bytes)),
+            Goal::Hashes(hashes) => self.lookup.hash_bytes(kind, bytes, hashes),
             Goal::Found(found) => self.lookup.find_bytes(kind, bytes, found),
         }
     }

@@ -144,8 +144,9 @@ const fn place(hash: u64, places: usize) -> usize {
 /// How many bits of filter a value takes.
 const FILTER_BITS_PER_VALUE: usize = 12;
 const FILTER_BLOCK_BYTES: usize = 64;
-/// A filter of so many bytes stays in a cache of the core by itself.
-const FILTER_BYTES_NEAR: usize = 128 << 10;
+/// A filter of so many blocks stays in a cache of the core by itself.
+#[cfg(target_arch = "x86_64")]
+const FILTER_BLOCKS_NEAR: usize = (128 << 10) / FILTER_BLOCK_BYTES;
 
 /// A Bloom filter whose bits of one value lie in one cache line, three in each of two words.
 #[derive(Debug, Clone, Copy)]
@@ -181,17 +182,15 @@ impl<'a> Filter<'a> {
         missing[0] | missing[1] == 0
     }
 
-    /// Fetches the lines of these values. It does so little for each that many are under way at the same time, which they are
-    /// not where each is looked at as well.
+    /// Asks for the line of a value that will be held against the filter later, so that nobody waits for it then.
     #[inline]
-    pub(crate) fn touch(self, hashes: &[u64]) {
-        if self.blocks.len() * FILTER_BLOCK_BYTES <= FILTER_BYTES_NEAR {
-            return;
+    pub(crate) fn fetch(self, hash: u64) {
+        #[cfg(target_arch = "x86_64")]
+        if self.blocks.len() > FILTER_BLOCKS_NEAR
+            && let Some(block) = self.blocks.get(place(hash, self.blocks.len()))
+        {
+            safe_arch::prefetch_t0(block);
         }
-        let first = |hash: &u64| {
-            self.blocks.get(place(*hash, self.blocks.len())).map_or(0, |block| block[0])
-        };
-        std::hint::black_box(hashes.iter().map(first).fold(0, |all, byte| all | byte));
     }
 
     /// The bytes of a filter of these values.
