@@ -58,6 +58,28 @@ pub(crate) fn dots_and_digits(bytes: &[u8; 16]) -> (u32, u32) {
     (lane_equal(lane, b'.').to_bitmask(), digits.to_bitmask())
 }
 
+/// The same, and where the zeroes.
+#[inline]
+pub(crate) fn dots_digits_and_zeroes(bytes: &[u8; 16]) -> (u32, u32, u32) {
+    let (dots, digits) = dots_and_digits(bytes);
+    (dots, digits, lane_equal(u8x16::new(*bytes), b'0').to_bitmask())
+}
+
+/// Where the colons stand in 48 bytes, and where the hexadecimal digits.
+#[inline]
+pub(crate) fn colons_and_hexadecimal(bytes: &[u8; 48]) -> (u64, u64) {
+    let (parts, _) = bytes.as_chunks::<16>();
+    parts.iter().rev().fold((0, 0), |(colons, digits), part| {
+        let lane = u8x16::new(*part);
+        let above_zero = lane - u8x16::splat(b'0');
+        let above_a = (lane | u8x16::splat(0x20)) - u8x16::splat(b'a');
+        let is_digit = above_zero.min(u8x16::splat(9)).simd_eq(above_zero)
+            | above_a.min(u8x16::splat(5)).simd_eq(above_a);
+        let colon = u64::from(lane_equal(lane, b':').to_bitmask());
+        (colons << 16 | colon, digits << 16 | u64::from(is_digit.to_bitmask()))
+    })
+}
+
 const ONES: u64 = 0x0101_0101_0101_0101;
 const TOPS: u64 = ONES * 0x80;
 const SEVENS: u64 = ONES * 0x7f;
@@ -67,6 +89,21 @@ const SEVENS: u64 = ONES * 0x7f;
 pub(crate) const fn tops_equal(word: u64, wanted: u8) -> u64 {
     let differs = word ^ (ONES * wanted as u64);
     !(((differs & SEVENS) + SEVENS) | differs | SEVENS)
+}
+
+/// Whether all bytes are ASCII and none of the first five is a colon or a bracket.
+#[inline]
+pub(crate) fn begins_as_name(text: &[u8]) -> bool {
+    let (Some(first), Some(last)) = (text.first_chunk::<8>(), text.last_chunk::<8>()) else {
+        return text.is_ascii() && !text.iter().take(5).any(|byte| matches!(byte, b':' | b'['));
+    };
+    // What is left behind whole words is in the last eight bytes; a loop over it would be guessed wrong.
+    let (words, _) = text.as_chunks::<8>();
+    let all =
+        words.iter().fold(u64::from_le_bytes(*last), |all, word| all | u64::from_le_bytes(*word));
+    let first = u64::from_le_bytes(*first);
+    let special = (tops_equal(first, b':') | tops_equal(first, b'[')) & 0xff_ffff_ffff;
+    (all & TOPS) | special == 0
 }
 
 /// The word with its capital letters made small.
@@ -85,6 +122,13 @@ pub(crate) const fn leading_digits(word: u64) -> usize {
     let other = word ^ (ONES * b'0' as u64);
     let not = (((other & SEVENS) + ONES * (0x80 - 10)) | other) & TOPS;
     not.trailing_zeros() as usize / 8
+}
+
+/// Whether all eight bytes are digits.
+#[inline]
+pub(crate) const fn are_digits(word: u64) -> bool {
+    let other = word ^ (ONES * b'0' as u64);
+    (((other & SEVENS) + ONES * (0x80 - 10)) | other) & TOPS == 0
 }
 
 /// The value of eight digits, the first in the lowest byte.
@@ -130,7 +174,7 @@ mod tests {
     proptest! {
         #[test]
         fn masks_are_those_of_a_loop(
-            bytes in proptest::collection::vec(prop_oneof![any::<u8>(), Just(b'"'), Just(b'.'), Just(b'7'), Just(b'\t'), Just(0x1f)], 64..65),
+            bytes in proptest::collection::vec(prop_oneof![any::<u8>(), Just(b'"'), Just(b'.'), Just(b'7'), Just(b'0'), Just(b':'), Just(b'c'), Just(b'F'), Just(b'G'), Just(b'\t'), Just(0x1f)], 64..65),
         ) {
             let block: &[u8; 64] = bytes.as_slice().try_into().unwrap();
             prop_assert_eq!(equal_either(block, b'\t', b'.'), (naive(block, |b| b == b'\t'), naive(block, |b| b == b'.')));
@@ -139,6 +183,17 @@ mod tests {
             let (dots, digits) = dots_and_digits(first);
             prop_assert_eq!(u64::from(dots), naive(first, |b| b == b'.'));
             prop_assert_eq!(u64::from(digits), naive(first, |b| b.is_ascii_digit()));
+            prop_assert_eq!(dots_digits_and_zeroes(first), (dots, digits, u32::try_from(naive(first, |b| b == b'0')).unwrap()));
+            let first: &[u8; 48] = bytes.first_chunk().unwrap();
+            let expected = (naive(first, |b| b == b':'), naive(first, |b| b.is_ascii_hexdigit()));
+            prop_assert_eq!(colons_and_hexadecimal(first), expected);
+        }
+
+        #[test]
+        fn a_name_begins_as_in_a_loop(text in "[a-z:.\\[]{0,6}[a-z:é]{0,20}") {
+            let text = text.as_bytes();
+            let expected = text.is_ascii() && !text.iter().take(5).any(|byte| matches!(byte, b':' | b'['));
+            prop_assert_eq!(begins_as_name(text), expected);
         }
 
         #[test]
@@ -147,6 +202,7 @@ mod tests {
             prop_assert_eq!(lower(word).to_le_bytes(), bytes.map(|byte| byte.to_ascii_lowercase()));
             let digits = bytes.iter().take_while(|byte| byte.is_ascii_digit()).count();
             prop_assert_eq!(leading_digits(word), digits);
+            prop_assert_eq!(are_digits(word), digits == 8);
             let tops = naive(&bytes, |byte| byte == b'.');
             let spread = (0..8).fold(0, |bits, at| bits | (tops >> at & 1) << (at * 8 + 7));
             prop_assert_eq!(tops_equal(word, b'.'), spread);
@@ -161,6 +217,12 @@ mod tests {
                 let expected = digits.map(|it| [it[0] << 4 | it[1], it[2] << 4 | it[3], it[4] << 4 | it[5], it[6] << 4 | it[7]]);
                 prop_assert_eq!(four_bytes(u64::from_le_bytes(bytes)), expected);
             }
+        }
+
+        #[test]
+        fn digits_are_digits(text in "[0-9]{8}|[0-9]{3}[/:a ][0-9]{4}") {
+            let word = u64::from_le_bytes(text.as_bytes().try_into().unwrap());
+            prop_assert_eq!(are_digits(word), text.bytes().all(|byte| byte.is_ascii_digit()));
         }
 
         #[test]

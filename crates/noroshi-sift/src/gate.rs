@@ -9,7 +9,7 @@
 //! unknown place counts as abroad; there the cautious side is the other one.) 内内, between two ends at home, is
 //! outside every measure of the Act.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
 use ipnet::IpNet;
@@ -129,6 +129,16 @@ impl Gate {
             from_us: terms.not_before.as_microsecond(),
             to_us: terms.not_after.as_microsecond(),
         })
+    }
+
+    /// [`Gate::admit`] of a record between two addresses of IPv4, where nothing but the answer is wanted.
+    #[inline]
+    pub(crate) fn admits_v4(&self, ts_us: i64, ends: [Ipv4Addr; 2]) -> bool {
+        match &self.0 {
+            Kind::Own(networks) => ends.iter().any(|end| in_ranges(&networks.v4, end.to_bits())),
+            Kind::Kept { .. } => true,
+            Kind::Mandated { .. } => self.admit(ts_us, ends.map(|end| Some(end.into()))).is_some(),
+        }
     }
 
     /// Whether a record may be looked at.

@@ -317,16 +317,54 @@ impl<'a> Lookup<'a> {
             || self.added.as_ref().is_some_and(|added| added.filter.may_hold(hash))
     }
 
+    /// The numbers of those hashes whose values may be looked for; the others are certainly not. Hands back how many there
+    /// are; what stands behind them in `passed` means nothing.
+    pub(crate) fn passing(&self, hashes: &[u64], passed: &mut Vec<u32>) -> usize {
+        #[cfg(test)]
+        for _ in hashes {
+            crate::gate::lookups::count();
+        }
+        if passed.len() < hashes.len() {
+            passed.resize(hashes.len(), 0);
+        }
+        let base = self.base.filter;
+        match self.added.map(|added| added.filter) {
+            None => keep_passing(hashes, passed, |hash| base.may_hold(hash)),
+            Some(added) => {
+                keep_passing(hashes, passed, |hash| base.may_hold(hash) | added.may_hold(hash))
+            }
+        }
+    }
+
+    /// Sets a hash aside.
+    #[inline]
+    fn set_aside(&self, hash: u64, hashes: &mut Vec<u64>) {
+        self.base.filter.fetch(hash);
+        hashes.push(hash);
+    }
+
+    /// The hashes under which an address of IPv4 may be found.
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "twice a record or more")]
+    pub(crate) fn hash_v4(&self, address: Ipv4Addr, hashes: &mut Vec<u64>) {
+        #[cfg(test)]
+        crate::gate::lookups::count();
+        self.set_aside(self.key.of_v4(address.to_bits()), hashes);
+        if self.added.is_some() || self.base.may_hold_net_of(address) {
+            self.nets_of(address.into(), |net| self.set_aside(self.key.of_net(net), hashes));
+        }
+    }
+
     /// The hashes under which an address may be found.
     #[inline]
     pub(crate) fn hash_address(&self, address: IpAddr, hashes: &mut Vec<u64>) {
         #[cfg(test)]
         crate::gate::lookups::count();
         match address {
-            IpAddr::V4(address) => hashes.push(self.key.of_v4(address.to_bits())),
-            IpAddr::V6(address) => hashes.push(self.key.of_v6(address.to_bits())),
+            IpAddr::V4(address) => self.set_aside(self.key.of_v4(address.to_bits()), hashes),
+            IpAddr::V6(address) => self.set_aside(self.key.of_v6(address.to_bits()), hashes),
         }
-        self.nets_of(address, |net| hashes.push(self.key.of_net(net)));
+        self.nets_of(address, |net| self.set_aside(self.key.of_net(net), hashes));
     }
 
     /// Whether an address may be found; `false` is certain.
@@ -349,13 +387,13 @@ impl<'a> Lookup<'a> {
         #[cfg(test)]
         crate::gate::lookups::count();
         if name.len() <= NAME_BYTES_MAX {
-            self.key.of_names(name, |hash, _| hashes.push(hash));
+            self.key.of_names(name, |hash, _| self.set_aside(hash, hashes));
         }
     }
 
     /// The hash of anything else.
-    pub(crate) fn hash_bytes(&self, kind: Kind, bytes: &[u8]) -> u64 {
-        self.key.of_bytes(kind, bytes)
+    pub(crate) fn hash_bytes(&self, kind: Kind, bytes: &[u8], hashes: &mut Vec<u64>) {
+        self.set_aside(self.key.of_bytes(kind, bytes), hashes);
     }
 
     /// Whether something of the kind is looked for at all.
@@ -377,16 +415,17 @@ impl<'a> Lookup<'a> {
         crate::gate::lookups::count();
         match address {
             IpAddr::V4(address) => {
-                self.find_each(found, |parts, found| parts.find_v4(address.to_bits(), found));
+                let hash = self.key.of_v4(address.to_bits());
+                self.find_each(hash, found, |parts, found| parts.find_v4(address.to_bits(), found));
             }
             IpAddr::V6(address) => {
                 let hash = self.key.of_v6(address.to_bits());
-                self.find_each(found, |parts, found| parts.find_v6(hash, address, found));
+                self.find_each(hash, found, |parts, found| parts.find_v6(hash, address, found));
             }
         }
         self.nets_of(address, |net| {
             let hash = self.key.of_net(net);
-            self.find_each(found, |parts, found| parts.find_net(hash, net, found));
+            self.find_each(hash, found, |parts, found| parts.find_net(hash, net, found));
         });
     }
 
@@ -398,7 +437,9 @@ impl<'a> Lookup<'a> {
         }
         self.key.of_names(name, |hash, begin| {
             let suffix = name.get(begin..).unwrap_or_default();
-            self.find_each(found, |parts, found| parts.find_name(hash, suffix, begin == 0, found));
+            self.find_each(hash, found, |parts, found| {
+                parts.find_name(hash, suffix, begin == 0, found);
+            });
         });
     }
 
@@ -406,11 +447,21 @@ impl<'a> Lookup<'a> {
         #[cfg(test)]
         crate::gate::lookups::count();
         let hash = self.key.of_bytes(kind, bytes);
-        self.find_each(found, |parts, found| parts.find_bytes(hash, kind, bytes, found));
+        self.find_each(hash, found, |parts, found| parts.find_bytes(hash, kind, bytes, found));
     }
 
     /// Looks in both layers and leaves out what was taken away.
-    fn find_each(&self, found: &mut Vec<Position>, find: impl Fn(&Parts<'a>, &mut Vec<Position>)) {
+    fn find_each(
+        &self,
+        hash: u64,
+        found: &mut Vec<Position>,
+        find: impl Fn(&Parts<'a>, &mut Vec<Position>),
+    ) {
+        // Of a record that is looked up because of one value the others are mostly not there, and a look at the table is one
+        // into memory that no cache has.
+        if !self.may_hold(hash) {
+            return;
+        }
         let before = found.len();
         find(&self.base, found);
         if let Some(added) = &self.added {
@@ -487,7 +538,9 @@ impl<'a> Lookup<'a> {
             SelectorValue::Address(address) => self.find_address(*address, &mut found),
             SelectorValue::Network(net) => {
                 let hash = self.key.of_net(*net);
-                self.find_each(&mut found, |parts, found| parts.find_net(hash, *net, found));
+                self.find_each(hash, &mut found, |parts, found| {
+                    parts.find_net(hash, *net, found);
+                });
             }
             value => {
                 if let Some((kind, bytes)) = build::text_of(value) {
@@ -526,6 +579,20 @@ impl<'a> Lookup<'a> {
             });
         }
     }
+}
+
+/// The numbers of the hashes that pass, and how many these are.
+#[inline]
+fn keep_passing(hashes: &[u64], passed: &mut [u32], may_hold: impl Fn(u64) -> bool) -> usize {
+    let mut count = 0;
+    for (number, hash) in (0_u32..).zip(hashes) {
+        // Written in any case and kept by counting on: a branch here would be guessed wrong too often.
+        if let Some(slot) = passed.get_mut(count) {
+            *slot = number;
+        }
+        count += usize::from(may_hold(*hash));
+    }
+    count
 }
 
 /// The sections of one image.
@@ -649,13 +716,19 @@ impl<'a> Parts<'a> {
         first < end
     }
 
+    /// Whether there may be a prefix with the address in it; `false` is certain.
+    #[inline]
+    fn may_hold_net_of(&self, address: Ipv4Addr) -> bool {
+        let block = address.to_bits() >> 16;
+        let byte = self.net_touched.get(block as usize / 8).copied().unwrap_or_default();
+        byte >> (block % 8) & 1 == 1
+    }
+
     #[inline]
     fn nets_of(&self, address: IpAddr, mut take: impl FnMut(IpNet)) {
         match address {
             IpAddr::V4(address) => {
-                let block = address.to_bits() >> 16;
-                let byte = self.net_touched.get(block as usize / 8).copied().unwrap_or_default();
-                if byte >> (block % 8) & 1 == 1 {
+                if self.may_hold_net_of(address) {
                     for length in self.net_lengths_v4 {
                         if let Ok(net) = Ipv4Net::new(address, *length) {
                             take(net.trunc().into());
@@ -865,6 +938,8 @@ fn fingerprint(bytes: &[u8]) -> Option<Fingerprint> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::LazyLock;
+
     use proptest::prelude::*;
 
     use super::*;
@@ -976,6 +1051,31 @@ mod tests {
         fn ranks_order_as_values_do(one in any_selector(), other in any_selector()) {
             let ranks = build::rank(&one.value).cmp(&build::rank(&other.value));
             prop_assert!(ranks.is_eq() || ranks == one.value.cmp(&other.value));
+        }
+
+        #[test]
+        fn many_hashes_pass_as_one_by_one(low in any::<u32>(), count in 0_usize..700, layered: bool) {
+            // Large enough for its filter to be fetched ahead.
+            static LARGE: LazyLock<SelectorIndex> = LazyLock::new(|| {
+                let values = (0..100_000_u32).map(|low| Ipv4Addr::from_bits(low << 8).to_string());
+                index(&values.collect::<Vec<_>>().join("\n"))
+            });
+            let added = parse_list(b"192.0.2.1\n").0;
+            let index = if layered {
+                LARGE.layer(LARGE.increment(&added, &[]).unwrap()).unwrap()
+            } else {
+                LARGE.clone()
+            };
+            let (lookup, mut hashes) = (index.lookup(), Vec::new());
+            lookup.hash_v4(Ipv4Addr::new(192, 0, 2, 1), &mut hashes);
+            for step in 0..u32::try_from(count).unwrap() {
+                lookup.hash_v4(Ipv4Addr::from_bits(low.wrapping_add(step << 7) % (200_000 << 8)), &mut hashes);
+            }
+            let mut passed = vec![7; 3];
+            let kept = lookup.passing(&hashes, &mut passed);
+            let expected: Vec<u32> = (0..).zip(&hashes).filter(|(_, hash)| lookup.may_hold(**hash)).map(|one| one.0).collect();
+            prop_assert_eq!(&passed[..kept], &expected);
+            prop_assert!(!layered || expected.first() == Some(&0));
         }
 
         #[test]

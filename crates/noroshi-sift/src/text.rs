@@ -36,11 +36,12 @@ pub(crate) fn parse_seconds_us(text: &[u8]) -> Option<i64> {
 fn plain_seconds_us(text: &[u8]) -> Option<i64> {
     let text: &[u8; 17] = text.try_into().ok()?;
     let (low, rest) = text.split_first_chunk::<8>()?;
-    let ([tens, ones, b'.'], fraction) = rest.split_first_chunk::<3>()? else { return None };
-    let [a, b, c, d, e, f] = *fraction else { return None };
+    let (tens, rest) = rest.split_first()?;
     let low = u64::from_le_bytes(*low);
-    let tail = u64::from_le_bytes([*tens, *ones, a, b, c, d, e, f]);
-    if bits::leading_digits(low) + bits::leading_digits(tail) != 16 {
+    // The ones, the point and the fraction; the ones move over the point, and the tens to where they were.
+    let rest = u64::from_le_bytes(*rest.first_chunk()?);
+    let tail = rest & !0xffff | (rest & 0xff) << 8 | u64::from(*tens);
+    if rest >> 8 & 0xff != u64::from(b'.') || !bits::are_digits(low) || !bits::are_digits(tail) {
         return None;
     }
     let us = bits::eight_digits(low) * 100_000_000 + bits::eight_digits(tail);
@@ -223,6 +224,11 @@ fn parse_v6(text: &[u8]) -> Option<Ipv6Addr> {
             _ => return None,
         };
     }
+    v6_of(groups, count, gap)
+}
+
+/// So many groups, and how many of them stand before `::`.
+fn v6_of(mut groups: [u16; 8], count: usize, gap: Option<usize>) -> Option<Ipv6Addr> {
     match gap {
         None => (count == 8).then(|| Ipv6Addr::from(groups)),
         // `::` stands for one group or more.
@@ -303,6 +309,151 @@ fn v4_of(word: u128, length: usize) -> Option<Ipv4Addr> {
         value = value << 8 | (octet & 255);
     }
     is_valid.then(|| Ipv4Addr::from_bits(value))
+}
+
+/// Where the four numbers of an address stand, which depends on how many digits each has.
+#[derive(Debug, Clone, Copy)]
+struct Shape {
+    /// Behind the last digit of each.
+    ends: [u8; 4],
+    /// The first digits of those that have more than one. A leading zero is refused: some systems read it as octal (RFC
+    /// 6943 §3.1.1).
+    leading: u32,
+    /// Of four bytes that end with the last digit, which bits count; two numbers in each.
+    masks: [u64; 2],
+}
+
+const SHAPES: usize = 3 * 3 * 3 * 3;
+
+/// All shapes; and by the bits of the dots and of the end which shape that is, [`SHAPES`] for none.
+static BY_SHAPE: ([Shape; SHAPES], [u8; 1 << 16]) = shapes();
+
+#[expect(
+    clippy::indexing_slicing,
+    clippy::large_stack_arrays,
+    reason = "runs in the compiler only"
+)]
+#[expect(clippy::cast_possible_truncation, reason = "all of it is less than 128")]
+const fn shapes() -> ([Shape; SHAPES], [u8; 1 << 16]) {
+    let mut shapes = [Shape { ends: [0; 4], leading: 0, masks: [0; 2] }; SHAPES];
+    let mut by_ends = [SHAPES as u8; 1 << 16];
+    let mut shape = 0;
+    while shape < SHAPES {
+        let (mut digits, mut part, mut at, mut key) = (shape, 0, 0, 0);
+        while part < 4 {
+            let length = digits % 3 + 1;
+            digits /= 3;
+            if length > 1 {
+                shapes[shape].leading |= 1 << at;
+            }
+            at += length;
+            shapes[shape].ends[part] = at as u8;
+            let mask = 0x0f0f_0f00_u32 << (8 * (3 - length));
+            shapes[shape].masks[part / 2] |= (mask as u64) << (32 * (part % 2));
+            key |= 1 << at;
+            at += 1;
+            part += 1;
+        }
+        by_ends[key] = shape as u8;
+        shape += 1;
+    }
+    (shapes, by_ends)
+}
+
+/// An address of IPv4 that stands somewhere in a text, not in its first four nor in its last sixteen bytes: then all of
+/// it is loaded at once. `None` says nothing.
+#[inline(always)]
+#[expect(clippy::inline_always, reason = "twice a record or more")]
+pub(crate) fn v4_within(text: &[u8], begin: usize, end: usize) -> Option<Ipv4Addr> {
+    let around: &[u8; 20] = text.get(begin.checked_sub(4)?..)?.first_chunk()?;
+    let length = end.wrapping_sub(begin);
+    if length > 15 {
+        return None;
+    }
+    let (dots, digits, zeroes) = bits::dots_digits_and_zeroes(around.last_chunk()?);
+    let end = 1_u32 << length;
+    let (shapes, by_ends) = &BY_SHAPE;
+    let shape = by_ends.get(((dots & (end - 1)) | end) as usize & 0xffff)?;
+    let Shape { ends, leading, masks } = shapes.get(usize::from(*shape))?;
+    if (dots | digits | end.wrapping_neg()) != u32::MAX || zeroes & leading != 0 {
+        return None;
+    }
+    // Four bytes before the end of each.
+    let [a, b, c, d] = ends.map(|end| {
+        let word = around.get(usize::from(end & 15)..).and_then(<[u8]>::first_chunk);
+        u64::from(u32::from_le_bytes(word.copied().unwrap_or_default()))
+    });
+    let first = two_octets((a | b << 32) & masks[0]);
+    let second = two_octets((c | d << 32) & masks[1]);
+    if (first | second) & 0xff00_0000_ff00_0000 != 0 {
+        return None;
+    }
+    let together = |two: u64| (two >> 8 & 0xff00) | two >> 48;
+    u32::try_from(together(first) << 16 | together(second)).ok().map(Ipv4Addr::from_bits)
+}
+
+/// Two numbers of up to three digits in the upper half of each half. In each half of the word the last digit is the
+/// highest byte, and the lowest is zero.
+#[inline]
+const fn two_octets(word: u64) -> u64 {
+    let outer = (word >> 8) & 0x00ff_00ff_00ff_00ff;
+    let middle = (word >> 16) & 0x0000_00ff_0000_00ff;
+    // What goes over from the lower half is less than its sixteen bits and is not looked at.
+    outer.wrapping_mul(100 << 16 | 1).wrapping_add(middle.wrapping_mul(10 << 16))
+}
+
+/// The same of an address of IPv6, not in the first four nor in the last 48 bytes, and without one of IPv4 in it.
+pub(crate) fn v6_within(text: &[u8], begin: usize, end: usize) -> Option<IpAddr> {
+    let around: &[u8; 52] = text.get(begin.checked_sub(4)?..)?.first_chunk()?;
+    let length = end.wrapping_sub(begin);
+    if !(2..=39).contains(&length) {
+        return None;
+    }
+    let (colons, digits) = bits::colons_and_hexadecimal(around.last_chunk()?);
+    let end = 1_u64 << length;
+    if (colons | digits | end.wrapping_neg()) != u64::MAX {
+        return None;
+    }
+    let mut ends = (colons & (end - 1)) | end;
+    let mut groups = [0_u16; 8];
+    let (mut count, mut gap, mut begin) = (0, None, 0);
+    if ends & 3 == 3 {
+        (gap, begin) = (Some(0), 2);
+        ends &= !3;
+    }
+    while begin < length {
+        let end = ends.trailing_zeros() as usize;
+        ends &= ends.wrapping_sub(1);
+        if end == begin {
+            if gap.is_some() || count == 0 || end == length {
+                return None;
+            }
+            gap = Some(count);
+        } else {
+            let word = around.get(end..)?.first_chunk()?;
+            *groups.get_mut(count)? = group_of(u32::from_le_bytes(*word), end - begin)?;
+            count += 1;
+            // Nothing stands behind a colon.
+            if end + 1 == length {
+                return None;
+            }
+        }
+        begin = end + 1;
+    }
+    v6_of(groups, count, gap).map(|address| IpAddr::V6(address).to_canonical())
+}
+
+/// The value of one to four hexadecimal digits, the last in the highest byte.
+#[inline]
+fn group_of(word: u32, digits: usize) -> Option<u16> {
+    if !(1..=4).contains(&digits) {
+        return None;
+    }
+    let before = 32 - 8 * digits;
+    let word = word >> before << before;
+    let nibbles = ((word & 0x0f0f_0f0f) + (word >> 6 & 0x0101_0101) * 9).swap_bytes();
+    let pairs = nibbles | nibbles >> 4;
+    u16::try_from((pairs & 0xff) | (pairs >> 8 & 0xff00)).ok()
 }
 
 #[cfg(test)]
@@ -390,6 +541,55 @@ mod tests {
         fn what_looks_like_an_address_is_one_or_is_refused(text in "[0-9.]{5,17}|([0-9]{1,4}[./]){3}[0-9a:]{0,4}") {
             let std = text.parse::<Ipv4Addr>().ok();
             prop_assert_eq!(parse_v4(text.as_bytes()), std, "{}", text);
+        }
+
+        #[test]
+        fn an_address_within_a_text_is_the_same_or_none(
+            before in "[0-9.\t]{0,6}",
+            text in "[0-9.]{0,17}|([0-9]{1,4}[./]){3}[0-9a:]{0,4}|([1-9][0-9]{0,2}[.]){3}[1-9][0-9]{0,2}|([0-2]?[0-6]?[0-6][.]){3}[0-9]{1,3}",
+            behind in "[0-9.\t]{0,20}",
+        ) {
+            let whole = format!("{before}{text}{behind}");
+            let (begin, end) = (before.len(), before.len() + text.len());
+            let within = v4_within(whole.as_bytes(), begin, end);
+            let has_room = begin >= 4 && whole.len() >= begin + 16;
+            let expected = text.parse::<Ipv4Addr>().ok().filter(|_| has_room);
+            prop_assert_eq!(within, expected, "{} in {}", text, whole);
+        }
+
+        #[test]
+        fn an_address_of_ipv6_within_a_text_is_the_same_or_none(
+            before in "[0-9:\t]{0,6}",
+            text in "([0-9a-fA-F]{0,5}:){1,8}[0-9a-f]{0,4}|([0-9a-f]{1,2}:){0,7}:?([0-9.]{7,10})?|::[0-9a-f:.g]{0,9}|([0-9a-f]{1,4}:){7}[0-9a-f]{1,4}|([0-9a-f]{1,4}:){1,5}(:[0-9a-f]{1,4}){0,3}:?",
+            behind in "[0-9:\t]{0,50}",
+        ) {
+            let whole = format!("{before}{text}{behind}");
+            let (begin, end) = (before.len(), before.len() + text.len());
+            let within = v6_within(whole.as_bytes(), begin, end);
+            let has_room = begin >= 4 && whole.len() >= begin + 48;
+            let expected = text.parse::<Ipv6Addr>().ok().filter(|_| has_room && !text.contains('.'));
+            prop_assert_eq!(within, expected.map(|it| IpAddr::V6(it).to_canonical()), "{} in {}", text, whole);
+        }
+
+        #[test]
+        fn an_address_within_any_bytes_is_none_or_one(bytes in proptest::collection::vec(any::<u8>(), 0..70), begin in 0_usize..40, length in 0_usize..40) {
+            let end = begin + length;
+            let text = bytes.get(begin..end).and_then(|text| std::str::from_utf8(text).ok());
+            if let Some(address) = v4_within(&bytes, begin, end) {
+                prop_assert_eq!(Some(address), text.and_then(|text| text.parse().ok()));
+            }
+            if let Some(address) = v6_within(&bytes, begin, end) {
+                prop_assert_eq!(Some(address), text.and_then(|text| text.parse().ok()));
+            }
+        }
+
+        #[test]
+        fn every_address_is_read_within_a_text(v4: Ipv4Addr, v6: Ipv6Addr) {
+            let whole = format!("....{v4}................");
+            prop_assert_eq!(v4_within(whole.as_bytes(), 4, whole.len() - 16), Some(v4));
+            let (text, room) = (v6.to_string(), ":".repeat(48));
+            let expected = (!text.contains('.')).then_some(IpAddr::V6(v6).to_canonical());
+            prop_assert_eq!(v6_within(format!("::::{text}{room}").as_bytes(), 4, 4 + text.len()), expected);
         }
 
         #[test]

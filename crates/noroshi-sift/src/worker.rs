@@ -18,8 +18,8 @@ use crate::problem::Reason;
 use crate::sealed::Sealed;
 use crate::selector::{EmailKey, Only, Selector, SelectorValue, Side};
 use crate::switches::Switches;
-use crate::view::{Detail, Ends, Goal, Look, View};
-use crate::zeek::{Header, Marks};
+use crate::view::{Detail, Ends, Goal, Look, Plain, View};
+use crate::zeek::{Header, Row, Rows};
 
 /// How many bytes are gone through before what they show is held against the index.
 const BLOCK_BYTES: usize = 64 << 10;
@@ -86,11 +86,19 @@ pub(crate) enum Place {
     Content,
 }
 
+/// Where a record stands in its block.
+#[derive(Debug, Clone, Copy)]
+struct Spot {
+    /// How many lines come before it.
+    line: usize,
+    /// Its first byte.
+    begin: usize,
+}
+
 /// A record whose hashes wait to be held against the index.
 #[derive(Debug, Clone, Copy)]
 struct Waiting {
-    /// Its line in the block.
-    line: usize,
+    spot: Spot,
     /// Where its hashes end.
     hashes_end: usize,
 }
@@ -98,7 +106,6 @@ struct Waiting {
 /// The room one thread works in; nothing in it outlives the piece at hand but its size.
 #[derive(Default)]
 pub(crate) struct Worker {
-    marks: Marks,
     special: Special,
     batch: Batch,
     line_ends: Vec<(usize, usize)>,
@@ -161,30 +168,30 @@ impl Worker {
 
     /// Lines of one table.
     fn table(&mut self, job: &mut Job<'_>, header: &Header, block: &[u8], offset: u64) {
-        let Self { marks, batch, .. } = self;
-        marks.index(block, header);
+        let batch = &mut self.batch;
         let first_line = job.out.lines;
         let problems_before = job.out.problems.len();
-        let row = |line: usize| marks.row(block, line).ok_or(Reason::FieldCount);
-        let again = |line: usize| row(line).and_then(|row| header.view(row));
-        let place = |line: usize| {
-            let begin = marks.row(block, line).map_or(0, |row| row.begin as u64);
-            (offset + begin, first_line + line as u64 + 1)
+        let rows = Rows::new(block, header);
+        let again = |spot: Spot| {
+            rows.row_at(spot.begin).ok_or(Reason::FieldCount).and_then(|row| header.view(row))
         };
-        for line in 0..marks.lines() {
-            let Ok(row) = row(line) else { continue };
+        let place = |spot: Spot| (offset + spot.begin as u64, first_line + spot.line as u64 + 1);
+        let (mut rows, mut row, mut lines) = (rows, Row::default(), 0);
+        while rows.next(&mut row) {
+            let spot = Spot { line: lines, begin: row.begin };
+            lines += 1;
             if row.begin == row.end {
                 continue;
             }
-            let record = if row.end - row.begin > LINE_BYTES_MAX {
+            let taken = if row.end - row.begin > LINE_BYTES_MAX {
                 Err(Reason::TooLong)
             } else {
-                header.view(row)
+                header.view(&row).and_then(|mut view| batch.gather(job, &mut view, spot))
             };
-            batch.take(job, line, record, again, place);
+            batch.count(job, spot, taken, again, place);
         }
         batch.settle(job, again, place);
-        job.out.lines += marks.lines() as u64;
+        job.out.lines += lines as u64;
         sort_problems(job.out, problems_before);
     }
 
@@ -207,26 +214,25 @@ impl Worker {
             let (begin, end) = line_ends.get(line).copied().unwrap_or_default();
             (begin, begin + line_of(block.get(begin..end).unwrap_or_default()).len())
         };
-        let again = |line: usize| {
-            let (begin, end) = line_at(line);
+        let again = |spot: Spot| {
+            let (begin, end) = line_at(spot.line);
             JsonRecord::parse(block, begin, end, special)
         };
-        let place = |line: usize| {
-            let (begin, _) = line_at(line);
-            (offset + begin as u64, first_line + line as u64 + 1)
-        };
+        let place = |spot: Spot| (offset + spot.begin as u64, first_line + spot.line as u64 + 1);
         for line in 0..line_ends.len() {
             let (begin, end) = line_at(line);
+            let spot = Spot { line, begin };
             let text = block.get(begin..end).unwrap_or_default();
             let record = match text.first() {
                 None => continue,
                 Some(_) if text.len() > LINE_BYTES_MAX => Err(Reason::TooLong),
-                Some(b'{') => again(line),
+                Some(b'{') => again(spot),
                 // A table whose header is lost has tabs; what has none is something else.
                 Some(_) if text.contains(&b'\t') => Err(Reason::NoHeader),
                 Some(_) => Err(Reason::UnknownFormat),
             };
-            batch.take(job, line, record, again, place);
+            let taken = record.and_then(|mut view| batch.gather(job, &mut view, spot));
+            batch.count(job, spot, taken, again, place);
         }
         batch.settle(job, again, place);
         job.out.lines += line_ends.len() as u64;
@@ -276,19 +282,19 @@ fn line_of(line: &[u8]) -> &[u8] {
 }
 
 impl Batch {
-    /// Counts a record and takes it in; holds what was set aside against the index when there is enough of it.
+    /// Counts a record that was taken in or not; holds what was set aside against the index when there is enough of it.
     #[inline]
-    fn take<V: View>(
+    fn count<V: View>(
         &mut self,
         job: &mut Job<'_>,
-        line: usize,
-        record: Result<V, Reason>,
-        again: impl Fn(usize) -> Result<V, Reason>,
-        place: impl Fn(usize) -> (u64, u64),
+        spot: Spot,
+        taken: Result<(), Reason>,
+        again: impl Fn(Spot) -> Result<V, Reason>,
+        place: impl Fn(Spot) -> (u64, u64),
     ) {
         job.out.tally.seen += 1;
-        if let Err(reason) = record.and_then(|view| self.gather(job, view, line)) {
-            let (offset, line) = place(line);
+        if let Err(reason) = taken {
+            let (offset, line) = place(spot);
             job.out.problem(offset, line, reason);
         }
         if self.hashes.len() >= HASHES_MAX {
@@ -297,32 +303,49 @@ impl Batch {
     }
 
     /// Reads of a record what decides, and sets aside what has to be looked up. Counts it where it is decided.
-    #[inline]
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "once a record, at one place for each format")]
     fn gather<V: View>(
         &mut self,
         job: &mut Job<'_>,
-        mut view: V,
-        line: usize,
+        view: &mut V,
+        spot: Spot,
     ) -> Result<(), Reason> {
-        let Some(ends) = view.ends()? else {
-            job.out.tally.content += 1;
-            return Ok(());
-        };
-        job.out.time(ends.ts_us)?;
-        // INVARIANT: what is not admitted is never looked up.
-        if job.frame.gate.admit(ends.ts_us, [ends.src, ends.dst]).is_none() {
-            job.out.tally.direction += 1;
-            return Ok(());
-        }
         let before = self.hashes.len();
         let Self { hashes, scratch, waiting, .. } = self;
+        // INVARIANT: what is not admitted is never looked up.
+        let ends = if let Some(Plain { ts_us, src, dst }) = view.plain() {
+            job.out.time(ts_us)?;
+            if !job.frame.gate.admits_v4(ts_us, [src, dst]) {
+                job.out.tally.direction += 1;
+                return Ok(());
+            }
+            job.lookup.hash_v4(src, hashes);
+            job.lookup.hash_v4(dst, hashes);
+            if !view.shows_more() {
+                waiting.push(Waiting { spot, hashes_end: hashes.len() });
+                return Ok(());
+            }
+            [None, None]
+        } else {
+            let Some(ends) = view.ends()? else {
+                job.out.tally.content += 1;
+                return Ok(());
+            };
+            job.out.time(ends.ts_us)?;
+            if job.frame.gate.admit(ends.ts_us, [ends.src, ends.dst]).is_none() {
+                job.out.tally.direction += 1;
+                return Ok(());
+            }
+            [ends.src, ends.dst]
+        };
         let mut look = look(job, Goal::Hashes(hashes), scratch);
-        [ends.src, ends.dst].into_iter().flatten().for_each(|address| look.end(address));
+        ends.into_iter().flatten().for_each(|address| look.end(address));
         if let Err(reason) = view.look(&mut look) {
             hashes.truncate(before);
             return Err(reason);
         }
-        waiting.push(Waiting { line, hashes_end: hashes.len() });
+        waiting.push(Waiting { spot, hashes_end: hashes.len() });
         Ok(())
     }
 
@@ -330,19 +353,10 @@ impl Batch {
     fn settle<V: View>(
         &mut self,
         job: &mut Job<'_>,
-        again: impl Fn(usize) -> Result<V, Reason>,
-        place: impl Fn(usize) -> (u64, u64),
+        again: impl Fn(Spot) -> Result<V, Reason>,
+        place: impl Fn(Spot) -> (u64, u64),
     ) {
-        self.passed.clear();
-        self.passed.resize(self.hashes.len(), 0);
-        let mut count = 0;
-        for (number, hash) in (0_u32..).zip(&self.hashes) {
-            // Written in any case and kept by counting on: a branch here would be guessed wrong too often.
-            if let Some(slot) = self.passed.get_mut(count) {
-                *slot = number;
-            }
-            count += usize::from(job.lookup.may_hold(*hash));
-        }
+        let count = job.lookup.passing(&self.hashes, &mut self.passed);
         let waiting = std::mem::take(&mut self.waiting);
         let room = std::mem::take(&mut self.passed);
         let mut passed = room.iter().take(count).copied().peekable();
@@ -359,11 +373,11 @@ impl Batch {
             let Some(record) = waiting.get(from) else { break };
             while passed.next_if(|next| (*next as usize) < record.hashes_end).is_some() {}
             decided += 1;
-            match again(record.line).and_then(|view| self.exact(job, view)) {
+            match again(record.spot).and_then(|view| self.exact(job, view)) {
                 Ok(Place::Kept) => job.out.tally.kept += 1,
                 Ok(_) => job.out.tally.unmatched += 1,
                 Err(reason) => {
-                    let (offset, line) = place(record.line);
+                    let (offset, line) = place(record.spot);
                     job.out.problem(offset, line, reason);
                 }
             }

@@ -93,7 +93,7 @@ impl Key {
         loop {
             let (head, word, is_whole) = match rest.split_last_chunk::<8>() {
                 Some((head, chunk)) => (head, lower(u64::from_le_bytes(*chunk)), true),
-                None => (&[][..], lower(partial(rest)), false),
+                None => (&[][..], lower(beginning(name, rest)), false),
             };
             let mut marks = tops_equal(word, b'.');
             while marks != 0 {
@@ -124,6 +124,16 @@ fn partial(bytes: &[u8]) -> u64 {
     bytes.iter().rev().fold(0, |word, byte| word << 8 | u64::from(*byte))
 }
 
+/// [`partial`] of the first bytes of a name.
+#[inline]
+fn beginning(name: &[u8], first: &[u8]) -> u64 {
+    match name.first_chunk() {
+        // All eight are loaded and those behind taken away.
+        Some(eight) => u64::from_le_bytes(*eight) & !(u64::MAX << (8 * first.len())),
+        None => partial(first),
+    }
+}
+
 /// A place among `places` for a hash, by its high bits.
 #[inline]
 #[expect(clippy::cast_possible_truncation, reason = "the product is smaller than `places`")]
@@ -134,6 +144,9 @@ const fn place(hash: u64, places: usize) -> usize {
 /// How many bits of filter a value takes.
 const FILTER_BITS_PER_VALUE: usize = 12;
 const FILTER_BLOCK_BYTES: usize = 64;
+/// A filter of so many blocks stays in a cache of the core by itself.
+#[cfg(target_arch = "x86_64")]
+const FILTER_BLOCKS_NEAR: usize = (128 << 10) / FILTER_BLOCK_BYTES;
 
 /// A Bloom filter whose bits of one value lie in one cache line, three in each of two words.
 #[derive(Debug, Clone, Copy)]
@@ -167,6 +180,17 @@ impl<'a> Filter<'a> {
             !u64::from_le_bytes(word) & bits
         });
         missing[0] | missing[1] == 0
+    }
+
+    /// Asks for the line of a value that will be held against the filter later, so that nobody waits for it then.
+    #[inline]
+    pub(crate) fn fetch(self, hash: u64) {
+        #[cfg(target_arch = "x86_64")]
+        if self.blocks.len() > FILTER_BLOCKS_NEAR
+            && let Some(block) = self.blocks.get(place(hash, self.blocks.len()))
+        {
+            safe_arch::prefetch_t0(block);
+        }
     }
 
     /// The bytes of a filter of these values.
