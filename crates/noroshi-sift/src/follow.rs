@@ -16,21 +16,21 @@
 //! | found under another number of its device, as after a move to another disk | recognised by its beginning, and a packed log or capture by its length too; nothing is read again |
 //! | removed before it was read | stated as [`Reason::Vanished`], unless whoever reads still holds it open |
 //!
-//! Of what stands in a file the state holds 32 bits of a digest of its beginning, to tell files apart.
+//! Of what stands in a file the state holds 32 bits of a keyed digest of its beginning, to tell files apart. The key does
+//! not lie in the state: whoever has the state alone can try no guess of what stood in a file.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::io::{self, Read as _, Seek, SeekFrom, Write};
 
 use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
 
-use crate::capture::file::form_of;
-use crate::digest::Digest;
 use crate::engine::{Engine, Read};
-use crate::export::is_export;
 use crate::flow::FlowRecord;
 use crate::lines::LINE_BYTES_MAX;
 use crate::packed::{Unpacked, packing_of};
 use crate::problem::Reason;
+use crate::reading::{Reading, is_lines};
 use crate::sealed::Sealed;
 use crate::zeek::Header;
 
@@ -74,23 +74,35 @@ pub struct Entry<'a> {
     pub head: Sealed<'a>,
 }
 
+/// The key under which beginnings of files are digested.
+type MarkKey = [u8; 32];
+
 /// What a file begins with: the digest of so many bytes, shortened so that nothing can be read out of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 struct Mark {
     length: usize,
     sum: u32,
+    /// Whether the digest has a key; earlier versions made it without one.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    keyed: bool,
 }
 
 impl Mark {
-    fn of(head: &[u8]) -> Self {
-        let begin = head.get(..MARK_BYTES).unwrap_or(head);
-        let [a, b, c, d, ..] = Digest::of(begin).0;
-        Self { length: begin.len(), sum: u32::from_be_bytes([a, b, c, d]) }
+    fn of(key: &MarkKey, head: &[u8]) -> Self {
+        Self::made(Some(key), head.get(..MARK_BYTES).unwrap_or(head))
+    }
+
+    /// A key of fixed length before the text is enough: of the digest too little is kept to go on with it.
+    fn made(key: Option<&MarkKey>, begin: &[u8]) -> Self {
+        let digest = Sha256::new().chain_update(key.map_or(&[][..], |key| key)).chain_update(begin);
+        let [a, b, c, d, ..] = <[u8; 32]>::from(digest.finalize());
+        Self { length: begin.len(), sum: u32::from_be_bytes([a, b, c, d]), keyed: key.is_some() }
     }
 
     /// Whether `head` begins as that which was marked.
-    fn fits(self, head: &[u8]) -> bool {
-        head.get(..self.length).is_some_and(|begin| Self::of(begin) == self)
+    fn fits(self, key: &MarkKey, head: &[u8]) -> bool {
+        let key = self.keyed.then_some(key);
+        head.get(..self.length).is_some_and(|begin| Self::made(key, begin) == self)
     }
 }
 
@@ -137,13 +149,14 @@ struct Gone {
 
 /// What a file begins with, held against marks. Each length is summed up once, however many marks there are.
 struct Beginning<'a> {
+    key: MarkKey,
     head: &'a [u8],
-    sums: BTreeMap<usize, Mark>,
+    sums: BTreeMap<(usize, bool), Mark>,
 }
 
 impl<'a> Beginning<'a> {
-    const fn new(head: &'a [u8]) -> Self {
-        Self { head, sums: BTreeMap::new() }
+    const fn new(key: MarkKey, head: &'a [u8]) -> Self {
+        Self { key, head, sums: BTreeMap::new() }
     }
 
     /// Whether it is surely a form of what was marked.
@@ -152,7 +165,9 @@ impl<'a> Beginning<'a> {
         else {
             return false;
         };
-        *self.sums.entry(mark.length).or_insert_with(|| Mark::of(begin)) == mark
+        let key = mark.keyed.then_some(&self.key);
+        let made = || Mark::made(key, begin);
+        *self.sums.entry((mark.length, mark.keyed)).or_insert_with(made) == mark
     }
 }
 
@@ -262,6 +277,9 @@ pub struct Follower {
     files: BTreeMap<Identity, Tracked>,
     gone: VecDeque<Gone>,
     notes: FollowNotes,
+    /// Kept beside the state, never in it.
+    #[serde(skip)]
+    key: MarkKey,
 }
 
 /// Something to be read.
@@ -293,14 +311,32 @@ pub enum What {
 }
 
 impl Follower {
+    /// The same, with the key of the folder. It has to be the one under which the state was made.
+    #[must_use]
+    pub fn keyed(self, key: [u8; 32]) -> Self {
+        Self { key, ..self }
+    }
+
+    /// Whether the state knows files that only the key of its folder recognises.
+    pub fn needs_key(&self) -> bool {
+        let files = self.files.values().map(|file| file.mark);
+        files.chain(self.gone.iter().map(|gone| gone.mark)).any(|mark| mark.keyed)
+    }
+
     /// What was noticed so far.
     pub const fn notes(&self) -> FollowNotes {
         self.notes
     }
 
     /// Looks at all the files there are and says what is to be read: what is known first, in the order given. Where
-    /// `is_partial`, there may be more files than those that are shown, and none is taken for gone.
-    pub fn observe(&mut self, entries: &[Entry<'_>], is_partial: bool) -> Vec<Step> {
+    /// `is_partial`, there may be more files than those that are shown, and none is taken for gone. `reading` says what is
+    /// a table.
+    pub fn observe(
+        &mut self,
+        entries: &[Entry<'_>],
+        is_partial: bool,
+        reading: &Reading,
+    ) -> Vec<Step> {
         let mut there = There::new(entries, is_partial);
         let mut steps = Vec::new();
         let mut seen = BTreeSet::new();
@@ -324,7 +360,7 @@ impl Follower {
             lines.for_each(|file| there.note(file.identity));
         }
         for entry in fresh {
-            let what = self.begin(entry, &mut there);
+            let what = self.begin(entry, &mut there, reading);
             steps.extend(what.map(|what| step(entry, what)));
         }
         let gone = self.files.iter().filter(|(identity, _)| !there.holds(**identity));
@@ -336,10 +372,10 @@ impl Follower {
 
     /// A file that is known. `there` are all files there are.
     fn again(&mut self, entry: &Entry<'_>, there: &There<'_>) -> Option<What> {
-        let head = entry.head.open();
+        let (key, head) = (self.key, entry.head.open());
         let file = self.files.get_mut(&entry.identity)?;
         let is_cut = file.kind == Kind::Lines && entry.size < file.offset;
-        if is_cut || !file.mark.fits(head) {
+        if is_cut || !file.mark.fits(&key, head) {
             self.notes.cut = self.notes.cut.saturating_add(1);
             // What was cut may have been copied before.
             self.forget(entry.identity);
@@ -348,8 +384,8 @@ impl Follower {
         let rests = file.size == entry.size;
         file.size = entry.size;
         entry.path.clone_into(&mut file.path);
-        if file.mark.length < MARK_BYTES {
-            file.mark = Mark::of(head);
+        if file.mark.length < MARK_BYTES || !file.mark.keyed {
+            file.mark = Mark::of(&key, head);
         }
         if file.kind == Kind::Lines {
             file.finished &= entry.size <= file.offset;
@@ -384,18 +420,27 @@ impl Follower {
     }
 
     /// A file that is new; none where nothing of it is to be read, or it waits.
-    fn begin<'a>(&mut self, entry: &'a Entry<'a>, there: &mut There<'a>) -> Option<What> {
+    fn begin<'a>(
+        &mut self,
+        entry: &'a Entry<'a>,
+        there: &mut There<'a>,
+        reading: &Reading,
+    ) -> Option<What> {
         if self.files.len() >= FILES_MAX {
             self.notes.refused = self.notes.refused.saturating_add(1);
             return None;
         }
         let head = entry.head.open();
+        let kind = if is_lines(head, reading) { Kind::Lines } else { Kind::Whole };
+        if kind == Kind::Lines && !entry.is_resting && may_be_heading(head) {
+            return None;
+        }
         let mut file = Tracked {
             found: entry.path.to_owned(),
             path: entry.path.to_owned(),
             identity: entry.identity,
-            mark: Mark::of(head),
-            kind: kind_of(head),
+            mark: Mark::of(&self.key, head),
+            kind,
             offset: 0,
             line: 0,
             header: None,
@@ -449,7 +494,7 @@ impl Follower {
             let identity = file.identity;
             return self.files.remove(&identity).map_or(Original::None, Original::known);
         }
-        let mut begin = Beginning::new(head);
+        let mut begin = Beginning::new(self.key, head);
         let gone = self.files.values_mut().find(|file| {
             file.kind == Kind::Lines
                 && !there.holds(file.identity)
@@ -482,7 +527,7 @@ impl Follower {
 
     /// How far that which begins so has been read under another name that is gone.
     fn recognise(&mut self, inside: &[u8], there: &There<'_>) -> Option<u64> {
-        let mut begin = Beginning::new(inside);
+        let mut begin = Beginning::new(self.key, inside);
         let followed = self.files.values_mut().find(|file| {
             let is_gone = !there.holds(file.identity);
             file.kind == Kind::Lines && is_gone && begin.is_of(file.mark)
@@ -562,13 +607,12 @@ mod list {
     }
 }
 
-fn kind_of(head: &[u8]) -> Kind {
-    let is_whole = packing_of(head).is_some()
-        || form_of(head).is_some()
-        || is_export(head)
-        || head.starts_with(b"PAR1")
-        || crate::table::csv::form_of(head, None).is_some();
-    if is_whole { Kind::Whole } else { Kind::Lines }
+/// Whether what is there may be a part of the line that names the columns of a table, so that it cannot be said yet what
+/// the file is.
+fn may_be_heading(head: &[u8]) -> bool {
+    head.len() < HEAD_BYTES
+        && !matches!(head.first(), Some(b'{' | b'#'))
+        && memchr::memchr(b'\n', head).is_none()
 }
 
 /// The beginning of what is inside a packed file.

@@ -96,10 +96,12 @@ fn indicator(object: &Value, key: Option<&EmailKey>) -> Result<Vec<Selector>, Li
     let pattern = text(object, "pattern").ok_or(ListReason::BadObject)?;
     let id = text(object, "id").and_then(|id| id.parse().ok()).ok_or(ListReason::BadObject)?;
     let modified = time(object, "modified")?.map(Timestamp::as_second);
+    // Since when its author vouches for it, usually the day it was published, is no window within which it may be
+    // looked for: what was seen before is what a hunt is for. Such a window stands in a list (`valid_from` there).
+    time(object, "valid_from")?;
     let template = Selector {
         id: Some(id),
         version: modified.and_then(|second| u32::try_from(second).ok()).unwrap_or(1),
-        valid_from: time(object, "valid_from")?,
         expires: time(object, "valid_until")?,
         ..Selector::plain(SelectorValue::Address(std::net::Ipv4Addr::UNSPECIFIED.into()))
     };
@@ -430,7 +432,7 @@ mod tests {
             i64::from(only.version),
             "2026-11-23T00:00:00Z".parse::<Timestamp>().unwrap().as_second()
         );
-        assert_eq!(only.valid_from, Some("2026-11-01T00:00:00Z".parse().unwrap()));
+        assert_eq!(only.valid_from, None);
         assert_eq!(only.expires, Some("2026-12-01T00:00:00Z".parse().unwrap()));
         let expected = [
             (3, ListReason::PatternNotReducible),

@@ -7,6 +7,7 @@ use noroshi_evidence::mechanical::MechanicalRecord;
 use noroshi_hunt::scan::{Hit, Hunter, Place, Pruned, Tally};
 use noroshi_hunt::shelf::{self, Stored};
 use noroshi_sift::index::SelectorIndex;
+use noroshi_sift::stix::parse_bundle;
 use noroshi_sift::store::read_records;
 use proptest::prelude::*;
 
@@ -105,6 +106,19 @@ proptest! {
         let (hits, tally) = hunt(&all, &shelf::list(dir.path()).unwrap());
         prop_assert!(hits.iter().all(|hit| hit.known) && tally.known == tally.hits);
     }
+}
+
+#[test]
+fn what_was_seen_before_an_indicator_was_published_is_found() {
+    let bundle = br#"{"type":"indicator","spec_version":"2.1","id":"indicator--8e2e2d2b-17d4-4cbf-938f-98ee46b3cd3f",
+        "created":"2026-11-26T00:00:00Z","modified":"2026-11-26T00:00:00Z","valid_from":"2026-11-26T00:00:00Z",
+        "pattern_type":"stix","pattern":"[ipv4-addr:value = '192.0.2.7']"}"#;
+    let (selectors, problems) = parse_bundle(bundle, None).unwrap();
+    assert_eq!(problems, []);
+    let line = "{\"ts\":1795305600.5,\"id.orig_h\":\"192.0.2.7\",\"id.orig_p\":1,\"id.resp_h\":\"192.0.2.9\",\"id.resp_p\":2,\"proto\":\"tcp\"}\n";
+    let logs = [("conn.log".to_owned(), line.as_bytes().to_vec())];
+    let wanted = SelectorIndex::build(selectors).unwrap();
+    assert_eq!(agree(&wanted, &index("192.0.2.0/24\n"), &logs).0, 1);
 }
 
 #[test]

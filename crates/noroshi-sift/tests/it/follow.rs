@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::io::Cursor;
 
+use noroshi_sift::digest::Digest;
 use noroshi_sift::engine::{Engine, Outcome};
 use noroshi_sift::export::Collector;
 use noroshi_sift::follow::{Entry, Follower, HEAD_BYTES, Headers, Identity, What};
@@ -78,7 +79,11 @@ struct House {
     bytes_max: u64,
     is_resting: bool,
     is_partial: bool,
+    reading: Reading,
 }
+
+/// The key of the folder.
+const KEY: [u8; 32] = [7; 32];
 
 fn engine() -> Engine<Vec<u8>> {
     Engine::new(Mode::OwnNetwork, index("203.0.113.5"), settings(), Vec::new()).unwrap()
@@ -87,15 +92,16 @@ fn engine() -> Engine<Vec<u8>> {
 impl House {
     fn new(bytes_max: u64) -> Self {
         Self {
-            follower: Follower::default(),
+            follower: Follower::default().keyed(KEY),
             headers: Headers::default(),
             kept: Vec::new(),
             errors: Vec::new(),
-            batch: Follower::default(),
+            batch: Follower::default().keyed(KEY),
             engine: engine(),
             bytes_max,
             is_resting: true,
             is_partial: false,
+            reading: Reading::default(),
         }
     }
 
@@ -113,7 +119,7 @@ impl House {
                 head: Sealed::new(&bytes[..bytes.len().min(HEAD_BYTES)]),
             })
             .collect();
-        for step in self.batch.observe(&entries, self.is_partial) {
+        for step in self.batch.observe(&entries, self.is_partial, &self.reading) {
             let file = folder.files.values().find(|file| file.0 == step.identity.inode);
             match (step.what, file) {
                 (What::Lines { .. }, Some((_, bytes))) => {
@@ -123,9 +129,8 @@ impl House {
                 }
                 (What::Whole { skip }, Some((_, bytes))) => {
                     let mut collector = Collector::default();
-                    let reading = Reading::default();
                     self.engine
-                        .read_any_after(&step.path, &bytes[..], skip, &reading, &mut collector)
+                        .read_any_after(&step.path, &bytes[..], skip, &self.reading, &mut collector)
                         .unwrap();
                     self.batch.whole(step.identity);
                 }
@@ -148,7 +153,7 @@ impl House {
         self.errors.extend(outcome.problems.first.iter().map(|problem| problem.reason));
         // As it is written down and taken up again.
         let state = serde_json::to_string(&self.batch).unwrap();
-        self.follower = serde_json::from_str(&state).unwrap();
+        self.follower = serde_json::from_str::<Follower>(&state).unwrap().keyed(KEY);
         assert_eq!(self.follower, self.batch);
         for planted in ["PLANTED", "192.0.2", "203.0.113"] {
             assert!(!state.contains(planted), "{state}");
@@ -188,6 +193,51 @@ fn a_line_waits_for_its_end() {
     house.look(&folder);
     house.commit();
     assert_eq!(house.kept, [1]);
+}
+
+#[test]
+fn a_table_is_what_its_mapping_says_also_where_its_heading_comes_in_parts() {
+    let mut folder = Folder::default();
+    let mut house = House::new(1 << 20);
+    let mapping = "ts = wann\nsrc = von\ndst = nach\n";
+    house.reading.mapping = Some(mapping.parse().unwrap());
+    house.is_resting = false;
+    folder.write("flows.csv", b"wann,von,na");
+    house.look(&folder);
+    folder.write("flows.csv", b"ch\n1,192.0.2.7,203.0.113.5\n2,192.0.2.7,203.0.113.5\n");
+    house.look(&folder);
+    house.is_resting = true;
+    house.look(&folder);
+    house.look(&folder);
+    house.commit();
+    assert_eq!((house.kept.as_slice(), house.errors.as_slice()), (&[1, 2][..], &[][..]));
+}
+
+#[test]
+fn a_state_says_nothing_of_a_short_file_without_the_key_of_its_folder() {
+    let mut folder = Folder::default();
+    let mut house = House::new(1 << 20);
+    folder.write("conn.log", json(1).as_bytes());
+    house.look(&folder);
+    house.commit();
+    let [a, b, c, d, ..] = Digest::of(json(1).as_bytes()).0;
+    let plain = u32::from_be_bytes([a, b, c, d]);
+    let state = serde_json::to_string(&house.follower).unwrap();
+    assert!(!state.contains(&format!("\"sum\":{plain}")), "a guess can be tried: {state}");
+    assert!(house.follower.needs_key());
+
+    // A state of an earlier version, whose digests had no key, is read on: nothing is read twice.
+    let mut earlier: serde_json::Value = serde_json::from_str(&state).unwrap();
+    earlier["files"][0]["mark"] = serde_json::json!({ "length": json(1).len(), "sum": plain });
+    let earlier: Follower = serde_json::from_value(earlier).unwrap();
+    assert!(!earlier.needs_key());
+    house.follower = earlier.keyed(KEY);
+    house.kill();
+    folder.write("conn.log", json(2).as_bytes());
+    house.look(&folder);
+    house.commit();
+    assert_eq!((house.kept.as_slice(), house.errors.as_slice()), (&[1, 2][..], &[][..]));
+    assert!(house.follower.needs_key());
 }
 
 #[test]

@@ -134,12 +134,15 @@ pub(super) fn run_fetch(asked: &Fetch, format: Format) -> Ended {
     super::cli::is_guarded(&enrolment.platform)?;
     let token = dir.join("token");
     let token = std::fs::read_to_string(&token).map_err(io(&token))?;
-    let get = |path: &str| get(&format!("{}/api/v1{path}", enrolment.platform), token.trim());
-    let fetched = get("/sift/selectors")?;
+    let get = |path: &str, known: &Path| {
+        get(&format!("{}/api/v1{path}", enrolment.platform), token.trim(), known)
+    };
+    let path = dir.join("selectors.txt");
+    let fetched = get("/sift/selectors", &path)?;
     let selectors = fetched.signed(&enrolment.platform_key)?;
-    write(&dir.join("selectors.txt"), selectors.as_bytes())?;
+    fetched.keep(&path)?;
     let renewed = renew_in_time(dir, &enrolment, token.trim(), fetched.token_until)?;
-    let listed = get("/sift/mandates")?.text;
+    let listed = get("/sift/mandates", Path::new(""))?.text;
     let listed: Vec<Value> = serde_json::from_str(&listed).map_err(|_| odd("mandates"))?;
     for sub in ["mandates", "prefix-tables"] {
         std::fs::create_dir_all(dir.join(sub)).map_err(io(dir))?;
@@ -173,7 +176,7 @@ pub(super) fn run_fetch(asked: &Fetch, format: Format) -> Ended {
 fn fetch_mandate(
     dir: &Path,
     enrolment: &Enrolment,
-    get: &dyn Fn(&str) -> Result<Fetched, Failed>,
+    get: &dyn Fn(&str, &Path) -> Result<Fetched, Failed>,
     value: &Value,
 ) -> Result<Option<(String, bool)>, Failed> {
     let signed: Signed = value
@@ -201,14 +204,16 @@ fn fetch_mandate(
     let digest = signed.mandate.prefix_table.digest.to_string();
     let table = dir.join("prefix-tables").join(format!("{digest}.csv"));
     if !std::fs::exists(&table).map_err(io(&table))? {
-        let text = get(&format!("/sift/prefix-tables/{digest}"))?.text;
+        let text = get(&format!("/sift/prefix-tables/{digest}"), Path::new(""))?.text;
         if Digest::of(text.as_bytes()).to_string() != digest {
             return Err(unsigned());
         }
         write(&table, text.as_bytes())?;
     }
-    let list = get(&format!("/sift/selectors?mandate={name}"))?;
-    write(&beside("selectors.csv"), list.signed(&enrolment.platform_key)?.as_bytes())?;
+    let path = beside("selectors.csv");
+    let list = get(&format!("/sift/selectors?mandate={name}"), &path)?;
+    list.signed(&enrolment.platform_key)?;
+    list.keep(&path)?;
     let text = serde_json::to_string_pretty(&signed).map_err(house)?;
     write(&beside("json"), text.as_bytes())?;
     Ok(Some((name, true)))
@@ -269,6 +274,8 @@ fn renew_in_time(
 /// What was fetched.
 struct Fetched {
     text: String,
+    /// Whether the file that was known has the same text.
+    is_known: bool,
     signature: Option<String>,
     /// Until when the token holds with which it was asked for.
     token_until: Option<Timestamp>,
@@ -284,13 +291,23 @@ impl Fetched {
             signature.key == *platform && signature.holds(SELECTORS_FORM, self.text.as_bytes());
         if holds { Ok(&self.text) } else { Err(unsigned()) }
     }
+
+    /// Writes it where it is something else than what lies there: whoever reads the file loads it anew when it is written.
+    fn keep(&self, path: &Path) -> Result<(), Failed> {
+        if self.is_known { Ok(()) } else { write(path, self.text.as_bytes()) }
+    }
 }
 
-/// The text at an address, and what came with it.
-fn get(url: &str, token: &str) -> Result<Fetched, Failed> {
+/// The text at an address, and what came with it. Where the file `known` has that text it is not sent again.
+fn get(url: &str, token: &str, known: &Path) -> Result<Fetched, Failed> {
     let unreachable =
         |problem: ureq::Error| Failed::Io { what: url.to_owned(), source: problem.into_io() };
-    let request = agent().get(url).header("authorization", format!("Bearer {token}"));
+    let known = std::fs::read_to_string(known).ok();
+    let mut request = agent().get(url).header("authorization", format!("Bearer {token}"));
+    if let Some(known) = &known {
+        let tag = format!("\"{}\"", Digest::of(known.as_bytes()));
+        request = request.header("if-none-match", tag);
+    }
     let mut answer = request.call().map_err(unreachable)?;
     let status = answer.status().as_u16();
     let header = |name: &str| {
@@ -302,7 +319,11 @@ fn get(url: &str, token: &str) -> Result<Fetched, Failed> {
     let text = answer.body_mut().with_config().limit(ANSWER_BYTES_MAX).read_to_string();
     let text = text.map_err(unreachable)?;
     if status == 200 {
-        return Ok(Fetched { text, signature, token_until });
+        let is_known = known.is_some_and(|known| known == text);
+        return Ok(Fetched { text, is_known, signature, token_until });
+    }
+    if let (304, Some(text)) = (status, known) {
+        return Ok(Fetched { text, is_known: true, signature, token_until });
     }
     let message = format!("the platform refused with status {status}");
     Err(Failed::Found { code: "NRS-SIFT-0025", message })

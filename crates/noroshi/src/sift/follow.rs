@@ -43,6 +43,7 @@ use super::progress::Taken;
 use super::{folder, purge};
 use crate::cli::{Ended, Failed, Format, tell};
 use crate::office::clock::Clock;
+use crate::office::id::fill_random;
 
 /// How often files are looked at.
 const LOOK: Duration = Duration::from_millis(250);
@@ -69,6 +70,8 @@ const RELEASED_MAX: usize = 256;
 const TURN_BYTES: u64 = 64 << 20;
 /// How long nothing may have been written to what is read as a whole: captures, tables, packed logs.
 const REST: SignedDuration = SignedDuration::from_secs(5);
+/// How long nothing may have been written to a file that is gone from where it was, before it is let go.
+const AWAY_REST: Duration = Duration::from_secs(60);
 /// How many names that cannot be read are remembered, so that each is said once.
 const UNREADABLE_MAX: usize = 1_024;
 
@@ -145,6 +148,7 @@ pub fn run(asked: &Follow, format: Format) -> Ended {
         headers: Headers::default(),
         open: BTreeMap::new(),
         released: BTreeMap::new(),
+        away: BTreeMap::new(),
         turn: None,
         due: None,
         unreadable: BTreeMap::new(),
@@ -180,18 +184,36 @@ fn recover(place: &Place, sequence: Option<u64>) -> Result<Follower, Failed> {
         let number = name.to_str().and_then(|name| name.strip_suffix(".json")?.parse::<u64>().ok());
         latest = latest.max(number.filter(|number| *number < next));
     }
-    let Some(latest) = latest else { return Ok(Follower::default()) };
-    let path = state_path(place, latest);
-    let bytes = std::fs::read(&path).map_err(io(&path))?;
-    serde_json::from_slice(&bytes).map_err(|_| {
-        usage(
-            "NRS-SIFT-0097",
-            format!(
-                "`{}` is not a state of reading; bring it back or remove it to read all anew",
-                path.display()
-            ),
-        )
-    })
+    let not_a_state = |path: &Path| {
+        let words = format!(
+            "`{}` is not a state of reading; bring it back or remove it to read all anew",
+            path.display()
+        );
+        usage("NRS-SIFT-0097", words)
+    };
+    let follower = match latest.map(|latest| state_path(place, latest)) {
+        None => Follower::default(),
+        Some(path) => {
+            let bytes = std::fs::read(&path).map_err(io(&path))?;
+            serde_json::from_slice(&bytes).map_err(|_| not_a_state(&path))?
+        }
+    };
+    let path = folder.join("key");
+    let key = match std::fs::read_to_string(&path) {
+        Ok(text) => text.trim().parse::<Digest>().map_err(|_| not_a_state(&path))?,
+        // Without its key the state recognises no file, and all would be read a second time.
+        Err(problem) if problem.kind() == io::ErrorKind::NotFound && follower.needs_key() => {
+            return Err(not_a_state(&path));
+        }
+        Err(problem) if problem.kind() == io::ErrorKind::NotFound => {
+            let mut key = [0; 32];
+            fill_random(&mut key);
+            folder::write_secret(&path, &Digest(key).to_string())?;
+            Digest(key)
+        }
+        Err(problem) => return Err(io(&path)(problem)),
+    };
+    Ok(follower.keyed(key.0))
 }
 
 /// Sends once when the machine or a person asks the program to end.
@@ -310,6 +332,12 @@ fn matches(pattern: &[u8], name: &[u8]) -> bool {
     pattern.get(at..).unwrap_or_default().iter().all(|byte| *byte == b'*')
 }
 
+/// A file that is gone from where it was and still held open: how long it is, and since when.
+struct Away {
+    bytes: u64,
+    since: Instant,
+}
+
 /// A file that is there now.
 struct Found {
     path: String,
@@ -335,6 +363,8 @@ struct Service<'a> {
     /// What has been read to its end in this interval: where that cannot be certified it is read again, also when it was
     /// removed meanwhile.
     released: BTreeMap<Identity, File>,
+    /// Files that are gone and held open, into which somebody may still write.
+    away: BTreeMap<Identity, Away>,
     /// The file whose turn it is, where an interval was over before all had theirs.
     turn: Option<Identity>,
     /// When the interval is over.
@@ -612,7 +642,7 @@ impl Service<'_> {
                 head: Sealed::new(&file.head),
             })
             .collect();
-        let mut steps = batch.follower.observe(&entries, self.is_partial);
+        let mut steps = batch.follower.observe(&entries, self.is_partial, &self.reading);
         // Whoever did not have a turn before the last interval was over is the first.
         if let Some(turn) = self.turn.take()
             && let Some(at) = steps.iter().position(|step| step.identity == turn)
@@ -754,17 +784,22 @@ impl Service<'_> {
         let held = self.open.get(&step.identity);
         let held = held.filter(|_| batch.follower.is_followed(step.identity));
         if let Some(mut file) = held.map(File::try_clone).transpose()? {
+            let before = engine.tally().bytes;
+            let is_done = self.is_done_with(step.identity, &file)?;
+            let what = if is_done { step.what } else { What::Lines { last: false } };
+            let step = Step { what, ..step.clone() };
             loop {
                 let more = engine.follow(
                     &mut batch.follower,
                     &mut self.headers,
-                    step,
+                    &step,
                     &mut file,
                     PIECE_BYTES,
                 );
                 match more {
                     Ok(true) if self.is_due() => return Ok(true),
                     Ok(true) => {}
+                    Ok(false) if !is_done => return Ok(engine.tally().bytes > before),
                     Ok(false) => break,
                     // What could not be read of it is stated below.
                     Err(Read::Input(problem)) => {
@@ -775,10 +810,23 @@ impl Service<'_> {
                 }
             }
         }
+        self.away.remove(&step.identity);
         if let Some((path, offset)) = batch.follower.vanished(step.identity) {
             engine.vanished(&path, offset)?;
         }
         Ok(true)
+    }
+
+    /// Whether nobody writes any longer into a file that was moved out of sight or removed: whoever does need not know
+    /// that it is gone. It is read on until it has rested.
+    fn is_done_with(&mut self, identity: Identity, file: &File) -> io::Result<bool> {
+        let bytes = file.metadata()?.len();
+        let now = Instant::now();
+        let away = self.away.entry(identity).or_insert(Away { bytes, since: now });
+        if away.bytes != bytes {
+            *away = Away { bytes, since: now };
+        }
+        Ok(self.asked.once || now.duration_since(away.since) >= AWAY_REST)
     }
 
     /// Takes in the datagrams that have come; whether as many are held as may be.

@@ -577,16 +577,25 @@ async fn a_second_record_is_handed_in_beside_the_first_and_each_brings_its_own_s
     let two = sensor.write("two.txt", "198.51.100.1\n");
     assert!(sensor.hunt("run", &["--selectors", &one]).status.success());
     assert!(sensor.hunt("run", &["--selectors", &two, "--record", &other]).status.success());
-    // Both have their end under the number 1.
-    for (record, count) in [(None, 2), (Some(other.as_str()), 1)] {
-        let done = desk.submit(&sensor, record).await;
-        assert!(done.status.success(), "{}", said(&done));
-        let sent = json_of(&done);
-        assert_eq!(sent["submitted"].as_array().unwrap().len(), 2, "{sent}");
-        assert_eq!(sent["submitted"][1]["sightings"], 1, "{sent}");
-        let seen = desk.seen().await;
+    // A record elsewhere is handed in too, whether or not it is named. Both have their end under the number 1.
+    let done = desk.submit(&sensor, None).await;
+    assert!(done.status.success(), "{}", said(&done));
+    let sent = json_of(&done);
+    assert_eq!(sent["submitted"].as_array().unwrap().len(), 4, "{sent}");
+    assert_eq!(
+        (&sent["submitted"][1]["sightings"], &sent["submitted"][3]["sightings"]),
+        (&json!(1), &json!(1))
+    );
+    let seen = desk.seen().await;
+    for count in [1, 2] {
         assert!(seen.iter().any(|one| one.ends_with(&format!(" {count}"))), "{seen:?}");
     }
+    // One that was taken away is missed.
+    let away = format!("{other}.away");
+    std::fs::rename(&other, &away).unwrap();
+    let done = desk.submit(&sensor, None).await;
+    assert!(!done.status.success() && said(&done).contains("NRS-HUNT-0013"), "{}", said(&done));
+    std::fs::rename(&away, &other).unwrap();
     // Both go on, and the log that is made of them holds.
     assert!(sensor.hunt("run", &["--selectors", &two, "--record", &other]).status.success());
     assert!(sensor.hunt("run", &["--selectors", &one]).status.success());

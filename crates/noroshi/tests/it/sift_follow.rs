@@ -213,6 +213,34 @@ fn records_are_kept_once_through_rotations_and_kills() {
 
 /// What is looked for is loaded when it has changed, and not at every interval; a change is met by the next one.
 #[test]
+fn what_is_moved_out_of_sight_is_read_on_while_it_is_written_to() {
+    let sensor = Sensor::new();
+    let path = sensor.path("logs").join("http.log");
+    let mut writer = OpenOptions::new().create(true).append(true).open(&path).unwrap();
+    let mut write = |seconds: std::ops::RangeInclusive<i64>| {
+        for second in seconds {
+            writer.write_all(record(second).as_bytes()).unwrap();
+        }
+    };
+    write(1..=4);
+    let child = sensor.follow(&["--every", "1"]);
+    until("what is there is read", || sensor.seen() == 4);
+    // Whoever writes does not know that the file was moved, and has not been told to open another one.
+    let archive = sensor.path("archive");
+    std::fs::create_dir(&archive).unwrap();
+    std::fs::rename(&path, archive.join("http.log")).unwrap();
+    sensor.write("http.log", &record(100));
+    until("the new one is read", || sensor.seen() == 5);
+    write(5..=8);
+    until("the old one is read on", || sensor.seen() == 9);
+    let output = end(child);
+    assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
+    assert_eq!(sensor.kept(), [2, 4, 6, 8, 100]);
+    let errors: u64 = sensor.certificates().iter().map(|one| one.tally.errors).sum();
+    assert_eq!(errors, 0);
+}
+
+#[test]
 fn a_list_is_loaded_again_only_when_it_has_changed() {
     let sensor = Sensor::new();
     let file = sensor.path("sensor.prom");

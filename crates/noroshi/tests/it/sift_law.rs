@@ -598,6 +598,14 @@ async fn a_statutory_mode_is_locked_until_the_legal_hat_opens_it_for_one_sensor(
         let found = json_of(&fetched)["mandates"].as_array().unwrap().len();
         assert_eq!(found, count, "each sensor gets its own and no other's");
     }
+    // What has not changed is not written again: whoever reads the file would load it anew.
+    let inode = || {
+        use std::os::unix::fs::MetadataExt as _;
+        std::fs::metadata(dir.path().join("out/selectors.txt")).unwrap().ino()
+    };
+    let before = inode();
+    assert!(fetch(dir.path()).await.status.success());
+    assert_eq!(inode(), before);
     let id = issued["id"].as_str().unwrap();
     let file = dir.path().join("out/mandates").join(format!("{id}.json"));
     assert!(!other.path().join("out/mandates").join(format!("{id}.json")).try_exists().unwrap());

@@ -22,6 +22,10 @@ const RECORD_BYTES_MAX: u64 = 1 << 30;
 /// The name of a sensor that nobody gave one.
 const UNNAMED: &str = "sensor";
 
+/// The record of a folder where none is named.
+pub(super) const OWN: &str = "hunts.jsonl";
+/// The names of its records that lie elsewhere, one a line.
+const ELSEWHERE: &str = "hunts-elsewhere.txt";
 /// The code of an entry that does not agree with itself.
 const UNBALANCED: &str = "NRS-HUNT-0010";
 
@@ -48,8 +52,54 @@ pub(super) fn entries(path: &Path) -> Result<Vec<Entry>, Failed> {
 }
 
 /// Where the record of a folder lies.
-pub(super) fn path(place: &Where) -> PathBuf {
-    place.record.clone().unwrap_or_else(|| place.dir.join("hunts.jsonl"))
+fn path(place: &Where) -> PathBuf {
+    place.record.clone().unwrap_or_else(|| place.dir.join(OWN))
+}
+
+/// Where the records of a folder lie: the one that is named, or all into which was ever written what its records were
+/// looked through for, wherever they are.
+pub(super) fn paths(place: &Where) -> Result<Vec<PathBuf>, Failed> {
+    if place.record.is_some() {
+        return Ok(vec![path(place)]);
+    }
+    let others = others(&place.dir)?;
+    if let Some(gone) = others.iter().find(|other| !other.exists()) {
+        let words = format!(
+            "the record `{}` is not where it was when hunts were written into it; bring it back, or name it with --record",
+            gone.display()
+        );
+        return Err(usage("NRS-HUNT-0013", words));
+    }
+    Ok(std::iter::once(path(place)).chain(others).collect())
+}
+
+/// The records elsewhere, as the folder names them.
+fn others(dir: &Path) -> Result<Vec<PathBuf>, Failed> {
+    let path = dir.join(ELSEWHERE);
+    match fs::read_to_string(&path) {
+        Ok(text) => Ok(text.lines().map(PathBuf::from).collect()),
+        Err(problem) if problem.kind() == ErrorKind::NotFound => Ok(Vec::new()),
+        Err(problem) => Err(io(&path)(problem)),
+    }
+}
+
+/// Notes in the folder that a record elsewhere is one of its own, before anything is written into that.
+fn note(dir: &Path, record: &Path) -> Result<(), Failed> {
+    let whole = fs::canonicalize(record).map_err(io(record))?;
+    if others(dir)?.contains(&whole)
+        || fs::canonicalize(dir.join(OWN)).is_ok_and(|own| own == whole)
+    {
+        return Ok(());
+    }
+    let line = whole.to_str().filter(|name| !name.contains('\n')).ok_or_else(|| {
+        usage("NRS-HUNT-0014", "the name of the record is not one that can be written in a line")
+    })?;
+    let path = dir.join(ELSEWHERE);
+    let open = || File::options().create(true).append(true).open(&path);
+    let written = open().and_then(|mut file| {
+        file.write_all(format!("{line}\n").as_bytes()).and_then(|()| file.sync_all())
+    });
+    written.map_err(io(&path))
 }
 
 impl Book {
@@ -78,6 +128,9 @@ impl Book {
                 "NRS-HUNT-0008",
                 "the record of hunts is longer than the limit; begin another with --record",
             ));
+        }
+        if let Some(record) = &place.record {
+            note(&place.dir, record)?;
         }
         let mut text = Vec::new();
         file.read_to_end(&mut text).map_err(io(&path))?;

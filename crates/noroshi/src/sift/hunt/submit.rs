@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use noroshi_hunt::record::{Entry, What};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::super::cli::{io, is_guarded, post, write};
 use super::{Where, book, house, keep, results};
@@ -30,37 +30,48 @@ pub(super) fn run(asked: &Submit, format: Format) -> Ended {
     let token = std::fs::read_to_string(&asked.token_file).map_err(io(&asked.token_file))?;
     is_guarded(&asked.to)?;
     let url = format!("{}/api/v1/hunt/entries", asked.to.trim_end_matches('/'));
-    let entries = book::entries(&book::path(&asked.place))?;
-    let first = entries.first().map(Entry::digest).transpose().map_err(house)?;
-    let (below, state) = match &first {
-        Some(first) => {
-            let below = keep::of_record(&asked.place.dir, first);
-            std::fs::create_dir_all(&below).map_err(io(&below))?;
-            let state = below.join("submitted.json");
-            (below, state)
-        }
-        None => (results(&asked.place.dir), results(&asked.place.dir).join("submitted.json")),
-    };
-    let next = unsent(&state)?;
     let mut sent = Vec::new();
-    for entry in entries.iter().filter(|one| one.sequence >= next) {
-        let sightings = match &entry.what {
-            What::Begun(_) => Vec::new(),
-            // Earlier versions kept them without a folder for the record; nothing there is a record's with another name.
-            What::Ended(outcome) if outcome.seen.is_none() && asked.place.record.is_none() => {
-                keep::seen(&results(&asked.place.dir), outcome.of, Clock.now())?
-            }
-            What::Ended(outcome) => keep::seen(&below, outcome.of, Clock.now())?,
-        };
-        let taken = post(&url, token.trim(), &json!({ "entry": entry, "sightings": sightings }))?;
-        sent.push(json!({ "sequence": entry.sequence, "id": taken.get("id"), "position": taken.get("position"), "sightings": taken.get("sightings") }));
-        write(&state, json!({ "next": entry.sequence + 1 }).to_string().as_bytes())?;
+    for path in book::paths(&asked.place)? {
+        hand_in(&url, token.trim(), &asked.place, &path, &mut sent)?;
     }
     match format {
         Format::Json => print(&json!({ "submitted": sent }).to_string()),
         Format::Human | Format::Plain => print(&format!("{} entries handed in", sent.len())),
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Hands in what the platform has not taken of one record.
+fn hand_in(
+    url: &str,
+    token: &str,
+    place: &Where,
+    record: &Path,
+    sent: &mut Vec<Value>,
+) -> Result<(), Failed> {
+    let entries = book::entries(record)?;
+    let first = entries.first().map(Entry::digest).transpose().map_err(house)?;
+    let Some(first) = first else { return Ok(()) };
+    let below = keep::of_record(&place.dir, &first);
+    std::fs::create_dir_all(&below).map_err(io(&below))?;
+    let state = below.join("submitted.json");
+    let next = unsent(&state)?;
+    for entry in entries.iter().filter(|one| one.sequence >= next) {
+        let sightings = match &entry.what {
+            What::Begun(_) => Vec::new(),
+            // Earlier versions kept them without a folder for the record; nothing there is a record's with another name.
+            What::Ended(outcome)
+                if outcome.seen.is_none() && record == place.dir.join(book::OWN) =>
+            {
+                keep::seen(&results(&place.dir), outcome.of, Clock.now())?
+            }
+            What::Ended(outcome) => keep::seen(&below, outcome.of, Clock.now())?,
+        };
+        let taken = post(url, token, &json!({ "entry": entry, "sightings": sightings }))?;
+        sent.push(json!({ "sequence": entry.sequence, "id": taken.get("id"), "position": taken.get("position"), "sightings": taken.get("sightings") }));
+        write(&state, json!({ "next": entry.sequence + 1 }).to_string().as_bytes())?;
+    }
+    Ok(())
 }
 
 /// The first entry that the platform has not taken.
