@@ -58,6 +58,28 @@ pub(crate) fn dots_and_digits(bytes: &[u8; 16]) -> (u32, u32) {
     (lane_equal(lane, b'.').to_bitmask(), digits.to_bitmask())
 }
 
+/// How many bytes [`same`] compares.
+pub(crate) const LITERAL_BYTES: usize = 32;
+
+/// Bit `n` is set where byte `n` is the same in both.
+#[inline]
+pub(crate) fn same(one: &[u8; LITERAL_BYTES], other: &[u8; LITERAL_BYTES]) -> u32 {
+    let (one, other) = (one.as_chunks::<16>().0, other.as_chunks::<16>().0);
+    let masks = one.iter().zip(other).rev();
+    masks.fold(0, |bits, (one, other)| {
+        bits << 16 | u8x16::new(*one).simd_eq(u8x16::new(*other)).to_bitmask()
+    })
+}
+
+/// Bit `n` is set where byte `n` is a digit.
+#[inline]
+pub(crate) fn digits(bytes: &[u8; LITERAL_BYTES]) -> u32 {
+    bytes.as_chunks::<16>().0.iter().rev().fold(0, |bits, part| {
+        let above_zero = u8x16::new(*part) - u8x16::splat(b'0');
+        bits << 16 | above_zero.min(u8x16::splat(9)).simd_eq(above_zero).to_bitmask()
+    })
+}
+
 const ONES: u64 = 0x0101_0101_0101_0101;
 const TOPS: u64 = ONES * 0x80;
 const SEVENS: u64 = ONES * 0x7f;

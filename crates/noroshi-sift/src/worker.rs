@@ -12,6 +12,7 @@ use noroshi_evidence::mechanical::{MeasureId, MechanicalRecord, SelectorId};
 use crate::certificate::Tally;
 use crate::gate::{Admitted, Gate};
 use crate::index::{Conditions, Lookup, Position, SelectorIndex};
+use crate::json::shape::Shapes;
 use crate::json::{JsonRecord, Special};
 use crate::lines::LINE_BYTES_MAX;
 use crate::problem::Reason;
@@ -95,11 +96,12 @@ struct Waiting {
     hashes_end: usize,
 }
 
-/// The room one thread works in; nothing in it outlives the piece at hand but its size.
+/// The room one thread works in; nothing in it outlives the piece at hand but its size and names of members.
 #[derive(Default)]
 pub(crate) struct Worker {
     marks: Marks,
     special: Special,
+    shapes: Shapes,
     batch: Batch,
     line_ends: Vec<(usize, usize)>,
 }
@@ -190,7 +192,7 @@ impl Worker {
 
     /// Lines that stand under no header.
     fn lines(&mut self, job: &mut Job<'_>, block: &[u8], offset: u64) {
-        let Self { special, batch, line_ends, .. } = self;
+        let Self { special, shapes, batch, line_ends, .. } = self;
         let first_line = job.out.lines;
         let problems_before = job.out.problems.len();
         line_ends.clear();
@@ -207,10 +209,7 @@ impl Worker {
             let (begin, end) = line_ends.get(line).copied().unwrap_or_default();
             (begin, begin + line_of(block.get(begin..end).unwrap_or_default()).len())
         };
-        let again = |line: usize| {
-            let (begin, end) = line_at(line);
-            JsonRecord::parse(block, begin, end, special)
-        };
+        let again = |(begin, end)| JsonRecord::parse(block, begin, end, special);
         let place = |line: usize| {
             let (begin, _) = line_at(line);
             (offset + begin as u64, first_line + line as u64 + 1)
@@ -221,14 +220,14 @@ impl Worker {
             let record = match text.first() {
                 None => continue,
                 Some(_) if text.len() > LINE_BYTES_MAX => Err(Reason::TooLong),
-                Some(b'{') => again(line),
+                Some(b'{') => shapes.read(block, begin, end, special),
                 // A table whose header is lost has tabs; what has none is something else.
                 Some(_) if text.contains(&b'\t') => Err(Reason::NoHeader),
                 Some(_) => Err(Reason::UnknownFormat),
             };
-            batch.take(job, line, record, again, place);
+            batch.take(job, line, record, |line| again(line_at(line)), place);
         }
-        batch.settle(job, again, place);
+        batch.settle(job, |line| again(line_at(line)), place);
         job.out.lines += line_ends.len() as u64;
         sort_problems(job.out, problems_before);
     }
