@@ -25,8 +25,10 @@ pub(crate) fn equal_either(block: &[u8; BLOCK_BYTES], one: u8, other: u8) -> (u6
 #[inline]
 pub(crate) fn ends_plain_text(block: &[u8; BLOCK_BYTES]) -> u64 {
     fold(block, |lane| {
-        let below_space = lane.min(u8x16::splat(0x1f)).simd_eq(lane);
-        (lane_equal(lane, b'"') | lane_equal(lane, b'\\') | below_space).to_bitmask()
+        // With this bit turned, a quote changes places with a blank, and control characters stay below it.
+        let turned = lane ^ u8x16::splat(b'"' ^ b' ');
+        let up_to_blank = turned.min(u8x16::splat(b' ')).simd_eq(turned);
+        (lane_equal(lane, b'\\') | up_to_blank).to_bitmask()
     })
 }
 

@@ -260,7 +260,7 @@ impl Found {
     }
 
     /// Checks the line from `begin` to `end` of a block and notes where the wanted values stand.
-    fn parse<'a>(&mut self, mut scan: Scan<'a>) -> Result<(), Reason> {
+    fn parse(&mut self, mut scan: Scan<'_>) -> Result<(), Reason> {
         self.clear();
         scan.blank();
         scan.members(0, |scan, name| self.note(scan, name))?;
@@ -270,7 +270,7 @@ impl Found {
 
     /// Takes in one member of the record.
     #[inline]
-    fn note<'a>(&mut self, scan: &mut Scan<'a>, name: &[u8]) -> Result<(), Reason> {
+    fn note(&mut self, scan: &mut Scan<'_>, name: &[u8]) -> Result<(), Reason> {
         if let Some(member) = member_of(name) {
             let is_null = scan.byte() == b'n';
             let place = scan.spanned(0)?;
@@ -304,7 +304,7 @@ impl Found {
     }
 
     /// Passes over a value and notes the strings in it that are looked at.
-    fn inner<'a>(&mut self, scan: &mut Scan<'a>, inner: Inner, depth: u32) -> Result<(), Reason> {
+    fn inner(&mut self, scan: &mut Scan<'_>, inner: Inner, depth: u32) -> Result<(), Reason> {
         match scan.byte() {
             b'"' if inner.is_value() => {
                 let begin = scan.at + 1;
@@ -636,10 +636,13 @@ fn time_us(text: &[u8], second: &Cell<Second>) -> Option<i64> {
 #[inline]
 fn utc_parts(text: &[u8]) -> Option<(&[u8; 20], i64)> {
     let (second, rest) = text.split_first_chunk::<20>()?;
-    let [a, b, c, d, e, f, b'+', b'0', b'0', b'0', b'0'] = *rest else { return None };
-    let word = u64::from_le_bytes([a, b, c, d, e, f, b'0', b'0']);
-    let is_plain = second.last() == Some(&b'.') && bits::leading_digits(word) == 8;
-    is_plain.then(|| (second, bits::eight_digits(word).cast_signed() / 100))
+    let (fraction, zone) = rest.split_first_chunk::<8>()?;
+    // Six digits and the first two bytes of the zone, which are taken for zeroes.
+    let word = u64::from_le_bytes(*fraction);
+    let is_plain = bits::leading_digits(word) == 6 && second.last() == Some(&b'.');
+    let is_utc = fraction.ends_with(b"+0") && zone == b"000";
+    let hundredths = bits::eight_digits(word & 0xffff_ffff_ffff | 0x3030 << 48);
+    (is_plain && is_utc).then_some((second, hundredths.cast_signed() / 100))
 }
 
 /// What stands between the quotes; `None` if the value is no string.
@@ -841,12 +844,7 @@ impl<'a> Scan<'a> {
         {
             return Some(at);
         }
-        self.far_text_end(from)
-    }
-
-    #[inline(never)]
-    fn far_text_end(mut self, from: usize) -> Option<usize> {
-        self.long_string(from)
+        far_text_end(self.text, self.special, from)
     }
 
     /// Where the next byte of [`Special`] stands if it is one of the next 64. Two words make one that begins there, or
@@ -855,7 +853,7 @@ impl<'a> Scan<'a> {
     #[expect(clippy::inline_always, reason = "some fifty times a record")]
     fn near_special(self, from: usize) -> Option<usize> {
         let (word, shift) = (from / 64, from % 64);
-        let [low, high] = *self.special.get(word..)?.first_chunk::<2>()?;
+        let (low, high) = (self.special.get(word)?, self.special.get(word + 1)?);
         let bits = low >> shift | high << 1 << (63 - shift);
         (bits != 0).then(|| from + bits.trailing_zeros() as usize)
     }
@@ -929,6 +927,12 @@ impl<'a> Scan<'a> {
         }
         if self.at > begin { Ok(()) } else { Err(Reason::BadJson) }
     }
+}
+
+/// Where a string ends that has escapes or is long. What is handed over stays in registers.
+#[inline(never)]
+fn far_text_end(text: &[u8], special: &[u64], from: usize) -> Option<usize> {
+    Scan { text, at: from, special }.long_string(from)
 }
 
 /// INVARIANT: a block is shorter than 4 GiB.
@@ -1089,6 +1093,17 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn a_second_that_is_remembered_changes_no_time(
+            texts in proptest::collection::vec(
+                "20(26-01-0[12]|24-02-(29|30))T0[12]:00:(0[12]|60)[.,][0-9]{5,7}([+]0000|[+]0900|[+]000|Z)", 1..30),
+        ) {
+            let second = Found::default().second;
+            for text in texts {
+                prop_assert_eq!(time_us(text.as_bytes(), &second), parse_time_us(text.as_bytes()), "{}", text);
+            }
+        }
+
         #[test]
         fn the_reader_agrees_with_another_about_what_is_json(
             value in any_json(), cut in 0_usize..200, put: Option<char>,

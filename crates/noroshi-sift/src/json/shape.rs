@@ -280,28 +280,25 @@ impl Known {
         loop {
             let rest = scan.text.get(at..)?;
             let padded;
-            let here = match rest.first_chunk::<LITERAL_BYTES>() {
-                Some(here) => here,
-                None => {
-                    padded = with_zeroes(rest);
-                    &padded
-                }
+            let here = if let Some(here) = rest.first_chunk::<LITERAL_BYTES>() {
+                here
+            } else {
+                padded = with_zeroes(rest);
+                &padded
             };
             // The first one that was learnt is nearly always the one that comes.
             let mut number = usize::from(step.next[0]);
             let mut next = self.steps.get(number)?;
             let mut from = at + usize::from(next.length);
             let to = if next.is_here(here) { next.value_end(scan, from, end) } else { None };
-            at = match to {
-                Some(to) => to,
-                None => {
-                    let to;
-                    (number, to) = self.other(step, here, Scan { at, ..scan }, end)?;
-                    next = self.steps.get(number)?;
-                    from = at + usize::from(next.length);
-                    to
-                }
-            };
+            if let Some(to) = to {
+                at = to;
+            } else {
+                let before = at;
+                (number, at) = self.other(step, here, Scan { at, ..scan }, end)?;
+                next = self.steps.get(number)?;
+                from = before + usize::from(next.length);
+            }
             if !next.is_quiet {
                 let said = self.notes.get(number)?;
                 note(found, (said, next.value), (from, at), &mut open)?;
@@ -451,14 +448,15 @@ impl Scan<'_> {
         if is_plain && matches!(behind, Some(b',' | b'}' | b']')) {
             return Some(from + count);
         }
-        self.any_number_end(from)
+        any_number_end(self.text, from)
     }
+}
 
-    #[inline(never)]
-    fn any_number_end(mut self, from: usize) -> Option<usize> {
-        self.at = from;
-        self.number().ok().map(|()| self.at)
-    }
+/// Where any number ends.
+#[inline(never)]
+fn any_number_end(text: &[u8], from: usize) -> Option<usize> {
+    let mut scan = Scan { text, at: from, special: &[] };
+    scan.number().ok().map(|()| scan.at)
 }
 
 /// Remembers a line that was read the strict way.
@@ -582,28 +580,24 @@ impl<'s, 'a> Lesson<'s, 'a> {
             let note = if is_last { note } else { Note::NOTHING };
             let value = if is_last { value } else { Value::More };
             let key = (self.context, before.to_vec(), is_last);
-            let number = match self.known.numbers.get(&key) {
-                Some(number) => *number,
-                None => {
-                    let step = Step::new(part, value, note == Note::NOTHING);
-                    let number = self.known.add(step, note)?;
-                    self.known.numbers.insert(key, number);
-                    number
-                }
+            let number = if let Some(number) = self.known.numbers.get(&key) {
+                *number
+            } else {
+                let step = Step::new(part, value, note == Note::NOTHING);
+                let number = self.known.add(step, note)?;
+                self.known.numbers.insert(key, number);
+                number
             };
             self.known.link(self.step, number)?;
             self.step = number;
         }
         // Zero is the beginning of a line.
-        let count = u16::try_from(self.known.contexts.len() + 1).ok()?;
         let contexts = &mut self.known.contexts;
-        self.context = match contexts.get(&self.frames) {
-            Some(context) => *context,
-            None => {
-                contexts.insert(self.frames.clone(), count);
-                count
-            }
-        };
+        let new = u16::try_from(contexts.len() + 1).ok()?;
+        self.context = contexts.get(&self.frames).copied().unwrap_or(new);
+        if self.context == new {
+            contexts.insert(self.frames.clone(), new);
+        }
         Some(())
     }
 }
