@@ -96,7 +96,8 @@ struct Waiting {
     hashes_end: usize,
 }
 
-/// The room one thread works in; nothing in it outlives the piece at hand but its size and names of members.
+/// The room one thread works in; nothing in it outlives the piece at hand but its size, names of members and the second
+/// that was read last.
 #[derive(Default)]
 pub(crate) struct Worker {
     marks: Marks,
