@@ -25,8 +25,10 @@ pub(crate) fn equal_either(block: &[u8; BLOCK_BYTES], one: u8, other: u8) -> (u6
 #[inline]
 pub(crate) fn ends_plain_text(block: &[u8; BLOCK_BYTES]) -> u64 {
     fold(block, |lane| {
-        let below_space = lane.min(u8x16::splat(0x1f)).simd_eq(lane);
-        (lane_equal(lane, b'"') | lane_equal(lane, b'\\') | below_space).to_bitmask()
+        // With this bit turned, a quote changes places with a blank, and control characters stay below it.
+        let turned = lane ^ u8x16::splat(b'"' ^ b' ');
+        let up_to_blank = turned.min(u8x16::splat(b' ')).simd_eq(turned);
+        (lane_equal(lane, b'\\') | up_to_blank).to_bitmask()
     })
 }
 
@@ -77,6 +79,28 @@ pub(crate) fn colons_and_hexadecimal(bytes: &[u8; 48]) -> (u64, u64) {
             | above_a.min(u8x16::splat(5)).simd_eq(above_a);
         let colon = u64::from(lane_equal(lane, b':').to_bitmask());
         (colons << 16 | colon, digits << 16 | u64::from(is_digit.to_bitmask()))
+    })
+}
+
+/// How many bytes [`same`] compares.
+pub(crate) const LITERAL_BYTES: usize = 32;
+
+/// Bit `n` is set where byte `n` is the same in both.
+#[inline]
+pub(crate) fn same(one: &[u8; LITERAL_BYTES], other: &[u8; LITERAL_BYTES]) -> u32 {
+    let (one, other) = (one.as_chunks::<16>().0, other.as_chunks::<16>().0);
+    let masks = one.iter().zip(other).rev();
+    masks.fold(0, |bits, (one, other)| {
+        bits << 16 | u8x16::new(*one).simd_eq(u8x16::new(*other)).to_bitmask()
+    })
+}
+
+/// Bit `n` is set where byte `n` is a digit.
+#[inline]
+pub(crate) fn digits(bytes: &[u8; LITERAL_BYTES]) -> u32 {
+    bytes.as_chunks::<16>().0.iter().rev().fold(0, |bits, part| {
+        let above_zero = u8x16::new(*part) - u8x16::splat(b'0');
+        bits << 16 | above_zero.min(u8x16::splat(9)).simd_eq(above_zero).to_bitmask()
     })
 }
 

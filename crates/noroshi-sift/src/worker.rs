@@ -12,6 +12,7 @@ use noroshi_evidence::mechanical::{MeasureId, MechanicalRecord, SelectorId};
 use crate::certificate::Tally;
 use crate::gate::{Admitted, Gate};
 use crate::index::{Conditions, Lookup, Position, SelectorIndex};
+use crate::json::shape::Shapes;
 use crate::json::{JsonRecord, Special};
 use crate::lines::LINE_BYTES_MAX;
 use crate::problem::Reason;
@@ -103,10 +104,12 @@ struct Waiting {
     hashes_end: usize,
 }
 
-/// The room one thread works in; nothing in it outlives the piece at hand but its size.
+/// The room one thread works in; nothing in it outlives the piece at hand but its size, names of members and the second
+/// that was read last.
 #[derive(Default)]
 pub(crate) struct Worker {
     special: Special,
+    shapes: Shapes,
     batch: Batch,
     line_ends: Vec<(usize, usize)>,
 }
@@ -197,7 +200,7 @@ impl Worker {
 
     /// Lines that stand under no header.
     fn lines(&mut self, job: &mut Job<'_>, block: &[u8], offset: u64) {
-        let Self { special, batch, line_ends, .. } = self;
+        let Self { special, shapes, batch, line_ends, .. } = self;
         let first_line = job.out.lines;
         let problems_before = job.out.problems.len();
         line_ends.clear();
@@ -226,7 +229,7 @@ impl Worker {
             let record = match text.first() {
                 None => continue,
                 Some(_) if text.len() > LINE_BYTES_MAX => Err(Reason::TooLong),
-                Some(b'{') => again(spot),
+                Some(b'{') => shapes.read(block, begin, end, special),
                 // A table whose header is lost has tabs; what has none is something else.
                 Some(_) if text.contains(&b'\t') => Err(Reason::NoHeader),
                 Some(_) => Err(Reason::UnknownFormat),
