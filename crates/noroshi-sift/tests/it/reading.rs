@@ -558,6 +558,27 @@ fn parquet_that_cannot_be_read_is_stated() {
     assert_eq!((other.counts(), other.reasons()), ([0, 0, 0, 1], vec![Reason::BadTable]));
 }
 
+/// The decoder asserts some of what the end of a file says, as that a column is not shorter than nothing.
+#[test]
+fn whatever_the_end_of_a_table_says_the_next_file_is_read() {
+    let file = parquet_file(parquet::basic::Compression::UNCOMPRESSED);
+    let said = file.last_chunk::<8>().unwrap();
+    let footer = u32::from_le_bytes(*said.first_chunk().unwrap()) as usize;
+    let mut errors = 0;
+    for at in file.len() - 8 - footer..file.len() {
+        for bit in [0, 6, 7] {
+            let mut other = file.clone();
+            other[at] ^= 1 << bit;
+            let read = read("203.0.113.5\nevil.example", &[&other, &file]);
+            assert!(read.counts()[0] >= 4, "{at} {bit}");
+            // A row group once, or the file.
+            assert!(read.reasons().len() <= 2 || !read.reasons().contains(&Reason::BadTable));
+            errors += read.counts()[3];
+        }
+    }
+    assert!(errors > 100, "{errors}");
+}
+
 #[test]
 fn whole_datagrams_before_a_break_of_the_packing_are_read() {
     let template = packets::set(2, &packets::template(256, &FIELDS));
