@@ -24,7 +24,7 @@ mod table;
 mod tunnel;
 
 use std::io::{Read as _, Write};
-use std::net::IpAddr;
+use std::net::SocketAddr;
 
 pub use community::{Tuple, community_id};
 use file::{Form, Packets, Stop};
@@ -89,7 +89,7 @@ struct Capture<R> {
     last: At,
     read: u64,
     /// Datagrams of exports that the packet at hand held, where they are wanted.
-    exports: Option<Vec<(IpAddr, Vec<u8>)>>,
+    exports: Option<Vec<(SocketAddr, Vec<u8>)>>,
 }
 
 impl<R: std::io::Read> Capture<R> {
@@ -130,7 +130,8 @@ impl<R: std::io::Read> Capture<R> {
                 && segment.tuple.proto == Protocol::UDP
                 && export::PORTS.contains(&segment.tuple.dst_port)
             {
-                exports.push((segment.tuple.src, segment.payload.to_vec()));
+                let exporter = SocketAddr::new(segment.tuple.src, segment.tuple.src_port);
+                exports.push((exporter, segment.payload.to_vec()));
             }
         });
         match found {
