@@ -520,8 +520,8 @@ impl Picked {
             }
             7 => detail.src_port = port(),
             11 => detail.dst_port = port(),
-            8 | 27 => self.src = self.src.or(address(value)),
-            12 | 28 => self.dst = self.dst.or(address(value)),
+            8 | 27 => take_end(&mut self.src, address(value), &mut self.other_addresses),
+            12 | 28 => take_end(&mut self.dst, address(value), &mut self.other_addresses),
             // What an address was translated to is an end of the same communication.
             225 | 226 | 281 | 282 => self.other_addresses.extend(address(value)),
             21 | 151 | 153 | 155 | 157 | 159 => {
@@ -564,6 +564,20 @@ impl Picked {
     }
 }
 
+/// Takes in an address of an end. A template may have a field for each family: the one that was not used holds zeroes. Where
+/// both were, the second is a further address of the communication.
+fn take_end(end: &mut Option<IpAddr>, address: Option<IpAddr>, others: &mut Vec<IpAddr>) {
+    let Some(address) = address else { return };
+    match *end {
+        Some(known) if !known.is_unspecified() => {
+            others.extend(Some(address).filter(|it| !it.is_unspecified() && *it != known));
+        }
+        None => *end = Some(address),
+        Some(_) if !address.is_unspecified() => *end = Some(address),
+        Some(_) => {}
+    }
+}
+
 /// An unsigned number of up to eight bytes (RFC 7011 §6.2: exporters may send fewer than the kind has).
 fn number(value: &[u8]) -> Option<u64> {
     let fits = (1..=8).contains(&value.len());
@@ -572,11 +586,12 @@ fn number(value: &[u8]) -> Option<u64> {
 
 fn address(value: &[u8]) -> Option<IpAddr> {
     let mut bytes = Bytes(value);
-    match value.len() {
+    let address = match value.len() {
         4 => bytes.ipv4(),
         16 => bytes.ipv6(),
         _ => None,
-    }
+    };
+    address.map(|address| address.to_canonical())
 }
 
 fn seconds_us(seconds: u32) -> i64 {

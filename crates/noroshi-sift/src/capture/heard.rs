@@ -170,7 +170,9 @@ impl Heard {
             let mut data = Bytes(bytes.take(length)?);
             match kind {
                 1 if length == 4 => self.addresses.extend(data.ipv4()),
-                28 if length == 16 => self.addresses.extend(data.ipv6()),
+                28 if length == 16 => {
+                    self.addresses.extend(data.ipv6().map(|address| address.to_canonical()));
+                }
                 // CNAME, NS and PTR hold a name, which may point back into the message.
                 2 | 5 | 12 => {
                     let mut rest = Bytes(message.get(message.len() - bytes.len() - length..)?);

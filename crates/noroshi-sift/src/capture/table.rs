@@ -272,7 +272,9 @@ impl Table {
 impl Flow {
     fn end(self, held: &mut usize) -> Ended {
         let Self { tuple, begun, last_us, bytes, packets, heard, .. } = self;
-        let ends = Ends { ts_us: begun.ts_us, src: Some(tuple.src), dst: Some(tuple.dst) };
+        // The tuple stays as it was seen, because its identifier is made of those bytes.
+        let [src, dst] = [tuple.src, tuple.dst].map(|end| Some(end.to_canonical()));
+        let ends = Ends { ts_us: begun.ts_us, src, dst };
         let has_ports = matches!(tuple.proto, Protocol::TCP | Protocol::UDP | Protocol::SCTP);
         let detail = Detail {
             src_port: has_ports.then_some(tuple.src_port),

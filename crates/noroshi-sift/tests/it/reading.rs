@@ -387,6 +387,35 @@ fn what_an_export_lacks_is_stated() {
 }
 
 #[test]
+fn an_end_is_the_address_that_was_used_and_never_wrapped() {
+    let fields = [(8, 4), (12, 4), (27, 16), (28, 16)];
+    let v6 = |text: &str| text.parse::<std::net::Ipv6Addr>().unwrap().octets();
+    let (none, wrapped) = (v6("::"), v6("::ffff:203.0.113.5"));
+    let (own, remote) = (v6("2001:db8::7"), v6("2001:db8::5"));
+    let (v4_own, v4_remote) = ([192, 0, 2, 7], [203, 0, 113, 5]);
+    let check = |fields: &[(u16, u16)], record: &[u8], list: &str, ends: [&str; 2]| {
+        let template = packets::set_of_version(10, &packets::template(256, fields));
+        let sets = [template, packets::set(256, record)].concat();
+        let read = read(list, &[&packets::ipfix(0, 7, &sets)]);
+        assert_eq!(read.counts(), [1, 0, 0, 0], "{list} {:?}", read.reasons());
+        let row = &read.rows()[0];
+        assert_eq!([row.src_ip, row.dst_ip], ends.map(|end| end.parse().ok()), "{list}");
+    };
+    let zeroes = [0; 8];
+    let six = [&zeroes[..], &own, &remote].concat();
+    check(&fields, &six, "2001:db8::5", ["2001:db8::7", "2001:db8::5"]);
+    let turned = [fields[2], fields[3], fields[0], fields[1]];
+    let four = [&none[..], &none, &v4_own, &v4_remote].concat();
+    check(&turned, &four, "203.0.113.5", ["192.0.2.7", "203.0.113.5"]);
+    let both = [&v4_own[..], &v4_remote, &own, &remote].concat();
+    check(&fields, &both, "2001:db8::5", ["192.0.2.7", "203.0.113.5"]);
+    let inside = [&own[..], &wrapped].concat();
+    check(&fields[2..], &inside, "203.0.113.5", ["2001:db8::7", "203.0.113.5"]);
+    // Nothing but zeroes is what it is: who has no address yet asks for one.
+    check(&fields[..2], &[&[0; 4][..], &v4_remote].concat(), "203.0.113.5", ["0.0.0.0", "203.0.113.5"]);
+}
+
+#[test]
 fn exporters_do_not_share_templates() {
     let template = packets::set_of_version(10, &packets::template(256, &FIELDS));
     let data = packets::set(256, &exported(5));
