@@ -45,6 +45,7 @@ use sha2::Sha256;
 
 use crate::bits;
 use crate::digest::Digest;
+use crate::host::Host;
 use crate::text::parse_address;
 
 /// The longest line of a list, in bytes.
@@ -85,7 +86,9 @@ pub enum SelectorValue {
     Email(EmailHash),
 }
 
-/// Host and path of a locator: `evil.example/x?y`. Scheme, port and fragment are no part of it.
+/// Host and path of a locator: `evil.example/x?y`, `[2001:db8::5]/x`. Scheme, port and fragment are no part of it.
+///
+/// INVARIANT: the host is as [`Host::write`] has it, which is how it is looked up.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Locator(Box<str>);
 
@@ -98,6 +101,18 @@ impl Locator {
     pub(crate) fn of_index(text: &str) -> Self {
         Self(text.into())
     }
+
+    /// Reads the text of one. Nothing is undone in it that people do to locators: what they did was undone before.
+    fn canonical(text: &str) -> Option<Self> {
+        let (host, _) = text.split_at_checked(text.find('/')?)?;
+        (!host.is_empty() && written_host(host)? == host).then(|| Self(text.into()))
+    }
+}
+
+fn written_host(host: &str) -> Option<String> {
+    let mut written = Vec::new();
+    Host::of(host.as_bytes())?.write(&mut written);
+    String::from_utf8(written).ok()
 }
 
 /// 16, 20, 32 or 64 bytes of digest; the length tells the algorithm.
@@ -232,7 +247,7 @@ impl SelectorValue {
         {
             return value;
         }
-        if plain.contains("://") {
+        if has_scheme(&plain) {
             return Self::url(&plain);
         }
         if plain.contains('/') {
@@ -304,6 +319,7 @@ impl SelectorValue {
                 other => Self::parse(&other.to_string()),
             };
         }
+        let host = written_host(&host.to_string()).ok_or(ListReason::NotASelector)?;
         Ok(Self::Url(Locator(format!("{host}{path}").into())))
     }
 
@@ -686,10 +702,15 @@ fn typed_value(
 
 /// A locator with or without its scheme.
 fn typed_url(text: &str) -> Result<SelectorValue, ListReason> {
-    if text.contains("://") {
+    if has_scheme(text) {
         return SelectorValue::url(text);
     }
     SelectorValue::url(&format!("http://{text}"))
+}
+
+/// Whether a scheme stands in front. A path or a query may hold another locator, which says nothing of this one.
+pub(crate) fn has_scheme(text: &str) -> bool {
+    text.split_once("://").is_some_and(|(scheme, _)| !scheme.contains(['/', '?', '#']))
 }
 
 const fn is_v4(value: &SelectorValue) -> bool {
@@ -736,6 +757,11 @@ mod tests {
         check("hxxps://Evil[.]example:8443/a,b?c#d", Ok("url url:evil.example/a,b?c"));
         check("evil.example/a", Ok("url url:evil.example/a"));
         check("203.0.113.5/a", Ok("url url:203.0.113.5/a"));
+        check("http://[2001:DB8::1]:8080/a", Ok("url url:[2001:db8::1]/a"));
+        check("http://[::ffff:203.0.113.5]/a", Ok("url url:203.0.113.5/a"));
+        check("http://[2001:db8::1]/", Ok("ipv6 2001:db8::1"));
+        check("evil.example/u?q=http://a.b/c", Ok("url url:evil.example/u?q=http://a.b/c"));
+        check("url,evil.example/u?q=http://a.b/c", Ok("url url:evil.example/u?q=http://a.b/c"));
         check("https://evil.example/", Ok("domain-exact =evil.example"));
         check("http://203.0.113.5:8080/", Ok("ipv4 203.0.113.5"));
         check("url,狼煙.example/a", Ok("url url:xn--ouxv8a.example/a"));

@@ -3,18 +3,15 @@
 use std::net::IpAddr;
 
 use noroshi_evidence::mechanical::Protocol;
-use noroshi_evidence::observable::DomainName;
 
+use crate::host::Host;
 use crate::index::table::Kind;
 use crate::index::{Lookup, Position};
 use crate::problem::Reason;
 use crate::selector::{EmailKey, JA4_BYTES_MAX, read_hex};
 use crate::switches::Switches;
-use crate::text::parse_address;
 
-/// Longer names are not host names (RFC 1035 §2.3.4) and cannot match.
-const NAME_BYTES_MAX: usize = 255;
-/// The longest host and path that is looked up, in bytes.
+/// The longest path that is looked up, in bytes.
 const URL_BYTES_MAX: usize = 4_096;
 
 /// When and between whom: all that is read of a record nobody looks for.
@@ -114,22 +111,14 @@ impl Look<'_> {
         if !self.switches.url_paths || !self.lookup.has(Kind::Url) {
             return;
         }
-        // A proxy is asked for the whole locator.
-        let path = match memchr::memmem::find(path.get(..16).unwrap_or(path), b"://") {
-            Some(at) => {
-                let rest = path.get(at + 3..).unwrap_or_default();
-                memchr::memchr(b'/', rest).and_then(|slash| rest.get(slash..)).unwrap_or(b"/")
-            }
-            None => path,
-        };
+        let path = without_authority(path);
         let path = path.split(|byte| *byte == b'#').next().unwrap_or_default();
-        let host = without_port(host);
-        let host = host.strip_suffix(b".").unwrap_or(host);
-        if host.len() + path.len() > URL_BYTES_MAX {
-            return;
-        }
+        let Some(host) = Host::of(host).filter(|_| path.len() <= URL_BYTES_MAX) else { return };
         self.scratch.clear();
-        self.scratch.extend(host.iter().map(u8::to_ascii_lowercase));
+        host.write(self.scratch);
+        if path.first() == Some(&b'?') {
+            self.scratch.push(b'/');
+        }
         self.scratch.extend_from_slice(path);
         let text = std::mem::take(self.scratch);
         self.bytes(Kind::Url, &text);
@@ -221,37 +210,26 @@ impl Look<'_> {
     }
 
     fn other_name(&mut self, seen: &[u8]) {
-        let seen = match seen {
-            [b'[', inside @ ..] => inside.split(|byte| *byte == b']').next().unwrap_or_default(),
-            seen => seen,
-        };
-        if let Some(address) = parse_address(seen) {
-            return self.end(address);
-        }
-        let host = without_port(seen);
-        let host = host.strip_suffix(b".").unwrap_or(host);
-        if host.len() > NAME_BYTES_MAX {
-            return;
-        }
-        if let Some(address) = parse_address(host) {
-            return self.end(address);
-        }
-        if host.is_ascii() {
-            return self.plain_name(host);
-        }
-        // A name in its own script; the list has its A-labels (RFC 5891 §4.4).
-        if let Some(name) =
-            std::str::from_utf8(host).ok().and_then(|text| DomainName::parse(text).ok())
-        {
-            self.plain_name(name.as_str().as_bytes());
+        match Host::of(seen) {
+            Some(Host::Address(address)) => self.end(address),
+            Some(Host::Name(name)) => self.plain_name(&name),
+            None => {}
         }
     }
 }
 
-fn without_port(host: &[u8]) -> &[u8] {
-    match memchr::memrchr(b':', host).and_then(|colon| host.split_at_checked(colon)) {
-        Some((name, port)) if port.iter().skip(1).all(u8::is_ascii_digit) => name,
-        _ => host,
+/// The path of a request. A proxy is asked for the whole locator (RFC 9112 §3.2.2); what begins with a slash is a path,
+/// whatever stands in it.
+fn without_authority(target: &[u8]) -> &[u8] {
+    if target.first() == Some(&b'/') {
+        return target;
+    }
+    match memchr::memmem::find(target.get(..16).unwrap_or(target), b"://") {
+        Some(at) => {
+            let rest = target.get(at + 3..).unwrap_or_default();
+            memchr::memchr2(b'/', b'?', rest).and_then(|end| rest.get(end..)).unwrap_or(b"/")
+        }
+        None => target,
     }
 }
 

@@ -63,6 +63,30 @@ fn each_switch_opens_its_field_and_no_other() {
     check("email-addresses", "someone@evil.example", r#""mailfrom":"<Someone@evil.example>""#);
 }
 
+/// A locator is looked for under one form of its host, and of its path under what was asked for.
+#[test]
+fn locators_are_found_as_they_were_asked_for() {
+    let switches = Switches { url_paths: true, ..Switches::of_mode(Mode::OwnNetwork) };
+    let check = |list: &str, host: &str, uri: &str, expected: u64| {
+        let record = format!(
+            "{{\"ts\":1,\"id.orig_h\":\"192.0.2.1\",\"id.resp_h\":\"192.0.2.2\",\"host\":\"{host}\",\"uri\":\"{uri}\"}}\n"
+        );
+        let kept = looked(switches, list, &record).certificate.tally.kept;
+        assert_eq!(kept, expected, "{list} {host} {uri}");
+    };
+    // A locator within the path is a part of it.
+    check("http://evil.example/u?q=http://a.b/c", "evil.example", "/u?q=http://a.b/c", 1);
+    check("http://evil.example/c", "evil.example", "/u?q=http://a.b/c", 0);
+    check("http://evil.example/c", "evil.example", "http://evil.example/c", 1);
+    check("http://evil.example?q=1", "evil.example", "http://evil.example?q=1", 1);
+    for host in ["[2001:db8::1]", "[2001:DB8::1]:8080", "2001:db8::1"] {
+        check("http://[2001:db8::1]/x", host, "/x", 1);
+    }
+    check("http://203.0.113.5:8080/x", "203.0.113.5", "/x", 1);
+    check("http://203.0.113.5/x", "[::ffff:203.0.113.5]:80", "/x", 1);
+    check("http://狼煙.example/x", "狼煙.example.:80", "/x", 1);
+}
+
 #[test]
 fn ports_are_neither_kept_nor_compared_where_their_switch_is_off() {
     let log = "{\"ts\":1,\"id.orig_h\":\"192.0.2.1\",\"id.orig_p\":4000,\"id.resp_h\":\"203.0.113.5\",\"id.resp_p\":443,\"proto\":\"tcp\"}\n";
