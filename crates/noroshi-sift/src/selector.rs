@@ -635,7 +635,11 @@ fn parse_only(text: &str) -> Result<(&str, Only), ListReason> {
 /// Reads a value with its condition as `Display` writes them.
 pub(crate) fn parse_canonical(text: &str) -> Option<(SelectorValue, Only)> {
     let (text, only) = parse_only(text).ok()?;
-    SelectorValue::parse(text).ok().map(|value| (value, only))
+    let value = match text.strip_prefix("url:") {
+        Some(locator) => Locator::canonical(locator).map(SelectorValue::Url),
+        None => SelectorValue::parse(text).ok(),
+    };
+    value.map(|value| (value, only))
 }
 
 fn parse_row(text: &str, key: Option<&EmailKey>) -> Result<Option<Selector>, ListReason> {
@@ -727,6 +731,8 @@ const fn is_domain(value: &SelectorValue) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn check(line: &str, expected: Result<&str, ListReason>) {
@@ -843,6 +849,8 @@ mod tests {
             "=evil.example",
             "url:evil.example/x?y",
             "url:203.0.113.5/24",
+            "url:[2001:db8::1]/x",
+            "url:evil.example/url?q=http://a.b/c",
             &email,
             &ja3,
             &cert,
@@ -851,6 +859,24 @@ mod tests {
             let value = SelectorValue::parse(text).unwrap();
             assert_eq!(value.to_string(), text);
             assert_eq!(SelectorValue::parse(&value.to_string()), Ok(value));
+        }
+    }
+
+    proptest! {
+        /// An increment names what it takes away by this text.
+        #[test]
+        fn whatever_is_a_selector_is_read_back_from_its_canonical_form(
+            text in prop_oneof![
+                "(|url:|http://|hxxps://|[*].|=)(evil[.]example|EVIL[.]example[.]|狼煙[.]example|\\[2001:db8::1\\]|2001:db8::1|203[.]0[.]113[.]5)(|:80)(|[/?][a-z/?#:.,\"\\[\\]%@|]{0,12})",
+                "[0-9a-f:./*=]{1,20}",
+                "\\PC{0,30}",
+            ],
+            only in proptest::sample::select(vec!["", " 443/tcp", " dst:*/udp"]),
+        ) {
+            if let Ok(Some(selector)) = parse_line(format!("{text}{only}").as_bytes(), None) {
+                let canonical = format!("{}{}", selector.value, selector.only);
+                prop_assert_eq!(parse_canonical(&canonical), Some((selector.value, selector.only)), "{}", canonical);
+            }
         }
     }
 }
