@@ -23,6 +23,7 @@
 //!
 //! # CSV form
 //! `type,value[,id[,version[,expires[,valid_from[,measure[,approval]]]]]]`, a heading line `type,value…` allowed.
+//! A cell that holds a comma stands in quotes, and a quote in it twice (RFC 4180).
 //! Types: `ipv4`, `ipv6`, `cidr`, `domain`, `domain-exact`, `url`, `md5`, `sha1`, `sha256`, `sha512`, `file`,
 //! `cert`, `ja3`, `ja3s`, `ja4`, `email`. The two times are RFC 3339. Both forms may be mixed.
 //!
@@ -541,6 +542,8 @@ pub enum ListReason {
     PatternNotRead,
     /// The object has no pattern, or an id or a time that is none.
     BadObject,
+    /// Quotes that do not stand around a whole cell.
+    BadQuotes,
 }
 
 impl ListReason {
@@ -564,6 +567,7 @@ impl ListReason {
             Self::PatternNotReducible => "NRS-SIFT-0215",
             Self::PatternNotRead => "NRS-SIFT-0216",
             Self::BadObject => "NRS-SIFT-0217",
+            Self::BadQuotes => "NRS-SIFT-0218",
         }
     }
 }
@@ -643,7 +647,8 @@ pub(crate) fn parse_canonical(text: &str) -> Option<(SelectorValue, Only)> {
 }
 
 fn parse_row(text: &str, key: Option<&EmailKey>) -> Result<Option<Selector>, ListReason> {
-    let mut cells = text.split(',').map(|cell| cell.trim().trim_matches('"').trim());
+    let cells = cells_of(text).ok_or(ListReason::BadQuotes)?;
+    let mut cells = cells.iter().map(|cell| cell.trim());
     let kind = cells.next().unwrap_or_default().to_ascii_lowercase();
     let value = cells.next().unwrap_or_default();
     if kind == "type" && value.eq_ignore_ascii_case("value") {
@@ -667,6 +672,48 @@ fn parse_row(text: &str, key: Option<&EmailKey>) -> Result<Option<Selector>, Lis
         measure: cell(measure, ListReason::BadId)?,
         approval: cell(approval, ListReason::BadId)?,
     }))
+}
+
+/// The cells of a row (RFC 4180 §2). Quotes stand around a whole cell, in which they stand twice, or nowhere: what lay
+/// beyond the end of a cell would be looked for as part of it.
+fn cells_of(row: &str) -> Option<Vec<Cow<'_, str>>> {
+    let mut cells = Vec::new();
+    let mut rest = row;
+    loop {
+        let (cell, behind) = match rest.trim_start().strip_prefix('"') {
+            Some(inside) => quoted_cell(inside)?,
+            None => {
+                let (cell, behind) = match rest.split_once(',') {
+                    Some((cell, behind)) => (cell, Some(behind)),
+                    None => (rest, None),
+                };
+                (!cell.contains('"')).then_some((Cow::Borrowed(cell), behind))?
+            }
+        };
+        cells.push(cell);
+        match behind {
+            Some(behind) => rest = behind,
+            None => return Some(cells),
+        }
+    }
+}
+
+/// A cell behind its first quote, and what stands behind the comma, where there is one.
+fn quoted_cell(mut inside: &str) -> Option<(Cow<'_, str>, Option<&str>)> {
+    let mut cell = String::new();
+    loop {
+        let (part, behind) = inside.split_once('"')?;
+        cell.push_str(part);
+        if let Some(more) = behind.strip_prefix('"') {
+            cell.push('"');
+            inside = more;
+            continue;
+        }
+        return match behind.trim_start() {
+            "" => Some((cell.into(), None)),
+            behind => Some((cell.into(), Some(behind.strip_prefix(',')?))),
+        };
+    }
 }
 
 /// A cell that may be empty.
@@ -771,6 +818,9 @@ mod tests {
         check("https://evil.example/", Ok("domain-exact =evil.example"));
         check("http://203.0.113.5:8080/", Ok("ipv4 203.0.113.5"));
         check("url,狼煙.example/a", Ok("url url:xn--ouxv8a.example/a"));
+        check("url,\"http://evil.example/a,b\"", Ok("url url:evil.example/a,b"));
+        check("\"url\" , \"evil.example/a,b\" ,\"i,d\",\"7\"", Ok("url url:evil.example/a,b"));
+        check("url,\"evil.example/a\"\"b\"", Ok("url url:evil.example/a\"b"));
         check("D41D8CD98F00B204E9800998ECF8427E", Ok("file d41d8cd98f00b204e9800998ecf8427e"));
         check(
             "ja3,D41D8CD98F00B204E9800998ECF8427E",
@@ -807,6 +857,9 @@ mod tests {
         check("domain,evil.example,a,1,tomorrow", Err(ListReason::BadExpiry));
         check("domain,evil.example,a,1,,x", Err(ListReason::BadExpiry));
         check("domain,evil.example,a,1,,,m,n,x", Err(ListReason::TooManyColumns));
+        for cells in ["\"evil.example/a,b", "evil.example/a\"b", "\"evil.example/a\"b", "a,\"", "\"a\"\""] {
+            check(&format!("url,{cells}"), Err(ListReason::BadQuotes));
+        }
         check(&"a".repeat(5_000), Err(ListReason::TooLong));
     }
 
@@ -867,7 +920,7 @@ mod tests {
         #[test]
         fn whatever_is_a_selector_is_read_back_from_its_canonical_form(
             text in prop_oneof![
-                "(|url:|http://|hxxps://|[*].|=)(evil[.]example|EVIL[.]example[.]|狼煙[.]example|\\[2001:db8::1\\]|2001:db8::1|203[.]0[.]113[.]5)(|:80)(|[/?][a-z/?#:.,\"\\[\\]%@|]{0,12})",
+                "(|url:|http://|hxxps://|[*][.]|=)(evil[.]example|EVIL[.]example[.]|狼煙[.]example|\\[2001:db8::1\\]|2001:db8::1|203[.]0[.]113[.]5)(|:80)(|[/?][a-z/?#:.,\"\\[\\]%@|]{0,12})",
                 "[0-9a-f:./*=]{1,20}",
                 "\\PC{0,30}",
             ],
