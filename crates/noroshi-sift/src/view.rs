@@ -4,6 +4,7 @@ use std::net::IpAddr;
 
 use noroshi_evidence::mechanical::Protocol;
 
+use crate::flow::Field;
 use crate::host::Host;
 use crate::index::table::Kind;
 use crate::index::{Lookup, Position};
@@ -82,11 +83,11 @@ impl Look<'_> {
         }
     }
 
-    /// A name that was asked for or answered, perhaps an address.
+    /// A name that was asked for or answered, perhaps an address: that is a further one, and its own switch is asked too.
     #[inline]
     pub(crate) fn dns_name(&mut self, seen: &[u8]) {
         if self.switches.dns_names {
-            self.name(seen);
+            self.name(seen, Field::Dns);
         }
     }
 
@@ -94,7 +95,7 @@ impl Look<'_> {
     #[inline]
     pub(crate) fn tls_name(&mut self, seen: &[u8]) {
         if self.switches.tls_names {
-            self.name(seen);
+            self.name(seen, Field::Tls);
         }
     }
 
@@ -102,7 +103,7 @@ impl Look<'_> {
     #[inline]
     pub(crate) fn http_host(&mut self, seen: &[u8]) {
         if self.switches.http_hosts {
-            self.name(seen);
+            self.name(seen, Field::Http);
         }
     }
 
@@ -190,7 +191,7 @@ impl Look<'_> {
 
     /// A name as it was seen: any case, perhaps with a trailing dot or a port, perhaps an address.
     #[inline]
-    fn name(&mut self, seen: &[u8]) {
+    fn name(&mut self, seen: &[u8], field: Field) {
         // Nearly every name ends in a letter; an address that does has a colon among its first five bytes.
         let is_plain = seen.last().is_some_and(u8::is_ascii_alphabetic)
             && !seen.iter().take(5).any(|byte| matches!(byte, b':' | b'['))
@@ -198,7 +199,7 @@ impl Look<'_> {
         if is_plain {
             return self.plain_name(seen);
         }
-        self.other_name(seen);
+        self.other_name(seen, field);
     }
 
     #[inline]
@@ -209,9 +210,13 @@ impl Look<'_> {
         }
     }
 
-    fn other_name(&mut self, seen: &[u8]) {
+    fn other_name(&mut self, seen: &[u8], field: Field) {
         match Host::of(seen) {
-            Some(Host::Address(address)) => self.end(address),
+            Some(Host::Address(address)) => match field {
+                Field::Dns => self.address(address),
+                // Whom a client asks for by address is whom it speaks to.
+                Field::Tls | Field::Http => self.end(address),
+            },
             Some(Host::Name(name)) => self.plain_name(&name),
             None => {}
         }

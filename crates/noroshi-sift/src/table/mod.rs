@@ -19,7 +19,7 @@
 //! | `src_port`, `dst_port`, `proto` | | one each |
 //! | `bytes`, `packets` | | one, or several with `+` |
 //! | `duration`, `end` | how long, or until when | one each |
-//! | `dns_name`, `tls_name`, `http_host` | names looked for, each where its legal switch is on | any number, with `,` |
+//! | `dns_name`, `tls_name`, `http_host` | names looked for, each where its legal switch is on; an address as a `dns_name` is a further address | any number, with `,` |
 //! | `address` | further addresses looked for | any number, with `,` |
 //!
 //! Without a mapping, columns named as Zeek, EVE, or common exports name them are taken. A cell that is

@@ -182,6 +182,18 @@ pub(crate) fn question(name: &str) -> Vec<u8> {
     message
 }
 
+/// An answer of DNS with one record.
+pub(crate) fn answer(name: &str, kind: u16, data: &[u8]) -> Vec<u8> {
+    let mut message = question(name);
+    message[7] = 1;
+    message.extend([0xc0, 12]);
+    message.extend(kind.to_be_bytes());
+    message.extend([0, 1, 0, 0, 0, 60]);
+    message.extend(short(data.len()));
+    message.extend(data);
+    message
+}
+
 /// The first message of TLS.
 pub(crate) fn hello(name: &str) -> Vec<u8> {
     let entry = [&[0][..], &short(name.len()), name.as_bytes()].concat();

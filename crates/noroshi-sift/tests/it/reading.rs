@@ -572,6 +572,15 @@ fn a_mapping_says_what_is_wrong_with_it() {
 
 /// Two row groups; times as microseconds, one name absent, and a column that is never looked at.
 pub(crate) fn parquet_file(compression: parquet::basic::Compression) -> Vec<u8> {
+    parquet_with(compression, "x.evil.example")
+}
+
+/// The same with another name in the place of the one that is asked for.
+pub(crate) fn parquet_of(name: &str) -> Vec<u8> {
+    parquet_with(parquet::basic::Compression::UNCOMPRESSED, name)
+}
+
+fn parquet_with(compression: parquet::basic::Compression, name: &str) -> Vec<u8> {
     let schema = "message m { REQUIRED INT64 ts (TIMESTAMP(MICROS,true)); REQUIRED group id { REQUIRED BYTE_ARRAY orig_h (STRING);
         REQUIRED BYTE_ARRAY resp_h (STRING); REQUIRED INT64 resp_p; } OPTIONAL DOUBLE duration;
         OPTIONAL BYTE_ARRAY query (STRING); REQUIRED BYTE_ARRAY body; }";
@@ -603,7 +612,7 @@ pub(crate) fn parquet_file(compression: parquet::basic::Compression) -> Vec<u8> 
                     column.write_batch(&[0.25], Some(&[1, 0]), None).unwrap();
                 }
                 5 => {
-                    let values = text(&["x.evil.example"]);
+                    let values = text(&[name]);
                     column
                         .typed::<ByteArrayType>()
                         .write_batch(&values, Some(&[0, 1]), None)
