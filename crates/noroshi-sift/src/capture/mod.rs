@@ -1,8 +1,9 @@
 //! Captures of packets, reduced to flows.
 //!
 //! A flow is what goes between two ends on two ports until it rests or says that it is over; it becomes one
-//! record with the bytes (from the IP header on) and packets of both directions. Of what the packets carry
-//! nothing is looked at, except the names for which a legal switch is on.
+//! record with the bytes (from the IP header on) and packets of both directions, or several where it lasts or where more
+//! than a few dozen names are heard in it. Of what the packets carry nothing is looked at, except the names for which a
+//! legal switch is on.
 //!
 //! | what | where it is counted |
 //! |---|---|
@@ -60,6 +61,9 @@ pub struct CaptureNotes {
     pub evicted: u64,
     /// Datagrams of which not all fragments came.
     pub incomplete: u64,
+    /// Messages of DNS with more entries than are looked at, and streams that were not listened to because too much of
+    /// others was held.
+    pub unheard: u64,
 }
 
 /// The flows of a capture, each with its Community ID: what [`Engine`] sees, for comparison with other tools.
@@ -192,6 +196,7 @@ impl<W: Write + Send> Engine<W> {
             packets: capture.read,
             evicted: capture.table.evicted,
             incomplete: capture.opener.fragments.incomplete,
+            unheard: capture.table.unheard,
         })
     }
 

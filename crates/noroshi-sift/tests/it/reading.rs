@@ -304,6 +304,76 @@ fn a_greeting_in_pieces_still_has_its_name() {
     assert_eq!(read.counts(), [1, 0, 0, 0]);
 }
 
+/// However many names come in one flow, and wherever in it, each is looked at.
+#[test]
+fn no_name_is_one_too_many() {
+    let kept = |frames: &[Frame]| {
+        let read = read("evil.example", &[&packets::pcap(frames, true, false)]);
+        assert_eq!(read.capture.unheard, 0);
+        (read.counts(), read.rows().iter().filter_map(|row| row.packets).sum::<u64>())
+    };
+    // A resolver that asks from one port.
+    let ask = |name: &str| {
+        Frame::udp("192.0.2.7", 53, "198.51.100.53", 53, &packets::question(name)).at(0)
+    };
+    let mut frames: Vec<Frame> = (0..64).map(|number| ask(&format!("n{number}.example"))).collect();
+    frames.extend(["evil.example", "good.example"].map(ask));
+    assert_eq!(kept(&frames), ([1, 1, 0, 0], 2));
+    // The last of many addresses in one answer.
+    let mut answer = packets::question("good.example");
+    answer[7] = 100;
+    for host in 0..100 {
+        answer.extend([0xc0, 12, 0, 1, 0, 1, 0, 0, 0, 60, 0, 4, 198, 51, 100, host]);
+    }
+    let frame = Frame::udp("198.51.100.53", 53, "192.0.2.7", 5000, &answer);
+    let read_ = read("198.51.100.99", &[&packets::pcap(&[frame], true, false)]);
+    assert_eq!(read_.counts(), [1, 0, 0, 0]);
+    // Over TCP one message behind the other, cut anywhere.
+    let message = |name: &str| {
+        let message = packets::question(name);
+        [&u16::try_from(message.len()).unwrap().to_be_bytes()[..], &message].concat()
+    };
+    let stream = [message("good.example"), message("evil.example")].concat();
+    for cut in 1..stream.len() {
+        let (first, second) = stream.split_at(cut);
+        let part = |at: usize, bytes: &[u8]| {
+            let frame = Frame::tcp("192.0.2.7", 5000, "198.51.100.53", 53, packets::ACK, bytes);
+            frame.sequence(u32::try_from(100 + at).unwrap())
+        };
+        assert_eq!(kept(&[part(0, first), part(cut, second)]).0, [1, 0, 0, 0], "{cut}");
+    }
+}
+
+/// A connection is used for one request after the other, and what lies between them may be missing.
+#[test]
+fn every_request_of_a_connection_names_its_host() {
+    let head = |host: &str| format!("POST / HTTP/1.1\r\nA: b\r\nHost: {host}\r\n\r\n").into_bytes();
+    let frames = |parts: &[(u32, &[u8])]| -> Vec<Frame> {
+        let frame = |(sequence, bytes): &(u32, &[u8])| {
+            Frame::tcp("192.0.2.7", 4002, "198.51.100.3", 80, packets::ACK, bytes)
+                .sequence(*sequence)
+        };
+        parts.iter().map(frame).collect()
+    };
+    let (good, evil) = (head("good.example"), head("evil.example"));
+    let both = [&good[..], &evil].concat();
+    let with_content = [&good[..], b"content"].concat();
+    let content = vec![b'x'; 1_000];
+    for parts in [
+        vec![(1, &both[..])],
+        vec![(1, &good[..]), (1_000, &content[..]), (5_000, &evil[..])],
+        vec![(1, &with_content[..]), (1_000, b"Content"), (5_000, &evil[..])],
+        vec![(1, &good[..]), (5_000, &evil[..30]), (5_030, &evil[30..])],
+    ] {
+        let file = packets::pcap(&frames(&parts), true, false);
+        assert_eq!(read("evil.example", &[&file]).counts(), [1, 0, 0, 0], "{}", parts.len());
+    }
+    // What only looks like a host in the content is none.
+    let content = b"content\r\nHost: evil.example\r\n\r\n";
+    let file = packets::pcap(&frames(&[(1, &good), (1_000, content)]), true, false);
+    assert_eq!(read("evil.example", &[&file]).counts(), [0, 1, 0, 0]);
+}
+
 const FIELDS: [(u16, u16); 9] =
     [(8, 4), (12, 4), (7, 2), (11, 2), (4, 1), (1, 8), (2, 4), (152, 8), (153, 8)];
 
