@@ -225,6 +225,39 @@ fn tunnels_are_opened_where_asked() {
 }
 
 #[test]
+fn tunnels_are_opened_also_where_the_capture_cut_them() {
+    let inner = Frame::udp("198.51.100.9", 5000, "203.0.113.5", 9, &[b'x'; 800]);
+    let datagram = packets::udp(5000, 9, &[b'x'; 800]);
+    let teredo = Frame::teredo("2001:db8::5", &datagram);
+    let reading = Reading {
+        capture: CaptureSettings { tunnels: true, ..CaptureSettings::default() },
+        ..Reading::default()
+    };
+    for (what, frame) in [
+        ("VXLAN", inner.clone().vxlan()),
+        ("GRE", inner.clone().gre()),
+        ("GTP", inner.gtp()),
+        ("Teredo", teredo),
+    ] {
+        for cut in [128, 2_000] {
+            let file = packets::pcap(&[frame.clone().cut(cut)], true, false);
+            let read = read_with("203.0.113.5\n2001:db8::5", &reading, &[&file]);
+            assert_eq!(read.counts(), [1, 1, 0, 0], "{what} {cut} {:?}", read.reasons());
+            assert_eq!(read.rows()[0].dst_port, Some(9), "{what} {cut}");
+        }
+    }
+}
+
+#[test]
+fn sessions_of_ppp_are_a_link_of_their_own() {
+    let frame = Frame::udp("192.0.2.7", 5000, "203.0.113.5", 9, b"content").session();
+    let mut file = packets::pcap(&[frame], false, false);
+    // The type of the link is the last word of the header.
+    file[20..24].copy_from_slice(&51_u32.to_be_bytes());
+    assert_eq!(read("203.0.113.5", &[&file]).counts(), [1, 0, 0, 0]);
+}
+
+#[test]
 fn the_table_of_flows_is_bounded_and_says_what_it_closed() {
     let frames: Vec<Frame> = (0..1_000)
         .map(|number| Frame::udp("192.0.2.7", 5000 + number, "203.0.113.5", 53, b""))
