@@ -383,11 +383,7 @@ impl Collector {
     }
 
     /// Forgets those templates of a sender.
-    fn withdraw(
-        &mut self,
-        sender: Sender,
-        is_gone: impl Fn(u16, &Template) -> bool,
-    ) -> Option<()> {
+    fn withdraw(&mut self, sender: Sender, is_gone: impl Fn(u16, &Template) -> bool) -> Option<()> {
         let domain = Arc::make_mut(self.domains.get_mut(&sender)?);
         let mut cost = 0;
         domain.templates.retain(|id, template| {
@@ -776,14 +772,12 @@ mod tests {
 
     fn decode(collector: &mut Collector, datagram: &[u8]) -> (u64, u64) {
         let (mut records, mut errors) = (0, 0);
-        collector.decode(
-            Some("192.0.2.1:40000".parse().unwrap()),
-            datagram,
-            &mut |record| match record {
+        collector.decode(Some("192.0.2.1:40000".parse().unwrap()), datagram, &mut |record| {
+            match record {
                 Ok(_) => records += 1,
                 Err(_) => errors += 1,
-            },
-        );
+            }
+        });
         (records, errors)
     }
 

@@ -857,7 +857,9 @@ mod tests {
         check("domain,evil.example,a,1,tomorrow", Err(ListReason::BadExpiry));
         check("domain,evil.example,a,1,,x", Err(ListReason::BadExpiry));
         check("domain,evil.example,a,1,,,m,n,x", Err(ListReason::TooManyColumns));
-        for cells in ["\"evil.example/a,b", "evil.example/a\"b", "\"evil.example/a\"b", "a,\"", "\"a\"\""] {
+        for cells in
+            ["\"evil.example/a,b", "evil.example/a\"b", "\"evil.example/a\"b", "a,\"", "\"a\"\""]
+        {
             check(&format!("url,{cells}"), Err(ListReason::BadQuotes));
         }
         check(&"a".repeat(5_000), Err(ListReason::TooLong));

@@ -43,7 +43,7 @@ pub(crate) trait View {
     fn ends(&mut self) -> Result<Option<Ends>, Reason>;
     /// Shows every address and name of the record to the index.
     fn look(&self, look: &mut Look<'_>) -> Result<(), Reason>;
-    /// The fields to keep.
+    /// The fields to keep; one that cannot be read is absent.
     fn detail(&self) -> Result<Detail, Reason>;
 }
 

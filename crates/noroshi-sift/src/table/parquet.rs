@@ -39,6 +39,7 @@ struct Column {
     reader: ColumnReader,
     /// What a number of it counts, where it is a time.
     unit: Option<Unit>,
+    is_unsigned: bool,
     is_optional: bool,
     levels: Vec<i16>,
     values: Values,
@@ -74,8 +75,9 @@ impl Column {
             }
         };
         let (unit, is_optional) = (unit_of(kind), kind.max_def_level() > 0);
+        let is_unsigned = is_unsigned(kind);
         let (levels, places) = (Vec::new(), Vec::new());
-        Some(Self { at, reader, unit, is_optional, levels, values, places })
+        Some(Self { at, reader, unit, is_unsigned, is_optional, levels, values, places })
     }
 
     /// Reads as many rows as are wanted, or all that are left.
@@ -120,11 +122,14 @@ impl Column {
     fn cell(&self, row: usize) -> Cell<'_> {
         let Some(place) = self.places.get(row).copied().flatten() else { return Cell::Absent };
         match &self.values {
-            Values::I32(values) => {
-                values.get(place).map_or(Cell::Absent, |value| Cell::Int(i64::from(*value)))
-            }
+            Values::I32(values) => values.get(place).map_or(Cell::Absent, |value| {
+                let unsigned = i64::from(value.cast_unsigned());
+                Cell::Int(if self.is_unsigned { unsigned } else { i64::from(*value) })
+            }),
             Values::I64(values) => {
                 values.get(place).map_or(Cell::Absent, |value| match self.unit {
+                    // A counter that does not fit stays at the largest value.
+                    None if self.is_unsigned && *value < 0 => Cell::Int(i64::MAX),
                     None => Cell::Int(*value),
                     Some(Unit::Milliseconds) => Cell::Time(value.saturating_mul(1_000)),
                     Some(Unit::Nanoseconds) => Cell::Time(value / 1_000),
@@ -170,6 +175,14 @@ fn unit_of(kind: &ColumnDescriptor) -> Option<Unit> {
         ConvertedType::TIMESTAMP_MICROS => Some(Unit::Microseconds),
         _ => None,
     }
+}
+
+fn is_unsigned(kind: &ColumnDescriptor) -> bool {
+    let said = matches!(
+        kind.logical_type_ref(),
+        Some(LogicalType::Integer(number)) if !number.is_signed
+    );
+    said || matches!(kind.converted_type(), ConvertedType::UINT_32 | ConvertedType::UINT_64)
 }
 
 /// The columns of the batch at hand, seen from one of its rows.
@@ -265,11 +278,7 @@ fn guarded<T>(decode: impl FnOnce() -> Option<T>) -> Option<T> {
     catch_unwind(AssertUnwindSafe(decode)).ok().flatten()
 }
 
-fn columns_of(
-    group: &dyn RowGroupReader,
-    layout: &Layout,
-    file_bytes: u64,
-) -> Option<Vec<Column>> {
+fn columns_of(group: &dyn RowGroupReader, layout: &Layout, file_bytes: u64) -> Option<Vec<Column>> {
     let schema = group.metadata().schema_descr_ptr();
     let columns = layout.columns().into_iter();
     columns.map(|at| Column::of(group, at, &schema.column(at), file_bytes)).collect()

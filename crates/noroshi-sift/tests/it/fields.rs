@@ -75,8 +75,11 @@ fn an_answered_address_is_looked_at_where_both_of_its_switches_are_on() {
     };
     let table = "#fields\tts\tid.orig_h\tid.resp_h\tanswers\n#types\ttime\taddr\taddr\tvector[string]\n\
         1790000000\t192.0.2.1\t192.0.2.2\tgood.example,203.0.113.5\n";
-    let answer =
-        packets::answer("good.example", 28, &[&[0; 10][..], &[0xff, 0xff, 203, 0, 113, 5]].concat());
+    let answer = packets::answer(
+        "good.example",
+        28,
+        &[&[0; 10][..], &[0xff, 0xff, 203, 0, 113, 5]].concat(),
+    );
     let capture = |answer: &[u8]| {
         let frame = Frame::udp("192.0.2.2", 53, "192.0.2.1", 5000, answer);
         packets::pcap(&[frame], true, false)
