@@ -39,6 +39,7 @@ impl<'a> Bytes<'a> {
         self.array::<4>().map(|octets| IpAddr::V4(Ipv4Addr::from(octets)))
     }
 
+    /// As it is on the wire: an IPv4 address inside of it is not unwrapped.
     pub(crate) fn ipv6(&mut self) -> Option<IpAddr> {
         self.array::<16>().map(|octets| IpAddr::V6(Ipv6Addr::from(octets)))
     }

@@ -5,14 +5,14 @@
 //! | a flow record | like any record |
 //! | a record of options, or one without addresses | `content` |
 //! | a set whose template has not come | `errors` once for the set, [`Reason::NoTemplate`]; how many records it holds cannot be known |
-//! | a datagram or set that contradicts itself | `errors`, [`Reason::BadExport`]; what stood before it counts |
+//! | a datagram or set that contradicts itself, a set of data without one whole record | `errors`, [`Reason::BadExport`]; what stood before it counts |
 //! | what was lost on the way | nowhere, because it was never seen; [`ExportNotes`] states it |
 //!
 //! Counters are taken as exported: where the exporter samples, they are those of the sample.
 
 use std::collections::BTreeMap;
 use std::io::{self, Write};
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use noroshi_evidence::mechanical::Protocol;
@@ -68,7 +68,27 @@ pub struct ExportNotes {
 }
 
 /// Who sends, in which numbering, about which domain.
-type Sender = (Option<IpAddr>, u16, u32);
+///
+/// INVARIANT: the port comes last, so that the ports of one address stand next to each other.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Sender {
+    /// None for what is read from a file.
+    address: Option<IpAddr>,
+    version: u16,
+    domain: u32,
+    /// Two exporters may stand behind one address: RFC 7011 §8 numbers templates for each transport session.
+    port: u16,
+}
+
+impl Sender {
+    fn new(exporter: Option<SocketAddr>, version: u16, domain: u32) -> Self {
+        let address = exporter.map(|exporter| exporter.ip().to_canonical());
+        Self { address, version, domain, port: exporter.map_or(0, |exporter| exporter.port()) }
+    }
+}
+
+/// How many ports of one address are asked for a template that the port of a datagram does not have.
+const PORTS_ASKED_MAX: usize = 8;
 
 /// What is known of exporters from one datagram to the next: templates and sequence numbers, no record.
 ///
@@ -160,7 +180,7 @@ impl Collector {
     }
 
     /// Decodes one datagram.
-    fn decode(&mut self, exporter: Option<IpAddr>, datagram: &[u8], take: Take<'_>) {
+    fn decode(&mut self, exporter: Option<SocketAddr>, datagram: &[u8], take: Take<'_>) {
         self.notes.datagrams = self.notes.datagrams.saturating_add(1);
         let mut bytes = Bytes(datagram);
         let done = match bytes.u16() {
@@ -204,7 +224,7 @@ impl Collector {
         if let Some(next) = before {
             let ahead = sequence.wrapping_sub(next);
             let is_lost = ahead.cast_signed() > 0;
-            let lost = if sender.1 == 9 {
+            let lost = if sender.version == 9 {
                 &mut self.notes.lost_datagrams
             } else {
                 &mut self.notes.lost_records
@@ -219,7 +239,7 @@ impl Collector {
 
     fn version_5(
         &mut self,
-        exporter: Option<IpAddr>,
+        exporter: Option<SocketAddr>,
         mut bytes: Bytes<'_>,
         take: Take<'_>,
     ) -> Option<()> {
@@ -229,7 +249,8 @@ impl Collector {
         let sequence = bytes.u32()?;
         let engine = bytes.u16()?;
         bytes.u16()?;
-        self.sequence((exporter, 5, u32::from(engine)), sequence, Some(u32::from(count)));
+        let sender = Sender::new(exporter, 5, u32::from(engine));
+        self.sequence(sender, sequence, Some(u32::from(count)));
         for _ in 0..count {
             let record = flow_5(&mut bytes, clock)?;
             take(Ok(record));
@@ -239,21 +260,21 @@ impl Collector {
 
     fn version_9(
         &mut self,
-        exporter: Option<IpAddr>,
+        exporter: Option<SocketAddr>,
         mut bytes: Bytes<'_>,
         take: Take<'_>,
     ) -> Option<()> {
         bytes.u16()?;
         let clock = Clock { uptime_ms: bytes.u32(), export_us: seconds_us(bytes.u32()?) };
         let (sequence, domain) = (bytes.u32()?, bytes.u32()?);
-        let sender = (exporter, 9, domain);
+        let sender = Sender::new(exporter, 9, domain);
         self.sequence(sender, sequence, Some(1));
         self.sets(sender, clock, bytes, take).map(drop)
     }
 
     fn version_10(
         &mut self,
-        exporter: Option<IpAddr>,
+        exporter: Option<SocketAddr>,
         mut bytes: Bytes<'_>,
         take: Take<'_>,
     ) -> Option<()> {
@@ -261,7 +282,7 @@ impl Collector {
         bytes = Bytes(bytes.take(length)?);
         let clock = Clock { uptime_ms: None, export_us: seconds_us(bytes.u32()?) };
         let (sequence, domain) = (bytes.u32()?, bytes.u32()?);
-        let sender = (exporter, 10, domain);
+        let sender = Sender::new(exporter, 10, domain);
         self.sequence(sender, sequence, None);
         let records = self.sets(sender, clock, bytes, take)?;
         // A set that could not be counted leaves it open what comes next.
@@ -286,18 +307,25 @@ impl Collector {
         while bytes.len() >= 4 {
             let (id, length) = (bytes.u16()?, usize::from(bytes.u16()?));
             let set = Bytes(bytes.take(length.checked_sub(4)?)?);
-            match (sender.1, id) {
+            match (sender.version, id) {
                 (9, 0) | (10, 2) => self.learn(sender, set, false)?,
                 (9, 1) | (10, 3) => self.learn(sender, set, true)?,
                 (_, 256..) => {
-                    let template = self.domains.get(&sender).and_then(|at| at.templates.get(&id));
-                    if let Some(template) = template.map(Arc::clone) {
-                        let count = data(&template, clock, set, take)?;
-                        records = records.and(count);
-                    } else {
-                        take(Err(Reason::NoTemplate));
-                        records = Counted::Unknown;
-                    }
+                    let is_empty = set.0.is_empty();
+                    let count = match self.template(sender, id) {
+                        Some(template) => {
+                            let count = data(&template, clock, set, take)?;
+                            (count > 0 || is_empty).then_some(count).ok_or(Reason::BadExport)
+                        }
+                        None => Err(Reason::NoTemplate),
+                    };
+                    records = match count {
+                        Ok(count) => records.and(count),
+                        Err(reason) => {
+                            take(Err(reason));
+                            Counted::Unknown
+                        }
+                    };
                 }
                 // Reserved; nothing is known of it.
                 _ => {}
@@ -306,34 +334,64 @@ impl Collector {
         Some(records)
     }
 
+    /// The template of a set. RFC 3954 §5.1 tells exporters of version 9 apart by address and source alone, so what came
+    /// from another port holds too where the ports that have it agree; otherwise a record could be read by the template of
+    /// another exporter.
+    fn template(&self, sender: Sender, id: u16) -> Option<Arc<Template>> {
+        let of = |domain: &Arc<Domain>| domain.templates.get(&id).map(Arc::clone);
+        let own = self.domains.get(&sender).and_then(of);
+        if own.is_some() || sender.version != 9 {
+            return own;
+        }
+        let ports = Sender { port: 0, ..sender }..=Sender { port: u16::MAX, ..sender };
+        let asked = self.domains.range(ports).take(PORTS_ASKED_MAX);
+        let mut others = asked.filter_map(|(_, domain)| of(domain));
+        let other = others.next()?;
+        others.all(|another| another == other).then_some(other)
+    }
+
     /// Takes in the templates of a set.
     fn learn(&mut self, sender: Sender, mut set: Bytes<'_>, is_options: bool) -> Option<()> {
         while set.len() >= 4 {
             let (id, count) = (set.u16()?, set.u16()?);
+            if sender.version == 10 && count == 0 && id == if is_options { 3 } else { 2 } {
+                // RFC 7011 §8.1: all of this kind are withdrawn.
+                self.withdraw(sender, |_, template| template.is_options == is_options)?;
+                continue;
+            }
             if id < 256 {
                 // Padding at the end of the set.
                 return (id == 0).then_some(());
             }
-            let template = if sender.1 == 9 && is_options {
+            let template = if sender.version == 9 && is_options {
                 // RFC 3954 §6.1: two lengths in bytes, of scopes and of options.
                 let fields = usize::from(count).checked_add(usize::from(set.u16()?))? / 4;
                 template(&mut set, fields, false, is_options)?
             } else {
-                let is_withdrawn = sender.1 == 10 && count == 0;
-                if is_withdrawn {
-                    let domain = Arc::make_mut(self.domains.get_mut(&sender)?);
-                    if let Some(gone) = domain.templates.remove(&id) {
-                        self.cost = self.cost.saturating_sub(gone.cost());
-                    }
+                if sender.version == 10 && count == 0 {
+                    self.withdraw(sender, |known, _| known == id)?;
                     continue;
                 }
                 if is_options {
                     set.u16()?;
                 }
-                template(&mut set, usize::from(count), sender.1 == 10, is_options)?
+                template(&mut set, usize::from(count), sender.version == 10, is_options)?
             };
             self.keep(sender, id, template);
         }
+        Some(())
+    }
+
+    /// Forgets those templates of a sender.
+    fn withdraw(&mut self, sender: Sender, is_gone: impl Fn(u16, &Template) -> bool) -> Option<()> {
+        let domain = Arc::make_mut(self.domains.get_mut(&sender)?);
+        let mut cost = 0;
+        domain.templates.retain(|id, template| {
+            let is_gone = is_gone(*id, template);
+            cost += if is_gone { template.cost() } else { 0 };
+            !is_gone
+        });
+        self.cost = self.cost.saturating_sub(cost);
         Some(())
     }
 
@@ -458,8 +516,8 @@ impl Picked {
             }
             7 => detail.src_port = port(),
             11 => detail.dst_port = port(),
-            8 | 27 => self.src = self.src.or(address(value)),
-            12 | 28 => self.dst = self.dst.or(address(value)),
+            8 | 27 => take_end(&mut self.src, address(value), &mut self.other_addresses),
+            12 | 28 => take_end(&mut self.dst, address(value), &mut self.other_addresses),
             // What an address was translated to is an end of the same communication.
             225 | 226 | 281 | 282 => self.other_addresses.extend(address(value)),
             21 | 151 | 153 | 155 | 157 | 159 => {
@@ -502,6 +560,20 @@ impl Picked {
     }
 }
 
+/// Takes in an address of an end. A template may have a field for each family: the one that was not used holds zeroes. Where
+/// both were, the second is a further address of the communication.
+fn take_end(end: &mut Option<IpAddr>, address: Option<IpAddr>, others: &mut Vec<IpAddr>) {
+    let Some(address) = address else { return };
+    match *end {
+        Some(known) if !known.is_unspecified() => {
+            others.extend(Some(address).filter(|it| !it.is_unspecified() && *it != known));
+        }
+        None => *end = Some(address),
+        Some(_) if !address.is_unspecified() => *end = Some(address),
+        Some(_) => {}
+    }
+}
+
 /// An unsigned number of up to eight bytes (RFC 7011 §6.2: exporters may send fewer than the kind has).
 fn number(value: &[u8]) -> Option<u64> {
     let fits = (1..=8).contains(&value.len());
@@ -510,11 +582,12 @@ fn number(value: &[u8]) -> Option<u64> {
 
 fn address(value: &[u8]) -> Option<IpAddr> {
     let mut bytes = Bytes(value);
-    match value.len() {
+    let address = match value.len() {
         4 => bytes.ipv4(),
         16 => bytes.ipv6(),
         _ => None,
-    }
+    };
+    address.map(|address| address.to_canonical())
 }
 
 fn seconds_us(seconds: u32) -> i64 {
@@ -605,7 +678,7 @@ impl<W: Write + Send> Engine<W> {
         &mut self,
         collector: &mut Collector,
         source: &str,
-        exporter: Option<IpAddr>,
+        exporter: Option<SocketAddr>,
         number: u64,
         datagram: &Sealed<'_>,
     ) -> Result<(), Read> {
@@ -617,7 +690,7 @@ impl<W: Write + Send> Engine<W> {
         &mut self,
         collector: &mut Collector,
         source: &str,
-        exporter: Option<IpAddr>,
+        exporter: Option<SocketAddr>,
         (offset, number): (u64, u64),
         datagram: &[u8],
     ) -> Result<(), Read> {
@@ -699,14 +772,12 @@ mod tests {
 
     fn decode(collector: &mut Collector, datagram: &[u8]) -> (u64, u64) {
         let (mut records, mut errors) = (0, 0);
-        collector.decode(
-            Some("192.0.2.1".parse().unwrap()),
-            datagram,
-            &mut |record| match record {
+        collector.decode(Some("192.0.2.1:40000".parse().unwrap()), datagram, &mut |record| {
+            match record {
                 Ok(_) => records += 1,
                 Err(_) => errors += 1,
-            },
-        );
+            }
+        });
         (records, errors)
     }
 

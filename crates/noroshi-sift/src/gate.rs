@@ -57,7 +57,7 @@ impl OwnNetworks {
 
     #[inline]
     fn holds(&self, address: IpAddr) -> bool {
-        match address {
+        match address.to_canonical() {
             IpAddr::V4(address) => in_ranges(&self.v4, address.to_bits()),
             IpAddr::V6(address) => in_ranges(&self.v6, address.to_bits()),
         }
@@ -161,7 +161,7 @@ impl Gate {
             }
             Kind::Mandated { direction, home, table, networks, from_us, to_us } => {
                 let [src, dst] = ends;
-                let (src, dst) = (src?, dst?);
+                let (src, dst) = (src?.to_canonical(), dst?.to_canonical());
                 let own = [table.jurisdiction(src)? == *home, table.jurisdiction(dst)? == *home];
                 let inside = |networks: &OwnNetworks| networks.holds(src) || networks.holds(dst);
                 let is_admitted = direction_of(own) == Some(*direction)
@@ -253,6 +253,8 @@ mod tests {
         let holds = |address: &str| own.holds(address.parse().unwrap());
         assert!(holds("10.255.255.255") && holds("192.0.2.127") && holds("2001:db8::1"));
         assert!(!holds("11.0.0.0") && !holds("192.0.2.128") && !holds("2001:db9::"));
+        // An address of IPv4 is one in whatever clothes.
+        assert!(holds("::ffff:10.255.255.255") && !holds("::ffff:11.0.0.0"));
         let many: Vec<IpNet> =
             (0..40).map(|net| format!("10.{}.0.0/16", net * 2).parse().unwrap()).collect();
         let own = OwnNetworks::new(&many);
@@ -289,6 +291,16 @@ mod tests {
                 lookups::during(|| engine.read("x", conn(src, dst).as_bytes()).unwrap());
             assert!(looked_up >= 2 && engine.tally().kept == 1, "{mode:?} {looked_up}");
         }
+    }
+
+    #[test]
+    fn an_address_inside_of_another_is_where_it_is() {
+        let gate = Gate::mandated(&mandate(Mode::ForeignToDomestic), Arc::new(table()));
+        let ends = |text: [&str; 2]| text.map(|text| Some(text.parse().unwrap()));
+        let plain = gate.admit(1_795_000_000_000_000, ends([ABROAD, HOME]));
+        let wrapped = ends(["::ffff:198.51.100.1", "::ffff:192.0.2.1"]);
+        assert!(plain.is_some());
+        assert_eq!(gate.admit(1_795_000_000_000_000, wrapped), plain);
     }
 
     #[test]

@@ -125,17 +125,25 @@ impl SelectorIndex {
 
     /// What has to lie over this index so that these are added and those are no longer looked for. It holds
     /// everything since the index was built, not only since the last increment. A selector of the same value,
-    /// condition and id as an added one gives way to it.
+    /// condition and id as an added one gives way to it, unless its version is higher: then the added one is left out, as
+    /// it would be of a list made anew of both.
     pub fn increment(
         &self,
         added: &[Selector],
         removed: &[Selector],
     ) -> Result<Increment, BuildIndex> {
+        let alone = Self { base: Arc::clone(&self.base), over: None };
+        let base = alone.lookup();
+        // What is taken away is no rival, whatever its version.
+        let gone: BTreeSet<String> = removed.iter().map(removed_line).collect();
+        let stays =
+            |one: &&Selector| gone.contains(&removed_line(one)) || !base.has_greater_than(one);
+        let added: Vec<Selector> = added.iter().filter(stays).cloned().collect();
         let mut lines: Vec<String> = added.iter().chain(removed).map(removed_line).collect();
         lines.sort_unstable();
         lines.dedup();
         let removed = lines.concat().into_bytes();
-        build::image(added, Some(self.base.digest), removed).map(Increment)
+        build::image(&added, Some(self.base.digest), removed).map(Increment)
     }
 
     /// Lays an increment over the index, in the place of one that may have lain there. The index itself is shared, not
@@ -521,14 +529,20 @@ impl<'a> Lookup<'a> {
     fn named(&self, line: &str) -> Option<Vec<u32>> {
         let (text, id) = line.split_once('\t')?;
         let (value, only) = parse_canonical(text)?;
-        let mut found = self.equal(&value);
-        found.retain(|position| {
+        let found = self.equal(&value).into_iter().filter(|position| {
             self.selector(*position).is_some_and(|selector| {
                 (&selector.value, selector.only) == (&value, only)
                     && selector.id.as_ref().map_or("-", |id| id.as_str()) == id
             })
         });
-        Some(found.into_iter().map(|position| position.0).collect())
+        Some(found.map(|position| position.0).collect())
+    }
+
+    /// Whether there is a selector of the same name that stays of the two.
+    fn has_greater_than(&self, selector: &Selector) -> bool {
+        let found = self.equal(&selector.value);
+        let mut known = found.iter().filter_map(|position| self.selector(*position));
+        known.any(|known| known.name() == selector.name() && known > *selector)
     }
 
     /// The positions of selectors of a value, and perhaps of others beside them.

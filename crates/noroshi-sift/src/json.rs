@@ -48,9 +48,10 @@ enum Member {
     ServerName,
     Uri,
     Flow,
+    Id,
 }
 
-const MEMBERS: usize = Member::Flow as usize + 1;
+const MEMBERS: usize = Member::Id as usize + 1;
 
 /// The member of a name in Zeek's or in EVE's words.
 fn member_of(name: &[u8]) -> Option<Member> {
@@ -75,6 +76,8 @@ fn member_of(name: &[u8]) -> Option<Member> {
         b"uri" => Member::Uri,
         // One direction of a flow, in the same words but for the counters.
         b"flow" | b"netflow" => Member::Flow,
+        // The ends and their ports, where somebody between Zeek and us made one object of them.
+        b"id" => Member::Id,
         _ => return None,
     })
 }
@@ -379,9 +382,35 @@ impl<'a> JsonRecord<'a> {
         self.found().span(member)
     }
 
+    /// What stands for an end or its port: a member of the record, or one of its `id`.
     #[inline]
-    fn address(&self, member: Member) -> Result<Option<IpAddr>, Reason> {
-        let Some(raw) = self.raw(member) else { return Ok(None) };
+    fn of_end(&self, member: Member, in_id: &[u8]) -> Result<Option<&'a [u8]>, Reason> {
+        match (self.raw(member), self.span(Member::Id)) {
+            (None, Some((begin, _))) => self.in_id(begin, in_id),
+            (raw, _) => Ok(raw),
+        }
+    }
+
+    fn in_id(&self, begin: u32, wanted: &[u8]) -> Result<Option<&'a [u8]>, Reason> {
+        let (mut scan, mut found) = (self.scan, None);
+        scan.at = begin as usize;
+        if scan.byte() != b'{' {
+            return Ok(None);
+        }
+        scan.members(0, |scan, name| {
+            let is_wanted = name == wanted && scan.byte() != b'n';
+            let place = scan.spanned(0)?;
+            if is_wanted && found.replace(scan.slice(place)).is_some() {
+                return Err(Reason::DuplicateMember);
+            }
+            Ok(())
+        })?;
+        Ok(found)
+    }
+
+    #[inline]
+    fn address(&self, member: Member, in_id: &[u8]) -> Result<Option<IpAddr>, Reason> {
+        let Some(raw) = self.of_end(member, in_id)? else { return Ok(None) };
         let address = string_of(raw).and_then(parse_address);
         address.map(Some).ok_or(Reason::BadAddress)
     }
@@ -453,14 +482,14 @@ impl<'a> JsonRecord<'a> {
     }
 
     fn counts(&self, one: Member, other: Member) -> Result<Option<u64>, Reason> {
-        let count = |member| {
-            self.raw(member).map(|raw| parse_count(raw).ok_or(Reason::BadNumber)).transpose()
-        };
+        let count =
+            |member| self.raw(member).map(|raw| count_of(raw).ok_or(Reason::BadNumber)).transpose();
         Ok(sum(count(one)?, count(other)?))
     }
 
-    fn port(&self, member: Member) -> Result<Option<u16>, Reason> {
-        self.raw(member).map(|raw| parse_port(raw).ok_or(Reason::BadNumber)).transpose()
+    fn port(&self, member: Member, in_id: &[u8]) -> Option<u16> {
+        let raw = self.of_end(member, in_id).ok().flatten()?;
+        parse_port(string_of(raw).unwrap_or(raw))
     }
 
     /// The host an HTTP client asked for, and the path, wherever they stand.
@@ -476,8 +505,8 @@ impl<'a> JsonRecord<'a> {
 impl View for JsonRecord<'_> {
     #[inline]
     fn ends(&mut self) -> Result<Option<Ends>, Reason> {
-        let mut src = self.address(Member::Src)?;
-        let mut dst = self.address(Member::Dst)?;
+        let mut src = self.address(Member::Src, b"orig_h")?;
+        let mut dst = self.address(Member::Dst, b"resp_h")?;
         if src.is_none() && dst.is_none() {
             let mut take = |address| {
                 if src.is_none() {
@@ -552,21 +581,19 @@ impl View for JsonRecord<'_> {
         let proto = self.raw(Member::Proto).and_then(string_of);
         let proto = proto.and_then(|text| std::str::from_utf8(text).ok());
         let proto = proto.and_then(Protocol::from_name);
-        let wire_bytes = self.counts(Member::OrigWireBytes, Member::RespWireBytes)?;
-        let bytes = match wire_bytes {
-            Some(bytes) => Some(bytes),
-            None => self.counts(Member::OrigBytes, Member::RespBytes)?,
-        };
+        // What cannot be read of these is absent; the record is not lost for it.
+        let counts = |one, other| self.counts(one, other).unwrap_or_default();
+        let wire_bytes = counts(Member::OrigWireBytes, Member::RespWireBytes);
+        let bytes = wire_bytes.or_else(|| counts(Member::OrigBytes, Member::RespBytes));
         let duration = self.raw(Member::Duration);
-        let duration_us =
-            duration.map(|raw| parse_seconds_us(raw).ok_or(Reason::BadNumber)).transpose()?;
+        let duration_us = duration.and_then(|raw| parse_seconds_us(string_of(raw).unwrap_or(raw)));
         let ts_us = self.time()?;
         let mut detail = Detail {
-            src_port: self.port(Member::SrcPort)?,
-            dst_port: self.port(Member::DstPort)?,
+            src_port: self.port(Member::SrcPort, b"orig_p"),
+            dst_port: self.port(Member::DstPort, b"resp_p"),
             proto,
             bytes,
-            packets: self.counts(Member::OrigPackets, Member::RespPackets)?,
+            packets: counts(Member::OrigPackets, Member::RespPackets),
             flow_start_us: duration_us.map(|_| ts_us),
             flow_end_us: duration_us.map(|duration_us| ts_us.saturating_add(duration_us)),
         };
@@ -586,7 +613,8 @@ impl View for JsonRecord<'_> {
 
 /// The member `flow` or `netflow` of EVE.
 fn flow(scan: &mut Scan<'_>, detail: &mut Detail) -> Result<(), Reason> {
-    let mut counters = [None; 4];
+    // What stands there but cannot be read leaves the sum unknown.
+    let (mut counters, mut unread) = ([None; 4], [false; 2]);
     scan.members(0, |scan, name| {
         let place = scan.spanned(0)?;
         let value = scan.slice(place);
@@ -597,7 +625,6 @@ fn flow(scan: &mut Scan<'_>, detail: &mut Detail) -> Result<(), Reason> {
             b"pkts_toclient" => 3,
             b"start" | b"end" => {
                 let time = string_of(value).and_then(parse_time_us);
-                let time = Some(time.ok_or(Reason::BadTime)?);
                 let is_start = name == b"start";
                 *(if is_start { &mut detail.flow_start_us } else { &mut detail.flow_end_us }) =
                     time;
@@ -605,14 +632,22 @@ fn flow(scan: &mut Scan<'_>, detail: &mut Detail) -> Result<(), Reason> {
             }
             _ => return Ok(()),
         };
-        let count = parse_count(value).ok_or(Reason::BadNumber)?;
-        counters.iter_mut().skip(at).take(1).for_each(|slot| *slot = Some(count));
+        let count = count_of(value);
+        counters.iter_mut().skip(at).take(1).for_each(|slot| *slot = count);
+        unread.iter_mut().skip(at / 2).take(1).for_each(|slot| *slot |= count.is_none());
         Ok(())
     })?;
     let [to_server, to_client, packets_to_server, packets_to_client] = counters;
-    detail.bytes = sum(to_server, to_client).or(detail.bytes);
-    detail.packets = sum(packets_to_server, packets_to_client).or(detail.packets);
+    let [bytes_unread, packets_unread] = unread;
+    let bytes = sum(to_server, to_client).filter(|_| !bytes_unread);
+    let packets = sum(packets_to_server, packets_to_client).filter(|_| !packets_unread);
+    (detail.bytes, detail.packets) = (bytes.or(detail.bytes), packets.or(detail.packets));
     Ok(())
+}
+
+/// A counter, perhaps written as a text.
+fn count_of(raw: &[u8]) -> Option<u64> {
+    parse_count(string_of(raw).unwrap_or(raw))
 }
 
 /// The second of the record before, up to the point, and when it began: nearly all times differ from the one before

@@ -51,6 +51,7 @@ pub mod export;
 mod flow;
 pub mod follow;
 mod gate;
+mod host;
 pub mod index;
 mod json;
 pub mod kept;

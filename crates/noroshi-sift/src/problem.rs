@@ -37,7 +37,8 @@ pub enum Reason {
     BadAddress,
     /// No time, or not a time.
     BadTime,
-    /// A port, a counter or a duration that is not a number.
+    /// A port, a counter or a duration that is not a number. The record is kept without it now; reports of before have
+    /// this reason.
     BadNumber,
     /// A frame of a link type that is not known.
     UnknownLink,

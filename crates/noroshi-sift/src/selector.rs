@@ -23,6 +23,7 @@
 //!
 //! # CSV form
 //! `type,value[,id[,version[,expires[,valid_from[,measure[,approval]]]]]]`, a heading line `type,value…` allowed.
+//! A cell that holds a comma stands in quotes, and a quote in it twice (RFC 4180).
 //! Types: `ipv4`, `ipv6`, `cidr`, `domain`, `domain-exact`, `url`, `md5`, `sha1`, `sha256`, `sha512`, `file`,
 //! `cert`, `ja3`, `ja3s`, `ja4`, `email`. The two times are RFC 3339. Both forms may be mixed.
 //!
@@ -45,6 +46,7 @@ use sha2::Sha256;
 
 use crate::bits;
 use crate::digest::Digest;
+use crate::host::Host;
 use crate::text::parse_address;
 
 /// The longest line of a list, in bytes.
@@ -85,7 +87,9 @@ pub enum SelectorValue {
     Email(EmailHash),
 }
 
-/// Host and path of a locator: `evil.example/x?y`. Scheme, port and fragment are no part of it.
+/// Host and path of a locator: `evil.example/x?y`, `[2001:db8::5]/x`. Scheme, port and fragment are no part of it.
+///
+/// INVARIANT: the host is as [`Host::write`] has it, which is how it is looked up.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Locator(Box<str>);
 
@@ -98,6 +102,18 @@ impl Locator {
     pub(crate) fn of_index(text: &str) -> Self {
         Self(text.into())
     }
+
+    /// Reads the text of one. Nothing is undone in it that people do to locators: what they did was undone before.
+    fn canonical(text: &str) -> Option<Self> {
+        let (host, _) = text.split_at_checked(text.find('/')?)?;
+        (!host.is_empty() && written_host(host)? == host).then(|| Self(text.into()))
+    }
+}
+
+fn written_host(host: &str) -> Option<String> {
+    let mut written = Vec::new();
+    Host::of(host.as_bytes())?.write(&mut written);
+    String::from_utf8(written).ok()
 }
 
 /// 16, 20, 32 or 64 bytes of digest; the length tells the algorithm.
@@ -232,7 +248,7 @@ impl SelectorValue {
         {
             return value;
         }
-        if plain.contains("://") {
+        if has_scheme(&plain) {
             return Self::url(&plain);
         }
         if plain.contains('/') {
@@ -304,6 +320,7 @@ impl SelectorValue {
                 other => Self::parse(&other.to_string()),
             };
         }
+        let host = written_host(&host.to_string()).ok_or(ListReason::NotASelector)?;
         Ok(Self::Url(Locator(format!("{host}{path}").into())))
     }
 
@@ -525,6 +542,8 @@ pub enum ListReason {
     PatternNotRead,
     /// The object has no pattern, or an id or a time that is none.
     BadObject,
+    /// Quotes that do not stand around a whole cell.
+    BadQuotes,
 }
 
 impl ListReason {
@@ -548,6 +567,7 @@ impl ListReason {
             Self::PatternNotReducible => "NRS-SIFT-0215",
             Self::PatternNotRead => "NRS-SIFT-0216",
             Self::BadObject => "NRS-SIFT-0217",
+            Self::BadQuotes => "NRS-SIFT-0218",
         }
     }
 }
@@ -619,11 +639,16 @@ fn parse_only(text: &str) -> Result<(&str, Only), ListReason> {
 /// Reads a value with its condition as `Display` writes them.
 pub(crate) fn parse_canonical(text: &str) -> Option<(SelectorValue, Only)> {
     let (text, only) = parse_only(text).ok()?;
-    SelectorValue::parse(text).ok().map(|value| (value, only))
+    let value = match text.strip_prefix("url:") {
+        Some(locator) => Locator::canonical(locator).map(SelectorValue::Url),
+        None => SelectorValue::parse(text).ok(),
+    };
+    value.map(|value| (value, only))
 }
 
 fn parse_row(text: &str, key: Option<&EmailKey>) -> Result<Option<Selector>, ListReason> {
-    let mut cells = text.split(',').map(|cell| cell.trim().trim_matches('"').trim());
+    let cells = cells_of(text).ok_or(ListReason::BadQuotes)?;
+    let mut cells = cells.iter().map(|cell| cell.trim());
     let kind = cells.next().unwrap_or_default().to_ascii_lowercase();
     let value = cells.next().unwrap_or_default();
     if kind == "type" && value.eq_ignore_ascii_case("value") {
@@ -647,6 +672,48 @@ fn parse_row(text: &str, key: Option<&EmailKey>) -> Result<Option<Selector>, Lis
         measure: cell(measure, ListReason::BadId)?,
         approval: cell(approval, ListReason::BadId)?,
     }))
+}
+
+/// The cells of a row (RFC 4180 §2). Quotes stand around a whole cell, in which they stand twice, or nowhere: what lay
+/// beyond the end of a cell would be looked for as part of it.
+fn cells_of(row: &str) -> Option<Vec<Cow<'_, str>>> {
+    let mut cells = Vec::new();
+    let mut rest = row;
+    loop {
+        let (cell, behind) = match rest.trim_start().strip_prefix('"') {
+            Some(inside) => quoted_cell(inside)?,
+            None => {
+                let (cell, behind) = match rest.split_once(',') {
+                    Some((cell, behind)) => (cell, Some(behind)),
+                    None => (rest, None),
+                };
+                (!cell.contains('"')).then_some((Cow::Borrowed(cell), behind))?
+            }
+        };
+        cells.push(cell);
+        match behind {
+            Some(behind) => rest = behind,
+            None => return Some(cells),
+        }
+    }
+}
+
+/// A cell behind its first quote, and what stands behind the comma, where there is one.
+fn quoted_cell(mut inside: &str) -> Option<(Cow<'_, str>, Option<&str>)> {
+    let mut cell = String::new();
+    loop {
+        let (part, behind) = inside.split_once('"')?;
+        cell.push_str(part);
+        if let Some(more) = behind.strip_prefix('"') {
+            cell.push('"');
+            inside = more;
+            continue;
+        }
+        return match behind.trim_start() {
+            "" => Some((cell.into(), None)),
+            behind => Some((cell.into(), Some(behind.strip_prefix(',')?))),
+        };
+    }
 }
 
 /// A cell that may be empty.
@@ -686,10 +753,15 @@ fn typed_value(
 
 /// A locator with or without its scheme.
 fn typed_url(text: &str) -> Result<SelectorValue, ListReason> {
-    if text.contains("://") {
+    if has_scheme(text) {
         return SelectorValue::url(text);
     }
     SelectorValue::url(&format!("http://{text}"))
+}
+
+/// Whether a scheme stands in front. A path or a query may hold another locator, which says nothing of this one.
+pub(crate) fn has_scheme(text: &str) -> bool {
+    text.split_once("://").is_some_and(|(scheme, _)| !scheme.contains(['/', '?', '#']))
 }
 
 const fn is_v4(value: &SelectorValue) -> bool {
@@ -706,6 +778,8 @@ const fn is_domain(value: &SelectorValue) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn check(line: &str, expected: Result<&str, ListReason>) {
@@ -736,9 +810,17 @@ mod tests {
         check("hxxps://Evil[.]example:8443/a,b?c#d", Ok("url url:evil.example/a,b?c"));
         check("evil.example/a", Ok("url url:evil.example/a"));
         check("203.0.113.5/a", Ok("url url:203.0.113.5/a"));
+        check("http://[2001:DB8::1]:8080/a", Ok("url url:[2001:db8::1]/a"));
+        check("http://[::ffff:203.0.113.5]/a", Ok("url url:203.0.113.5/a"));
+        check("http://[2001:db8::1]/", Ok("ipv6 2001:db8::1"));
+        check("evil.example/u?q=http://a.b/c", Ok("url url:evil.example/u?q=http://a.b/c"));
+        check("url,evil.example/u?q=http://a.b/c", Ok("url url:evil.example/u?q=http://a.b/c"));
         check("https://evil.example/", Ok("domain-exact =evil.example"));
         check("http://203.0.113.5:8080/", Ok("ipv4 203.0.113.5"));
         check("url,狼煙.example/a", Ok("url url:xn--ouxv8a.example/a"));
+        check("url,\"http://evil.example/a,b\"", Ok("url url:evil.example/a,b"));
+        check("\"url\" , \"evil.example/a,b\" ,\"i,d\",\"7\"", Ok("url url:evil.example/a,b"));
+        check("url,\"evil.example/a\"\"b\"", Ok("url url:evil.example/a\"b"));
         check("D41D8CD98F00B204E9800998ECF8427E", Ok("file d41d8cd98f00b204e9800998ecf8427e"));
         check(
             "ja3,D41D8CD98F00B204E9800998ECF8427E",
@@ -775,6 +857,11 @@ mod tests {
         check("domain,evil.example,a,1,tomorrow", Err(ListReason::BadExpiry));
         check("domain,evil.example,a,1,,x", Err(ListReason::BadExpiry));
         check("domain,evil.example,a,1,,,m,n,x", Err(ListReason::TooManyColumns));
+        for cells in
+            ["\"evil.example/a,b", "evil.example/a\"b", "\"evil.example/a\"b", "a,\"", "\"a\"\""]
+        {
+            check(&format!("url,{cells}"), Err(ListReason::BadQuotes));
+        }
         check(&"a".repeat(5_000), Err(ListReason::TooLong));
     }
 
@@ -817,6 +904,8 @@ mod tests {
             "=evil.example",
             "url:evil.example/x?y",
             "url:203.0.113.5/24",
+            "url:[2001:db8::1]/x",
+            "url:evil.example/url?q=http://a.b/c",
             &email,
             &ja3,
             &cert,
@@ -825,6 +914,24 @@ mod tests {
             let value = SelectorValue::parse(text).unwrap();
             assert_eq!(value.to_string(), text);
             assert_eq!(SelectorValue::parse(&value.to_string()), Ok(value));
+        }
+    }
+
+    proptest! {
+        /// An increment names what it takes away by this text.
+        #[test]
+        fn whatever_is_a_selector_is_read_back_from_its_canonical_form(
+            text in prop_oneof![
+                "(|url:|http://|hxxps://|[*][.]|=)(evil[.]example|EVIL[.]example[.]|狼煙[.]example|\\[2001:db8::1\\]|2001:db8::1|203[.]0[.]113[.]5)(|:80)(|[/?][a-z/?#:.,\"\\[\\]%@|]{0,12})",
+                "[0-9a-f:./*=]{1,20}",
+                "\\PC{0,30}",
+            ],
+            only in proptest::sample::select(vec!["", " 443/tcp", " dst:*/udp"]),
+        ) {
+            if let Ok(Some(selector)) = parse_line(format!("{text}{only}").as_bytes(), None) {
+                let canonical = format!("{}{}", selector.value, selector.only);
+                prop_assert_eq!(parse_canonical(&canonical), Some((selector.value, selector.only)), "{}", canonical);
+            }
         }
     }
 }

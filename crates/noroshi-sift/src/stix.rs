@@ -27,7 +27,7 @@ use noroshi_evidence::pattern::syntax::{
 use serde_json::Value;
 
 use crate::selector::{
-    EmailKey, HexDigest, ListProblem, ListReason, Only, Selector, SelectorValue, Side,
+    EmailKey, HexDigest, ListProblem, ListReason, Only, Selector, SelectorValue, Side, has_scheme,
 };
 
 /// The longest bundle, in bytes.
@@ -285,7 +285,7 @@ fn values(
 
 fn value(text: &str, kind: &str, key: Option<&EmailKey>) -> Result<SelectorValue, ListReason> {
     let value = match kind {
-        "url" if text.contains("://") => SelectorValue::parse(text)?,
+        "url" if has_scheme(text) => SelectorValue::parse(text)?,
         "url" => return Err(ListReason::NotASelector),
         _ => SelectorValue::parse_with(text, key)?,
     };

@@ -294,7 +294,7 @@ pub fn check(metadata: &ParquetMetaData, length: u64) -> Result<(), ReadRecords>
 }
 
 /// Whether the file has the bytes that a column says it has.
-fn lies_inside(column: &ColumnChunkMetaData, file_bytes: u64) -> bool {
+pub(crate) fn lies_inside(column: &ColumnChunkMetaData, file_bytes: u64) -> bool {
     let begin = column.dictionary_page_offset().unwrap_or_else(|| column.data_page_offset());
     let begin = u64::try_from(begin.min(column.data_page_offset()));
     let size = u64::try_from(column.compressed_size());

@@ -17,9 +17,10 @@ use crate::mode::Mode;
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 #[expect(clippy::struct_excessive_bools, reason = "each is a switch that the law sets by itself")]
 pub struct Switches {
-    /// Addresses besides those of the two ends: in answers of name servers, in other columns of that type.
+    /// Addresses besides those of the two ends: in answers of name servers, where those are looked at at all, and in other
+    /// columns of that type.
     pub further_addresses: bool,
-    /// Names asked for and answered.
+    /// Names asked for and answered. An address in the place of a name is a further address, and both switches are asked.
     pub dns_names: bool,
     /// The name a TLS or QUIC client asks for.
     pub tls_names: bool,

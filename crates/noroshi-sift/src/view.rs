@@ -3,19 +3,17 @@
 use std::net::{IpAddr, Ipv4Addr};
 
 use noroshi_evidence::mechanical::Protocol;
-use noroshi_evidence::observable::DomainName;
 
 use crate::bits;
+use crate::flow::Field;
+use crate::host::Host;
 use crate::index::table::Kind;
 use crate::index::{Lookup, Position};
 use crate::problem::Reason;
 use crate::selector::{EmailKey, JA4_BYTES_MAX, read_hex};
 use crate::switches::Switches;
-use crate::text::parse_address;
 
-/// Longer names are not host names (RFC 1035 §2.3.4) and cannot match.
-const NAME_BYTES_MAX: usize = 255;
-/// The longest host and path that is looked up, in bytes.
+/// The longest path that is looked up, in bytes.
 const URL_BYTES_MAX: usize = 4_096;
 
 /// When and between whom: all that is read of a record nobody looks for.
@@ -65,7 +63,7 @@ pub(crate) trait View {
     }
     /// Shows every address and name of the record to the index.
     fn look(&self, look: &mut Look<'_>) -> Result<(), Reason>;
-    /// The fields to keep.
+    /// The fields to keep; one that cannot be read is absent.
     fn detail(&self) -> Result<Detail, Reason>;
 }
 
@@ -105,18 +103,18 @@ impl Look<'_> {
         }
     }
 
-    /// A name that was asked for or answered, perhaps an address.
+    /// A name that was asked for or answered, perhaps an address: that is a further one, and its own switch is asked too.
     #[inline]
     pub(crate) fn dns_name(&mut self, seen: &[u8]) {
         if self.switches.dns_names {
-            self.name(seen);
+            self.name(seen, Field::Dns);
         }
     }
 
-    /// The same where it is known to be an address.
+    /// The same where it is known to be an address of IPv4.
     #[inline]
     pub(crate) fn dns_address(&mut self, address: Ipv4Addr) {
-        if !self.switches.dns_names {
+        if !(self.switches.dns_names && self.switches.further_addresses) {
             return;
         }
         match &mut self.goal {
@@ -129,7 +127,7 @@ impl Look<'_> {
     #[inline]
     pub(crate) fn tls_name(&mut self, seen: &[u8]) {
         if self.switches.tls_names {
-            self.name(seen);
+            self.name(seen, Field::Tls);
         }
     }
 
@@ -137,7 +135,7 @@ impl Look<'_> {
     #[inline]
     pub(crate) fn http_host(&mut self, seen: &[u8]) {
         if self.switches.http_hosts {
-            self.name(seen);
+            self.name(seen, Field::Http);
         }
     }
 
@@ -146,25 +144,14 @@ impl Look<'_> {
         if !self.switches.url_paths || !self.lookup.has(Kind::Url) {
             return;
         }
-        // A proxy is asked for the whole locator.
-        let head = path.get(..16).unwrap_or(path);
-        let scheme = memchr::memchr(b':', head).and_then(|_| memchr::memmem::find(head, b"://"));
-        let path = match scheme {
-            Some(at) => {
-                let rest = path.get(at + 3..).unwrap_or_default();
-                memchr::memchr(b'/', rest).and_then(|slash| rest.get(slash..)).unwrap_or(b"/")
-            }
-            None => path,
-        };
+        let path = without_authority(path);
         let path = memchr::memchr(b'#', path).and_then(|end| path.get(..end)).unwrap_or(path);
-        let host = without_port(host);
-        let host = host.strip_suffix(b".").unwrap_or(host);
-        if host.len() + path.len() > URL_BYTES_MAX {
-            return;
-        }
+        let Some(host) = Host::of(host).filter(|_| path.len() <= URL_BYTES_MAX) else { return };
         self.scratch.clear();
-        self.scratch.extend_from_slice(host);
-        self.scratch.make_ascii_lowercase();
+        host.write(self.scratch);
+        if path.first() == Some(&b'?') {
+            self.scratch.push(b'/');
+        }
         self.scratch.extend_from_slice(path);
         let text = std::mem::take(self.scratch);
         self.bytes(Kind::Url, &text);
@@ -236,12 +223,12 @@ impl Look<'_> {
 
     /// A name as it was seen: any case, perhaps with a trailing dot or a port, perhaps an address.
     #[inline]
-    fn name(&mut self, seen: &[u8]) {
+    fn name(&mut self, seen: &[u8], field: Field) {
         // Nearly every name ends in a letter; an address that does has a colon among its first five bytes.
         if seen.last().is_some_and(u8::is_ascii_alphabetic) && bits::begins_as_name(seen) {
             return self.plain_name(seen);
         }
-        self.other_name(seen);
+        self.other_name(seen, field);
     }
 
     #[inline]
@@ -252,38 +239,31 @@ impl Look<'_> {
         }
     }
 
-    fn other_name(&mut self, seen: &[u8]) {
-        let seen = match seen {
-            [b'[', inside @ ..] => inside.split(|byte| *byte == b']').next().unwrap_or_default(),
-            seen => seen,
-        };
-        if let Some(address) = parse_address(seen) {
-            return self.end(address);
-        }
-        let host = without_port(seen);
-        let host = host.strip_suffix(b".").unwrap_or(host);
-        if host.len() > NAME_BYTES_MAX {
-            return;
-        }
-        if let Some(address) = parse_address(host) {
-            return self.end(address);
-        }
-        if host.is_ascii() {
-            return self.plain_name(host);
-        }
-        // A name in its own script; the list has its A-labels (RFC 5891 §4.4).
-        if let Some(name) =
-            std::str::from_utf8(host).ok().and_then(|text| DomainName::parse(text).ok())
-        {
-            self.plain_name(name.as_str().as_bytes());
+    fn other_name(&mut self, seen: &[u8], field: Field) {
+        match Host::of(seen) {
+            Some(Host::Address(address)) => match field {
+                Field::Dns => self.address(address),
+                // Whom a client asks for by address is whom it speaks to.
+                Field::Tls | Field::Http => self.end(address),
+            },
+            Some(Host::Name(name)) => self.plain_name(&name),
+            None => {}
         }
     }
 }
 
-fn without_port(host: &[u8]) -> &[u8] {
-    match memchr::memrchr(b':', host).and_then(|colon| host.split_at_checked(colon)) {
-        Some((name, port)) if port.iter().skip(1).all(u8::is_ascii_digit) => name,
-        _ => host,
+/// The path of a request. A proxy is asked for the whole locator (RFC 9112 §3.2.2); what begins with a slash is a path,
+/// whatever stands in it.
+fn without_authority(target: &[u8]) -> &[u8] {
+    if target.first() == Some(&b'/') {
+        return target;
+    }
+    match memchr::memmem::find(target.get(..16).unwrap_or(target), b"://") {
+        Some(at) => {
+            let rest = target.get(at + 3..).unwrap_or_default();
+            memchr::memchr2(b'/', b'?', rest).and_then(|end| rest.get(end..)).unwrap_or(b"/")
+        }
+        None => target,
     }
 }
 

@@ -493,7 +493,8 @@ fn holds(selector: &Selector, ends: Ends, detail: Detail) -> bool {
     src || dst
 }
 
-/// `None` where a time lies outside what can be written; then it does so for every selector.
+/// `None` where the time lies outside what can be written; then it does so for every selector. When the flow began and
+/// ended is a detail, for which no record is lost.
 fn row(
     frame: &Frame,
     selector: Selector,
@@ -514,8 +515,8 @@ fn row(
         proto: detail.proto,
         bytes: detail.bytes,
         packets: detail.packets,
-        flow_start: detail.flow_start_us.map(time).map_or(Some(None), |time| time.map(Some))?,
-        flow_end: detail.flow_end_us.map(time).map_or(Some(None), |time| time.map(Some))?,
+        flow_start: detail.flow_start_us.and_then(time),
+        flow_end: detail.flow_end_us.and_then(time),
         direction: admitted.direction,
         retain_until: frame.retain_until,
     })

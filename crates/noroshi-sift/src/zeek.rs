@@ -608,13 +608,13 @@ impl<'a, R: Borrow<Row<'a>>> View for ZeekRecord<'a, R> {
         let columns = self.columns;
         let proto = self.field(columns.proto).and_then(|field| std::str::from_utf8(field).ok());
         let proto = proto.and_then(Protocol::from_name);
-        let duration = self.field(columns.duration);
-        let duration_us =
-            duration.map(|field| parse_seconds_us(field).ok_or(Reason::BadNumber)).transpose()?;
+        let duration_us = self.field(columns.duration).and_then(parse_seconds_us);
         let ts_us = self.time()?;
-        let wire_bytes = self.counts(columns.wire_bytes)?;
-        let (mut src_port, mut dst_port) =
-            (self.port(columns.src_port)?, self.port(columns.dst_port)?);
+        // What cannot be read of these is absent; the record is not lost for it.
+        let counts = |pair| self.counts(pair).unwrap_or_default();
+        let port = |at| self.port(at).unwrap_or_default();
+        let wire_bytes = counts(columns.wire_bytes);
+        let (mut src_port, mut dst_port) = (port(columns.src_port), port(columns.dst_port));
         if proto.is_some_and(Protocol::has_no_ports) {
             (src_port, dst_port) = (None, None);
         }
@@ -622,12 +622,8 @@ impl<'a, R: Borrow<Row<'a>>> View for ZeekRecord<'a, R> {
             src_port,
             dst_port,
             proto,
-            bytes: if wire_bytes.is_some() {
-                wire_bytes
-            } else {
-                self.counts(columns.payload_bytes)?
-            },
-            packets: self.counts(columns.packets)?,
+            bytes: if wire_bytes.is_some() { wire_bytes } else { counts(columns.payload_bytes) },
+            packets: counts(columns.packets),
             flow_start_us: duration_us.map(|_| ts_us),
             flow_end_us: duration_us.map(|duration_us| ts_us.saturating_add(duration_us)),
         })

@@ -9,8 +9,11 @@ use crate::bytes::Bytes;
 use crate::flow::Field;
 use crate::switches::Switches;
 
-/// How many names of one flow are held.
+/// With how many names or addresses a flow is recorded though it goes on; the rest of it is another record.
 const NAMES_MAX: usize = 64;
+/// How many questions and answers of one message are looked at: more than a name server sends.
+const QUESTIONS_MAX: u16 = 64;
+const ANSWERS_MAX: u16 = 512;
 /// How many bytes of the beginning of a stream are held to find a name in.
 const BEGIN_BYTES_MAX: usize = 8_192;
 /// The same over all flows.
@@ -30,9 +33,23 @@ pub(crate) struct Heard {
     begin: Vec<u8>,
     /// The sequence number of the next byte of the beginning.
     next: Option<u32>,
-    /// The beginning has given its name, or never will.
+    /// What the opener of a stream speaks, once that is known.
+    speaks: Option<Speech>,
+    /// The stream has given its name, or never will.
     done: bool,
+    /// How often a limit kept something from being looked at.
+    unheard: u64,
 }
+
+/// What has more than one message in a stream.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Speech {
+    Dns,
+    Http,
+}
+
+/// Names and addresses of a flow.
+pub(crate) type Names = (Vec<(Field, Box<[u8]>)>, Vec<IpAddr>);
 
 impl Heard {
     /// `None` where nothing may be looked at.
@@ -49,15 +66,27 @@ impl Heard {
                 addresses: Vec::new(),
                 begin: Vec::new(),
                 next: None,
+                speaks: None,
                 done: false,
+                unheard: 0,
             })
         })
     }
 
-    /// What was heard; gives back the bytes that were held.
-    pub(crate) fn names(mut self, held: &mut usize) -> (Vec<(Field, Box<[u8]>)>, Vec<IpAddr>) {
+    /// Whether as much was heard as one record is to have.
+    pub(crate) const fn is_full(&self) -> bool {
+        self.names.len() >= NAMES_MAX || self.addresses.len() >= NAMES_MAX
+    }
+
+    /// What was heard so far; the flow goes on.
+    pub(crate) fn take(&mut self) -> Names {
+        (std::mem::take(&mut self.names), std::mem::take(&mut self.addresses))
+    }
+
+    /// What was heard, and how often something was not; gives back the bytes that were held.
+    pub(crate) fn end(mut self, held: &mut usize) -> (Names, u64) {
         self.release(held);
-        (self.names, self.addresses)
+        (self.take(), self.unheard)
     }
 
     fn release(&mut self, held: &mut usize) {
@@ -76,7 +105,7 @@ impl Heard {
         }
     }
 
-    /// One segment of a stream; only what its opener says first is looked at.
+    /// One segment of a stream; only what its opener says is looked at, and of that only where messages begin.
     pub(crate) fn stream(
         &mut self,
         is_forth: bool,
@@ -95,60 +124,129 @@ impl Heard {
         if payload.is_empty() {
             return;
         }
-        let next = *self.next.get_or_insert(sequence);
+        let mut next = *self.next.get_or_insert(sequence);
+        let is_http = self.speaks == Some(Speech::Http);
+        if is_http && sequence.wrapping_sub(next).cast_signed() > 0 {
+            // What is missing is mostly the content of a request; the next one begins anew.
+            *held = held.saturating_sub(self.begin.len());
+            self.begin.clear();
+            next = sequence;
+        }
         // What was sent again is skipped; what came too early is lost to us.
         let again = next.wrapping_sub(sequence);
         let fresh = payload.get(usize::try_from(again).unwrap_or(usize::MAX)..);
-        let Some(fresh) = fresh.filter(|fresh| !fresh.is_empty()) else { return };
-        let room = BEGIN_BYTES_MAX.saturating_sub(self.begin.len());
-        let fresh = fresh.get(..room).unwrap_or(fresh);
-        if *held + fresh.len() > HELD_BYTES_MAX {
-            return self.release(held);
-        }
+        let Some(mut fresh) = fresh.filter(|fresh| !fresh.is_empty()) else { return };
         self.next = Some(next.wrapping_add(u32::try_from(fresh.len()).unwrap_or(u32::MAX)));
-        *held += fresh.len();
-        self.begin.extend_from_slice(fresh);
-        self.look_at_begin(held);
-    }
-
-    fn look_at_begin(&mut self, held: &mut usize) {
-        let begin = std::mem::take(&mut self.begin);
-        let is_full = begin.len() >= BEGIN_BYTES_MAX;
-        let verdict = match begin.first() {
-            Some(0x16) if self.switches.tls_names => server_name(&begin),
-            Some(b'A'..=b'Z') if self.switches.http_hosts => host(&begin),
-            Some(0..=0x15) if self.switches.dns_names => self.dns_stream(&begin),
-            _ => Verdict::Nothing,
-        };
-        self.begin = begin;
-        match verdict {
-            Verdict::Name(field, name) => {
-                self.note(field, name);
-                self.release(held);
+        let is_between = is_http && self.begin.is_empty();
+        if is_between && !fresh.first().is_some_and(u8::is_ascii_uppercase) {
+            return;
+        }
+        while !fresh.is_empty() && !self.done {
+            let room = BEGIN_BYTES_MAX.saturating_sub(self.begin.len());
+            let (part, rest) = fresh.split_at_checked(room).unwrap_or((fresh, &[]));
+            if *held + part.len() > HELD_BYTES_MAX {
+                self.unheard += 1;
+                return self.release(held);
             }
-            Verdict::More if !is_full => {}
-            Verdict::More | Verdict::Nothing => self.release(held),
+            *held += part.len();
+            self.begin.extend_from_slice(part);
+            self.look_at_begin(held);
+            fresh = rest;
         }
     }
 
-    /// DNS over TCP: a length in front (RFC 1035 §4.2.2). The question has the name, so the opener suffices.
+    /// Looks at what is held of a stream, message by message.
+    fn look_at_begin(&mut self, held: &mut usize) {
+        let mut begin = std::mem::take(&mut self.begin);
+        let mut used = 0;
+        let verdict = loop {
+            match self.message(begin.get(used..).unwrap_or_default()) {
+                Verdict::Next(bytes) => used += bytes,
+                verdict => break verdict,
+            }
+        };
+        let left = begin.len().saturating_sub(used);
+        let is_open = verdict == Verdict::More && left < BEGIN_BYTES_MAX;
+        let end = if is_open { used } else { begin.len() };
+        begin.drain(..end);
+        *held = held.saturating_sub(end);
+        self.begin = begin;
+        self.unheard += u64::from(verdict == Verdict::More && !is_open && self.speaks.is_some());
+        // Behind the head of a request comes its content, and perhaps another request.
+        self.done = !is_open && self.speaks != Some(Speech::Http);
+    }
+
+    /// The message at the beginning of some bytes.
+    fn message(&mut self, begin: &[u8]) -> Verdict {
+        match begin.first() {
+            None => Verdict::More,
+            Some(0x16) if self.switches.tls_names && self.speaks.is_none() => {
+                let (name, verdict) = server_name(begin);
+                name.into_iter().for_each(|name| self.note(Field::Tls, name));
+                verdict
+            }
+            Some(b'A'..=b'Z') if self.switches.http_hosts && self.speaks != Some(Speech::Dns) => {
+                self.request(begin)
+            }
+            Some(0..=0x15) if self.switches.dns_names && self.speaks != Some(Speech::Http) => {
+                self.dns_stream(begin)
+            }
+            _ => Verdict::Nothing,
+        }
+    }
+
+    /// DNS over TCP: a length in front of each message (RFC 1035 §4.2.2). The question has the name, so the opener
+    /// suffices.
     fn dns_stream(&mut self, begin: &[u8]) -> Verdict {
         let mut bytes = Bytes(begin);
         let Some(length) = bytes.u16() else { return Verdict::More };
-        match bytes.take(usize::from(length)) {
-            Some(message) => {
-                self.dns(message).unwrap_or_default();
-                Verdict::Nothing
-            }
-            None => Verdict::More,
+        let Some(message) = bytes.take(usize::from(length)) else { return Verdict::More };
+        if self.dns(message).is_none() {
+            return Verdict::Nothing;
         }
+        self.speaks = Some(Speech::Dns);
+        Verdict::Next(begin.len() - bytes.len())
+    }
+
+    /// The host of a request of HTTP/1 (RFC 9112 §3.2), up to the end of its head.
+    fn request(&mut self, begin: &[u8]) -> Verdict {
+        let mut used = 0;
+        for line in begin.split_inclusive(|byte| *byte == b'\n') {
+            if !line.ends_with(b"\n") {
+                return Verdict::More;
+            }
+            let is_first = used == 0;
+            used += line.len();
+            if is_first {
+                if memchr::memmem::find(line, b" HTTP/1.").is_none() {
+                    return Verdict::Nothing;
+                }
+                self.speaks = Some(Speech::Http);
+                continue;
+            }
+            let line = line.trim_ascii();
+            if line.is_empty() {
+                return Verdict::Next(used);
+            }
+            if let Some((name, value)) = line.split_at_checked(5)
+                && name.eq_ignore_ascii_case(b"host:")
+            {
+                self.note(Field::Http, value.trim_ascii().into());
+            }
+        }
+        Verdict::More
     }
 
     fn note(&mut self, field: Field, name: Box<[u8]>) {
         let is_new = !self.names.iter().any(|(_, known)| *known == name);
-        if self.names.len() < NAMES_MAX && !name.is_empty() && is_new {
+        if !name.is_empty() && is_new {
             self.names.push((field, name));
         }
+    }
+
+    fn note_address(&mut self, address: Option<IpAddr>) {
+        let address = address.map(|address| address.to_canonical());
+        self.addresses.extend(address.filter(|address| !self.addresses.contains(address)));
     }
 
     /// The names asked for, and names and addresses answered (RFC 1035 §4.1).
@@ -157,20 +255,24 @@ impl Heard {
         bytes.u32()?;
         let (questions, answers) = (bytes.u16()?, bytes.u16()?);
         bytes.u32()?;
-        for _ in 0..questions.min(16) {
+        for _ in 0..questions.min(QUESTIONS_MAX) {
             let name = dns_name(message, &mut bytes)?;
             self.note(Field::Dns, name);
             bytes.u32()?;
         }
-        for _ in 0..answers.min(64) {
+        if questions > QUESTIONS_MAX {
+            self.unheard += 1;
+            return Some(());
+        }
+        for _ in 0..answers.min(ANSWERS_MAX) {
             dns_name(message, &mut bytes)?;
             let kind = bytes.u16()?;
             bytes.take(6)?;
             let length = usize::from(bytes.u16()?);
             let mut data = Bytes(bytes.take(length)?);
             match kind {
-                1 if length == 4 => self.addresses.extend(data.ipv4()),
-                28 if length == 16 => self.addresses.extend(data.ipv6()),
+                1 if length == 4 => self.note_address(data.ipv4()),
+                28 if length == 16 => self.note_address(data.ipv6()),
                 // CNAME, NS and PTR hold a name, which may point back into the message.
                 2 | 5 | 12 => {
                     let mut rest = Bytes(message.get(message.len() - bytes.len() - length..)?);
@@ -179,16 +281,19 @@ impl Heard {
                 }
                 _ => {}
             }
-            self.addresses.truncate(NAMES_MAX);
         }
+        self.unheard += u64::from(answers > ANSWERS_MAX);
         Some(())
     }
 }
 
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Verdict {
-    Name(Field, Box<[u8]>),
-    /// It may come with the next segment.
+    /// So many bytes are a message; another one may begin behind it.
+    Next(usize),
+    /// The rest of it may come with the next segment.
     More,
+    /// Nothing further is to be found here.
     Nothing,
 }
 
@@ -226,7 +331,7 @@ fn dns_name<'a>(message: &'a [u8], bytes: &mut Bytes<'a>) -> Option<Box<[u8]>> {
 }
 
 /// The server name in the first message of TLS (RFC 8446 §4.1.2, RFC 6066 §3).
-fn server_name(begin: &[u8]) -> Verdict {
+fn server_name(begin: &[u8]) -> (Option<Box<[u8]>>, Verdict) {
     let mut hello = Vec::new();
     let mut records = Bytes(begin);
     let mut is_cut = false;
@@ -234,7 +339,7 @@ fn server_name(begin: &[u8]) -> Verdict {
     while let Some([kind, _, _, high, low]) = records.array::<5>() {
         let length = usize::from(u16::from_be_bytes([high, low]));
         if kind != 0x16 {
-            return Verdict::Nothing;
+            return (None, Verdict::Nothing);
         }
         let body = records.take(length.min(records.len())).unwrap_or_default();
         hello.extend_from_slice(body);
@@ -248,12 +353,11 @@ fn server_name(begin: &[u8]) -> Verdict {
             length.iter().fold(0, |sum, byte| sum << 8 | usize::from(*byte)) + 4 > hello.len()
         });
     if hello.first().is_some_and(|kind| *kind != 1) {
-        return Verdict::Nothing;
+        return (None, Verdict::Nothing);
     }
     match name_in_hello(&hello) {
-        Some(name) => Verdict::Name(Field::Tls, name),
-        None if is_cut || is_short => Verdict::More,
-        None => Verdict::Nothing,
+        None if is_cut || is_short => (None, Verdict::More),
+        name => (name, Verdict::Nothing),
     }
 }
 
@@ -281,29 +385,4 @@ fn name_in_hello(hello: &[u8]) -> Option<Box<[u8]>> {
         let length = usize::from(list.u16()?);
         return list.take(length).filter(|name| name.len() <= NAME_BYTES_MAX).map(Into::into);
     }
-}
-
-/// The host of the first request of HTTP (RFC 9112 §3.2).
-fn host(begin: &[u8]) -> Verdict {
-    let mut lines = begin.split_inclusive(|byte| *byte == b'\n');
-    let Some(request) = lines.next().filter(|line| line.ends_with(b"\n")) else {
-        return Verdict::More;
-    };
-    if memchr::memmem::find(request, b" HTTP/1.").is_none() {
-        return Verdict::Nothing;
-    }
-    for line in lines {
-        if !line.ends_with(b"\n") {
-            return Verdict::More;
-        }
-        let line = line.trim_ascii();
-        if line.is_empty() {
-            return Verdict::Nothing;
-        }
-        let Some((name, value)) = line.split_at_checked(5) else { continue };
-        if name.eq_ignore_ascii_case(b"host:") {
-            return Verdict::Name(Field::Http, value.trim_ascii().into());
-        }
-    }
-    Verdict::More
 }

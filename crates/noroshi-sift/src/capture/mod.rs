@@ -1,8 +1,9 @@
 //! Captures of packets, reduced to flows.
 //!
 //! A flow is what goes between two ends on two ports until it rests or says that it is over; it becomes one
-//! record with the bytes (from the IP header on) and packets of both directions. Of what the packets carry
-//! nothing is looked at, except the names for which a legal switch is on.
+//! record with the bytes (from the IP header on) and packets of both directions, or several where it lasts or where more
+//! than a few dozen names are heard in it. Of what the packets carry nothing is looked at, except the names for which a
+//! legal switch is on.
 //!
 //! | what | where it is counted |
 //! |---|---|
@@ -24,7 +25,7 @@ mod table;
 mod tunnel;
 
 use std::io::{Read as _, Write};
-use std::net::IpAddr;
+use std::net::SocketAddr;
 
 pub use community::{Tuple, community_id};
 use file::{Form, Packets, Stop};
@@ -60,6 +61,9 @@ pub struct CaptureNotes {
     pub evicted: u64,
     /// Datagrams of which not all fragments came.
     pub incomplete: u64,
+    /// Messages of DNS with more entries than are looked at, and streams that were not listened to because too much of
+    /// others was held.
+    pub unheard: u64,
 }
 
 /// The flows of a capture, each with its Community ID: what [`Engine`] sees, for comparison with other tools.
@@ -89,7 +93,7 @@ struct Capture<R> {
     last: At,
     read: u64,
     /// Datagrams of exports that the packet at hand held, where they are wanted.
-    exports: Option<Vec<(IpAddr, Vec<u8>)>>,
+    exports: Option<Vec<(SocketAddr, Vec<u8>)>>,
 }
 
 impl<R: std::io::Read> Capture<R> {
@@ -130,7 +134,8 @@ impl<R: std::io::Read> Capture<R> {
                 && segment.tuple.proto == Protocol::UDP
                 && export::PORTS.contains(&segment.tuple.dst_port)
             {
-                exports.push((segment.tuple.src, segment.payload.to_vec()));
+                let exporter = SocketAddr::new(segment.tuple.src, segment.tuple.src_port);
+                exports.push((exporter, segment.payload.to_vec()));
             }
         });
         match found {
@@ -191,6 +196,7 @@ impl<W: Write + Send> Engine<W> {
             packets: capture.read,
             evicted: capture.table.evicted,
             incomplete: capture.opener.fragments.incomplete,
+            unheard: capture.table.unheard,
         })
     }
 

@@ -94,7 +94,8 @@ impl Around<'_, '_> {
                     _ => Ok(None),
                 }
             }
-            9 | 50 | 51 => self.ppp(bytes, LAYERS_MAX),
+            9 | 50 => self.ppp(bytes, LAYERS_MAX),
+            51 => self.over_ethernet(bytes, LAYERS_MAX),
             12 | 14 | 101 | 228 | 229 => self.ip(bytes, LAYERS_MAX),
             105 => self.wireless(bytes, LAYERS_MAX),
             113 => {
@@ -158,10 +159,7 @@ impl Around<'_, '_> {
                 self.ethernet(bytes, layers)
             }
             0x8847 | 0x8848 => self.labels(bytes, layers),
-            0x8864 => {
-                bytes.take(6).ok_or(CUT)?;
-                self.ppp(bytes, layers)
-            }
+            0x8864 => self.over_ethernet(bytes, layers),
             _ => Ok(None),
         }
     }
@@ -217,6 +215,13 @@ impl Around<'_, '_> {
             }
             _ => Ok(None),
         }
+    }
+
+    /// PPP over Ethernet (RFC 2516 §4): version and type, code, session and length stand in front; a code says that it
+    /// is about the session.
+    fn over_ethernet(&mut self, mut bytes: Bytes<'_>, layers: u32) -> Opened {
+        let [_, code, ..] = bytes.array::<6>().ok_or(CUT)?;
+        if code == 0 { self.ppp(bytes, layers) } else { Ok(None) }
     }
 
     /// IEEE 802.11: data frames that are not encrypted.
@@ -374,7 +379,12 @@ impl Around<'_, '_> {
         let inner = match segment.tuple.proto {
             Protocol(IP_IN_IP | IP6_IN_IP) => Some(tunnel::Inner::Ip(body)),
             Protocol(GRE) => tunnel::generic(body),
-            Protocol::UDP => tunnel::of_datagram(ports, segment.payload),
+            Protocol::UDP => {
+                let said = body.get(4..6).and_then(|length| Bytes(length).u16());
+                let whole = said.map_or(0, usize::from).saturating_sub(8);
+                let missing = whole.saturating_sub(segment.payload.len());
+                tunnel::of_datagram(ports, segment.payload, missing)
+            }
             _ => None,
         };
         match inner {

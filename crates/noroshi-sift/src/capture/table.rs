@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use noroshi_evidence::mechanical::Protocol;
 
 use super::community::Tuple;
-use super::heard::Heard;
+use super::heard::{Heard, Names};
 use super::packet::Segment;
 use crate::flow::FlowRecord;
 use crate::switches::Switches;
@@ -118,6 +118,8 @@ pub(crate) struct Table {
     held: usize,
     /// How many flows were closed early because there were too many.
     pub(crate) evicted: u64,
+    /// How often not every name was looked at.
+    pub(crate) unheard: u64,
     pub(crate) ended: Vec<Ended>,
 }
 
@@ -132,6 +134,7 @@ impl Table {
             now_us: i64::MIN,
             held: 0,
             evicted: 0,
+            unheard: 0,
             ended: Vec::new(),
         }
     }
@@ -160,6 +163,9 @@ impl Table {
             self.order.push_back(Noted { key, generation, ts_us: at.ts_us });
         }
         let Some(flow) = self.flows.get_mut(&key) else { return };
+        if flow.heard.as_ref().is_some_and(|heard| heard.is_full()) {
+            self.ended.push(flow.part(at));
+        }
         flow.bytes = flow.bytes.saturating_add(segment.bytes);
         flow.packets = flow.packets.saturating_add(segment.packets);
         flow.last_us = flow.last_us.max(at.ts_us);
@@ -246,7 +252,7 @@ impl Table {
 
     fn end(&mut self, key: &Key) {
         let Some(flow) = self.flows.remove(key) else { return };
-        self.ended.push(flow.end(&mut self.held));
+        self.ended.push(flow.end(&mut self.held, &mut self.unheard));
         // Places of flows that have ended may be as many as those of open ones; clearing them out costs each of them
         // one step.
         if self.order.len() > 2 * self.flows.len() + PLACES_SPARE {
@@ -263,16 +269,32 @@ impl Table {
             if self.flow_of(noted).is_some()
                 && let Some(flow) = self.flows.remove(&noted.key)
             {
-                self.ended.push(flow.end(&mut self.held));
+                self.ended.push(flow.end(&mut self.held, &mut self.unheard));
             }
         }
     }
 }
 
 impl Flow {
-    fn end(self, held: &mut usize) -> Ended {
-        let Self { tuple, begun, last_us, bytes, packets, heard, .. } = self;
-        let ends = Ends { ts_us: begun.ts_us, src: Some(tuple.src), dst: Some(tuple.dst) };
+    /// What was counted so far; what comes from here on is another record.
+    fn part(&mut self, at: At) -> Ended {
+        let names = self.heard.as_mut().map(|heard| heard.take()).unwrap_or_default();
+        let ended = self.ended(names);
+        (self.begun, self.bytes, self.packets) = (at, 0, 0);
+        ended
+    }
+
+    fn end(mut self, held: &mut usize, unheard: &mut u64) -> Ended {
+        let (names, missed) = self.heard.take().map(|heard| heard.end(held)).unwrap_or_default();
+        *unheard = unheard.saturating_add(missed);
+        self.ended(names)
+    }
+
+    fn ended(&self, (names, addresses): Names) -> Ended {
+        let Self { tuple, begun, last_us, bytes, packets, .. } = *self;
+        // The tuple stays as it was seen, because its identifier is made of those bytes.
+        let [src, dst] = [tuple.src, tuple.dst].map(|end| Some(end.to_canonical()));
+        let ends = Ends { ts_us: begun.ts_us, src, dst };
         let has_ports = matches!(tuple.proto, Protocol::TCP | Protocol::UDP | Protocol::SCTP);
         let detail = Detail {
             src_port: has_ports.then_some(tuple.src_port),
@@ -283,10 +305,7 @@ impl Flow {
             flow_start_us: Some(begun.ts_us),
             flow_end_us: Some(last_us),
         };
-        let mut record = FlowRecord::new(ends, detail);
-        if let Some(heard) = heard {
-            (record.names, record.addresses) = heard.names(held);
-        }
+        let record = FlowRecord { names, addresses, ..FlowRecord::new(ends, detail) };
         Ended { offset: begun.offset, number: begun.number, tuple, record }
     }
 }

@@ -55,8 +55,9 @@ pub(crate) fn generic(body: &[u8]) -> Option<Inner<'_>> {
     }
 }
 
-/// The tunnels that go in datagrams, by the port that is assigned to them.
-pub(crate) fn of_datagram(ports: [u16; 2], payload: &[u8]) -> Option<Inner<'_>> {
+/// The tunnels that go in datagrams, by the port that is assigned to them. Of the payload so many bytes were not
+/// captured.
+pub(crate) fn of_datagram(ports: [u16; 2], payload: &[u8], missing: usize) -> Option<Inner<'_>> {
     let at = |port: u16| ports.contains(&port);
     if at(4789) {
         return virtual_lan(payload);
@@ -65,10 +66,10 @@ pub(crate) fn of_datagram(ports: [u16; 2], payload: &[u8]) -> Option<Inner<'_>> 
         return geneve(payload);
     }
     if at(2152) || at(2123) {
-        return gtp(payload);
+        return gtp(payload, missing);
     }
     if at(3544) {
-        return teredo(payload);
+        return teredo(payload, missing);
     }
     if at(5072) {
         return ayiya(payload);
@@ -80,7 +81,7 @@ pub(crate) fn of_datagram(ports: [u16; 2], payload: &[u8]) -> Option<Inner<'_>> 
     let mut ends = Bytes(payload.get(8..40)?);
     let (src, dst) = (ends.array::<16>()?, ends.array::<16>()?);
     if [src, dst].iter().any(|address| address.starts_with(&[0x20, 1, 0, 0])) {
-        return teredo(payload);
+        return teredo(payload, missing);
     }
     None
 }
@@ -104,11 +105,11 @@ fn geneve(payload: &[u8]) -> Option<Inner<'_>> {
 }
 
 /// GTP version 1 (3GPP TS 29.281): packets of users only.
-fn gtp(payload: &[u8]) -> Option<Inner<'_>> {
+fn gtp(payload: &[u8], missing: usize) -> Option<Inner<'_>> {
     let mut bytes = Bytes(payload);
     let [flags, kind, high, low, ..] = bytes.array::<8>()?;
     let length = usize::from(u16::from_be_bytes([high, low]));
-    if flags >> 4 != 3 || kind != 0xff || length > bytes.len() {
+    if flags >> 4 != 3 || kind != 0xff || length > bytes.len() + missing {
         return None;
     }
     if flags & 7 != 0 {
@@ -123,7 +124,7 @@ fn gtp(payload: &[u8]) -> Option<Inner<'_>> {
 }
 
 /// Teredo (RFC 4380): a whole IPv6 packet, perhaps behind signs of identity and origin.
-fn teredo(payload: &[u8]) -> Option<Inner<'_>> {
+fn teredo(payload: &[u8], missing: usize) -> Option<Inner<'_>> {
     let mut bytes = Bytes(payload);
     if bytes.0.starts_with(&[0, 1]) {
         let [_, _, client, proof] = bytes.array::<4>()?;
@@ -134,7 +135,7 @@ fn teredo(payload: &[u8]) -> Option<Inner<'_>> {
     }
     let is_whole = bytes.0.first()? >> 4 == 6
         && bytes.0.get(4..6)?.iter().fold(0, |sum, byte| sum << 8 | usize::from(*byte)) + 40
-            == bytes.len();
+            == bytes.len() + missing;
     is_whole.then_some(Inner::Ip(bytes.0))
 }
 

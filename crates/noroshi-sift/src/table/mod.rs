@@ -19,11 +19,11 @@
 //! | `src_port`, `dst_port`, `proto` | | one each |
 //! | `bytes`, `packets` | | one, or several with `+` |
 //! | `duration`, `end` | how long, or until when | one each |
-//! | `dns_name`, `tls_name`, `http_host` | names looked for, each where its legal switch is on | any number, with `,` |
+//! | `dns_name`, `tls_name`, `http_host` | names looked for, each where its legal switch is on; an address as a `dns_name` is a further address | any number, with `,` |
 //! | `address` | further addresses looked for | any number, with `,` |
 //!
 //! Without a mapping, columns named as Zeek, EVE, or common exports name them are taken. A cell that is
-//! empty, `-`, `(empty)`, `null` or `NaN` is absent.
+//! empty, `-`, `(empty)`, `null` or `NaN` is absent; so is a port, a counter, a duration or an end that cannot be read.
 
 pub(crate) mod csv;
 mod parquet;
@@ -600,21 +600,22 @@ impl<C: Cells> View for Row<'_, C> {
             Cell::Int(int) => u8::try_from(int).ok().map(Protocol),
             _ => None,
         };
-        let (mut src_port, mut dst_port) =
-            (self.port(layout.src_port)?, self.port(layout.dst_port)?);
+        // What cannot be read of these is absent; the record is not lost for it.
+        let port = |at| self.port(at).unwrap_or_default();
+        let (mut src_port, mut dst_port) = (port(layout.src_port), port(layout.dst_port));
         if proto.is_some_and(Protocol::has_no_ports) {
             (src_port, dst_port) = (None, None);
         }
         let start_us = layout.ts.map(|ts| self.time(ts, false)).transpose()?.flatten();
-        let duration = layout.duration.map(|at| self.time(at, true)).transpose()?.flatten();
-        let end = layout.end.map(|at| self.time(at, false)).transpose()?.flatten();
+        let duration = layout.duration.and_then(|at| self.time(at, true).unwrap_or_default());
+        let end = layout.end.and_then(|at| self.time(at, false).unwrap_or_default());
         let end_us = end.or_else(|| start_us?.checked_add(duration?));
         Ok(Detail {
             src_port,
             dst_port,
             proto,
-            bytes: self.sum(&layout.bytes)?,
-            packets: self.sum(&layout.packets)?,
+            bytes: self.sum(&layout.bytes).unwrap_or_default(),
+            packets: self.sum(&layout.packets).unwrap_or_default(),
             flow_start_us: end_us.and(start_us),
             flow_end_us: end_us,
         })

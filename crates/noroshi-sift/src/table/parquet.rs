@@ -1,6 +1,10 @@
 //! Parquet, a row group at a time, and of it the columns of the mapping only.
+//!
+//! The decoder below asserts some things about a file instead of checking them. What can be checked before is checked;
+//! should it still give up, that is an answer about the file and not the end of the program.
 
 use std::io::Write;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use parquet::basic::{ConvertedType, LogicalType, TimeUnit};
 use parquet::column::reader::{ColumnReader, ColumnReaderImpl};
@@ -13,6 +17,7 @@ use super::{Cell, Cells, Layout, Mapping, Row, Unit};
 use crate::engine::{Engine, Read};
 use crate::flow::FlowRecord;
 use crate::problem::Reason;
+use crate::store::lies_inside;
 
 /// How many rows are held at a time.
 const BATCH_ROWS: usize = 8_192;
@@ -34,6 +39,7 @@ struct Column {
     reader: ColumnReader,
     /// What a number of it counts, where it is a time.
     unit: Option<Unit>,
+    is_unsigned: bool,
     is_optional: bool,
     levels: Vec<i16>,
     values: Values,
@@ -42,11 +48,18 @@ struct Column {
 }
 
 impl Column {
-    fn of(group: &dyn RowGroupReader, at: usize, kind: &ColumnDescriptor) -> Option<Self> {
+    /// A column of a file of so many bytes; `None` where it is not one or says what cannot be.
+    fn of(
+        group: &dyn RowGroupReader,
+        at: usize,
+        kind: &ColumnDescriptor,
+        file_bytes: u64,
+    ) -> Option<Self> {
         // A list has no one value for a row.
         let is_plain = kind.max_rep_level() == 0;
-        let size = group.metadata().column(at).uncompressed_size();
-        if !is_plain || size > COLUMN_BYTES_MAX {
+        let about = group.metadata().columns().get(at)?;
+        let is_too_large = about.uncompressed_size() > COLUMN_BYTES_MAX;
+        if !is_plain || is_too_large || !lies_inside(about, file_bytes) {
             return None;
         }
         let reader = group.get_column_reader(at).ok()?;
@@ -62,8 +75,9 @@ impl Column {
             }
         };
         let (unit, is_optional) = (unit_of(kind), kind.max_def_level() > 0);
+        let is_unsigned = is_unsigned(kind);
         let (levels, places) = (Vec::new(), Vec::new());
-        Some(Self { at, reader, unit, is_optional, levels, values, places })
+        Some(Self { at, reader, unit, is_unsigned, is_optional, levels, values, places })
     }
 
     /// Reads as many rows as are wanted, or all that are left.
@@ -108,11 +122,14 @@ impl Column {
     fn cell(&self, row: usize) -> Cell<'_> {
         let Some(place) = self.places.get(row).copied().flatten() else { return Cell::Absent };
         match &self.values {
-            Values::I32(values) => {
-                values.get(place).map_or(Cell::Absent, |value| Cell::Int(i64::from(*value)))
-            }
+            Values::I32(values) => values.get(place).map_or(Cell::Absent, |value| {
+                let unsigned = i64::from(value.cast_unsigned());
+                Cell::Int(if self.is_unsigned { unsigned } else { i64::from(*value) })
+            }),
             Values::I64(values) => {
                 values.get(place).map_or(Cell::Absent, |value| match self.unit {
+                    // A counter that does not fit stays at the largest value.
+                    None if self.is_unsigned && *value < 0 => Cell::Int(i64::MAX),
                     None => Cell::Int(*value),
                     Some(Unit::Milliseconds) => Cell::Time(value.saturating_mul(1_000)),
                     Some(Unit::Nanoseconds) => Cell::Time(value / 1_000),
@@ -160,6 +177,14 @@ fn unit_of(kind: &ColumnDescriptor) -> Option<Unit> {
     }
 }
 
+fn is_unsigned(kind: &ColumnDescriptor) -> bool {
+    let said = matches!(
+        kind.logical_type_ref(),
+        Some(LogicalType::Integer(number)) if !number.is_signed
+    );
+    said || matches!(kind.converted_type(), ConvertedType::UINT_32 | ConvertedType::UINT_64)
+}
+
 /// The columns of the batch at hand, seen from one of its rows.
 struct At<'a> {
     columns: &'a [Column],
@@ -182,19 +207,27 @@ impl<W: Write + Send> Engine<W> {
         file: impl ChunkReader + 'static,
         mapping: Option<&Mapping>,
     ) -> Result<(), Read> {
-        self.add_bytes(file.len());
-        let opened = SerializedFileReader::new(file).ok();
-        let layout = opened.as_ref().and_then(|reader| {
-            layout_of(reader.metadata().file_metadata().schema_descr(), mapping)
+        let file_bytes = file.len();
+        self.add_bytes(file_bytes);
+        let opened = guarded(|| {
+            let reader = SerializedFileReader::new(file).ok()?;
+            let layout = layout_of(reader.metadata().file_metadata().schema_descr(), mapping)?;
+            Some((reader, layout))
         });
-        let (Some(reader), Some(layout)) = (opened, layout) else {
+        let Some((reader, layout)) = opened else {
             return self.take(source, 0, 0, Err::<FlowRecord, _>(Reason::BadTable));
         };
         let mut number = 0;
         for index in 0..reader.num_row_groups() {
-            let group = reader.get_row_group(index).ok();
-            let done = match group {
-                Some(group) => self.row_group(source, group.as_ref(), &layout, &mut number)?,
+            let begun = guarded(|| {
+                let group = reader.get_row_group(index).ok()?;
+                let columns = columns_of(group.as_ref(), &layout, file_bytes)?;
+                Some((group, columns))
+            });
+            let done = match begun {
+                Some((group, columns)) => {
+                    self.row_group(source, group.as_ref(), columns, &layout, &mut number)?
+                }
                 None => None,
             };
             if done.is_none() {
@@ -209,24 +242,23 @@ impl<W: Write + Send> Engine<W> {
         &mut self,
         source: &str,
         group: &dyn RowGroupReader,
+        mut columns: Vec<Column>,
         layout: &Layout,
         number: &mut u64,
     ) -> Result<Option<()>, Read> {
         let schema = group.metadata().schema_descr_ptr();
-        let mut columns = Vec::new();
-        for at in layout.columns() {
-            let Some(column) = Column::of(group, at, &schema.column(at)) else { return Ok(None) };
-            columns.push(column);
-        }
         let Ok(mut left) = usize::try_from(group.metadata().num_rows()) else { return Ok(None) };
         while left > 0 {
             let wanted = left.min(BATCH_ROWS);
-            for column in &mut columns {
-                let max_level = schema.column(column.at).max_def_level();
-                match column.fill(wanted, max_level) {
-                    Ok(read) if read == wanted && column.places.len() == wanted => {}
-                    _ => return Ok(None),
-                }
+            let filled = guarded(|| {
+                columns.iter_mut().try_for_each(|column| {
+                    let max_level = schema.column(column.at).max_def_level();
+                    let read = column.fill(wanted, max_level).ok()?;
+                    (read == wanted && column.places.len() == wanted).then_some(())
+                })
+            });
+            if filled.is_none() {
+                return Ok(None);
             }
             for row in 0..wanted {
                 *number += 1;
@@ -237,6 +269,19 @@ impl<W: Write + Send> Engine<W> {
         }
         Ok(Some(()))
     }
+}
+
+/// Lets the decoder work; that it gives up is the same as that it finds nothing. No sink is reached inside, so that what
+/// goes wrong there is never taken for a fault of the file.
+fn guarded<T>(decode: impl FnOnce() -> Option<T>) -> Option<T> {
+    // What was under way is let go of.
+    catch_unwind(AssertUnwindSafe(decode)).ok().flatten()
+}
+
+fn columns_of(group: &dyn RowGroupReader, layout: &Layout, file_bytes: u64) -> Option<Vec<Column>> {
+    let schema = group.metadata().schema_descr_ptr();
+    let columns = layout.columns().into_iter();
+    columns.map(|at| Column::of(group, at, &schema.column(at), file_bytes)).collect()
 }
 
 /// Nested columns go by their path; lists are no columns here.

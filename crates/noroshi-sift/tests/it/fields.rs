@@ -3,11 +3,15 @@
 use std::num::NonZeroUsize;
 
 use noroshi_sift::engine::{Engine, Outcome};
+use noroshi_sift::export::Collector;
 use noroshi_sift::index::SelectorIndex;
 use noroshi_sift::mode::Mode;
+use noroshi_sift::reading::Reading;
 use noroshi_sift::selector::{EmailKey, parse_list_with};
 use noroshi_sift::switches::Switches;
 
+use crate::packets::{self, Frame};
+use crate::reading::parquet_of;
 use crate::run::{index, records, run, settings};
 
 fn looked(switches: Switches, list: &str, log: &str) -> Outcome<Vec<u8>> {
@@ -47,7 +51,6 @@ fn each_switch_opens_its_field_and_no_other() {
     let md5 = "d41d8cd98f00b204e9800998ecf8427e";
     check("further-addresses", "203.0.113.5", r#""tx_hosts":["203.0.113.5"]"#);
     check("dns-names", "evil.example", r#""query":"evil.example""#);
-    check("dns-names", "203.0.113.5", r#""answers":["203.0.113.5"]"#);
     check("dns-names", "evil.example", r#""dns":{"rrname":"evil.example"}"#);
     check("tls-names", "evil.example", r#""server_name":"evil.example""#);
     check("tls-names", "evil.example", r#""tls":{"sni":"evil.example"}"#);
@@ -61,6 +64,77 @@ fn each_switch_opens_its_field_and_no_other() {
     check("certificates", &format!("cert:{md5}"), &format!(r#""cert_chain_fps":["{md5}"]"#));
     check("files", md5, &format!(r#""md5":"{md5}""#));
     check("email-addresses", "someone@evil.example", r#""mailfrom":"<Someone@evil.example>""#);
+}
+
+/// An answered address is a further address in a field of DNS, whatever it is read from: both switches must be on.
+#[test]
+fn an_answered_address_is_looked_at_where_both_of_its_switches_are_on() {
+    let json = |more: &str| {
+        let ends = r#""id.orig_h":"192.0.2.1","id.resp_h":"192.0.2.2""#;
+        format!("{{\"ts\":1790000000,{ends},{more}}}\n").into_bytes()
+    };
+    let table = "#fields\tts\tid.orig_h\tid.resp_h\tanswers\n#types\ttime\taddr\taddr\tvector[string]\n\
+        1790000000\t192.0.2.1\t192.0.2.2\tgood.example,203.0.113.5\n";
+    let answer = packets::answer(
+        "good.example",
+        28,
+        &[&[0; 10][..], &[0xff, 0xff, 203, 0, 113, 5]].concat(),
+    );
+    let capture = |answer: &[u8]| {
+        let frame = Frame::udp("192.0.2.2", 53, "192.0.2.1", 5000, answer);
+        packets::pcap(&[frame], true, false)
+    };
+    let inputs: [(&str, Vec<u8>); 9] = [
+        ("Zeek's table", table.into()),
+        ("Zeek's JSON", json(r#""answers":["203.0.113.5"]"#)),
+        ("EVE", json(r#""dns":{"answers":[{"rdata":"203.0.113.5"}]}"#)),
+        ("EVE, grouped", json(r#""dns":{"grouped":{"A":["203.0.113.5"]}}"#)),
+        ("asked for", json(r#""query":"203.0.113.5""#)),
+        ("CSV", "ts,src,dst,query\n1790000000,192.0.2.1,192.0.2.2,203.0.113.5\n".into()),
+        ("Parquet", parquet_of("203.0.113.7")),
+        ("capture", capture(&packets::answer("good.example", 1, &[203, 0, 113, 5]))),
+        ("capture, wrapped", capture(&answer)),
+    ];
+    for (what, input) in inputs {
+        for (dns_names, further_addresses) in
+            [(false, false), (true, false), (false, true), (true, true)]
+        {
+            let switches = Switches { dns_names, further_addresses, ..Switches::CLOSED };
+            // One end of the table in Parquet is the other address.
+            let list = index(if what == "Parquet" { "203.0.113.7" } else { "203.0.113.5" });
+            let mut engine =
+                Engine::with_switches(Mode::OwnNetwork, switches, list, settings(), Vec::new())
+                    .unwrap();
+            let mut collector = Collector::default();
+            engine.read_any(what, &input[..], &Reading::default(), &mut collector).unwrap();
+            let is_found = engine.tally().kept > 0;
+            assert_eq!(is_found, dns_names && further_addresses, "{what} {switches:?}");
+        }
+    }
+}
+
+/// A locator is looked for under one form of its host, and of its path under what was asked for.
+#[test]
+fn locators_are_found_as_they_were_asked_for() {
+    let switches = Switches { url_paths: true, ..Switches::of_mode(Mode::OwnNetwork) };
+    let check = |list: &str, host: &str, uri: &str, expected: u64| {
+        let record = format!(
+            "{{\"ts\":1,\"id.orig_h\":\"192.0.2.1\",\"id.resp_h\":\"192.0.2.2\",\"host\":\"{host}\",\"uri\":\"{uri}\"}}\n"
+        );
+        let kept = looked(switches, list, &record).certificate.tally.kept;
+        assert_eq!(kept, expected, "{list} {host} {uri}");
+    };
+    // A locator within the path is a part of it.
+    check("http://evil.example/u?q=http://a.b/c", "evil.example", "/u?q=http://a.b/c", 1);
+    check("http://evil.example/c", "evil.example", "/u?q=http://a.b/c", 0);
+    check("http://evil.example/c", "evil.example", "http://evil.example/c", 1);
+    check("http://evil.example?q=1", "evil.example", "http://evil.example?q=1", 1);
+    for host in ["[2001:db8::1]", "[2001:DB8::1]:8080", "2001:db8::1"] {
+        check("http://[2001:db8::1]/x", host, "/x", 1);
+    }
+    check("http://203.0.113.5:8080/x", "203.0.113.5", "/x", 1);
+    check("http://203.0.113.5/x", "[::ffff:203.0.113.5]:80", "/x", 1);
+    check("http://狼煙.example/x", "狼煙.example.:80", "/x", 1);
 }
 
 #[test]

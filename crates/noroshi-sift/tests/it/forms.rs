@@ -1,8 +1,8 @@
 //! The details of the forms that sensors write.
 
 use noroshi_evidence::mechanical::Protocol;
-use noroshi_sift::problem::Reason;
 
+use crate::reading::read;
 use crate::run::{records, run};
 
 /// What a text gives: kept, unmatched, content, errors.
@@ -106,7 +106,53 @@ fn events_of_suricata() {
     let row = &records(&outcome)[0];
     assert_eq!((row.bytes, row.packets, row.proto), (Some(180), Some(3), Some(Protocol::TCP)));
     assert_eq!(row.flow_start, Some("2026-09-21T14:13:10Z".parse().unwrap()));
-    let broken = event("flow", true, r#","flow":{"start":"then"}"#);
-    let outcome = run(list, &[broken.as_bytes()]);
-    assert_eq!(outcome.problems.first[0].reason, Reason::BadTime);
+}
+
+/// What a record is about decides; a detail that cannot be read is absent from what is kept of it.
+#[test]
+fn an_odd_detail_loses_no_record() {
+    let json = |more: &str| {
+        format!(
+            "{{\"ts\":253402207199,\"id.orig_h\":\"192.0.2.7\",\"id.resp_h\":\"203.0.113.5\",{more}}}\n"
+        )
+    };
+    let kept = |text: &str| {
+        let read = read("203.0.113.5\n203.0.113.5 443", &[text.as_bytes()]);
+        assert_eq!(read.outcome.certificate.tally.errors, 0, "{text}");
+        let rows = records(&read.outcome);
+        assert_eq!(rows.len(), 1, "{text}");
+        let row = &rows[0];
+        (row.src_port, row.dst_port, row.bytes, row.flow_start.is_some(), row.flow_end.is_some())
+    };
+    let nothing = (None, None, None, false, false);
+    assert_eq!(kept(&json(r#""id.orig_p":"4000""#)), (Some(4000), None, None, false, false));
+    assert_eq!(kept(&json(r#""id.resp_p":70000,"duration":-1.5"#)), nothing);
+    assert_eq!(kept(&json(r#""orig_bytes":-5,"resp_bytes":7,"id.orig_p":null"#)), nothing);
+    assert_eq!(kept(&json(r#""orig_bytes":"5","resp_bytes":7"#)).2, Some(12));
+    // It would end when no time can be written down any more.
+    assert_eq!(kept(&json(r#""duration":90000000000"#)), (None, None, None, true, false));
+    let flow = r#""flow":{"bytes_toserver":{},"bytes_toclient":7,"start":"then","end":"2026-09-21T14:13:20Z"}"#;
+    assert_eq!(kept(&json(flow)), (None, None, None, false, true));
+    let odd = table(
+        "ts id.orig_h id.resp_h id.resp_p duration orig_bytes resp_bytes",
+        "time addr addr port interval count count",
+        &["1790000000 192.0.2.7 203.0.113.5 x -1.5 -5 7"],
+    );
+    assert_eq!(kept(&odd), nothing);
+    let odd = "ts,src,dst,dst_port,bytes,dur\n1790000000,192.0.2.7,203.0.113.5,443/tcp,-5,soon\n";
+    assert_eq!(kept(odd), nothing);
+}
+
+/// Somebody between Zeek and us may make one object of the four parts of `id`.
+#[test]
+fn ends_may_stand_inside_of_an_object() {
+    let ends = r#""id":{"orig_h":"192.0.2.7","orig_p":4000,"resp_h":"203.0.113.5","resp_p":443}"#;
+    let outcome = run("203.0.113.5 443", &[format!("{{\"ts\":1,{ends}}}").as_bytes()]);
+    let row = &records(&outcome)[0];
+    assert_eq!((row.src_ip, row.src_port), ("192.0.2.7".parse().ok(), Some(4000)));
+    let list = "203.0.113.5";
+    check("a number", list, r#"{"ts":1,"id":7,"id.resp_h":"203.0.113.5"}"#, [1, 0, 0, 0]);
+    check("no ends", list, r#"{"ts":1,"id":{"orig_h":null,"other":"203.0.113.5"}}"#, [0, 0, 1, 0]);
+    check("no address", list, r#"{"ts":1,"id":{"orig_h":"x"}}"#, [0, 0, 0, 1]);
+    check("twice", list, r#"{"ts":1,"id":{"orig_h":"x","orig_h":"203.0.113.5"}}"#, [0, 0, 0, 1]);
 }

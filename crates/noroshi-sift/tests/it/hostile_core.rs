@@ -68,6 +68,16 @@ fn captures() -> Vec<Vec<u8>> {
         inner.clone().gre(),
         inner.clone().gtp(),
         inner.clone().gre().vxlan(),
+        inner.clone().gtp().cut(80),
+        inner.clone().session(),
+        Frame::teredo("2001:db8::5", &packets::udp(5000, 53, b"PLANTED")),
+        Frame::udp(
+            "203.0.113.5",
+            53,
+            "192.0.2.7",
+            5000,
+            &packets::answer("d.evil.example", 1, &[203, 0, 113, 5]),
+        ),
         Frame::udp("192.0.2.1", 1, "192.0.2.2", 4739, &export(10)),
     ];
     frames.extend(Frame::fragments("192.0.2.7", "203.0.113.5", &big, 1_480));

@@ -138,6 +138,18 @@ fn an_increment_adds_and_takes_away_without_a_rebuild() {
     assert!(matches!(other.layer(base.increment(&[], &[]).unwrap()), Err(LoadIndex::OtherBase)));
 }
 
+/// A locator in which another one stands, and one of a host that has colons, are named in an increment like any other.
+#[test]
+fn an_increment_with_any_locator_can_be_laid_over_an_index() {
+    let list = "http://evil.example/url?q=http://a.b/c\nhttp://[2001:db8::1]/x\nhttp://evil.example/a[[.]]b\n198.51.100.7";
+    let base = index("203.0.113.5");
+    let layered = base.layer(base.increment(&selectors(list), &[]).unwrap()).unwrap();
+    assert_eq!(layered.len(), 5);
+    let both = layered.compact().unwrap();
+    let less = both.layer(both.increment(&[], &selectors(list)).unwrap()).unwrap();
+    assert_eq!((less.len(), less.compact().unwrap().digest()), (1, base.digest()));
+}
+
 #[test]
 fn an_index_is_exchanged_while_it_is_used() {
     let current = Arc::new(Current::new(index("evil.example")));
@@ -194,6 +206,28 @@ proptest! {
                 prop_assert_eq!(found(&layered, &thing), found(&whole, &thing), "{}", thing);
             }
         }
+    }
+
+    /// Of one name the highest version stays, whichever of the two it is in.
+    #[test]
+    fn layers_keep_the_version_that_one_list_would(
+        base in proptest::collection::vec((0_u8..6, 1_u8..5), 0..8),
+        added in proptest::collection::vec((0_u8..6, 1_u8..5), 0..8),
+        removed in proptest::collection::vec(0_u8..6, 0..2),
+    ) {
+        let line = |(number, version): &(u8, u8)| {
+            let expires = if version % 2 == 0 { "" } else { "2026-01-01T00:00:00Z" };
+            format!("domain,a{number}.evil.example,indicator-1,{version},{expires}")
+        };
+        let list = |all: &[(u8, u8)]| selectors(&all.iter().map(line).collect::<Vec<_>>().join("\n"));
+        let lower = SelectorIndex::build(list(&base)).unwrap();
+        let taken: Vec<(u8, u8)> = removed.iter().map(|number| (*number, 1)).collect();
+        let layered = lower.layer(lower.increment(&list(&added), &list(&taken)).unwrap()).unwrap();
+        let kept = base.iter().filter(|(number, _)| !removed.contains(number));
+        let all: Vec<(u8, u8)> = kept.chain(&added).copied().collect();
+        let whole = SelectorIndex::build(list(&all)).unwrap();
+        prop_assert_eq!(layered.compact().unwrap().digest(), whole.digest());
+        prop_assert_eq!(layered.len(), whole.len());
     }
 }
 

@@ -86,7 +86,7 @@ fn no_planted_word_leaves_the_crate() {
     assert!(zeek.matches(MARKER).count() > 40 && eve.matches(MARKER).count() > 20);
     let outcome = run(LIST, &[zeek.as_bytes(), eve.as_bytes()]);
     let tally = outcome.certificate.tally;
-    assert_eq!((tally.kept, tally.content, tally.errors), (10, 2, 8), "{:?}", outcome.problems);
+    assert_eq!((tally.kept, tally.content, tally.errors), (11, 2, 7), "{:?}", outcome.problems);
     let texts = [
         serde_json::to_string(&outcome.certificate).unwrap(),
         serde_json::to_string(&outcome.problems).unwrap(),

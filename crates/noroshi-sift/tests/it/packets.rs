@@ -117,6 +117,28 @@ impl Frame {
         ethernet(0x0800, &ip("192.0.2.1", "192.0.2.2", 47, 0, &body))
     }
 
+    /// A datagram of IPv6 in one of IPv4 (RFC 4380).
+    pub(crate) fn teredo(dst: &str, datagram: &[u8]) -> Self {
+        let v6 = |text: &str| text.parse::<std::net::Ipv6Addr>().unwrap().octets();
+        let ends = [v6("2001:0:c000:201::1"), v6(dst)].concat();
+        let payload =
+            [&[0x60, 0, 0, 0][..], &short(datagram.len()), &[17, 64], &ends, datagram].concat();
+        Self::udp("192.0.2.1", 60_000, "192.0.2.2", 3544, &payload)
+    }
+
+    /// The frame as a capture has it that keeps so many bytes of each.
+    pub(crate) fn cut(mut self, bytes: usize) -> Self {
+        self.bytes.truncate(bytes);
+        self
+    }
+
+    /// The same IP packet in a session of PPP over Ethernet, without the Ethernet in front.
+    pub(crate) fn session(mut self) -> Self {
+        let head = [&[0x11, 0, 0, 5][..], &short(self.bytes.len() - 12), &[0, 0x21]].concat();
+        self.bytes.splice(..14, head);
+        self
+    }
+
     pub(crate) fn gtp(self) -> Self {
         let inner = &self.bytes[14..];
         let payload = [&[0x30, 0xff][..], &short(inner.len()), &[0, 0, 0, 1], inner].concat();
@@ -179,6 +201,18 @@ pub(crate) fn question(name: &str) -> Vec<u8> {
         message.extend(label.bytes());
     }
     message.extend([0, 0, 1, 0, 1]);
+    message
+}
+
+/// An answer of DNS with one record.
+pub(crate) fn answer(name: &str, kind: u16, data: &[u8]) -> Vec<u8> {
+    let mut message = question(name);
+    message[7] = 1;
+    message.extend([0xc0, 12]);
+    message.extend(kind.to_be_bytes());
+    message.extend([0, 1, 0, 0, 0, 60]);
+    message.extend(short(data.len()));
+    message.extend(data);
     message
 }
 

@@ -14,7 +14,7 @@ use noroshi_sift::problem::Reason;
 use noroshi_sift::reading::Reading;
 use noroshi_sift::sealed::Sealed;
 use noroshi_sift::switches::Switches;
-use parquet::data_type::{ByteArray, ByteArrayType, DoubleType, Int64Type};
+use parquet::data_type::{ByteArray, ByteArrayType, DoubleType, Int32Type, Int64Type};
 use parquet::file::properties::WriterProperties;
 use parquet::file::writer::SerializedFileWriter;
 use parquet::schema::parser::parse_message_type;
@@ -225,6 +225,39 @@ fn tunnels_are_opened_where_asked() {
 }
 
 #[test]
+fn tunnels_are_opened_also_where_the_capture_cut_them() {
+    let inner = Frame::udp("198.51.100.9", 5000, "203.0.113.5", 9, &[b'x'; 800]);
+    let datagram = packets::udp(5000, 9, &[b'x'; 800]);
+    let teredo = Frame::teredo("2001:db8::5", &datagram);
+    let reading = Reading {
+        capture: CaptureSettings { tunnels: true, ..CaptureSettings::default() },
+        ..Reading::default()
+    };
+    for (what, frame) in [
+        ("VXLAN", inner.clone().vxlan()),
+        ("GRE", inner.clone().gre()),
+        ("GTP", inner.gtp()),
+        ("Teredo", teredo),
+    ] {
+        for cut in [128, 2_000] {
+            let file = packets::pcap(&[frame.clone().cut(cut)], true, false);
+            let read = read_with("203.0.113.5\n2001:db8::5", &reading, &[&file]);
+            assert_eq!(read.counts(), [1, 1, 0, 0], "{what} {cut} {:?}", read.reasons());
+            assert_eq!(read.rows()[0].dst_port, Some(9), "{what} {cut}");
+        }
+    }
+}
+
+#[test]
+fn sessions_of_ppp_are_a_link_of_their_own() {
+    let frame = Frame::udp("192.0.2.7", 5000, "203.0.113.5", 9, b"content").session();
+    let mut file = packets::pcap(&[frame], false, false);
+    // The type of the link is the last word of the header.
+    file[20..24].copy_from_slice(&51_u32.to_be_bytes());
+    assert_eq!(read("203.0.113.5", &[&file]).counts(), [1, 0, 0, 0]);
+}
+
+#[test]
 fn the_table_of_flows_is_bounded_and_says_what_it_closed() {
     let frames: Vec<Frame> = (0..1_000)
         .map(|number| Frame::udp("192.0.2.7", 5000 + number, "203.0.113.5", 53, b""))
@@ -304,6 +337,76 @@ fn a_greeting_in_pieces_still_has_its_name() {
     assert_eq!(read.counts(), [1, 0, 0, 0]);
 }
 
+/// However many names come in one flow, and wherever in it, each is looked at.
+#[test]
+fn no_name_is_one_too_many() {
+    let kept = |frames: &[Frame]| {
+        let read = read("evil.example", &[&packets::pcap(frames, true, false)]);
+        assert_eq!(read.capture.unheard, 0);
+        (read.counts(), read.rows().iter().filter_map(|row| row.packets).sum::<u64>())
+    };
+    // A resolver that asks from one port.
+    let ask = |name: &str| {
+        Frame::udp("192.0.2.7", 53, "198.51.100.53", 53, &packets::question(name)).at(0)
+    };
+    let mut frames: Vec<Frame> = (0..64).map(|number| ask(&format!("n{number}.example"))).collect();
+    frames.extend(["evil.example", "good.example"].map(ask));
+    assert_eq!(kept(&frames), ([1, 1, 0, 0], 2));
+    // The last of many addresses in one answer.
+    let mut answer = packets::question("good.example");
+    answer[7] = 100;
+    for host in 0..100 {
+        answer.extend([0xc0, 12, 0, 1, 0, 1, 0, 0, 0, 60, 0, 4, 198, 51, 100, host]);
+    }
+    let frame = Frame::udp("198.51.100.53", 53, "192.0.2.7", 5000, &answer);
+    let answered = read("198.51.100.99", &[&packets::pcap(&[frame], true, false)]);
+    assert_eq!(answered.counts(), [1, 0, 0, 0]);
+    // Over TCP one message behind the other, cut anywhere.
+    let message = |name: &str| {
+        let message = packets::question(name);
+        [&u16::try_from(message.len()).unwrap().to_be_bytes()[..], &message].concat()
+    };
+    let stream = [message("good.example"), message("evil.example")].concat();
+    for cut in 1..stream.len() {
+        let (first, second) = stream.split_at(cut);
+        let part = |at: usize, bytes: &[u8]| {
+            let frame = Frame::tcp("192.0.2.7", 5000, "198.51.100.53", 53, packets::ACK, bytes);
+            frame.sequence(u32::try_from(100 + at).unwrap())
+        };
+        assert_eq!(kept(&[part(0, first), part(cut, second)]).0, [1, 0, 0, 0], "{cut}");
+    }
+}
+
+/// A connection is used for one request after the other, and what lies between them may be missing.
+#[test]
+fn every_request_of_a_connection_names_its_host() {
+    let head = |host: &str| format!("POST / HTTP/1.1\r\nA: b\r\nHost: {host}\r\n\r\n").into_bytes();
+    let frames = |parts: &[(u32, &[u8])]| -> Vec<Frame> {
+        let frame = |(sequence, bytes): &(u32, &[u8])| {
+            Frame::tcp("192.0.2.7", 4002, "198.51.100.3", 80, packets::ACK, bytes)
+                .sequence(*sequence)
+        };
+        parts.iter().map(frame).collect()
+    };
+    let (good, evil) = (head("good.example"), head("evil.example"));
+    let both = [&good[..], &evil].concat();
+    let with_content = [&good[..], b"content"].concat();
+    let content = vec![b'x'; 1_000];
+    for parts in [
+        vec![(1, &both[..])],
+        vec![(1, &good[..]), (1_000, &content[..]), (5_000, &evil[..])],
+        vec![(1, &with_content[..]), (1_000, b"Content"), (5_000, &evil[..])],
+        vec![(1, &good[..]), (5_000, &evil[..30]), (5_030, &evil[30..])],
+    ] {
+        let file = packets::pcap(&frames(&parts), true, false);
+        assert_eq!(read("evil.example", &[&file]).counts(), [1, 0, 0, 0], "{}", parts.len());
+    }
+    // What only looks like a host in the content is none.
+    let content = b"content\r\nHost: evil.example\r\n\r\n";
+    let file = packets::pcap(&frames(&[(1, &good), (1_000, content)]), true, false);
+    assert_eq!(read("evil.example", &[&file]).counts(), [0, 1, 0, 0]);
+}
+
 const FIELDS: [(u16, u16); 9] =
     [(8, 4), (12, 4), (7, 2), (11, 2), (4, 1), (1, 8), (2, 4), (152, 8), (153, 8)];
 
@@ -365,7 +468,7 @@ fn what_an_export_lacks_is_stated() {
         number += 1;
         let datagram = packets::ipfix(sequence, 7, sets);
         let sealed = Sealed::new(&datagram);
-        let exporter = Some("198.51.100.77".parse().unwrap());
+        let exporter = Some("198.51.100.77:40000".parse().unwrap());
         engine.datagram(&mut collector, "udp", exporter, number, &sealed).unwrap();
     };
     take(0, &data);
@@ -387,6 +490,40 @@ fn what_an_export_lacks_is_stated() {
 }
 
 #[test]
+fn an_end_is_the_address_that_was_used_and_never_wrapped() {
+    let fields = [(8, 4), (12, 4), (27, 16), (28, 16)];
+    let v6 = |text: &str| text.parse::<std::net::Ipv6Addr>().unwrap().octets();
+    let (none, wrapped) = (v6("::"), v6("::ffff:203.0.113.5"));
+    let (own, remote) = (v6("2001:db8::7"), v6("2001:db8::5"));
+    let (v4_own, v4_remote) = ([192, 0, 2, 7], [203, 0, 113, 5]);
+    let check = |fields: &[(u16, u16)], record: &[u8], list: &str, ends: [&str; 2]| {
+        let template = packets::set_of_version(10, &packets::template(256, fields));
+        let sets = [template, packets::set(256, record)].concat();
+        let read = read(list, &[&packets::ipfix(0, 7, &sets)]);
+        assert_eq!(read.counts(), [1, 0, 0, 0], "{list} {:?}", read.reasons());
+        let row = &read.rows()[0];
+        assert_eq!([row.src_ip, row.dst_ip], ends.map(|end| end.parse().ok()), "{list}");
+    };
+    let zeroes = [0; 8];
+    let six = [&zeroes[..], &own, &remote].concat();
+    check(&fields, &six, "2001:db8::5", ["2001:db8::7", "2001:db8::5"]);
+    let turned = [fields[2], fields[3], fields[0], fields[1]];
+    let four = [&none[..], &none, &v4_own, &v4_remote].concat();
+    check(&turned, &four, "203.0.113.5", ["192.0.2.7", "203.0.113.5"]);
+    let both = [&v4_own[..], &v4_remote, &own, &remote].concat();
+    check(&fields, &both, "2001:db8::5", ["192.0.2.7", "203.0.113.5"]);
+    let inside = [&own[..], &wrapped].concat();
+    check(&fields[2..], &inside, "203.0.113.5", ["2001:db8::7", "203.0.113.5"]);
+    // Nothing but zeroes is what it is: who has no address yet asks for one.
+    check(
+        &fields[..2],
+        &[&[0; 4][..], &v4_remote].concat(),
+        "203.0.113.5",
+        ["0.0.0.0", "203.0.113.5"],
+    );
+}
+
+#[test]
 fn exporters_do_not_share_templates() {
     let template = packets::set_of_version(10, &packets::template(256, &FIELDS));
     let data = packets::set(256, &exported(5));
@@ -399,11 +536,77 @@ fn exporters_do_not_share_templates() {
         let exporter = Some(exporter.parse().unwrap());
         engine.datagram(&mut collector, "udp", exporter, 1, &Sealed::new(bytes)).unwrap();
     };
-    take("198.51.100.77", &learn);
-    take("198.51.100.78", &use_it);
-    take("198.51.100.77", &use_it);
+    take("198.51.100.77:40000", &learn);
+    take("198.51.100.78:40000", &use_it);
+    take("198.51.100.77:40001", &use_it);
+    take("198.51.100.77:40000", &use_it);
     assert_eq!(engine.tally().kept, 1);
-    assert_eq!(engine.tally().errors, 1);
+    assert_eq!(engine.tally().errors, 2);
+}
+
+/// Two exporters behind one address, each with its own template of the same number.
+#[test]
+fn exporters_behind_one_address_do_not_overwrite_each_other() {
+    let short = packets::template(256, &[(8, 4), (12, 4)]);
+    let long = packets::template(256, &[(1, 8), (2, 8), (8, 4), (12, 4)]);
+    let ends = |own: u8| [192, 0, 2, own, 203, 0, 113, 5];
+    let counters = [0; 16];
+    for version in [9, 10] {
+        let mut engine =
+            Engine::new(Mode::OwnNetwork, index("203.0.113.5"), settings(), Vec::new()).unwrap();
+        let mut collector = Collector::default();
+        let mut take = |port: u16, sets: &[u8]| {
+            let datagram = match version {
+                9 => packets::version_9(0, sets),
+                _ => packets::ipfix(0, 7, sets),
+            };
+            let exporter = Some(([198, 51, 100, 77], port).into());
+            let sealed = Sealed::new(&datagram);
+            engine.datagram(&mut collector, "udp", exporter, 1, &sealed).unwrap();
+        };
+        take(40_001, &packets::set_of_version(version, &short));
+        take(40_002, &packets::set_of_version(version, &long));
+        for _ in 0..10 {
+            take(40_001, &packets::set(256, &ends(7)));
+            take(40_002, &packets::set(256, &[&counters[..], &ends(8)].concat()));
+        }
+        let tally = engine.tally();
+        assert_eq!((tally.seen, tally.kept, tally.errors), (20, 20, 0), "{version}");
+        let rows = records(&engine.finish("2026-11-23T00:01:00Z".parse().unwrap()).unwrap());
+        let own = |host: &str| rows.iter().filter(|row| row.src_ip == host.parse().ok()).count();
+        assert_eq!((own("192.0.2.7"), own("192.0.2.8")), (10, 10), "{version}");
+    }
+}
+
+/// Version 9 tells exporters apart by address and source: a template holds for another port, unless two ports disagree.
+#[test]
+fn a_template_of_version_9_holds_for_the_other_ports_of_its_exporter() {
+    let template = |fields: &[(u16, u16)]| {
+        packets::version_9(0, &packets::set_of_version(9, &packets::template(256, fields)))
+    };
+    let data = packets::version_9(0, &packets::set(256, &[192, 0, 2, 7, 203, 0, 113, 5]));
+    let mut engine =
+        Engine::new(Mode::OwnNetwork, index("203.0.113.5"), settings(), Vec::new()).unwrap();
+    let mut collector = Collector::default();
+    let mut take = |port: u16, bytes: &[u8]| {
+        let exporter = Some(([198, 51, 100, 77], port).into());
+        engine.datagram(&mut collector, "udp", exporter, 1, &Sealed::new(bytes)).unwrap();
+        (engine.tally().kept, engine.tally().errors)
+    };
+    take(40_001, &template(&[(8, 4), (12, 4)]));
+    assert_eq!(take(40_002, &data), (1, 0));
+    take(40_003, &template(&[(12, 4), (8, 4)]));
+    assert_eq!(take(40_002, &data), (1, 1), "one of two could be meant");
+    assert_eq!(take(40_001, &data), (2, 1));
+}
+
+#[test]
+fn a_set_of_data_without_a_whole_record_is_an_error() {
+    let template = packets::set_of_version(10, &packets::template(256, &FIELDS));
+    let cut = packets::set(256, &exported(5)[..20]);
+    let sets = [template, cut, packets::set(256, &[]), packets::set(256, &exported(5))].concat();
+    let read = read("203.0.113.5", &[&packets::ipfix(0, 7, &sets)]);
+    assert_eq!((read.counts(), read.reasons()), ([1, 0, 0, 1], vec![Reason::BadExport]));
 }
 
 #[test]
@@ -477,6 +680,15 @@ fn a_mapping_says_what_is_wrong_with_it() {
 
 /// Two row groups; times as microseconds, one name absent, and a column that is never looked at.
 pub(crate) fn parquet_file(compression: parquet::basic::Compression) -> Vec<u8> {
+    parquet_with(compression, "x.evil.example")
+}
+
+/// The same with another name in the place of the one that is asked for.
+pub(crate) fn parquet_of(name: &str) -> Vec<u8> {
+    parquet_with(parquet::basic::Compression::UNCOMPRESSED, name)
+}
+
+fn parquet_with(compression: parquet::basic::Compression, name: &str) -> Vec<u8> {
     let schema = "message m { REQUIRED INT64 ts (TIMESTAMP(MICROS,true)); REQUIRED group id { REQUIRED BYTE_ARRAY orig_h (STRING);
         REQUIRED BYTE_ARRAY resp_h (STRING); REQUIRED INT64 resp_p; } OPTIONAL DOUBLE duration;
         OPTIONAL BYTE_ARRAY query (STRING); REQUIRED BYTE_ARRAY body; }";
@@ -508,7 +720,7 @@ pub(crate) fn parquet_file(compression: parquet::basic::Compression) -> Vec<u8> 
                     column.write_batch(&[0.25], Some(&[1, 0]), None).unwrap();
                 }
                 5 => {
-                    let values = text(&["x.evil.example"]);
+                    let values = text(&[name]);
                     column
                         .typed::<ByteArrayType>()
                         .write_batch(&values, Some(&[0, 1]), None)
@@ -548,6 +760,36 @@ fn parquet_is_read_by_its_columns() {
 }
 
 #[test]
+fn numbers_without_a_sign_are_read_as_such() {
+    let schema =
+        "message m { REQUIRED INT64 ts (TIMESTAMP(MICROS,true)); REQUIRED BYTE_ARRAY dst (STRING);
+        REQUIRED INT64 bytes (INTEGER(64,false)); REQUIRED INT32 packets (INTEGER(32,false)); }";
+    let schema = Arc::new(parse_message_type(schema).unwrap());
+    let mut writer = SerializedFileWriter::new(Vec::new(), schema, Arc::default()).unwrap();
+    let mut group = writer.next_row_group().unwrap();
+    let mut number = 0;
+    while let Some(mut column) = group.next_column().unwrap() {
+        let written = match number {
+            0 => column.typed::<Int64Type>().write_batch(&[1_790_000_000_000_000], None, None),
+            1 => {
+                let host = [ByteArray::from("203.0.113.5")];
+                column.typed::<ByteArrayType>().write_batch(&host, None, None)
+            }
+            2 => column.typed::<Int64Type>().write_batch(&[-1], None, None),
+            _ => column.typed::<Int32Type>().write_batch(&[-1], None, None),
+        };
+        assert_eq!(written.unwrap(), 1);
+        column.close().unwrap();
+        number += 1;
+    }
+    group.close().unwrap();
+    let read = read("203.0.113.5", &[&writer.into_inner().unwrap()]);
+    assert_eq!(read.counts(), [1, 0, 0, 0], "{:?}", read.reasons());
+    let row = &read.rows()[0];
+    assert_eq!((row.bytes, row.packets), (Some(u64::MAX >> 1), Some(u64::from(u32::MAX))));
+}
+
+#[test]
 fn parquet_that_cannot_be_read_is_stated() {
     let file = parquet_file(parquet::basic::Compression::UNCOMPRESSED);
     let cut = read("203.0.113.5", &[&file[..file.len() / 2]]);
@@ -556,6 +798,33 @@ fn parquet_that_cannot_be_read_is_stated() {
         Reading { mapping: Some("ts = a\nsrc = b".parse().unwrap()), ..Reading::default() };
     let other = read_with("203.0.113.5", &reading, &[&file]);
     assert_eq!((other.counts(), other.reasons()), ([0, 0, 0, 1], vec![Reason::BadTable]));
+}
+
+/// The decoder asserts some of what the end of a file says, as that a column is not shorter than nothing.
+#[test]
+fn whatever_the_end_of_a_table_says_the_next_file_is_read() {
+    let file = parquet_file(parquet::basic::Compression::UNCOMPRESSED);
+    let said = file.last_chunk::<8>().unwrap();
+    let footer = u32::from_le_bytes(*said.first_chunk().unwrap()) as usize;
+    let mut others = Vec::new();
+    for at in file.len() - 8 - footer..file.len() {
+        for bit in [0, 6, 7] {
+            let mut other = file.clone();
+            other[at] ^= 1 << bit;
+            others.push(other);
+        }
+    }
+    let last = b"{\"ts\":1790000000,\"id.orig_h\":\"192.0.2.7\",\"id.resp_h\":\"198.51.100.9\"}\n";
+    let inputs: Vec<&[u8]> = others.iter().map(Vec::as_slice).chain([&last[..]]).collect();
+    let read = read("203.0.113.5\nevil.example\n198.51.100.9", &inputs);
+    assert!(read.counts()[3] > 1_000, "{:?}", read.counts());
+    assert_eq!(read.rows().last().unwrap().dst_ip, "198.51.100.9".parse().ok());
+    let problems = &read.outcome.problems;
+    // Each row group once, or the file.
+    let tables = problems.first.iter().filter(|problem| problem.reason == Reason::BadTable);
+    let mut of_file = std::collections::BTreeMap::<&str, u32>::new();
+    tables.for_each(|problem| *of_file.entry(&problem.source).or_default() += 1);
+    assert!(of_file.values().all(|count| *count <= 2), "{of_file:?}");
 }
 
 #[test]

@@ -453,7 +453,7 @@ fn make_index(asked: &Index, format: Format) -> Ended {
             let base = SelectorIndex::open(path).map_err(load_failed(path))?;
             let increment = base.increment(&added, &removed).map_err(too_much)?;
             increment.write_to(&mut sink).map_err(io(&part))?;
-            base.layer(increment).map_err(load_failed(path))?
+            base.layer(increment).map_err(load_failed(&asked.out))?
         }
     };
     let file = sink.into_inner().map_err(|problem| io(&part)(problem.into_error()))?;

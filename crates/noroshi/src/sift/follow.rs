@@ -239,7 +239,7 @@ fn watch_signals(stop: SyncSender<()>) -> Result<(), Failed> {
 
 /// A datagram and who sent it. It holds flows, no content, and is not written anywhere.
 struct Datagram {
-    exporter: IpAddr,
+    exporter: SocketAddr,
     bytes: Vec<u8>,
 }
 
@@ -276,7 +276,7 @@ fn listen(
                 continue;
             }
             let bytes = buffer.get(..length).unwrap_or_default().to_vec();
-            if sender.send(Datagram { exporter: from.ip(), bytes }).is_err() {
+            if sender.send(Datagram { exporter: from, bytes }).is_err() {
                 return;
             }
         }
@@ -854,7 +854,7 @@ impl Service<'_> {
         at: usize,
     ) -> Result<(), Broken> {
         let Some(Datagram { exporter, bytes }) = self.held.get(at) else { return Ok(()) };
-        let source = exporter.to_string();
+        let source = exporter.ip().to_string();
         engine
             .datagram(
                 &mut batch.collector,

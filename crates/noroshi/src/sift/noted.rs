@@ -21,6 +21,8 @@ pub(super) struct Noted {
     flows_closed_early: u64,
     /// Datagrams in captures of which not all fragments came.
     datagrams_incomplete: u64,
+    /// Messages and streams in captures in which not every name was looked at.
+    names_unheard: u64,
     /// Exported records that were sent and never came.
     export_records_lost: u64,
     /// Datagrams of exports that were sent and never came.
@@ -43,6 +45,7 @@ impl Noted {
         let more = Self {
             flows_closed_early: notes.evicted,
             datagrams_incomplete: notes.incomplete,
+            names_unheard: notes.unheard,
             ..Self::default()
         };
         *self = self.with(more, u64::saturating_add);
@@ -110,6 +113,7 @@ impl Noted {
             files_recognised: join(self.files_recognised, other.files_recognised),
             flows_closed_early: join(self.flows_closed_early, other.flows_closed_early),
             datagrams_incomplete: join(self.datagrams_incomplete, other.datagrams_incomplete),
+            names_unheard: join(self.names_unheard, other.names_unheard),
             export_records_lost: join(self.export_records_lost, other.export_records_lost),
             export_datagrams_lost: join(self.export_datagrams_lost, other.export_datagrams_lost),
             exporters_restarted: join(self.exporters_restarted, other.exporters_restarted),
@@ -121,7 +125,7 @@ impl Noted {
     }
 
     /// Each by its name, in a fixed order.
-    pub(super) const fn counts(&self) -> [(&'static str, u64); 13] {
+    pub(super) const fn counts(&self) -> [(&'static str, u64); 14] {
         [
             ("files_cut", self.files_cut),
             ("files_changed", self.files_changed),
@@ -129,6 +133,7 @@ impl Noted {
             ("files_recognised", self.files_recognised),
             ("flows_closed_early", self.flows_closed_early),
             ("datagrams_incomplete", self.datagrams_incomplete),
+            ("names_unheard", self.names_unheard),
             ("export_records_lost", self.export_records_lost),
             ("export_datagrams_lost", self.export_datagrams_lost),
             ("exporters_restarted", self.exporters_restarted),
@@ -167,7 +172,7 @@ mod tests {
         let after = FollowNotes { changed: 2, recognised: 9, ..before };
         let lost = ExportNotes { lost_records: 7, datagrams: 50, ..ExportNotes::default() };
         noted.interval((before, after), (ExportNotes::default(), lost));
-        noted.capture(CaptureNotes { packets: 9, evicted: 1, incomplete: 0 });
+        noted.capture(CaptureNotes { packets: 9, evicted: 1, ..CaptureNotes::default() });
         assert_eq!(
             noted.words().unwrap(),
             "NRS-SIFT-0120: noticed beside records: files changed 2, flows closed early 1, export records lost 7"
