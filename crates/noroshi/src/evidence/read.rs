@@ -373,7 +373,7 @@ pub struct Object {
     pub relations_hidden: u64,
     /// What it names, canonical.
     pub observables: Vec<Observable>,
-    /// Contradictions put aside: code and reason.
+    /// Contradictions put aside: code and reason; none for readers to whom not everything is shown.
     pub conflicts: Vec<(String, String)>,
 }
 
@@ -392,12 +392,7 @@ pub fn object(
     let Some((row, text, described)) = found else { return Ok(None) };
     let versions = history(reader, sees, id, None, VERSIONS_MAX)?;
     let ends = relations::page(reader, sees, id, None, RELATIONS_MAX)?;
-    let conflicts = reader.all(
-        "SELECT code, reason FROM evidence_aside WHERE id = $1 AND kind = 'conflict' AND state = 'open' \
-         AND ($2 = '*' OR COALESCE(tlp, 'amber') NOT IN ('amber-strict', 'red')) ORDER BY aside LIMIT 50",
-        &[Value::from(id), sees.key()],
-        |row| Ok((row.text(0)?, row.text(1)?)),
-    )?;
+    let conflicts = contradictions(reader, sees, id)?;
     let observables = observables_of(reader, id)?;
     let relations_hidden = ends.beyond;
     Ok(Some(Object {
@@ -410,6 +405,25 @@ pub fn object(
         observables,
         conflicts,
     }))
+}
+
+/// What contradicts `id` and waits for a person: code and reason.
+fn contradictions(
+    reader: &Reader<'_>,
+    sees: Sees,
+    id: &str,
+) -> Result<Vec<(String, String)>, StoreFailure> {
+    // INVARIANT: what was put aside is no object of the graph, so `admits` says nothing of it: it may stand under another
+    // colour and class than what it contradicts. Only those are told of it who see everything and decide about it.
+    if !sees.all {
+        return Ok(Vec::new());
+    }
+    reader.all(
+        "SELECT code, reason FROM evidence_aside WHERE id = $1 AND kind = 'conflict' AND state = 'open' \
+         ORDER BY aside LIMIT 50",
+        &[Value::from(id)],
+        |row| Ok((row.text(0)?, row.text(1)?)),
+    )
 }
 
 /// The latest version of `$1` with its text of at most `$3` bytes, for a reader `$2`. The length stands in the head of the
