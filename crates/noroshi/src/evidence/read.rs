@@ -511,6 +511,27 @@ pub fn after(
     reader.all(&sql, &params, |row| Ok((object_row(row)?, parsed(&row.text(COLUMNS_COUNT)?)?)))
 }
 
+/// An order of arrival for [`list`] before which everything stands that arrived before `at`, provided that orders and
+/// moments of arrival agree about it; none when nothing arrived later. An import gives all it brings the moment at which it
+/// began, so ask with a moment that is later by as long as an import may take.
+pub fn before(reader: &Reader<'_>, at: Timestamp) -> Result<Option<u64>, StoreFailure> {
+    let newest = "SELECT seq FROM evidence_object WHERE seq = (SELECT MAX(seq) FROM evidence_object) AND arrived_at >= $1";
+    let late = reader.first(newest, &[Value::from(at)], |row| row.count(0))?;
+    let Some(mut high) = late else { return Ok(None) };
+    let next =
+        "SELECT seq, arrived_at >= $2 FROM evidence_object WHERE seq >= $1 ORDER BY seq LIMIT 1";
+    let mut low = 0;
+    while low < high {
+        let middle = low + (high - low) / 2;
+        let asked = [Value::from(middle), Value::from(at)];
+        match reader.first(next, &asked, |row| Ok((row.count(0)?, row.truth(1)?)))? {
+            Some((seq, false)) => low = seq + 1,
+            Some((_, true)) | None => high = middle,
+        }
+    }
+    Ok(Some(low))
+}
+
 /// What came by `source` (such as `intake:report-…`), in the order of arrival; also what somebody brought openly since.
 pub fn by_source(
     reader: &Reader<'_>,
