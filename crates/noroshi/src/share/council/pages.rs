@@ -5,15 +5,16 @@ use std::sync::Arc;
 
 use askama::Template;
 use axum::Router;
-use axum::extract::{Path, State};
+use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect};
 use axum::routing::{get, post};
 use jiff::Timestamp;
 
 use super::act;
+use super::desk::Behind;
 use super::exports;
-use super::read::{self, Received, Side};
+use super::read::{self, Place, Received, Side};
 use crate::evidence::rows::tlp_code;
 use crate::house::House;
 use crate::office::authorise::{Action, Standing};
@@ -24,6 +25,9 @@ use crate::web::layout::{Link, Shell, Tone};
 use crate::web::page;
 use crate::web::refusal::{Answer, Failure};
 use crate::web::visitor::{Posted, Visitor, percent};
+
+/// Advisories of one page.
+const PAGE: u32 = 20;
 
 /// Routes of this part.
 pub fn routes() -> Router<Arc<House>> {
@@ -117,12 +121,23 @@ struct CouncilPage {
     form: FormState,
 }
 
-async fn show(State(house): State<Arc<House>>, visitor: Visitor) -> Answer {
-    show_page(&house, &visitor, FormState::default()).await
+async fn show(
+    State(house): State<Arc<House>>,
+    visitor: Visitor,
+    Query(behind): Query<Behind>,
+) -> Answer {
+    show_page(&house, &visitor, behind.place(), FormState::default()).await
 }
 
-async fn show_page(house: &Arc<House>, visitor: &Visitor, form: FormState) -> Answer {
-    let received = act::received(house, &visitor.ctx).await?;
+async fn show_page(
+    house: &Arc<House>,
+    visitor: &Visitor,
+    after: Option<Place>,
+    form: FormState,
+) -> Answer {
+    let (received, next) = act::received(house, &visitor.ctx, after, PAGE).await?;
+    /// Where the advisories go on.
+    next: Option<String>,
     let (org, hat) = (visitor.ctx.org.clone(), visitor.ctx.hat);
     let (questions, offered, asks) = house
         .store
@@ -174,6 +189,7 @@ async fn show_page(house: &Arc<House>, visitor: &Visitor, form: FormState) -> An
         shell,
     })
 }
+        next: next.map(|next| next.to_string()),
 
 async fn answer(State(house): State<Arc<House>>, Path(id): Path<String>, posted: Posted) -> Answer {
     let said = (posted.values.get("answer"), posted.values.get("reason"));
@@ -207,7 +223,7 @@ async fn ask(State(house): State<Arc<House>>, posted: Posted) -> Answer {
             Err(failure) => return Err(failure),
         }
     }
-    let mut response = show_page(&house, &posted.visitor, form).await?;
+    let mut response = show_page(&house, &posted.visitor, None, form).await?;
     *response.status_mut() = StatusCode::UNPROCESSABLE_ENTITY;
     Ok(response)
 }
