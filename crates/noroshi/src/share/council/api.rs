@@ -659,10 +659,12 @@ async fn reply_question(
 }
 
 /// A ready-made export of one of the caller's audiences (`own` is the organisation itself), for `rpz`, `suricata` (its
-/// rules), `zeek`, `csv` or `stix`. With `If-None-Match`, 304 while it is the same.
+/// rules), `zeek`, `csv` or `stix`. With `If-None-Match`, 304 while it is the same. `X-Noroshi-Left-Out` says how much of
+/// the stream is not in it and why: indicators by `language`, `pattern` and `doubtful`, values by `kind`, `form` and
+/// `length`; `none` when nothing is left out.
 #[utoipa::path(get, path = "/exports/{audience}/{format}", tag = "share",
     params(("audience" = String, Path), ("format" = String, Path)),
-    responses((status = 200, content_type = "text/plain", body = String, description = "header `ETag`"), (status = 304)))]
+    responses((status = 200, content_type = "text/plain", body = String, description = "headers `ETag`, `X-Noroshi-Left-Out`"), (status = 304)))]
 async fn one_export(
     State(house): State<Arc<House>>,
     caller: Caller,
@@ -676,7 +678,7 @@ async fn one_export(
 /// holds.
 #[utoipa::path(get, path = "/exports/{audience}/{format}/{file}", tag = "share",
     params(("audience" = String, Path), ("format" = String, Path), ("file" = String, Path)),
-    responses((status = 200, content_type = "text/plain", body = String, description = "header `ETag`"), (status = 304)))]
+    responses((status = 200, content_type = "text/plain", body = String, description = "headers `ETag`, `X-Noroshi-Left-Out`"), (status = 304)))]
 async fn one_export_file(
     State(house): State<Arc<House>>,
     caller: Caller,
@@ -696,8 +698,9 @@ async fn export(
     let known = |tag: &str| has.split(',').any(|one| one.trim() == tag || one.trim() == "*");
     let made = exports::export(house, &caller.ctx, wanted, known).await?;
     let about = [(ETAG, made.tag), (CACHE_CONTROL, "private, no-cache".to_owned())];
+    let left_out = [("x-noroshi-left-out", exports::written_out(&made.left_out))];
     Ok(match made.text {
-        None => (StatusCode::NOT_MODIFIED, about).into_response(),
-        Some(text) => (about, [(CONTENT_TYPE, made.kind)], text).into_response(),
+        None => (StatusCode::NOT_MODIFIED, about, left_out).into_response(),
+        Some(text) => (about, left_out, [(CONTENT_TYPE, made.kind)], text).into_response(),
     })
 }

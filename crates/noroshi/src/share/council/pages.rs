@@ -13,7 +13,7 @@ use jiff::Timestamp;
 
 use super::act;
 use super::desk::Behind;
-use super::exports;
+use super::exports::{self, Offered};
 use super::read::{self, Place, Received, Side};
 use crate::evidence::rows::tlp_code;
 use crate::house::House;
@@ -103,6 +103,23 @@ struct ExportRow {
     format: &'static str,
     curl: String,
     fetched_at: Option<Timestamp>,
+    /// What was not in it then, and why.
+    left_out: Vec<String>,
+}
+
+impl ExportRow {
+    fn new(one: Offered, shell: &Shell) -> Self {
+        let (audience, format) = (one.audience.label(), one.format);
+        let address = format!("/api/v1/exports/{}/{format}", percent(&audience));
+        let curl = format!(
+            "curl -H \"Authorization: Bearer $TOKEN\" \"$NOROSHI{address}\" -o {format}.new"
+        );
+        let words = |(code, n): (&String, &u64)| {
+            shell.tv(format!("share-left-out-{code}"), &[("n", shell.n(*n).into())])
+        };
+        let left_out = one.left_out.iter().map(words).collect();
+        Self { audience, format, curl, fetched_at: one.fetched_at, left_out }
+    }
 }
 
 #[derive(Template)]
@@ -110,6 +127,8 @@ struct ExportRow {
 struct CouncilPage {
     shell: Shell,
     advisories: Vec<AdvisoryRow>,
+    /// Where the advisories go on.
+    next: Option<String>,
     questions: Vec<QuestionRow>,
     exports: Vec<ExportRow>,
     /// The hat answers for its organisation.
@@ -136,8 +155,6 @@ async fn show_page(
     form: FormState,
 ) -> Answer {
     let (received, next) = act::received(house, &visitor.ctx, after, PAGE).await?;
-    /// Where the advisories go on.
-    next: Option<String>,
     let (org, hat) = (visitor.ctx.org.clone(), visitor.ctx.hat);
     let (questions, offered, asks) = house
         .store
@@ -169,19 +186,12 @@ async fn show_page(
             answer: one.answer.unwrap_or_default(),
         }
     };
-    let export = |(place, format, fetched_at): (noroshi_charter::release::Audience, _, _)| {
-        let audience = place.label();
-        let address = format!("/api/v1/exports/{}/{format}", percent(&audience));
-        let curl = format!(
-            "curl -H \"Authorization: Bearer $TOKEN\" \"$NOROSHI{address}\" -o {format}.new"
-        );
-        ExportRow { audience, format, curl, fetched_at }
-    };
     let own = Standing { own_org: true, ..Standing::default() };
     page::html(&CouncilPage {
         advisories: received.into_iter().map(|one| AdvisoryRow::new(one, &shell)).collect(),
+        next: next.map(|next| next.to_string()),
         questions: questions.into_iter().map(question).collect(),
-        exports: offered.into_iter().map(export).collect(),
+        exports: offered.into_iter().map(|one| ExportRow::new(one, &shell)).collect(),
         answers: house.authoriser.allows(hat, Action::ShareAnswer, own),
         opines: house.authoriser.allows(hat, Action::ShareOpine, own),
         asks,
@@ -189,7 +199,6 @@ async fn show_page(
         shell,
     })
 }
-        next: next.map(|next| next.to_string()),
 
 async fn answer(State(house): State<Arc<House>>, Path(id): Path<String>, posted: Posted) -> Answer {
     let said = (posted.values.get("answer"), posted.values.get("reason"));
