@@ -12,9 +12,11 @@
 //!     "5d0092c5-5f74-4287-9642-33f4c354e56d.json" => Some(event.to_vec()),
 //!     _ => None,
 //! };
-//! let first = feed::changed(read, &feed::Cursor::default());
-//! assert_eq!(first.events.len(), 1);
-//! assert!(feed::changed(read, &first.cursor).events.is_empty());
+//! let mut first = feed::changed(read, &feed::Cursor::default());
+//! let event = first.next().unwrap();
+//! first.keep(&event);
+//! assert!(first.next().is_none());
+//! assert!(feed::changed(read, &first.cursor).next().is_none());
 //! ```
 
 use std::collections::BTreeMap;
@@ -37,76 +39,100 @@ pub const EVENTS_MAX: usize = 1_000_000;
 /// What was read of a feed already: each event with the time it was changed. Keep it for the next time.
 pub type Cursor = BTreeMap<Uuid, Timestamp>;
 
-/// What changed since the cursor.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Changed {
-    /// Events that are new or were changed, in the order of their changes.
-    pub events: Vec<(Uuid, Converted)>,
+/// An event that is new or was changed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Event {
+    /// Its identifier.
+    pub uuid: Uuid,
+    /// When it was changed.
+    pub at: Timestamp,
+    /// What it says.
+    pub converted: Converted,
+}
+
+/// What changed since a cursor: the events in the order of their changes, each read when it is asked for, so that one of
+/// them is in memory at a time.
+#[derive(Debug)]
+pub struct Changed<R> {
+    read: R,
+    wanted: std::vec::IntoIter<(Timestamp, Uuid)>,
     /// Events the manifest does not list any more.
     pub gone: Vec<Uuid>,
-    /// What could not be read; such events stay out of the cursor, so that they are tried again.
+    /// What could not be read so far; such events stay out of the cursor, so that they are tried again.
     pub problems: Vec<Problem>,
-    /// Where to go on.
+    /// Where to go on: what was kept so far is not read again before it changes.
     pub cursor: Cursor,
 }
 
 /// Reads what changed since `since`. `read` answers the bytes of a file of the feed.
-pub fn changed(mut read: impl FnMut(&str) -> Option<Vec<u8>>, since: &Cursor) -> Changed {
-    let mut changed = Changed { cursor: since.clone(), ..Changed::default() };
-    let Some(bytes) = read(MANIFEST) else {
-        changed.blame(MANIFEST, None, Reason::NoFile(MANIFEST.to_owned()));
-        return changed;
+pub fn changed<R: FnMut(&str) -> Option<Vec<u8>>>(mut read: R, since: &Cursor) -> Changed<R> {
+    let (mut problems, mut cursor) = (Vec::new(), since.clone());
+    let listed = match read(MANIFEST) {
+        None => Err(Reason::NoFile(MANIFEST.to_owned())),
+        Some(bytes) => manifest(&bytes, &mut problems).ok_or(Reason::Manifest),
     };
-    let Some(listed) = manifest(&bytes, &mut changed) else {
-        changed.blame(MANIFEST, None, Reason::Manifest);
-        return changed;
-    };
-    changed.gone = since.keys().filter(|uuid| !listed.contains_key(uuid)).copied().collect();
-    for uuid in &changed.gone {
-        changed.cursor.remove(uuid);
-    }
-    let newer = |uuid: &Uuid, at: &Timestamp| since.get(uuid).is_none_or(|held| at > held);
-    let mut wanted: Vec<(Timestamp, Uuid)> =
-        listed.iter().filter(|(uuid, at)| newer(uuid, at)).map(|(uuid, at)| (*at, *uuid)).collect();
-    wanted.sort_unstable();
-    for (at, uuid) in wanted {
-        let name = format!("{uuid}.json");
-        match read(&name) {
-            None => changed.blame(&name, Some(uuid), Reason::NoFile(name.clone())),
-            Some(bytes) => changed.event(uuid, at, &name, &bytes),
+    let (mut gone, mut wanted) = (Vec::new(), Vec::new());
+    match listed {
+        Err(reason) => blame(&mut problems, MANIFEST, None, reason),
+        Ok(listed) => {
+            gone.extend(since.keys().filter(|uuid| !listed.contains_key(uuid)));
+            cursor.retain(|uuid, _| listed.contains_key(uuid));
+            let newer = |uuid: &Uuid, at: &Timestamp| since.get(uuid).is_none_or(|held| at > held);
+            let newer = listed.iter().filter(|(uuid, at)| newer(uuid, at));
+            wanted.extend(newer.map(|(uuid, at)| (*at, *uuid)));
         }
     }
-    changed
+    wanted.sort_unstable();
+    Changed { read, wanted: wanted.into_iter(), gone, problems, cursor }
 }
 
-impl Changed {
-    fn blame(&mut self, place: &str, uuid: Option<Uuid>, reason: Reason) {
-        let uuid = uuid.map(|uuid| uuid.to_string());
-        self.problems.push(Problem { place: place.to_owned(), bytes: None, uuid, reason });
-    }
+fn blame(problems: &mut Vec<Problem>, place: &str, uuid: Option<Uuid>, reason: Reason) {
+    let uuid = uuid.map(|uuid| uuid.to_string());
+    problems.push(Problem { place: place.to_owned(), bytes: None, uuid, reason });
+}
 
-    fn event(&mut self, uuid: Uuid, at: Timestamp, name: &str, bytes: &[u8]) {
-        let made = to_stix(bytes);
-        let held = made.bundle.as_ref().map(noroshi_evidence::id::StixId::uuid);
-        match held {
-            // An event under another's name would let a publisher replace what others sent.
-            Some(held) if held != uuid => {
-                self.blame(name, Some(uuid), Reason::OtherEvent(name.to_owned()));
+impl<R> Changed<R> {
+    /// Notes that an event was brought in.
+    pub fn keep(&mut self, event: &Event) {
+        self.cursor.insert(event.uuid, event.at);
+    }
+}
+
+impl<R: FnMut(&str) -> Option<Vec<u8>>> Iterator for Changed<R> {
+    type Item = Event;
+
+    fn next(&mut self) -> Option<Event> {
+        while let Some((at, uuid)) = self.wanted.next() {
+            let name = format!("{uuid}.json");
+            let found = match (self.read)(&name) {
+                None => Err(Reason::NoFile(name.clone())),
+                Some(bytes) => event(uuid, &name, &bytes),
+            };
+            match found {
+                Ok(converted) => return Some(Event { uuid, at, converted }),
+                Err(reason) => blame(&mut self.problems, &name, Some(uuid), reason),
             }
-            Some(_) => {
-                self.cursor.insert(uuid, at);
-                self.events.push((uuid, made));
-            }
-            None => {
-                let reason = made.problems.into_iter().next().map(|problem| problem.reason);
-                self.blame(name, Some(uuid), reason.unwrap_or(Reason::NotAnEvent));
-            }
+        }
+        None
+    }
+}
+
+/// An event of a feed, or why it is none.
+fn event(uuid: Uuid, name: &str, bytes: &[u8]) -> Result<Converted, Reason> {
+    let made = to_stix(bytes);
+    match made.bundle.as_ref().map(noroshi_evidence::id::StixId::uuid) {
+        // An event under another's name would let a publisher replace what others sent.
+        Some(held) if held != uuid => Err(Reason::OtherEvent(name.to_owned())),
+        Some(_) => Ok(made),
+        None => {
+            let reason = made.problems.into_iter().next().map(|problem| problem.reason);
+            Err(reason.unwrap_or(Reason::NotAnEvent))
         }
     }
 }
 
 /// The events of a manifest with the times of their last changes.
-fn manifest(bytes: &[u8], changed: &mut Changed) -> Option<BTreeMap<Uuid, Timestamp>> {
+fn manifest(bytes: &[u8], problems: &mut Vec<Problem>) -> Option<BTreeMap<Uuid, Timestamp>> {
     if bytes.len() > EVENT_BYTES_MAX {
         return None;
     }
@@ -131,7 +157,7 @@ fn manifest(bytes: &[u8], changed: &mut Changed) -> Option<BTreeMap<Uuid, Timest
         } else {
             let place = format!("{MANIFEST}/{}", shown(name));
             let reason = Reason::Form { member: "timestamp", expected: "a time of an event" };
-            changed.blame(&place, None, reason);
+            blame(problems, &place, None, reason);
         }
     }
     Some(listed)
@@ -162,17 +188,46 @@ mod tests {
         format!(r#"{{"Event":{{"uuid":"{uuid}","info":"Kiln","timestamp":"1764000000"}}}}"#).into()
     }
 
-    fn check(files: &[(&str, Vec<u8>)], since: &Cursor, expected: &[&str]) -> Changed {
+    /// Brings every event in; answers where to go on.
+    fn check(files: &[(&str, Vec<u8>)], since: &Cursor, expected: &[&str]) -> Cursor {
         let read = |name: &str| {
             files.iter().find(|(file, _)| *file == name).map(|(_, bytes)| bytes.clone())
         };
-        let changed = changed(read, since);
-        let mut found: Vec<String> =
-            changed.events.iter().map(|(uuid, _)| uuid.to_string()).collect();
+        let mut changed = changed(read, since);
+        let mut found = Vec::new();
+        while let Some(event) = changed.next() {
+            found.push(event.uuid.to_string());
+            changed.keep(&event);
+        }
         found.extend(changed.gone.iter().map(|uuid| format!("-{uuid}")));
         found.extend(changed.problems.iter().map(|p| format!("{} {}", p.reason.code(), p.place)));
         assert_eq!(found, expected);
-        changed
+        changed.cursor
+    }
+
+    #[test]
+    fn an_event_is_read_when_it_is_asked_for_and_kept_when_it_was_brought_in() {
+        let manifest =
+            format!(r#"{{"{FIRST}":{{"timestamp":"10"}},"{SECOND}":{{"timestamp":"20"}}}}"#);
+        let files = |name: &str| match name {
+            MANIFEST => Some(manifest.clone().into_bytes()),
+            _ => name.strip_suffix(".json").map(event),
+        };
+        let asked = core::cell::RefCell::new(Vec::new());
+        let read = |name: &str| {
+            asked.borrow_mut().push(name.to_owned());
+            files(name)
+        };
+        let mut walk = changed(read, &Cursor::new());
+        assert_eq!(*asked.borrow(), [MANIFEST], "nothing is converted before it is asked for");
+        let first = walk.next().unwrap();
+        assert_eq!(*asked.borrow(), [MANIFEST.to_owned(), format!("{FIRST}.json")]);
+        walk.keep(&first);
+        let second = walk.next().unwrap();
+        assert_eq!((second.uuid.to_string(), walk.next()), (SECOND.to_owned(), None));
+        // What was not brought in is read again; what was is not.
+        let again: Vec<Event> = changed(files, &walk.cursor).collect();
+        assert_eq!(again, [second]);
     }
 
     #[test]
@@ -186,15 +241,15 @@ mod tests {
         let both =
             [(MANIFEST, manifest(20, 10).into_bytes()), (&a, event(FIRST)), (&b, event(SECOND))];
         let first = check(&both, &Cursor::new(), &[SECOND, FIRST]);
-        check(&both, &first.cursor, &[]);
+        check(&both, &first, &[]);
         let later = [(MANIFEST, manifest(20, 11).into_bytes()), (a.as_str(), event(FIRST))];
-        let missing = check(&later, &first.cursor, &[&format!("NRS-CODC-0130 {b}")]);
-        assert_eq!(missing.cursor, first.cursor);
+        let missing = check(&later, &first, &[&format!("NRS-CODC-0130 {b}")]);
+        assert_eq!(missing, first);
         let swapped = [(MANIFEST, manifest(20, 11).into_bytes()), (b.as_str(), event(FIRST))];
-        check(&swapped, &first.cursor, &[&format!("NRS-CODC-0132 {b}")]);
+        check(&swapped, &first, &[&format!("NRS-CODC-0132 {b}")]);
         let gone = [(MANIFEST, format!(r#"{{"{FIRST}":{{"timestamp":"20"}}}}"#).into_bytes())];
-        let gone = check(&gone, &first.cursor, &[&format!("-{SECOND}")]);
-        assert_eq!(gone.cursor.len(), 1);
+        let gone = check(&gone, &first, &[&format!("-{SECOND}")]);
+        assert_eq!(gone.len(), 1);
     }
 
     #[test]

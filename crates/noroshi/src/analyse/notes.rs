@@ -60,6 +60,35 @@ impl Reading {
     }
 }
 
+/// The notes of the subject `$1` for an organisation `$2` and a person `$3`.
+///
+/// INVARIANT: what is addressed to others is neither shown nor counted.
+const FOR_READER: &str = "FROM analyse_remark n LEFT JOIN office_org o ON o.org = n.org WHERE n.subject = $1 AND \
+     (n.audience = 'subject' OR (n.audience = 'org' AND n.org = $2) OR (n.audience = 'person' AND n.person = $3))";
+
+/// When notes of `subject` were written after `after` and before `until`, newest first, at most `limit`. The caller has
+/// made sure that the reader sees the subject.
+pub fn times(
+    reader: &Reader<'_>,
+    who: &Reading,
+    subject: &str,
+    (after, until): (Timestamp, Timestamp),
+    limit: usize,
+) -> Result<Vec<Timestamp>, StoreFailure> {
+    let sql = format!(
+        "SELECT n.at {FOR_READER} AND n.at > $4 AND n.at < $5 ORDER BY n.at DESC, n.note DESC LIMIT $6"
+    );
+    let params = [
+        Value::from(subject),
+        Value::from(&who.org),
+        Value::from(&who.person),
+        Value::from(after),
+        Value::from(until),
+        Value::Int(i64::try_from(limit).unwrap_or(i64::MAX)),
+    ];
+    reader.all(&sql, &params, |row| row.time(0))
+}
+
 /// The notes of `subject`, oldest first, at most the last [`NOTES_MAX`], and how many older ones there are. The caller
 /// has made sure that the reader sees the subject.
 pub fn of_subject(
@@ -68,13 +97,10 @@ pub fn of_subject(
     subject: &str,
     floor: Tlp,
 ) -> Result<(Vec<Note>, u64), StoreFailure> {
-    // INVARIANT: what is addressed to others is neither shown nor counted.
-    let wanted = "FROM analyse_remark n LEFT JOIN office_org o ON o.org = n.org WHERE n.subject = $1 AND \
-         (n.audience = 'subject' OR (n.audience = 'org' AND n.org = $2) OR (n.audience = 'person' AND n.person = $3))";
     let params = [Value::from(subject), Value::from(&who.org), Value::from(&who.person)];
-    let total = reader.number(&format!("SELECT COUNT(*) {wanted}"), &params)?;
+    let total = reader.number(&format!("SELECT COUNT(*) {FOR_READER}"), &params)?;
     let sql = format!(
-        "SELECT n.note, n.tlp, n.at, COALESCE(o.name_ja, n.org), COALESCE(o.name_en, n.org), n.hat, n.text {wanted} \
+        "SELECT n.note, n.tlp, n.at, COALESCE(o.name_ja, n.org), COALESCE(o.name_en, n.org), n.hat, n.text {FOR_READER} \
          ORDER BY n.at DESC, n.note DESC LIMIT 200"
     );
     let mut notes = reader.all(&sql, &params, |row| {

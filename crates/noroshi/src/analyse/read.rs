@@ -707,16 +707,23 @@ pub struct Case {
     pub reasons: Vec<Why>,
 }
 
-/// When a case changed after `since`, newest first; notes are asked for by who may read them.
+/// When a case changed after `since` and before `until`, newest first, at most `limit`; notes are asked for by who may read
+/// them.
 pub fn changes_of_case(
     reader: &Reader<'_>,
     case: &CaseId,
-    since: Timestamp,
+    (since, until): (Timestamp, Timestamp),
+    limit: usize,
 ) -> Result<Vec<Timestamp>, StoreFailure> {
     reader.all(
         "SELECT at FROM office_audit WHERE subject = $1 AND command LIKE 'case.%' AND command <> 'case.note' \
-         AND at > $2 ORDER BY position DESC LIMIT 50",
-        &[Value::from(case), Value::from(since)],
+         AND at > $2 AND at < $3 ORDER BY position DESC LIMIT $4",
+        &[
+            Value::from(case),
+            Value::from(since),
+            Value::from(until),
+            Value::Int(i64::try_from(limit).unwrap_or(i64::MAX)),
+        ],
         |row| row.time(0),
     )
 }

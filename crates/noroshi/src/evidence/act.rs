@@ -42,7 +42,7 @@ const CHUNK: usize = 2_000;
 const CHUNK_RANGE: (usize, usize) = (200, 20_000);
 /// How long one commit should take: whoever files a report while an import runs waits for one of them at most.
 const COMMIT_MILLIS: u128 = 250;
-/// Objects handed from the reading thread to the writing one at once, and bytes of their texts.
+/// Objects, or entries put aside, handed from the reading thread to the writing one at once, and bytes of their texts.
 const PIECE: usize = 1_000;
 const PIECE_BYTES: usize = 4 * 1024 * 1024;
 /// Bytes of texts of one commit beyond which no further object joins it, however few they are.
@@ -264,26 +264,29 @@ async fn bring(
 fn decode(reader: impl Read, pieces: &tokio::sync::mpsc::Sender<Piece>) {
     let mut stream = stream_of(reader);
     let (mut objects, mut bytes) = (Vec::with_capacity(PIECE), 0);
-    let (mut aside, mut tolerated) = (Vec::new(), Tolerated::default());
+    let (mut aside, mut kept, mut tolerated) = (Vec::new(), 0, Tolerated::default());
     while let Some(item) = stream.next() {
         match item.and_then(|object| checked(object, &stream, &mut tolerated)) {
             Ok(object) => {
                 bytes += object.text().len();
                 objects.push(object);
             }
-            Err(problem) => aside.push(problem),
+            Err(problem) => {
+                kept += problem.kept.len();
+                aside.push(problem);
+            }
         }
-        let full = objects.len() >= PIECE || bytes >= PIECE_BYTES;
-        if full {
+        if objects.len() >= PIECE || bytes >= PIECE_BYTES {
             bytes = 0;
             if pieces.blocking_send(Piece::Objects(std::mem::take(&mut objects))).is_err() {
                 return;
             }
         }
-        if aside.len() >= PIECE
-            && pieces.blocking_send(Piece::Aside(std::mem::take(&mut aside))).is_err()
-        {
-            return;
+        if aside.len() >= PIECE || kept >= PIECE_BYTES {
+            kept = 0;
+            if pieces.blocking_send(Piece::Aside(std::mem::take(&mut aside))).is_err() {
+                return;
+            }
         }
     }
     let complete = stream.list().complete;

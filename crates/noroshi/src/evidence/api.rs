@@ -304,7 +304,7 @@ struct ObjectFull {
     relations_hidden: u64,
     /// What it names, canonical.
     observables: Vec<String>,
-    /// Contradictions put aside: `code: reason`.
+    /// Contradictions put aside: `code: reason`; told to those who decide about them.
     conflicts: Vec<String>,
 }
 

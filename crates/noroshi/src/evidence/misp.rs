@@ -8,8 +8,9 @@ use std::collections::BTreeMap;
 use std::io::{Read as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
 
-use noroshi_codec::misp::{self, Audience, Catalogue, Problem, Recipients, feed};
+use noroshi_codec::misp::{self, Audience, Catalogue, Converted, Problem, Recipients, feed};
 use noroshi_codec::stix;
 use noroshi_evidence::marking::{LegalClass, Tlp};
 use serde_json::{Value, json};
@@ -18,6 +19,11 @@ use super::act::{self, Bundle};
 use super::cli;
 use super::tongues::least;
 use crate::cli::{Ended, Failed, Format, print, tell};
+use crate::house::House;
+use crate::office::ctx::Ctx;
+
+/// Events of a feed after which the memory of it is written anew.
+const REMEMBERED_EACH: u64 = 100;
 
 /// Verbs.
 #[derive(Debug, clap::Subcommand)]
@@ -216,49 +222,99 @@ fn said(file: &Path, problems: &[Value], audiences: &[Audience], format: Format)
     if problems.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(1) }
 }
 
+/// What was brought in of a feed.
+#[derive(Default)]
+struct Brought {
+    events: u64,
+    imported: u64,
+    unchanged: u64,
+    /// What was put aside, at most [`act::LISTED_MAX`].
+    words: Vec<Value>,
+    /// How much that was.
+    aside: u64,
+}
+
+impl Brought {
+    fn put_aside(&mut self, words: impl Iterator<Item = Value>) {
+        for word in words {
+            self.aside += 1;
+            if self.words.len() < act::LISTED_MAX {
+                self.words.push(word);
+            }
+        }
+    }
+}
+
 async fn follow(asked: &Feed, format: Format) -> Ended {
     let since = remembered(asked.cursor.as_deref())?;
     let folder = asked.feed.clone();
     // Names come from the manifest as uuids, so nothing outside the folder can be meant.
-    let changed = feed::changed(|name| read(&folder.join(name)).ok(), &since);
+    let mut changed = feed::changed(|name| read(&folder.join(name)).ok(), &since);
     let house = cli::open(&asked.data)?;
     let ctx = cli::local(&house).await?;
-    let name = asked.feed.file_name().map(|name| name.to_string_lossy().into_owned());
-    let originator = asked.originator.clone().or(name).unwrap_or_default();
-    let mut words: Vec<Value> = changed.problems.iter().map(problem_json).collect();
-    let (mut imported, mut unchanged) = (0, 0);
-    for (_, made) in &changed.events {
-        words.extend(made.problems.iter().map(problem_json));
-        let Some(id) = &made.bundle else { continue };
-        let text = stix::encode_bundle(id, &made.objects);
-        let bytes = text.map_err(|problem| Failed::House(Box::new(problem)))?.into_bytes();
-        let bundle = Bundle {
-            bytes: bytes.into(),
-            tlp: asked.tlp.max(made.audiences.iter().filter_map(least).max()),
-            class: asked.class,
-            originator: originator.clone(),
-        };
-        let done = act::import(&house, &ctx, bundle).await.map_err(cli::failed)?;
-        imported += done.imported;
-        unchanged += done.unchanged;
-        words.extend(done.quarantined.iter().map(
-            |one| json!({ "place": format!("{id}"), "code": one.code, "reason": one.reason }),
-        ));
-        words.extend(done.conflicts.iter().map(
-            |one| json!({ "place": format!("{}", one.id), "code": one.code, "reason": one.reason }),
-        ));
+    let mut brought = Brought::default();
+    let mut ended = Ok(());
+    while let Some(event) = changed.next() {
+        ended = bring(asked, (&house, &ctx), &event.converted, &mut brought).await;
+        if ended.is_err() {
+            break;
+        }
+        changed.keep(&event);
+        brought.put_aside(changed.problems.drain(..).map(|problem| problem_json(&problem)));
+        if brought.events.is_multiple_of(REMEMBERED_EACH)
+            && let Some(file) = &asked.cursor
+        {
+            remember(file, &changed.cursor)?;
+        }
     }
+    brought.put_aside(changed.problems.iter().map(problem_json));
+    // What is in is not read again, whatever befell the rest.
     if let Some(file) = &asked.cursor {
         remember(file, &changed.cursor)?;
     }
+    ended?;
     let gone = changed.gone.len();
+    let Brought { events, imported, unchanged, words, aside } = brought;
     print(&format!(
-        "{}: {} events, {imported} objects imported, {unchanged} unchanged, {gone} events no longer listed, {} put aside",
+        "{}: {events} events, {imported} objects imported, {unchanged} unchanged, {gone} events no longer listed, \
+         {aside} put aside",
         asked.feed.display(),
-        changed.events.len(),
-        words.len(),
     ));
     Ok(said(&asked.feed, &words, &[], format))
+}
+
+/// Brings one event in.
+async fn bring(
+    asked: &Feed,
+    (house, ctx): (&Arc<House>, &Ctx),
+    made: &Converted,
+    brought: &mut Brought,
+) -> Result<(), Failed> {
+    brought.events += 1;
+    brought.put_aside(made.problems.iter().map(problem_json));
+    let Some(id) = &made.bundle else { return Ok(()) };
+    let text = stix::encode_bundle(id, &made.objects);
+    let bytes = text.map_err(|problem| Failed::House(Box::new(problem)))?.into_bytes();
+    let name = asked.feed.file_name().map(|name| name.to_string_lossy().into_owned());
+    let bundle = Bundle {
+        bytes: bytes.into(),
+        tlp: asked.tlp.max(made.audiences.iter().filter_map(least).max()),
+        class: asked.class,
+        originator: asked.originator.clone().or(name).unwrap_or_default(),
+    };
+    let done = act::import(house, ctx, bundle).await.map_err(cli::failed)?;
+    brought.imported += done.imported;
+    brought.unchanged += done.unchanged;
+    brought.aside += done.unlisted;
+    brought.put_aside(
+        done.quarantined
+            .iter()
+            .map(|one| json!({ "place": format!("{id}"), "code": one.code, "reason": one.reason })),
+    );
+    brought.put_aside(done.conflicts.iter().map(
+        |one| json!({ "place": format!("{}", one.id), "code": one.code, "reason": one.reason }),
+    ));
+    Ok(())
 }
 
 /// What was read before.

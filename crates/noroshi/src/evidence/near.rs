@@ -84,11 +84,12 @@ pub struct Stage {
     pub hidden: bool,
 }
 
-/// The last `limit` versions of `id` that the reader sees, newest first.
+/// The last `limit` versions of `id` that the reader sees of those that arrived before `until`, newest first.
 pub fn history(
     reader: &Reader<'_>,
     sees: Sees,
     id: &str,
+    until: Timestamp,
     limit: usize,
 ) -> Result<Vec<Stage>, StoreFailure> {
     if read::brief(reader, sees, id)?.is_none() {
@@ -96,21 +97,18 @@ pub fn history(
     }
     let sql = format!(
         "SELECT o.arrived_at, o.tlp, o.class, o.hidden FROM evidence_object o WHERE o.node = {NODE_OF_FIRST} \
-         AND {} ORDER BY o.modified DESC LIMIT $3",
+         AND o.arrived_at < $3 AND {} ORDER BY o.modified DESC LIMIT $4",
         admits("o", "$2")
     );
-    reader.all(
-        &sql,
-        &[Value::from(id), sees.key(), Value::Int(i64::try_from(limit).unwrap_or(i64::MAX))],
-        |row| {
-            Ok(Stage {
-                arrived_at: row.time(0)?,
-                tlp: row.text(1)?,
-                class: row.text(2)?,
-                hidden: row.truth(3)?,
-            })
-        },
-    )
+    let limit = Value::Int(i64::try_from(limit).unwrap_or(i64::MAX));
+    reader.all(&sql, &[Value::from(id), sees.key(), Value::from(until), limit], |row| {
+        Ok(Stage {
+            arrived_at: row.time(0)?,
+            tlp: row.text(1)?,
+            class: row.text(2)?,
+            hidden: row.truth(3)?,
+        })
+    })
 }
 
 /// Who names or uses `id`: the types and identifiers of what a `uses` relation leads from, or what lists it among its

@@ -373,7 +373,7 @@ pub struct Object {
     pub relations_hidden: u64,
     /// What it names, canonical.
     pub observables: Vec<Observable>,
-    /// Contradictions put aside: code and reason.
+    /// Contradictions put aside: code and reason; none for readers to whom not everything is shown.
     pub conflicts: Vec<(String, String)>,
 }
 
@@ -392,12 +392,7 @@ pub fn object(
     let Some((row, text, described)) = found else { return Ok(None) };
     let versions = history(reader, sees, id, None, VERSIONS_MAX)?;
     let ends = relations::page(reader, sees, id, None, RELATIONS_MAX)?;
-    let conflicts = reader.all(
-        "SELECT code, reason FROM evidence_aside WHERE id = $1 AND kind = 'conflict' AND state = 'open' \
-         AND ($2 = '*' OR COALESCE(tlp, 'amber') NOT IN ('amber-strict', 'red')) ORDER BY aside LIMIT 50",
-        &[Value::from(id), sees.key()],
-        |row| Ok((row.text(0)?, row.text(1)?)),
-    )?;
+    let conflicts = contradictions(reader, sees, id)?;
     let observables = observables_of(reader, id)?;
     let relations_hidden = ends.beyond;
     Ok(Some(Object {
@@ -410,6 +405,25 @@ pub fn object(
         observables,
         conflicts,
     }))
+}
+
+/// What contradicts `id` and waits for a person: code and reason.
+fn contradictions(
+    reader: &Reader<'_>,
+    sees: Sees,
+    id: &str,
+) -> Result<Vec<(String, String)>, StoreFailure> {
+    // INVARIANT: what was put aside is no object of the graph, so `admits` says nothing of it: it may stand under another
+    // colour and class than what it contradicts. Only those are told of it who see everything and decide about it.
+    if !sees.all {
+        return Ok(Vec::new());
+    }
+    reader.all(
+        "SELECT code, reason FROM evidence_aside WHERE id = $1 AND kind = 'conflict' AND state = 'open' \
+         ORDER BY aside LIMIT 50",
+        &[Value::from(id)],
+        |row| Ok((row.text(0)?, row.text(1)?)),
+    )
 }
 
 /// The latest version of `$1` with its text of at most `$3` bytes, for a reader `$2`. The length stands in the head of the
@@ -495,6 +509,27 @@ pub fn after(
     );
     let params = [Value::from(after), sees.key(), Value::Int(i64::from(limit))];
     reader.all(&sql, &params, |row| Ok((object_row(row)?, parsed(&row.text(COLUMNS_COUNT)?)?)))
+}
+
+/// An order of arrival for [`list`] before which everything stands that arrived before `at`, provided that orders and
+/// moments of arrival agree about it; none when nothing arrived later. An import gives all it brings the moment at which it
+/// began, so ask with a moment that is later by as long as an import may take.
+pub fn before(reader: &Reader<'_>, at: Timestamp) -> Result<Option<u64>, StoreFailure> {
+    let newest = "SELECT seq FROM evidence_object WHERE seq = (SELECT MAX(seq) FROM evidence_object) AND arrived_at >= $1";
+    let late = reader.first(newest, &[Value::from(at)], |row| row.count(0))?;
+    let Some(mut high) = late else { return Ok(None) };
+    let next =
+        "SELECT seq, arrived_at >= $2 FROM evidence_object WHERE seq >= $1 ORDER BY seq LIMIT 1";
+    let mut low = 0;
+    while low < high {
+        let middle = low + (high - low) / 2;
+        let asked = [Value::from(middle), Value::from(at)];
+        match reader.first(next, &asked, |row| Ok((row.count(0)?, row.truth(1)?)))? {
+            Some((seq, false)) => low = seq + 1,
+            Some((_, true)) | None => high = middle,
+        }
+    }
+    Ok(Some(low))
 }
 
 /// What came by `source` (such as `intake:report-…`), in the order of arrival; also what somebody brought openly since.

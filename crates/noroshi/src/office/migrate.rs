@@ -36,6 +36,8 @@ const MIGRATIONS: &[(&str, &str)] = &[
     ("0028_hunt", include_str!("../../migrations/0028_hunt.sql")),
     ("0029_influence_guard", include_str!("../../migrations/0029_influence_guard.sql")),
     ("0030_told", include_str!("../../migrations/0030_told.sql")),
+    ("0033_advisory_counts", include_str!("../../migrations/0033_advisory_counts.sql")),
+    ("0034_export_left_out", include_str!("../../migrations/0034_export_left_out.sql")),
 ];
 
 /// Brings the schema up to date; refuses a folder written by a later program.

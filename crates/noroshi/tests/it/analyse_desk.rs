@@ -2,11 +2,12 @@
 
 use std::time::{Duration, Instant};
 
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use noroshi::analyse::watch::jobs;
-use noroshi::analyse::watch::news::Whose;
+use noroshi::analyse::watch::news::{Eyes, Whose};
 use noroshi::evidence::rows::{self, NewObject};
 use noroshi::office::commit::Change;
+use noroshi::office::store::Reader;
 use noroshi_charter::hat::Hat;
 use noroshi_evidence::marking::{LegalClass, Tlp};
 use noroshi_evidence::object::StixObject;
@@ -827,6 +828,84 @@ async fn a_day_has_one_digest_and_it_tells_only_what_may_be_seen_when_it_is_read
     let next = whose.clone();
     let planned = test.house.store.read(move |reader| jobs::is_scheduled(reader, &next)).await;
     assert!(planned.unwrap(), "the next day is planned");
+}
+
+/// What is held as of a moment.
+async fn hold_at(desk: &Desk, objects: &[Value], at: Timestamp) {
+    let objects: Vec<NewObject> = objects
+        .iter()
+        .map(|object| NewObject {
+            object: StixObject::parse(&object.to_string()).unwrap(),
+            tlp: Tlp::Green,
+            class: LegalClass::CiaN,
+            originator: "office".to_owned(),
+            source: "import:test".to_owned(),
+        })
+        .collect();
+    let mut change = Change::new("evidence.import", "test", rows::fact("test", &objects));
+    change.writes = rows::insert_objects(&objects, at);
+    desk.test.house.door.commit(&desk.analyst.ctx, change).await.unwrap();
+}
+
+/// A thing that is found, one that names what is watched, and an edge to what is watched.
+fn news_of(number: usize, malware: &str) -> [Value; 3] {
+    let pattern = "[url:value = 'http://fire.lantern.example']";
+    [
+        thing("tool", number, &format!("蛍 {number}")),
+        json!({
+            "type": "indicator", "spec_version": "2.1", "id": id("indicator", number), "created": CREATED,
+            "modified": CREATED, "pattern": pattern, "pattern_type": "stix", "valid_from": CREATED,
+        }),
+        edge(number, "uses", malware, &id("tool", number)),
+    ]
+}
+
+#[tokio::test]
+async fn what_comes_after_a_day_does_not_push_its_news_out_and_more_is_said_to_be_there() {
+    let desk = Desk::open().await;
+    let (test, nco) = (&desk.test, &desk.nco);
+    let malware = id("malware", 1);
+    desk.hold(&[thing("malware", 1, "灯籠ローダー")]).await;
+    for (kind, target) in [
+        ("object", malware.as_str()),
+        ("search", "q=蛍"),
+        ("observable", "http://fire.lantern.example"),
+    ] {
+        made(test, nco, "/inbox/watches", json!({ "kind": kind, "target": target })).await;
+    }
+    let day = jobs::japan_day(test.house.clock.now()).tomorrow().unwrap();
+    let begin = jiff::tz::offset(9).to_timestamp(day.at(0, 0, 0, 0)).unwrap();
+    let after = |hours: i64| begin + SignedDuration::from_hours(hours);
+    let (eyes, whose) = (Eyes::of(&test.house, &nco.ctx), Whose::of(&nco.ctx));
+    let told = async |day| {
+        let (eyes, whose) = (eyes.clone(), whose.clone());
+        let read = move |reader: &Reader<'_>| jobs::of_day(reader, &eyes, &whose, day);
+        let (entries, more, _) = test.house.store.read(read).await.unwrap();
+        let mut told: Vec<&str> = entries.iter().map(|one| one.trigger.code()).collect();
+        told.sort_unstable();
+        (told.join(" "), more)
+    };
+    hold_at(&desk, &news_of(100, &malware), after(12)).await;
+    assert_eq!(told(day).await, ("found named relation".to_owned(), false));
+    // The house slept when the day ended, and much more came before it woke: at once, and days later.
+    for (hours, numbers) in [(25, 200..270), (24 * 5, 300..370)] {
+        let more: Vec<Value> = numbers.flat_map(|number| news_of(number, &malware)).collect();
+        hold_at(&desk, &more, after(hours)).await;
+        assert_eq!(told(day).await, ("found named relation".to_owned(), false));
+    }
+    let (next, more) = told(day.tomorrow().unwrap()).await;
+    assert_eq!((next.split(' ').count(), more), (150, true), "fifty of each, and more");
+
+    // What leads to what is not held is not told of, and does not stand in the way of the others.
+    let mut edges: Vec<Value> = (400..460)
+        .map(|number| edge(number, "uses", &malware, &id("tool", number - 200)))
+        .collect();
+    edges
+        .extend((460..470).map(|number| edge(number, "uses", &malware, &id("tool", number + 900))));
+    hold_at(&desk, &edges, after(24 * 9 + 1)).await;
+    let later = day.checked_add(SignedDuration::from_hours(24 * 9)).unwrap();
+    let (told, more) = told(later).await;
+    assert_eq!((told.split(' ').count(), more), (50, true), "{told}");
 }
 
 fn framework() -> Vec<Value> {

@@ -4,7 +4,8 @@
 use jiff::SignedDuration;
 use jiff::civil::DateTime;
 use noroshi::evidence::rows::{self, NewObject};
-use noroshi::office::commit::Change;
+use noroshi::office::commit::{Change, Write};
+use noroshi::office::store::Value as Cell;
 use noroshi_charter::hat::Hat;
 use noroshi_evidence::marking::{LegalClass, Tlp};
 use noroshi_evidence::object::StixObject;
@@ -585,4 +586,110 @@ async fn warning_lists_are_loaded_and_what_they_hit_is_shown() {
         303
     );
     assert!(analyst.get("/evidence/lists").await.1.contains("No list is loaded"));
+}
+
+impl Scene {
+    /// Questions asked of the store for what `work` asks of the house.
+    async fn cost<T>(&self, work: impl Future<Output = T>) -> (u64, T) {
+        let before = self.test.house.store.lookups();
+        let answer = work.await;
+        (self.test.house.store.lookups() - before, answer)
+    }
+
+    /// An answer as it is kept.
+    async fn answered(&self, advisory: &str, org: &str, answer: &str) {
+        let write = Write::one(
+            "INSERT INTO share_advisory_answer (advisory, org, answer, person, at) VALUES ($1, $2, $3, 'p', $4)",
+            vec![
+                Cell::from(advisory),
+                Cell::from(org),
+                Cell::from(answer),
+                Cell::from(self.test.house.clock.now()),
+            ],
+        );
+        let change = Change::office("test.answer", advisory).write(write);
+        self.test.house.door.commit(&self.legal.ctx, change).await.unwrap();
+    }
+
+    /// Every advisory of a list, page by page.
+    async fn all(&self, who: &Someone, path: &str) -> Vec<String> {
+        let (mut found, mut cursor) = (Vec::new(), String::new());
+        loop {
+            let (status, page) = self.get(who, &format!("{path}?limit=7{cursor}")).await;
+            assert_eq!(status, 200, "{page}");
+            let items = page["items"].as_array().unwrap();
+            assert!(items.len() <= 7, "{page}");
+            found.extend(items.iter().map(|one| one["id"].as_str().unwrap().to_owned()));
+            let Some(next) = page["cursor"].as_str() else { return found };
+            cursor = format!("&cursor={next}");
+        }
+    }
+}
+
+/// P-10b: a list asks something for each of its entries, and for each recipient of each.
+#[tokio::test(flavor = "multi_thread")]
+async fn p10b_the_desk_of_advisories_asks_as_much_whatever_the_recipients_and_advisories() {
+    let scene = Scene::open().await;
+    let office = Browser::of(&scene.test, &scene.legal).await;
+    let officer = Browser::of(&scene.test, &scene.officer).await;
+    let first = scene.advise("operators", "First.").await;
+    let one = format!("/share/advisories/{first}");
+    let answers = format!("/advisories/{first}/answers");
+    let answer = json!({ "answer": "acknowledged" });
+    // What is shown for the first time is noted; after that only reading is compared.
+    officer.get("/advisories").await;
+    let costs = async || {
+        [
+            scene.cost(office.get("/share/advisories")).await.0,
+            scene.cost(office.get(&one)).await.0,
+            scene.cost(scene.get(&scene.legal, "/advisories")).await.0,
+            scene.cost(scene.get(&scene.legal, &format!("/advisories/{first}"))).await.0,
+            scene.cost(officer.get("/advisories")).await.0,
+            scene.cost(scene.get(&scene.officer, "/advisories/received")).await.0,
+            scene.cost(scene.post(&scene.officer, &answers, answer.clone())).await.0,
+        ]
+    };
+    let few = costs().await;
+    for number in 0..30 {
+        scene.test.org(&format!("Operator {number} (fictional)"), "operator", Some("water")).await;
+    }
+    let mut advisories = vec![first.clone()];
+    for number in 0..60 {
+        advisories.push(scene.advise("operators", &format!("Number {number}.")).await);
+    }
+    let newest = advisories[60].clone();
+    let (_, whole) = scene.get(&scene.legal, &format!("/advisories/{newest}")).await;
+    let orgs: Vec<String> = whole["recipients"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|one| one["org"].as_str().unwrap().to_owned())
+        .collect();
+    assert_eq!(orgs.len(), 32);
+    for org in &orgs[..5] {
+        scene.answered(&newest, org, "acknowledged").await;
+    }
+    for org in &orgs[3..8] {
+        scene.answered(&newest, org, "applied").await;
+    }
+    scene.answered(&newest, &orgs[0], "not-applied").await;
+    scene.all(&scene.officer, "/advisories/received").await;
+    let many = costs().await;
+    assert_eq!(few, many, "the same questions for 2 and for 1,900 recipients");
+
+    // Page by page each is there once.
+    advisories.sort();
+    for (who, path) in [(&scene.legal, "/advisories"), (&scene.officer, "/advisories/received")] {
+        let mut all = scene.all(who, path).await;
+        assert_eq!(all.last(), Some(&first), "the oldest is the last: {path}");
+        all.sort();
+        assert_eq!(all, advisories, "{path}");
+    }
+    // What was counted when it came is what counting now gives: 24 never answered, 2 have only seen it.
+    let (_, page) = office.get("/share/advisories").await;
+    assert!(page.contains("26 of 32") && page.contains("32 of 32"), "{page}");
+    let (asked, (_, page)) = scene.cost(office.get(&format!("/share/advisories/{newest}"))).await;
+    assert_eq!(asked, few[1], "32 recipients are asked about at once");
+    assert!(page.contains("Remind all 26 who owe an answer"), "{page}");
+    assert!(!office.get("/share/advisories").await.1.contains("First."), "on the next page");
 }

@@ -117,6 +117,44 @@ async fn versions_follow_each_other_and_a_contradiction_is_kept_aside() {
 }
 
 #[tokio::test]
+async fn a_contradiction_is_told_to_those_who_decide_about_it_and_to_nobody_else() {
+    let test = TestHouse::open().await;
+    let analyst = analyst(&test).await;
+    let mut readers = Vec::new();
+    for (kind, hat) in [
+        ("office", Hat::NcoAnalyst),
+        ("police", Hat::PoliceRequester),
+        ("defence", Hat::SdfRequester),
+        ("office", Hat::Legal),
+    ] {
+        let org = test.org(hat.id(), kind, None).await;
+        readers.push(test.person(hat.id(), &org, hat).await);
+    }
+    let held = indicator(2, "[domain-name:value = 'a.lantern.example']", CREATED);
+    let bring = async |object: &Value, class: &str| {
+        let url =
+            format!("/api/v1/evidence/bundles?tlp=green&class={class}&originator=allied-cert");
+        let body = Some(bundle(std::slice::from_ref(object)));
+        let (status, done) = ask("POST", test.url(&url), &analyst.token, body).await;
+        assert_eq!(status, 200, "{done}");
+        done["conflicts"].as_array().unwrap().len()
+    };
+    assert_eq!(bring(&held, "CIA-N").await, 0);
+    let path = "/evidence/objects/indicator--1b6ea7d9-2b0f-4f55-8f0a-000000000002";
+    for (told, class) in (1..).zip(["CIA-N", "CIA", "CIA-PM"]) {
+        let mut other = held.clone();
+        other["name"] = json!(format!("another under {class}"));
+        assert_eq!(bring(&other, class).await, 1);
+        let (_, one) = get(&test, &analyst, path).await;
+        assert_eq!(one["conflicts"].as_array().unwrap().len(), told, "{one}");
+        for reader in &readers {
+            let (status, one) = get(&test, reader, path).await;
+            assert_eq!((status, &one["conflicts"]), (200, &json!([])), "{class}: {one}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn one_bad_entry_costs_itself_and_the_rest_goes_in() {
     let test = TestHouse::open().await;
     let analyst = analyst(&test).await;

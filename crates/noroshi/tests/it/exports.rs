@@ -15,6 +15,7 @@ use noroshi_evidence::object::StixObject;
 use noroshi_evidence::warning::{Kind, List, Speaks};
 use serde_json::{Value, json};
 
+use super::evidence_pages::Browser;
 use super::house::{Someone, TestHouse, ask};
 
 const FORMATS: [(&str, Option<&str>); 7] = [
@@ -157,10 +158,20 @@ impl World {
             labels.push(format!("as in {other}"));
         }
         let at = self.version();
+        let name = format!("c{number}.lantern.example");
+        // Some have no form in some formats.
+        let (language, pattern) = match self.chance.below(8) {
+            0 => (
+                "stix",
+                format!("[domain-name:value = '{name}' AND domain-name:value = 'b.{name}']"),
+            ),
+            1 => ("stix", format!("[url:value = 'https://{name}/a']")),
+            2 => ("sigma", format!("title: {name}")),
+            _ => ("stix", format!("[domain-name:value = '{name}']")),
+        };
         let text = json!({
             "type": "indicator", "spec_version": "2.1", "id": id(number), "created": "2026-01-01T00:00:00.000Z",
-            "modified": at, "pattern": format!("[domain-name:value = 'c{number}.lantern.example']"),
-            "pattern_type": "stix", "valid_from": from, "valid_until": until, "labels": labels,
+            "modified": at, "pattern": pattern, "pattern_type": language, "valid_from": from, "valid_until": until, "labels": labels,
             "object_marking_refs": [colour.marking_id().as_str()],
             "granular_markings": [{ "marking_ref": part.marking_id().as_str(), "selectors": ["labels.[1]"] }],
         })
@@ -385,6 +396,99 @@ async fn what_is_kept_gives_the_same_bytes_as_a_file_made_from_nothing() {
 async fn so_it_does_in_other_sequences() {
     same_whatever_happens(7, 60).await;
     same_whatever_happens(0x5eed_0042, 60).await;
+}
+
+/// Released to operators: what has a form everywhere, in some formats, in its own only; and what is doubtful.
+async fn mixed(world: &World) {
+    let hash = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+    let patterns = [
+        ("stix", "[domain-name:value = 'c0.lantern.example']".to_owned()),
+        ("stix", "[url:value = 'https://c1.lantern.example/a']".to_owned()),
+        ("stix", format!("[file:hashes.'SHA-256' = '{hash}']")),
+        (
+            "stix",
+            "[domain-name:value = 'c3.lantern.example' AND ipv4-addr:value = '192.0.2.3']"
+                .to_owned(),
+        ),
+        ("stix", "[email-addr:value = 'who@c4.lantern.example']".to_owned()),
+        ("yara", "rule lantern { condition: true }".to_owned()),
+        ("stix", "[domain-name:value = 'c6.lantern.example']".to_owned()),
+        ("stix", "[domain-name:value = 'c7.lantern.example']".to_owned()),
+    ];
+    let text = |(number, (language, pattern)): (usize, &(&str, String))| {
+        json!({
+            "type": "indicator", "spec_version": "2.1", "id": id(number), "created": "2026-01-01T00:00:00.000Z",
+            "modified": "2026-01-01T00:00:00.000Z", "pattern": pattern, "pattern_type": language,
+            "valid_from": "2026-01-01T00:00:00Z", "object_marking_refs": [Tlp::Green.marking_id().as_str()],
+        })
+        .to_string()
+    };
+    let texts: Vec<String> = patterns.iter().enumerate().map(text).collect();
+    world.hold(&texts, Tlp::Green, LegalClass::CiaN, "").await;
+    let ids: Vec<String> = (0..7).map(id).collect();
+    let wish = json!({ "audience": "operators", "objects": ids });
+    let (status, done) = super::house::release(&world.test, &world.legal.token, wish).await;
+    assert_eq!(status, 201, "{done}");
+    let list = List {
+        name: "Popular names (fictional)".to_owned(),
+        version: 1,
+        kind: Kind::from_code("string").unwrap(),
+        speaks: Speaks::from_bits(15).unwrap(),
+        description: "popular".to_owned(),
+        entries: vec!["c6.lantern.example".to_owned()],
+    };
+    lists::load(&world.test.house, &world.analyst.ctx, vec![list]).await.unwrap();
+}
+
+/// What is said to be left out of a file, and the file.
+async fn fetched(world: &World, who: &Someone, format: &str) -> (String, String) {
+    let url = world.test.url(&format!("/api/v1/exports/operators/{format}"));
+    let token = who.token.clone();
+    tokio::task::spawn_blocking(move || {
+        let got = ureq::get(&url).header("authorization", format!("Bearer {token}")).call();
+        let mut got = got.unwrap();
+        let header = got.headers()["x-noroshi-left-out"].to_str().unwrap().to_owned();
+        (header, got.body_mut().read_to_string().unwrap())
+    })
+    .await
+    .unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_not_in_a_file_is_counted_and_a_bundle_leaves_nothing_out_for_its_form() {
+    let world = World::open(3).await;
+    mixed(&world).await;
+    let reader = &world.readers[0].0;
+    for (format, left_out, mark) in [
+        ("rpz", "doubtful=1, kind=2, language=1, pattern=2", "; "),
+        ("suricata", "doubtful=1, form=1, language=1, pattern=2", "# "),
+        ("suricata/noroshi-names.lst", "doubtful=1, form=1, language=1, pattern=2", ""),
+        ("zeek", "doubtful=1, language=1, pattern=2", "# "),
+        ("csv", "doubtful=1, language=1, pattern=2", ""),
+        ("stix", "doubtful=1", ""),
+    ] {
+        let (header, body) = fetched(&world, reader, format).await;
+        assert_eq!(header, left_out, "{format}");
+        let comment = format!("{mark}left out: {left_out}\n");
+        assert_eq!(body.ends_with(&comment), !mark.is_empty(), "{format}: {body}");
+        // What may not be had is not counted either, and what is in force stands in the bundle as it is.
+        assert!(!body.contains("c7.lantern") && !body.contains("c6.lantern"), "{format}: {body}");
+        if format == "stix" {
+            let bundle: Value = serde_json::from_str(&body).unwrap();
+            let held: Vec<&str> = bundle["objects"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .filter_map(|one| one["id"].as_str())
+                .collect();
+            assert_eq!(held, (0..6).map(id).collect::<Vec<_>>());
+        }
+    }
+    let (_, page) = Browser::of(&world.test, reader).await.get("/advisories").await;
+    for words in ["that a value was seen: 2", "does not know: 2", "no form: 1", "doubtful value: 1"]
+    {
+        assert!(page.contains(words), "{words}: {page}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -554,3 +554,22 @@ async fn p1_a_long_bundle_comes_in_as_it_is_read() {
     });
     assert_eq!(count.unwrap(), 3_000);
 }
+
+/// P-10h: what comes in faster than it is written fills the memory. What is put aside is counted like what is taken in.
+#[tokio::test]
+async fn p10h_what_is_put_aside_is_handed_over_in_pieces_of_bounded_size() {
+    let quiet = quiet();
+    let bad = |number: u32| {
+        let mut object = malware(number);
+        object.as_object_mut().unwrap().remove("is_family");
+        object["description"] = json!("x".repeat(1 << 20));
+        object
+    };
+    let objects: Vec<Value> = (1..25).map(bad).collect();
+    let done = quiet.import(&objects).await;
+    assert_eq!((done.imported, done.quarantined.len(), done.complete), (0, 24, true));
+    let commits = "SELECT COUNT(*) FROM office_audit WHERE command = 'evidence.quarantine'";
+    let (commits, entries) =
+        (quiet.number(commits), quiet.number("SELECT COUNT(*) FROM evidence_aside"));
+    assert!(entries == 24 && (5..=24).contains(&commits), "{commits} commits of {entries} entries");
+}

@@ -10,7 +10,7 @@ use jiff::civil::Date;
 use noroshi_charter::hat::Hat;
 use serde_json::json;
 
-use super::news::{self, Entry, Eyes, NEWS_MAX, Whose};
+use super::news::{self, Entry, Eyes, Whose};
 use crate::analyse::around::pages::midnight;
 use crate::analyse::merge::change;
 use crate::house::House;
@@ -122,8 +122,8 @@ pub fn of_day(
     let (mut entries, mut more) = (Vec::new(), false);
     for watch in &watches {
         let found = news::news(reader, eyes, watch, begin.max(watch.since), end)?;
-        more |= found.len() == NEWS_MAX;
-        for entry in found {
+        more |= found.more;
+        for entry in found.entries {
             if news::may_tell(reader, eyes, &entry)? {
                 entries.push(entry);
             }

@@ -1,10 +1,7 @@
 //! What is new in what is watched.
 
-use std::collections::BTreeSet;
-
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use noroshi_charter::hat::Hat;
-use noroshi_evidence::marking::Tlp;
 use noroshi_evidence::observable::Observable;
 use serde::{Deserialize, Serialize};
 
@@ -12,9 +9,9 @@ use crate::analyse::hypotheses;
 use crate::analyse::merge;
 use crate::analyse::notes::{self, Reading};
 use crate::analyse::read::{self as analyse, Scope};
-use crate::evidence::near;
-use crate::evidence::read::{self as evidence, Filter};
-use crate::evidence::rows::tlp_of;
+use crate::evidence::near::{self, Edge};
+use crate::evidence::read::relations::Place;
+use crate::evidence::read::{self as evidence, Filter, ObjectRow};
 use crate::house::House;
 use crate::office::authorise::{Action, Standing};
 use crate::office::ctx::Ctx;
@@ -27,6 +24,15 @@ use crate::web::form::Values;
 pub const WATCHES_MAX: usize = 200;
 /// News of one watch that is told at once; more is said to be there.
 pub const NEWS_MAX: usize = 50;
+/// One more than that is looked for, which tells that there is more.
+const WANTED: usize = NEWS_MAX + 1;
+/// Rows asked for at once where the first did not suffice.
+const PAGE: u32 = 500;
+/// Rows of one question looked at; beyond it more is said to be there.
+const LOOKED_MAX: u64 = 20_000;
+/// What an import brings arrives at the moment at which it began, however long it takes: so far may what arrived later
+/// stand before what arrived earlier.
+const IMPORT_LASTS: SignedDuration = SignedDuration::from_hours(6);
 
 /// What can be watched.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -236,109 +242,194 @@ impl Eyes {
     }
 }
 
-/// What is new in one watch after `after` and before `until`, newest first, at most [`NEWS_MAX`].
+/// What is new in one watch.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct News {
+    /// Newest first, at most [`NEWS_MAX`].
+    pub entries: Vec<Entry>,
+    /// There is more.
+    pub more: bool,
+}
+
+impl News {
+    fn tell(&mut self, watch: &Watch, at: Timestamp, trigger: Trigger, subject: &str, other: &str) {
+        self.entries.push(Entry {
+            at,
+            trigger,
+            subject: subject.to_owned(),
+            other: other.to_owned(),
+            watch: watch.watch.clone(),
+        });
+    }
+}
+
+/// When something is news.
+#[derive(Debug, Clone, Copy)]
+struct Span {
+    /// After this.
+    after: Timestamp,
+    /// Before this.
+    until: Timestamp,
+}
+
+impl Span {
+    fn holds(self, at: Timestamp) -> bool {
+        self.after < at && at < self.until
+    }
+
+    /// Whether behind what arrived at `at` nothing is news any more.
+    fn is_past(self, at: Timestamp) -> bool {
+        at < self.after.saturating_sub(IMPORT_LASTS).unwrap_or(Timestamp::MIN)
+    }
+
+    /// An order of arrival before which all news stands; none when it may stand anywhere.
+    fn place(self, reader: &Reader<'_>) -> Result<Option<u64>, StoreFailure> {
+        let late = self.until.saturating_add(IMPORT_LASTS).unwrap_or(Timestamp::MAX);
+        evidence::before(reader, late)
+    }
+
+    const fn ends(self) -> (Timestamp, Timestamp) {
+        (self.after, self.until)
+    }
+}
+
+/// What is new in one watch after `after` and before `until`. What came later does not push it out.
 pub fn news(
     reader: &Reader<'_>,
     eyes: &Eyes,
     watch: &Watch,
     after: Timestamp,
     until: Timestamp,
-) -> Result<Vec<Entry>, StoreFailure> {
+) -> Result<News, StoreFailure> {
     // INVARIANT: what is watched and may no longer be seen has no news.
     if !eyes.sees(reader, watch.kind, &watch.target)? {
-        return Ok(Vec::new());
+        return Ok(News::default());
     }
-    let mut found = match watch.kind {
-        Kind::Object => of_object(reader, eyes, watch, after)?,
-        Kind::Case => of_case(reader, eyes, watch, after)?,
-        Kind::Search => of_search(reader, eyes, watch, after)?,
-        Kind::Observable => of_observable(reader, eyes, watch, after)?,
-    };
-    found.retain(|entry| entry.at < until);
-    found.sort_by(|a, b| b.cmp(a));
-    found.dedup();
-    found.truncate(NEWS_MAX);
+    let span = Span { after, until };
+    let mut found = News::default();
+    match watch.kind {
+        Kind::Object => of_object(reader, eyes, watch, span, &mut found)?,
+        Kind::Case => of_case(reader, eyes, watch, span, &mut found)?,
+        Kind::Search => of_search(reader, eyes, watch, span, &mut found)?,
+        Kind::Observable => of_observable(reader, eyes, watch, span, &mut found)?,
+    }
+    found.entries.retain(|entry| span.holds(entry.at));
+    found.entries.sort_by(|a, b| b.cmp(a));
+    found.entries.dedup();
+    found.more |= found.entries.len() > NEWS_MAX;
+    found.entries.truncate(NEWS_MAX);
     Ok(found)
-}
-
-fn entry(watch: &Watch, at: Timestamp, trigger: Trigger, subject: &str, other: &str) -> Entry {
-    Entry {
-        at,
-        trigger,
-        subject: subject.to_owned(),
-        other: other.to_owned(),
-        watch: watch.watch.clone(),
-    }
 }
 
 fn of_object(
     reader: &Reader<'_>,
     eyes: &Eyes,
     watch: &Watch,
-    after: Timestamp,
-) -> Result<Vec<Entry>, StoreFailure> {
+    span: Span,
+    found: &mut News,
+) -> Result<(), StoreFailure> {
     let sees = eyes.scope.sees();
-    let mut found = Vec::new();
     for id in merge::siblings(reader, sees, &watch.target)? {
-        let history = near::history(reader, sees, &id, NEWS_MAX)?;
-        for (at, stage) in history.iter().enumerate().filter(|(_, one)| one.arrived_at > after) {
-            let before = history.get(at + 1);
-            let trigger = match before {
-                Some(before) if stage.hidden && !before.hidden => Trigger::Revoked,
-                Some(before) if (&stage.tlp, &stage.class) != (&before.tlp, &before.class) => {
-                    Trigger::Marked
-                }
-                None if stage.hidden => Trigger::Revoked,
-                Some(_) | None => Trigger::Version,
-            };
-            found.push(entry(watch, stage.arrived_at, trigger, &id, ""));
-        }
-        let edges = near::edges(reader, sees, &id, None, NEWS_MAX)?.edges;
-        for edge in edges.into_iter().filter(|edge| edge.arrived_at > after) {
+        versions(reader, eyes, watch, (&id, span), found)?;
+        let more = edges(reader, eyes, (&id, span), |edge| {
             let sighted = edge.via.starts_with("sighting--") || edge.other.kind == "sighting";
             let trigger = if sighted { Trigger::Sighting } else { Trigger::Relation };
-            found.push(entry(watch, edge.arrived_at, trigger, &id, &edge.other.id));
-        }
-        let floor = evidence::brief(reader, sees, &id)?.and_then(|row| tlp_of(&row.tlp));
-        let (notes, _) = notes::of_subject(reader, &eyes.who, &id, floor.unwrap_or(Tlp::Red))?;
-        for note in notes.iter().filter(|note| note.at > after) {
-            found.push(entry(watch, note.at, Trigger::Note, &id, ""));
+            found.tell(watch, edge.arrived_at, trigger, &id, &edge.other.id);
+        })?;
+        found.more |= more;
+        for at in notes::times(reader, &eyes.who, &id, span.ends(), WANTED)? {
+            found.tell(watch, at, Trigger::Note, &id, "");
         }
         if eyes.releases {
-            for (_, at) in share::sent::of_object(reader, &id, after, 50)? {
-                found.push(entry(watch, at, Trigger::Release, &id, ""));
+            for (_, at) in share::sent::of_object(reader, &id, span.ends(), WANTED)? {
+                found.tell(watch, at, Trigger::Release, &id, "");
             }
         }
     }
-    Ok(found)
+    Ok(())
+}
+
+/// What became of an object, version by version.
+fn versions(
+    reader: &Reader<'_>,
+    eyes: &Eyes,
+    watch: &Watch,
+    (id, span): (&str, Span),
+    found: &mut News,
+) -> Result<(), StoreFailure> {
+    let history = near::history(reader, eyes.scope.sees(), id, span.until, WANTED + 1)?;
+    let new = history.iter().enumerate().filter(|(_, one)| span.holds(one.arrived_at));
+    for (at, stage) in new {
+        let before = history.get(at + 1);
+        let trigger = match before {
+            Some(before) if stage.hidden && !before.hidden => Trigger::Revoked,
+            Some(before) if (&stage.tlp, &stage.class) != (&before.tlp, &before.class) => {
+                Trigger::Marked
+            }
+            None if stage.hidden => Trigger::Revoked,
+            Some(_) | None => Trigger::Version,
+        };
+        found.tell(watch, stage.arrived_at, trigger, id, "");
+    }
+    Ok(())
+}
+
+/// Visits the new edges of an object, at most [`WANTED`], newest first; says whether there may be more.
+fn edges(
+    reader: &Reader<'_>,
+    eyes: &Eyes,
+    (id, span): (&str, Span),
+    mut visit: impl FnMut(&Edge),
+) -> Result<bool, StoreFailure> {
+    let mut from = span.place(reader)?.map(|seq| Place::before(seq).to_string());
+    let (mut limit, mut looked, mut told) = (WANTED, 0, 0);
+    loop {
+        let page = near::edges(reader, eyes.scope.sees(), id, from.as_deref(), limit)?;
+        for edge in &page.edges {
+            if span.is_past(edge.arrived_at) {
+                return Ok(false);
+            }
+            if span.holds(edge.arrived_at) {
+                visit(edge);
+                told += 1;
+            }
+            if told >= WANTED {
+                return Ok(true);
+            }
+        }
+        looked += limit as u64;
+        match page.next {
+            None => return Ok(false),
+            Some(_) if looked >= LOOKED_MAX => return Ok(true),
+            next => from = next,
+        }
+        limit = usize::try_from(PAGE).unwrap_or(limit);
+    }
 }
 
 fn of_case(
     reader: &Reader<'_>,
     eyes: &Eyes,
     watch: &Watch,
-    after: Timestamp,
-) -> Result<Vec<Entry>, StoreFailure> {
-    let Some(case) = CaseId::parse(&watch.target) else { return Ok(Vec::new()) };
-    let mut found = Vec::new();
-    for at in analyse::changes_of_case(reader, &case, after)? {
-        found.push(entry(watch, at, Trigger::Case, &watch.target, ""));
+    span: Span,
+    found: &mut News,
+) -> Result<(), StoreFailure> {
+    let Some(case) = CaseId::parse(&watch.target) else { return Ok(()) };
+    for at in analyse::changes_of_case(reader, &case, span.ends(), WANTED)? {
+        found.tell(watch, at, Trigger::Case, &watch.target, "");
     }
-    let floor = notes::case_floor(reader, &case)?;
-    let (notes, _) = notes::of_subject(reader, &eyes.who, &watch.target, floor)?;
-    for note in notes.iter().filter(|note| note.at > after) {
-        found.push(entry(watch, note.at, Trigger::Note, &watch.target, ""));
+    for at in notes::times(reader, &eyes.who, &watch.target, span.ends(), WANTED)? {
+        found.tell(watch, at, Trigger::Note, &watch.target, "");
     }
     let matrix = hypotheses::read::matrix(reader, eyes.scope, &case)?;
     let said = matrix.hypotheses.iter().map(|one| one.who.at);
     let said = said
         .chain(matrix.judgements.iter().map(|one| one.who.at))
         .chain(matrix.conclusions.iter().map(|one| one.who.at));
-    found.extend(
-        said.filter(|at| *at > after)
-            .map(|at| entry(watch, at, Trigger::Hypothesis, &watch.target, "")),
-    );
-    Ok(found)
+    for at in said.filter(|at| span.holds(*at)) {
+        found.tell(watch, at, Trigger::Hypothesis, &watch.target, "");
+    }
+    Ok(())
 }
 
 /// A search as in the address of its page.
@@ -351,42 +442,72 @@ pub fn filter_of(target: &str) -> Filter {
     }
 }
 
+/// Visits what a search finds that is new, newest first, until [`WANTED`] were taken; says whether there may be more.
+fn listed(
+    reader: &Reader<'_>,
+    eyes: &Eyes,
+    (filter, span): (&Filter, Span),
+    mut visit: impl FnMut(&ObjectRow) -> Result<bool, StoreFailure>,
+) -> Result<bool, StoreFailure> {
+    let mut before = span.place(reader)?;
+    let (mut limit, mut looked, mut taken) = (u32::try_from(WANTED).unwrap_or(PAGE), 0, 0);
+    loop {
+        let page = evidence::list(reader, eyes.scope.sees(), filter, before, limit)?;
+        for row in &page.rows {
+            if span.is_past(row.arrived_at) {
+                return Ok(false);
+            }
+            taken += usize::from(span.holds(row.arrived_at) && visit(row)?);
+            if taken >= WANTED {
+                return Ok(true);
+            }
+        }
+        looked += page.looked.max(u64::from(limit));
+        match page.next {
+            None => return Ok(false),
+            Some(_) if looked >= LOOKED_MAX => return Ok(true),
+            next => before = next,
+        }
+        limit = PAGE;
+    }
+}
+
 fn of_search(
     reader: &Reader<'_>,
     eyes: &Eyes,
     watch: &Watch,
-    after: Timestamp,
-) -> Result<Vec<Entry>, StoreFailure> {
+    span: Span,
+    found: &mut News,
+) -> Result<(), StoreFailure> {
     let filter = filter_of(&watch.target);
-    let listed = evidence::list(reader, eyes.scope.sees(), &filter, None, 50)?;
-    let new = listed.rows.into_iter().filter(|row| row.arrived_at > after);
-    Ok(new.map(|row| entry(watch, row.arrived_at, Trigger::Found, &row.id, "")).collect())
+    let more = listed(reader, eyes, (&filter, span), |row| {
+        found.tell(watch, row.arrived_at, Trigger::Found, &row.id, "");
+        Ok(true)
+    })?;
+    found.more |= more;
+    Ok(())
 }
 
 fn of_observable(
     reader: &Reader<'_>,
     eyes: &Eyes,
     watch: &Watch,
-    after: Timestamp,
-) -> Result<Vec<Entry>, StoreFailure> {
-    let Ok(observable) = Observable::parse(&watch.target) else { return Ok(Vec::new()) };
-    let sees = eyes.scope.sees();
-    let mut found = Vec::new();
-    let mut known = BTreeSet::new();
-    let named = evidence::naming(reader, sees, &observable)?;
-    // Where so many name it that the first page is full, the newest are found by search.
-    let filter = Filter { q: observable.to_string(), ..Filter::default() };
-    let listed = evidence::list(reader, sees, &filter, None, 50)?.rows;
-    for row in named.into_iter().chain(listed) {
-        if row.arrived_at <= after || !known.insert(row.id.clone()) {
-            continue;
-        }
-        if evidence::observables_of(reader, &row.id)?.contains(&observable) {
+    span: Span,
+    found: &mut News,
+) -> Result<(), StoreFailure> {
+    let Ok(observable) = Observable::parse(&watch.target) else { return Ok(()) };
+    // What only writes of it is found too, and passed over; what names it and was withdrawn is news like the rest.
+    let filter = Filter { q: observable.to_string(), hidden: true, ..Filter::default() };
+    let more = listed(reader, eyes, (&filter, span), |row| {
+        let names = evidence::observables_of(reader, &row.id)?.contains(&observable);
+        if names {
             let trigger = if row.kind == "sighting" { Trigger::Sighting } else { Trigger::Named };
-            found.push(entry(watch, row.arrived_at, trigger, &row.id, ""));
+            found.tell(watch, row.arrived_at, trigger, &row.id, "");
         }
-    }
-    Ok(found)
+        Ok(names)
+    })?;
+    found.more |= more;
+    Ok(())
 }
 
 /// Whether an entry may be told to these eyes now: both objects it speaks of are there for them.

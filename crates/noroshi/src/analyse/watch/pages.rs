@@ -100,7 +100,8 @@ pub(super) fn inbox_of(
     let mut entries = Vec::new();
     for watch in &watches {
         let until = now + SignedDuration::from_secs(1);
-        entries.extend(news::news(reader, eyes, watch, watch.since.max(oldest), until)?);
+        let found = news::news(reader, eyes, watch, watch.since.max(oldest), until)?;
+        entries.extend(found.entries);
     }
     entries.sort_by(|a, b| b.cmp(a));
     // Two watches may tell the same thing.

@@ -46,6 +46,11 @@ pub struct Place {
 impl Place {
     const START: Self = Self { via: i64::MAX, way: 0, kind: 0, other: 0 };
 
+    /// Before everything that arrived at this order or later.
+    pub fn before(seq: u64) -> Self {
+        Self { via: i64::try_from(seq).unwrap_or(i64::MAX), ..Self::START }
+    }
+
     /// Reads what [`Place`] was written as; `None` for anything else.
     pub fn parse(text: &str) -> Option<Self> {
         let mut parts = text.split('.').map(|part| part.parse::<i64>().ok().filter(|n| *n >= 0));

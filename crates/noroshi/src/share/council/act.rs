@@ -9,7 +9,7 @@ use noroshi_evidence::marking::{LegalClass, Tlp};
 use noroshi_ledger::digest::Digest;
 use serde_json::json;
 
-use super::read::{self, Advisory, Draft, Side};
+use super::read::{self, Advisory, Draft, Place, Side};
 use crate::evidence::rows::{tlp_code, tlp_of};
 use crate::house::House;
 use crate::office::authorise::{Action, On};
@@ -292,11 +292,20 @@ pub(super) fn may_read(house: &House, ctx: &Ctx) -> Answer<()> {
     Ok(house.authoriser.check(ctx, Action::ShareRead, own)?)
 }
 
-/// The caller's own advisories, newest first; that they were handed out is recorded before they are shown.
-pub async fn received(house: &Arc<House>, ctx: &Ctx) -> Answer<Vec<read::Received>> {
+/// A page of the caller's own advisories, newest first, and where to go on; that they were handed out is recorded before
+/// they are shown.
+pub async fn received(
+    house: &Arc<House>,
+    ctx: &Ctx,
+    after: Option<Place>,
+    limit: u32,
+) -> Answer<(Vec<read::Received>, Option<Place>)> {
     may_read(house, ctx)?;
     let (org, hat, now) = (ctx.org.clone(), ctx.hat, ctx.now);
-    let found = house.store.read(move |reader| read::received(reader, (&org, hat), now)).await?;
+    let (found, next) = house
+        .store
+        .read(move |reader| read::received(reader, (&org, hat), now, after.as_ref(), limit))
+        .await?;
     let fresh: Vec<&str> = found
         .iter()
         .filter(|one| one.delivered_at.is_none())
@@ -314,7 +323,7 @@ pub async fn received(house: &Arc<House>, ctx: &Ctx) -> Answer<Vec<read::Receive
         }
         house.door.commit(ctx, change).await?;
     }
-    Ok(found)
+    Ok((found, next))
 }
 
 /// What a recipient says it has done. A later answer stands beside the earlier ones.
@@ -327,8 +336,10 @@ pub async fn answer(
 ) -> Answer<Made> {
     may_answer(house, ctx)?;
     let (org, hat, now) = (ctx.org.clone(), ctx.hat, ctx.now);
-    let found = house.store.read(move |reader| read::received(reader, (&org, hat), now)).await?;
-    if !found.iter().any(|one| one.advisory.advisory == advisory) {
+    let wanted = advisory.to_owned();
+    let is_received =
+        move |reader: &Reader<'_>| read::is_received(reader, (&org, hat), now, &wanted);
+    if !house.store.read(is_received).await? {
         return Err(Refusal::absent().into());
     }
     if !["acknowledged", "applied", "not-applied"].contains(&said) {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use axum::extract::{Path, State};
+use axum::extract::{Path, Query, State};
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, IF_NONE_MATCH};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
@@ -14,13 +14,13 @@ use utoipa::{OpenApi, ToSchema};
 
 use super::act::{self, Preview, Wish};
 use super::exports;
-use super::read::{self, Advisory, Received, Said};
+use super::read::{self, Advisory, Place, Received, Said};
 use crate::evidence::rows::tlp_code;
 use crate::house::House;
 use crate::office::authorise::{Action, On};
 use crate::office::clock::stamp;
-use crate::share::act::{Handling, Made};
-use crate::web::api::Body;
+use crate::share::act::{Handling, Made, refuse};
+use crate::web::api::{Body, Paging};
 use crate::web::form;
 use crate::web::refusal::{Answer, Failure, Refusal};
 use crate::web::visitor::Caller;
@@ -326,22 +326,38 @@ impl From<Received> for AdvisoryOut {
     }
 }
 
-/// Advisories, newest first.
+/// A page of advisories, newest first.
 #[derive(Debug, Serialize, ToSchema)]
 struct Advisories {
-    /// At most 500.
+    /// At most as many as were asked for.
     items: Vec<AdvisoryOut>,
+    /// Give it back as `cursor` for the advisories after these; absent at the end.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cursor: Option<String>,
+}
+
+/// The place of a page that is asked for.
+fn place(asked: &Paging) -> Answer<Option<Place>> {
+    let read = |text: &str| Place::parse(text).ok_or_else(|| refuse("NRS-SHAR-0341"));
+    asked.cursor.as_deref().map(read).transpose()
 }
 
 /// Every advisory, for those who issue.
-#[utoipa::path(get, path = "/advisories", tag = "share", responses((status = 200, body = Advisories)))]
+#[utoipa::path(get, path = "/advisories", tag = "share", params(Paging),
+    responses((status = 200, body = Advisories)))]
 async fn list_advisories(
     State(house): State<Arc<House>>,
     caller: Caller,
+    Query(asked): Query<Paging>,
 ) -> Answer<Json<Advisories>> {
     house.authoriser.check(&caller.ctx, Action::ShareRelease, On::default())?;
-    let found = house.store.read(read::advisories).await?;
-    Ok(Json(Advisories { items: found.into_iter().map(AdvisoryOut::from).collect() }))
+    let (after, limit) = (place(&asked)?, asked.limit());
+    let (found, next) = house
+        .store
+        .read(move |reader| read::advisories(reader, None, after.as_ref(), limit))
+        .await?;
+    let items = found.into_iter().map(|(one, _)| one.into()).collect();
+    Ok(Json(Advisories { items, cursor: next.map(|next| next.to_string()) }))
 }
 
 /// How one recipient stands.
@@ -397,14 +413,18 @@ async fn one_advisory(
     Ok(Json(AdvisoryWhole { advisory, recipients, unanswered }))
 }
 
-/// The advisories of the caller's organisation.
-#[utoipa::path(get, path = "/advisories/received", tag = "share", responses((status = 200, body = Advisories)))]
+/// The advisories of the caller's organisation. A page may hold fewer than were asked for.
+#[utoipa::path(get, path = "/advisories/received", tag = "share", params(Paging),
+    responses((status = 200, body = Advisories)))]
 async fn received_advisories(
     State(house): State<Arc<House>>,
     caller: Caller,
+    Query(asked): Query<Paging>,
 ) -> Answer<Json<Advisories>> {
-    let found = act::received(&house, &caller.ctx).await?;
-    Ok(Json(Advisories { items: found.into_iter().map(AdvisoryOut::from).collect() }))
+    let (after, limit) = (place(&asked)?, asked.limit());
+    let (found, next) = act::received(&house, &caller.ctx, after, limit).await?;
+    let items = found.into_iter().map(AdvisoryOut::from).collect();
+    Ok(Json(Advisories { items, cursor: next.map(|next| next.to_string()) }))
 }
 
 /// What was done about an advisory.
@@ -639,10 +659,12 @@ async fn reply_question(
 }
 
 /// A ready-made export of one of the caller's audiences (`own` is the organisation itself), for `rpz`, `suricata` (its
-/// rules), `zeek`, `csv` or `stix`. With `If-None-Match`, 304 while it is the same.
+/// rules), `zeek`, `csv` or `stix`. With `If-None-Match`, 304 while it is the same. `X-Noroshi-Left-Out` says how much of
+/// the stream is not in it and why: indicators by `language`, `pattern` and `doubtful`, values by `kind`, `form` and
+/// `length`; `none` when nothing is left out.
 #[utoipa::path(get, path = "/exports/{audience}/{format}", tag = "share",
     params(("audience" = String, Path), ("format" = String, Path)),
-    responses((status = 200, content_type = "text/plain", body = String, description = "header `ETag`"), (status = 304)))]
+    responses((status = 200, content_type = "text/plain", body = String, description = "headers `ETag`, `X-Noroshi-Left-Out`"), (status = 304)))]
 async fn one_export(
     State(house): State<Arc<House>>,
     caller: Caller,
@@ -656,7 +678,7 @@ async fn one_export(
 /// holds.
 #[utoipa::path(get, path = "/exports/{audience}/{format}/{file}", tag = "share",
     params(("audience" = String, Path), ("format" = String, Path), ("file" = String, Path)),
-    responses((status = 200, content_type = "text/plain", body = String, description = "header `ETag`"), (status = 304)))]
+    responses((status = 200, content_type = "text/plain", body = String, description = "headers `ETag`, `X-Noroshi-Left-Out`"), (status = 304)))]
 async fn one_export_file(
     State(house): State<Arc<House>>,
     caller: Caller,
@@ -676,8 +698,9 @@ async fn export(
     let known = |tag: &str| has.split(',').any(|one| one.trim() == tag || one.trim() == "*");
     let made = exports::export(house, &caller.ctx, wanted, known).await?;
     let about = [(ETAG, made.tag), (CACHE_CONTROL, "private, no-cache".to_owned())];
+    let left_out = [("x-noroshi-left-out", exports::written_out(&made.left_out))];
     Ok(match made.text {
-        None => (StatusCode::NOT_MODIFIED, about).into_response(),
-        Some(text) => (about, [(CONTENT_TYPE, made.kind)], text).into_response(),
+        None => (StatusCode::NOT_MODIFIED, about, left_out).into_response(),
+        Some(text) => (about, left_out, [(CONTENT_TYPE, made.kind)], text).into_response(),
     })
 }

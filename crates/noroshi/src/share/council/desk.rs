@@ -5,15 +5,16 @@ use std::sync::Arc;
 
 use askama::Template;
 use axum::Router;
-use axum::extract::{Path, State};
+use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect};
 use axum::routing::{get, post};
 use jiff::Timestamp;
 use noroshi_charter::release::{Audience, Capacity};
+use serde::Deserialize;
 
 use super::act::{self, Preview, TEXT_CHARS_MAX, TITLE_CHARS_MAX, Wish};
-use super::read::{self, Advisory, Counts, Draft, Question, Side, Standing};
+use super::read::{self, Advisory, Counts, Draft, Place, Question, Side, Standing};
 use crate::evidence::rows::tlp_code;
 use crate::house::House;
 use crate::office::authorise::{Action, On};
@@ -29,6 +30,8 @@ use crate::web::visitor::{Posted, Visitor};
 
 /// Objects of one advisory named in the open; more are folded.
 const NAMED_MAX: usize = 12;
+/// Advisories of one page.
+const PAGE: u32 = 50;
 
 /// Routes of the desk.
 pub fn routes() -> Router<Arc<House>> {
@@ -76,6 +79,18 @@ fn audience_of(audience: &Audience, orgs: &Orgs, shell: &Shell) -> String {
 
 // ---- the list ----------------------------------------------------------------------------------------------------
 
+/// Which part of a list of advisories.
+#[derive(Debug, Default, Deserialize)]
+pub(super) struct Behind {
+    cursor: Option<String>,
+}
+
+impl Behind {
+    pub(super) fn place(&self) -> Option<Place> {
+        self.cursor.as_deref().and_then(Place::parse)
+    }
+}
+
 struct Row {
     id: String,
     title: String,
@@ -118,21 +133,29 @@ struct ListPage {
     shell: Shell,
     crumbs: Vec<Link>,
     rows: Vec<Row>,
+    /// Where the list goes on.
+    next: Option<String>,
 }
 
-async fn list(State(house): State<Arc<House>>, visitor: Visitor) -> Answer {
+async fn list(
+    State(house): State<Arc<House>>,
+    visitor: Visitor,
+    Query(behind): Query<Behind>,
+) -> Answer {
     allowed(&house, &visitor)?;
-    let found = house.store.read(read::counted).await?;
+    let after = behind.place();
     let orgs = orgs(&house).await?;
     let shell = page::shell(&house, &visitor, "share-desk-title");
     // What is late leads, then what waits.
-    let mut rows: Vec<Row> = found.into_iter().map(|one| Row::new(one, &orgs, &shell)).collect();
-    rows.sort_by_key(|row| match row.tone {
-        Tone::Bad => 0,
-        Tone::Warn => 1,
-        _ => 2,
-    });
-    page::html(&ListPage { crumbs: crumbs(&shell, &[]), rows, shell })
+    let now = Some(shell.now);
+    let (found, next) =
+        house.store.read(move |reader| read::advisories(reader, now, after.as_ref(), PAGE)).await?;
+    page::html(&ListPage {
+        crumbs: crumbs(&shell, &[]),
+        rows: found.into_iter().map(|one| Row::new(one, &orgs, &shell)).collect(),
+        next: next.map(|next| next.to_string()),
+        shell,
+    })
 }
 
 // ---- a new one ---------------------------------------------------------------------------------------------------

@@ -2,7 +2,7 @@
 //! is in force and is not doubtful. What the gate said is kept and brought to what holds now ([`super::kept`]); what is
 //! unchanged is answered with "not modified".
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, PoisonError};
 
 use axum::http::StatusCode;
@@ -15,6 +15,7 @@ use noroshi_evidence::marking::Tlp;
 use noroshi_evidence::object::StixObject;
 use noroshi_evidence::observable::Observable;
 use noroshi_ledger::digest::Digest;
+use serde_json::json;
 use sha2::{Digest as _, Sha256};
 
 use super::act::may_read;
@@ -40,13 +41,57 @@ const INDICATORS_MAX: usize = 100_000;
 const ZONE: &str = "rpz.noroshi.example";
 const SID: u32 = 9_100_000;
 
+/// The format that has a form for every indicator: its own bytes.
+const STIX: &str = "stix";
+
 /// The formats, as addresses name them.
-pub const FORMATS: [&str; 5] = ["rpz", "suricata", "zeek", "csv", "stix"];
+pub const FORMATS: [&str; 5] = ["rpz", "suricata", "zeek", "csv", STIX];
+
+/// Why an indicator that may be had and is in force is not in a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum LeftOut {
+    /// It is in another language than STIX, and the format is not.
+    Language,
+    /// It says more than that one of its values was seen, and the format cannot.
+    Pattern,
+    /// One of its values is doubtful.
+    Doubtful,
+}
+
+impl LeftOut {
+    const fn code(self) -> &'static str {
+        match self {
+            Self::Language => "language",
+            Self::Pattern => "pattern",
+            Self::Doubtful => "doubtful",
+        }
+    }
+}
+
+/// Why a value of an indicator is not in a file.
+const fn code_of(why: feed::LeftOut) -> &'static str {
+    match why {
+        feed::LeftOut::Kind => "kind",
+        feed::LeftOut::Form => "form",
+        feed::LeftOut::Length => "length",
+    }
+}
+
+/// How many indicators and values a file leaves out, by the code of the reason.
+type Counted = BTreeMap<&'static str, u64>;
+
+/// That in one line, for a header or a comment.
+pub(super) fn written_out(left_out: &Counted) -> String {
+    let each: Vec<String> = left_out.iter().map(|(code, n)| format!("{code}={n}")).collect();
+    if each.is_empty() { "none".to_owned() } else { each.join(", ") }
+}
 
 /// What is in an export.
 #[derive(Debug, Default)]
 struct Gathered {
     pieces: Vec<Given>,
+    /// What is not.
+    left_out: Counted,
     /// What is handed out, in the same order; only where the format is made of it.
     objects: Vec<StixObject>,
     entries: Vec<Entry>,
@@ -61,10 +106,16 @@ impl Gathered {
         Ok(Self { as_of: handed::as_of(reader)?, ..Self::default() })
     }
 
-    /// Takes one more that holds now and names nothing doubtful; says whether there was room.
-    fn takes(&mut self, row: &Row, lists: &Loaded, now: Timestamp) -> bool {
-        let doubtful = || row.values.iter().any(|value| lists.is_doubtful(value));
-        if row.values.is_empty() || !row.holds(now) || doubtful() {
+    /// Takes one more that holds now, names nothing doubtful and has a form in the format, or counts why not; says whether
+    /// there was room.
+    fn takes(&mut self, row: &Row, (lists, format): (&Loaded, &str), now: Timestamp) -> bool {
+        if !row.holds(now) {
+            return true;
+        }
+        let doubtful = row.values.iter().any(|value| lists.is_doubtful(value));
+        let bare = row.bare.filter(|_| format != STIX);
+        if let Some(why) = doubtful.then_some(LeftOut::Doubtful).or(bare) {
+            *self.left_out.entry(why.code()).or_default() += 1;
             return true;
         }
         if self.pieces.len() >= INDICATORS_MAX {
@@ -78,7 +129,9 @@ impl Gathered {
             tlp: row.tlp,
             source: row.source.clone(),
         };
-        self.entries.extend(row.values.iter().map(entry));
+        if row.bare.is_none() {
+            self.entries.extend(row.values.iter().map(entry));
+        }
         let (id, digest) = (row.id.as_str().to_owned(), row.digest.clone());
         // What its terms weigh is not kept with a row; what came in between is looked at once more after it was handed out.
         let (added, as_of) = (row.added, self.as_of);
@@ -110,7 +163,7 @@ pub(super) fn indicators(
 fn whole(
     reader: &Reader<'_>,
     (place, org): (&Audience, &OrgId),
-    lists: &Loaded,
+    (lists, format): (&Loaded, &str),
     now: Timestamp,
 ) -> Result<Gathered, StoreFailure> {
     let view = View { audience: place.clone(), filter: only_indicators() };
@@ -123,7 +176,7 @@ fn whole(
         for one in slice.items {
             let Some(row) = Row::of(&one) else { continue };
             let taken = made.pieces.len();
-            if !made.takes(&row, lists, now) {
+            if !made.takes(&row, (lists, format), now) {
                 return Ok(made);
             }
             made.objects.extend((made.pieces.len() > taken).then_some(one.object));
@@ -153,10 +206,10 @@ fn from_kept(
     let mut made = Gathered::of(reader)?;
     for row in rows {
         let taken = made.pieces.len();
-        if !made.takes(row, lists, now) {
+        if !made.takes(row, (lists, format), now) {
             return Ok(Some(made));
         }
-        if format == "stix" && made.pieces.len() > taken {
+        if format == STIX && made.pieces.len() > taken {
             made.objects.push(object_of(reader, row)?);
         }
     }
@@ -202,23 +255,38 @@ fn last(
     )
 }
 
-/// The exports an organisation can fetch: audience, format, and when it last did.
+/// An export that an organisation can fetch.
+#[derive(Debug, Clone)]
+pub struct Offered {
+    /// Whose stream.
+    pub audience: Audience,
+    /// The format.
+    pub format: &'static str,
+    /// When it was last fetched.
+    pub fetched_at: Option<Timestamp>,
+    /// What was not in it then, by the code of the reason.
+    pub left_out: BTreeMap<String, u64>,
+}
+
+/// The exports an organisation can fetch.
 pub fn offered(
     reader: &Reader<'_>,
     (org, hat): (&OrgId, Hat),
-) -> Result<Vec<(Audience, &'static str, Option<Timestamp>)>, StoreFailure> {
+) -> Result<Vec<Offered>, StoreFailure> {
     let mut offered = Vec::new();
-    for place in audience::audiences_under(reader, org, hat)? {
-        if place == Audience::Public {
+    for audience in audience::audiences_under(reader, org, hat)? {
+        if audience == Audience::Public {
             continue;
         }
         for format in FORMATS {
-            let at = reader.first(
-                "SELECT fetched_at FROM share_export WHERE org = $1 AND audience = $2 AND format = $3",
-                &[Value::from(org), Value::from(place.label()), Value::from(format)],
-                |row| row.time(0),
+            let last = reader.first(
+                "SELECT fetched_at, left_out FROM share_export WHERE org = $1 AND audience = $2 AND format = $3",
+                &[Value::from(org), Value::from(audience.label()), Value::from(format)],
+                |row| Ok((row.time(0)?, row.json(1)?)),
             )?;
-            offered.push((place.clone(), format, at));
+            let (fetched_at, left_out) = last.unzip();
+            let left_out = left_out.unwrap_or_default();
+            offered.push(Offered { audience: audience.clone(), format, fetched_at, left_out });
         }
     }
     Ok(offered)
@@ -233,31 +301,48 @@ pub struct Export {
     pub kind: &'static str,
     /// The text; absent when the caller has it.
     pub text: Option<String>,
+    /// How much of the stream is not in it, by the code of the reason.
+    pub left_out: Counted,
 }
 
-fn written(
-    format: &str,
-    file: Option<&str>,
-    made: &Gathered,
-    serial: i64,
-) -> Answer<(String, &'static str)> {
+/// A file as it was written.
+struct Written {
+    text: String,
+    kind: &'static str,
+    /// What the format has no form for, besides what was left out before.
+    left_out: Counted,
+}
+
+fn written(format: &str, file: Option<&str>, made: &Gathered, serial: i64) -> Answer<Written> {
     const TEXT: &str = "text/plain; charset=utf-8";
-    let entries = &made.entries;
+    let (entries, mut left_out) = (&made.entries, made.left_out.clone());
     let absent = || Failure::from(Refusal::absent());
-    let of = |mut files: feed::Files<'_>, name: &str| files.files.remove(name).ok_or_else(absent);
-    Ok(match (format, file) {
+    let mut of = |mut files: feed::Files<'_>, name: &str| {
+        for (_, why) in files.left_out {
+            *left_out.entry(code_of(why)).or_default() += 1;
+        }
+        files.files.remove(name).ok_or_else(absent)
+    };
+    // Where the format knows comments, the file itself says last what is not in it.
+    let (mut text, kind, comment) = match (format, file) {
         ("rpz", None) => {
             let serial = u32::try_from(serial).unwrap_or(u32::MAX);
-            (of(feed::rpz(serial, ZONE, entries), "rpz.zone")?, TEXT)
+            (of(feed::rpz(serial, ZONE, entries), "rpz.zone")?, TEXT, Some(';'))
         }
         ("suricata", file) => {
-            (of(suricata::encode(SID, entries), file.unwrap_or(suricata::RULES))?, TEXT)
+            let name = file.unwrap_or(suricata::RULES);
+            let comment = (name == suricata::RULES).then_some('#');
+            (of(suricata::encode(SID, entries), name)?, TEXT, comment)
         }
-        ("zeek", None) => (zeek_intel::encode(entries), TEXT),
-        ("csv", None) => (csv::encode(entries), "text/csv; charset=utf-8"),
-        ("stix", None) => (bundle(made)?, "application/stix+json;version=2.1"),
+        ("zeek", None) => (zeek_intel::encode(entries), TEXT, Some('#')),
+        ("csv", None) => (csv::encode(entries), "text/csv; charset=utf-8", None),
+        (STIX, None) => (bundle(made)?, "application/stix+json;version=2.1", None),
         _ => return Err(absent()),
-    })
+    };
+    if let Some(comment) = comment.filter(|_| !left_out.is_empty()) {
+        text.push_str(&format!("{comment} left out: {}\n", written_out(&left_out)));
+    }
+    Ok(Written { text, kind, left_out })
 }
 
 /// The indicators with their own bytes, in a bundle whose identifier follows from them.
@@ -332,14 +417,12 @@ pub async fn export(
         if let Some(export) = same(house, ctx, &wanted, &known).await? {
             return Ok(export);
         }
-        let Made { place, made, text, kind, digest, serial } =
-            made(house, ctx, &wanted, How::Kept).await?;
-        let tag = format!("\"{}\"", Digest::of(text.as_bytes()));
-        if known(&tag) {
-            return Ok(Export { tag, kind, text: None });
-        }
-        if recorded(house, ctx, (&wanted, &place), &made, (digest, serial)).await? {
-            return Ok(Export { tag, kind, text: Some(text) });
+        let made = made(house, ctx, &wanted, How::Kept).await?;
+        let tag = format!("\"{}\"", Digest::of(made.text.as_bytes()));
+        let is_known = known(&tag);
+        if is_known || recorded(house, ctx, &wanted, &made).await? {
+            let Made { text, kind, left_out, .. } = made;
+            return Ok(Export { tag, kind, text: (!is_known).then_some(text), left_out });
         }
     }
     Err(handed::unsettled())
@@ -378,11 +461,12 @@ async fn same(
                 && Arc::ptr_eq(&tag.lists, &lists)
                 && tag.within.contains(&now)
                 && last(reader, &org, &place, asked.format)?.as_ref() == Some(&tag.stands);
-            Ok(holds.then_some(tag.tag))
+            Ok(holds.then_some((tag.tag, tag.left_out)))
         })
         .await?;
     let kind = "text/plain; charset=utf-8";
-    Ok(found.filter(|tag| known(tag)).map(|tag| Export { tag, kind, text: None }))
+    let same = found.filter(|(tag, _)| known(tag));
+    Ok(same.map(|(tag, left_out)| Export { tag, kind, text: None, left_out }))
 }
 
 /// An export that was made.
@@ -391,6 +475,7 @@ struct Made {
     made: Gathered,
     text: String,
     kind: &'static str,
+    left_out: Counted,
     digest: String,
     serial: i64,
 }
@@ -408,7 +493,7 @@ async fn made(house: &Arc<House>, ctx: &Ctx, wanted: &Wanted, how: How) -> Answe
             };
             let (made, stands) = match made {
                 Some((made, stands)) => (made, Some(stands)),
-                None => (whole(reader, (&place, &org), &lists, now)?, None),
+                None => (whole(reader, (&place, &org), (&lists, asked.format), now)?, None),
             };
             let last = last(reader, &org, &place, asked.format)?;
             Ok(Some((place, made, last, stands, lists)))
@@ -419,22 +504,32 @@ async fn made(house: &Arc<House>, ctx: &Ctx, wanted: &Wanted, how: How) -> Answe
     if made.full {
         return Err(Refusal::new("NRS-SHAR-0530", StatusCode::SERVICE_UNAVAILABLE).into());
     }
-    let digest = Digest::of(csv::encode(&made.entries).as_bytes()).to_string();
+    let digest = content(wanted.format, &made).to_string();
     let serial = match last {
         Some((before, serial)) if before == digest => serial,
         Some((_, serial)) => now.as_second().max(serial + 1),
         None => now.as_second(),
     };
-    let (text, kind) = written(wanted.format, wanted.file.as_deref(), &made, serial)?;
+    let Written { text, kind, left_out } =
+        written(wanted.format, wanted.file.as_deref(), &made, serial)?;
     if let Some((generation, until)) = stands {
         let tag = format!("\"{}\"", Digest::of(text.as_bytes()));
-        let stands = (digest.clone(), serial);
-        let tag = Tag { generation, lists, within: now..until, stands, tag };
+        let (stands, left_out) = ((digest.clone(), serial), left_out.clone());
+        let tag = Tag { generation, lists, within: now..until, stands, tag, left_out };
         let state = house.exports.of(&ctx.org, &place);
         let mut state = state.lock().unwrap_or_else(PoisonError::into_inner);
         state.tags.insert(wanted.key(), tag);
     }
-    Ok(Made { place, made, text, kind, digest, serial })
+    Ok(Made { place, made, text, kind, left_out, digest, serial })
+}
+
+/// Digest over what is in a file, whatever its form.
+fn content(format: &str, made: &Gathered) -> Digest {
+    if format == STIX {
+        let each: Vec<&str> = made.pieces.iter().map(|one| one.digest.as_str()).collect();
+        return Digest::of(each.join(" ").as_bytes());
+    }
+    Digest::of(csv::encode(&made.entries).as_bytes())
 }
 
 /// An export from what is kept, with the state it stands on and until when that holds.
@@ -454,29 +549,25 @@ fn kept(
 }
 
 /// Records that an export is handed out; says whether nothing of it was taken back meanwhile.
-async fn recorded(
-    house: &Arc<House>,
-    ctx: &Ctx,
-    (wanted, place): (&Wanted, &Audience),
-    made: &Gathered,
-    (digest, serial): (String, i64),
-) -> Answer<bool> {
-    let format = wanted.format;
+async fn recorded(house: &Arc<House>, ctx: &Ctx, wanted: &Wanted, made: &Made) -> Answer<bool> {
+    let (format, place) = (wanted.format, &made.place);
     let through = format!("export-{format}");
     let handing =
         Handing { recipient: &ctx.org, audience: place, through: &through, door: Door::Export };
     let what = wanted.file.as_deref().unwrap_or(format);
-    let change = handing.change_of(what, &made.pieces, ctx.now).write(Write::one(
-        "INSERT INTO share_export (org, audience, format, digest, serial, fetched_at) VALUES ($1, $2, $3, $4, $5, $6) \
-         ON CONFLICT (org, audience, format) DO UPDATE SET digest = excluded.digest, serial = excluded.serial, \
-         fetched_at = excluded.fetched_at",
+    let change = handing.change_of(what, &made.made.pieces, ctx.now).write(Write::one(
+        "INSERT INTO share_export (org, audience, format, digest, serial, fetched_at, left_out) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (org, audience, format) DO UPDATE SET \
+         digest = excluded.digest, serial = excluded.serial, fetched_at = excluded.fetched_at, \
+         left_out = excluded.left_out",
         vec![
             Value::from(&ctx.org),
             Value::from(place.label()),
             Value::from(format),
-            Value::from(digest),
-            Value::from(serial),
+            Value::from(&made.digest),
+            Value::from(made.serial),
             Value::from(ctx.now),
+            Value::from(json!(made.left_out).to_string()),
         ],
     ));
     handing.record(house, ctx, change).await

@@ -21,7 +21,7 @@ use noroshi_evidence::marking::Tlp;
 use noroshi_evidence::observable::Observable;
 use noroshi_evidence::pattern::{self, Reading};
 
-use super::exports::{PAGE, indicators};
+use super::exports::{LeftOut, PAGE, indicators};
 use crate::evidence::rows::version_key;
 use crate::office::id::OrgId;
 use crate::office::store::{Reader, StoreFailure, Value};
@@ -54,8 +54,10 @@ pub(super) struct Row {
     pub(super) tlp: Tlp,
     /// The release it comes from.
     pub(super) source: Source,
-    /// What it looks for.
+    /// What it looks for; what it mentions where it says more than that.
     pub(super) values: Vec<Observable>,
+    /// Why it has no form but its own; absent where it matches exactly when one of its values is seen.
+    pub(super) bare: Option<LeftOut>,
     /// From when.
     pub(super) valid_from: Timestamp,
     /// Until when.
@@ -65,15 +67,17 @@ pub(super) struct Row {
 }
 
 impl Row {
-    /// Reads an indicator; `None` for what an export never holds: withdrawn, in another language than STIX, or saying more
-    /// than that one of its values was seen.
+    /// Reads an indicator; `None` for what an export never holds: what was withdrawn.
     pub(super) fn of(one: &Served) -> Option<Self> {
         let head = one.object.head();
         let indicator = head.indicator.as_ref().filter(|_| !head.revoked)?;
-        if &*indicator.pattern_type != "stix" {
-            return None;
-        }
-        let Reading::Any(values) = pattern::read(&indicator.pattern) else { return None };
+        let (values, bare) = match &*indicator.pattern_type {
+            "stix" => match pattern::read(&indicator.pattern) {
+                Reading::Any(values) if !values.is_empty() => (values, None),
+                reading => (reading.mentioned().to_vec(), Some(LeftOut::Pattern)),
+            },
+            _ => (Vec::new(), Some(LeftOut::Language)),
+        };
         let source = Source::parse(&one.release)?;
         let other = one.redacted || one.whose == Whose::OwnCopy;
         Some(Self {
@@ -84,6 +88,7 @@ impl Row {
             tlp: one.tlp,
             source,
             values,
+            bare,
             valid_from: indicator.valid_from,
             valid_until: indicator.valid_until,
             text: other.then(|| one.object.text().into()),
@@ -107,6 +112,8 @@ pub(super) struct Tag {
     /// Digest over the entries, and the serial.
     pub(super) stands: (String, i64),
     pub(super) tag: String,
+    /// What is not in it.
+    pub(super) left_out: BTreeMap<&'static str, u64>,
 }
 
 /// One stream as one organisation may have it.

@@ -5,15 +5,16 @@ use std::sync::Arc;
 
 use askama::Template;
 use axum::Router;
-use axum::extract::{Path, State};
+use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect};
 use axum::routing::{get, post};
 use jiff::Timestamp;
 
 use super::act;
-use super::exports;
-use super::read::{self, Received, Side};
+use super::desk::Behind;
+use super::exports::{self, Offered};
+use super::read::{self, Place, Received, Side};
 use crate::evidence::rows::tlp_code;
 use crate::house::House;
 use crate::office::authorise::{Action, Standing};
@@ -24,6 +25,9 @@ use crate::web::layout::{Link, Shell, Tone};
 use crate::web::page;
 use crate::web::refusal::{Answer, Failure};
 use crate::web::visitor::{Posted, Visitor, percent};
+
+/// Advisories of one page.
+const PAGE: u32 = 20;
 
 /// Routes of this part.
 pub fn routes() -> Router<Arc<House>> {
@@ -99,6 +103,23 @@ struct ExportRow {
     format: &'static str,
     curl: String,
     fetched_at: Option<Timestamp>,
+    /// What was not in it then, and why.
+    left_out: Vec<String>,
+}
+
+impl ExportRow {
+    fn new(one: Offered, shell: &Shell) -> Self {
+        let (audience, format) = (one.audience.label(), one.format);
+        let address = format!("/api/v1/exports/{}/{format}", percent(&audience));
+        let curl = format!(
+            "curl -H \"Authorization: Bearer $TOKEN\" \"$NOROSHI{address}\" -o {format}.new"
+        );
+        let words = |(code, n): (&String, &u64)| {
+            shell.tv(format!("share-left-out-{code}"), &[("n", shell.n(*n).into())])
+        };
+        let left_out = one.left_out.iter().map(words).collect();
+        Self { audience, format, curl, fetched_at: one.fetched_at, left_out }
+    }
 }
 
 #[derive(Template)]
@@ -106,6 +127,8 @@ struct ExportRow {
 struct CouncilPage {
     shell: Shell,
     advisories: Vec<AdvisoryRow>,
+    /// Where the advisories go on.
+    next: Option<String>,
     questions: Vec<QuestionRow>,
     exports: Vec<ExportRow>,
     /// The hat answers for its organisation.
@@ -117,12 +140,21 @@ struct CouncilPage {
     form: FormState,
 }
 
-async fn show(State(house): State<Arc<House>>, visitor: Visitor) -> Answer {
-    show_page(&house, &visitor, FormState::default()).await
+async fn show(
+    State(house): State<Arc<House>>,
+    visitor: Visitor,
+    Query(behind): Query<Behind>,
+) -> Answer {
+    show_page(&house, &visitor, behind.place(), FormState::default()).await
 }
 
-async fn show_page(house: &Arc<House>, visitor: &Visitor, form: FormState) -> Answer {
-    let received = act::received(house, &visitor.ctx).await?;
+async fn show_page(
+    house: &Arc<House>,
+    visitor: &Visitor,
+    after: Option<Place>,
+    form: FormState,
+) -> Answer {
+    let (received, next) = act::received(house, &visitor.ctx, after, PAGE).await?;
     let (org, hat) = (visitor.ctx.org.clone(), visitor.ctx.hat);
     let (questions, offered, asks) = house
         .store
@@ -154,19 +186,12 @@ async fn show_page(house: &Arc<House>, visitor: &Visitor, form: FormState) -> An
             answer: one.answer.unwrap_or_default(),
         }
     };
-    let export = |(place, format, fetched_at): (noroshi_charter::release::Audience, _, _)| {
-        let audience = place.label();
-        let address = format!("/api/v1/exports/{}/{format}", percent(&audience));
-        let curl = format!(
-            "curl -H \"Authorization: Bearer $TOKEN\" \"$NOROSHI{address}\" -o {format}.new"
-        );
-        ExportRow { audience, format, curl, fetched_at }
-    };
     let own = Standing { own_org: true, ..Standing::default() };
     page::html(&CouncilPage {
         advisories: received.into_iter().map(|one| AdvisoryRow::new(one, &shell)).collect(),
+        next: next.map(|next| next.to_string()),
         questions: questions.into_iter().map(question).collect(),
-        exports: offered.into_iter().map(export).collect(),
+        exports: offered.into_iter().map(|one| ExportRow::new(one, &shell)).collect(),
         answers: house.authoriser.allows(hat, Action::ShareAnswer, own),
         opines: house.authoriser.allows(hat, Action::ShareOpine, own),
         asks,
@@ -207,7 +232,7 @@ async fn ask(State(house): State<Arc<House>>, posted: Posted) -> Answer {
             Err(failure) => return Err(failure),
         }
     }
-    let mut response = show_page(&house, &posted.visitor, form).await?;
+    let mut response = show_page(&house, &posted.visitor, None, form).await?;
     *response.status_mut() = StatusCode::UNPROCESSABLE_ENTITY;
     Ok(response)
 }

@@ -1,10 +1,12 @@
 //! What is known of advisories, answers and questions.
 
-use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 
 use jiff::Timestamp;
 use noroshi_charter::hat::Hat;
-use noroshi_charter::release::{Audience, Facts, decide};
+use noroshi_charter::release::{Audience, Facts, Recipient, decide};
 use noroshi_evidence::marking::{LegalBits, LegalClass, Tlp};
 
 use crate::evidence::rows::{tlp_code, tlp_of};
@@ -17,6 +19,11 @@ use crate::share::{audience, serve};
 
 /// Rows of a list.
 const LISTED_MAX: i64 = 500;
+/// Advisories of an organisation looked at in one statement, and in all for one page.
+const BATCH: usize = 100;
+const LOOKED_MAX: usize = 1_000;
+/// Objects named on one page, after which it names no further advisory.
+const NAMED_MAX: usize = 500;
 
 /// The words of an advisory and to whom it goes.
 #[derive(Debug, Clone)]
@@ -109,8 +116,9 @@ pub struct Advisory {
     pub second: Option<String>,
 }
 
-const ADVISORY: &str = "SELECT a.advisory, a.audience, a.title, a.body, a.objects, a.tlp, a.class, a.needs, a.due_at, \
-     a.digest, a.person, a.at, a.issued_at, a.second FROM share_advisory a";
+const ADVISORY: &str = "a.advisory, a.audience, a.title, a.body, a.objects, a.tlp, a.class, a.needs, a.due_at, \
+     a.digest, a.person, a.at, a.issued_at, a.second";
+const ADVISORY_COLUMNS: usize = 14;
 
 fn advisory_at(row: &Row<'_, '_>) -> Result<Advisory, StoreFailure> {
     let damaged = || StoreFailure::Damaged("an advisory".to_owned());
@@ -136,13 +144,43 @@ fn advisory_at(row: &Row<'_, '_>) -> Result<Advisory, StoreFailure> {
 
 /// One advisory.
 pub fn advisory(reader: &Reader<'_>, id: &str) -> Result<Option<Advisory>, StoreFailure> {
-    reader.first(&format!("{ADVISORY} WHERE a.advisory = $1"), &[Value::from(id)], advisory_at)
+    let sql = format!("SELECT {ADVISORY} FROM share_advisory a WHERE a.advisory = $1");
+    reader.first(&sql, &[Value::from(id)], advisory_at)
 }
 
-/// Every advisory, newest first.
-pub fn advisories(reader: &Reader<'_>) -> Result<Vec<Advisory>, StoreFailure> {
-    let sql = format!("{ADVISORY} ORDER BY a.at DESC, a.advisory LIMIT $1");
-    reader.all(&sql, &[Value::from(LISTED_MAX)], advisory_at)
+/// A place in a list of advisories. It stays where it is whatever is issued.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Place {
+    /// In which part of the list.
+    rank: i64,
+    /// When it was written or issued, as it is kept.
+    at: String,
+    advisory: String,
+}
+
+impl Place {
+    /// Reads what [`Display`](fmt::Display) writes.
+    pub fn parse(text: &str) -> Option<Self> {
+        let mut parts = text.splitn(3, '~');
+        let (rank, at, advisory) = (parts.next()?, parts.next()?, parts.next()?);
+        Some(Self { rank: rank.parse().ok()?, at: at.to_owned(), advisory: advisory.to_owned() })
+    }
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}~{}~{}", self.rank, self.at, self.advisory)
+    }
+}
+
+/// The parameters of a place: nothing for the first page.
+fn behind(after: Option<&Place>) -> [Value; 3] {
+    match after {
+        Some(Place { rank, at, advisory }) => {
+            [Value::from(*rank), Value::from(at), Value::from(advisory)]
+        }
+        None => [Value::Null, Value::Null, Value::Null],
+    }
 }
 
 /// How the recipients of an advisory have answered, counted.
@@ -174,13 +212,53 @@ impl Counts {
     }
 }
 
-/// Every advisory with how its recipients have answered, newest first.
-pub fn counted(reader: &Reader<'_>) -> Result<Vec<(Advisory, Counts)>, StoreFailure> {
-    let with = |one: Advisory| {
-        let counts = Counts::of(&one.draft, &standings(reader, &one.advisory)?);
-        Ok((one, counts))
+/// How many recipients an answer is still asked of, as [`Draft::is_open`] says it of one.
+const OPEN: &str = "(CASE needs WHEN 'acknowledge' THEN recipients - acknowledged - applied - not_applied \
+     WHEN 'apply' THEN recipients - applied - not_applied ELSE 0 END)";
+
+/// Advisories with how their recipients have answered, newest first, at most `limit` behind a place; and where to go on,
+/// absent at the end. With a moment those whose answers are late then lead, and those that wait for a second person follow.
+///
+/// The store counts recipients and answers when they come: what a page costs depends on neither.
+pub fn advisories(
+    reader: &Reader<'_>,
+    late_at: Option<Timestamp>,
+    after: Option<&Place>,
+    limit: u32,
+) -> Result<(Vec<(Advisory, Counts)>, Option<Place>), StoreFailure> {
+    let sql = format!(
+        "SELECT {ADVISORY}, a.recipients, {OPEN}, a.applied, a.not_applied, p.rank FROM (SELECT advisory, at, rank FROM \
+         (SELECT advisory, at, CASE WHEN $1 IS NULL THEN 0 WHEN issued_at IS NULL THEN 1 \
+         WHEN due_at < $1 AND {OPEN} > 0 THEN 0 ELSE 2 END AS rank FROM share_advisory) AS ranked \
+         WHERE $2 IS NULL OR rank > $2 OR (rank = $2 AND (at < $3 OR (at = $3 AND advisory > $4))) \
+         ORDER BY rank, at DESC, advisory LIMIT $5) AS p CROSS JOIN share_advisory a ON a.advisory = p.advisory \
+         ORDER BY p.rank, p.at DESC, p.advisory"
+    );
+    let [rank, at, advisory] = behind(after);
+    let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+    let most = Value::Int(i64::try_from(limit + 1).unwrap_or(i64::MAX));
+    let params = [Value::from(late_at), rank, at, advisory, most];
+    let mut found = reader.all(&sql, &params, |row| {
+        let number = |at: usize| -> Result<usize, StoreFailure> {
+            Ok(usize::try_from(row.count(at)?).unwrap_or(usize::MAX))
+        };
+        let counts = Counts {
+            recipients: number(ADVISORY_COLUMNS)?,
+            open: number(ADVISORY_COLUMNS + 1)?,
+            applied: number(ADVISORY_COLUMNS + 2)?,
+            not_applied: number(ADVISORY_COLUMNS + 3)?,
+        };
+        Ok((advisory_at(row)?, counts, row.int(ADVISORY_COLUMNS + 4)?))
+    })?;
+    let more = found.len() > limit;
+    found.truncate(limit);
+    let place = |(one, _, rank): &(Advisory, Counts, i64)| Place {
+        rank: *rank,
+        at: stamp(one.at),
+        advisory: one.advisory.clone(),
     };
-    advisories(reader)?.into_iter().map(with).collect()
+    let next = found.last().filter(|_| more).map(place);
+    Ok((found.into_iter().map(|(one, counts, _)| (one, counts)).collect(), next))
 }
 
 /// What each recipient of a draft is given: those who are given the same stand together.
@@ -269,14 +347,9 @@ pub struct Said {
     pub at: Timestamp,
 }
 
-/// What an organisation answered to an advisory, newest first.
-pub fn said(reader: &Reader<'_>, advisory: &str, org: &str) -> Result<Vec<Said>, StoreFailure> {
-    reader.all(
-        "SELECT answer, reason, at FROM share_advisory_answer WHERE advisory = $1 AND org = $2 \
-         ORDER BY number DESC LIMIT $3",
-        &[Value::from(advisory), Value::from(org), Value::from(LISTED_MAX)],
-        |row| Ok(Said { answer: row.text(0)?, reason: row.text_or_none(1)?, at: row.time(2)? }),
-    )
+fn said_at(row: &Row<'_, '_>, at: usize) -> Result<Option<Said>, StoreFailure> {
+    let Some(answer) = row.text_or_none(at)? else { return Ok(None) };
+    Ok(Some(Said { answer, reason: row.text_or_none(at + 1)?, at: row.time(at + 2)? }))
 }
 
 /// An advisory as one recipient has it.
@@ -292,50 +365,181 @@ pub struct Received {
     pub reminders: u64,
 }
 
-/// The advisories somebody may have under a hat at `now`, newest first. Whoever has left the audience, or may not have it
-/// any more, has none.
+/// Somebody under a hat, and as what it may have advisories at this moment.
+struct Mine<'a> {
+    org: &'a OrgId,
+    hat: Hat,
+    now: Timestamp,
+    /// By audience; absent for those it does not belong to.
+    places: BTreeMap<String, Option<Recipient>>,
+}
+
+impl<'a> Mine<'a> {
+    const fn new((org, hat): (&'a OrgId, Hat), now: Timestamp) -> Self {
+        Self { org, hat, now, places: BTreeMap::new() }
+    }
+
+    /// Whoever has left the audience, or may not have it any more, has it no longer.
+    fn may_have(&mut self, reader: &Reader<'_>, draft: &Draft) -> Result<bool, StoreFailure> {
+        let place = &draft.audience;
+        let to = match self.places.entry(place.label()) {
+            Entry::Occupied(held) => held.into_mut(),
+            Entry::Vacant(free) => {
+                let belongs = audience::is_under(self.hat, place)
+                    && audience::belongs(reader, self.org, place)?;
+                let to = belongs
+                    .then(|| audience::recipient(reader, Some(self.org.as_str()), place))
+                    .transpose()?;
+                free.insert(to)
+            }
+        };
+        Ok(to.as_ref().is_some_and(|to| decide(&draft.facts(), to, self.now).is_empty()))
+    }
+}
+
+/// What an organisation was sent and when it was first shown: issued before `$2` and `$3`, newest first, at most `$4`.
+fn sent() -> String {
+    format!(
+        "SELECT {ADVISORY}, r.delivered_at FROM share_advisory_recipient r \
+         JOIN share_advisory a ON a.advisory = r.advisory WHERE r.org = $1 AND a.issued_at IS NOT NULL \
+         AND ($2 IS NULL OR a.issued_at < $2 OR (a.issued_at = $2 AND a.advisory > $3)) \
+         ORDER BY a.issued_at DESC, a.advisory LIMIT $4"
+    )
+}
+
+/// The advisories somebody may have under a hat at `now`, newest first, at most `limit` behind a place; and where to go
+/// on, absent at the end. Fewer than `limit` are given where they name many objects, or where many may not be had.
 pub fn received(
     reader: &Reader<'_>,
-    (org, hat): (&OrgId, Hat),
+    mine: (&OrgId, Hat),
     now: Timestamp,
-) -> Result<Vec<Received>, StoreFailure> {
-    let rows = reader.all(
-        "SELECT a.advisory, r.delivered_at FROM share_advisory_recipient r \
-         JOIN share_advisory a ON a.advisory = r.advisory \
-         WHERE r.org = $1 AND a.issued_at IS NOT NULL ORDER BY a.issued_at DESC, a.advisory LIMIT $2",
-        &[Value::from(org), Value::from(LISTED_MAX)],
-        |row| Ok((row.text(0)?, row.time_or_none(1)?)),
-    )?;
-    let mut received = Vec::new();
-    for (id, delivered_at) in rows {
-        let Some(mut found) = advisory(reader, &id)? else { continue };
-        let place = found.draft.audience.clone();
-        if !audience::is_under(hat, &place)
-            || !audience::belongs(reader, org, &place)?
-            || !reasons(reader, &found.draft, org.as_str(), now)?.is_empty()
-        {
-            continue;
+    after: Option<&Place>,
+    limit: u32,
+) -> Result<(Vec<Received>, Option<Place>), StoreFailure> {
+    let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+    let (org, mut mine) = (mine.0, Mine::new(mine, now));
+    let (mut place, mut found) = (after.cloned(), Vec::new());
+    let (mut looked, mut named) = (0, 0);
+    loop {
+        let [_, at, advisory] = behind(place.as_ref());
+        let most = Value::Int(i64::try_from(BATCH).unwrap_or(i64::MAX));
+        let rows = reader.all(&sent(), &[Value::from(org), at, advisory, most], |row| {
+            Ok((advisory_at(row)?, row.time_or_none(ADVISORY_COLUMNS)?))
+        })?;
+        let ended = rows.len() < BATCH;
+        for (one, delivered_at) in rows {
+            if found.len() >= limit || named >= NAMED_MAX || looked >= LOOKED_MAX {
+                return Ok((whole(reader, org, now, found)?, place));
+            }
+            looked += 1;
+            let at = one.issued_at.map(stamp).unwrap_or_default();
+            place = Some(Place { rank: 0, at, advisory: one.advisory.clone() });
+            if mine.may_have(reader, &one.draft)? {
+                named += one.draft.objects.len();
+                found.push((one, delivered_at));
+            }
         }
-        found.draft.objects = shown(reader, &found.draft, org, now)?;
-        let said = said(reader, &id, org.as_str())?;
-        let (reminders, _) = reminded(reader, &id, org.as_str())?;
-        received.push(Received { advisory: found, delivered_at, said, reminders });
+        if ended {
+            return Ok((whole(reader, org, now, found)?, None));
+        }
+    }
+}
+
+/// Whether somebody may have this advisory under a hat at `now`.
+pub fn is_received(
+    reader: &Reader<'_>,
+    mine: (&OrgId, Hat),
+    now: Timestamp,
+    id: &str,
+) -> Result<bool, StoreFailure> {
+    let sent = reader.number(
+        "SELECT COUNT(*) FROM share_advisory_recipient WHERE advisory = $1 AND org = $2",
+        &[Value::from(id), Value::from(mine.0)],
+    )?;
+    let found = advisory(reader, id)?.filter(|one| one.issued_at.is_some() && sent > 0);
+    let Some(found) = found else { return Ok(false) };
+    Mine::new(mine, now).may_have(reader, &found.draft)
+}
+
+/// What goes with the advisories of a page: what of their objects may be read, the answers, the reminders.
+fn whole(
+    reader: &Reader<'_>,
+    org: &OrgId,
+    now: Timestamp,
+    found: Vec<(Advisory, Option<Timestamp>)>,
+) -> Result<Vec<Received>, StoreFailure> {
+    let ids: Vec<&str> = found.iter().map(|(one, _)| one.advisory.as_str()).collect();
+    let ids = serde_json::json!(ids).to_string();
+    let mut said = said_of(reader, org, &ids)?;
+    let reminders: BTreeMap<String, u64> = reader
+        .all(
+            "SELECT advisory, COUNT(*) FROM share_advisory_reminder \
+             WHERE org = $1 AND advisory IN (SELECT value FROM json_each($2)) GROUP BY advisory",
+            &[Value::from(org), Value::from(&ids)],
+            |row| Ok((row.text(0)?, row.count(1)?)),
+        )?
+        .into_iter()
+        .collect();
+    let standing = standing(reader, org, found.iter().map(|(one, _)| &one.draft))?;
+    let mut received = Vec::with_capacity(found.len());
+    for (mut one, delivered_at) in found {
+        let label = one.draft.audience.label();
+        // What is asked of the stream costs most where nothing may be read: what does not stand there is not asked for.
+        one.draft.objects.retain(|id| standing.contains(&(label.clone(), id.clone())));
+        one.draft.objects = shown(reader, &one.draft, org, now)?;
+        let said = said.remove(&one.advisory).unwrap_or_default();
+        let reminders = reminders.get(&one.advisory).copied().unwrap_or(0);
+        received.push(Received { advisory: one, delivered_at, said, reminders });
     }
     Ok(received)
 }
 
-/// How often an organisation was reminded of an advisory, and when last.
-fn reminded(
+/// What an organisation answered to these advisories (a JSON list), newest first.
+fn said_of(
     reader: &Reader<'_>,
-    advisory: &str,
-    org: &str,
-) -> Result<(u64, Option<Timestamp>), StoreFailure> {
-    let found = reader.first(
-        "SELECT COUNT(*), MAX(at) FROM share_advisory_reminder WHERE advisory = $1 AND org = $2",
-        &[Value::from(advisory), Value::from(org)],
-        |row| Ok((row.count(0)?, row.time_or_none(1)?)),
+    org: &OrgId,
+    advisories: &str,
+) -> Result<BTreeMap<String, Vec<Said>>, StoreFailure> {
+    let rows = reader.all(
+        "SELECT advisory, answer, reason, at FROM (SELECT advisory, answer, reason, at, number, \
+         ROW_NUMBER() OVER (PARTITION BY advisory ORDER BY number DESC) AS back FROM share_advisory_answer \
+         WHERE org = $1 AND advisory IN (SELECT value FROM json_each($2))) AS answers \
+         WHERE back <= $3 ORDER BY number DESC",
+        &[Value::from(org), Value::from(advisories), Value::from(LISTED_MAX)],
+        |row| Ok((row.text(0)?, said_at(row, 1)?)),
     )?;
-    Ok(found.unwrap_or_default())
+    let mut said: BTreeMap<String, Vec<Said>> = BTreeMap::new();
+    for (advisory, one) in rows {
+        said.entry(advisory).or_default().extend(one);
+    }
+    Ok(said)
+}
+
+/// Of the objects these name those that stand in the streams of their audiences, or beside them for the organisation
+/// alone: audience and object.
+fn standing<'d>(
+    reader: &Reader<'_>,
+    org: &OrgId,
+    drafts: impl Iterator<Item = &'d Draft>,
+) -> Result<BTreeSet<(String, String)>, StoreFailure> {
+    let mut named: BTreeMap<String, BTreeSet<&str>> = BTreeMap::new();
+    for draft in drafts {
+        let objects = draft.objects.iter().map(String::as_str);
+        named.entry(draft.audience.label()).or_default().extend(objects);
+    }
+    let mut standing = BTreeSet::new();
+    for (label, ids) in named {
+        let ids = serde_json::json!(ids).to_string();
+        let found = reader.all(
+            "SELECT i.id FROM json_each($2) j CROSS JOIN share_item i ON i.audience = $1 AND i.id = j.value \
+             AND i.withdrawn_at IS NULL UNION SELECT i.id FROM json_each($2) j CROSS JOIN share_own i \
+             ON i.audience = $1 AND i.org = $3 AND i.id = j.value AND i.withdrawn_at IS NULL",
+            &[Value::from(&label), Value::from(ids), Value::from(org)],
+            |row| row.text(0),
+        )?;
+        standing.extend(found.into_iter().map(|id| (label.clone(), id)));
+    }
+    Ok(standing)
 }
 
 /// How one recipient stands.
@@ -355,17 +559,23 @@ pub struct Standing {
 
 /// How the recipients of an advisory stand: who has not answered comes first, by name.
 pub fn standings(reader: &Reader<'_>, advisory: &str) -> Result<Vec<Standing>, StoreFailure> {
-    let rows = reader.all(
-        "SELECT org, delivered_at FROM share_advisory_recipient WHERE advisory = $1 ORDER BY org",
+    let mut standings = reader.all(
+        "SELECT r.org, r.delivered_at, s.answer, s.reason, s.at, COALESCE(m.times, 0), m.at \
+         FROM share_advisory_recipient r LEFT JOIN share_advisory_answer s ON s.number = (SELECT MAX(number) \
+         FROM share_advisory_answer WHERE advisory = r.advisory AND org = r.org) \
+         LEFT JOIN (SELECT org, COUNT(*) AS times, MAX(at) AS at FROM share_advisory_reminder WHERE advisory = $1 \
+         GROUP BY org) AS m ON m.org = r.org WHERE r.advisory = $1 ORDER BY r.org",
         &[Value::from(advisory)],
-        |row| Ok((row.text(0)?, row.time_or_none(1)?)),
+        |row| {
+            Ok(Standing {
+                org: row.text(0)?,
+                delivered_at: row.time_or_none(1)?,
+                said: said_at(row, 2)?,
+                reminders: row.count(5)?,
+                reminded_at: row.time_or_none(6)?,
+            })
+        },
     )?;
-    let mut standings = Vec::new();
-    for (org, delivered_at) in rows {
-        let last = said(reader, advisory, &org)?.into_iter().next();
-        let (reminders, reminded_at) = reminded(reader, advisory, &org)?;
-        standings.push(Standing { org, delivered_at, said: last, reminders, reminded_at });
-    }
     standings.sort_by_key(|one| one.said.is_some());
     Ok(standings)
 }
