@@ -358,3 +358,59 @@ fn circles_that_read_the_same_are_for_both_models() {
         activity.edges.len()
     );
 }
+
+/// Everybody shares the news of the morning within two minutes, where one slice ends and the next begins: 00:00 UTC is nine in
+/// Japan. Meetings across the boundary are expected like others, so that nobody is named.
+#[test]
+fn a_crowd_at_the_boundary_of_two_slices_makes_nobody_suspicious() {
+    for slice_seconds in [86_400, 21_600] {
+        for seed in 3..6 {
+            let records = numbered(generate::background(Family::MorningNews, seed));
+            let options = Options { slice_seconds, shuffled_copy: true, ..plain() };
+            let answer = analyse(&records, &options).unwrap();
+            assert!(answer.traces[0].meetings > 100_000);
+            assert!(answer.edges.is_empty(), "seed {seed}: {:?}", answer.edges);
+            assert_eq!(answer.shuffled_copy.unwrap().edges, 0, "seed {seed}");
+        }
+    }
+}
+
+/// Two who never share within one slice met three times across its boundary. That is expected of them, if seldom: no
+/// probability is 0, and nothing that is written is no number.
+#[test]
+fn whoever_met_was_expected_to() {
+    let night = 1_748_822_400;
+    let noise: Vec<(u32, u32, u32)> =
+        (0..600).map(|i| (10 + i % 150, 10 + i % 97, night + i * 1_439)).collect();
+    let acts = [(0, 86_400), (1, 3 * 86_400), (2, 5 * 86_400)];
+    for late in [15, 40] {
+        let both = acts.iter().flat_map(|&(object, day)| {
+            [(object, 0, night + day - 20), (object, 1, night + day + late)]
+        });
+        let mut builder = Builder::default();
+        let traces = [(); 2].map(|()| builder.trace(Trace::of(TraceKind::Other).window(60)));
+        for (object, account, time) in noise.iter().copied().chain(both) {
+            for trace in traces {
+                let (object, account) = (&object.to_string(), &account.to_string());
+                let share = Share { object, account, post: "", time_seconds: time.into() };
+                builder.share(trace, &share);
+            }
+        }
+        let options = Options { false_discovery_max: 0.5, models: Models::Activity, ..plain() };
+        let answer = analyse(&builder.finish(), &options).unwrap();
+        let watched = answer.watched.iter().map(|one| (one.expected_activity, one.p));
+        let told = answer.edges.iter().flat_map(|edge| &edge.traces);
+        let told = told.map(|told| (told.expected_activity.unwrap(), told.p.unwrap()));
+        let all: Vec<(f64, f64)> = watched.chain(told).collect();
+        assert!(!all.is_empty(), "the pair is told in some way");
+        assert!(all.iter().all(|&(expected, p)| expected > 1e-6 && p > 1e-12), "{all:?}");
+        for edge in &answer.edges {
+            assert!(edge.strength.is_finite() && edge.strength > 0.0 && edge.p > Some(0.0));
+        }
+        let written = serde_json::to_value(&answer).unwrap();
+        let told = written["edges"].as_array().unwrap().iter().flat_map(|edge| {
+            edge["traces"].as_array().unwrap().iter().map(|told| told["log10_p"].is_number())
+        });
+        assert!(told.clone().all(|is_number| is_number));
+    }
+}

@@ -82,13 +82,11 @@ pub(crate) fn ln_factorial(n: u64) -> f64 {
 }
 
 /// ln P(X ≥ k) for X of a Poisson law with the given mean. Exact to a relative 1e-9 of the probability, also where the
-/// probability itself is too small for a floating point number.
+/// probability itself is too small for a floating point number. A mean that is no positive number says nothing: a model that
+/// holds what happened to be impossible is no model of it, and accuses nobody.
 pub(crate) fn ln_poisson_tail(mean: f64, k: u32) -> f64 {
-    if k == 0 {
+    if k == 0 || !(mean > 0.0 && mean.is_finite()) {
         return 0.0;
-    }
-    if mean <= 0.0 {
-        return f64::NEG_INFINITY;
     }
     let first = f64::from(k) * mean.ln() - mean - ln_factorial(u64::from(k));
     if f64::from(k) > mean {
@@ -124,6 +122,12 @@ fn lower_series(mean: f64, k: u32) -> f64 {
     sum
 }
 
+/// A probability of its natural logarithm. What is too small for a floating point number is the smallest one and not 0:
+/// nothing that happened had no chance.
+pub(crate) fn probability(ln_p: f64) -> f64 {
+    ln_p.exp().clamp(f64::MIN_POSITIVE, 1.0)
+}
+
 /// Benjamini and Hochberg 1995: the q-value of each probability among `hypotheses` tested ones, of which those not given
 /// had probability 1. Natural logarithms in and out, in the order given.
 pub(crate) fn ln_q_values(ln_p: &[f64], hypotheses: f64) -> Vec<f64> {
@@ -147,6 +151,7 @@ pub(crate) fn ln_cauchy(parts: &[(f64, f64)]) -> f64 {
     if let [(_, only)] = parts {
         return *only;
     }
+    debug_assert!(parts.iter().all(|part| part.1.is_finite()), "{parts:?}");
     let weights: f64 = parts.iter().map(|part| part.0).sum();
     if weights <= 0.0 {
         return 0.0;
@@ -222,6 +227,16 @@ mod tests {
             51.0 * 0.0156_f64.ln() - 0.0156 - ln_factorial(51) + f64::ln(1.0 + 0.0156 / 52.0),
         );
         close(ln_poisson_tail(1e-3, 1), f64::ln(-f64::exp_m1(-1e-3)));
+    }
+
+    #[test]
+    fn a_mean_that_cannot_be_says_nothing() {
+        for mean in [0.0, -1.0, f64::NAN, f64::INFINITY] {
+            assert!(ln_poisson_tail(mean, 3).abs() < f64::EPSILON, "{mean}");
+        }
+        let little = ln_poisson_tail(f64::MIN_POSITIVE, 3);
+        assert!(little.is_finite() && little < -2_000.0);
+        assert!(probability(little) > 0.0);
     }
 
     #[test]

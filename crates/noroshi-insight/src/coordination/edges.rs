@@ -1,7 +1,7 @@
 //! From tested pairs to edges with their evidence.
 
 use super::analysis::{EXEMPLARS_MAX, Edge, Exemplar, Leads, TraceEvidence};
-use super::arithmetic::{at, length, ln_cauchy, number, place, sign_test};
+use super::arithmetic::{at, length, ln_cauchy, number, place, probability, sign_test};
 use super::candidates::{Candidates, Kept, Meeting, Pair};
 use super::events::{Records, Traced};
 use super::options::{Options, Trace};
@@ -69,14 +69,14 @@ fn evidence(
     told.kind = traces.get(number)?.kind;
     told.window_seconds = at(&tested.kept.windows, judged.window);
     told.expected_activity = Some(judged.expected);
-    told.p = Some(judged.ln_p.exp());
+    told.p = Some(probability(judged.ln_p));
     told.log10_p = Some(judged.ln_p / core::f64::consts::LN_10);
-    told.q = Some(judged.ln_q.exp());
+    told.q = Some(probability(judged.ln_q));
     told.significant = tested.accepted(index, rate);
     told.common = interest.map(|one| one.common);
     told.expected_interest = interest.map(|one| one.expected);
-    told.p_interest = interest.map(|one| one.ln_p.exp());
-    told.q_interest = interest.map(|one| one.ln_q.exp());
+    told.p_interest = interest.map(|one| probability(one.ln_p));
+    told.q_interest = interest.map(|one| probability(one.ln_q));
     let limit = options.synchrony_false_discovery_max.ln();
     told.synchronous = interest.is_some_and(|one| one.ln_q <= limit);
     Some((told, judged))
@@ -92,12 +92,12 @@ fn edge(a: u32, b: u32, evidence: Vec<(TraceEvidence, Judged)>, traces: &[&Trace
         .collect();
     let ln_p = ln_cauchy(&parts);
     let ln_q = evidence.iter().map(|(_, judged)| judged.ln_q).fold(0.0, f64::min);
-    let q = (ln_q + length(traces.len()).ln()).min(0.0).exp();
+    let q = probability(ln_q + length(traces.len()).ln());
     Edge {
         a,
         b,
         weight: evidence.iter().map(|(told, _)| told.objects).sum(),
-        p: Some(ln_p.exp()),
+        p: Some(probability(ln_p)),
         q: Some(q),
         strength: (-ln_p / core::f64::consts::LN_10).min(STRENGTH_MAX),
         backbone: 1.0,

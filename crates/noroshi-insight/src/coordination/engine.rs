@@ -3,7 +3,7 @@
 use super::analysis::{
     Analysis, ShuffledCopy, TraceEvidence, TraceReport, VIRAL_MAX, WATCH_MAX, Watched,
 };
-use super::arithmetic::{at, length, mix, real};
+use super::arithmetic::{at, length, mix, probability, real};
 use super::candidates::{Accounts, Candidates, Kept};
 use super::companions;
 use super::edges;
@@ -135,7 +135,7 @@ fn watched(tested: &[Tested], rate: f64) -> (Vec<Watched>, u64) {
                 trace,
                 objects: at(&pair.objects, judged.window),
                 expected_activity: judged.expected,
-                p: judged.ln_p.exp(),
+                p: probability(judged.ln_p),
             })
         }));
     }

@@ -28,17 +28,21 @@ pub enum Family {
     NewsBurst,
     /// A block model: forty closed circles of very unequal size, nine shares in ten within the circle.
     Blocks,
+    /// Six stories a day that sixty accounts each share within a minute of nine in the morning in Japan, which is where a
+    /// day of UTC begins: the crowd stands on both sides of the boundary.
+    MorningNews,
 }
 
 impl Family {
     /// All of them: two known ones, then those of one's own.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::Organic,
         Self::Dense,
         Self::PowerDelay,
         Self::WeeklyCycle,
         Self::NewsBurst,
         Self::Blocks,
+        Self::MorningNews,
     ];
 
     /// Whether the method was developed while looking at data of this kind.
@@ -58,6 +62,7 @@ impl Family {
             own_speed: 0.0,
             waking: false,
             stories: 0,
+            mornings: 0,
         };
         match self {
             Self::Organic => Shape { circles: 25, loyalty: 80, own_speed: 0.7, ..base },
@@ -77,6 +82,9 @@ impl Family {
                 ..base
             },
             Self::Blocks => Shape { circles: 40, loyalty: 90, own_speed: 0.4, ..base },
+            Self::MorningNews => {
+                Shape { accounts: 3_000, objects: 0, shares: 0, days: 60, mornings: 6, ..base }
+            }
         }
     }
 }
@@ -102,6 +110,8 @@ struct Shape {
     waking: bool,
     /// Objects that a tenth of everybody shares within ten minutes.
     stories: u32,
+    /// Objects of each day that sixty accounts share within a minute of its beginning.
+    mornings: u32,
 }
 
 /// A number of the standard normal law (Box and Muller 1958).
@@ -152,6 +162,13 @@ pub fn background(family: Family, seed: u64) -> Vec<Event> {
                 let post = number(events.len());
                 events.push(Event { object: shape.objects + story, time, account, post });
             }
+        }
+    }
+    for object in shape.objects..shape.objects + shape.mornings * shape.days {
+        let day = BEGIN + (object - shape.objects) / shape.mornings * DAY;
+        for _ in 0..60 {
+            let (account, time) = (tilted(&mut draws, shape.accounts), day - 60 + draws.below(121));
+            events.push(Event { object, time, account, post: number(events.len()) });
         }
     }
     events

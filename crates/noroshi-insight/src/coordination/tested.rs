@@ -2,7 +2,7 @@
 
 use super::arithmetic::{at, length, ln_poisson_tail, ln_q_values, number, place, real};
 use super::candidates::{Accounts, Candidates, Kept, Meeting, Pair};
-use super::chance::{Activity, Synchrony, Verdict, WATCH_P, pairs_in_common};
+use super::chance::{Activity, Rates, Synchrony, Verdict, WATCH_P, pairs_in_common};
 use super::options::{Options, Trace};
 
 /// What the tests say about a pair. Logarithms are natural ones.
@@ -42,8 +42,8 @@ pub(crate) struct Tested {
     /// The least likely accepted pair may lie far below it.
     pub(crate) ln_cut: f64,
     pub(crate) objects_min: u32,
-    /// For each window the rate of each slice.
-    pub(crate) rates: Vec<Vec<f64>>,
+    /// For each window the rates of all cells.
+    pub(crate) rates: Vec<Rates>,
 }
 
 impl Tested {
@@ -58,10 +58,16 @@ impl Tested {
         let mut judged: Vec<Judged> = vec![Judged::default(); found.pairs.len()];
         let mut rates = Vec::with_capacity(windows);
         for window in 0..windows {
-            let model =
-                Activity { found: &found, accounts: &accounts, window, objects_min, hypotheses };
-            let (verdicts, of_slices) = model.verdicts();
-            rates.push(of_slices);
+            let model = Activity {
+                kept: &kept,
+                found: &found,
+                accounts: &accounts,
+                window,
+                objects_min,
+                hypotheses,
+            };
+            let (verdicts, of_cells) = model.verdicts();
+            rates.push(of_cells);
             for ((judged, pair), verdict) in judged.iter_mut().zip(&found.pairs).zip(verdicts) {
                 judge(judged, at(&pair.objects, window) >= objects_min, window, verdict);
             }
