@@ -4,9 +4,12 @@
 //! by their pair, sorted there and reduced at once, and only pairs that met twice stay. Where all meetings together would
 //! be too large, the shares are walked once for each group of partitions: the engine has no disk.
 
+use std::borrow::Cow;
+
 use super::arithmetic::{Draws, at, length, number, place, real};
-use super::events::{Event, Traced};
+use super::events::{Event, Traced, sort};
 use super::options::{FirstShare, Options, Trace, WINDOWS_MAX};
+use super::order::Order;
 
 /// The most slices of time; where more would be needed a slice is longer.
 pub(crate) const SLICES_MAX: usize = 1 << 16;
@@ -25,7 +28,7 @@ const PARTS_MAX: u64 = 1 << 12;
 pub(crate) struct Kept {
     /// An object here is a *unit*: the object itself, or the object on one day.
     pub(crate) events: Vec<Event>,
-    /// The object of each unit; empty where units are objects.
+    /// The object of each unit, by the numbers of the records; empty where units are those.
     objects: Vec<u32>,
     /// How many units there are.
     pub(crate) units: u32,
@@ -39,12 +42,35 @@ pub(crate) struct Kept {
 }
 
 impl Kept {
-    /// First shares of a trace.
-    pub(crate) fn of(traced: &Traced, accounts: u32, slice_seconds: u32) -> Self {
+    /// First shares of a trace, with numbers that do not depend on names if an order is given, and the trace's place in it.
+    pub(crate) fn of(
+        traced: &Traced,
+        accounts: u32,
+        slice_seconds: u32,
+        order: Option<(&Order, usize)>,
+    ) -> Self {
+        let ordered: Cow<'_, [Event]> = order.map_or(Cow::Borrowed(&traced.events), |order| {
+            let (order, trace) = order;
+            let mut events: Vec<Event> =
+                traced.events.iter().map(|event| order.event(trace, event)).collect();
+            sort(&mut events);
+            Cow::Owned(events)
+        });
+        let ranks = order.and_then(|(order, trace)| order.objects.get(trace));
         let (events, objects) = match traced.trace.first_share {
-            FirstShare::Once => (first_shares(traced.events.iter().copied(), accounts), Vec::new()),
-            FirstShare::Daily => daily(&traced.events, accounts),
+            FirstShare::Once => {
+                let objects = ranks.map_or_else(Vec::new, |ranks| ranks.all().to_vec());
+                (first_shares(ordered.iter().copied(), accounts), objects)
+            }
+            FirstShare::Daily => {
+                let (events, mut objects) = daily(&ordered, accounts);
+                if let Some(ranks) = ranks {
+                    objects.iter_mut().for_each(|object| *object = ranks.back(*object));
+                }
+                (events, objects)
+            }
         };
+        drop(ordered);
         let units = events.last().map_or(0, |event| event.object.saturating_add(1));
         let windows = windows(&traced.trace);
         let least = windows.last().map_or(0, |widest| widest.div_ceil(SLICES_OF_A_WINDOW));
@@ -808,7 +834,7 @@ mod tests {
 
     fn check(records: &Records, options: &Options) {
         let traced = &records.traces()[0];
-        let kept = Kept::of(traced, records.accounts().count(), 600);
+        let kept = Kept::of(traced, records.accounts().count(), 600, None);
         let found = Candidates::of(&kept, options, 1);
         let daily = traced.trace.first_share == FirstShare::Daily;
         for (index, &window) in kept.windows.iter().enumerate() {
@@ -848,7 +874,7 @@ mod tests {
     fn what_the_look_back_leaves_out_is_counted() {
         let rows = (0..100).map(|i| Event { object: 0, time: 1_000 + i, account: i, post: i });
         let records = Records::numbered(Trace::of(TraceKind::Other), rows.collect());
-        let kept = Kept::of(&records.traces()[0], 100, 86_400);
+        let kept = Kept::of(&records.traces()[0], 100, 86_400, None);
         let options = Options { look_back: 10, ..Options::default() };
         let found = Candidates::of(&kept, &options, 1);
         // 60 seconds hold 60 earlier shares, and 1 + 2 + … of the first 60.
@@ -865,7 +891,7 @@ mod tests {
         {
             let trace = Trace { windows_seconds: windows, ..Trace::of(TraceKind::Other) };
             let records = drawn(seed, 900, trace);
-            let kept = Kept::of(&records.traces()[0], 25, slice_seconds);
+            let kept = Kept::of(&records.traces()[0], 25, slice_seconds, None);
             assert!(kept.slice_seconds() * SLICES_OF_A_WINDOW >= kept.widest());
             let accounts = Accounts::of(&kept);
             let found = Candidates::of(&kept, &Options::default(), 1);
@@ -900,7 +926,7 @@ mod tests {
     #[test]
     fn common_objects_are_found_from_either_side() {
         let records = drawn(3, 400, Trace::of(TraceKind::Other));
-        let kept = Kept::of(&records.traces()[0], 25, 86_400);
+        let kept = Kept::of(&records.traces()[0], 25, 86_400, None);
         let accounts = Accounts::of(&kept);
         for a in 0..25 {
             for b in 0..25 {
@@ -925,11 +951,11 @@ mod tests {
             post: i,
         });
         let records = Records::numbered(Trace::of(TraceKind::Other), rows.collect());
-        let kept = Kept::of(&records.traces()[0], 50, 60);
+        let kept = Kept::of(&records.traces()[0], 50, 60, None);
         assert!(kept.slice_count() <= 1_000);
         let many = (0..200_000_u32).map(|i| Event { object: i, time: i * 61, account: 0, post: i });
         let records = Records::numbered(Trace::of(TraceKind::Other), many.collect());
-        let kept = Kept::of(&records.traces()[0], 1, 60);
+        let kept = Kept::of(&records.traces()[0], 1, 60, None);
         assert!(kept.slice_count() <= SLICES_MAX && kept.slice_seconds() > 60);
     }
 }

@@ -37,13 +37,13 @@ const ROBUST_FALSE_DISCOVERY: f64 = 0.05;
 const ROUNDS: usize = 2;
 
 /// Control pairs drawn from one object at most.
-const CONTROLS_PER_UNIT: u32 = 200;
+pub(crate) const CONTROLS_PER_UNIT: u32 = 200;
 
 /// Control pairs of one trace at most, of the objects of tested accounts.
-const CONTROLS_MAX: usize = 4_000_000;
+pub(crate) const CONTROLS_MAX: usize = 4_000_000;
 
 /// Other objects are drawn from until there are this many: enough to know what sizes are like.
-const CONTROLS_ENOUGH: usize = 300_000;
+pub(crate) const CONTROLS_ENOUGH: usize = 300_000;
 
 /// Pairs of accounts with common objects that are counted one by one; above, a sample of accounts is counted.
 const EXACT_PAIRS_MAX: u64 = 4_000_000;
@@ -235,6 +235,76 @@ fn merge<T>(
     }
 }
 
+/// Whose shares tell what chance gives: pairs that share one object and no other, unless both are suspicious. Those who act
+/// together and missed most of it share one object too, and would bear witness for each other.
+#[derive(Debug)]
+pub(crate) struct Witnesses {
+    accused: Vec<bool>,
+    suspicious: Vec<bool>,
+    wanted: Vec<bool>,
+}
+
+impl Witnesses {
+    /// Of the accounts that are accused and of those that are suspicious beside them; what the accused shared is wanted.
+    pub(crate) fn of(
+        kept: &Kept,
+        accounts: &Accounts,
+        accused: impl Iterator<Item = u32>,
+        suspicious: impl Iterator<Item = u32>,
+    ) -> Self {
+        let mut all = Self {
+            accused: vec![false; place(kept.accounts)],
+            suspicious: Vec::new(),
+            wanted: vec![false; place(kept.units)],
+        };
+        for account in accused {
+            match all.accused.get_mut(place(account)) {
+                Some(slot) if !*slot => *slot = true,
+                _ => continue,
+            }
+            for &unit in accounts.units(account) {
+                all.want(unit);
+            }
+        }
+        all.suspicious.clone_from(&all.accused);
+        for account in suspicious {
+            if let Some(slot) = all.suspicious.get_mut(place(account)) {
+                *slot = true;
+            }
+        }
+        all
+    }
+
+    /// Wants a unit.
+    pub(crate) fn want(&mut self, unit: u32) {
+        if let Some(slot) = self.wanted.get_mut(place(unit)) {
+            *slot = true;
+        }
+    }
+
+    pub(crate) fn is_accused(&self, account: u32) -> bool {
+        at(&self.accused, place(account))
+    }
+
+    pub(crate) fn is_wanted(&self, unit: u32) -> bool {
+        at(&self.wanted, place(unit))
+    }
+
+    /// Whether two shares of one object are by strangers: accounts that cannot be coordinated repeatedly.
+    pub(crate) fn strangers(&self, accounts: &Accounts, one: &Event, two: &Event) -> bool {
+        let suspicious = |account: u32| at(&self.suspicious, place(account));
+        if suspicious(one.account) && suspicious(two.account) {
+            return false;
+        }
+        let mut common = 0;
+        accounts.common(one.account, two.account, |_| {
+            common += 1;
+            common < 2
+        });
+        common == 1
+    }
+}
+
 /// The synchrony model for one window, learnt from control pairs.
 pub(crate) struct Synchrony<'a> {
     accounts: &'a Accounts,
@@ -259,7 +329,7 @@ impl<'a> Synchrony<'a> {
     pub(crate) fn learn(
         kept: &Kept,
         accounts: &'a Accounts,
-        wanted: &[bool],
+        witnesses: &Witnesses,
         window_seconds: u32,
         seed: u64,
     ) -> Self {
@@ -268,13 +338,13 @@ impl<'a> Synchrony<'a> {
         for (first, room) in [(true, CONTROLS_MAX), (false, CONTROLS_ENOUGH)] {
             let groups = kept.groups().filter(|(_, group)| {
                 let unit = group.first().map_or(0, |event| event.object);
-                at(wanted, place(unit)) == first
+                witnesses.is_wanted(unit) == first
             });
             for (_, group) in groups {
                 if drawn.len() >= room {
                     break;
                 }
-                draw(group, accounts, window_seconds, seed, &mut drawn);
+                draw(group, (accounts, witnesses), window_seconds, seed, &mut drawn);
             }
         }
         for &(unit, _, _, met) in &drawn {
@@ -296,33 +366,33 @@ impl<'a> Synchrony<'a> {
 
     /// How many meetings shared interest explains, and how many objects both shared at any distance in time.
     pub(crate) fn expected(&self, a: u32, b: u32) -> (f64, u32) {
-        let fast = f64::from(at(&self.haste, place(a))) * f64::from(at(&self.haste, place(b)));
-        let (mut sum, mut common) = (0.0, 0);
+        let mut units = Vec::new();
         self.accounts.common(a, b, |unit| {
-            sum += (f64::from(at(&self.units, place(unit))) * fast).min(0.95);
-            common += 1;
+            units.push(unit);
             true
         });
-        (sum, common)
+        (self.mean(a, b, units.iter().copied()), number(units.len()))
+    }
+
+    /// How many meetings shared interest explains of two accounts that have these units in common, in order.
+    pub(crate) fn mean(&self, a: u32, b: u32, units: impl Iterator<Item = u32>) -> f64 {
+        let of = |account: u32| f64::from(at(&self.haste, place(account)));
+        let fast = of(a.min(b)) * of(a.max(b));
+        units.map(|unit| (f64::from(at(&self.units, place(unit))) * fast).min(0.95)).sum()
     }
 }
 
 /// Draws up to `CONTROLS_PER_UNIT` pairs of a unit and keeps those that share nothing else.
 fn draw(
     group: &[Event],
-    accounts: &Accounts,
+    (accounts, witnesses): (&Accounts, &Witnesses),
     window_seconds: u32,
     seed: u64,
     drawn: &mut Vec<(u32, u32, u32, bool)>,
 ) {
     let size = number(group.len());
     let mut take = |first: &Event, second: &Event| {
-        let mut common = 0;
-        accounts.common(first.account, second.account, |_| {
-            common += 1;
-            common < 2
-        });
-        if common == 1 {
+        if witnesses.strangers(accounts, first, second) {
             let met = first.time.abs_diff(second.time) <= window_seconds;
             drawn.push((first.object, first.account, second.account, met));
         }

@@ -14,8 +14,8 @@ use std::collections::BTreeMap;
 use super::analysis::{Companion, Edge, Group};
 use super::arithmetic::{at, length, ln_poisson_tail, ln_q_values, number, place, probability};
 use super::candidates::beside;
-use super::chance::{Synchrony, Weights};
-use super::options::{Models, Options, WIDE_SECONDS};
+use super::chance::{Synchrony, Weights, Witnesses};
+use super::options::{Models, Options};
 use super::tested::Tested;
 
 /// Acts of a group in which a companion took part at least.
@@ -122,15 +122,13 @@ fn in_window(
     let hypotheses = length(seeds) * super::arithmetic::real(tested.accounts.active(ACTS_MIN));
     let ln_p: Vec<f64> = judged.iter().map(|one| one.1).collect();
     let ln_q = ln_q_values(&ln_p, hypotheses.max(1.0));
-    let interest = interest(tested, &by_account, &near, seconds, options);
+    let interest = interest(tested, &by_account, &near, (of, seconds), options);
     by_account
         .iter()
         .zip(&judged)
         .zip(ln_q)
         .zip(interest)
-        .filter(|((_, ln_q), q_interest)| {
-            *ln_q <= rate.ln() && withstands(options, seconds, *q_interest)
-        })
+        .filter(|((_, ln_q), q_interest)| *ln_q <= rate.ln() && withstands(options, *q_interest))
         .filter_map(|(((own, (expected, ln_p)), ln_q), q_interest)| {
             let first = own.first()?;
             let met = number(own.iter().filter(|one| one.met).count());
@@ -151,14 +149,12 @@ fn in_window(
         .collect()
 }
 
-/// Where the window is wide, shared interest must not explain it either, as with edges.
-fn withstands(options: &Options, seconds: u32, q_interest: f64) -> bool {
-    let both = match options.models {
-        Models::Activity => false,
-        Models::Both => true,
-        Models::BothWhereWide => seconds >= WIDE_SECONDS,
-    };
-    !both || q_interest <= options.synchrony_false_discovery_max
+/// Shared interest must not explain it either, as with edges.
+fn withstands(options: &Options, q_interest: f64) -> bool {
+    match options.models {
+        Models::Activity => true,
+        Models::Confirmed | Models::Both => q_interest <= options.synchrony_false_discovery_max,
+    }
 }
 
 /// The acts on one object, and who else shared it, near them or not.
@@ -242,19 +238,17 @@ fn interest(
     tested: &Tested,
     candidates: &[&[Near]],
     near: &[Near],
-    seconds: u32,
+    (of, seconds): (&[u32], u32),
     options: &Options,
 ) -> Vec<f64> {
-    let mut wanted = vec![false; place(tested.kept.units)];
-    for unit in candidates.iter().flat_map(|own| own.iter()).map(|one| one.unit) {
-        if let Some(slot) = wanted.get_mut(place(unit)) {
-            *slot = true;
-        }
-    }
     if candidates.is_empty() {
         return Vec::new();
     }
-    let model = Synchrony::learn(&tested.kept, &tested.accounts, &wanted, seconds, options.seed);
+    let members = (0..tested.kept.accounts).filter(|&account| at_or_none(of, account).is_some());
+    let mut witnesses = Witnesses::of(&tested.kept, &tested.accounts, members, tested.suspicious());
+    candidates.iter().flat_map(|own| own.iter()).for_each(|one| witnesses.want(one.unit));
+    let (kept, accounts) = (&tested.kept, &tested.accounts);
+    let model = Synchrony::learn(kept, accounts, &witnesses, seconds, options.seed);
     let ln_p: Vec<f64> = candidates
         .iter()
         .map(|own| {

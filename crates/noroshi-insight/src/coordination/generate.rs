@@ -203,6 +203,33 @@ fn awake(account: u32, time: u32, draws: &mut Draws) -> bool {
     (7..23).contains(&hour) && (!weekend || draws.below(2) == 0)
 }
 
+/// One outlet with fourteen articles, objects 0 to 13. Each is shared within a minute by twenty-five strangers who come once and
+/// by the same four readers, accounts 0 to 3; around them everybody shares other things. The readers read the same and do
+/// nothing together.
+pub fn loyal_readers(seed: u64) -> Vec<Event> {
+    let mut draws = Draws::new(seed ^ 0x6c6f_7961);
+    let mut events = Vec::new();
+    let mut stranger = 4_000;
+    let mut add = |object, time, account| {
+        events.push(Event { object, time, account, post: number(events.len()) });
+    };
+    for article in 0..14 {
+        let born = BEGIN + article * 2 * DAY + draws.below(DAY);
+        for reader in 0..4 {
+            add(article, born + draws.below(61), reader);
+        }
+        for _ in 0..25 {
+            add(article, born + draws.below(61), stranger);
+            stranger += 1;
+        }
+    }
+    for _ in 0..20_000 {
+        let (object, account) = (14 + tilted(&mut draws, 8_000), 4 + tilted(&mut draws, 3_000));
+        add(object, BEGIN + draws.below(30 * DAY), account);
+    }
+    events
+}
+
 /// The same shares with the accounts of each day dealt out anew, so that nobody acts with anybody.
 pub fn shuffled_days(events: &[Event], seed: u64) -> Vec<Event> {
     let mut draws = Draws::new(seed ^ 0x6461_7973);
