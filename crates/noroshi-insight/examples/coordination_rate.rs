@@ -5,7 +5,7 @@
 //!
 //! Arguments: `--corpora DIR` with the real shares, `--python PATH` to set coordination-network-toolkit beside it,
 //! `--ids T1,T5`, `--seeds N` (runs of T5), `--rounds N` (seeds of T6 and T7), `--events N` (shares of T4), `--base N` (added to
-//! the seeds of T5 to T7 and OWN), `--models activity|wide|both`.
+//! the seeds of T5 to T7 and OWN), `--models activity|confirmed|both`.
 
 #![expect(clippy::print_stdout, reason = "a benchmark prints its figures")]
 
@@ -102,7 +102,7 @@ fn asked() -> Answer<Asked> {
             "--models" => {
                 asked.models = match value.as_str() {
                     "activity" => Models::Activity,
-                    "wide" => Models::BothWhereWide,
+                    "confirmed" => Models::Confirmed,
                     "both" => Models::Both,
                     _ => return Err(format!("no models `{value}`").into()),
                 }
@@ -501,6 +501,17 @@ fn calibration(asked: &Asked) -> Answer<()> {
     for (name, make) in backgrounds(german.as_ref(), reposts.as_ref()) {
         null_runs(asked, (name, 60), asked.seeds, &|seed| make(20_000 + seed))?;
     }
+    for (family, windows) in [
+        (Family::Organic, &[300, 600, 3_600][..]),
+        (Family::Blocks, &[60, 300, 599, 600, 3_600][..]),
+        (Family::MorningNews, &[60, 600][..]),
+    ] {
+        let name = format!("{family:?}");
+        for &window in windows {
+            let make = |seed| generate::background(family, 20_000 + seed);
+            null_runs(asked, (&name, window), asked.seeds, &make)?;
+        }
+    }
     Ok(())
 }
 
@@ -588,7 +599,9 @@ fn dense(asked: &Asked) -> Answer<()> {
     println!("T7 planted groups in dense shares with a window of 600 s (target: F1 0.55)");
     let make = |seed| generate::background(Family::Dense, 30_000 + seed);
     null_runs(asked, ("dense", 600), asked.rounds, &make)?;
-    planted_runs(asked, ("dense", 600), asked.rounds, &make)
+    planted_runs(asked, ("dense", 600), asked.rounds, &make)?;
+    let make = |seed| generate::background(Family::Blocks, 30_000 + seed);
+    planted_runs(asked, ("blocks", 600), asked.rounds, &make)
 }
 
 fn own_families(asked: &Asked) -> Answer<()> {

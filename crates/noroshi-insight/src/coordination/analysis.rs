@@ -23,7 +23,8 @@ pub enum Level {
     E1,
     /// Coordinated activity: three accounts or more, every edge significant.
     E2,
-    /// Strong: also closer in time than shared interest explains or in two traces, on two days or more, and stable.
+    /// Strong: also closer in time than shared interest explains or confirmed by two families of traces, on two days or more,
+    /// and stable.
     E3,
 }
 
@@ -62,7 +63,7 @@ pub struct TraceEvidence {
     pub trace: usize,
     /// Its kind.
     pub kind: TraceKind,
-    /// The window in which the pair is least likely, in seconds.
+    /// The window in which the pair is least likely, of those in which it is an edge if there are any; in seconds.
     pub window_seconds: u32,
     /// Distinct objects shared together within it.
     pub objects: u32,
@@ -76,7 +77,7 @@ pub struct TraceEvidence {
     pub log10_p: Option<f64>,
     /// The rate of false discovery at which it is an edge.
     pub q: Option<f64>,
-    /// Whether it is an edge in this trace.
+    /// Whether it is an edge in this trace by the models that are asked for.
     pub significant: bool,
     /// Joint shares expected by interest in the same objects.
     pub expected_interest: Option<f64>,
@@ -84,8 +85,20 @@ pub struct TraceEvidence {
     pub p_interest: Option<f64>,
     /// The rate of false discovery of that.
     pub q_interest: Option<f64>,
-    /// Whether shared interest is excluded at the rate that was asked for.
+    /// The chance to be as close in time within the window as strangers who shared the same, times the number of windows.
+    pub p_gap: Option<f64>,
+    /// The rate of false discovery of that among what the activity model accepts.
+    pub q_gap: Option<f64>,
+    /// The rate at which pairs are false that the activity model accepts and that are as unlikely by their meetings and their
+    /// distances, if shared interest were all there is; times the number of windows.
+    pub q_circles: Option<f64>,
+    /// Whether this rate is below that of false discovery, whatever models an edge must withstand.
+    pub confirmed: bool,
+    /// Whether it is closer in time than shared interest explains: by the model of shared interest over all pairs with objects
+    /// in common, or by the distances within the window.
     pub synchronous: bool,
+    /// Of its joint shares, where it is confirmed, those at moments of which no trace of another family told before.
+    pub apart: u32,
     /// The mean distance in time, in seconds.
     pub gap_seconds: f64,
     /// The first joint share, seconds since 1970.
@@ -111,7 +124,8 @@ pub struct Edge {
     pub weight: u32,
     /// The combined chance over the traces in which the pair could be tested.
     pub p: Option<f64>,
-    /// The rate of false discovery at which it is an edge in some trace, times the number of traces.
+    /// The rate of false discovery at which it is an edge in some trace, by the models that are asked for, times the number of
+    /// traces.
     pub q: Option<f64>,
     /// Its weight in the network: −log10 p, at most 50; without the null model the weight itself.
     pub strength: f64,
@@ -157,6 +171,9 @@ pub struct Group {
     pub edges_synchronous: u32,
     /// Traces in which it has a significant edge.
     pub traces: u32,
+    /// Families of traces that confirm at least half of its edges, each by joint shares of its own. A link and its domain are
+    /// one family, and so are all traces of one moment.
+    pub families: u32,
     /// Days (UTC) with a joint share.
     pub days: u32,
     /// The first joint share, seconds since 1970.
@@ -173,6 +190,15 @@ pub struct Group {
     pub gap_median_seconds: u32,
     /// The median stability of its members.
     pub stability: Option<f64>,
+}
+
+impl Group {
+    /// Whether half of its edges are closer in time than shared interest explains, or two families of traces confirm half of
+    /// them each. That several traces tell of one share confirms nothing.
+    pub fn is_confirmed(&self) -> bool {
+        let synchronous = usize::try_from(self.edges_synchronous).unwrap_or(0);
+        synchronous * 2 >= self.edges.len() || self.families >= 2
+    }
 }
 
 /// An account that took part in acts of a group, though with nobody of it often enough to be an edge.

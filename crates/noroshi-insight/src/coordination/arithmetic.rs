@@ -82,13 +82,11 @@ pub(crate) fn ln_factorial(n: u64) -> f64 {
 }
 
 /// ln P(X ≥ k) for X of a Poisson law with the given mean. Exact to a relative 1e-9 of the probability, also where the
-/// probability itself is too small for a floating point number.
+/// probability itself is too small for a floating point number. A mean that is no positive number says nothing: a model that
+/// holds what happened to be impossible is no model of it, and accuses nobody.
 pub(crate) fn ln_poisson_tail(mean: f64, k: u32) -> f64 {
-    if k == 0 {
+    if k == 0 || !(mean > 0.0 && mean.is_finite()) {
         return 0.0;
-    }
-    if mean <= 0.0 {
-        return f64::NEG_INFINITY;
     }
     let first = f64::from(k) * mean.ln() - mean - ln_factorial(u64::from(k));
     if f64::from(k) > mean {
@@ -124,21 +122,74 @@ fn lower_series(mean: f64, k: u32) -> f64 {
     sum
 }
 
+/// ln P(S ≥ sum) for S the sum of k exponential variables of mean 1 (the law of Erlang; Fisher's combination of k
+/// probabilities is P(S ≥ −Σ ln p)).
+pub(crate) fn ln_erlang_tail(k: u32, sum: f64) -> f64 {
+    if k == 0 || !(sum > 0.0 && sum.is_finite()) {
+        return 0.0;
+    }
+    // P(S ≥ s) = P(X < k) for X of the Poisson law of mean s.
+    if sum <= f64::from(k) {
+        let above = ln_poisson_tail(sum, k).exp();
+        return (-above.min(1.0 - f64::EPSILON)).ln_1p();
+    }
+    let first = f64::from(k) * sum.ln() - sum - ln_factorial(u64::from(k));
+    (first + lower_series(sum, k).ln()).min(0.0)
+}
+
+/// A probability of its natural logarithm. What is too small for a floating point number is the smallest one and not 0:
+/// nothing that happened had no chance.
+pub(crate) fn probability(ln_p: f64) -> f64 {
+    ln_p.exp().clamp(f64::MIN_POSITIVE, 1.0)
+}
+
 /// Benjamini and Hochberg 1995: the q-value of each probability among `hypotheses` tested ones, of which those not given
 /// had probability 1. Natural logarithms in and out, in the order given.
 pub(crate) fn ln_q_values(ln_p: &[f64], hypotheses: f64) -> Vec<f64> {
-    let mut order: Vec<usize> = (0..ln_p.len()).collect();
-    order.sort_by(|&left, &right| at(ln_p, left).total_cmp(&at(ln_p, right)));
-    let mut answer = vec![0.0; ln_p.len()];
-    let mut least = 0.0_f64;
-    for (rank, &index) in order.iter().enumerate().rev() {
-        let raw = at(ln_p, index) + hypotheses.max(1.0).ln() - (length(rank) + 1.0).ln();
-        least = least.min(raw);
-        if let Some(slot) = answer.get_mut(index) {
+    let rule = StepUp::of(ln_p.to_vec(), hypotheses);
+    ln_p.iter().map(|&one| rule.ln_q(one)).collect()
+}
+
+/// The step-up rule over some probabilities.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct StepUp {
+    ln_hypotheses: f64,
+    /// Sorted.
+    ln_p: Vec<f64>,
+    ln_q: Vec<f64>,
+}
+
+impl StepUp {
+    pub(crate) fn of(mut ln_p: Vec<f64>, hypotheses: f64) -> Self {
+        let ln_hypotheses = hypotheses.max(1.0).ln();
+        ln_p.sort_unstable_by(f64::total_cmp);
+        let mut ln_q = vec![0.0; ln_p.len()];
+        let mut least = 0.0_f64;
+        for (rank, (slot, ln_p)) in ln_q.iter_mut().zip(&ln_p).enumerate().rev() {
+            least = least.min(ln_p + ln_hypotheses - (length(rank) + 1.0).ln());
             *slot = least;
         }
+        Self { ln_hypotheses, ln_p, ln_q }
     }
-    answer
+
+    /// The rate of false discovery at which a probability is accepted.
+    pub(crate) fn ln_q(&self, ln_p: f64) -> f64 {
+        let until = self.ln_p.partition_point(|one| *one <= ln_p);
+        if let Some(last) = until.checked_sub(1)
+            && at(&self.ln_p, last).total_cmp(&ln_p).is_eq()
+        {
+            return at(&self.ln_q, last);
+        }
+        let above = self.ln_q.get(until).copied().unwrap_or(0.0);
+        let own = ln_p + self.ln_hypotheses - length(until.max(1)).ln();
+        above.min(own).min(0.0)
+    }
+
+    /// Where acceptance ends at a rate: rate x accepted / hypotheses. The least likely accepted one may lie far below it.
+    pub(crate) fn ln_cut(&self, ln_rate: f64) -> f64 {
+        let accepted = self.ln_q.partition_point(|one| *one <= ln_rate);
+        ln_rate + length(accepted).ln() - self.ln_hypotheses
+    }
 }
 
 /// One probability out of several that need not be independent (Liu and Xie 2020, the Cauchy combination). Pairs of
@@ -147,6 +198,7 @@ pub(crate) fn ln_cauchy(parts: &[(f64, f64)]) -> f64 {
     if let [(_, only)] = parts {
         return *only;
     }
+    debug_assert!(parts.iter().all(|part| part.1.is_finite()), "{parts:?}");
     let weights: f64 = parts.iter().map(|part| part.0).sum();
     if weights <= 0.0 {
         return 0.0;
@@ -222,6 +274,33 @@ mod tests {
             51.0 * 0.0156_f64.ln() - 0.0156 - ln_factorial(51) + f64::ln(1.0 + 0.0156 / 52.0),
         );
         close(ln_poisson_tail(1e-3, 1), f64::ln(-f64::exp_m1(-1e-3)));
+    }
+
+    #[test]
+    fn erlangs_tail_is_its_sum_and_fishers_combination() {
+        for k in [1_u32, 2, 3, 7, 30] {
+            for sum in [1e-3, 0.5, 2.9, 7.0, 13.5, 60.0] {
+                let below = (0..k)
+                    .map(|i| (f64::from(i) * f64::ln(sum) - sum - ln_factorial(i.into())).exp());
+                let tail = ln_erlang_tail(k, sum).exp();
+                assert!((tail - below.sum::<f64>()).abs() < 1e-9, "{k} {sum}: {tail}");
+            }
+        }
+        close(ln_erlang_tail(1, 900.0), -900.0);
+        // Fisher: three probabilities of 0.01 make 27.6 on six degrees of freedom, p = 1.1e-4.
+        assert!((ln_erlang_tail(3, -3.0 * 0.01_f64.ln()).exp() - 1.1e-4).abs() < 1e-5);
+        assert!(ln_erlang_tail(3, 0.0).abs() < f64::EPSILON);
+        assert!(ln_erlang_tail(5_000, 20_000.0).is_finite());
+    }
+
+    #[test]
+    fn a_mean_that_cannot_be_says_nothing() {
+        for mean in [0.0, -1.0, f64::NAN, f64::INFINITY] {
+            assert!(ln_poisson_tail(mean, 3).abs() < f64::EPSILON, "{mean}");
+        }
+        let little = ln_poisson_tail(f64::MIN_POSITIVE, 3);
+        assert!(little.is_finite() && little < -2_000.0);
+        assert!(probability(little) > 0.0);
     }
 
     #[test]

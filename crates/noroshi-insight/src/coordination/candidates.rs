@@ -4,12 +4,18 @@
 //! by their pair, sorted there and reduced at once, and only pairs that met twice stay. Where all meetings together would
 //! be too large, the shares are walked once for each group of partitions: the engine has no disk.
 
-use super::arithmetic::{Draws, at, number, place};
-use super::events::{Event, Traced};
+use std::borrow::Cow;
+
+use super::arithmetic::{Draws, at, length, number, place, real};
+use super::events::{Event, Traced, sort};
 use super::options::{FirstShare, Options, Trace, WINDOWS_MAX};
+use super::order::Order;
 
 /// The most slices of time; where more would be needed a slice is longer.
 pub(crate) const SLICES_MAX: usize = 1 << 16;
+
+/// A window reaches over so many slices at most; where it would reach further a slice is longer.
+const SLICES_OF_A_WINDOW: u32 = 4;
 
 /// Meetings in a partition at most, as far as pairs spread evenly: 4 MiB.
 const PART_MEETINGS: u64 = 1 << 18;
@@ -22,7 +28,7 @@ const PARTS_MAX: u64 = 1 << 12;
 pub(crate) struct Kept {
     /// An object here is a *unit*: the object itself, or the object on one day.
     pub(crate) events: Vec<Event>,
-    /// The object of each unit; empty where units are objects.
+    /// The object of each unit, by the numbers of the records; empty where units are those.
     objects: Vec<u32>,
     /// How many units there are.
     pub(crate) units: u32,
@@ -36,23 +42,40 @@ pub(crate) struct Kept {
 }
 
 impl Kept {
-    /// First shares of a trace.
-    pub(crate) fn of(traced: &Traced, accounts: u32, slice_seconds: u32) -> Self {
+    /// First shares of a trace, with numbers that do not depend on names if an order is given, and the trace's place in it.
+    pub(crate) fn of(
+        traced: &Traced,
+        accounts: u32,
+        slice_seconds: u32,
+        order: Option<(&Order, usize)>,
+    ) -> Self {
+        let ordered: Cow<'_, [Event]> = order.map_or(Cow::Borrowed(&traced.events), |order| {
+            let (order, trace) = order;
+            let mut events: Vec<Event> =
+                traced.events.iter().map(|event| order.event(trace, event)).collect();
+            sort(&mut events);
+            Cow::Owned(events)
+        });
+        let ranks = order.and_then(|(order, trace)| order.objects.get(trace));
         let (events, objects) = match traced.trace.first_share {
-            FirstShare::Once => (first_shares(traced.events.iter().copied(), accounts), Vec::new()),
-            FirstShare::Daily => daily(&traced.events, accounts),
+            FirstShare::Once => {
+                let objects = ranks.map_or_else(Vec::new, |ranks| ranks.all().to_vec());
+                (first_shares(ordered.iter().copied(), accounts), objects)
+            }
+            FirstShare::Daily => {
+                let (events, mut objects) = daily(&ordered, accounts);
+                if let Some(ranks) = ranks {
+                    objects.iter_mut().for_each(|object| *object = ranks.back(*object));
+                }
+                (events, objects)
+            }
         };
+        drop(ordered);
         let units = events.last().map_or(0, |event| event.object.saturating_add(1));
-        let (slices, slice_seconds) = slices(&events, slice_seconds);
-        Self {
-            events,
-            objects,
-            units,
-            windows: windows(&traced.trace),
-            slices,
-            slice_seconds,
-            accounts,
-        }
+        let windows = windows(&traced.trace);
+        let least = windows.last().map_or(0, |widest| widest.div_ceil(SLICES_OF_A_WINDOW));
+        let (slices, slice_seconds) = slices(&events, slice_seconds.max(least));
+        Self { events, objects, units, windows, slices, slice_seconds, accounts }
     }
 
     /// The same shares with the accounts of each slice dealt out anew: activity and popularity stay, nobody acts with
@@ -99,6 +122,11 @@ impl Kept {
     pub(crate) fn slice(&self, time: u32) -> u16 {
         let found = self.slices.partition_point(|&slice| slice < time / self.slice_seconds);
         u16::try_from(found).unwrap_or(u16::MAX)
+    }
+
+    /// When a slice begins, in seconds since 1970.
+    fn begins(&self, slice: usize) -> u32 {
+        at(&self.slices, slice).saturating_mul(self.slice_seconds)
     }
 
     /// How many slices hold anything.
@@ -193,27 +221,36 @@ fn slices(events: &[Event], seconds: u32) -> (Vec<u32>, u32) {
     }
 }
 
-/// A meeting that is remembered: the later share's place, its slice, the narrowest window, and how far back the other is.
+/// A meeting that is remembered: the later share's place, its slice, whether the earlier share lies in a slice before, the
+/// narrowest window, and how far back the other is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub(crate) struct Meeting(u64);
 
+/// The bit beside the window of a meeting that reaches over a boundary.
+const ACROSS: u64 = 1 << 15;
+
+/// Windows are numbered below this.
+const CLASS_MASK: u8 = 0x7f;
+
 impl Meeting {
-    fn new(later: u32, slice: u16, class: u8, back: u8) -> Self {
-        let low = (u64::from(slice) << 16) | (u64::from(class) << 8) | u64::from(back);
-        Self((u64::from(later) << 32) | low)
+    fn new(later: u32, slice: u16, class: u8, across: bool, back: u8) -> Self {
+        let class = u64::from(class & CLASS_MASK) << 8;
+        let low = (u64::from(slice) << 16) | class | u64::from(back);
+        Self((u64::from(later) << 32) | low | if across { ACROSS } else { 0 })
     }
 
     fn later(self) -> u32 {
         (self.0 >> 32) as u32
     }
 
+    /// Where it is counted: two cells for each slice, one for meetings within it and one for those that reach into it.
     #[expect(clippy::cast_possible_truncation, reason = "sixteen bits were put there")]
-    pub(crate) fn slice(self) -> usize {
-        usize::from((self.0 >> 16) as u16)
+    pub(crate) fn cell(self) -> usize {
+        usize::from((self.0 >> 16) as u16) * 2 + usize::from(self.0 & ACROSS != 0)
     }
 
     pub(crate) fn class(self) -> usize {
-        usize::from((self.0 >> 8).to_le_bytes()[0])
+        usize::from((self.0 >> 8).to_le_bytes()[0] & CLASS_MASK)
     }
 
     /// Earlier and later share.
@@ -235,17 +272,18 @@ pub(crate) struct Pair {
     pub(crate) objects: [u32; WINDOWS_MAX],
 }
 
-/// How many meetings fell into each window and slice, of all pairs and of those that met once.
+/// How many meetings fell into each window and cell ([`Meeting::cell`]), of all pairs and of those that met once.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Tally {
-    slices: usize,
+    cells: usize,
     all: Vec<u64>,
     once: Vec<u64>,
 }
 
 impl Tally {
     fn new(windows: usize, slices: usize) -> Self {
-        Self { slices, all: vec![0; windows * slices], once: vec![0; windows * slices] }
+        let cells = slices * 2;
+        Self { cells, all: vec![0; windows * cells], once: vec![0; windows * cells] }
     }
 
     fn add(&mut self, other: &Self) {
@@ -255,20 +293,20 @@ impl Tally {
         }
     }
 
-    /// Meetings within a window by slice.
+    /// Meetings within a window by cell.
     pub(crate) fn all(&self, window: usize) -> &[u64] {
-        let start = window * self.slices;
-        self.all.get(start..start + self.slices).unwrap_or_default()
+        let start = window * self.cells;
+        self.all.get(start..start + self.cells).unwrap_or_default()
     }
 
-    /// Meetings within a window by slice, of pairs that met once within it.
+    /// Meetings within a window by cell, of pairs that met once within it.
     pub(crate) fn once(&self, window: usize) -> &[u64] {
-        let start = window * self.slices;
-        self.once.get(start..start + self.slices).unwrap_or_default()
+        let start = window * self.cells;
+        self.once.get(start..start + self.cells).unwrap_or_default()
     }
 
-    fn meet(counts: &mut [u64], slices: usize, window: usize, slice: usize) {
-        if let Some(count) = counts.get_mut(window * slices + slice) {
+    fn meet(counts: &mut [u64], cells: usize, window: usize, cell: usize) {
+        if let Some(count) = counts.get_mut(window * cells + cell) {
             *count += 1;
         }
     }
@@ -422,6 +460,7 @@ fn lay_range(
     for group in events.chunk_by(|left, right| left.object == right.object) {
         for (index, later) in group.iter().enumerate().skip(1) {
             let slice = kept.slice(later.time);
+            let begins = kept.begins(usize::from(slice));
             let behind = group.get(index.saturating_sub(look_back)..index).unwrap_or_default();
             for (back, earlier) in (1_u8..=u8::MAX).zip(behind.iter().rev()) {
                 let gap = later.time - earlier.time;
@@ -436,7 +475,8 @@ fn lay_range(
                     continue;
                 }
                 let class = u8::try_from(kept.class(gap)).unwrap_or(u8::MAX);
-                let meeting = Meeting::new(number(base + index), slice, class, back);
+                let across = earlier.time < begins;
+                let meeting = Meeting::new(number(base + index), slice, class, across, back);
                 if let Some(part) = parts.get_mut(part) {
                     part.push(Laid { pair, meeting });
                 }
@@ -498,10 +538,10 @@ fn reduce_share(kept: &Kept, parts: Vec<Vec<Laid>>, least: u32) -> Part {
 impl Part {
     fn reduce(&mut self, run: &[Laid], windows: usize, least: u32) {
         let mut objects = [0_u32; WINDOWS_MAX];
-        let slices = self.tally.slices;
+        let cells = self.tally.cells;
         for laid in run {
             for window in laid.meeting.class()..windows {
-                Tally::meet(&mut self.tally.all, slices, window, laid.meeting.slice());
+                Tally::meet(&mut self.tally.all, cells, window, laid.meeting.cell());
                 if let Some(count) = objects.get_mut(window) {
                     *count += 1;
                 }
@@ -510,7 +550,7 @@ impl Part {
         let once = objects.iter().enumerate().take(windows).filter(|(_, count)| **count == 1);
         for (window, _) in once {
             if let Some(only) = run.iter().find(|laid| laid.meeting.class() <= window) {
-                Tally::meet(&mut self.tally.once, slices, window, only.meeting.slice());
+                Tally::meet(&mut self.tally.once, cells, window, only.meeting.cell());
             }
         }
         self.pairs_met += 1;
@@ -536,6 +576,8 @@ pub(crate) struct Accounts {
     slices: Vec<(u16, u32)>,
     /// Ordered pairs of shares by different accounts in each slice: m² − Σn².
     pub(crate) room: Vec<f64>,
+    /// The same over all of time.
+    pub(crate) room_all: f64,
 }
 
 impl Accounts {
@@ -561,8 +603,14 @@ impl Accounts {
             }
             *next += 1;
         }
-        let mut accounts =
-            Self { starts, units, slice_starts: vec![0], slices: Vec::new(), room: Vec::new() };
+        let mut accounts = Self {
+            starts,
+            units,
+            slice_starts: vec![0],
+            slices: Vec::new(),
+            room: Vec::new(),
+            room_all: 0.0,
+        };
         accounts.count_slices(kept, &mut slices);
         accounts
     }
@@ -587,10 +635,14 @@ impl Accounts {
             self.slice_starts.push(self.slices.len());
         }
         let room = |(&all, &squares): (&u64, &f64)| {
-            let all = super::arithmetic::real(all);
+            let all = real(all);
             (all * all - squares).max(0.0)
         };
         self.room = all.iter().zip(&squares).map(room).collect();
+        let own = |account: u32| length(self.range(account).len());
+        let squares: f64 = (0..kept.accounts).map(|account| own(account) * own(account)).sum();
+        let all = length(kept.events.len());
+        self.room_all = (all * all - squares).max(0.0);
     }
 
     fn range(&self, account: u32) -> core::ops::Range<usize> {
@@ -630,6 +682,100 @@ impl Accounts {
             _ => 0,
         });
         sizes.filter(|&size| size >= place(least)).count() as u64
+    }
+}
+
+/// One account's shares beside the boundary at which a slice begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Strip {
+    /// The slice.
+    pub(crate) slice: u16,
+    /// Shares before it, no further than the window.
+    pub(crate) before: u32,
+    /// Shares in it, within the window of its beginning.
+    pub(crate) after: u32,
+}
+
+/// Shares beside the boundaries of slices, for one window: whoever meets across a boundary has a share on either side of it,
+/// and nowhere else.
+#[derive(Debug)]
+pub(crate) struct Strips {
+    window_seconds: u32,
+    starts: Vec<u32>,
+    all: Vec<Strip>,
+    /// Pairs of shares by different accounts across the boundary of each slice: BA − Σba.
+    pub(crate) room: Vec<f64>,
+}
+
+impl Strips {
+    pub(crate) fn of(kept: &Kept, window_seconds: u32) -> Self {
+        let mut marks: Vec<(u32, u16, bool)> = Vec::new();
+        for event in &kept.events {
+            beside(kept, event.time, window_seconds, |slice, is_after| {
+                marks.push((event.account, slice, is_after));
+            });
+        }
+        marks.sort_unstable();
+        let mut starts = Vec::with_capacity(place(kept.accounts) + 1);
+        starts.push(0);
+        let (mut all, mut sums) =
+            (Vec::new(), vec![(0.0_f64, 0.0_f64, 0.0_f64); kept.slice_count()]);
+        let mut rest = marks.as_slice();
+        for account in 0..kept.accounts {
+            let (own, others) = rest.split_at(rest.partition_point(|mark| mark.0 == account));
+            rest = others;
+            for run in own.chunk_by(|left, right| left.1 == right.1) {
+                let after = number(run.iter().filter(|mark| mark.2).count());
+                let strip = Strip {
+                    slice: run.first().map_or(0, |mark| mark.1),
+                    before: number(run.len()) - after,
+                    after,
+                };
+                all.push(strip);
+                if let Some(sum) = sums.get_mut(usize::from(strip.slice)) {
+                    sum.0 += f64::from(strip.before);
+                    sum.1 += f64::from(strip.after);
+                    sum.2 += f64::from(strip.before) * f64::from(strip.after);
+                }
+            }
+            starts.push(number(all.len()));
+        }
+        let room = sums.iter().map(|(before, after, own)| (before * after - own).max(0.0));
+        Self { window_seconds, starts, room: room.collect(), all }
+    }
+
+    /// The strips of an account, by slice.
+    pub(crate) fn account(&self, account: u32) -> &[Strip] {
+        let index = place(account);
+        let range = place(at(&self.starts, index))..place(at(&self.starts, index + 1));
+        self.all.get(range).unwrap_or_default()
+    }
+
+    /// How likely a pair of shares on either side of a boundary is to be a meeting, for each such chance of two shares of one
+    /// slice, if times were even: ½ within strips as wide as the window δ (in slices), 2δ − δ² within a slice.
+    pub(crate) fn closer_than_within(&self, kept: &Kept) -> f64 {
+        let part = (f64::from(self.window_seconds) / f64::from(kept.slice_seconds.max(1))).min(1.0);
+        0.5 / (2.0 * part - part * part).max(1e-9)
+    }
+}
+
+/// Calls back for each boundary that a time is near enough to for a meeting across it: the slice that begins there, and whether
+/// the time lies in it.
+pub(crate) fn beside(kept: &Kept, time: u32, window_seconds: u32, mut each: impl FnMut(u16, bool)) {
+    let whole = kept.slice_seconds.max(1);
+    let since = time % whole;
+    if since < window_seconds {
+        each(kept.slice(time), true);
+    }
+    if whole - since > window_seconds {
+        return;
+    }
+    let next = usize::from(kept.slice(time)) + 1;
+    for slice in next..kept.slice_count() {
+        if kept.begins(slice).saturating_sub(time) > window_seconds {
+            return;
+        }
+        each(u16::try_from(slice).unwrap_or(u16::MAX), false);
     }
 }
 
@@ -688,7 +834,7 @@ mod tests {
 
     fn check(records: &Records, options: &Options) {
         let traced = &records.traces()[0];
-        let kept = Kept::of(traced, records.accounts().count(), 600);
+        let kept = Kept::of(traced, records.accounts().count(), 600, None);
         let found = Candidates::of(&kept, options, 1);
         let daily = traced.trace.first_share == FirstShare::Daily;
         for (index, &window) in kept.windows.iter().enumerate() {
@@ -728,7 +874,7 @@ mod tests {
     fn what_the_look_back_leaves_out_is_counted() {
         let rows = (0..100).map(|i| Event { object: 0, time: 1_000 + i, account: i, post: i });
         let records = Records::numbered(Trace::of(TraceKind::Other), rows.collect());
-        let kept = Kept::of(&records.traces()[0], 100, 86_400);
+        let kept = Kept::of(&records.traces()[0], 100, 86_400, None);
         let options = Options { look_back: 10, ..Options::default() };
         let found = Candidates::of(&kept, &options, 1);
         // 60 seconds hold 60 earlier shares, and 1 + 2 + … of the first 60.
@@ -737,10 +883,50 @@ mod tests {
         assert_eq!(found.viral, [(0, within - found.meetings_all)]);
     }
 
+    /// By the definition: each meeting lies in one cell, and in it both accounts have what it is expected from.
+    #[test]
+    fn whoever_met_has_shares_in_the_cell_of_the_meeting() {
+        for (seed, slice_seconds, windows) in
+            [(1, 600, vec![5, 100]), (2, 60, vec![60]), (3, 60, vec![30, 240]), (4, 60, vec![900])]
+        {
+            let trace = Trace { windows_seconds: windows, ..Trace::of(TraceKind::Other) };
+            let records = drawn(seed, 900, trace);
+            let kept = Kept::of(&records.traces()[0], 25, slice_seconds, None);
+            assert!(kept.slice_seconds() * SLICES_OF_A_WINDOW >= kept.widest());
+            let accounts = Accounts::of(&kept);
+            let found = Candidates::of(&kept, &Options::default(), 1);
+            let mut across = 0;
+            for (window, &seconds) in kept.windows.iter().enumerate() {
+                let strips = Strips::of(&kept, seconds);
+                for pair in &found.pairs {
+                    for meeting in found.meetings(pair).iter().filter(|one| one.class() <= window) {
+                        let slice = u16::try_from(meeting.cell() / 2).unwrap();
+                        let (earlier, later) = meeting.shares(&kept);
+                        assert_eq!(slice, kept.slice(later.time));
+                        if meeting.cell() % 2 == 0 {
+                            let has = |a| accounts.slices(a).iter().any(|one| one.0 == slice);
+                            assert!(has(pair.a) && has(pair.b));
+                            continue;
+                        }
+                        across += 1;
+                        let strip =
+                            |a| *strips.account(a).iter().find(|one| one.slice == slice).unwrap();
+                        assert!(kept.slice(earlier.time) < slice);
+                        assert!(
+                            strip(earlier.account).before > 0 && strip(later.account).after > 0
+                        );
+                        assert!(strips.room[usize::from(slice)] > 0.0);
+                    }
+                }
+            }
+            assert!(across > 0, "seed {seed}");
+        }
+    }
+
     #[test]
     fn common_objects_are_found_from_either_side() {
         let records = drawn(3, 400, Trace::of(TraceKind::Other));
-        let kept = Kept::of(&records.traces()[0], 25, 86_400);
+        let kept = Kept::of(&records.traces()[0], 25, 86_400, None);
         let accounts = Accounts::of(&kept);
         for a in 0..25 {
             for b in 0..25 {
@@ -765,11 +951,11 @@ mod tests {
             post: i,
         });
         let records = Records::numbered(Trace::of(TraceKind::Other), rows.collect());
-        let kept = Kept::of(&records.traces()[0], 50, 60);
+        let kept = Kept::of(&records.traces()[0], 50, 60, None);
         assert!(kept.slice_count() <= 1_000);
         let many = (0..200_000_u32).map(|i| Event { object: i, time: i * 61, account: 0, post: i });
         let records = Records::numbered(Trace::of(TraceKind::Other), many.collect());
-        let kept = Kept::of(&records.traces()[0], 1, 60);
+        let kept = Kept::of(&records.traces()[0], 1, 60, None);
         assert!(kept.slice_count() <= SLICES_MAX && kept.slice_seconds() > 60);
     }
 }

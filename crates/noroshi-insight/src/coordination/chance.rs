@@ -5,13 +5,23 @@
 //! estimated from pairs that are not suspicious, beginning with those that met once, so that coordinated pairs cannot
 //! raise what is expected of them; thin slices are drawn to the common rate.
 //!
+//! Meetings across the boundary of two slices are counted apart: of those only shares can be part that lie within the window
+//! of it, so that every two of these, one on either side, are as likely to be one as any other. Slices and boundaries are
+//! the cells of the model,
+//!   λ_ab = Σ_s r_s·n_as·n_bs + Σ_s x_s·(b_as·a_bs + a_as·b_bs),
+//! n shares in a slice, b and a those before and after its beginning no further than the window. Each meeting lies in one
+//! cell, and in that cell both accounts have shares: whoever met is expected to have met, however seldom. Without the second
+//! sum a crowd at midnight would meet for nothing (00:00 UTC is nine in the morning in Japan).
+//!
 //! *Synchrony*: pairs that share one object and no other cannot be coordinated repeatedly. How often they are close in time
 //! tells how fast an object is shared by people who have nothing to do with each other.
+
+use std::collections::BTreeMap;
 
 use super::arithmetic::{
     Draws, at, length, ln_poisson_tail, ln_q_values, mix, number, place, real,
 };
-use super::candidates::{Accounts, Candidates, Kept, Pair};
+use super::candidates::{Accounts, Candidates, Kept, Pair, Strip, Strips};
 use super::events::Event;
 
 /// Pseudo-meetings that draw a slice's rate to the common one.
@@ -27,13 +37,13 @@ const ROBUST_FALSE_DISCOVERY: f64 = 0.05;
 const ROUNDS: usize = 2;
 
 /// Control pairs drawn from one object at most.
-const CONTROLS_PER_UNIT: u32 = 200;
+pub(crate) const CONTROLS_PER_UNIT: u32 = 200;
 
 /// Control pairs of one trace at most, of the objects of tested accounts.
-const CONTROLS_MAX: usize = 4_000_000;
+pub(crate) const CONTROLS_MAX: usize = 4_000_000;
 
 /// Other objects are drawn from until there are this many: enough to know what sizes are like.
-const CONTROLS_ENOUGH: usize = 300_000;
+pub(crate) const CONTROLS_ENOUGH: usize = 300_000;
 
 /// Pairs of accounts with common objects that are counted one by one; above, a sample of accounts is counted.
 const EXACT_PAIRS_MAX: u64 = 4_000_000;
@@ -51,8 +61,19 @@ pub(crate) struct Verdict {
     pub(crate) ln_p: f64,
 }
 
+/// The rates of all cells, for one window, with the shares beside the boundaries.
+#[derive(Debug)]
+pub(crate) struct Rates {
+    /// Meetings within a slice by ordered pair of its shares.
+    within: Vec<f64>,
+    /// Meetings into a slice by pair of shares on either side of its beginning.
+    across: Vec<f64>,
+    pub(crate) strips: Strips,
+}
+
 /// The activity model for one window.
 pub(crate) struct Activity<'a> {
+    pub(crate) kept: &'a Kept,
     pub(crate) found: &'a Candidates,
     pub(crate) accounts: &'a Accounts,
     pub(crate) window: usize,
@@ -63,12 +84,14 @@ pub(crate) struct Activity<'a> {
 }
 
 impl Activity<'_> {
-    /// A verdict for each pair of the candidates, in their order, and the rate of each slice.
-    pub(crate) fn verdicts(&self) -> (Vec<Verdict>, Vec<f64>) {
+    /// A verdict for each pair of the candidates, in their order, and the rates of all cells.
+    pub(crate) fn verdicts(&self) -> (Vec<Verdict>, Rates) {
         let mut calm: Vec<u64> = self.found.tally.once(self.window).to_vec();
-        let (mut verdicts, mut rates) = (Vec::new(), Vec::new());
+        let strips = Strips::of(self.kept, at(&self.kept.windows, self.window));
+        let mut rates = Rates { within: Vec::new(), across: Vec::new(), strips };
+        let mut verdicts = Vec::new();
         for round in 0..=ROUNDS {
-            rates = self.rates(&calm);
+            self.estimate(&calm, &mut rates);
             verdicts = self.found.pairs.iter().map(|pair| self.verdict(pair, &rates)).collect();
             if round < ROUNDS {
                 calm = self.calm(&verdicts);
@@ -77,37 +100,48 @@ impl Activity<'_> {
         (verdicts, rates)
     }
 
-    /// Meetings by ordered pair of shares, for each slice (a gamma prior of `SHRINKAGE` meetings at the common rate).
-    fn rates(&self, calm: &[u64]) -> Vec<f64> {
-        let all = real(calm.iter().sum());
+    /// The rates of all cells (a gamma prior of `SHRINKAGE` meetings at the common rate of cells of a kind; that of boundaries
+    /// begins, with one meeting, at what even times would give).
+    fn estimate(&self, calm: &[u64], rates: &mut Rates) {
+        let (within, across) = (calm.iter().step_by(2), calm.iter().skip(1).step_by(2));
+        let all = real(within.clone().sum());
         let room: f64 = self.accounts.room.iter().sum();
-        if room <= 0.0 {
-            return vec![0.0; calm.len()];
-        }
-        let common = 2.0 * (all + 1.0) / room;
+        // Where no slice holds two accounts, everything met across a boundary: then time is one slice.
+        let common = if room > 0.0 {
+            2.0 * (all + 1.0) / room
+        } else {
+            2.0 * (real(calm.iter().sum()) + 1.0) / self.accounts.room_all.max(1.0)
+        };
         let prior = 2.0 * SHRINKAGE / common;
         let rate = |(&met, &room): (&u64, &f64)| 2.0 * (real(met) + SHRINKAGE) / (room + prior);
-        calm.iter().zip(&self.accounts.room).map(rate).collect()
+        rates.within = within.zip(&self.accounts.room).map(rate).collect();
+
+        let even = (common * rates.strips.closer_than_within(self.kept)).min(1.0);
+        let all = real(across.clone().sum());
+        let room: f64 = rates.strips.room.iter().sum();
+        let prior = SHRINKAGE * (room + 1.0 / even) / (all + 1.0);
+        let rate = |(&met, &room): (&u64, &f64)| (real(met) + SHRINKAGE) / (room + prior);
+        rates.across = across.zip(&rates.strips.room).map(rate).collect();
     }
 
-    fn verdict(&self, pair: &Pair, rates: &[f64]) -> Verdict {
+    fn verdict(&self, pair: &Pair, rates: &Rates) -> Verdict {
         let objects = at(&pair.objects, self.window);
         if objects < 2 {
             return Verdict { expected: 0.0, ln_p: 0.0 };
         }
-        let (left, right) = (self.accounts.slices(pair.a), self.accounts.slices(pair.b));
-        let expected = pair_product(left, right, rates);
+        let expected = rates.pair(self.accounts, pair.a, pair.b);
+        debug_assert!(expected > 0.0, "accounts {} and {} met", pair.a, pair.b);
         Verdict { expected, ln_p: ln_poisson_tail(expected, objects) }
     }
 
-    /// Meetings by slice without those of suspicious pairs.
+    /// Meetings by cell without those of suspicious pairs.
     fn calm(&self, verdicts: &[Verdict]) -> Vec<u64> {
         let mut calm = self.found.tally.all(self.window).to_vec();
         let suspicious = self.suspicious(verdicts);
         for (pair, _) in self.found.pairs.iter().zip(suspicious).filter(|(_, odd)| *odd) {
             let within = self.found.meetings(pair).iter().filter(|one| one.class() <= self.window);
             for meeting in within {
-                if let Some(count) = calm.get_mut(meeting.slice()) {
+                if let Some(count) = calm.get_mut(meeting.cell()) {
                     *count = count.saturating_sub(1);
                 }
             }
@@ -132,33 +166,143 @@ impl Activity<'_> {
     }
 }
 
-/// Σ over slices of rate · shares of one · shares of the other.
-fn pair_product(mut left: &[(u16, u32)], mut right: &[(u16, u32)], rates: &[f64]) -> f64 {
-    let mut sum = 0.0;
+/// What stands in the place of an account in the activity model: a group's acts, each counted by how long it lasted.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Weights {
+    /// By slice.
+    pub(crate) within: BTreeMap<u16, f64>,
+    /// By the slice that begins there, before and after its beginning.
+    pub(crate) beside: BTreeMap<u16, (f64, f64)>,
+}
+
+impl Rates {
+    /// How many meetings are expected of two accounts.
+    pub(crate) fn pair(&self, accounts: &Accounts, a: u32, b: u32) -> f64 {
+        let mut sum = 0.0;
+        merge(
+            accounts.slices(a),
+            accounts.slices(b),
+            |one| one.0,
+            |one, two| {
+                sum += at(&self.within, usize::from(one.0)) * f64::from(one.1) * f64::from(two.1);
+            },
+        );
+        merge(
+            self.strips.account(a),
+            self.strips.account(b),
+            |one| one.slice,
+            |one, two| {
+                let pairs = f64::from(one.before) * f64::from(two.after)
+                    + f64::from(one.after) * f64::from(two.before);
+                sum += at(&self.across, usize::from(one.slice)) * pairs;
+            },
+        );
+        sum
+    }
+
+    /// How many acts of a group an account is expected to meet.
+    pub(crate) fn acts(&self, accounts: &Accounts, account: u32, acts: &Weights) -> f64 {
+        let within = |(slice, shares): &(u16, u32)| {
+            let acts = acts.within.get(slice).copied().unwrap_or(0.0);
+            at(&self.within, usize::from(*slice)) * f64::from(*shares) * acts
+        };
+        let across = |strip: &Strip| {
+            let (before, after) = acts.beside.get(&strip.slice).copied().unwrap_or_default();
+            let pairs = f64::from(strip.before) * after + f64::from(strip.after) * before;
+            at(&self.across, usize::from(strip.slice)) * pairs
+        };
+        accounts.slices(account).iter().map(within).sum::<f64>()
+            + self.strips.account(account).iter().map(across).sum::<f64>()
+    }
+}
+
+/// Calls back for what has the same slice in both lists, which are by slice.
+fn merge<T>(
+    mut left: &[T],
+    mut right: &[T],
+    slice: impl Fn(&T) -> u16,
+    mut each: impl FnMut(&T, &T),
+) {
     while let (Some((one, rest)), Some((two, other))) = (left.split_first(), right.split_first()) {
-        match one.0.cmp(&two.0) {
+        match slice(one).cmp(&slice(two)) {
             core::cmp::Ordering::Less => left = rest,
             core::cmp::Ordering::Greater => right = other,
             core::cmp::Ordering::Equal => {
-                sum += at(rates, usize::from(one.0)) * f64::from(one.1) * f64::from(two.1);
+                each(one, two);
                 (left, right) = (rest, other);
             }
         }
     }
-    sum
 }
 
-/// The same where the other side is not an account: Σ over slices of rate · shares · acts.
-pub(crate) fn product(
-    shares: &[(u16, u32)],
-    acts: &std::collections::BTreeMap<u16, f64>,
-    rates: &[f64],
-) -> f64 {
-    let of = |(slice, shares): &(u16, u32)| {
-        let acts = acts.get(slice).copied().unwrap_or(0.0);
-        at(rates, usize::from(*slice)) * f64::from(*shares) * acts
-    };
-    shares.iter().map(of).sum()
+/// Whose shares tell what chance gives: pairs that share one object and no other, unless both are suspicious. Those who act
+/// together and missed most of it share one object too, and would bear witness for each other.
+#[derive(Debug)]
+pub(crate) struct Witnesses {
+    accused: Vec<bool>,
+    suspicious: Vec<bool>,
+    wanted: Vec<bool>,
+}
+
+impl Witnesses {
+    /// Of the accounts that are accused and of those that are suspicious beside them; what the accused shared is wanted.
+    pub(crate) fn of(
+        kept: &Kept,
+        accounts: &Accounts,
+        accused: impl Iterator<Item = u32>,
+        suspicious: impl Iterator<Item = u32>,
+    ) -> Self {
+        let mut all = Self {
+            accused: vec![false; place(kept.accounts)],
+            suspicious: Vec::new(),
+            wanted: vec![false; place(kept.units)],
+        };
+        for account in accused {
+            match all.accused.get_mut(place(account)) {
+                Some(slot) if !*slot => *slot = true,
+                _ => continue,
+            }
+            for &unit in accounts.units(account) {
+                all.want(unit);
+            }
+        }
+        all.suspicious.clone_from(&all.accused);
+        for account in suspicious {
+            if let Some(slot) = all.suspicious.get_mut(place(account)) {
+                *slot = true;
+            }
+        }
+        all
+    }
+
+    /// Wants a unit.
+    pub(crate) fn want(&mut self, unit: u32) {
+        if let Some(slot) = self.wanted.get_mut(place(unit)) {
+            *slot = true;
+        }
+    }
+
+    pub(crate) fn is_accused(&self, account: u32) -> bool {
+        at(&self.accused, place(account))
+    }
+
+    pub(crate) fn is_wanted(&self, unit: u32) -> bool {
+        at(&self.wanted, place(unit))
+    }
+
+    /// Whether two shares of one object are by strangers: accounts that cannot be coordinated repeatedly.
+    pub(crate) fn strangers(&self, accounts: &Accounts, one: &Event, two: &Event) -> bool {
+        let suspicious = |account: u32| at(&self.suspicious, place(account));
+        if suspicious(one.account) && suspicious(two.account) {
+            return false;
+        }
+        let mut common = 0;
+        accounts.common(one.account, two.account, |_| {
+            common += 1;
+            common < 2
+        });
+        common == 1
+    }
 }
 
 /// The synchrony model for one window, learnt from control pairs.
@@ -185,7 +329,7 @@ impl<'a> Synchrony<'a> {
     pub(crate) fn learn(
         kept: &Kept,
         accounts: &'a Accounts,
-        wanted: &[bool],
+        witnesses: &Witnesses,
         window_seconds: u32,
         seed: u64,
     ) -> Self {
@@ -194,13 +338,13 @@ impl<'a> Synchrony<'a> {
         for (first, room) in [(true, CONTROLS_MAX), (false, CONTROLS_ENOUGH)] {
             let groups = kept.groups().filter(|(_, group)| {
                 let unit = group.first().map_or(0, |event| event.object);
-                at(wanted, place(unit)) == first
+                witnesses.is_wanted(unit) == first
             });
             for (_, group) in groups {
                 if drawn.len() >= room {
                     break;
                 }
-                draw(group, accounts, window_seconds, seed, &mut drawn);
+                draw(group, (accounts, witnesses), window_seconds, seed, &mut drawn);
             }
         }
         for &(unit, _, _, met) in &drawn {
@@ -222,33 +366,33 @@ impl<'a> Synchrony<'a> {
 
     /// How many meetings shared interest explains, and how many objects both shared at any distance in time.
     pub(crate) fn expected(&self, a: u32, b: u32) -> (f64, u32) {
-        let fast = f64::from(at(&self.haste, place(a))) * f64::from(at(&self.haste, place(b)));
-        let (mut sum, mut common) = (0.0, 0);
+        let mut units = Vec::new();
         self.accounts.common(a, b, |unit| {
-            sum += (f64::from(at(&self.units, place(unit))) * fast).min(0.95);
-            common += 1;
+            units.push(unit);
             true
         });
-        (sum, common)
+        (self.mean(a, b, units.iter().copied()), number(units.len()))
+    }
+
+    /// How many meetings shared interest explains of two accounts that have these units in common, in order.
+    pub(crate) fn mean(&self, a: u32, b: u32, units: impl Iterator<Item = u32>) -> f64 {
+        let of = |account: u32| f64::from(at(&self.haste, place(account)));
+        let fast = of(a.min(b)) * of(a.max(b));
+        units.map(|unit| (f64::from(at(&self.units, place(unit))) * fast).min(0.95)).sum()
     }
 }
 
 /// Draws up to `CONTROLS_PER_UNIT` pairs of a unit and keeps those that share nothing else.
 fn draw(
     group: &[Event],
-    accounts: &Accounts,
+    (accounts, witnesses): (&Accounts, &Witnesses),
     window_seconds: u32,
     seed: u64,
     drawn: &mut Vec<(u32, u32, u32, bool)>,
 ) {
     let size = number(group.len());
     let mut take = |first: &Event, second: &Event| {
-        let mut common = 0;
-        accounts.common(first.account, second.account, |_| {
-            common += 1;
-            common < 2
-        });
-        if common == 1 {
+        if witnesses.strangers(accounts, first, second) {
             let met = first.time.abs_diff(second.time) <= window_seconds;
             drawn.push((first.object, first.account, second.account, met));
         }

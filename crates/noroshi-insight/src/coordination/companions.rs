@@ -12,20 +12,14 @@ use core::cmp::Reverse;
 use std::collections::BTreeMap;
 
 use super::analysis::{Companion, Edge, Group};
-use super::arithmetic::{at, length, ln_poisson_tail, ln_q_values, number, place};
-use super::chance::{Synchrony, product};
-use super::options::{Models, Options, WIDE_SECONDS};
+use super::arithmetic::{at, length, ln_poisson_tail, ln_q_values, number, place, probability};
+use super::candidates::beside;
+use super::chance::{Synchrony, Weights, Witnesses};
+use super::options::{Models, Options};
 use super::tested::Tested;
 
 /// Acts of a group in which a companion took part at least.
 const ACTS_MIN: u32 = 2;
-
-/// The acts of one group in one trace and window.
-#[derive(Debug, Clone, Default)]
-struct Acts {
-    /// How many acts fall into each slice, by how long they lasted.
-    slices: BTreeMap<u16, f64>,
-}
 
 /// An account that shared an object of an act.
 #[derive(Debug, Clone, Copy)]
@@ -103,13 +97,13 @@ fn in_window(
     rate: f64,
 ) -> Vec<(u32, Companion)> {
     let seconds = at(&tested.kept.windows, window);
-    let mut acts = vec![Acts::default(); seeds];
+    let mut acts = vec![Weights::default(); seeds];
     let mut near: Vec<Near> = Vec::new();
     for (_, unit) in tested.kept.groups() {
         look(tested, unit, (of, seconds), &mut acts, &mut near);
     }
     near.sort_by_key(|one| (one.seed, one.account, Reverse(one.met), one.unit));
-    let rates = tested.rates.get(window).map_or(&[][..], Vec::as_slice);
+    let Some(rates) = tested.rates.get(window) else { return Vec::new() };
     let penalty = length(tested.kept.windows.len()).ln();
     let by_account: Vec<&[Near]> = near
         .chunk_by(|one, next| (one.seed, one.account) == (next.seed, next.account))
@@ -120,24 +114,21 @@ fn in_window(
         .filter_map(|own| {
             let first = own.first()?;
             let met = number(own.iter().filter(|one| one.met).count());
-            let shares = tested.accounts.slices(first.account);
             let group = acts.get(place(first.seed))?;
-            let expected = product(shares, &group.slices, rates);
+            let expected = rates.acts(&tested.accounts, first.account, group);
             Some((expected, (ln_poisson_tail(expected, met) + penalty).min(0.0)))
         })
         .collect();
     let hypotheses = length(seeds) * super::arithmetic::real(tested.accounts.active(ACTS_MIN));
     let ln_p: Vec<f64> = judged.iter().map(|one| one.1).collect();
     let ln_q = ln_q_values(&ln_p, hypotheses.max(1.0));
-    let interest = interest(tested, &by_account, &near, seconds, options);
+    let interest = interest(tested, &by_account, &near, (of, seconds), options);
     by_account
         .iter()
         .zip(&judged)
         .zip(ln_q)
         .zip(interest)
-        .filter(|((_, ln_q), q_interest)| {
-            *ln_q <= rate.ln() && withstands(options, seconds, *q_interest)
-        })
+        .filter(|((_, ln_q), q_interest)| *ln_q <= rate.ln() && withstands(options, *q_interest))
         .filter_map(|(((own, (expected, ln_p)), ln_q), q_interest)| {
             let first = own.first()?;
             let met = number(own.iter().filter(|one| one.met).count());
@@ -149,8 +140,8 @@ fn in_window(
                 window_seconds: seconds,
                 acts: met,
                 expected: *expected,
-                p: ln_p.exp(),
-                q: ln_q.exp(),
+                p: probability(*ln_p),
+                q: probability(ln_q),
                 q_interest,
             };
             Some((first.seed, one))
@@ -158,14 +149,12 @@ fn in_window(
         .collect()
 }
 
-/// Where the window is wide, shared interest must not explain it either, as with edges.
-fn withstands(options: &Options, seconds: u32, q_interest: f64) -> bool {
-    let both = match options.models {
-        Models::Activity => false,
-        Models::Both => true,
-        Models::BothWhereWide => seconds >= WIDE_SECONDS,
-    };
-    !both || q_interest <= options.synchrony_false_discovery_max
+/// Shared interest must not explain it either, as with edges.
+fn withstands(options: &Options, q_interest: f64) -> bool {
+    match options.models {
+        Models::Activity => true,
+        Models::Confirmed | Models::Both => q_interest <= options.synchrony_false_discovery_max,
+    }
 }
 
 /// The acts on one object, and who else shared it, near them or not.
@@ -173,7 +162,7 @@ fn look(
     tested: &Tested,
     unit: &[super::events::Event],
     (of, seconds): (&[u32], u32),
-    acts: &mut [Acts],
+    acts: &mut [Weights],
     near: &mut Vec<Near>,
 ) {
     let seed_of = |account: u32| at_or_none(of, account);
@@ -186,10 +175,19 @@ fn look(
     for run in own.chunk_by(|left, right| left.0 == right.0) {
         let Some(&(seed, _)) = run.first() else { continue };
         let times = together(run, seconds);
-        let Some(&first) = times.first() else { continue };
-        let reach = reach(&times, seconds);
+        if times.is_empty() {
+            continue;
+        }
+        let parts = reaches(&times, seconds);
+        let reach = parts.iter().map(|part| part.1).sum();
         if let Some(acts) = acts.get_mut(place(seed)) {
-            *acts.slices.entry(tested.kept.slice(first)).or_default() += reach;
+            for (time, part) in parts {
+                *acts.within.entry(tested.kept.slice(time)).or_default() += part;
+                beside(&tested.kept, time, seconds, |slice, is_after| {
+                    let (before, after) = acts.beside.entry(slice).or_default();
+                    *(if is_after { after } else { before }) += part;
+                });
+            }
         }
         for event in unit.iter().filter(|event| seed_of(event.account).is_none()) {
             let met = is_near(&times, event.time, seconds);
@@ -217,11 +215,16 @@ fn together(run: &[(u32, u32)], seconds: u32) -> Vec<u32> {
         .collect()
 }
 
-/// How much longer the times, each with the window around it, last than one time with the window around it.
-fn reach(times: &[u32], seconds: u32) -> f64 {
-    let whole = f64::from(seconds) * 2.0;
-    let gaps = times.iter().zip(times.iter().skip(1)).map(|(one, next)| f64::from(next - one));
-    1.0 + gaps.map(|gap| gap.min(whole)).sum::<f64>() / whole.max(1.0)
+/// How much longer the times, each with the window around it, last than one time with the window around it: the first time
+/// counts whole, each further one by what it adds.
+fn reaches(times: &[u32], seconds: u32) -> Vec<(u32, f64)> {
+    let whole = (f64::from(seconds) * 2.0).max(1.0);
+    let first = times.first().map(|&time| (time, 1.0));
+    let further = times
+        .iter()
+        .zip(times.iter().skip(1))
+        .map(|(one, &next)| (next, f64::from(next - one).min(whole) / whole));
+    first.into_iter().chain(further).collect()
 }
 
 fn is_near(times: &[u32], time: u32, seconds: u32) -> bool {
@@ -235,19 +238,17 @@ fn interest(
     tested: &Tested,
     candidates: &[&[Near]],
     near: &[Near],
-    seconds: u32,
+    (of, seconds): (&[u32], u32),
     options: &Options,
 ) -> Vec<f64> {
-    let mut wanted = vec![false; place(tested.kept.units)];
-    for unit in candidates.iter().flat_map(|own| own.iter()).map(|one| one.unit) {
-        if let Some(slot) = wanted.get_mut(place(unit)) {
-            *slot = true;
-        }
-    }
     if candidates.is_empty() {
         return Vec::new();
     }
-    let model = Synchrony::learn(&tested.kept, &tested.accounts, &wanted, seconds, options.seed);
+    let members = (0..tested.kept.accounts).filter(|&account| at_or_none(of, account).is_some());
+    let mut witnesses = Witnesses::of(&tested.kept, &tested.accounts, members, tested.suspicious());
+    candidates.iter().flat_map(|own| own.iter()).for_each(|one| witnesses.want(one.unit));
+    let (kept, accounts) = (&tested.kept, &tested.accounts);
+    let model = Synchrony::learn(kept, accounts, &witnesses, seconds, options.seed);
     let ln_p: Vec<f64> = candidates
         .iter()
         .map(|own| {
@@ -272,6 +273,8 @@ mod tests {
         let run = [(0, 100), (0, 130), (0, 500), (0, 1_000), (0, 1_060)];
         let times = together(&run, 60);
         assert_eq!(times, [100, 130, 1_000, 1_060]);
+        let reach =
+            |times: &[u32], seconds| reaches(times, seconds).iter().map(|part| part.1).sum::<f64>();
         assert!((reach(&[100], 60) - 1.0).abs() < 1e-12);
         assert!((reach(&[100, 160], 60) - 1.5).abs() < 1e-12);
         assert!((reach(&times, 60) - (1.0 + 0.25 + 1.0 + 0.5)).abs() < 1e-12);

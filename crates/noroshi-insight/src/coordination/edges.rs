@@ -1,17 +1,19 @@
 //! From tested pairs to edges with their evidence.
 
+use std::collections::BTreeMap;
+
 use super::analysis::{EXEMPLARS_MAX, Edge, Exemplar, Leads, TraceEvidence};
-use super::arithmetic::{at, length, ln_cauchy, number, place, sign_test};
+use super::arithmetic::{at, length, ln_cauchy, number, place, probability, sign_test};
 use super::candidates::{Candidates, Kept, Meeting, Pair};
 use super::events::{Records, Traced};
-use super::options::{Options, Trace};
+use super::options::{Models, Options, Trace, TraceFamily};
 use super::peers;
-use super::tested::{Interest, Judged, Tested};
+use super::tested::{Judged, Tested};
 
 /// The strength of an edge at most: −log10 of its probability.
 const STRENGTH_MAX: f64 = 50.0;
 
-/// Edges of several tested traces: pairs that are significant in at least one.
+/// Edges of several tested traces: pairs that are edges in at least one.
 pub(crate) fn significant(
     tested: &[Tested],
     traces: &[&Trace],
@@ -19,38 +21,33 @@ pub(crate) fn significant(
     rate: f64,
 ) -> Vec<Edge> {
     let mut pairs: Vec<(u32, u32)> = Vec::new();
-    let mut interests: Vec<Vec<(usize, Interest)>> = Vec::new();
     for trace in tested {
-        let accepted: Vec<usize> =
-            (0..trace.judged.len()).filter(|&index| trace.accepted(index, rate)).collect();
-        let accepted_pairs = accepted.iter().filter_map(|&index| trace.found.pairs.get(index));
-        pairs.extend(accepted_pairs.map(|pair| (pair.a, pair.b)));
-        let interest =
-            if accepted.is_empty() { Vec::new() } else { trace.interest(&accepted, options) };
-        interests.push(accepted.into_iter().zip(interest).collect());
+        let edges = trace.accepted.iter().filter(|one| one.is_edge);
+        let edges = edges.filter_map(|one| trace.found.pairs.get(one.index));
+        pairs.extend(edges.map(|pair| (pair.a, pair.b)));
     }
     pairs.sort_unstable();
     pairs.dedup();
     pairs
         .into_iter()
         .map(|(a, b)| {
+            // Moments in which both shared something, and the family of the trace that told of them first.
+            let mut moments: BTreeMap<(u32, u32), TraceFamily> = BTreeMap::new();
             let evidence: Vec<(TraceEvidence, Judged)> = tested
                 .iter()
-                .zip(&interests)
                 .enumerate()
-                .filter_map(|(place, (trace, interest))| {
-                    evidence(place, trace, interest, traces, options, rate, (a, b))
+                .filter_map(|(place, trace)| {
+                    evidence((place, trace), &mut moments, traces, options, rate, (a, b))
                 })
                 .collect();
-            edge(a, b, evidence, traces)
+            edge(a, b, evidence, traces, options)
         })
         .collect()
 }
 
 fn evidence(
-    number: usize,
-    tested: &Tested,
-    interests: &[(usize, Interest)],
+    (number, tested): (usize, &Tested),
+    moments: &mut BTreeMap<(u32, u32), TraceFamily>,
     traces: &[&Trace],
     options: &Options,
     rate: f64,
@@ -58,31 +55,58 @@ fn evidence(
 ) -> Option<(TraceEvidence, Judged)> {
     let index = tested.find(a, b)?;
     let (judged, pair) = (at(&tested.judged, index), tested.found.pairs.get(index)?);
-    let interest = interests
-        .binary_search_by_key(&index, |one| one.0)
-        .ok()
-        .and_then(|found| interests.get(found))
-        .map(|one| one.1);
     let meetings: Vec<&Meeting> = tested.meetings(index).collect();
     let mut told = tell(&tested.kept, &meetings, pair.a);
     told.trace = number;
     told.kind = traces.get(number)?.kind;
     told.window_seconds = at(&tested.kept.windows, judged.window);
     told.expected_activity = Some(judged.expected);
-    told.p = Some(judged.ln_p.exp());
+    told.p = Some(probability(judged.ln_p));
     told.log10_p = Some(judged.ln_p / core::f64::consts::LN_10);
-    told.q = Some(judged.ln_q.exp());
-    told.significant = tested.accepted(index, rate);
-    told.common = interest.map(|one| one.common);
-    told.expected_interest = interest.map(|one| one.expected);
-    told.p_interest = interest.map(|one| one.ln_p.exp());
-    told.q_interest = interest.map(|one| one.ln_q.exp());
-    let limit = options.synchrony_false_discovery_max.ln();
-    told.synchronous = interest.is_some_and(|one| one.ln_q <= limit);
+    told.q = Some(probability(judged.ln_q));
+    if let Some(one) = tested.confirmation(index) {
+        told.significant = one.is_edge;
+        told.common = Some(one.common);
+        told.expected_interest = Some(one.expected_interest);
+        told.p_interest = Some(probability(one.ln_p_interest));
+        told.q_interest = Some(probability(one.ln_q_interest));
+        told.q_circles = Some(probability(one.ln_q_circles));
+        told.p_gap = Some(probability(one.ln_p_gap));
+        told.q_gap = Some(probability(one.ln_q_gap));
+        told.confirmed = one.confirmed;
+        told.synchronous = one.ln_q_interest <= options.synchrony_false_discovery_max.ln()
+            || one.ln_q_gap <= rate.ln();
+    }
+    if told.confirmed {
+        told.apart = apart(&meetings, &tested.kept, told.kind.family(), moments);
+    }
     Some((told, judged))
 }
 
-fn edge(a: u32, b: u32, evidence: Vec<(TraceEvidence, Judged)>, traces: &[&Trace]) -> Edge {
+/// How many joint shares lie at moments at which no trace of another family told of one: a post with a link and a picture is
+/// one act, not two.
+fn apart(
+    meetings: &[&Meeting],
+    kept: &Kept,
+    family: TraceFamily,
+    moments: &mut BTreeMap<(u32, u32), TraceFamily>,
+) -> u32 {
+    let mut apart = 0;
+    for meeting in meetings {
+        let (earlier, later) = meeting.shares(kept);
+        let first = *moments.entry((earlier.time, later.time)).or_insert(family);
+        apart += u32::from(first == family);
+    }
+    apart
+}
+
+fn edge(
+    a: u32,
+    b: u32,
+    evidence: Vec<(TraceEvidence, Judged)>,
+    traces: &[&Trace],
+    options: &Options,
+) -> Edge {
     let parts: Vec<(f64, f64)> = evidence
         .iter()
         .filter(|(_, judged)| judged.tested)
@@ -91,13 +115,21 @@ fn edge(a: u32, b: u32, evidence: Vec<(TraceEvidence, Judged)>, traces: &[&Trace
         })
         .collect();
     let ln_p = ln_cauchy(&parts);
-    let ln_q = evidence.iter().map(|(_, judged)| judged.ln_q).fold(0.0, f64::min);
-    let q = (ln_q + length(traces.len()).ln()).min(0.0).exp();
+    // By the models that are asked for: an edge that must be confirmed is as false as what confirms it.
+    let ln_q_of = |(told, judged): &(TraceEvidence, Judged)| match options.models {
+        Models::Confirmed if told.significant => {
+            judged.ln_q.max(told.q_circles.unwrap_or(1.0).ln())
+        }
+        Models::Confirmed => 0.0,
+        Models::Activity | Models::Both => judged.ln_q,
+    };
+    let ln_q = evidence.iter().map(ln_q_of).fold(0.0, f64::min);
+    let q = probability(ln_q + length(traces.len()).ln());
     Edge {
         a,
         b,
         weight: evidence.iter().map(|(told, _)| told.objects).sum(),
-        p: Some(ln_p.exp()),
+        p: Some(probability(ln_p)),
         q: Some(q),
         strength: (-ln_p / core::f64::consts::LN_10).min(STRENGTH_MAX),
         backbone: 1.0,
@@ -153,7 +185,12 @@ fn tell(kept: &Kept, meetings: &[&Meeting], a: u32) -> TraceEvidence {
         expected_interest: None,
         p_interest: None,
         q_interest: None,
+        q_circles: None,
+        p_gap: None,
+        q_gap: None,
+        confirmed: false,
         synchronous: false,
+        apart: 0,
         gap_seconds: super::arithmetic::real(gaps) / length(meetings.len().max(1)),
         first,
         last,

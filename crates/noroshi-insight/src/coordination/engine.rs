@@ -1,15 +1,14 @@
 //! From records to the answer.
 
-use super::analysis::{
-    Analysis, ShuffledCopy, TraceEvidence, TraceReport, VIRAL_MAX, WATCH_MAX, Watched,
-};
-use super::arithmetic::{at, length, mix, real};
+use super::analysis::{Analysis, ShuffledCopy, TraceReport, VIRAL_MAX, WATCH_MAX, Watched};
+use super::arithmetic::{at, length, mix, probability, real};
 use super::candidates::{Accounts, Candidates, Kept};
 use super::companions;
 use super::edges;
 use super::events::{Records, Traced};
 use super::groups;
-use super::options::{FirstShare, Models, Options, Refused, Semantics, Trace, WIDE_SECONDS};
+use super::options::{FirstShare, Options, Refused, Semantics, Trace};
+use super::order::Order;
 use super::tested::Tested;
 
 /// Finds which accounts act together. Equal records and options give equal answers, whatever the number of threads.
@@ -32,10 +31,15 @@ fn rate(options: &Options, traces: usize) -> f64 {
 fn test(records: &Records, traces: &[&Trace], options: &Options) -> Analysis {
     let rate = rate(options, traces.len());
     let accounts = records.accounts().count();
+    let order = Order::of(records);
     let kept = records
         .traces()
         .iter()
-        .map(|traced| Kept::of(traced, accounts, options.slice_seconds))
+        .enumerate()
+        .map(|(trace, traced)| {
+            let order = order.as_ref().map(|order| (order, trace));
+            Kept::of(traced, accounts, options.slice_seconds, order)
+        })
         .collect::<Vec<Kept>>();
     let shuffled_copy = options.shuffled_copy.then(|| shuffled_copy(&kept, traces, options, rate));
     let tested: Vec<Tested> = kept
@@ -44,11 +48,13 @@ fn test(records: &Records, traces: &[&Trace], options: &Options) -> Analysis {
         .map(|(kept, trace)| Tested::of(kept, trace, options, rate))
         .collect();
     let mut edges = edges::significant(&tested, traces, options, rate);
-    edges.retain(|edge| edge.traces.iter().any(|told| withstands(told, options.models)));
     let shares: Vec<&Kept> = tested.iter().map(|trace| &trace.kept).collect();
-    let groups = groups::of(&mut edges, &shares, &tested, options);
-    let companions = companions::of(&edges, &groups, &tested, options, rate);
-    let (watched, watched_all) = watched(&tested, rate);
+    let mut groups = groups::of(&mut edges, &shares, &tested, options);
+    let mut companions = companions::of(&edges, &groups, &tested, options, rate);
+    let (mut watched, watched_all) = watched(&tested);
+    if let Some(order) = &order {
+        order.restore(&mut edges, &mut groups, &mut companions, &mut watched);
+    }
     let reports = records.traces().iter().zip(&tested);
     Analysis {
         intake: records.intake().clone(),
@@ -63,33 +69,21 @@ fn test(records: &Records, traces: &[&Trace], options: &Options) -> Analysis {
     }
 }
 
-/// Whether a trace carries an edge by the models that are asked for.
-fn withstands(told: &TraceEvidence, models: Models) -> bool {
-    match models {
-        Models::Activity => true,
-        Models::Both => told.synchronous,
-        Models::BothWhereWide => {
-            told.significant && (told.window_seconds < WIDE_SECONDS || told.synchronous)
-        }
-    }
-}
-
 fn shuffled_copy(kept: &[Kept], traces: &[&Trace], options: &Options, rate: f64) -> ShuffledCopy {
     let seed = mix(options.seed ^ 0x5368_7566_666c_6564);
     let mut copy = ShuffledCopy { seed, edges: 0, watched: 0 };
     for ((kept, trace), number) in kept.iter().zip(traces).zip(0_u64..) {
         let tested = Tested::of(kept.shuffled(seed ^ mix(number)), trace, options, rate);
         let all = 0..tested.judged.len();
-        copy.edges += all.clone().filter(|&index| tested.accepted(index, rate)).count() as u64;
-        copy.watched += all.filter(|&index| tested.watched(index, rate)).count() as u64;
+        copy.edges += tested.edges();
+        copy.watched += all.filter(|&index| tested.watched(index)).count() as u64;
     }
     copy
 }
 
 /// What one trace was and gave.
 fn report(traced: &Traced, tested: &Tested, rate: f64) -> TraceReport {
-    let edges =
-        (0..tested.judged.len()).filter(|&index| tested.accepted(index, rate)).count() as u64;
+    let edges = tested.edges();
     TraceReport {
         accounts_active: tested.accounts.active(tested.objects_min),
         hypotheses: tested.hypotheses,
@@ -123,10 +117,10 @@ fn looked(traced: &Traced, kept: &Kept, found: &Candidates) -> TraceReport {
     }
 }
 
-fn watched(tested: &[Tested], rate: f64) -> (Vec<Watched>, u64) {
+fn watched(tested: &[Tested]) -> (Vec<Watched>, u64) {
     let mut all: Vec<Watched> = Vec::new();
     for (trace, tested) in tested.iter().enumerate() {
-        let places = (0..tested.judged.len()).filter(|&index| tested.watched(index, rate));
+        let places = (0..tested.judged.len()).filter(|&index| tested.watched(index));
         all.extend(places.filter_map(|index| {
             let (pair, judged) = (tested.found.pairs.get(index)?, at(&tested.judged, index));
             Some(Watched {
@@ -135,7 +129,7 @@ fn watched(tested: &[Tested], rate: f64) -> (Vec<Watched>, u64) {
                 trace,
                 objects: at(&pair.objects, judged.window),
                 expected_activity: judged.expected,
-                p: judged.ln_p.exp(),
+                p: probability(judged.ln_p),
             })
         }));
     }
@@ -159,7 +153,7 @@ fn compare(records: &Records, options: &Options) -> Result<Analysis, Refused> {
     ) else {
         return Err(Refused::OneWindow);
     };
-    let kept = Kept::of(traced, records.accounts().count(), options.slice_seconds);
+    let kept = Kept::of(traced, records.accounts().count(), options.slice_seconds, None);
     let distinct = options.semantics == Semantics::Distinct;
     let found =
         Candidates::of(&kept, options, if distinct { options.weight_min } else { u32::MAX });

@@ -376,7 +376,7 @@ fn order(raw: Raw, accounts: &[u32], posts: &[u32], intake: &mut Intake) -> Trac
 }
 
 /// By object, time, account and post. Two halves at a time where there is enough to share out.
-fn sort(events: &mut [Event]) {
+pub(crate) fn sort(events: &mut [Event]) {
     const WORTH_A_THREAD: usize = 200_000;
     let key = |event: &Event| {
         (u128::from(event.object) << 96)

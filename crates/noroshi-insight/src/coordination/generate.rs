@@ -28,17 +28,21 @@ pub enum Family {
     NewsBurst,
     /// A block model: forty closed circles of very unequal size, nine shares in ten within the circle.
     Blocks,
+    /// Six stories a day that sixty accounts each share within a minute of nine in the morning in Japan, which is where a
+    /// day of UTC begins: the crowd stands on both sides of the boundary.
+    MorningNews,
 }
 
 impl Family {
     /// All of them: two known ones, then those of one's own.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::Organic,
         Self::Dense,
         Self::PowerDelay,
         Self::WeeklyCycle,
         Self::NewsBurst,
         Self::Blocks,
+        Self::MorningNews,
     ];
 
     /// Whether the method was developed while looking at data of this kind.
@@ -58,6 +62,7 @@ impl Family {
             own_speed: 0.0,
             waking: false,
             stories: 0,
+            mornings: 0,
         };
         match self {
             Self::Organic => Shape { circles: 25, loyalty: 80, own_speed: 0.7, ..base },
@@ -77,6 +82,9 @@ impl Family {
                 ..base
             },
             Self::Blocks => Shape { circles: 40, loyalty: 90, own_speed: 0.4, ..base },
+            Self::MorningNews => {
+                Shape { accounts: 3_000, objects: 0, shares: 0, days: 60, mornings: 6, ..base }
+            }
         }
     }
 }
@@ -102,6 +110,8 @@ struct Shape {
     waking: bool,
     /// Objects that a tenth of everybody shares within ten minutes.
     stories: u32,
+    /// Objects of each day that sixty accounts share within a minute of its beginning.
+    mornings: u32,
 }
 
 /// A number of the standard normal law (Box and Muller 1958).
@@ -154,6 +164,13 @@ pub fn background(family: Family, seed: u64) -> Vec<Event> {
             }
         }
     }
+    for object in shape.objects..shape.objects + shape.mornings * shape.days {
+        let day = BEGIN + (object - shape.objects) / shape.mornings * DAY;
+        for _ in 0..60 {
+            let (account, time) = (tilted(&mut draws, shape.accounts), day - 60 + draws.below(121));
+            events.push(Event { object, time, account, post: number(events.len()) });
+        }
+    }
     events
 }
 
@@ -184,6 +201,33 @@ fn awake(account: u32, time: u32, draws: &mut Draws) -> bool {
     let hour = (time / 3_600 + account % 5) % 24;
     let weekend = ((time - BEGIN) / DAY) % 7 >= 5;
     (7..23).contains(&hour) && (!weekend || draws.below(2) == 0)
+}
+
+/// One outlet with fourteen articles, objects 0 to 13. Each is shared within a minute by twenty-five strangers who come once and
+/// by the same four readers, accounts 0 to 3; around them everybody shares other things. The readers read the same and do
+/// nothing together.
+pub fn loyal_readers(seed: u64) -> Vec<Event> {
+    let mut draws = Draws::new(seed ^ 0x6c6f_7961);
+    let mut events = Vec::new();
+    let mut stranger = 4_000;
+    let mut add = |object, time, account| {
+        events.push(Event { object, time, account, post: number(events.len()) });
+    };
+    for article in 0..14 {
+        let born = BEGIN + article * 2 * DAY + draws.below(DAY);
+        for reader in 0..4 {
+            add(article, born + draws.below(61), reader);
+        }
+        for _ in 0..25 {
+            add(article, born + draws.below(61), stranger);
+            stranger += 1;
+        }
+    }
+    for _ in 0..20_000 {
+        let (object, account) = (14 + tilted(&mut draws, 8_000), 4 + tilted(&mut draws, 3_000));
+        add(object, BEGIN + draws.below(30 * DAY), account);
+    }
+    events
 }
 
 /// The same shares with the accounts of each day dealt out anew, so that nobody acts with anybody.

@@ -1,15 +1,20 @@
 //! Groups of accounts, what they did together, and how much the evidence carries.
 
+use std::collections::BTreeMap;
+
 use super::analysis::{Edge, Group, Level, Member};
-use super::arithmetic::{Draws, at, length, ln_poisson_tail, mix, number, place};
+use super::arithmetic::{Draws, at, mix, number, place};
 use super::candidates::Kept;
 use super::leiden;
 use super::network::Network;
-use super::options::Options;
+use super::options::{Options, TraceFamily};
 use super::tested::Tested;
 
 /// A group is stable where its members are found again in this share of the samples.
 const STABLE: f64 = 0.7;
+
+/// Joint shares of its own that a family of traces needs to confirm an edge.
+const OWN_SHARES_MIN: u32 = 3;
 
 /// Accounts of edges, in order: a node's number is its place.
 fn nodes(edges: &[Edge]) -> Vec<u32> {
@@ -135,6 +140,7 @@ fn summary(members: Vec<Member>, own: Vec<usize>, core_truss: u32, edges: &[Edge
         core_truss,
         edges_synchronous: number(synchronous),
         traces: number(traces.len()),
+        families: families(&own, edges),
         days: 0,
         first: evidence().map(|told| told.first).min().unwrap_or(0),
         last: evidence().map(|told| told.last).max().unwrap_or(0),
@@ -147,6 +153,23 @@ fn summary(members: Vec<Member>, own: Vec<usize>, core_truss: u32, edges: &[Edge
         members,
         edges: own,
     }
+}
+
+/// Families of traces that confirm at least half of the edges, each by some joint shares of its own.
+fn families(own: &[usize], edges: &[Edge]) -> u32 {
+    let mut confirmed: BTreeMap<TraceFamily, usize> = BTreeMap::new();
+    for edge in own.iter().filter_map(|&edge| edges.get(edge)) {
+        let mut of_edge: Vec<TraceFamily> = edge
+            .traces
+            .iter()
+            .filter(|told| told.confirmed && told.apart >= OWN_SHARES_MIN)
+            .map(|told| told.kind.family())
+            .collect();
+        of_edge.sort_unstable();
+        of_edge.dedup();
+        of_edge.into_iter().for_each(|family| *confirmed.entry(family).or_default() += 1);
+    }
+    number(confirmed.values().filter(|&&edges| edges * 2 >= own.len()).count())
 }
 
 /// What the members of each group did, counted in one walk over all shares.
@@ -222,9 +245,8 @@ fn level(group: &Group, edges: &[Edge]) -> Level {
     if group.members.len() < 3 || group.edges.is_empty() || !all {
         return Level::E0;
     }
-    let timing = place(group.edges_synchronous) * 2 >= group.edges.len() || group.traces >= 2;
     let stable = group.stability.is_some_and(|share| share >= STABLE);
-    if timing && group.days >= 2 && stable { Level::E3 } else { Level::E2 }
+    if group.is_confirmed() && group.days >= 2 && stable { Level::E3 } else { Level::E2 }
 }
 
 /// How often accounts and edges are found again.
@@ -244,7 +266,7 @@ fn bootstrap(edges: &mut [Edge], nodes: &[u32], tested: &[Tested], options: &Opt
     for run in 0..options.bootstrap_runs {
         let mut found = vec![false; nodes.len()];
         for (edge, count) in edges.iter().zip(&mut kept) {
-            if !again(edge, tested, options.seed, run) {
+            if !again(edge, tested, options, run) {
                 continue;
             }
             *count += 1;
@@ -261,20 +283,13 @@ fn bootstrap(edges: &mut [Edge], nodes: &[u32], tested: &[Tested], options: &Opt
     Stability { accounts: accounts.into_iter().map(share).collect() }
 }
 
-/// Whether an edge would be accepted in a sample of the objects.
-fn again(edge: &Edge, tested: &[Tested], seed: u64, run: u32) -> bool {
+/// Whether an edge would be one in a sample of the objects.
+fn again(edge: &Edge, tested: &[Tested], options: &Options, run: u32) -> bool {
     edge.traces.iter().filter(|told| told.significant).any(|told| {
         let Some(trace) = tested.get(told.trace) else { return false };
         let Some(index) = trace.find(edge.a, edge.b) else { return false };
-        let run_seed = mix(seed ^ mix((u64::from(run) << 32) | told.trace as u64));
-        let objects: u32 = trace
-            .meetings(index)
-            .map(|meeting| copies(run_seed ^ mix(u64::from(meeting.shares(&trace.kept).1.object))))
-            .sum();
-        let windows = length(trace.kept.windows.len()).ln();
-        let judged = at(&trace.judged, index);
-        objects >= trace.objects_min
-            && ln_poisson_tail(judged.expected, objects) + windows <= trace.ln_cut + 1e-12
+        let seed = mix(options.seed ^ mix((u64::from(run) << 32) | told.trace as u64));
+        trace.again(index, options.models, |object| copies(seed ^ mix(u64::from(object))))
     })
 }
 

@@ -30,8 +30,10 @@
 //! ```
 //!
 //! Invariants
-//! - The order of the input never matters; equal input, options and seed give equal output, byte for byte.
-//! - Every edge carries what was expected, how unlikely what was seen is, and examples of it.
+//! - The order of the input never matters; equal input, options and seed give equal output, byte for byte. Nor does it matter
+//!   how accounts and objects are called (unless their source numbers them: there the numbers are all there is).
+//! - Every edge carries what was expected, how unlikely what was seen is, and examples of it. Nothing that was seen was expected
+//!   never, and no probability is 0.
 //! - Levels end at strong coordination. Whether it is inauthentic, and who is behind it, is for people to say.
 //! - Memory and time are bounded by the shares, whatever a single object or account does; what is left out is counted.
 
@@ -39,16 +41,19 @@ mod analysis;
 mod arithmetic;
 mod candidates;
 mod chance;
+mod circles;
 mod companions;
 mod edges;
 mod engine;
 mod events;
 pub mod export;
+mod gaps;
 pub mod generate;
 mod groups;
 mod leiden;
 mod network;
 mod options;
+mod order;
 pub mod peers;
 pub mod stream;
 mod tested;
@@ -63,8 +68,8 @@ pub use events::{
     TEXT_BYTES_MAX, Texts, TraceNumber, Traced,
 };
 pub use options::{
-    Communities, FirstShare, LOOK_BACK_MAX, Models, Options, Refused, Semantics, Trace, TraceKind,
-    WIDE_SECONDS, WINDOW_SECONDS_MAX, WINDOWS_MAX,
+    Communities, FirstShare, LOOK_BACK_MAX, Models, Options, Refused, Semantics, Trace,
+    TraceFamily, TraceKind, WINDOW_SECONDS_MAX, WINDOWS_MAX,
 };
 
 /// The community of each of `nodes` in an undirected network of edges `(node, node, weight)`, by modularity.

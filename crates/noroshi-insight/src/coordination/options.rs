@@ -37,6 +37,41 @@ pub enum TraceKind {
     Other,
 }
 
+/// What of a post a trace is made of. Traces of one family tell of one and the same share.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TraceFamily {
+    /// Links, and what they are made of.
+    Link,
+    /// Passing on.
+    Repost,
+    /// Words.
+    Text,
+    /// Pictures and films.
+    Media,
+    /// Hashtags.
+    Hashtag,
+    /// Whom it is said to.
+    Addressed,
+    /// Anything else.
+    Other,
+}
+
+impl TraceKind {
+    /// What of a post it is made of.
+    pub fn family(self) -> TraceFamily {
+        match self {
+            Self::Url | Self::Domain => TraceFamily::Link,
+            Self::Repost | Self::FastRepost => TraceFamily::Repost,
+            Self::Text => TraceFamily::Text,
+            Self::Media => TraceFamily::Media,
+            Self::HashtagSequence => TraceFamily::Hashtag,
+            Self::Reply | Self::Mention => TraceFamily::Addressed,
+            Self::Other => TraceFamily::Other,
+        }
+    }
+}
+
 /// How often one account counts with one object.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -128,19 +163,17 @@ pub enum Communities {
     },
 }
 
-/// From this width on a window is wide, in seconds: circles of people who read the same meet in it by chance.
-pub const WIDE_SECONDS: u32 = 600;
-
-/// Which null models an edge must withstand. The second one finds less (about a fifth fewer planted accounts).
+/// Which models an edge must withstand, whatever the window.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Models {
-    /// That of activity alone. It knows of no circles: in wide windows it names pairs that merely read the same.
+    /// That of activity alone. It knows of no circles: it names pairs that merely read the same, the wider the window the more.
     Activity,
-    /// That of activity, and that of shared interest where the window by which a pair is judged is wide ([`WIDE_SECONDS`]).
+    /// That of activity, and that of circles: of as many meetings, as close in time within the window, shared interest would
+    /// give the activity model too few to accept.
     #[default]
-    BothWhereWide,
-    /// Both, whatever the window.
+    Confirmed,
+    /// That of activity, and that of shared interest over all pairs with objects in common. Stricter; finds less.
     Both,
 }
 
@@ -156,7 +189,8 @@ pub struct Options {
     pub weight_min: u32,
     /// The share of edges that may be false (Benjamini and Hochberg); divided by the number of traces.
     pub false_discovery_max: f64,
-    /// The same for the second null model, which asks whether shared interest explains the timing.
+    /// The same for the model of shared interest over all pairs with objects in common: what [`Models::Both`] asks of an edge,
+    /// and what counts as closer in time than shared interest explains.
     pub synchrony_false_discovery_max: f64,
     /// Which models an edge must withstand.
     pub models: Models,
