@@ -156,6 +156,11 @@ fn registrable_names_are_those_of_the_public_suffix_list() {
     assert!(checked >= 70, "{checked}");
 }
 
+/// Whether a name was found, also where nobody but the own state could have registered it.
+fn is_like(outcome: &Outcome) -> bool {
+    matches!(outcome, Outcome::Hit(_) | Outcome::Closed(_))
+}
+
 /// What dnstwist generates for names of Japan, held against the matcher; what is not found is too short to tell.
 #[test]
 fn what_dnstwist_lists_is_found() {
@@ -179,7 +184,7 @@ fn what_dnstwist_lists_is_found() {
             .filter(|name| *name != original)
             .collect();
         let missed: Vec<&&str> =
-            names.iter().filter(|name| !matches!(matcher.judge(name), Outcome::Hit(_))).collect();
+            names.iter().filter(|name| !is_like(&matcher.judge(name))).collect();
         let mut unlisted: std::collections::BTreeMap<&str, Vec<&str>> =
             std::collections::BTreeMap::new();
         for one in value.as_array().unwrap() {

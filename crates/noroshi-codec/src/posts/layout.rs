@@ -7,10 +7,15 @@ use std::str::FromStr;
 
 use serde_json::Value;
 
+use super::time::Zone;
 use super::{COLUMNS_MAX, NoTable, Settings};
 
 /// Longest mapping read, in bytes.
 const MAPPING_BYTES_MAX: usize = 64 << 10;
+/// Longest name of a column that is told, in characters.
+const NAME_CHARS_MAX: usize = 60;
+/// Digits from which on a cell of a line of unknown names is taken for contents.
+const NAME_DIGITS_MAX: usize = 4;
 
 /// What a column is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -183,6 +188,22 @@ impl Role {
         )
     }
 
+    /// Whether what such a column holds is kept as it stands: neither sealed, nor under a pseudonym, nor only compared.
+    const fn is_kept_in_clear(self) -> bool {
+        matches!(
+            self,
+            Self::Post
+                | Self::Platform
+                | Self::ParentPost
+                | Self::ReplyTo
+                | Self::Language
+                | Self::Urls
+                | Self::Hashtags
+                | Self::Media
+                | Self::Client
+        )
+    }
+
     fn of_column(name: &str) -> Option<Self> {
         let name = name.to_lowercase();
         Self::TABLE.iter().find(|row| row.2.contains(&name.as_str())).map(|row| row.0)
@@ -204,6 +225,135 @@ const OBJECTS: [&str; 8] = [
 
 /// The word of a mapping for a column of objects; there may be several.
 const OBJECT_WORD: &str = "object";
+/// The word of a mapping for what the first line is.
+const FIRST_LINE_WORD: &str = "first_line";
+/// The word of a mapping for the zone of times that name none.
+const ZONE_WORD: &str = "zone";
+
+/// Words in the name of a column that tells of a person.
+const OF_PERSONS: &[&str] = &[
+    "user",
+    "users",
+    "username",
+    "usernames",
+    "userid",
+    "author",
+    "authors",
+    "screenname",
+    "displayname",
+    "fullname",
+    "nickname",
+    "nick",
+    "handle",
+    "handles",
+    "realname",
+    "profile",
+    "bio",
+    "biography",
+    "email",
+    "mail",
+    "phone",
+    "telephone",
+    "sender",
+    "creator",
+    "actor",
+    "person",
+    "location",
+    "residence",
+    "birthday",
+    "gender",
+];
+/// Words that make `name` the name of a person or an account.
+const BEFORE_NAME: &[&str] = &[
+    "screen", "display", "user", "full", "real", "first", "last", "family", "given", "nick",
+    "account", "author", "person", "profile", "page", "poster", "sender",
+];
+const OF_PERSONS_JA: &[&str] = &[
+    "氏名",
+    "名前",
+    "表示名",
+    "投稿者",
+    "発信者",
+    "作成者",
+    "作者",
+    "著者",
+    "筆者",
+    "アカウント",
+    "ユーザ",
+    "利用者",
+    "会員名",
+    "プロフィール",
+    "自己紹介",
+    "居住",
+    "住所",
+    "所在地",
+    "電話",
+    "メール",
+    "生年",
+    "性別",
+    "年齢",
+    "職業",
+    "フォロワー",
+];
+/// Words in the name of a column that holds what somebody says.
+const OF_TEXTS: &[&str] = &[
+    "text",
+    "body",
+    "message",
+    "caption",
+    "content",
+    "contents",
+    "comment",
+    "comments",
+    "transcript",
+];
+const OF_TEXTS_JA: &[&str] = &["本文", "内容", "文面", "文章", "全文", "コメント"];
+/// Words beside those of a text that make it something taken from a text.
+const OUT_OF_TEXTS: &[&str] = &[
+    "id", "hash", "sha256", "sha1", "md5", "digest", "cluster", "url", "urls", "link", "links",
+    "tag", "tags", "hashtag", "hashtags", "lang", "language", "type",
+];
+const OUT_OF_TEXTS_JA: &[&str] =
+    &["リンク", "ハッシュ", "タグ", "クラスタ", "言語", "種別", "識別子", "url", "id"];
+
+/// Whether a column of an unknown name is called like one that tells of somebody.
+fn is_called_like_somebody(name: &str) -> bool {
+    let whole = name.to_lowercase();
+    let has = |words: &[&str]| words.iter().any(|word| whole.contains(word));
+    let words = words_of(name);
+    let any = |of: &[&str]| words.iter().any(|word| of.contains(&word.as_str()));
+    let is_name = words.len() == 1 && any(&["name"])
+        || words.windows(2).any(|pair| match pair {
+            [before, name] => name == "name" && BEFORE_NAME.contains(&before.as_str()),
+            _ => false,
+        });
+    let is_text = any(OF_TEXTS) && !any(OUT_OF_TEXTS) || has(OF_TEXTS_JA) && !has(OUT_OF_TEXTS_JA);
+    is_name || is_text || any(OF_PERSONS) || has(OF_PERSONS_JA)
+}
+
+/// The words of a name, in lower case: `ScreenName`, `screen_name` and `screen name` have two.
+fn words_of(name: &str) -> Vec<String> {
+    let mut words = vec![String::new()];
+    let mut was_lower = false;
+    for one in name.chars() {
+        if !one.is_alphanumeric() || (was_lower && one.is_uppercase()) {
+            words.push(String::new());
+        }
+        if one.is_alphanumeric()
+            && let Some(word) = words.last_mut()
+        {
+            word.extend(one.to_lowercase());
+        }
+        was_lower = one.is_lowercase();
+    }
+    words.retain(|word| !word.is_empty());
+    words
+}
+
+/// Whether a cell of a first line is contents and no name: a time, an address, a handle.
+fn is_contents(cell: &str) -> bool {
+    super::is_posted(cell) || cell.contains("://") || cell.starts_with('@')
+}
 
 /// What the columns of a table are said to be.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -211,7 +361,8 @@ pub enum Layout {
     /// By their names.
     #[default]
     Named,
-    /// coordination-network-toolkit: eight columns by position, with a first line of names or without.
+    /// coordination-network-toolkit: eight columns by position, with a first line of their names or without. No other table
+    /// is read by position.
     Toolkit,
     /// By a mapping.
     Mapped(Mapping),
@@ -239,9 +390,30 @@ impl fmt::Display for Column {
     }
 }
 
+/// What the first line of a table is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FirstLine {
+    /// Names of columns.
+    Names,
+    /// A row like the others.
+    Row,
+}
+
+impl FirstLine {
+    /// The word of a mapping.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Names => "names",
+            Self::Row => "row",
+        }
+    }
+}
+
 /// `role = column`, one a line; `#` begins a remark. `object = column` says that a column holds what accounts share, and
-/// `ignored = column` that nobody reads it; both may stand several times. A number in the place of a name counts columns from 1, and then the
-/// first line is a row like the others unless a column is named.
+/// `ignored = column` that nobody reads it; both may stand several times. Whether a post was public is read all the same:
+/// `visibility = column` names a further column that says so and takes none away. A number in the place of a name counts
+/// columns from 1, and then the first line is a row like the others unless a column is named or `first_line = names` says
+/// otherwise. `zone = Asia/Tokyo` or `zone = +09:00` says of which zone times are that name none.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Mapping {
     /// Which column has which role.
@@ -250,63 +422,124 @@ pub struct Mapping {
     pub objects: Vec<Column>,
     /// Columns that nobody reads.
     pub ignored: Vec<Column>,
+    /// What the first line is, where somebody says so.
+    pub first_line: Option<FirstLine>,
+    /// Of which zone times are that name none, where somebody says so.
+    pub zone: Option<Zone>,
 }
 
 /// A text is no mapping.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("NRS-INFL-0111: line {line} of the mapping is not `role = column`; roles are {roles}")]
-pub struct NoMapping {
-    /// The line, from 1.
-    pub line: usize,
-    roles: String,
+pub enum NoMapping {
+    /// A line says nothing.
+    #[error("NRS-INFL-0111: line {line} of the mapping is not `role = column`; roles are {roles}")]
+    Line {
+        /// The line, from 1.
+        line: usize,
+        /// The words that are known.
+        roles: String,
+    },
+    /// A zone that is not known.
+    #[error(
+        "NRS-INFL-0116: line {line} of the mapping names the zone `{zone}`, which is not known; say it as an offset such as `+09:00`"
+    )]
+    Zone {
+        /// The line, from 1.
+        line: usize,
+        /// What it says.
+        zone: String,
+    },
+}
+
+impl fmt::Display for Mapping {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(first_line) = self.first_line {
+            writeln!(out, "{FIRST_LINE_WORD} = {}", first_line.word())?;
+        }
+        if let Some(zone) = &self.zone {
+            writeln!(out, "{ZONE_WORD} = {zone}")?;
+        }
+        for (role, column) in &self.roles {
+            writeln!(out, "{} = {column}", role.word())?;
+        }
+        for column in &self.objects {
+            writeln!(out, "{OBJECT_WORD} = {column}")?;
+        }
+        for column in &self.ignored {
+            writeln!(out, "{} = {column}", Role::Ignored.word())?;
+        }
+        Ok(())
+    }
 }
 
 impl FromStr for Mapping {
     type Err = NoMapping;
 
     fn from_str(text: &str) -> Result<Self, NoMapping> {
-        let roles = || {
-            let words = Role::TABLE.iter().map(|row| row.1);
-            words.chain([OBJECT_WORD]).collect::<Vec<_>>().join(", ")
-        };
         let mut mapping = Self::default();
         let end = text.len().min(MAPPING_BYTES_MAX);
         for (line, words) in (1..).zip(text.get(..end).unwrap_or_default().lines()) {
             let words = words.split('#').next().unwrap_or_default().trim();
-            if words.is_empty() {
-                continue;
-            }
-            let read = words.split_once('=').and_then(|(role, column)| {
-                let role = role.trim();
-                let known = Role::TABLE.iter().find(|row| row.1 == role).map(|row| row.0);
-                (known.is_some() || role == OBJECT_WORD).then_some(())?;
-                let column = column.trim();
-                let column = column
-                    .parse()
-                    .map_or_else(|_| Column::Named(column.to_owned()), Column::Number);
-                (column != Column::Named(String::new())).then_some((known, column))
-            });
-            let (role, column) = read.ok_or_else(|| NoMapping { line, roles: roles() })?;
-            match role {
-                None => mapping.objects.push(column),
-                Some(Role::Ignored) => mapping.ignored.push(column),
-                Some(role) => {
-                    mapping.roles.insert(role, column);
-                }
+            if !words.is_empty() {
+                mapping.line(line, words)?;
             }
         }
         Ok(mapping)
     }
 }
 
+impl Mapping {
+    fn line(&mut self, line: usize, words: &str) -> Result<(), NoMapping> {
+        let no_line = || {
+            let words = Role::TABLE.iter().map(|row| row.1);
+            let words = words.chain([OBJECT_WORD, FIRST_LINE_WORD, ZONE_WORD]);
+            NoMapping::Line { line, roles: words.collect::<Vec<_>>().join(", ") }
+        };
+        let (word, said) = words.split_once('=').ok_or_else(no_line)?;
+        let (word, said) = (word.trim(), said.trim());
+        let number = said.parse().map_or_else(|_| Column::Named(said.to_owned()), Column::Number);
+        match (word, Role::TABLE.iter().find(|row| row.1 == word).map(|row| row.0)) {
+            _ if said.is_empty() => return Err(no_line()),
+            (FIRST_LINE_WORD, _) => {
+                let known = [FirstLine::Names, FirstLine::Row];
+                let found = known.into_iter().find(|one| one.word() == said);
+                self.first_line = Some(found.ok_or_else(no_line)?);
+            }
+            (ZONE_WORD, _) => {
+                let zone = said.to_owned();
+                self.zone = Some(said.parse().map_err(|_| NoMapping::Zone { line, zone })?);
+            }
+            (OBJECT_WORD, _) => self.objects.push(number),
+            (_, Some(Role::Ignored)) => self.ignored.push(number),
+            (_, Some(role)) => {
+                self.roles.insert(role, number);
+            }
+            (_, None) => return Err(no_line()),
+        }
+        Ok(())
+    }
+
+    /// Whether it says nothing of columns.
+    pub fn names_no_column(&self) -> bool {
+        self.roles.is_empty() && self.objects.is_empty() && self.ignored.is_empty()
+    }
+}
+
 /// The columns of a table.
 #[derive(Debug, Clone, Default)]
 pub struct Columns {
+    /// Of a first line of names; nothing for each column where that line is a row.
     names: Vec<String>,
+    /// Whether the names are names by all that is known, and may be told.
+    are_told: bool,
+    /// What the first line is; none of JSON, where each line has its names.
+    first_line: Option<FirstLine>,
     roles: BTreeMap<Role, usize>,
     objects: Vec<usize>,
     /// Those that a mapping says nobody reads.
     ignored: Vec<usize>,
+    /// Those that say who could see a post: by their name whatever a mapping says, and by the mapping.
+    visibility: Vec<usize>,
 }
 
 impl Columns {
@@ -320,9 +553,20 @@ impl Columns {
         self.roles.get(&role).copied()
     }
 
-    /// The name of a column.
+    /// The name of a column; nothing where the first line is a row, or looks like one: what it says is contents.
     pub fn name(&self, at: usize) -> Option<&str> {
+        let name = self.names.get(at)?;
+        Some(if self.are_told && !is_contents(name) { name.as_str() } else { "" })
+    }
+
+    /// The member of a JSON object that a column is.
+    pub(super) fn member(&self, at: usize) -> Option<&str> {
         self.names.get(at).map(String::as_str)
+    }
+
+    /// What the first line is; none of JSON.
+    pub fn first_line(&self) -> Option<FirstLine> {
+        self.first_line
     }
 
     /// The columns that hold objects.
@@ -330,9 +574,34 @@ impl Columns {
         &self.objects
     }
 
-    /// Their names.
-    pub fn object_names(&self) -> impl Iterator<Item = &str> {
-        self.objects.iter().filter_map(|at| self.name(*at))
+    /// What they are called: their names, or their numbers from 1 where they have none.
+    pub fn object_names(&self) -> impl Iterator<Item = String> {
+        self.objects.iter().map(|at| match self.name(*at) {
+            Some(name) if !name.is_empty() => name.to_owned(),
+            _ => format!("column-{}", at + 1),
+        })
+    }
+
+    /// The columns that say who could see a post.
+    pub(super) fn visibility(&self) -> &[usize] {
+        &self.visibility
+    }
+
+    /// A mapping that says the same without a name: what is written down of how a table was read holds no cell of it.
+    pub fn numbered(&self, mapping: &Mapping) -> Mapping {
+        let number = |column: &Column| Some(Column::Number(self.find(column).ok()? + 1));
+        let all = |columns: &[Column]| columns.iter().filter_map(number).collect();
+        Mapping {
+            roles: mapping
+                .roles
+                .iter()
+                .filter_map(|(role, column)| Some((*role, number(column)?)))
+                .collect(),
+            objects: all(&mapping.objects),
+            ignored: all(&mapping.ignored),
+            first_line: self.first_line,
+            zone: mapping.zone.clone(),
+        }
     }
 
     /// Takes the names of a first line; whether it is one of names and no row.
@@ -342,14 +611,15 @@ impl Columns {
         settings: &Settings,
         is_json: bool,
     ) -> Result<bool, NoTable> {
-        let known = first.iter().filter(|name| Role::of_column(name).is_some()).count();
-        let toolkit =
-            settings.layout == Layout::Toolkit || (known == 0 && first.len() == TOOLKIT.len());
-        let has_header = is_json || known > 0 || settings.is_named();
-        self.names = if toolkit {
-            TOOLKIT.map(str::to_owned).to_vec()
+        let has_names = if settings.layout == Layout::Toolkit && !is_json {
+            self.take_toolkit(first)?
         } else {
-            first.iter().take(COLUMNS_MAX).cloned().collect()
+            self.take_names(first, settings, is_json)?
+        };
+        self.first_line = match (is_json, has_names) {
+            (true, _) => None,
+            (false, true) => Some(FirstLine::Names),
+            (false, false) => Some(FirstLine::Row),
         };
         // Of several names that give one role the first of the table counts, wherever its column stands.
         for (role, _, known) in Role::TABLE.iter().filter(|row| row.0 != Role::Ignored) {
@@ -359,6 +629,7 @@ impl Columns {
                 self.roles.insert(*role, at);
             }
         }
+        self.visibility.extend(self.of(Role::Visibility));
         if let Layout::Mapped(mapping) = &settings.layout {
             self.take_mapping(mapping)?;
         }
@@ -368,33 +639,98 @@ impl Columns {
                 return Err(NoTable::NoRole(words));
             }
         }
-        Ok(has_header)
+        Ok(has_names)
+    }
+
+    /// Eight columns by their position; whether the first line names them.
+    fn take_toolkit(&mut self, first: &[String]) -> Result<bool, NoTable> {
+        let names = first.iter().map(|name| name.to_lowercase());
+        let has_names = names.eq(TOOLKIT.map(str::to_owned));
+        let at = TOOLKIT.iter().position(|name| *name == "timestamp").and_then(|at| first.get(at));
+        // Any other table of eight columns would be read as something that it is not.
+        let is_row = first.len() == TOOLKIT.len() && at.is_some_and(|cell| super::is_moment(cell));
+        if !has_names && !is_row {
+            return Err(NoTable::NotToolkit);
+        }
+        self.names = TOOLKIT.map(str::to_owned).to_vec();
+        self.are_told = true;
+        Ok(has_names)
+    }
+
+    /// Columns by what the first line calls them; whether it does.
+    fn take_names(
+        &mut self,
+        first: &[String],
+        settings: &Settings,
+        is_json: bool,
+    ) -> Result<bool, NoTable> {
+        let is_known = first.iter().any(|name| Role::of_column(name).is_some());
+        let is_row = first.iter().any(|cell| is_contents(cell));
+        let is_posted = || first.iter().any(|cell| super::is_posted(cell));
+        let has_names = is_json
+            || match settings.first_line() {
+                Some(said) => said == FirstLine::Names,
+                None => settings.is_named() || (is_known && !is_posted()),
+            };
+        // Who names a column of a line that is a row would take a row for names, and a cell for a name.
+        if settings.is_named() && !is_json && (!has_names || (is_row && !is_known)) {
+            return Err(NoTable::NoNames);
+        }
+        let first = first.iter().take(COLUMNS_MAX);
+        self.names = if has_names {
+            first.cloned().collect()
+        } else {
+            first.map(|_| String::new()).collect()
+        };
+        let digits = |cell: &String| cell.chars().filter(char::is_ascii_digit).count();
+        let is_plain = |cell: &String| {
+            cell.chars().count() <= NAME_CHARS_MAX && (is_known || digits(cell) < NAME_DIGITS_MAX)
+        };
+        self.are_told = is_json || (has_names && !is_row && self.names.iter().all(is_plain));
+        Ok(has_names)
     }
 
     fn take_mapping(&mut self, mapping: &Mapping) -> Result<(), NoTable> {
         for (role, column) in &mapping.roles {
             let at = self.find(column)?;
-            self.roles.retain(|_, held| *held != at);
+            if role.is_kept_in_clear() {
+                self.is_of_nobody(at, Some(*role), column)?;
+            }
+            if *role == Role::Visibility {
+                self.visibility.push(at);
+            }
+            self.free(at);
             self.roles.insert(*role, at);
         }
         for column in &mapping.objects {
             let at = self.find(column)?;
-            // Known to hold an account, a text or what describes somebody: such a column is no object, whoever says so.
-            if let Some(role) = self.names.get(at).and_then(|name| Role::of_column(name))
-                && role.is_of_somebody()
-            {
-                return Err(NoTable::NoObject(column.to_string()));
-            }
-            self.roles.retain(|_, held| *held != at);
+            self.is_of_nobody(at, None, column)?;
+            self.free(at);
             self.objects.push(at);
         }
         for column in &mapping.ignored {
             let at = self.find(column)?;
-            self.roles.retain(|_, held| *held != at);
+            self.free(at);
             self.objects.retain(|held| *held != at);
             self.ignored.push(at);
         }
         Ok(())
+    }
+
+    /// Takes from a column what its name made it; that it says who could see a post it goes on saying.
+    fn free(&mut self, at: usize) {
+        self.roles.retain(|role, held| *held != at || *role == Role::Visibility);
+    }
+
+    /// Refuses a column that is known, or called like one, to hold an account, a text or what describes somebody: it is no
+    /// object and nothing else that is kept as it stands, whoever says so.
+    fn is_of_nobody(&self, at: usize, role: Option<Role>, column: &Column) -> Result<(), NoTable> {
+        let name = self.names.get(at).map_or("", String::as_str);
+        let is_of_somebody = match Role::of_column(name) {
+            Some(known) => known.is_of_somebody() && Some(known) != role,
+            None => is_called_like_somebody(name),
+        };
+        if is_of_somebody { Err(NoTable::NoObject(column.to_string())) } else { Ok(()) }
     }
 
     /// Columns that are named, those of the mapping, or those that known exports have; no other.
@@ -422,16 +758,34 @@ impl Columns {
             Column::Named(name) => self.names.iter().position(|held| held == name),
             Column::Number(number) => number.checked_sub(1).filter(|at| *at < self.names.len()),
         };
-        at.ok_or_else(|| NoTable::NoColumn(column.to_string(), self.names.join(", ")))
+        at.ok_or_else(|| {
+            let names: Vec<&str> = (0..self.count()).filter_map(|at| self.name(at)).collect();
+            NoTable::NoColumn(column.to_string(), names.join(", "))
+        })
     }
 }
 
 impl Settings {
-    /// Whether a mapping names columns, which then stand in the first line.
+    /// Whether columns are named, which then stand in the first line.
     fn is_named(&self) -> bool {
-        let Layout::Mapped(mapping) = &self.layout else { return false };
+        let Layout::Mapped(mapping) = &self.layout else { return !self.objects.is_empty() };
         let mut columns = mapping.roles.values().chain(&mapping.objects).chain(&mapping.ignored);
-        columns.any(|column| matches!(column, Column::Named(_)))
+        !self.objects.is_empty() || columns.any(|column| matches!(column, Column::Named(_)))
+    }
+
+    /// What the first line is said to be.
+    fn first_line(&self) -> Option<FirstLine> {
+        let Layout::Mapped(mapping) = &self.layout else { return None };
+        mapping.first_line
+    }
+
+    /// Of which zone times are that name none.
+    pub fn zone(&self) -> Zone {
+        let mapped = match &self.layout {
+            Layout::Mapped(mapping) => mapping.zone.clone(),
+            Layout::Named | Layout::Toolkit => None,
+        };
+        self.zone.clone().or(mapped).unwrap_or_default()
     }
 }
 

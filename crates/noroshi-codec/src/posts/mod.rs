@@ -25,10 +25,12 @@ pub mod url;
 use std::borrow::Cow;
 use std::io::{self, BufRead, BufReader, Read};
 
-pub use layout::{Column, Columns, Layout, Mapping, NoMapping, Role};
+pub use layout::{Column, Columns, FirstLine, Layout, Mapping, NoMapping, Role};
 use lines::{Lines, Raw};
 use memchr::{memchr, memchr_iter};
 use serde_json::Value;
+use time::Moment;
+pub use time::{NoZone, Zone};
 
 /// Longest record, in bytes; a post with all its text.
 pub const RECORD_BYTES_MAX: usize = 1 << 20;
@@ -38,6 +40,8 @@ pub const RECORD_LINES_MAX: usize = 1_000;
 pub const COLUMNS_MAX: usize = 256;
 /// Most entries of a list in one cell (links, tags).
 pub const LIST_ENTRIES_MAX: usize = 64;
+/// 2000-01-01T00:00:00Z in milliseconds since 1970: what would have been posted before is a number of something else.
+pub const POSTED_MS_MIN: i64 = 946_684_800_000;
 /// Bytes by which encoding and layout are recognised.
 const HEAD_BYTES: usize = 64 << 10;
 
@@ -50,6 +54,8 @@ pub struct Settings {
     /// these nor the mapping name one, those that known exports have (`object_id`, `url_id`, …). A column that nobody names
     /// is read by nobody.
     pub objects: Vec<String>,
+    /// Of which zone times are that name none; that of the mapping, or UTC, where nothing is said.
+    pub zone: Option<Zone>,
 }
 
 /// A table that cannot be begun.
@@ -64,11 +70,21 @@ pub enum NoTable {
     /// A role without which there is no post.
     #[error("NRS-INFL-0102: no column is known to be {0}; say which with a mapping")]
     NoRole(&'static str),
-    /// A column that holds who somebody is or what somebody says is no object.
+    /// A column that holds who somebody is or what somebody says is no object and nothing else that is kept as it stands.
     #[error(
-        "NRS-INFL-0113: the column `{0}` tells of somebody and is no object; accounts that are named are `mentions`"
+        "NRS-INFL-0113: the column `{0}` tells of somebody and is nothing that is kept in clear; accounts that are named are `mentions`"
     )]
     NoObject(String),
+    /// Columns are named and the first line is a row.
+    #[error(
+        "NRS-INFL-0114: the first line holds a time, an address or a handle and is a row, so columns are called by their numbers"
+    )]
+    NoNames,
+    /// It is said to be read by position and is another table.
+    #[error(
+        "NRS-INFL-0115: the table does not have the eight columns of coordination-network-toolkit; say which column is what with a mapping"
+    )]
+    NotToolkit,
     /// Nothing is in it.
     #[error("NRS-INFL-0106: the table is empty")]
     Empty,
@@ -126,7 +142,8 @@ pub struct Reject {
     pub line: u64,
     /// Why.
     pub reason: Reason,
-    /// The row as it stood, cut at 1,000 bytes, so that nothing is lost. Whoever keeps it keeps personal data.
+    /// The row as it stood, cut at 1,000 bytes, so that nothing is lost; nothing of a row that was not public, or of which it
+    /// cannot be told whether it was. Whoever keeps it keeps personal data.
     pub bytes: Vec<u8>,
 }
 
@@ -137,8 +154,9 @@ const REJECT_BYTES_MAX: usize = 1_000;
 #[derive(Debug)]
 pub struct Row<'a> {
     line: u64,
-    at_ms: i64,
+    at: Moment,
     columns: &'a Columns,
+    zone: &'a Zone,
     cells: Vec<Cow<'a, str>>,
     lists: Option<Value>,
 }
@@ -151,7 +169,12 @@ impl Row<'_> {
 
     /// When it was posted, in milliseconds since 1970 in UTC.
     pub fn at_ms(&self) -> i64 {
-        self.at_ms
+        self.at.ms
+    }
+
+    /// Whether its time names no zone, so that it was taken in the one that was said.
+    pub fn is_zoneless(&self) -> bool {
+        self.at.is_zoneless
     }
 
     /// What a role's column says; empty where there is none.
@@ -161,7 +184,7 @@ impl Row<'_> {
 
     /// A role's column as a moment, in milliseconds since 1970 in UTC; `None` where it is empty or none.
     pub fn moment_ms(&self, role: Role) -> Option<i64> {
-        time::read_ms(self.text(role))
+        Some(time::read(self.text(role), self.zone)?.ms)
     }
 
     /// The object in the n-th object column; empty where this row has none, which is no object.
@@ -175,7 +198,7 @@ impl Row<'_> {
     pub fn list(&self, role: Role) -> Vec<String> {
         let Some(at) = self.columns.of(role) else { return Vec::new() };
         if let Some(Value::Array(entries)) =
-            self.lists.as_ref().and_then(|row| row.get(self.columns.name(at)?))
+            self.lists.as_ref().and_then(|row| row.get(self.columns.member(at)?))
         {
             return entries.iter().filter_map(entry_text).take(LIST_ENTRIES_MAX).collect();
         }
@@ -219,7 +242,7 @@ fn entries(cell: &str) -> Vec<String> {
 
 /// What a row has come to.
 struct Parts {
-    at_ms: i64,
+    at: Moment,
     is_utf8: bool,
     json: Option<Value>,
 }
@@ -228,6 +251,7 @@ struct Parts {
 pub struct Reader<'a> {
     lines: Lines<Box<dyn BufRead + Send + 'a>>,
     columns: Columns,
+    zone: Zone,
     is_json: bool,
     delimiter: u8,
     csv: csv_core::Reader,
@@ -256,6 +280,7 @@ impl<'a> Reader<'a> {
         let mut reader = Self {
             lines: Lines::new(input)?,
             columns: Columns::default(),
+            zone: settings.zone(),
             is_json: false,
             delimiter: b',',
             csv: csv_core::Reader::new(),
@@ -311,6 +336,11 @@ impl<'a> Reader<'a> {
         &self.columns
     }
 
+    /// Of which zone times are taken that name none.
+    pub fn zone(&self) -> &Zone {
+        &self.zone
+    }
+
     /// Rows so far whose letters were `Shift_JIS` and not UTF-8.
     pub fn shift_jis_rows(&self) -> u64 {
         self.shift_jis
@@ -335,7 +365,11 @@ impl<'a> Reader<'a> {
     }
 
     fn reject(&self, line: u64, reason: Reason) -> Reject {
-        let end = self.raw.len().min(REJECT_BYTES_MAX);
+        // What was not public is not kept, and what cannot be read may not have been.
+        let is_judged = matches!(reason, Reason::Time | Reason::Account | Reason::Notice);
+        let is_kept =
+            reason != Reason::NotPublic && (is_judged || self.columns.visibility().is_empty());
+        let end = if is_kept { self.raw.len().min(REJECT_BYTES_MAX) } else { 0 };
         Reject { line, reason, bytes: self.raw.get(..end).unwrap_or_default().to_vec() }
     }
 
@@ -351,8 +385,8 @@ impl<'a> Reader<'a> {
             }
             self.shift_jis += 1;
         }
-        let at_ms = judge(|role| Some(self.cell(self.columns.of(role)?, is_utf8)))?;
-        Ok(Parts { at_ms, is_utf8, json: None })
+        let at = judge(&self.columns, &self.zone, |at| Some(self.cell(at, is_utf8)))?;
+        Ok(Parts { at, is_utf8, json: None })
     }
 
     fn of_json(&mut self) -> Result<Parts, Reason> {
@@ -366,24 +400,32 @@ impl<'a> Reader<'a> {
         if !json.is_object() {
             return Err(Reason::NotJson);
         }
-        let at_ms = judge(|role| {
-            let name = self.columns.name(self.columns.of(role)?)?;
-            json.get(name).map(layout::plain)
-        })?;
-        Ok(Parts { at_ms, is_utf8: true, json: Some(json) })
+        let at = judge(&self.columns, &self.zone, |at| {
+            Some(layout::plain(json.get(self.columns.member(at)?)?))
+        });
+        // Who could see a post, said in a way that is not understood, is not the public.
+        let is_nested = |at: &usize| {
+            let value = self.columns.member(*at).and_then(|name| json.get(name));
+            value.is_some_and(|value| value.is_array() || value.is_object())
+        };
+        if self.columns.visibility().iter().any(is_nested) {
+            return Err(Reason::NotPublic);
+        }
+        Ok(Parts { at: at?, is_utf8: true, json: Some(json) })
     }
 
     fn row(&self, line: u64, parts: Parts) -> Row<'_> {
         let columns = &self.columns;
         let member = |json: &Value, at: usize| {
-            let value = columns.name(at).and_then(|name| json.get(name));
+            let value = columns.member(at).and_then(|name| json.get(name));
             Cow::Owned(value.map(|value| layout::plain(value).into_owned()).unwrap_or_default())
         };
         let cells = (0..columns.count()).map(|at| match &parts.json {
             Some(json) => member(json, at),
             None => self.cell(at, parts.is_utf8),
         });
-        Row { line, at_ms: parts.at_ms, columns, cells: cells.collect(), lists: parts.json }
+        let zone = &self.zone;
+        Row { line, at: parts.at, columns, zone, cells: cells.collect(), lists: parts.json }
     }
 
     fn cell(&self, at: usize, is_utf8: bool) -> Cow<'_, str> {
@@ -443,26 +485,36 @@ pub fn letters(bytes: &[u8]) -> Option<Cow<'_, str>> {
     (!has_errors).then_some(text)
 }
 
-/// Whether a text is a time as exports write one: a first line that holds one is a row, and no names of columns.
-pub fn is_moment(text: &str) -> bool {
-    !text.trim().is_empty() && time::read_ms(text).is_some()
+/// Whether a text is a time as exports write one, be it a small number.
+fn is_moment(text: &str) -> bool {
+    !text.trim().is_empty() && time::read(text, &Zone::default()).is_some()
+}
+
+/// Whether a text is a time at which somebody may have posted: a first line that holds one is a row, and no names of columns.
+fn is_posted(text: &str) -> bool {
+    time::read(text, &Zone::default()).is_some_and(|at| at.ms >= POSTED_MS_MIN)
 }
 
 /// What makes a row a post: a time, an account, and that it was public.
-fn judge<'a>(cell: impl Fn(Role) -> Option<Cow<'a, str>>) -> Result<i64, Reason> {
-    match cell(Role::Kind).unwrap_or_default().as_ref() {
-        telegram::NOTICE => return Err(Reason::Notice),
-        telegram::TOO_LONG => return Err(Reason::TooLong),
-        _ => {}
+fn judge<'a>(
+    columns: &Columns,
+    zone: &Zone,
+    cell: impl Fn(usize) -> Option<Cow<'a, str>>,
+) -> Result<Moment, Reason> {
+    for at in columns.visibility() {
+        let seen_by = cell(*at).unwrap_or_default();
+        match seen_by.trim() {
+            telegram::NOTICE => return Err(Reason::Notice),
+            telegram::TOO_LONG => return Err(Reason::TooLong),
+            public if public.is_empty() || public.eq_ignore_ascii_case("public") => {}
+            _ => return Err(Reason::NotPublic),
+        }
     }
-    let visibility = cell(Role::Visibility).unwrap_or_default();
-    if !visibility.trim().is_empty() && !visibility.trim().eq_ignore_ascii_case("public") {
-        return Err(Reason::NotPublic);
-    }
-    if cell(Role::Account).is_none_or(|account| account.trim().is_empty()) {
+    let of = |role| columns.of(role).and_then(&cell);
+    if of(Role::Account).is_none_or(|account| account.trim().is_empty()) {
         return Err(Reason::Account);
     }
-    cell(Role::Time).and_then(|time| time::read_ms(&time)).ok_or(Reason::Time)
+    of(Role::Time).and_then(|time| time::read(&time, zone)).ok_or(Reason::Time)
 }
 
 #[cfg(test)]

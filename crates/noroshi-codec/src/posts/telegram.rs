@@ -1,8 +1,8 @@
 //! The export of Telegram Desktop ("machine-readable JSON"): one document with a chat, or with all chats of an account. It
 //! is read as a stream and given on as lines, one a message, with the columns that are known by name.
 //!
-//! Only a public channel or a public group is public; every other kind of chat is marked as what it is, so that its
-//! messages are put aside and counted like any other that were not public. A forward says whom it forwards and not which
+//! Only a public channel or a public group is public; of a message of any other chat nothing is given on but what kind of
+//! chat it is, so that it is put aside and counted like any other that was not public, whatever a mapping says. A forward says whom it forwards and not which
 //! message, so that it is a repost without a parent post.
 
 use std::io::{self, BufRead, Read};
@@ -11,9 +11,9 @@ use serde_json::{Value, json};
 
 use super::RECORD_BYTES_MAX;
 
-/// The kind of a message that the platform wrote itself.
+/// What stands in the place of the visibility of a message that the platform wrote itself.
 pub(super) const NOTICE: &str = "telegram:service";
-/// The kind of a message that is longer than a record may be.
+/// The same of a message that is longer than a record may be.
 pub(super) const TOO_LONG: &str = "telegram:too_long";
 
 /// Longest name or number that is kept of a chat, in bytes.
@@ -97,7 +97,7 @@ impl<R: BufRead> Export<R> {
                     let chat = self.chat();
                     self.line = match self.element()? {
                         Some(bytes) => line_of(&bytes, &chat),
-                        None => json!({ "account": "-", "ts": 0, "kind": TOO_LONG }).to_string(),
+                        None => aside(visibility(&chat).unwrap_or(TOO_LONG)),
                     }
                     .into_bytes();
                     self.line.push(b'\n');
@@ -248,8 +248,25 @@ impl<R: BufRead> Read for Export<R> {
     }
 }
 
+/// What a chat is, where it is not public: whatever a table is said to hold, nothing of it is given on.
+fn visibility(chat: &Chat) -> Option<&str> {
+    match chat.kind.as_str() {
+        "public_channel" | "public_supergroup" => None,
+        "" => Some("unknown"),
+        other => Some(other),
+    }
+}
+
+/// A message of which only is told why it is put aside.
+fn aside(why: &str) -> String {
+    json!({ "visibility": why }).to_string()
+}
+
 /// A message as a line; what is no JSON is given on as it stands, and is put aside as that.
 fn line_of(bytes: &[u8], chat: &Chat) -> String {
+    if let Some(other) = visibility(chat) {
+        return aside(other);
+    }
     let Ok(message) = serde_json::from_slice::<Value>(bytes) else {
         return String::from_utf8_lossy(bytes).replace(['\n', '\r'], " ");
     };
@@ -258,18 +275,13 @@ fn line_of(bytes: &[u8], chat: &Chat) -> String {
         Some("message") | None if message.get("forwarded_from").is_some() => "repost",
         Some("message") | None if message.get("reply_to_message_id").is_some() => "reply",
         Some("message") | None => "original",
-        Some(_) => NOTICE,
+        Some(_) => return aside(NOTICE),
     };
     let account = match text("from_id") {
         account if !account.is_empty() => account,
         // Older exports name no author of what a channel posts: it is the channel.
         _ if chat.kind.ends_with("channel") => format!("channel{}", chat.id),
         _ => String::new(),
-    };
-    let visibility = match chat.kind.as_str() {
-        "public_channel" | "public_supergroup" => "public",
-        "" => "unknown",
-        other => other,
     };
     let at = match text("date_unixtime") {
         at if !at.is_empty() => at,
@@ -281,7 +293,7 @@ fn line_of(bytes: &[u8], chat: &Chat) -> String {
         "post_id": within(text("id")), "platform": "telegram", "account": account, "ts": at, "kind": kind,
         "parent_account": text("forwarded_from_id"), "reply_id": within(text("reply_to_message_id")),
         "text": parts.text, "urls": parts.urls, "hashtags": parts.hashtags, "mentions": parts.mentions,
-        "visibility": visibility,
+        "visibility": "public",
     })
     .to_string()
 }

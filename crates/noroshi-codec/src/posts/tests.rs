@@ -45,10 +45,26 @@ fn the_tables_of_the_known_tools_are_read() {
         &["2 fb_1 1764000000000 9 [23] [] [34] []"],
     );
     let toolkit = "1,4,user_4,,,mango,1606451170.518101,['http://a.example/2']\n2,1,user_1,1,,camel,1606451170.6,[]\n";
-    check(toolkit, &["1 4 1606451170518 1", "2 1 1606451170600 2"]);
+    let by_position = Settings { layout: Layout::Toolkit, ..Settings::default() };
+    assert_eq!(
+        told(toolkit.as_bytes(), &by_position),
+        ["1 4 1606451170518 1", "2 1 1606451170600 2"]
+    );
     let with_names =
         format!("message_id,user_id,username,repost_id,reply_id,message,timestamp,urls\n{toolkit}");
     check(&with_names, &["2 4 1606451170518 1", "3 1 1606451170600 2"]);
+    assert_eq!(told(with_names.as_bytes(), &by_position).len(), 2);
+    // Eight columns of any other table are not those, and no table is read by position unasked.
+    let other = "投稿ID,投稿者ID,表示名,いいね,返信,本文,フォロワー数,居住地\n0,u0,架空 花子,17,9,本文,1133,架空町\n";
+    for (table, settings, code) in [
+        (other, &by_position, "NRS-INFL-0115"),
+        ("a,b,c\n", &by_position, "NRS-INFL-0115"),
+        (other, &Settings::default(), "NRS-INFL-0102"),
+        (toolkit, &Settings::default(), "NRS-INFL-0102"),
+    ] {
+        let refused = Reader::new(table.as_bytes(), settings).err().unwrap().to_string();
+        assert!(refused.starts_with(code), "{refused}");
+    }
     check(
         "\u{feff}{\"ts\":\"2026-11-27T00:00:00Z\",\"account\":\"a\",\"post_id\":7,\"url_id\":\"u\"}\n\n{\"ts\":1,\"account\":\"b\"}\n",
         &["1 a 1795737600000 7 [u]", "3 b 1000  []"],
@@ -127,14 +143,22 @@ fn letters_of_three_encodings_are_read_and_others_put_aside() {
 #[test]
 fn any_other_table_is_read_with_a_mapping() {
     let mapping: Mapping = "# 投稿\naccount = 投稿者\ntime = 日時\ntext = 本文\n".parse().unwrap();
-    let settings =
-        Settings { layout: Layout::Mapped(mapping), objects: vec!["リンク".to_owned()] };
+    let settings = Settings {
+        layout: Layout::Mapped(mapping),
+        objects: vec!["リンク".to_owned()],
+        ..Settings::default()
+    };
     let table = "日時\t投稿者\t本文\tリンク\n2026/11/27 09:00\t甲\t本日は\thttps://a.example/\n";
     assert_eq!(told(table.as_bytes(), &settings), ["2 甲 1795770000000  [https://a.example/]"]);
     let mapping: Mapping = "account = 2\ntime = 1\nobject = 3\n".parse().unwrap();
-    let settings = Settings { layout: Layout::Mapped(mapping), objects: vec![] };
+    let settings = Settings { layout: Layout::Mapped(mapping), ..Settings::default() };
     assert_eq!(told(b"5;a;x\n6;b;y\n", &settings), ["1 a 5000  [x]", "2 b 6000  [y]"]);
-    assert_eq!("account 投稿者".parse::<Mapping>().unwrap_err().line, 1);
+    for wrong in ["account 投稿者", "first_line = perhaps", "zone =", "nothing = 1"] {
+        let refused = wrong.parse::<Mapping>().unwrap_err();
+        assert!(matches!(refused, NoMapping::Line { line: 1, .. }), "{refused}");
+    }
+    let refused = "\nzone = Europe/Berlin".parse::<Mapping>().unwrap_err();
+    assert_eq!(refused, NoMapping::Zone { line: 2, zone: "Europe/Berlin".to_owned() });
     let refusal = |table: &str, settings: &Settings| {
         Reader::new(table.as_bytes(), settings).err().unwrap().to_string()
     };
@@ -192,7 +216,7 @@ fn an_object_is_said_to_be_one_and_is_nobody() {
         let table = &b"account,ts,author,text,poster,clip,lang\na,1,b,c,d,e,ja\n"[..];
         Reader::new(table, &settings).map(|reader| {
             let columns = reader.columns().clone();
-            let objects: Vec<String> = columns.object_names().map(str::to_owned).collect();
+            let objects: Vec<String> = columns.object_names().collect();
             (objects, columns.of(Role::Text), columns.of(Role::Language))
         })
     };
@@ -208,8 +232,148 @@ fn an_object_is_said_to_be_one_and_is_nobody() {
     let reader = Reader::new(&b"account,ts,object_id\na,1,o\n"[..], &settings).unwrap();
     assert!(reader.columns().objects().is_empty(), "left out by its number");
     for of_somebody in ["author", "text", "account"] {
-        let refused = open(&format!("object = {of_somebody}\n")).unwrap_err().to_string();
-        assert!(refused.starts_with("NRS-INFL-0113"), "{refused}");
+        for role in ["object", "urls", "hashtags", "media", "post", "language", "reply_to"] {
+            let refused = open(&format!("{role} = {of_somebody}\n")).unwrap_err().to_string();
+            assert!(refused.starts_with("NRS-INFL-0113"), "{role} {refused}");
+        }
+        // What is sealed or becomes a pseudonym may come from anywhere.
+        for role in ["text", "mentions", "handle"] {
+            let others = "account = lang\n";
+            assert!(open(&format!("{others}{role} = {of_somebody}\n")).is_ok(), "{role}");
+        }
+    }
+    // By what an unknown column is called.
+    let called = |name: &str| {
+        let mapping: Mapping = "object = 3\n".parse().unwrap();
+        let settings = Settings { layout: Layout::Mapped(mapping), ..Settings::default() };
+        Reader::new(format!("account,ts,{name}\n").as_bytes(), &settings).is_ok()
+    };
+    for name in [
+        "screen_name",
+        "ScreenName",
+        "Display Name",
+        "name",
+        "投稿者名",
+        "居住地",
+        "本文",
+        "full_text",
+        "user profile",
+        "フォロワー数",
+    ] {
+        assert!(!called(name), "{name}");
+    }
+    for name in
+        ["domain_name", "clip", "content_hash", "本文中のURL", "image", "filename", "文面クラスタ"]
+    {
+        assert!(called(name), "{name}");
+    }
+}
+
+/// G2: whoever could see a post is asked whatever a mapping says, and of what was not public nothing is kept.
+#[test]
+fn what_is_not_public_stays_out_whatever_a_mapping_says() {
+    let table =
+        "account,ts,text,visibility,lang\na,1,ひみつ,followers,\nb,2,みな,public,\nc,3,みな,,\n";
+    let chat = r#"{"name": "g", "type": "private_group", "id": 8, "messages": [
+        {"id": 1, "type": "message", "date_unixtime": "1795737600", "from_id": "user9", "text": "ひみつ"},
+        {"id": 2, "type": "message", "date_unixtime": "1795737601", "from_id": "user9", "text": "ひみつ" "x"},
+        {"id": 3, "type": "service", "date_unixtime": "1795737602", "from_id": "user9", "text": "ひみつ"}]}"#;
+    for said in [
+        "",
+        "ignored = visibility",
+        "text = visibility",
+        "object = visibility",
+        "visibility = lang",
+        "ignored = visibility\nvisibility = lang",
+    ] {
+        let mapping: Mapping = said.parse().unwrap();
+        let settings = Settings { layout: Layout::Mapped(mapping), ..Settings::default() };
+        for (table, rows) in [(table, vec![false, true, true]), (chat, vec![false; 3])] {
+            let mut reader = Reader::new(table.as_bytes(), &settings).unwrap();
+            let mut came = Vec::new();
+            while let Some(row) = reader.next_row().unwrap() {
+                if let Err(reject) = &row {
+                    assert_eq!(reject.reason, Reason::NotPublic, "{said}");
+                    assert_eq!(reject.bytes, b"", "{said}");
+                }
+                came.push(row.is_ok());
+            }
+            assert_eq!(came, rows, "{said}");
+        }
+    }
+    // A further column says it too, and a value that is not understood is not the public.
+    check("account,ts,visibility\na,1,unlisted\n", &["2 NRS-INFL-0105"]);
+    check("{\"account\":\"a\",\"ts\":1,\"visibility\":[\"followers\"]}\n", &["1 NRS-INFL-0105"]);
+    let layout = Layout::Mapped("visibility = 範囲".parse().unwrap());
+    let settings = Settings { layout, ..Settings::default() };
+    let table = "account,ts,範囲,visibility\na,1,限定,public\nb,2,public,public\n";
+    assert_eq!(told(table.as_bytes(), &settings), ["2 NRS-INFL-0105", "3 b 2000 "]);
+    // What cannot be read may not have been public.
+    let mut reader =
+        Reader::new(&b"account,ts,visibility\nsecret,1\n"[..], &Settings::default()).unwrap();
+    let reject = reader.next_row().unwrap().unwrap().err().unwrap();
+    assert_eq!((reject.reason, reject.bytes), (Reason::Columns, Vec::new()));
+}
+
+/// A row is no names, whatever is said of its columns, and what is written down of a mapping holds no cell.
+#[test]
+fn a_first_line_that_is_a_row_is_never_told_as_names() {
+    let row = "kakuu_hanako,2026-11-01 10:00,架空の話\n";
+    let open = |table: &str, mapping: &str| {
+        let mapping: Mapping = mapping.parse().unwrap();
+        let layout = Layout::Mapped(mapping.clone());
+        let settings = Settings { layout, ..Settings::default() };
+        Reader::new(table.as_bytes(), &settings).map(|reader| {
+            let columns = reader.columns();
+            let names: Vec<String> =
+                (0..columns.count()).filter_map(|at| columns.name(at).map(str::to_owned)).collect();
+            let objects: Vec<String> = columns.object_names().collect();
+            (names.join("|"), objects, columns.numbered(&mapping).to_string())
+        })
+    };
+    let numbers = "account = 1\ntime = 2\nobject = 3\n";
+    for first in ["", "first_line = row\n", "first_line = names\n"] {
+        let (names, objects, _) = open(row, &format!("{first}{numbers}")).unwrap();
+        assert_eq!((names.as_str(), objects), ("||", vec!["column-3".to_owned()]), "{first}");
+    }
+    // A cell that is a known name makes no names of a row.
+    let (names, ..) = open("kakuu_hanako,2026-11-01 10:00,text\n", numbers).unwrap();
+    assert_eq!(names, "||");
+    for named in
+        ["account = kakuu_hanako\ntime = 2\n", "first_line = row\naccount = だれ\ntime = 2\n"]
+    {
+        let refused = open(row, named).unwrap_err().to_string();
+        assert!(refused.starts_with("NRS-INFL-0114") && !refused.contains("架空"), "{refused}");
+    }
+    let (names, objects, said) =
+        open("だれ,いつ,もの\n", "zone = +09:00\naccount = だれ\ntime = いつ\nobject = もの")
+            .unwrap();
+    assert_eq!((names.as_str(), objects), ("だれ|いつ|もの", vec!["もの".to_owned()]));
+    assert_eq!(said, "first_line = names\nzone = +09:00\naccount = 1\ntime = 2\nobject = 3\n");
+    let (again, _, same) = open("だれ,いつ,もの\n", &said).unwrap();
+    assert_eq!((again, same), (names, said));
+}
+
+#[test]
+fn times_without_a_zone_are_of_the_one_that_is_named() {
+    let table = "account,ts\na,2026/11/27 09:00\nb,2026-11-27T00:00:00Z\nc,1795737600\n";
+    let read = |mapping: &str| {
+        let layout = Layout::Mapped(mapping.parse().unwrap());
+        let mut reader =
+            Reader::new(table.as_bytes(), &Settings { layout, ..Settings::default() }).unwrap();
+        let zone = reader.zone().to_string();
+        let mut rows = Vec::new();
+        while let Some(row) = reader.next_row().unwrap() {
+            let row = row.unwrap();
+            rows.push((row.at_ms() - 1_795_737_600_000, row.is_zoneless()));
+        }
+        (zone, rows)
+    };
+    let hours = 9 * 3_600_000;
+    assert_eq!(read(""), ("UTC".to_owned(), vec![(hours, true), (0, false), (0, false)]));
+    for zone in ["Asia/Tokyo", "+09:00"] {
+        let came = read(&format!("zone = {zone}"));
+        assert_eq!(came, (zone.to_owned(), vec![(0, true), (0, false), (0, false)]));
     }
 }
 

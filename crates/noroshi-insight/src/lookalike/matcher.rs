@@ -6,7 +6,7 @@ use super::context::{Facts, Term, context_terms};
 use super::edit::{Edit, Gate, Near, Rolling};
 use super::fold;
 use super::name::{Name, Refused};
-use super::rules::Found;
+use super::rules::{Found, is_closed};
 use super::watchlist::{Protected, Watchlist};
 use super::words::WordClass;
 
@@ -173,6 +173,8 @@ pub enum Outcome {
         /// What it would have been.
         hit: Box<Hit>,
     },
+    /// Like a protected name, under a suffix where only bodies of its own state register: shown, not reported.
+    Closed(Box<Hit>),
     /// Owned or declared, or below such a name.
     Owned,
     /// Like nothing protected.
@@ -188,6 +190,8 @@ pub struct Tally {
     pub hits: BTreeMap<Rule, u64>,
     /// Popular names passed over.
     pub popular: u64,
+    /// Names of the protected name's own state passed over.
+    pub closed: u64,
     /// Owned or declared names.
     pub owned: u64,
     /// Names like nothing protected.
@@ -202,6 +206,7 @@ impl Tally {
         match outcome {
             Outcome::Hit(hit) => *self.hits.entry(hit.rule).or_default() += 1,
             Outcome::Popular { .. } => self.popular += 1,
+            Outcome::Closed(_) => self.closed += 1,
             Outcome::Owned => self.owned += 1,
             Outcome::Unlike => self.unlike += 1,
             Outcome::Refused(reason) => *self.refused.entry(*reason).or_default() += 1,
@@ -212,7 +217,7 @@ impl Tally {
     pub fn total(&self) -> u64 {
         let hits: u64 = self.hits.values().sum();
         let refused: u64 = self.refused.values().sum();
-        hits + refused + self.popular + self.owned + self.unlike
+        hits + refused + self.popular + self.closed + self.owned + self.unlike
     }
 }
 
@@ -403,6 +408,9 @@ impl Matcher {
         }
         let Some(found) = self.find(&name) else { return Outcome::Unlike };
         let hit = Box::new(self.hit(&name, found));
+        if is_closed(name.suffix()) {
+            return Outcome::Closed(hit);
+        }
         let rank = self.options.popular.get(name.registrable_icann()).copied();
         match rank.filter(|rank| *rank <= self.options.popular_rank_max) {
             Some(rank) if age_days.is_none_or(|days| days >= ESTABLISHED_DAYS) => {

@@ -326,13 +326,17 @@ impl Matcher {
 
 /// Whether only bodies of another state than the protected name's register under a suffix.
 pub(super) fn is_closed_abroad(suffix: &str, protected: &str) -> bool {
+    is_closed(suffix) && suffix.rsplit('.').next() != protected.rsplit('.').next()
+}
+
+/// Whether only bodies of a state, or of a closed circle, register under a suffix.
+pub(super) fn is_closed(suffix: &str) -> bool {
     let mut labels = suffix.split('.');
     let first = labels.next().unwrap_or_default();
-    let closed = match labels.next_back() {
+    match labels.next_back() {
         None => CLOSED_TOP_LEVELS.contains(&first),
         Some(country) => country.len() == 2 && CLOSED_SECOND_LEVELS.contains(&first),
-    };
-    closed && suffix.rsplit('.').next() != protected.rsplit('.').next()
+    }
 }
 
 /// Characters of the same look, where both labels have as many characters.

@@ -42,7 +42,7 @@ fn every_rule_finds_what_it_is_for() {
         ("mofago.jp", Rule::DotOmission, "mofa.go.jp"),
         ("mofagojp.com", Rule::DotOmission, "mofa.go.jp"),
         ("mofa-go-jp.com", Rule::DotOmission, "mofa.go.jp"),
-        ("wwwmofa.go.jp", Rule::DotOmission, "mofa.go.jp"),
+        ("wwwmofa.lg.jp", Rule::DotOmission, "mofa.go.jp"),
         ("asah1.com", Rule::Visual, "asahi.com"),
         ("kavvaraban.cc", Rule::Visual, "kawaraban.example"),
         ("аsаhi.com", Rule::Visual, "asahi.com"),
@@ -165,6 +165,57 @@ fn what_is_owned_or_declared_is_never_flagged() {
     for name in names {
         assert_eq!(matcher.judge(&format!("www.{name}")), Outcome::Owned, "{name}");
     }
+}
+
+/// An owner's platform is not its owner's word: below a public suffix others register.
+#[test]
+fn below_a_protected_public_suffix_imitations_are_found() {
+    let text = "domain\nhatenablog.com\nmofa.go.jp\nasahi.com\n";
+    let (mut list, problems) = Watchlist::parse(text);
+    assert_eq!(problems, []);
+    let (other, _) = Watchlist::parse("github.io");
+    list.extend(other);
+    let matcher = Matcher::new(list, Options::default());
+    for own in ["hatenablog.com", "www.hatenablog.com", "github.io", "x.asahi.com"] {
+        assert_eq!(matcher.judge(own), Outcome::Owned, "{own}");
+    }
+    for (candidate, protected) in [
+        ("mofa-go-jp.hatenablog.com", "mofa.go.jp"),
+        ("mofa-go-jp.github.io", "mofa.go.jp"),
+        ("asahi.hatenablog.com", "asahi.com"),
+        ("hatenabl0g.com", "hatenablog.com"),
+    ] {
+        let outcome = matcher.judge(candidate);
+        let right =
+            matches!(&outcome, Outcome::Hit(hit) if hit.protected.as_deref() == Some(protected));
+        assert!(right, "{candidate}: {outcome:?}");
+    }
+    for honest in ["kiln-diary.hatenablog.com", "kiln.github.io"] {
+        assert_eq!(matcher.judge(honest), Outcome::Unlike, "{honest}");
+    }
+}
+
+/// Only the state registers under its closed suffix: what is like another of its names there is shown and not reported.
+#[test]
+fn what_only_the_own_state_can_register_is_shown_and_not_reported() {
+    let (list, _) = Watchlist::parse("soumu.go.jp\nharbour.gov.uk\n");
+    let matcher = Matcher::new(list, Options::default());
+    let mut tally = Tally::default();
+    for (candidate, protected) in
+        [("souma.go.jp", "soumu.go.jp"), ("habour.gov.uk", "harbour.gov.uk")]
+    {
+        let outcome = matcher.judge(candidate);
+        tally.count(&outcome);
+        let right =
+            matches!(&outcome, Outcome::Closed(hit) if hit.protected.as_deref() == Some(protected));
+        assert!(right, "{candidate}: {outcome:?}");
+    }
+    assert_eq!((tally.closed, tally.total(), tally.hits.len()), (2, 2, 0));
+    // Elsewhere anybody can.
+    for candidate in ["souma.jp", "soumu.lg.jp", "soumu-go-jp.com", "souma.go.jp.evil.example"] {
+        assert!(!matches!(matcher.judge(candidate), Outcome::Closed(_)), "{candidate}");
+    }
+    assert!(matches!(matcher.judge("soumu.lg.jp"), Outcome::Hit(_)));
 }
 
 #[test]
@@ -425,7 +476,10 @@ fn generated_names_are_found(protected_text: &str) {
         .candidates
         .iter()
         .filter(|one| {
-            !matches!(matcher.judge(&one.host), Outcome::Hit(_)) && !excepted(&protected, one)
+            let outcome = matcher.judge(&one.host);
+            // Nobody but the state itself registers the ones under its closed suffix.
+            let found = matches!(outcome, Outcome::Hit(_) | Outcome::Closed(_));
+            !found && !excepted(&protected, one)
         })
         .map(|one| (one.host.as_str(), one.unicode.as_str(), one.technique))
         .collect();

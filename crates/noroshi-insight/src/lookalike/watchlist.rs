@@ -83,7 +83,10 @@ pub enum ProblemKind {
 pub struct Watchlist {
     entries: Vec<Protected>,
     hosts: HashSet<String>,
+    /// Names that are their owner's with everything below them.
     owned: HashSet<String>,
+    /// Names that are public suffixes: their owner's, and what lies below them is whoever registered it.
+    suffixes: HashSet<String>,
 }
 
 /// Where each column stands.
@@ -143,9 +146,11 @@ impl Watchlist {
         &self.entries
     }
 
-    /// Whether `name` or a name above it is owned or declared by anybody on the list.
+    /// Whether `name` or a name above it is owned or declared by anybody on the list. Of a public suffix only the name itself
+    /// is: below it others register.
     pub fn owns(&self, name: &Name) -> bool {
-        name.ancestry().any(|above| self.owned.contains(above))
+        self.suffixes.contains(without_www(name.ascii()))
+            || name.ancestry().any(|above| self.owned.contains(above))
     }
 
     /// Adds what another list protects; what is on this one already stays as it is.
@@ -156,6 +161,7 @@ impl Watchlist {
             }
         }
         self.owned.extend(other.owned.into_iter().collect::<std::collections::BTreeSet<_>>());
+        self.suffixes.extend(other.suffixes.into_iter().collect::<std::collections::BTreeSet<_>>());
     }
 
     fn read_line(&mut self, line: &str, columns: &Columns, problem: &mut impl FnMut(ProblemKind)) {
@@ -189,8 +195,11 @@ impl Watchlist {
             entry.generic |= flag == "generic";
             entry.host_only |= flag == "host";
         }
-        self.owned.insert(entry.registrable.clone());
-        self.owned.insert(entry.host.clone());
+        for own in [&entry.registrable, &entry.host] {
+            let is_suffix = Name::parse(own).is_ok_and(|name| name.is_public_suffix());
+            let kept = if is_suffix { &mut self.suffixes } else { &mut self.owned };
+            kept.insert(own.clone());
+        }
         if self.hosts.insert(entry.host.clone()) {
             self.entries.push(entry);
         } else {

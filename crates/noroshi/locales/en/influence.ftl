@@ -904,3 +904,25 @@ influence-companions = Accounts beside it
 influence-companions-about = They took part in acts of the group (what two members shared together) more often than their activity explains, with nobody of it often enough to be one of its pairs. They are no members and raise no level.
 influence-companion = took part in { $acts } acts within { $window } s (expected by activity { $expected }; q = { $q })
 influence-sum-companions = Beside groups
+influence-look-span = Times of the first rows:
+influence-look-zoneless = { $n } times without a zone are taken in { $zone }
+influence-look-zoneless-next = If they are of another zone, say so below.
+influence-zone = Zone of times without one
+influence-zone-help = UTC, Asia/Tokyo, or an offset such as +09:00.
+influence-first-line = First line
+influence-first-line-names = names of columns
+influence-first-line-row = a record
+NRS-INFL-0101 = There is no column of that name.
+NRS-INFL-0101-next = Give its number or its name as it stands.
+NRS-INFL-0102 = It is not known which column is the account or the time.
+NRS-INFL-0102-next = Choose what each column is.
+NRS-INFL-0111 = A line of the mapping cannot be read.
+NRS-INFL-0111-next = Write role = column, one a line.
+NRS-INFL-0113 = A column that tells of somebody cannot be kept as it stands.
+NRS-INFL-0113-next = Accounts that are named are mentions; words are text.
+NRS-INFL-0114 = The first line is a record and no names of columns.
+NRS-INFL-0114-next = Call columns by their numbers.
+NRS-INFL-0115 = It is no table of the eight columns of coordination-network-toolkit.
+NRS-INFL-0115-next = Choose what each column is.
+NRS-INFL-0116 = That zone is not known.
+NRS-INFL-0116-next = Give an offset such as +09:00.

@@ -904,3 +904,25 @@ influence-companions = 集団の傍らのアカウント
 influence-companions-about = 集団の行為（二人以上が共に共有したこと）に、活動量では説明できないほど加わったが、どの一人とも組と言えるほどではないものです。集団には数えず、段階も上げません。
 influence-companion = { $window }秒以内の行為 { $acts }件に加わった（活動量からの期待 { $expected }、q = { $q }）
 influence-sum-companions = 集団の傍ら
+influence-look-span = 先頭の行の日時:
+influence-look-zoneless = 時差のない日時 { $n } 件を { $zone } として読みます
+influence-look-zoneless-next = 違う場合は、下で時間帯を指定してください。
+influence-zone = 時差のない日時の時間帯
+influence-zone-help = UTC、Asia/Tokyo、または +09:00 の形。
+influence-first-line = 先頭の行
+influence-first-line-names = 列名
+influence-first-line-row = 記録
+NRS-INFL-0101 = その名前の列はありません。
+NRS-INFL-0101-next = 列を番号か正しい名前で指定してください。
+NRS-INFL-0102 = アカウントか日時の列が分かりません。
+NRS-INFL-0102-next = 列ごとに役割を選んでください。
+NRS-INFL-0111 = 列の指定に読めない行があります。
+NRS-INFL-0111-next = 「役割 = 列」の形で一行ずつ書いてください。
+NRS-INFL-0113 = 人を示す列を、そのまま残す役割には指定できません。
+NRS-INFL-0113-next = 名前を挙げられたアカウントは「言及」、本文は「本文」としてください。
+NRS-INFL-0114 = 先頭の行は列名ではなく記録です。
+NRS-INFL-0114-next = 列を番号で指定してください。
+NRS-INFL-0115 = coordination-network-toolkit の8列の表ではありません。
+NRS-INFL-0115-next = 列ごとに役割を選んでください。
+NRS-INFL-0116 = その時間帯は分かりません。
+NRS-INFL-0116-next = +09:00 のように指定してください。

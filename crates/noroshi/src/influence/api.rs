@@ -7,6 +7,7 @@ use axum::http::StatusCode;
 use axum::response::IntoResponse as _;
 use axum::routing::{get, post};
 use axum::{Json, Router};
+use noroshi_codec::posts::FirstLine;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use utoipa::{OpenApi, ToSchema};
@@ -327,6 +328,9 @@ async fn import(
             .collect();
         out.insert("look".to_owned(), json!({
             "columns": columns, "readable": look.readable, "aside": look.aside, "problem": look.problem,
+            "first_line": look.first_line.map(FirstLine::word), "zone": look.zone,
+            "zoneless": look.zoneless, "first": look.span.map(|span| stamp(span.0)),
+            "last": look.span.map(|span| stamp(span.1)),
         }));
     }
     Ok(Json(out).into_response())

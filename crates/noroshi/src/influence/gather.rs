@@ -13,7 +13,9 @@ use axum::http::StatusCode;
 use futures_util::{Stream, StreamExt as _};
 use jiff::Timestamp;
 use noroshi_charter::gathering;
-use noroshi_codec::posts::{self, Layout, Mapping, Reader as Table, Role, Row, Settings};
+use noroshi_codec::posts::{
+    self, Columns, FirstLine, Layout, Mapping, NoTable, Reader as Table, Role, Row, Settings,
+};
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
 
@@ -151,14 +153,43 @@ pub async fn import(house: &Arc<House>, ctx: &Ctx, id: &str) -> Answer<Import> {
     found.ok_or_else(|| Refusal::absent().into())
 }
 
-/// How a table is read, by what was said: `auto` by the names of its columns, `cnt` by position, otherwise a mapping.
+/// How a table is read, by what was said: `auto` by the names of its columns, `cnt` by position, otherwise a mapping. Below
+/// `auto` and `cnt` may stand the lines of a mapping that name no column: `zone = Asia/Tokyo`.
 fn settings(said: &str) -> Result<Settings, String> {
-    let layout = match said.trim() {
-        "" | "auto" => Layout::Named,
-        "cnt" => Layout::Toolkit,
-        mapping => Layout::Mapped(Mapping::from_str(mapping).map_err(|no| no.to_string())?),
+    let said = said.trim();
+    let (how, rest) = said.split_once('\n').map_or((said, ""), |(how, rest)| (how.trim(), rest));
+    let mapping = |text: &str| Mapping::from_str(text).map_err(|no| no.to_string());
+    let (layout, zone) = match how {
+        "" | "auto" if rest.is_empty() => (Layout::Named, None),
+        "auto" => (Layout::Mapped(mapping(rest)?), None),
+        "cnt" => {
+            let mapping = mapping(rest)?;
+            if !mapping.names_no_column() {
+                return Err("NRS-INFL-0111: what is read by position has no mapping".to_owned());
+            }
+            (Layout::Toolkit, mapping.zone)
+        }
+        _ => (Layout::Mapped(mapping(said)?), None),
     };
-    Ok(Settings { layout, objects: Vec::new() })
+    Ok(Settings { layout, objects: Vec::new(), zone })
+}
+
+/// What was said of a table, without a name of its columns: it is written down, and a name may be a cell.
+fn said_of(said: &str, settings: &Settings, columns: &Columns) -> String {
+    match &settings.layout {
+        Layout::Mapped(mapping) => columns.numbered(mapping).to_string().trim().to_owned(),
+        Layout::Named | Layout::Toolkit => said.trim().to_owned(),
+    }
+}
+
+/// Why a table cannot be read, without the names that it has: those are told in a table, as far as they are names.
+fn why_not(no: NoTable) -> String {
+    match no {
+        NoTable::NoColumn(name, _) => {
+            format!("NRS-INFL-0101: the table has no column `{name}`")
+        }
+        other => other.to_string(),
+    }
 }
 
 fn unreadable(why: impl ToString) -> Failure {
@@ -170,7 +201,7 @@ fn unreadable(why: impl ToString) -> Failure {
 pub struct ColumnShape {
     /// Its number, from 1.
     pub number: usize,
-    /// What the first line calls it.
+    /// What the first line calls it; nothing where that line is a row, or looks like one.
     pub name: String,
     /// What it is taken for: the word of a role, `object`, or nothing, which is read by nobody.
     pub role: String,
@@ -185,6 +216,16 @@ pub struct Look {
     pub readable: u64,
     /// Of the first rows, how many are put aside, by code.
     pub aside: std::collections::BTreeMap<String, u64>,
+    /// What the first line is; nothing of JSON.
+    pub first_line: Option<FirstLine>,
+    /// Of which zone times are taken that name none.
+    pub zone: String,
+    /// Of the first rows, how many have such a time.
+    pub zoneless: u64,
+    /// Of the first rows, the first and the last time.
+    pub span: Option<(Timestamp, Timestamp)>,
+    /// What was said of the table, as it is written down.
+    pub said: String,
     /// Why nothing can be read, with its code.
     pub problem: Option<String>,
 }
@@ -234,61 +275,80 @@ pub const ROLES: [Role; 20] = [
     Role::Ignored,
 ];
 
-/// The columns of a table of which nothing is known: whoever maps them needs their names.
-fn columns_at(path: &Path) -> std::io::Result<Vec<ColumnShape>> {
-    // Any two columns stand in for what must be known, so that the first line is read.
-    let mut roles = std::collections::BTreeMap::new();
-    roles.insert(Role::Account, posts::Column::Number(1));
-    roles.insert(Role::Time, posts::Column::Number(2));
-    let settings = Settings {
-        layout: Layout::Mapped(Mapping { roles, ..Mapping::default() }),
-        objects: Vec::new(),
+/// The columns of a table of which nothing is known: whoever maps them needs their names, if it has any.
+fn columns_at(path: &Path) -> std::io::Result<(Vec<ColumnShape>, Option<FirstLine>)> {
+    let of = |first_line| -> std::io::Result<Option<(Vec<ColumnShape>, Option<FirstLine>)>> {
+        // Any two columns stand in for what must be known, so that the first line is read.
+        let mut roles = std::collections::BTreeMap::new();
+        roles.insert(Role::Account, posts::Column::Number(1));
+        roles.insert(Role::Time, posts::Column::Number(2));
+        let mapping = Mapping { roles, first_line: Some(first_line), ..Mapping::default() };
+        let settings = Settings { layout: Layout::Mapped(mapping), ..Settings::default() };
+        let Ok(table) = Table::new(std::fs::File::open(path)?, &settings) else { return Ok(None) };
+        let columns = table.columns();
+        let shape = |at: usize| ColumnShape {
+            number: at + 1,
+            name: columns.name(at).unwrap_or_default().to_owned(),
+            role: String::new(),
+        };
+        let shapes = (0..columns.count()).map(shape).collect();
+        Ok(Some((shapes, columns.first_line())))
     };
-    let Ok(table) = Table::new(std::fs::File::open(path)?, &settings) else {
-        return Ok(Vec::new());
-    };
-    let columns = table.columns();
-    // A first line that holds a time, an address or a handle is a row: what it says is contents and is not shown.
-    let is_row = (0..columns.count()).filter_map(|at| columns.name(at)).any(is_content);
-    let shape = |at: usize| ColumnShape {
-        number: at + 1,
-        name: columns.name(at).filter(|_| !is_row).unwrap_or_default().to_owned(),
-        role: String::new(),
-    };
-    Ok((0..columns.count()).map(shape).collect())
-}
-
-/// Longest name of a column that is shown, in characters.
-const NAME_CHARS_MAX: usize = 60;
-
-fn is_content(cell: &str) -> bool {
-    posts::is_moment(cell)
-        || cell.contains("://")
-        || cell.starts_with('@')
-        || cell.chars().count() > NAME_CHARS_MAX
+    let Some((named, first_line)) = of(FirstLine::Names)? else { return Ok((Vec::new(), None)) };
+    // A first line that says nothing which may be told is a row.
+    if first_line.is_some() && named.iter().all(|column| column.name.is_empty()) {
+        return Ok(of(FirstLine::Row)?.unwrap_or_default());
+    }
+    Ok((named, first_line))
 }
 
 fn look_at(path: &Path, said: &str) -> std::io::Result<Look> {
     let problem = |words: String| Look { problem: Some(words), ..Look::default() };
     let settings = match settings(said) {
         Ok(settings) => settings,
-        Err(words) => return Ok(problem(words)),
+        Err(words) => {
+            let (columns, first_line) = columns_at(path)?;
+            return Ok(Look { columns, first_line, ..problem(words) });
+        }
     };
+    let zone = settings.zone().to_string();
     let mut table = match Table::new(std::fs::File::open(path)?, &settings) {
         Ok(table) => table,
         Err(no) => {
-            let columns = columns_at(path)?;
-            // The names it has are told in the table, as far as they are names.
-            let words = match no {
-                posts::NoTable::NoColumn(name, _) => {
-                    format!("NRS-INFL-0101: the table has no column `{name}`")
-                }
-                other => other.to_string(),
-            };
-            return Ok(Look { columns, ..problem(words) });
+            let (columns, first_line) = columns_at(path)?;
+            return Ok(Look { columns, first_line, zone, ..problem(why_not(no)) });
         }
     };
     let columns = table.columns();
+    let mut look = Look {
+        columns: shapes(columns),
+        first_line: columns.first_line(),
+        zone,
+        said: said_of(said, &settings, columns),
+        ..Look::default()
+    };
+    for _ in 0..LOOKED_AT {
+        match table.next_row() {
+            Ok(Some(Ok(row))) => {
+                look.readable += 1;
+                look.zoneless += u64::from(row.is_zoneless());
+                if let Ok(at) = Timestamp::from_millisecond(row.at_ms()) {
+                    let (first, last) = look.span.unwrap_or((at, at));
+                    look.span = Some((first.min(at), last.max(at)));
+                }
+            }
+            Ok(Some(Err(aside))) => {
+                *look.aside.entry(aside.reason.code().to_owned()).or_default() += 1;
+            }
+            Ok(None) => break,
+            Err(no) => return Ok(problem(why_not(no))),
+        }
+    }
+    Ok(look)
+}
+
+/// The columns of a table with what they are taken for.
+fn shapes(columns: &Columns) -> Vec<ColumnShape> {
     let role_of = |at: usize| {
         let role = ROLES.iter().find(|role| columns.of(**role) == Some(at));
         match role {
@@ -297,23 +357,12 @@ fn look_at(path: &Path, said: &str) -> std::io::Result<Look> {
             None => String::new(),
         }
     };
-    let shapes = (0..columns.count()).map(|at| ColumnShape {
+    let shape = |at: usize| ColumnShape {
         number: at + 1,
         name: columns.name(at).unwrap_or_default().to_owned(),
         role: role_of(at),
-    });
-    let mut look = Look { columns: shapes.collect(), ..Look::default() };
-    for _ in 0..LOOKED_AT {
-        match table.next_row() {
-            Ok(Some(Ok(_))) => look.readable += 1,
-            Ok(Some(Err(aside))) => {
-                *look.aside.entry(aside.reason.code().to_owned()).or_default() += 1;
-            }
-            Ok(None) => break,
-            Err(no) => return Ok(problem(no.to_string())),
-        }
-    }
-    Ok(look)
+    };
+    (0..columns.count()).map(shape).collect()
 }
 
 /// Says how a file is read; a job reads it.
@@ -326,10 +375,13 @@ pub async fn begin(house: &Arc<House>, ctx: &Ctx, id: &str, said: &str) -> Answe
     if let Some(problem) = looked.problem {
         return Err(unreadable(problem));
     }
+    let said = looked.said;
     let collection = act::collection(house, ctx, &found.collection).await?;
     decided(&gathering::may_take(&collection.standing(), ctx.now, 1))?;
     let change = Change::office("influence.import.read", id)
-        .payload(json!({ "mapping": said, "digest": found.digest, "collection": found.collection }))
+        .payload(json!({
+            "mapping": said, "zone": looked.zone, "digest": found.digest, "collection": found.collection,
+        }))
         .write(Write::one(
             "UPDATE influence_import SET state = 'reading', mapping = $2 WHERE import = $1 AND state = 'held'",
             vec![Value::from(id), Value::from(&said)],
@@ -448,9 +500,9 @@ fn take_in(
     };
     let mut table = match Table::new(file, &settings) {
         Ok(table) => table,
-        Err(no) => return Ok(Err(no.to_string())),
+        Err(no) => return Ok(Err(why_not(no))),
     };
-    let names: Vec<String> = table.columns().object_names().map(str::to_owned).collect();
+    let names = Names::of(table.columns());
     let mut failed = None;
     let records = std::iter::from_fn(|| match table.next_row() {
         Ok(Some(Ok(row))) => Some(post_of(&row, &names, import, (seeds, until))),
@@ -461,7 +513,7 @@ fn take_in(
         })),
         Ok(None) => None,
         Err(no) => {
-            failed = Some(no.to_string());
+            failed = Some(why_not(no));
             None
         }
     });
@@ -469,14 +521,39 @@ fn take_in(
     Ok(failed.map_or(Ok(taken), Err))
 }
 
+/// What columns of a table are called.
+#[derive(Debug, Default)]
+struct Names {
+    /// Those of objects.
+    objects: Vec<String>,
+    /// Whether links stand in a column that in most exports is the address of the post itself.
+    are_own: bool,
+}
+
+impl Names {
+    fn of(columns: &Columns) -> Self {
+        let links = columns.of(Role::Urls).and_then(|at| columns.name(at)).unwrap_or_default();
+        Self {
+            objects: columns.object_names().collect(),
+            are_own: links.eq_ignore_ascii_case("url"),
+        }
+    }
+}
+
 /// A row as a post, or why it is none for this collection.
 fn post_of(
     row: &Row<'_>,
-    names: &[String],
+    names: &Names,
     import: &Import,
     (seeds, until): (&Seeds, Timestamp),
 ) -> Result<(u64, NewPost), Reject> {
     let at = row.at_ms();
+    // A count or a number of something else that was taken for the time.
+    if at < posts::POSTED_MS_MIN {
+        let reason = posts::Reason::Time;
+        let (code, reason) = (reason.code().to_owned(), reason.to_string());
+        return Err(Reject { line: row.line(), code, reason });
+    }
     // Archives are older than the collection; what is younger than its end was not to be gathered, or has a wrong clock.
     if at > until.as_millisecond() {
         return Err(Reject {
@@ -600,7 +677,7 @@ fn kind_of(row: &Row<'_>) -> &'static str {
 }
 
 /// What a post shares, by trace. An empty cell is nothing.
-fn objects_of(row: &Row<'_>, names: &[String]) -> Vec<(String, String)> {
+fn objects_of(row: &Row<'_>, names: &Names) -> Vec<(String, String)> {
     let mut objects = Vec::new();
     let mut add = |trace: &str, value: String| {
         if !value.is_empty() {
@@ -608,12 +685,15 @@ fn objects_of(row: &Row<'_>, names: &[String]) -> Vec<(String, String)> {
         }
     };
     for link in row.list(Role::Urls) {
-        // What is no address is shared all the same: exports replace addresses by numbers.
-        let canonical = posts::url::canonical(&link);
-        if let Some(host) = canonical.as_deref().and_then(posts::url::host) {
+        // What is neither an address nor the number of one may be a name.
+        let Some(address) = posts::url::shared(&link) else { continue };
+        if is_own(row, names, &link, &address) {
+            continue;
+        }
+        if let Some(host) = posts::url::host(&address) {
             add("domain", host.to_owned());
         }
-        add("url", canonical.unwrap_or(link));
+        add("url", address);
     }
     for tag in row.list(Role::Hashtags) {
         add("hashtag", tag.trim_start_matches(['#', '＃']).to_lowercase());
@@ -629,10 +709,27 @@ fn objects_of(row: &Row<'_>, names: &[String]) -> Vec<(String, String)> {
     add("handle", row.text(Role::Handle).trim().to_lowercase());
     add("repost", row.text(Role::ParentPost).to_owned());
     add("reply", row.text(Role::ReplyTo).to_owned());
-    for (number, name) in names.iter().enumerate() {
+    for (number, name) in names.objects.iter().enumerate() {
         add(name, row.object(number).to_owned());
     }
     objects
+}
+
+/// Whether a link is where the post itself stands, which says nothing but who posted it.
+fn is_own(row: &Row<'_>, names: &Names, link: &str, address: &str) -> bool {
+    if !posts::url::host(address).is_some_and(posts::url::is_platform) {
+        return false;
+    }
+    let post = row.text(Role::Post);
+    let is_post = |part: &str| !post.is_empty() && part == post;
+    let bare = |name: &str| name.trim_start_matches('@').to_lowercase();
+    let link = link.trim();
+    let named = posts::url::account(link).and_then(|at| link.get(at)).map(bare);
+    let is_author = |role| {
+        named.as_ref().is_some_and(|named| bare(row.text(role)) == *named && !named.is_empty())
+    };
+    address.split(['/', '=']).next_back().is_some_and(is_post)
+        || (names.are_own && (is_author(Role::Account) || is_author(Role::Handle)))
 }
 
 #[cfg(test)]
@@ -670,27 +767,118 @@ mod tests {
         }
     }
 
+    /// What may be shown of a table, and what is written down of how it is read.
+    fn shown(path: &Path, table: &str, said: &str) -> (Vec<String>, Look) {
+        std::fs::write(path, table).unwrap();
+        let look = look_at(path, said).unwrap();
+        (look.columns.iter().map(|one| one.name.clone()).collect(), look)
+    }
+
     #[test]
     fn the_first_row_of_a_table_without_names_is_not_shown() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("t");
-        let names = |table: &str| {
-            std::fs::write(&path, table).unwrap();
-            let look = look_at(&path, "auto").unwrap();
-            assert!(look.problem.is_some());
-            look.columns.into_iter().map(|one| one.name).collect::<Vec<_>>()
-        };
-        assert_eq!(names("だれ,いつ,もの\nkakuu,2026-11-01 10:00,x\n"), ["だれ", "いつ", "もの"]);
+        let (names, look) = shown(&path, "だれ,いつ,もの\nkakuu,2026-11-01 10:00,x\n", "auto");
+        assert_eq!(names, ["だれ", "いつ", "もの"]);
+        assert_eq!((look.problem.is_some(), look.first_line), (true, Some(FirstLine::Names)));
+        // Whatever is said of it, before and after it can be read.
         for row in [
             "kakuu_hanako,2026-11-01 10:00,架空の本文\n",
-            "kakuu_hanako,架空の本文,https://news.example/a\n",
-            "@kakuu_hanako,架空の本文,c\n",
+            "kakuu_hanako,1795737600,https://news.example/a\n",
+            "@kakuu_hanako,2026-11-01T10:00:00Z,text\n",
         ] {
-            assert_eq!(names(row), ["", "", ""], "{row}");
+            for said in [
+                "auto",
+                "account = 1\ntime = 2\ntext = 3",
+                "account = 1\ntime = 2\nobject = 3",
+                "first_line = row\naccount = 1\ntime = 2",
+                "first_line = names\naccount = 1\ntime = 2\nobject = 1",
+                "account = who\ntime = when",
+                "account = kakuu_hanako\ntime = 2",
+                "zone = Asia/Tokyo\naccount = 1\ntime = 2\nmentions = 3",
+            ] {
+                let (names, look) = shown(&path, row, said);
+                assert_eq!(names, ["", "", ""], "{row} {said}");
+                let all = format!("{look:?}");
+                let told = said.contains("kakuu") && look.problem.is_some();
+                assert!(told || !all.contains("kakuu"), "{all}");
+                assert!(!look.said.contains("kakuu") && !all.contains("架空"), "{all}");
+                assert!(!all.contains("news.example"), "{all}");
+            }
         }
-        std::fs::write(&path, "kakuu_hanako,2026-11-01 10:00,架空\n").unwrap();
-        let look = look_at(&path, "account = who\ntime = when").unwrap();
-        assert!(!format!("{look:?}").contains("kakuu"), "{look:?}");
+        let said = "account = 1\ntime = 2\ntext = 3";
+        let (_, look) = shown(&path, "kakuu_hanako,2026-11-01 10:00,架空\n", said);
+        assert_eq!((look.readable, look.problem), (1, None), "and the row is read");
+    }
+
+    #[test]
+    fn what_is_written_down_of_a_mapping_are_numbers() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("t");
+        let said = "account = だれ\ntime = いつ\nobject = もの";
+        let (_, look) = shown(&path, "だれ,いつ,もの\nkakuu,2026-11-01 10:00,x\n", said);
+        assert_eq!(look.said, "first_line = names\naccount = 1\ntime = 2\nobject = 3");
+        assert_eq!(look.readable, 1);
+        let (_, again) = shown(&path, "だれ,いつ,もの\nkakuu,2026-11-01 10:00,x\n", &look.said);
+        assert_eq!((again.said, again.readable), (look.said, 1));
+    }
+
+    #[test]
+    fn the_look_says_of_which_zone_times_were_taken() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("t");
+        let table = "account,ts\na,2026/11/27 09:00\nb,2026/11/27 10:00\nc,1795737600\n";
+        let at = |text: &str| text.parse::<Timestamp>().unwrap();
+        for (said, zone, first, last) in [
+            ("auto", "UTC", "2026-11-27T00:00:00Z", "2026-11-27T10:00:00Z"),
+            (
+                "auto\nzone = Asia/Tokyo",
+                "Asia/Tokyo",
+                "2026-11-27T00:00:00Z",
+                "2026-11-27T01:00:00Z",
+            ),
+            ("zone = +09:00", "+09:00", "2026-11-27T00:00:00Z", "2026-11-27T01:00:00Z"),
+        ] {
+            let (_, look) = shown(&path, table, said);
+            assert_eq!((look.zone.as_str(), look.zoneless), (zone, 2), "{said}");
+            assert_eq!(look.span, Some((at(first), at(last))), "{said}");
+            assert!(zone == "UTC" || look.said.contains(zone), "{}", look.said);
+        }
+        let (_, look) = shown(&path, table, "auto\nzone = Europe/Berlin");
+        assert!(look.problem.unwrap().starts_with("NRS-INFL-0116"));
+        let (_, look) = shown(&path, table, "cnt\naccount = 1");
+        assert!(look.problem.unwrap().starts_with("NRS-INFL-0111"));
+        let eight = "message_id,user_id,username,repost_id,reply_id,message,timestamp,urls\n1,u,,,,,2026-11-27 09:00:00,\n";
+        let (_, look) = shown(&path, eight, "cnt\nzone = Asia/Tokyo");
+        assert_eq!((look.zone.as_str(), look.zoneless, look.problem), ("Asia/Tokyo", 1, None));
+    }
+
+    #[test]
+    fn what_a_post_shares_is_neither_its_own_address_nor_a_name() {
+        let shared = |table: &str| {
+            let mut table = Table::new(table.as_bytes(), &Settings::default()).unwrap();
+            let names = Names::of(table.columns());
+            let row = table.next_row().unwrap().unwrap().unwrap();
+            let objects = objects_of(&row, &names).into_iter();
+            objects.filter(|one| one.0 == "url").map(|one| one.1).collect::<Vec<_>>().join(" ")
+        };
+        let at = 1_795_737_600;
+        for (table, expected) in [
+            (format!("account,ts,post_id,urls\na,{at},17,https://x.com/kakuu/status/17\n"), ""),
+            (
+                format!("account,ts,post_id,urls\na,{at},17,https://x.com/kakuu/status/18\n"),
+                "https://x.com/i/status/18",
+            ),
+            (format!("Facebook Id,Post Created,URL\n7,{at},https://facebook.com/7/posts/1\n"), ""),
+            (format!("account,ts,url\n@Kakuu,{at},https://t.me/kakuu/5\n"), ""),
+            (
+                format!("account,ts,post_id,url\na,{at},17,https://news.example/17\n"),
+                "https://news.example/17",
+            ),
+            (format!("account,ts,urls\na,{at},kakuu_hanako 23 @x =A(1)\n"), "23"),
+        ] {
+            assert_eq!(shared(&table), expected, "{table}");
+        }
     }
 
     #[test]

@@ -6,6 +6,7 @@
 use std::path::{Path, PathBuf};
 
 use hmac::{Hmac, Mac as _};
+use noroshi_codec::posts;
 use sha2::Sha256;
 
 use crate::office::log::{LogFailure, load_or_make_seed};
@@ -16,6 +17,11 @@ use crate::office::secret::hex;
 const PSEUDONYM_BYTES: usize = 16;
 /// What every pseudonym of an account begins with.
 pub const PREFIX: &str = "acct:";
+
+/// What is marked where an account stands in an address, apart from accounts of any platform.
+const LINK: &str = "link";
+/// What every such mark begins with.
+const LINK_PREFIX: &str = "named:";
 
 /// Hexadecimal digits of a pseudonym after it.
 pub(super) const PSEUDONYM_DIGITS: usize = PSEUDONYM_BYTES * 2;
@@ -84,6 +90,28 @@ impl CollectionKey {
         format!("{PREFIX}{}", hex(&short))
     }
 
+    /// An address or an identifier without the account that it names: in the place of the name stands a mark of the whole
+    /// address, equal for equal addresses of this collection and for nothing else, so that no two of them tell that they name
+    /// the same account. `None` for what names no account, which stays as it is.
+    pub fn nameless(&self, text: &str) -> Option<String> {
+        // Identifiers of feeds have a word in front of the address.
+        let (front, text) = text.split_at_checked(text.find("http")?)?;
+        Some(format!("{front}{}", self.nameless_address(text)?))
+    }
+
+    fn nameless_address(&self, text: &str) -> Option<String> {
+        let address = posts::url::canonical(text)?;
+        let Some(named) = posts::url::account(&address) else {
+            // By its one address the number alone names the post.
+            return posts::url::account(text.trim()).map(|_| address);
+        };
+        let (before, after) = (address.get(..named.start)?, address.get(named.end..)?);
+        // Platforms take a name in any case.
+        let name = address.get(named)?.to_lowercase();
+        let mark = self.pseudonym(LINK, &format!("{before}{name}{after}"));
+        Some(format!("{before}{}{after}", mark.replacen(PREFIX, LINK_PREFIX, 1)))
+    }
+
     /// What stands for a text where texts do not go: equal for equal texts of this collection, and nothing to whoever holds
     /// the text but not the key. 64 hexadecimal digits.
     pub fn text_mark(&self, text: &str) -> String {
@@ -110,6 +138,26 @@ impl CollectionKey {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_address_that_names_an_account_is_marked_and_tells_not_even_that_two_name_one() {
+        let [one, other] =
+            [[1; 32], [2; 32]].map(|secret| CollectionKey::of_secret(&secret).unwrap());
+        let marked = one.nameless("https://t.me/Kakuu_Hanako/5").unwrap();
+        assert!(marked.starts_with("https://t.me/named:") && marked.ends_with("/5"), "{marked}");
+        assert_eq!(one.nameless("https://telegram.me/s/kakuu_hanako/5"), Some(marked.clone()));
+        assert_ne!(other.nameless("https://t.me/kakuu_hanako/5"), Some(marked.clone()));
+        let next = one.nameless("https://t.me/kakuu_hanako/6").unwrap();
+        assert_ne!(next.split('/').nth(3), marked.split('/').nth(3), "each post by itself");
+        for (address, nameless) in [
+            ("https://twitter.com/kakuu/status/1", Some("https://x.com/i/status/1")),
+            ("entry:https://x.com/kakuu/status/1", Some("entry:https://x.com/i/status/1")),
+            ("https://news.example/kakuu", None),
+            ("kakuu", None),
+        ] {
+            assert_eq!(one.nameless(address).as_deref(), nameless, "{address}");
+        }
+    }
 
     #[test]
     fn pseudonyms_of_two_collections_cannot_be_joined_and_seals_stay_in_their_place() {

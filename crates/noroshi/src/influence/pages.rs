@@ -11,6 +11,7 @@ use axum::routing::{get, post};
 use jiff::Timestamp;
 use noroshi_charter::fimi::CONSIDERATIONS;
 use noroshi_charter::gathering::Seed;
+use noroshi_codec::posts::{FirstLine, Role};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
@@ -472,8 +473,13 @@ struct ImportPage {
     state: String,
     tone: Tone,
     look: Option<gather::Look>,
+    /// Why it cannot be read like this, in the reader's words, where there are any.
+    reason: String,
+    how: String,
+    zone: String,
+    /// What the first line is said to be, where it can be said.
+    first_line: String,
     roles: Vec<Choice>,
-    form: FormState,
     told: Option<Told>,
     rejects: Vec<Reject>,
 }
@@ -511,14 +517,17 @@ async fn import_page(
     let rejects = super::api::of_vault(house, &i.collection, move |vault| {
         vault.rejects(number, 0, REJECTS_SHOWN)
     });
-    let mut form = FormState::new().labelled("influence-field");
-    for column in look.iter().flat_map(|look| &look.columns) {
-        form.set(format!("column-{}", column.number), column.role.as_str());
-    }
-    form.set("mapping", mapping);
-    let role = |role: &noroshi_codec::posts::Role| {
-        Choice::new(role.word(), word(words, "role", role.word()))
+    let reason = look.as_ref().and_then(|look| look.problem.as_deref()).and_then(|problem| {
+        let code = problem.split(':').next().filter(|code| words.has(code))?;
+        Some(words.t(code))
+    });
+    let first_line = look.as_ref().and_then(|look| look.first_line).map_or("", FirstLine::word);
+    let how = match mapping.split('\n').next().unwrap_or_default().trim() {
+        "" | "auto" => "auto",
+        "cnt" => "cnt",
+        _ => "mapped",
     };
+    let role = |role: &Role| Choice::new(role.word(), word(words, "role", role.word()));
     let mut links = crumbs(words);
     links.push(Link {
         href: format!("/influence/collections/{}", i.collection),
@@ -528,9 +537,12 @@ async fn import_page(
         crumbs: links,
         state: word(words, "import-state", &i.state),
         tone: state_tone(&i.state),
+        zone: look.as_ref().map(|look| look.zone.clone()).unwrap_or_default(),
         look,
+        reason: reason.unwrap_or_default(),
+        how: how.to_owned(),
+        first_line: first_line.to_owned(),
         roles: gather::ROLES.iter().map(role).collect(),
-        form,
         told: refusal.map(|refusal| told(words, refusal)),
         rejects: rejects.await?,
         shell: page::shell(house, visitor, "influence-import"),
@@ -538,18 +550,31 @@ async fn import_page(
     })
 }
 
-/// The mapping that the choices of the columns make. What nobody chose is read by nobody.
-fn mapping_of(posted: &Posted) -> String {
+/// What the choices of the form say of a table. Columns stand by their numbers: a name may be a cell of somebody's row, and
+/// what is said goes into addresses and into the log. What nobody chose is read by nobody.
+fn said_by(posted: &Posted) -> String {
+    let how = posted.values.get("how");
+    let zone = posted.values.get("zone").trim();
     let mut lines = Vec::new();
+    if how != "mapped" {
+        lines.push(how.to_owned());
+    }
+    // A zone of one line: what stands behind it would say something else.
+    if let Some(zone) = zone.lines().next().filter(|zone| how == "mapped" || *zone != "UTC") {
+        lines.push(format!("zone = {zone}"));
+    }
+    let first_line = posted.values.get("first_line");
+    if how != "mapped" {
+        return lines.join("\n");
+    }
+    if !first_line.is_empty() {
+        lines.push(format!("first_line = {first_line}"));
+    }
     for name in posted.values.names() {
         let Some(number) = name.strip_prefix("column-") else { continue };
         let role = posted.values.get(name);
-        if role == "ignored" {
-            // By its number: a column that nobody reads may have any name, or none.
+        if !role.is_empty() && number.parse::<usize>().is_ok() {
             lines.push(format!("{role} = {number}"));
-        } else if !role.is_empty() {
-            let name = posted.values.get(&format!("name-{number}"));
-            lines.push(format!("{role} = {}", if name.is_empty() { number } else { name }));
         }
     }
     lines.join("\n")
@@ -560,8 +585,7 @@ async fn import_begin(
     Path(id): Path<String>,
     posted: Posted,
 ) -> Answer {
-    let how = posted.values.get("how");
-    let mapping = if how == "mapped" { mapping_of(&posted) } else { how.to_owned() };
+    let mapping = said_by(&posted);
     if posted.values.get("go") == "look" {
         return Ok(to(format!("/influence/imports/{id}?mapping={}", percent(&mapping))));
     }
@@ -569,7 +593,7 @@ async fn import_begin(
         Ok(_) => Ok(to(format!("/influence/imports/{id}"))),
         Err(failure) => {
             let refusal = refused(failure)?;
-            again(import_page(&house, &posted.visitor, &id, "", Some(&refusal)).await)
+            again(import_page(&house, &posted.visitor, &id, &mapping, Some(&refusal)).await)
         }
     }
 }

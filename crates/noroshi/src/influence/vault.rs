@@ -2,7 +2,7 @@
 //!
 //! What stands here can be deleted, and is; what was decided about it stands in the office's store and in the log. Only
 //! jobs write it, one at a time for a collection. Accounts are pseudonyms, handles and texts are sealed; an address or a
-//! hashtag that posts share stands in clear, because it is what is looked at.
+//! hashtag that posts share stands in clear, because it is what is looked at, without the account that an address may name.
 
 use std::collections::{BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
@@ -87,7 +87,8 @@ pub struct NewPost {
     pub lang: Option<String>,
     /// Its text.
     pub text: Option<String>,
-    /// What it shares: trace and value, e.g. `url` and an address. A `mention` is an account and becomes a pseudonym.
+    /// What it shares: trace and value, e.g. `url` and an address. A `mention` is an account and becomes a pseudonym, and so
+    /// does an account that an address names.
     pub objects: Vec<(String, String)>,
     /// When the account was made, in milliseconds since 1970.
     pub account_created_at: Option<i64>,
@@ -318,7 +319,9 @@ impl Vault {
     ) -> Result<(), VaultFailure> {
         let pseudonym = self.key.pseudonym(&post.platform, &post.account);
         let (account, is_new) = self.account(&pseudonym, post)?;
-        let place = format!("post:{}:{}", post.platform, post.id);
+        // Where an export knows a post by its address, that may name the account.
+        let id = self.key.nameless(&post.id).unwrap_or_else(|| post.id.clone());
+        let place = format!("post:{}:{id}", post.platform);
         let text = match post.text.as_deref().filter(|text| !text.is_empty()) {
             Some(text) => Some(self.key.seal(&place, text.as_bytes()).ok_or(VaultFailure::Seal)?),
             None => None,
@@ -331,7 +334,7 @@ impl Vault {
         let letters = i64::try_from(letters).unwrap_or(i64::MAX);
         let added = insert.execute(params![
             post.platform,
-            post.id,
+            id,
             account,
             post.at,
             post.kind,
@@ -346,7 +349,7 @@ impl Vault {
             taken.posts += 1;
             taken.beside += u64::from(post.is_beside);
             self.connection.last_insert_rowid()
-        } else if let Some(held) = self.same_post(post, account)? {
+        } else if let Some(held) = self.same_post(post, &id, account)? {
             taken.merged += 1;
             held
         } else {
@@ -358,11 +361,16 @@ impl Vault {
     }
 
     /// Exports that know several kinds of objects give a post several rows.
-    fn same_post(&self, post: &NewPost, account: i64) -> Result<Option<i64>, VaultFailure> {
+    fn same_post(
+        &self,
+        post: &NewPost,
+        id: &str,
+        account: i64,
+    ) -> Result<Option<i64>, VaultFailure> {
         let mut find = self.connection.prepare_cached(
             "SELECT number FROM post WHERE platform = ?1 AND id = ?2 AND account = ?3 AND at = ?4",
         )?;
-        let params = params![post.platform, post.id, account, post.at];
+        let params = params![post.platform, id, account, post.at];
         Ok(find.query_row(params, |row| row.get(0)).optional()?)
     }
 
@@ -385,7 +393,10 @@ impl Vault {
                     let name = self.key.pseudonym("handle", value).replacen("acct:", "name:", 1);
                     self.object(trace, &name, cache)?
                 }
-                _ => self.object(trace, value, cache)?,
+                _ => {
+                    let nameless = self.key.nameless(value);
+                    self.object(trace, nameless.as_deref().unwrap_or(value), cache)?
+                }
             };
             let mut share = self
                 .connection
@@ -733,6 +744,37 @@ mod tests {
             .query_row("SELECT value FROM object WHERE trace = 'mention'", [], |row| row.get(0))
             .unwrap();
         assert_eq!(named, vault.key.pseudonym("example", "kakuu_hanako"));
+    }
+
+    #[test]
+    fn no_address_that_is_shared_names_an_account_in_clear() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut vault = Vault::open(dir.path(), "collection-1").unwrap();
+        let mut one = post("https://social.example/@kakuu_a/1", "a", "https://t.me/kakuu_b/5");
+        let mut other = post("https://social.example/@kakuu_a/2", "b", "https://t.me/kakuu_b/5");
+        for (trace, value) in [
+            ("url", "https://x.com/kakuu_c/status/7"),
+            ("url", "https://facebook.com/permalink.php?id=kakuu_d&story_fbid=5"),
+            ("object_id", "https://www.tiktok.com/@kakuu_e"),
+            ("url", "https://web.archive.org/web/2026/https://twitter.com/kakuu_f/status/1"),
+        ] {
+            one.objects.push((trace.to_owned(), value.to_owned()));
+        }
+        // What it reposts is still the post that is held.
+        other.objects.push(("repost".to_owned(), one.id.clone()));
+        other.at = 2_000;
+        vault.take(1, records(vec![one, other]), 10, now(0)).unwrap();
+        let mut shares = Vec::new();
+        vault.shares("url", (0, 9_000), |object, _, _, _| shares.push(object.to_owned())).unwrap();
+        let of_channel = shares.iter().filter(|one| one.starts_with("https://t.me/named:")).count();
+        assert_eq!(of_channel, 2, "one object for both: {shares:?}");
+        assert_eq!(vault.objects("url").unwrap().len(), 4, "{shares:?}");
+        let mut fast = 0;
+        vault.fast_reposts(10, (0, 9_000), |_, _, _, _| fast += 1).unwrap();
+        assert_eq!(fast, 1);
+        vault.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())).unwrap();
+        let bytes = std::fs::read(path(dir.path(), "collection-1")).unwrap();
+        assert!(!bytes.windows(6).any(|part| part == b"kakuu_"), "an account in clear");
     }
 
     #[test]

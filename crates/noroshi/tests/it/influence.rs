@@ -306,8 +306,8 @@ async fn what_is_not_public_or_cannot_be_read_is_counted_and_its_content_is_not_
         "{done}"
     );
     assert_eq!(
-        taken["shares"]["url"], 2,
-        "an empty link is no link, a formula is only text: {done}"
+        taken["shares"]["url"], 1,
+        "an empty link is no link, and a formula is no address: {done}"
     );
     let (_, rejects) =
         get(&pillar.test, &pillar.analyst, &format!("/influence/imports/{import}/rejects")).await;
@@ -337,6 +337,71 @@ async fn what_is_not_public_or_cannot_be_read_is_counted_and_its_content_is_not_
         let name = one["account"].as_str().unwrap();
         assert!(name.starts_with("acct:") && name.len() == 37, "{name}");
     }
+}
+
+/// A table without names: the page shows no cell of it, and no address, no log and no list of imports holds one.
+#[tokio::test]
+async fn a_table_without_names_is_mapped_by_numbers_and_no_cell_of_it_is_shown_or_logged() {
+    let pillar = Pillar::open().await;
+    let test = &pillar.test;
+    let id = pillar.collection(1000).await;
+    let browser = Browser::of(test, &pillar.analyst).await;
+    let csrf = browser.csrf.clone();
+    let path = format!("/influence/collections/{id}");
+    let day = (test.house.clock.now() - SignedDuration::from_hours(48)).strftime("%Y-%m-%d %H:%M");
+    let table = format!("kakuu_hanako,{day},架空の本文,https://t.me/kakuu_kin/5\n");
+    let sent = browser.upload(&format!("{path}/import"), &csrf, &[], table.as_bytes()).await;
+    assert_eq!(sent.0, 303);
+    let (_, imports) = get(test, &pillar.analyst, &format!("{path}/imports")).await;
+    let import = format!("/influence/imports/{}", imports["items"][0]["id"].as_str().unwrap());
+    let chosen = |go: &'static str| {
+        [
+            ("how", "mapped"),
+            ("go", go),
+            ("zone", "Asia/Tokyo"),
+            ("first_line", "row"),
+            ("column-1", "account"),
+            ("column-2", "time"),
+            ("column-3", "text"),
+            ("column-4", "urls"),
+        ]
+    };
+    let (_, page) = browser.get(&import).await;
+    assert!(page.contains("NRS-INFL-0102") && !page.contains("kakuu"), "{page}");
+    let (status, to, _) = browser.post(&import, &chosen("look")).await;
+    assert!(status == 303 && !to.contains("kakuu"), "{to}");
+    let (status, page) = browser.get(&to).await;
+    assert!(status == 200 && page.contains("are taken in Asia/Tokyo"), "{page}");
+    for secret in ["kakuu", "架空の本文"] {
+        assert!(!page.contains(secret), "{secret}: {page}");
+    }
+    let named = json!({ "mapping": "account = kakuu_hanako\ntime = 2\ntext = 架空の本文" });
+    refused(test, &pillar.analyst, &format!("{import}/read"), named, "NRS-INFL-1002").await;
+    let (status, _, page) = browser.post(&import, &chosen("read")).await;
+    assert_eq!(status, 303, "{page}");
+    let until = Instant::now() + Duration::from_secs(30);
+    let done = loop {
+        let (_, found) = get(test, &pillar.analyst, &import).await;
+        if found["state"] == "done" {
+            break found;
+        }
+        assert!(Instant::now() < until, "{found}");
+        pause(Duration::from_millis(20)).await;
+    };
+    assert_eq!(done["taken"]["posts"], 1, "the first row is a row: {done}");
+    let said = "first_line = row\nzone = Asia/Tokyo\naccount = 1\ntime = 2\ntext = 3\nurls = 4";
+    assert_eq!(done["mapping"], said);
+    let uploads = test.dir.path().join("influence/uploads");
+    let until = Instant::now() + Duration::from_secs(30);
+    while std::fs::read_dir(&uploads).unwrap().count() > 0 {
+        assert!(Instant::now() < until, "a file is still there");
+        pause(Duration::from_millis(20)).await;
+    }
+    // Neither in the vault nor in the store of the office, where the log is.
+    for secret in ["kakuu", "架空の本文"] {
+        assert!(!stands_in_clear(test.dir.path(), secret), "{secret}");
+    }
+    assert!(stands_in_clear(test.dir.path(), "https://t.me/named:"), "the link is an object");
 }
 
 /// Tables as they are published: what nobody said to be an object is read by nobody.
@@ -1291,14 +1356,14 @@ async fn an_analyst_gets_from_a_file_to_a_case_by_forms_alone() {
     let import = imports["items"][0]["id"].as_str().unwrap().to_owned();
     let (status, page) = browser.get(&format!("/influence/imports/{import}")).await;
     assert!(status == 200 && page.contains("NRS-INFL-0102"), "no column is known yet: {page}");
+    assert!(page.contains("<b>だれ</b>") && !page.contains("name=\"name-"), "{page}");
     let mapped = [
         ("how", "mapped"),
         ("go", "read"),
-        ("name-1", "だれ"),
+        ("first_line", "names"),
+        ("zone", "Asia/Tokyo"),
         ("column-1", "account"),
-        ("name-2", "いつ"),
         ("column-2", "time"),
-        ("name-3", "もの"),
         ("column-3", "urls"),
     ];
     let (status, _, page) = browser.post(&format!("/influence/imports/{import}"), &mapped).await;

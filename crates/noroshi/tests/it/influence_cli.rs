@@ -113,6 +113,90 @@ fn what_cannot_be_asked_is_refused_with_its_code() {
     check(&["--object", "object_id", "--window", "60", "--false-discovery", "1"], "NRS-INFL-0121");
 }
 
+/// G2 at the command line: a mapping makes no private chat public, and what was refused is not written down.
+#[test]
+fn what_is_not_public_is_neither_read_nor_written() {
+    let dir = tempfile::tempdir().unwrap();
+    let (file, mapping) = (dir.path().join("result.json"), dir.path().join("mapping"));
+    let export = r#"{"name": "g", "type": "private_group", "id": 8, "messages": [
+        {"id": 1, "type": "message", "date_unixtime": "1795737600", "from_id": "user8", "text": "himitsu himitsu himitsu"},
+        {"id": 2, "type": "message", "date_unixtime": "1795737601", "from_id": "user9", "text": "himitsu himitsu himitsu"}]}"#;
+    let table = "account,ts,text,visibility\nuser8,1795737600,himitsu himitsu,followers\nuser9,1795737600,himitsu\n";
+    for content in [export, table] {
+        std::fs::write(&file, content).unwrap();
+        for said in ["", "ignored = visibility\n", "text = visibility\n", "kind = visibility\n"] {
+            std::fs::write(&mapping, said).unwrap();
+            let out = dir.path().join("out");
+            let output = noroshi(&[
+                "influence",
+                "copies",
+                file.to_str().unwrap(),
+                "--mapping",
+                mapping.to_str().unwrap(),
+                "--out",
+                out.to_str().unwrap(),
+                "--format",
+                "json",
+            ]);
+            let summary = json_of(&output);
+            assert_eq!(output.status.code(), Some(1), "{said} {summary}");
+            assert_eq!(summary["posts"], 0, "{said} {summary}");
+            let rejects = std::fs::read_to_string(out.join("rejects.jsonl")).unwrap();
+            assert_eq!(rejects.lines().count(), 2, "{rejects}");
+            assert!(rejects.contains("NRS-INFL-0105"), "{rejects}");
+            assert!(!rejects.contains("himitsu") && !rejects.contains("user8"), "{rejects}");
+        }
+    }
+}
+
+/// One film has one address, and a time without a zone is of the zone that was said, which is told.
+#[test]
+fn one_page_is_one_object_and_the_zone_is_told() {
+    let dir = tempfile::tempdir().unwrap();
+    let (file, mapping) = (dir.path().join("shares.csv"), dir.path().join("mapping"));
+    let mut table = "urls,account_id,content_id,timestamp\n".to_owned();
+    for film in 0..12 {
+        for (account, second) in ["ash", "elm", "fir", "oak"].into_iter().zip(0..) {
+            writeln!(
+                table,
+                "https://youtu.be/VID{film}?si={account}{film},{account},{account}{film},2026/11/{:02} 09:00:{second:02}",
+                film + 10
+            )
+            .unwrap();
+        }
+        for reader in 0..40 {
+            let who = film * 31 + reader;
+            writeln!(
+                table,
+                "https://www.youtube.com/watch?v=VID{film},reader-{who},r{who}-{film},2026/11/{:02} 10:{reader:02}:00",
+                film + 10
+            )
+            .unwrap();
+        }
+    }
+    std::fs::write(&file, table).unwrap();
+    std::fs::write(&mapping, "zone = Asia/Tokyo\n").unwrap();
+    let output = noroshi(&[
+        "influence",
+        "coordination",
+        file.to_str().unwrap(),
+        "--object",
+        "url",
+        "--window",
+        "60",
+        "--mapping",
+        mapping.to_str().unwrap(),
+        "--out",
+        dir.path().join("out").to_str().unwrap(),
+        "--format",
+        "json",
+    ]);
+    let summary = json_of(&output);
+    assert_eq!((&summary["edges"], &summary["groups"]), (&6.into(), &1.into()), "{summary}");
+    let told = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(told.contains("528 times without a zone were taken in Asia/Tokyo"), "{told}");
+}
+
 #[test]
 fn posts_that_say_the_same_are_found_in_three_languages() {
     let dir = tempfile::tempdir().unwrap();
@@ -179,8 +263,9 @@ fn names_that_imitate_are_found_and_the_owners_own_are_not() {
         .iter()
         .map(|hit| hit["candidate"].as_str().unwrap())
         .collect();
-    assert_eq!(hits, ["harbour.lg.jp", "habour.go.jp"], "{summary}");
+    assert_eq!(hits, ["harbour.lg.jp"], "{summary}");
     assert_eq!(summary["owned"], 2, "{summary}");
+    assert_eq!(summary["closed"], 1, "habour.go.jp is the state's own: {summary}");
     let output = noroshi(&["influence", "lookalike", "--protected", list, "--generate"]);
     let made = String::from_utf8(output.stdout).unwrap();
     assert!(made.lines().any(|line| line == "harbour.lg.jp"), "{made}");

@@ -158,8 +158,9 @@ fn tell_tally(matcher: &Matcher, tally: &Tally, hits: &[Hit], problems: u64, for
     if format != Format::Json {
         let (all, protected) = (tally.total(), matcher.watchlist().entries().len());
         tell(&format!(
-            "{all} names against {protected} protected ones: {count} imitate, {} popular, {} owned, {} refused",
+            "{all} names against {protected} protected ones: {count} imitate, {} popular, {} under a closed suffix, {} owned, {} refused",
             tally.popular,
+            tally.closed,
             tally.owned,
             tally.refused.values().sum::<u64>()
         ));
@@ -180,7 +181,7 @@ fn tell_tally(matcher: &Matcher, tally: &Tally, hits: &[Hit], problems: u64, for
     let hits: Vec<Value> = hits.iter().map(hit_json).collect();
     let summary = json!({
         "candidates": tally.total(), "protected": matcher.watchlist().entries().len(), "hits": hits, "by_rule": rules,
-        "popular": tally.popular, "owned": tally.owned, "unlike": tally.unlike, "refused": refused,
+        "popular": tally.popular, "closed": tally.closed, "owned": tally.owned, "unlike": tally.unlike, "refused": refused,
         "list_lines_put_aside": problems,
     });
     print(&summary.to_string());

@@ -38,14 +38,17 @@ impl Folder {
         self.file(name, |out| out.write_all(text.as_bytes()))
     }
 
-    /// Rows that were put aside as they stood, one JSON object a line.
+    /// Rows that were put aside as they stood, one JSON object a line; of what was not public only its line and the code.
     pub(super) fn rejects(&self, rejects: &[Reject]) -> Result<(), Failed> {
         self.file("rejects.jsonl", |out| {
             for reject in rejects {
-                let row = json!({
+                let mut row = json!({
                     "line": reject.line, "code": reject.reason.code(), "reason": reject.reason.to_string(),
-                    "row": String::from_utf8_lossy(&reject.bytes),
                 });
+                if let (false, Some(row)) = (reject.bytes.is_empty(), row.as_object_mut()) {
+                    let stood = String::from_utf8_lossy(&reject.bytes).into_owned();
+                    row.insert("row".to_owned(), stood.into());
+                }
                 writeln!(out, "{row}")?;
             }
             Ok(())

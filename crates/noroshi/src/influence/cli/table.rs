@@ -48,7 +48,7 @@ impl Table {
                 Layout::Mapped(mapping)
             }
         };
-        Ok(Settings { layout, objects: objects.to_vec() })
+        Ok(Settings { layout, objects: objects.to_vec(), zone: None })
     }
 
     /// Reads all rows; each is handed to `row` and what is put aside is kept.
@@ -74,11 +74,15 @@ impl Table {
         while let Some(next) = reader.next_row().map_err(table)? {
             came.rows += 1;
             match next {
-                Ok(next) => row(&next),
+                Ok(next) => {
+                    came.zoneless += u64::from(next.is_zoneless());
+                    row(&next);
+                }
                 Err(reject) => came.put_aside(reject),
             }
         }
         came.shift_jis = reader.shift_jis_rows();
+        came.zone = reader.zone().to_string();
         drop(reader);
         came.digest = digest
             .lock()
@@ -119,6 +123,9 @@ pub(super) struct Came {
     pub(super) shift_jis: u64,
     /// SHA-256 of the input.
     pub(super) digest: String,
+    /// Rows whose time names no zone, and the zone in which they were taken.
+    zoneless: u64,
+    zone: String,
 }
 
 impl Came {
@@ -141,6 +148,14 @@ impl Came {
         let more = self.put_aside_count().saturating_sub(SHOWN_MAX as u64);
         if more > 0 {
             tell(&format!("{}: {more} more rows put aside; see rejects.jsonl", file.display()));
+        }
+        if self.zoneless > 0 {
+            tell(&format!(
+                "{}: {} times without a zone were taken in {}; `zone = …` in a mapping names another",
+                file.display(),
+                self.zoneless,
+                self.zone
+            ));
         }
     }
 }
@@ -247,6 +262,9 @@ pub(super) fn usage(problem: &dyn std::error::Error, file: &Path) -> Failed {
         "NRS-INFL-0106",
         "NRS-INFL-0111",
         "NRS-INFL-0113",
+        "NRS-INFL-0114",
+        "NRS-INFL-0115",
+        "NRS-INFL-0116",
     ];
     let code = known.into_iter().find(|known| *known == code).unwrap_or("NRS-INFL-0102");
     Failed::Usage { code, message: format!("`{}`: {words}", file.display()) }
