@@ -18,8 +18,9 @@
 //! - a minister's desk would take a step: ministers are informed, they do not approve (`NRS-INFL-0904`);
 //! - the public would be told before the target (`NRS-INFL-0905`);
 //! - in an election period, ministers were not informed (`NRS-INFL-0906`);
-//! - in an election period, fewer than three members of the panel agreed, or one did not (`NRS-INFL-0907`);
-//! - a vote of the panel comes from somebody who worked on the case (`NRS-INFL-0908`);
+//! - in an election period, fewer than three members of the panel agreed to exactly this text, or one did not agree to it or
+//!   to an earlier one and has not spoken since (`NRS-INFL-0907`);
+//! - a vote of the panel comes from somebody who worked on the case, or such a person is on its roster (`NRS-INFL-0908`);
 //! - a notice has no evidence, or names no way to have it corrected (`NRS-INFL-0909`);
 //! - what the case means for domestic speech was not assessed (`NRS-INFL-0910`);
 //! - personal data of domestic persons would go to a partner, to the public or into the graph (`NRS-INFL-0911`);
@@ -27,7 +28,12 @@
 //! - a case would be taken out that partners or the public were not told of (`NRS-INFL-0913`), or go into the graph before it
 //!   was characterised (`NRS-INFL-0914`);
 //! - a notice would be added where none is decided on, or one that went out would be taken out (`NRS-INFL-0915`);
-//! - in an election period, one of the named considerations has no finding that the panel could weigh (`NRS-INFL-0916`).
+//! - in an election period, one of the named considerations has no finding that the panel could weigh (`NRS-INFL-0916`);
+//! - in an election period, no roster of three members or more was fixed for this round, or somebody on it has neither spoken
+//!   on the text nor been recused (`NRS-INFL-0917`);
+//! - a correction is of no notice that went out (`NRS-INFL-0918`);
+//! - somebody is put on the roster by another than the legal hat, speaks without being on it, or is recused by another than
+//!   the legal hat or themself, or after having spoken (`NRS-INFL-0919`).
 //!
 //! # Example
 //! ```
@@ -172,7 +178,7 @@ impl Criterion<'_> {
     }
 }
 
-/// One member's word on exactly the text of a notice.
+/// One member's word on a text for the public.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Vote<'a> {
     /// Who.
@@ -181,6 +187,8 @@ pub struct Vote<'a> {
     pub hat: Hat,
     /// Whether the public should be told this.
     pub agrees: bool,
+    /// Whether it was said of exactly the text in question, and not of an earlier one of the same round.
+    pub is_on_this: bool,
 }
 
 /// What is known of a case when a step is asked for.
@@ -197,8 +205,12 @@ pub struct Facts<'a> {
     pub is_target_informed: bool,
     /// Whether ministers were told.
     pub are_ministers_informed: bool,
-    /// Votes on this text, in the order they were given; the last of a person counts.
+    /// Words of this round on this text and on earlier ones, in the order they were given; the last of a person counts.
     pub votes: &'a [Vote<'a>],
+    /// Who is on the panel in this round.
+    pub roster: &'a [&'a str],
+    /// Who of them is recused.
+    pub recused: &'a [&'a str],
     /// Everybody who worked on the case.
     pub workers: &'a [&'a str],
     /// Whether the notice names its evidence.
@@ -253,18 +265,46 @@ fn notice(facts: &Facts<'_>) -> Vec<(bool, &'static str)> {
         (facts.has_domestic_personal_data, "NRS-INFL-0911"),
     ];
     if facts.is_election {
-        let last: BTreeMap<&str, Vote<'_>> =
-            facts.votes.iter().map(|vote| (vote.person, *vote)).collect();
-        let agreed = last.values().filter(|vote| vote.agrees && vote.hat == Hat::InfluencePanel);
-        let is_consensus = last.values().all(|vote| vote.agrees) && agreed.count() >= PANEL_MIN;
-        let is_own = last.keys().any(|person| facts.workers.contains(person));
         faults.push((!facts.are_ministers_informed, "NRS-INFL-0906"));
-        faults.push((!is_consensus, "NRS-INFL-0907"));
-        faults.push((is_own, "NRS-INFL-0908"));
+        faults.extend(panel(facts));
         let open = CONSIDERATIONS.iter().any(|one| !facts.considered.contains(one));
         faults.push((open, "NRS-INFL-0916"));
     }
     faults
+}
+
+/// What the panel's consensus on a text lacks. Everybody on the roster who is not recused is heard. A "no" stands until
+/// whoever said it speaks again, whatever becomes of the text meanwhile; a "yes" is to one text only.
+fn panel(facts: &Facts<'_>) -> Vec<(bool, &'static str)> {
+    let last: BTreeMap<&str, Vote<'_>> =
+        facts.votes.iter().map(|vote| (vote.person, *vote)).collect();
+    let sits = |person: &str| facts.roster.contains(&person) && !facts.recused.contains(&person);
+    let agreed = last.values().filter(|vote| {
+        vote.agrees && vote.is_on_this && vote.hat == Hat::InfluencePanel && sits(vote.person)
+    });
+    let is_consensus = last.values().all(|vote| vote.agrees) && agreed.count() >= PANEL_MIN;
+    let is_heard =
+        |person: &str| last.get(person).is_some_and(|vote| vote.is_on_this || !vote.agrees);
+    let waits = facts.roster.iter().any(|person| sits(person) && !is_heard(person));
+    let is_own = last.keys().chain(facts.roster).any(|person| facts.workers.contains(person));
+    vec![
+        (!is_consensus, "NRS-INFL-0907"),
+        (is_own, "NRS-INFL-0908"),
+        (facts.roster.len() < PANEL_MIN || waits, "NRS-INFL-0917"),
+    ]
+}
+
+/// Every reason against telling the public a correction. `is_out` says whether the notice that it corrects went out.
+pub fn may_correct(hat: Hat, is_out: bool, facts: &Facts<'_>) -> Vec<Refusal> {
+    let mut faults = vec![
+        (is_minister(hat), "NRS-INFL-0904"),
+        (!is_out, "NRS-INFL-0918"),
+        (facts.has_domestic_personal_data, "NRS-INFL-0911"),
+    ];
+    if facts.is_election {
+        faults.extend(panel(facts));
+    }
+    Refusal::all(CLAUSE, faults)
 }
 
 /// Of the states a case went through, those since its last analysis.
@@ -315,15 +355,76 @@ pub fn is_public(path: &[State]) -> bool {
     since_analysis(path).contains(&State::PublicNotice)
 }
 
-/// Every reason against a member's word on a notice.
-pub fn may_vote(hat: Hat, person: &str, workers: &[&str], reason: &str) -> Vec<Refusal> {
+/// Every reason against putting people on the panel of a round. `roster` is who is on it then: nobody comes off it.
+pub fn may_fix_roster(hat: Hat, roster: &[&str], workers: &[&str]) -> Vec<Refusal> {
     Refusal::all(
         CLAUSE,
         [
             (is_minister(hat), "NRS-INFL-0904"),
-            (hat != Hat::InfluencePanel && !is_minister(hat), "NRS-INFL-0907"),
-            (workers.contains(&person), "NRS-INFL-0908"),
+            (roster.iter().any(|person| workers.contains(person)), "NRS-INFL-0908"),
+            (roster.len() < PANEL_MIN, "NRS-INFL-0917"),
+            (hat != Hat::Legal && !is_minister(hat), "NRS-INFL-0919"),
+        ],
+    )
+}
+
+/// Somebody who would not speak on a case although they are on its panel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Recusal<'a> {
+    /// Who.
+    pub member: &'a str,
+    /// Who says so.
+    pub by: &'a str,
+    /// Under which hat.
+    pub hat: Hat,
+    /// Who is on the panel.
+    pub roster: &'a [&'a str],
+    /// Who has spoken in this round: a word is not taken back by going.
+    pub spoken: &'a [&'a str],
+    /// Why.
+    pub reason: &'a str,
+}
+
+/// Every reason against a recusal.
+pub fn may_recuse(asked: &Recusal<'_>) -> Vec<Refusal> {
+    let own = asked.hat == Hat::InfluencePanel && asked.by == asked.member;
+    let is_theirs = asked.hat == Hat::Legal || own;
+    let is_due = asked.roster.contains(&asked.member) && !asked.spoken.contains(&asked.member);
+    Refusal::all(
+        CLAUSE,
+        [
+            (is_minister(asked.hat), "NRS-INFL-0904"),
+            (asked.reason.trim().is_empty(), "NRS-INFL-0912"),
+            (!is_theirs && !is_minister(asked.hat) || !is_due, "NRS-INFL-0919"),
+        ],
+    )
+}
+
+/// Somebody who would speak on a text for the public.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Speaker<'a> {
+    /// Who.
+    pub person: &'a str,
+    /// Under which hat.
+    pub hat: Hat,
+    /// Everybody who worked on the case.
+    pub workers: &'a [&'a str],
+    /// Who is on the panel and not recused.
+    pub sitting: &'a [&'a str],
+}
+
+/// Every reason against a member's word on a text for the public.
+pub fn may_vote(speaker: &Speaker<'_>, reason: &str) -> Vec<Refusal> {
+    let (hat, person) = (speaker.hat, speaker.person);
+    let is_member = hat == Hat::InfluencePanel;
+    Refusal::all(
+        CLAUSE,
+        [
+            (is_minister(hat), "NRS-INFL-0904"),
+            (!is_member && !is_minister(hat), "NRS-INFL-0907"),
+            (speaker.workers.contains(&person), "NRS-INFL-0908"),
             (reason.trim().is_empty(), "NRS-INFL-0912"),
+            (is_member && !speaker.sitting.contains(&person), "NRS-INFL-0919"),
         ],
     )
 }
@@ -341,8 +442,10 @@ mod tests {
     }
 
     fn agrees(person: &str) -> Vote<'_> {
-        Vote { person, hat: Hat::InfluencePanel, agrees: true }
+        Vote { person, hat: Hat::InfluencePanel, agrees: true, is_on_this: true }
     }
+
+    const PANEL: [&str; 3] = ["x", "y", "z"];
 
     /// Everything that a notice in an election period needs.
     fn ready<'a>(votes: &'a [Vote<'a>]) -> Facts<'a> {
@@ -352,6 +455,7 @@ mod tests {
             is_target_informed: true,
             are_ministers_informed: true,
             votes,
+            roster: &PANEL,
             workers: &["analyst"],
             considered: &CONSIDERATIONS,
             has_evidence: true,
@@ -385,7 +489,7 @@ mod tests {
 
     #[test]
     fn before_an_election_every_named_consideration_is_weighed() {
-        let votes = ["a", "b", "c"].map(agrees);
+        let votes = PANEL.map(agrees);
         let all = ready(&votes);
         assert_eq!(to_public(&all), [""; 0]);
         for left_out in CONSIDERATIONS {
@@ -427,23 +531,97 @@ mod tests {
 
     #[test]
     fn before_an_election_the_public_is_told_by_a_panel_that_agrees() {
-        let three = ["x", "y", "z"].map(agrees);
+        let three = PANEL.map(agrees);
         assert_eq!(to_public(&ready(&three)), [""; 0]);
-        assert_eq!(to_public(&ready(&three[..2])), ["NRS-INFL-0907"]);
+        let few = ["NRS-INFL-0907", "NRS-INFL-0917"];
+        assert_eq!(to_public(&ready(&three[..2])), few);
         let twice = ["x", "y", "y"].map(agrees);
-        assert_eq!(to_public(&ready(&twice)), ["NRS-INFL-0907"], "one person, one word");
-        let mut against = ["w", "x", "y", "z"].map(agrees).to_vec();
+        assert_eq!(to_public(&ready(&twice)), few, "one person, one word");
+        let roster = ["w", "x", "y", "z"];
+        let all = |votes: &[Vote<'_>]| to_public(&Facts { roster: &roster, ..ready(votes) });
+        let mut against = roster.map(agrees).to_vec();
         against[0].agrees = false;
-        assert_eq!(to_public(&ready(&against)), ["NRS-INFL-0907"], "one who does not agree");
+        assert_eq!(all(&against), ["NRS-INFL-0907"], "one who does not agree");
         against.push(agrees("w"));
-        assert_eq!(to_public(&ready(&against)), [""; 0], "who was won over");
-        let own = ["x", "y", "analyst"].map(agrees);
-        assert_eq!(to_public(&ready(&own)), ["NRS-INFL-0908"]);
+        assert_eq!(all(&against), [""; 0], "who was won over");
+        let own = Facts { workers: &["z"], ..ready(&three) };
+        assert_eq!(to_public(&own), ["NRS-INFL-0908"]);
         let mut political = three;
         political[0].hat = Hat::PmDesk;
         assert_eq!(to_public(&ready(&political)), ["NRS-INFL-0907"]);
         let quiet = Facts { is_election: false, votes: &[], ..ready(&[]) };
         assert_eq!(to_public(&quiet), [""; 0], "outside an election period the office decides");
+    }
+
+    #[test]
+    fn a_no_outlives_the_text_it_was_said_of_and_everybody_on_the_roster_is_heard() {
+        let roster = ["w", "x", "y", "z"];
+        let facts = |votes: &[Vote<'_>], roster: &[&str], recused: &[&str]| {
+            to_public(&Facts { roster, recused, ..ready(votes) })
+        };
+        let earlier =
+            |person, agrees| Vote { person, hat: Hat::InfluencePanel, agrees, is_on_this: false };
+        // A letter was changed, and three agree to the new text: the fourth did not agree to the old one.
+        let mut votes = vec![earlier("w", false)];
+        votes.extend(PANEL.map(agrees));
+        assert_eq!(facts(&votes, &roster, &[]), ["NRS-INFL-0907"]);
+        assert_eq!(facts(&votes, &roster, &["w"]), ["NRS-INFL-0907"], "nor does going erase it");
+        votes.push(agrees("w"));
+        assert_eq!(facts(&votes, &roster, &[]), [""; 0]);
+        // A "yes" is to one text only.
+        let mut votes = vec![earlier("w", true)];
+        votes.extend(PANEL.map(agrees));
+        assert_eq!(facts(&votes, &roster, &[]), ["NRS-INFL-0917"]);
+        // Whoever speaks first is not the panel: a fourth is heard, or recused.
+        let three = PANEL.map(agrees);
+        assert_eq!(facts(&three, &roster, &[]), ["NRS-INFL-0917"]);
+        assert_eq!(facts(&three, &roster, &["w"]), [""; 0]);
+        assert_eq!(facts(&three, &roster, &["z"]), ["NRS-INFL-0907", "NRS-INFL-0917"]);
+        assert_eq!(facts(&three, &[], &[]), ["NRS-INFL-0907", "NRS-INFL-0917"], "no roster");
+    }
+
+    #[test]
+    fn the_legal_hat_fixes_the_roster_and_a_recusal_has_a_reason_and_comes_before_a_word() {
+        let fix = |hat, roster: &[&str]| codes(&may_fix_roster(hat, roster, &["analyst"]));
+        assert_eq!(fix(Hat::Legal, &PANEL), [""; 0]);
+        assert_eq!(fix(Hat::Legal, &PANEL[..2]), ["NRS-INFL-0917"]);
+        assert_eq!(fix(Hat::Legal, &["x", "y", "analyst"]), ["NRS-INFL-0908"]);
+        assert_eq!(fix(Hat::CaoAnalyst, &PANEL), ["NRS-INFL-0919"]);
+        assert_eq!(fix(Hat::PmDesk, &PANEL), ["NRS-INFL-0904"]);
+        let asked = Recusal {
+            member: "x",
+            by: "x",
+            hat: Hat::InfluencePanel,
+            roster: &PANEL,
+            spoken: &["z"],
+            reason: "a relative of the target",
+        };
+        let recuse = |asked: Recusal<'_>| codes(&may_recuse(&asked));
+        assert_eq!(recuse(asked), [""; 0]);
+        assert_eq!(recuse(Recusal { by: "l", hat: Hat::Legal, ..asked }), [""; 0]);
+        assert_eq!(recuse(Recusal { reason: "\u{3000}", ..asked }), ["NRS-INFL-0912"]);
+        assert_eq!(recuse(Recusal { by: "y", ..asked }), ["NRS-INFL-0919"], "nobody else");
+        assert_eq!(recuse(Recusal { member: "z", by: "z", ..asked }), ["NRS-INFL-0919"]);
+        assert_eq!(recuse(Recusal { member: "w", by: "w", ..asked }), ["NRS-INFL-0919"]);
+        assert_eq!(recuse(Recusal { hat: Hat::PmDesk, ..asked }), ["NRS-INFL-0904"]);
+        assert_eq!(recuse(Recusal { hat: Hat::CaoAnalyst, ..asked }), ["NRS-INFL-0919"]);
+    }
+
+    #[test]
+    fn a_correction_is_of_a_notice_that_went_out_names_nobody_and_in_an_election_is_the_panels_word()
+     {
+        let three = PANEL.map(agrees);
+        let facts = ready(&three);
+        let correct = |out, facts: &Facts<'_>| codes(&may_correct(Hat::CaoAnalyst, out, facts));
+        assert_eq!(correct(true, &facts), [""; 0]);
+        assert_eq!(correct(false, &facts), ["NRS-INFL-0918"]);
+        let named = Facts { has_domestic_personal_data: true, ..facts };
+        assert_eq!(correct(true, &named), ["NRS-INFL-0911"]);
+        let unheard = ready(&[]);
+        assert_eq!(correct(true, &unheard), ["NRS-INFL-0907", "NRS-INFL-0917"]);
+        let quiet = Facts { is_election: false, ..unheard };
+        assert_eq!(correct(true, &quiet), [""; 0], "outside an election the office decides");
+        assert_eq!(codes(&may_correct(Hat::PmDesk, true, &facts)), ["NRS-INFL-0904"]);
     }
 
     #[test]
@@ -460,11 +638,17 @@ mod tests {
                     assert!(codes(&against).contains(&"NRS-INFL-0904"), "{hat} {from:?} {to:?}");
                 }
             }
-            assert_eq!(codes(&may_vote(hat, "m", &[], "r")), ["NRS-INFL-0904"]);
         }
-        assert_eq!(codes(&may_vote(Hat::InfluencePanel, "x", &["y"], "r")), [""; 0]);
-        assert_eq!(codes(&may_vote(Hat::InfluencePanel, "x", &["x"], "r")), ["NRS-INFL-0908"]);
-        assert_eq!(codes(&may_vote(Hat::Legal, "x", &[], "r")), ["NRS-INFL-0907"]);
+        let says = |person, hat, workers: &[&str]| {
+            codes(&may_vote(&Speaker { person, hat, workers, sitting: &PANEL }, "r"))
+        };
+        for hat in [Hat::PmDesk, Hat::MinisterSector] {
+            assert_eq!(says("m", hat, &[]), ["NRS-INFL-0904"]);
+        }
+        assert_eq!(says("x", Hat::InfluencePanel, &["y"]), [""; 0]);
+        assert_eq!(says("x", Hat::InfluencePanel, &["x"]), ["NRS-INFL-0908"]);
+        assert_eq!(says("w", Hat::InfluencePanel, &[]), ["NRS-INFL-0919"], "not on the roster");
+        assert_eq!(says("x", Hat::Legal, &[]), ["NRS-INFL-0907"]);
     }
 
     #[test]

@@ -541,7 +541,7 @@ fn whole_json(whole: &Whole) -> Value {
         .iter()
         .map(|one| json!({
             "notice": one.notice, "agrees": one.agrees, "reason": one.reason, "at": stamp(one.at),
-            "counts": whole.words_on(&one.notice).any(|counted| counted == one),
+            "counts": whole.words_that_count().any(|counted| counted == one),
         }))
         .collect();
     let mut out = incident_json(&whole.incident);
@@ -556,6 +556,18 @@ fn whole_json(whole: &Whole) -> Value {
                 "part": part.part, "digest": digest,
             }))),
         );
+        out.insert(
+            "correction_draft".to_owned(),
+            json!(whole.draft().map(|(part, digest)| json!({
+                "part": part.part, "digest": digest,
+            }))),
+        );
+        let recused: Vec<Value> = whole
+            .recused()
+            .into_iter()
+            .map(|(member, reason)| json!({ "member": member, "reason": reason }))
+            .collect();
+        out.insert("panel".to_owned(), json!({ "members": whole.roster(), "recused": recused }));
         let next: Vec<&str> = whole.incident.state.next().iter().map(|one| one.code()).collect();
         out.insert("next".to_owned(), json!(next));
     }

@@ -15,8 +15,8 @@ use serde_json::{Value as Json, json};
 use super::gather::{remove, upload, uploads};
 use super::keys;
 use super::read::{self, Collection, Waiting};
-use super::run::engine;
 use super::run::read::{self as runs, Run};
+use super::run::relabel;
 use super::run::results::{self, Results};
 use super::vault::{self, Purged, Stays, Vault, VaultFailure};
 use crate::house::House;
@@ -222,7 +222,7 @@ fn acted_together(dir: &Path, runs: &[Run]) -> Result<BTreeSet<String>, VaultFai
         runs.iter().filter(|run| run.state == "done" && run.parameters.engine == "coordination")
     {
         let Some(results) = Results::open(dir, &run.run)? else { continue };
-        accounts.extend(engine::that_leave(&results)?);
+        accounts.extend(relabel::that_leave(&results)?);
     }
     Ok(accounts)
 }

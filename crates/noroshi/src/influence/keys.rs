@@ -26,6 +26,9 @@ const LINK_PREFIX: &str = "named:";
 /// Hexadecimal digits of a pseudonym after it.
 pub(super) const PSEUDONYM_DIGITS: usize = PSEUDONYM_BYTES * 2;
 
+/// Bytes of what is remembered of a post that was deleted.
+const MARK_BYTES: usize = 16;
+
 /// Where the secret of a collection lies.
 pub fn path(data: &Path, collection: &str) -> PathBuf {
     data.join("keys").join("influence").join(format!("{collection}.key"))
@@ -43,6 +46,7 @@ const SEALED: &str = "noroshi/influence/sealed/1";
 pub struct CollectionKey {
     accounts: Hmac<Sha256>,
     texts: Hmac<Sha256>,
+    posts: Hmac<Sha256>,
     secret: [u8; 32],
 }
 
@@ -74,6 +78,7 @@ impl CollectionKey {
         Ok(Self {
             accounts: derive(b"noroshi-influence-account/1")?,
             texts: derive(b"noroshi-influence-text/1")?,
+            posts: derive(b"noroshi-influence-post/1")?,
             secret: *secret,
         })
     }
@@ -118,6 +123,20 @@ impl CollectionKey {
         let mut mac = self.texts.clone();
         mac.update(text.as_bytes());
         hex(&mac.finalize().into_bytes())
+    }
+
+    /// What is remembered of a post that was deleted: by it the post is known again, and nothing else is said of it.
+    pub fn post_mark(&self, platform: &str, id: &str) -> [u8; MARK_BYTES] {
+        let mut mac = self.posts.clone();
+        mac.update(&(platform.len() as u64).to_be_bytes());
+        mac.update(platform.as_bytes());
+        mac.update(id.as_bytes());
+        let whole: [u8; 32] = mac.finalize().into_bytes().into();
+        let mut mark = [0; MARK_BYTES];
+        for (slot, byte) in mark.iter_mut().zip(whole) {
+            *slot = byte;
+        }
+        mark
     }
 
     fn sealer<'a>(&self, place: &'a str) -> Sealer<'a> {
@@ -174,6 +193,9 @@ mod tests {
         assert_ne!(one.text_mark(text), other.text_mark(text), "texts of two collections neither");
         let plain = hex(&<Sha256 as sha2::Digest>::digest(text.as_bytes()));
         assert_ne!(one.text_mark(text), plain);
+        assert_eq!(one.post_mark("x", "1"), one.post_mark("x", "1"));
+        assert_ne!(one.post_mark("x", "1"), other.post_mark("x", "1"), "nor marks of posts");
+        assert_ne!(one.post_mark("a", "bc"), one.post_mark("ab", "c"));
         let sealed = one.seal(&name, "架空の名".as_bytes()).unwrap();
         assert_eq!(one.open(&name, &sealed).as_deref(), Some("架空の名"));
         assert_eq!(one.open("acct:other", &sealed), None);

@@ -19,6 +19,7 @@ use super::act::{self, NewCollection, NewElection, NewSeed};
 use super::feed::act::NewFeed;
 use super::feed::pages as feeds;
 use super::incident::act::{self as case, NewIncident};
+use super::incident::panel::{self, Panel};
 use super::incident::part::{self, Body};
 use super::incident::read::{Incident, Whole};
 use super::open::{self, NewOpening};
@@ -875,6 +876,7 @@ const PARTS: &[(&str, &[(&str, Typed)])] = &[
             ("correction", Typed::Area),
         ],
     ),
+    ("correction_draft", &[("notice", Typed::Line), ("ja", Typed::Area), ("en", Typed::Area)]),
     ("correction", &[("notice", Typed::Line), ("ja", Typed::Area), ("en", Typed::Area)]),
 ];
 
@@ -958,14 +960,22 @@ struct IncidentPage {
     fields: Vec<Field>,
     form: FormState,
     told: Option<Told>,
-    notice: Option<(String, String)>,
-    votes: Vec<(Tone, String, String)>,
+    panel: Panel,
+    spoken_on: Vec<SpokenOn>,
     weighed: Vec<(String, String, bool)>,
     is_election: bool,
     may_analyse: bool,
     may_vote: bool,
     may_allow: bool,
     as_of: Timestamp,
+}
+
+/// A text that the panel speaks on, with its words.
+struct SpokenOn {
+    title: String,
+    text: String,
+    digest: String,
+    votes: Vec<(Tone, String, String)>,
 }
 
 async fn incident(
@@ -1087,6 +1097,8 @@ fn history(words: Words, whole: &Whole) -> Vec<StepLine> {
 fn vote_lines(words: Words, whole: &Whole, digest: &str) -> Vec<(Tone, String, String)> {
     whole
         .words_on(digest)
+        .into_iter()
+        .filter(|one| one.notice == digest || !one.agrees)
         .map(|one| {
             let (tone, key) = if one.agrees {
                 (Tone::Ok, "influence-vote-agrees")
@@ -1094,6 +1106,19 @@ fn vote_lines(words: Words, whole: &Whole, digest: &str) -> Vec<(Tone, String, S
                 (Tone::Bad, "influence-vote-not")
             };
             (tone, words.t(key), one.reason.clone())
+        })
+        .collect()
+}
+
+fn spoken_on(words: Words, whole: &Whole) -> Vec<SpokenOn> {
+    let texts = [("notice", whole.notice()), ("correction_draft", whole.draft())];
+    let texts = texts.into_iter().filter_map(|(kind, text)| Some((kind, text?)));
+    texts
+        .map(|(kind, (part, digest))| SpokenOn {
+            title: word(words, "part", kind),
+            text: part.body.line(),
+            votes: vote_lines(words, whole, &digest),
+            digest,
         })
         .collect()
 }
@@ -1129,9 +1154,7 @@ async fn incident_page(
         let href = format!("/influence/incidents/{id}?add={kind}#add");
         (Link { href, label: word(words, "part", kind) }, *kind == add)
     };
-    let notice = whole.notice().map(|(part, digest)| (part.body.line(), digest));
-    let votes =
-        notice.as_ref().map(|(_, digest)| vote_lines(words, &whole, digest)).unwrap_or_default();
+    let panel = panel::panel(house, visitor, &whole).await?;
     html(&IncidentPage {
         crumbs: crumbs(words),
         state: word(words, "step", state),
@@ -1147,8 +1170,8 @@ async fn incident_page(
         kind: kind.to_owned(),
         form: form.labelled("influence-field"),
         told: refusal.map(|refusal| told(words, refusal)),
-        notice,
-        votes,
+        panel,
+        spoken_on: spoken_on(words, &whole),
         weighed: weighed(words, &whole),
         is_election: whole.is_election,
         may_analyse: may(house, visitor, Action::InfluenceAnalyse),
@@ -1179,6 +1202,16 @@ async fn or_again<T>(
             again(incident_page(house, &posted.visitor, (id, kind), form, Some(&refusal)).await)
         }
     }
+}
+
+/// Tells above the page of a case why something was not done, with what was typed.
+pub(super) async fn told_on_incident(
+    house: &Arc<House>,
+    posted: &Posted,
+    id: &str,
+    failure: Failure,
+) -> Answer {
+    or_again::<()>(house, posted, (id, "", ""), Err(failure)).await
 }
 
 async fn part_add(

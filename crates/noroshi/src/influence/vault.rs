@@ -45,6 +45,7 @@ CREATE TABLE IF NOT EXISTS reject (
     import INTEGER NOT NULL, line INTEGER NOT NULL, code TEXT NOT NULL, reason TEXT NOT NULL);
 CREATE INDEX IF NOT EXISTS reject_import ON reject (import, line);
 CREATE TABLE IF NOT EXISTS watched (run TEXT NOT NULL, at INTEGER NOT NULL, body TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS gone (mark BLOB PRIMARY KEY) WITHOUT ROWID;
 ";
 
 /// Posts that are over and do not stay.
@@ -317,6 +318,11 @@ impl Vault {
         cache: &mut Cache,
         taken: &mut Taken,
     ) -> Result<(), VaultFailure> {
+        if self.is_gone(post)? {
+            let reason = "its time in this collection is over".to_owned();
+            let reject = Reject { line, code: "NRS-INFL-1008".to_owned(), reason };
+            return self.reject(import, &reject, taken);
+        }
         let pseudonym = self.key.pseudonym(&post.platform, &post.account);
         let (account, is_new) = self.account(&pseudonym, post)?;
         // Where an export knows a post by its address, that may name the account.
@@ -358,6 +364,14 @@ impl Vault {
             return self.reject(import, &reject, taken);
         };
         self.shares_of(number, post, cache, taken)
+    }
+
+    /// Whether a post was deleted because its time was over. Feeds tell of it again, and exports hold it still: with a new
+    /// time of coming in it would be kept as long once more.
+    fn is_gone(&self, post: &NewPost) -> Result<bool, VaultFailure> {
+        let mark = self.key.post_mark(&post.platform, &post.id);
+        let mut find = self.connection.prepare_cached("SELECT 1 FROM gone WHERE mark = ?1")?;
+        Ok(find.query_row([mark.as_slice()], |_| Ok(())).optional()?.is_some())
     }
 
     /// Exports that know several kinds of objects give a post several rows.
@@ -549,6 +563,7 @@ impl Vault {
                 }
             }
             let over = before(Kept::Post);
+            remember(&tx, &self.key, over)?;
             tx.execute(
                 &format!("DELETE FROM share WHERE post IN (SELECT number FROM post {OVER})"),
                 [over],
@@ -675,6 +690,18 @@ impl Vault {
         let sql = "SELECT COUNT(*) FROM watched WHERE run = ?1";
         Ok(count(self.connection.query_row(sql, [run], |row| row.get(0))?))
     }
+}
+
+/// Keeps a mark of each post that is about to be deleted, for the life of the collection: it does not come in again.
+fn remember(connection: &Connection, key: &CollectionKey, over: i64) -> Result<(), VaultFailure> {
+    let mut posts = connection.prepare(&format!("SELECT platform, id FROM post {OVER}"))?;
+    let mut insert = connection.prepare("INSERT OR IGNORE INTO gone (mark) VALUES (?1)")?;
+    let mut posts = posts.query([over])?;
+    while let Some(row) = posts.next()? {
+        let (platform, id): (String, String) = (row.get(0)?, row.get(1)?);
+        insert.execute([key.post_mark(&platform, &id).as_slice()])?;
+    }
+    Ok(())
 }
 
 /// Numbers of objects by trace and value, so that what is shared often is looked up once.
@@ -825,6 +852,17 @@ mod tests {
         assert!(bytes.windows(11).any(|part| part == b"new.example"));
         // Another account that stays keeps nobody else.
         assert_eq!(vault.purge(&periods, &other, now(281)).unwrap().posts, 1);
+        // Told of once more, what was deleted stays away; its mark says nothing of it.
+        let again = vec![post("1", "a", "https://old.example/x"), post("3", "a", "")];
+        let taken = vault.take(3, records(again), 10, now(282)).unwrap();
+        assert_eq!((taken.posts, taken.reasons["NRS-INFL-1008"]), (1, 1), "{taken:?}");
+        let (one, name): (i64, String) = vault
+            .connection
+            .query_row("SELECT COUNT(*), MAX(id) FROM post", [], |row| {
+                Ok((row.get(0)?, row.get(1)?))
+            })
+            .unwrap();
+        assert_eq!((one, name.as_str()), (1, "3"));
         drop(vault);
         std::fs::remove_file(super::super::keys::path(dir.path(), "c")).unwrap();
         assert!(Vault::existing(dir.path(), "c").unwrap().is_none(), "no key is made anew");

@@ -73,6 +73,7 @@ pub fn app(house: Arc<House>) -> Router {
         .merge(crate::influence::run::pages::routes())
         .merge(crate::influence::feed::pages::routes())
         .merge(crate::influence::incident::exchange::page_routes())
+        .merge(crate::influence::incident::panel::page_routes())
         .merge(crate::influence::incident::exposure::page_routes())
         .merge(crate::oversight::pages::routes())
         .merge(crate::demo::routes(&house))

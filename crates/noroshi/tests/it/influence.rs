@@ -50,7 +50,7 @@ pub(crate) struct Pillar {
     pub(crate) analyst: Someone,
     pub(crate) second: Someone,
     pub(crate) legal: Someone,
-    pub(crate) members: Vec<Someone>,
+    pub(crate) members: [Someone; 3],
     pub(crate) minister: Someone,
 }
 
@@ -67,10 +67,11 @@ impl Pillar {
         let second = test.person("second", &other, Hat::NcoAnalyst).await;
         let legal = test.person("legal", &office, Hat::Legal).await;
         let minister = test.person("minister", &office, Hat::PmDesk).await;
-        let mut members = Vec::new();
-        for name in ["member-1", "member-2", "member-3"] {
-            members.push(test.person(name, &other, Hat::InfluencePanel).await);
-        }
+        let members = [
+            test.person("member-1", &other, Hat::InfluencePanel).await,
+            test.person("member-2", &other, Hat::InfluencePanel).await,
+            test.person("member-3", &other, Hat::InfluencePanel).await,
+        ];
         Self { test, analyst, second, legal, members, minister }
     }
 
@@ -198,6 +199,19 @@ impl Pillar {
             });
             self.part(case, said).await;
         }
+    }
+
+    /// Puts people on the panel of this round.
+    pub(crate) async fn panel(&self, case: &str, members: &[&Someone]) {
+        let members: Vec<&str> = members.iter().map(|one| one.ctx.person.as_str()).collect();
+        let body = json!({ "kind": "panel", "members": members });
+        self.part_by(&self.legal, case, body).await;
+    }
+
+    /// A fourth holder of the hat of the panel.
+    pub(crate) async fn fourth(&self) -> Someone {
+        let org = self.test.org("third office", "office", None).await;
+        self.test.person("member-4", &org, Hat::InfluencePanel).await
     }
 
     pub(crate) async fn at_options(&self) -> String {
@@ -876,9 +890,31 @@ async fn before_an_election_three_others_agree_on_exactly_the_notice_and_ministe
     };
     let first = digest().await;
     let vote = |digest: &str, agrees: bool| json!({ "agrees": agrees, "notice": digest, "reason": "理由" });
+    // Who is on the panel is fixed by the legal hat before anybody speaks.
+    refused(test, &pillar.members[0], &votes, vote(&first, true), "NRS-INFL-0919").await;
+    let fourth = pillar.fourth().await;
+    let parts = format!("/influence/incidents/{case}/parts");
+    let person = |who: &Someone| who.ctx.person.to_string();
+    let panel = |last: &Someone| {
+        let members: Vec<String> =
+            pillar.members.iter().take(2).chain([last]).map(person).collect();
+        json!({ "kind": "panel", "members": members })
+    };
+    let (status, _) = post(test, &pillar.analyst, &parts, panel(&fourth)).await;
+    assert_eq!(status, 403);
+    let two = json!({ "kind": "panel", "members": [person(&fourth), person(&pillar.members[0])] });
+    refused(test, &pillar.legal, &parts, two, "NRS-INFL-0917").await;
+    refused(test, &pillar.legal, &parts, panel(&pillar.second), "NRS-INFL-0908").await;
+    refused(test, &pillar.legal, &parts, panel(&pillar.minister), "NRS-INFL-1117").await;
+    let [one, two, three] = pillar.members.each_ref();
+    pillar.panel(&case, &[one, two, three, &fourth]).await;
     for member in &pillar.members {
         made(test, member, &votes, vote(&first, true)).await;
     }
+    // Three who speak first are not the panel.
+    pillar.no_step(&pillar.analyst, &case, "public_notice", "NRS-INFL-0917").await;
+    made(test, &fourth, &votes, vote(&first, false)).await;
+    pillar.no_step(&pillar.analyst, &case, "public_notice", "NRS-INFL-0907").await;
     // Who worked on it, and who is no member, does not speak.
     for other in [&pillar.legal, &pillar.analyst, &pillar.minister] {
         let (status, said) = post(test, other, &votes, vote(&first, true)).await;
@@ -894,14 +930,97 @@ async fn before_an_election_three_others_agree_on_exactly_the_notice_and_ministe
     }
     pillar.no_step(&pillar.analyst, &case, "public_notice", "NRS-INFL-0907").await;
     made(test, &pillar.members[2], &votes, vote(&second, true)).await;
-    pillar.step(&case, "public_notice").await;
-    // A correction stays possible.
+    // The fourth did not agree to the first text and has not spoken since: another text does not change that, nor does
+    // taking them off the panel.
+    pillar.no_step(&pillar.analyst, &case, "public_notice", "NRS-INFL-0907").await;
+    let recusal = json!({ "kind": "recusal", "member": person(&fourth), "reason": "標的の親族" });
+    for by in [&pillar.legal, &fourth] {
+        refused(test, by, &parts, recusal.clone(), "NRS-INFL-0919").await;
+    }
     let (_, found) = get(test, &pillar.analyst, &format!("/influence/incidents/{case}")).await;
+    let all = found["parts"].as_array().unwrap();
+    let fixed = all.iter().find(|one| one["body"]["kind"] == "panel").unwrap();
+    let end = format!("{parts}/{}/end", fixed["id"].as_str().unwrap());
+    refused(test, &pillar.analyst, &end, json!({ "reason": "変更" }), "NRS-INFL-0919").await;
+    // A correction is of what went out.
     let part = found["notice"]["part"].as_str().unwrap();
-    pillar
-        .part(&case, json!({ "kind": "correction", "notice": part, "ja": "訂正", "en": "c" }))
-        .await;
+    let told = |kind: &str, ja: &str| json!({ "kind": kind, "notice": part, "ja": ja, "en": "c" });
+    refused(test, &pillar.analyst, &parts, told("correction", "訂正"), "NRS-INFL-0918").await;
+    made(test, &fourth, &votes, vote(&second, true)).await;
+    pillar.step(&case, "public_notice").await;
+    // It is the panel's word on exactly its text as well, and names nobody.
+    refused(test, &pillar.analyst, &parts, told("correction", "訂正"), "NRS-INFL-0907").await;
+    pillar.part(&case, told("correction_draft", "訂正")).await;
+    let (_, found) = get(test, &pillar.analyst, &format!("/influence/incidents/{case}")).await;
+    let draft = found["correction_draft"]["digest"].as_str().unwrap().to_owned();
+    for member in pillar.members.iter().chain([&fourth]) {
+        refused(test, &pillar.analyst, &parts, told("correction", "訂正"), "NRS-INFL-0917").await;
+        made(test, member, &votes, vote(&draft, true)).await;
+    }
+    refused(test, &pillar.analyst, &parts, told("correction", "別の訂正"), "NRS-INFL-0907").await;
+    let target = json!({
+        "kind": "target", "target": "individual", "name": "訂正", "domestic_person": true,
+    });
+    let target = pillar.part(&case, target).await;
+    refused(test, &pillar.analyst, &parts, told("correction", "訂正"), "NRS-INFL-0911").await;
+    let cleared = json!({
+        "kind": "target", "target": "organization", "name": "訂正", "domestic_person": false,
+    });
+    pillar.part(&case, cleared).await;
+    let end = format!("{parts}/{target}/end");
+    made(test, &pillar.analyst, &end, json!({ "reason": "誤り" })).await;
+    let correction = pillar.part(&case, told("correction", "訂正")).await;
+    let end = format!("{parts}/{correction}/end");
+    refused(test, &pillar.analyst, &end, json!({ "reason": "撤回" }), "NRS-INFL-0915").await;
     pillar.step(&case, "review").await;
+}
+
+/// Before an election only what was found, said and told within it counts; the target may have been told before.
+#[tokio::test]
+async fn what_was_said_before_an_election_does_not_count_for_its_notice() {
+    let pillar = Pillar::open().await;
+    let test = &pillar.test;
+    let case = pillar.at_options().await;
+    let told = |who: &str| json!({ "kind": "informed", "who": who, "how": "電話" });
+    for who in ["target", "ministers"] {
+        pillar.part(&case, told(who)).await;
+    }
+    pillar.considered(&case).await;
+    let [one, two, three] = pillar.members.each_ref();
+    pillar.panel(&case, &[one, two, three]).await;
+    let notice = json!({ "kind": "notice", "ja": "文", "en": "text", "evidence": "架空資料", "correction": "c" });
+    pillar.part(&case, notice).await;
+    let (_, found) = get(test, &pillar.analyst, &format!("/influence/incidents/{case}")).await;
+    let digest = found["notice"]["digest"].as_str().unwrap().to_owned();
+    let votes = format!("/influence/incidents/{case}/votes");
+    let vote = json!({ "agrees": true, "notice": digest, "reason": "理由" });
+    for member in &pillar.members {
+        made(test, member, &votes, vote.clone()).await;
+    }
+    let now = test.house.clock.now();
+    let election = json!({
+        "name": "架空選挙", "basis": "架空公示", "from": now, "until": now + SignedDuration::from_hours(24),
+    });
+    made(test, &pillar.legal, "/influence/elections", election).await;
+    let path = format!("/influence/incidents/{case}/steps");
+    let step = json!({ "to": "public_notice", "reason": "次へ" });
+    let (status, said) = post(test, &pillar.analyst, &path, step).await;
+    assert_eq!(status, 422, "{said}");
+    for code in
+        ["NRS-INFL-0906", "NRS-INFL-0907", "NRS-INFL-0910", "NRS-INFL-0916", "NRS-INFL-0917"]
+    {
+        assert!(tells(&said, code), "{code}: {said}");
+    }
+    assert!(!tells(&said, "NRS-INFL-0905"), "{said}");
+    pillar.part(&case, told("ministers")).await;
+    pillar.considered(&case).await;
+    let speech = json!({ "kind": "speech", "risk": "low", "assessment": "選挙期間中の影響を確認" });
+    pillar.part(&case, speech).await;
+    pillar.panel(&case, &[one, two, three]).await;
+    for member in &pillar.members {
+        made(test, member, &votes, vote.clone()).await;
+    }
+    pillar.step(&case, "public_notice").await;
 }
 
 /// What another person does between the reading of a case and the recording of a step is not passed over, and what was said
@@ -936,6 +1055,8 @@ async fn a_notice_is_decided_on_what_stands_then_and_on_nothing_of_an_earlier_ro
         async || get(test, &pillar.analyst, &format!("/influence/incidents/{case}")).await.1;
     let digest = found().await["notice"]["digest"].as_str().unwrap().to_owned();
     let votes = format!("/influence/incidents/{case}/votes");
+    let [one, two, three] = pillar.members.each_ref();
+    pillar.panel(&case, &[one, two, three]).await;
     let vote = async |member: usize, agrees: bool| {
         let body = json!({ "agrees": agrees, "notice": digest, "reason": "理由" });
         made(test, &pillar.members[member], &votes, body).await
@@ -976,12 +1097,28 @@ async fn a_notice_is_decided_on_what_stands_then_and_on_nothing_of_an_earlier_ro
     refused(test, &pillar.analyst, &end, json!({ "reason": "撤回" }), "NRS-INFL-0915").await;
     assert_eq!(found().await["notice"]["part"], json!(part));
     // A second round: the same text, and nothing that was said or done before counts for it.
-    for to in ["review", "analysis", "characterised", "options"] {
+    for to in ["review", "analysis", "characterised"] {
         pillar.step(&case, to).await;
     }
+    pillar.no_step(&pillar.analyst, &case, "options", "NRS-INFL-0910").await;
+    let speech = json!({ "kind": "speech", "risk": "low", "assessment": "改めて評価した" });
+    pillar.part(&case, speech).await;
+    pillar.step(&case, "options").await;
     pillar.no_step(&pillar.analyst, &case, "public_notice", "NRS-INFL-0905").await;
     told().await;
+    pillar.no_step(&pillar.analyst, &case, "public_notice", "NRS-INFL-0916").await;
+    pillar.considered(&case).await;
     pillar.no_step(&pillar.analyst, &case, "public_notice", "NRS-INFL-0907").await;
+    pillar.no_step(&pillar.analyst, &case, "public_notice", "NRS-INFL-0917").await;
+    // The panel is fixed for each round; a fourth, who does not speak, says why.
+    let fourth = pillar.fourth().await;
+    pillar.panel(&case, &[one, two, three, &fourth]).await;
+    let recusal =
+        |reason: &str| json!({ "kind": "recusal", "member": fourth.ctx.person, "reason": reason });
+    refused(test, &fourth, &parts, recusal(" "), "NRS-INFL-1101").await;
+    let (status, _) = post(test, &pillar.analyst, &parts, recusal("不要")).await;
+    assert_eq!(status, 403);
+    refused(test, one, &parts, recusal("不要"), "NRS-INFL-0919").await;
     let counted = found().await["votes"]
         .as_array()
         .unwrap()
@@ -992,6 +1129,10 @@ async fn a_notice_is_decided_on_what_stands_then_and_on_nothing_of_an_earlier_ro
     for member in 0..3 {
         vote(member, true).await;
     }
+    pillar.no_step(&pillar.analyst, &case, "public_notice", "NRS-INFL-0917").await;
+    pillar.part_by(&fourth, &case, recusal("標的の親族")).await;
+    let body = json!({ "agrees": false, "notice": digest, "reason": "理由" });
+    refused(test, &fourth, &votes, body, "NRS-INFL-0919").await;
     pillar.step(&case, "public_notice").await;
 }
 
@@ -1136,17 +1277,29 @@ async fn a_case_goes_out_without_private_persons_and_into_the_same_graph() {
     }
     let path = format!("/influence/incidents/{case}/stix");
     let graph = format!("/influence/incidents/{case}/graph");
+    // Every form in which a case leaves is refused for the same reason.
+    let in_no_form = async |case: &str, code: &str| {
+        for form in ["stix", "stix-strict", "misp", "report/ja", "report/en"] {
+            let path = format!("/influence/incidents/{case}/{form}");
+            let (status, said) = get(test, &pillar.analyst, &path).await;
+            assert!(status == 422 && tells(&said, code), "{form}, wanted {code}: {said}");
+        }
+        let browser = Browser::of(test, &pillar.analyst).await;
+        for form in ["stix", "stix-strict", "misp", "report"] {
+            let path = format!("/influence/incidents/{case}/{form}");
+            let (status, page) = browser.get(&path).await;
+            assert!(status == 422 && page.contains(code), "{form}, wanted {code}: {page}");
+        }
+    };
     // Nobody outside was told yet, so nothing goes out; what is no such case goes nowhere.
-    let (status, said) = get(test, &pillar.analyst, &path).await;
-    assert!(status == 422 && tells(&said, "NRS-INFL-0913"), "{said}");
+    in_no_form(&case, "NRS-INFL-0913").await;
     let other = pillar.case().await;
     for step in ["", "triage", "not_fimi"] {
         if !step.is_empty() {
             pillar.step(&other, step).await;
         }
+        in_no_form(&other, "NRS-INFL-0913").await;
         let other = format!("/influence/incidents/{other}");
-        let (status, said) = get(test, &pillar.analyst, &format!("{other}/stix")).await;
-        assert!(status == 422 && tells(&said, "NRS-INFL-0913"), "{step}: {said}");
         refused(test, &pillar.analyst, &format!("{other}/graph"), json!({}), "NRS-INFL-0914").await;
     }
     // A text that names the person, however it is written, keeps the case from partners and from the graph.
@@ -1175,8 +1328,7 @@ async fn a_case_goes_out_without_private_persons_and_into_the_same_graph() {
     assert_eq!(pattern["x_mitre_id"], "T0151.001", "an older technique under its present name");
     // Named after partners were told, it does not go out either.
     let harm = pillar.part(&case, json!({ "kind": "harm", "summary": "架空 私人" })).await;
-    let (status, said) = get(test, &pillar.analyst, &path).await;
-    assert!(status == 422 && tells(&said, "NRS-INFL-0911"), "{said}");
+    in_no_form(&case, "NRS-INFL-0911").await;
     refused(test, &pillar.analyst, &graph, json!({}), "NRS-INFL-0911").await;
     let end = format!("/influence/incidents/{case}/parts/{harm}/end");
     made(test, &pillar.analyst, &end, json!({ "reason": "個人名" })).await;

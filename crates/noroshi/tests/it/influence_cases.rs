@@ -45,7 +45,7 @@ async fn full(pillar: &Pillar) -> String {
         pillar.part(&case, body).await;
     }
     // Before partners were told it does not leave in any form.
-    for form in ["stix", "stix-strict", "misp"] {
+    for form in ["stix", "stix-strict", "misp", "report/ja", "report/en"] {
         let path = format!("/influence/incidents/{case}/{form}");
         let (status, said) = get(&pillar.test, &pillar.analyst, &path).await;
         assert_eq!((status, said["code"].as_str()), (422, Some("NRS-INFL-0913")), "{form}: {said}");
@@ -306,7 +306,7 @@ async fn a_case_is_printed_in_both_languages_or_says_why_not() {
     config.influence.pdf_fonts = vec!["/nowhere/font.ttc".to_owned()];
     let house = crate::house::TestHouse::open_with(tempfile::tempdir().unwrap(), config).await;
     let pillar = Pillar::of(house).await;
-    let case = pillar.case().await;
+    let case = full(&pillar).await;
     let path = format!("/influence/incidents/{case}/report/ja");
     let (status, said) = get(&pillar.test, &pillar.analyst, &path).await;
     assert!(status == 422 && said["code"] == "NRS-INFL-1209", "{said}");
@@ -472,6 +472,23 @@ async fn before_an_election_the_pages_lead_through_target_ministers_panel_and_co
     for member in &pillar.members {
         members.push(Browser::of(&pillar.test, member).await);
     }
+    // The legal hat puts four on the panel; one of them says why they do not speak.
+    let fourth = pillar.fourth().await;
+    let (_, page) = legal.get(&at).await;
+    assert!(page.contains("Nobody was put on it") && page.contains("member-4"), "{page}");
+    let people = pillar.members.iter().chain([&fourth]).map(|one| one.ctx.person.to_string());
+    let people: Vec<String> = people.collect();
+    let few: Vec<(&str, &str)> = people[..2].iter().map(|one| ("members", one.as_str())).collect();
+    let (status, _, page) = legal.post(&format!("{at}/roster"), &few).await;
+    assert!(status == 422 && page.contains("NRS-INFL-0917"), "{page}");
+    let all: Vec<(&str, &str)> = people.iter().map(|one| ("members", one.as_str())).collect();
+    let (status, to, page) = legal.post(&format!("{at}/roster"), &all).await;
+    assert!(status == 303 && to.ends_with("#panel"), "{page}");
+    let own = Browser::of(&pillar.test, &fourth).await;
+    let recusal = [("member", people[3].as_str()), ("why", "標的の親族")];
+    assert_eq!(own.post(&format!("{at}/recusal"), &recusal).await.0, 303);
+    let (_, page) = analyst.get(&at).await;
+    assert!(page.contains("標的の親族") && page.contains("not heard yet"), "{page}");
     let (_, page) = members[0].get(&at).await;
     let digest = page.split("name=\"notice\" value=\"").nth(1).unwrap_or_else(|| panic!("{page}"));
     let digest = digest.split('"').next().unwrap().to_owned();
@@ -498,7 +515,19 @@ async fn before_an_election_the_pages_lead_through_target_ministers_panel_and_co
     step("").await;
     let (_, found) = get(&pillar.test, &pillar.analyst, &at).await;
     let notice = found["notice"]["part"].as_str().unwrap().to_owned();
-    add(&[("kind", "correction"), ("notice", &notice), ("ja", "訂正"), ("en", "Correction")]).await;
+    let text = [("notice", notice.as_str()), ("ja", "訂正"), ("en", "Correction")];
+    let correction = [&[("kind", "correction")][..], &text[..]].concat();
+    let (status, _, page) = analyst.post(&at, &correction).await;
+    assert!(status == 422 && page.contains("NRS-INFL-0907"), "it is the panel's word too: {page}");
+    add(&[&[("kind", "correction_draft")][..], &text[..]].concat()).await;
+    let (_, page) = members[0].get(&at).await;
+    let draft = page.split("name=\"notice\" value=\"").nth(2).unwrap_or_else(|| panic!("{page}"));
+    let draft = draft.split('"').next().unwrap();
+    for member in &members {
+        let said = [("notice", draft), ("agrees", "yes"), ("reason", "理由")];
+        assert_eq!(member.post(&format!("{at}/vote"), &said).await.0, 303);
+    }
+    add(&correction).await;
     let (_, page) = analyst.get(&at).await;
     assert!(page.contains("訂正") && page.contains("agrees to tell the public"), "{page}");
 }

@@ -111,6 +111,11 @@ fn what_cannot_be_asked_is_refused_with_its_code() {
     check(&["--object", "nothing", "--window", "60"], "NRS-INFL-0101");
     check(&["--object", "object_id", "--window", "0"], "NRS-INFL-0121");
     check(&["--object", "object_id", "--window", "60", "--false-discovery", "1"], "NRS-INFL-0121");
+    // A question after what no row has is no finding that there is nothing.
+    for nothing in ["repost", "reply", "url", "text"] {
+        check(&["--object", nothing, "--window", "60"], "NRS-INFL-0124");
+        check(&["--object", "object_id", "--object", nothing, "--window", "60"], "NRS-INFL-0124");
+    }
 }
 
 /// G2 at the command line: a mapping makes no private chat public, and what was refused is not written down.

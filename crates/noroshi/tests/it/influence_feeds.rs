@@ -248,6 +248,47 @@ async fn a_feed_becomes_posts_once_and_is_asked_for_only_what_is_new() {
     );
 }
 
+/// A feed looks further back than posts are kept: what was deleted is told of again, and does not come in again.
+#[tokio::test]
+async fn what_was_deleted_does_not_come_back_with_a_feed_that_still_tells_of_it() {
+    use noroshi::influence::keep;
+    use noroshi::office::jobs::Outcome;
+    let (pillar, server) = (pillar().await, Server::open());
+    let (test, house) = (&pillar.test, &pillar.test.house);
+    let (now, hour) = (house.clock.now(), SignedDuration::from_hours(1));
+    let told = [("one", "desk", now - hour), ("two", "desk", now - hour * 2)];
+    server.say("/feed.xml", rss(&told));
+    let mut body = pillar.asked();
+    body["from"] = json!(now - hour * 24);
+    body["until"] = json!(now + hour * 24 * 60);
+    for days in ["post_days", "text_days", "watch_days"] {
+        body[days] = json!(5);
+    }
+    body["feeds"] = json!([{ "url": server.url("/feed.xml"), "every_minutes": 600 }]);
+    let id = made(test, &pillar.analyst, "/influence/collections", body).await;
+    let path = format!("/influence/collections/{id}/decision");
+    made(test, &pillar.legal, &path, json!({ "allow": true, "reason": "必要な範囲" })).await;
+    let found = pillar.read(&id, 1).await;
+    assert_eq!(pillar.holding(&id).await["posts"], 2);
+    let done = keep::sweep_at(house, &pillar.legal.ctx, &id, now + hour * 24 * 6).await.unwrap();
+    let Outcome::Done(ctx, change) = done else { panic!("nothing was done") };
+    house.door.commit(&ctx, *change).await.unwrap();
+    assert_eq!(pillar.holding(&id).await["posts"], 0);
+    // The same entries in a document that has changed.
+    let more = [told[0], told[1], ("three", "desk", now - hour)];
+    server.say("/feed.xml", rss(&more));
+    let feed = found["items"][0]["id"].as_str().unwrap().to_owned();
+    made(test, &pillar.analyst, &format!("/influence/feeds/{feed}/pull"), json!({})).await;
+    let found = pillar.read(&id, 2).await;
+    assert_eq!(found["readings"][0]["entries"], 4, "{found}");
+    assert_eq!(pillar.holding(&id).await["posts"], 1, "only what is new");
+    let import = found["readings"][0]["import"].as_str().unwrap().to_owned();
+    let (_, kept) = get(test, &pillar.analyst, &format!("/influence/imports/{import}")).await;
+    assert_eq!(kept["taken"]["reasons"]["NRS-INFL-1008"], 2, "{kept}");
+    let (_, found) = get(test, &pillar.analyst, &format!("/influence/collections/{id}")).await;
+    assert_eq!(found["taken"], 3, "nor is it counted again: {found}");
+}
+
 #[tokio::test]
 async fn what_leads_elsewhere_is_too_large_or_is_no_feed_is_told_and_never_followed() {
     let (pillar, server) = (pillar().await, Server::open());

@@ -144,11 +144,15 @@ fn shares(asked: &Coordination, objects: &[Object]) -> Result<(Records, Came), F
         objects.iter().filter_map(|object| object.column().map(str::to_owned)).collect();
     let wants_words = objects.iter().any(|object| object.holds == Holds::Words);
     let mut held = Vec::new();
+    let mut there = vec![false; objects.len()];
     let came = asked.table.read(&columns, |row| {
         let mut number = 0;
-        for (object, trace) in objects.iter().zip(&traces) {
-            if object.holds != Holds::Words {
+        for ((object, trace), there) in objects.iter().zip(&traces).zip(&mut there) {
+            if object.holds == Holds::Words {
+                *there |= !row.text(Role::Text).is_empty();
+            } else {
                 for shared in object.of(row, number) {
+                    *there |= !shared.is_empty();
                     let share = Share {
                         object: &shared,
                         account: row.text(Role::Account),
@@ -169,6 +173,12 @@ fn shares(asked: &Coordination, objects: &[Object]) -> Result<(Records, Came), F
             });
         }
     })?;
+    // Nothing found in a column that holds nothing would read as an answer.
+    let empty = objects.iter().zip(&there).find(|(_, there)| !**there);
+    if let Some((object, _)) = empty.filter(|_| came.rows > came.put_aside_count()) {
+        let message = format!("no row has anything to share under `{}`", object.name);
+        return Err(Failed::Usage { code: "NRS-INFL-0124", message });
+    }
     for (object, trace) in objects.iter().zip(&traces) {
         if object.holds == Holds::Words {
             share_words(&mut builder, *trace, &held);

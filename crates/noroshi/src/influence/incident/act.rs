@@ -6,9 +6,10 @@ use axum::http::StatusCode;
 use noroshi_charter::coordination::{Nexus, Reviewer, may_state_nexus};
 use noroshi_charter::counter::{Needs, may_propose};
 use noroshi_charter::fimi::{
-    State, is_public, may_add_notice, may_end_notice, may_enter_graph, may_step, may_take_out,
-    may_vote,
+    Speaker, State, Vote, is_public, may_add_notice, may_end_notice, may_enter_graph, may_step,
+    may_take_out, may_vote,
 };
+use noroshi_charter::finding::Digest;
 use noroshi_charter::hat::Hat;
 use noroshi_evidence::marking::{LegalClass, Tlp};
 use noroshi_evidence::object::StixObject;
@@ -17,7 +18,7 @@ use serde_json::json;
 
 use super::part::Body;
 use super::read::{self, Whole};
-use super::{private, stix};
+use super::{panel, private, stix};
 use crate::evidence::rows::{self, NewObject};
 use crate::house::House;
 use crate::influence::act::{
@@ -95,7 +96,7 @@ pub(super) fn step_row(ctx: &Ctx, incident: &str, (from, to): (&str, &str), reas
     )
 }
 
-fn wrong((code, about): (&'static str, String)) -> Failure {
+pub(super) fn wrong((code, about): (&'static str, String)) -> Failure {
     Refusal::new(code, StatusCode::UNPROCESSABLE_ENTITY)
         .arg("about", about)
         .arg("clause", "")
@@ -119,9 +120,10 @@ pub async fn add(house: &Arc<House>, ctx: &Ctx, id: &str, body: Body) -> Answer<
 
 /// Adds a part to a case as it was read; a conflict when it has moved on since.
 pub async fn add_to(house: &Arc<House>, ctx: &Ctx, whole: &Whole, body: Body) -> Answer<Made> {
-    // The legal hat reviews statements of a foreign nexus; it adds nothing else.
+    // The legal hat reviews statements of a foreign nexus and fixes the panel; it adds nothing else.
     let reviews = matches!(body, Body::NexusReview { .. }) && ctx.hat == Hat::Legal;
-    may(house, ctx, if reviews { Action::InfluenceAllow } else { Action::InfluenceAnalyse })?;
+    let other = if reviews { Action::InfluenceAllow } else { Action::InfluenceAnalyse };
+    may(house, ctx, panel::right(&body, ctx.hat).unwrap_or(other))?;
     let id = &whole.incident.incident;
     body.check().map_err(wrong)?;
     if matches!(body, Body::Notice { .. }) {
@@ -131,13 +133,27 @@ pub async fn add_to(house: &Arc<House>, ctx: &Ctx, whole: &Whole, body: Body) ->
         return Err(wrong(("NRS-INFL-1106", PARTS_MAX.to_string())));
     }
     refers(house, ctx, whole, &body).await?;
+    panel::may_add(house, ctx, whole, &body).await?;
     let part = fresh(ctx, "part");
     let said = serde_json::to_value(&body).map_err(broken)?;
     let change = Change::office("influence.incident.part", id)
-        .payload(json!({ "part": part, "body": said }))
+        .payload(json!({ "part": part, "body": said, "votes": agreed_to(whole, &body) }))
         .write(as_read(whole))
         .write(part_row(ctx, id, &part, (body.kind(), &said)));
     commit(house, ctx, part, change).await
+}
+
+/// What the panel said of a correction that goes to the public; nothing of any other part.
+fn agreed_to(whole: &Whole, body: &Body) -> Option<serde_json::Value> {
+    if !matches!(body, Body::Correction { .. }) {
+        return None;
+    }
+    let digest = Digest::of_canonical(body)?.to_string();
+    Some(votes_json(&whole.votes_on(&digest)))
+}
+
+fn votes_json(votes: &[Vote<'_>]) -> serde_json::Value {
+    votes.iter().map(|vote| json!([vote.person, vote.agrees, vote.is_on_this])).collect()
 }
 
 /// The row of a part.
@@ -165,9 +181,10 @@ pub(super) fn part_row(
 
 /// What a part refers to is there, and who adds it may say it.
 async fn refers(house: &Arc<House>, ctx: &Ctx, whole: &Whole, body: &Body) -> Answer<()> {
-    let has = |part: &str, kind: &str| {
-        whole.live().any(|one| one.part == part && one.body.kind() == kind)
-    };
+    let is = |one: &read::Part, part: &str, kind: &str| one.part == part && one.body.kind() == kind;
+    let has = |part: &str, kind: &str| whole.live().any(|one| is(one, part, kind));
+    // One that went out in an earlier round is corrected too, whatever became of it since.
+    let had = |part: &str| whole.parts.iter().any(|one| is(one, part, "notice"));
     match body {
         Body::Collection { collection } => {
             crate::influence::act::collection(house, ctx, collection).await.map(drop)
@@ -175,7 +192,7 @@ async fn refers(house: &Arc<House>, ctx: &Ctx, whole: &Whole, body: &Body) -> An
         Body::Criterion { number: 2, holds: true, evidence, .. } if !has(evidence, "nexus") => {
             Err(wrong(("NRS-INFL-1107", evidence.clone())))
         }
-        Body::Correction { notice, .. } if !has(notice, "notice") => {
+        Body::CorrectionDraft { notice, .. } | Body::Correction { notice, .. } if !had(notice) => {
             Err(wrong(("NRS-INFL-1108", notice.clone())))
         }
         Body::NexusReview { nexus, .. } => {
@@ -242,8 +259,14 @@ pub async fn end(
     may(house, ctx, Action::InfluenceAnalyse)?;
     let whole = find(house, ctx, id).await?;
     let reason = text(reason, TEXT_CHARS_MAX, true)?;
-    if whole.parts.iter().any(|one| one.part == part && matches!(one.body, Body::Notice { .. })) {
-        decided(&may_end_notice(&whole.path()))?;
+    match whole.parts.iter().find(|one| one.part == part).map(|one| &one.body) {
+        Some(Body::Notice { .. }) => decided(&may_end_notice(&whole.path()))?,
+        // What went out stays out, and nobody comes off the panel but by a recusal.
+        Some(Body::Correction { notice, .. }) if whole.went_out(notice) => {
+            return Err(refuse("NRS-INFL-0915"));
+        }
+        Some(Body::Panel { .. } | Body::Recusal { .. }) => return Err(refuse("NRS-INFL-0919")),
+        _ => {}
     }
     let change = Change::office("influence.incident.end", id)
         .payload(json!({ "part": part, "reason": reason }))
@@ -284,20 +307,18 @@ pub async fn step_of(
     let to = State::parse(to).ok_or_else(|| refuse("NRS-INFL-0901"))?;
     let (id, from) = (whole.incident.incident.as_str(), whole.incident.state);
     let leaving = leaving(whole, to)?;
-    let (criteria, votes) = (whole.criteria(), whole.votes());
-    let workers: Vec<&str> = whole.workers().into_iter().collect();
-    let considered: Vec<&str> = whole.considered().into_iter().map(|one| one.0).collect();
-    let facts = whole.facts(&criteria, &votes, &workers, &considered, &leaving, reason);
-    decided(&may_step(ctx.hat, from, to, &facts))?;
+    let notice = whole.notice();
+    let known = whole.known(notice.as_ref().map(|(_, digest)| digest.as_str()));
+    decided(&may_step(ctx.hat, from, to, &known.facts(whole, to, &leaving, reason)))?;
     may(house, ctx, Action::InfluenceAnalyse)?;
     let reason = text(reason, TEXT_CHARS_MAX, true)?;
     let notice =
-        whole.notice().map(|(part, digest)| json!({ "part": part.part, "digest": digest }));
+        notice.as_ref().map(|(part, digest)| json!({ "part": part.part, "digest": digest }));
     let change = Change::office("influence.incident.step", id)
         .payload(json!({
             "from": from.code(), "to": to.code(), "reason": reason, "election": whole.is_election,
             "notice": notice.filter(|_| to == State::PublicNotice),
-            "votes": votes.iter().map(|vote| json!([vote.person, vote.agrees])).collect::<Vec<_>>(),
+            "votes": votes_json(&known.votes), "roster": known.roster, "recused": known.recused,
         }))
         .write(Write::one(
             "UPDATE influence_incident SET state = $3, version = version + 1 WHERE incident = $1 AND version = $2",
@@ -311,7 +332,7 @@ pub async fn step_of(
     commit(house, ctx, id.to_owned(), change).await
 }
 
-/// A member's word on exactly the notice in force.
+/// A member's word on exactly the notice in force, or on the draft of a correction.
 pub async fn vote(
     house: &Arc<House>,
     ctx: &Ctx,
@@ -319,19 +340,22 @@ pub async fn vote(
     (agrees, digest, reason): (bool, &str, &str),
 ) -> Answer<Made> {
     let whole = find(house, ctx, id).await?;
-    let workers: Vec<&str> = whole.workers().into_iter().collect();
-    decided(&may_vote(ctx.hat, ctx.person.as_str(), &workers, reason))?;
+    let known = whole.known(None);
+    let (workers, sitting) = (&known.workers, known.sitting());
+    let speaker = Speaker { person: ctx.person.as_str(), hat: ctx.hat, workers, sitting: &sitting };
+    decided(&may_vote(&speaker, reason))?;
     may(house, ctx, Action::InfluenceVote)?;
     let reason = text(reason, TEXT_CHARS_MAX, true)?;
-    let Some((_, in_force)) = whole.notice() else { return Err(refuse("NRS-INFL-0909")) };
-    if digest != in_force {
+    let texts = whole.spoken_on();
+    let Some(in_force) = texts.first() else { return Err(refuse("NRS-INFL-0909")) };
+    if texts.iter().all(|one| one != digest) {
         return Err(Refusal::new("NRS-INFL-1109", StatusCode::CONFLICT)
-            .arg("digest", in_force)
+            .arg("digest", in_force.clone())
             .into());
     }
     let vote = fresh(ctx, "vote");
     let change = Change::office("influence.incident.vote", id)
-        .payload(json!({ "vote": vote, "notice": in_force, "agrees": agrees, "reason": reason }))
+        .payload(json!({ "vote": vote, "notice": digest, "agrees": agrees, "reason": reason }))
         .write(as_read(&whole))
         .write(Write::one(
             "INSERT INTO influence_vote (vote, incident, notice, person, hat, agrees, reason, at) \
@@ -339,7 +363,7 @@ pub async fn vote(
             vec![
                 Value::from(&vote),
                 Value::from(id),
-                Value::from(&in_force),
+                Value::from(digest),
                 Value::from(&ctx.person),
                 Value::from(ctx.hat.id()),
                 Value::from(agrees),
@@ -387,7 +411,7 @@ pub async fn export(house: &Arc<House>, ctx: &Ctx, id: &str) -> Answer<serde_jso
     let whole = find(house, ctx, id).await?;
     let bundle = stix::bundle(&whole, tlp(&whole));
     may_leave(ctx, &whole, &bundle)?;
-    let digest = noroshi_charter::finding::Digest::of_canonical(&bundle);
+    let digest = Digest::of_canonical(&bundle);
     let change = Change::office("influence.incident.export", id).payload(json!({
         "digest": digest, "withheld": stix::made(&whole, tlp(&whole)).withheld,
     }));

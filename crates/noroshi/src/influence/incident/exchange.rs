@@ -92,6 +92,8 @@ async fn pdf_of(house: &Arc<House>, ctx: &Ctx, id: &str, lang: Lang) -> Answer<V
     let whole = act::find(house, ctx, id).await?;
     let words = Words::new(lang);
     let blocks = paper::blocks(words, &whole);
+    // A paper is a form like the others: what is printed on it is what would leave.
+    act::may_leave(ctx, &whole, &paper::texts(&whole.incident.title, &blocks))?;
     let foot = format!("TLP:{} {id}", tlp_code(act::tlp(&whole)).to_uppercase());
     let fonts = house.config.influence.pdf_fonts.clone();
     let (title, code) = (whole.incident.title.clone(), lang.code());

@@ -2,6 +2,7 @@
 //! judged, and what was done. Names of private persons at home are not on it.
 
 use jiff::Timestamp;
+use serde_json::{Value, json};
 
 use super::part::Body;
 use super::read::{Part, Whole};
@@ -82,6 +83,15 @@ pub fn blocks(words: Words, whole: &Whole) -> Vec<Block> {
         )));
     }
     out
+}
+
+/// Every text of a report, with its title.
+pub fn texts(title: &str, blocks: &[Block]) -> Value {
+    let of = |block: &Block| match block {
+        Block::Heading(_, text) | Block::Text(text) | Block::Item(text) => json!(text),
+        Block::Table(_, heads, rows) => json!([heads, rows]),
+    };
+    json!([title, blocks.iter().map(of).collect::<Vec<_>>()])
 }
 
 fn criteria(words: Words, whole: &Whole) -> Block {

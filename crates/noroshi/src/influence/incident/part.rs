@@ -1,6 +1,7 @@
 //! The parts of a case, and what each must say.
 
 use noroshi_charter::fimi::CONSIDERATIONS;
+use noroshi_charter::finding::Digest;
 use noroshi_charter::gathering::Holder;
 use serde::{Deserialize, Serialize};
 
@@ -9,6 +10,8 @@ use crate::influence::disarm::{self, Known};
 
 /// Longest text of a part, in characters.
 pub const TEXT_CHARS_MAX: usize = 4_000;
+/// People on a panel at most.
+pub const MEMBERS_MAX: usize = 50;
 /// Longest name, in characters.
 pub const NAME_CHARS_MAX: usize = 500;
 
@@ -207,7 +210,28 @@ pub enum Body {
         /// What was found.
         finding: String,
     },
-    /// A correction of a notice that went out.
+    /// People whom the legal hat puts on the panel of this round. Whoever is on it comes off by a recusal only.
+    Panel {
+        /// Identifiers of people who hold the hat of the panel.
+        members: Vec<String>,
+    },
+    /// Somebody on the panel who does not speak on this case.
+    Recusal {
+        /// Who.
+        member: String,
+        /// Why.
+        reason: String,
+    },
+    /// The text of a correction, for the panel to speak on before it goes out.
+    CorrectionDraft {
+        /// The part that holds the notice.
+        notice: String,
+        /// What is corrected, in Japanese.
+        ja: String,
+        /// In English.
+        en: String,
+    },
+    /// A correction of a notice that went out. To add it is to tell the public.
     Correction {
         /// The part that holds the notice.
         notice: String,
@@ -265,6 +289,9 @@ impl Body {
             Self::Counter { .. } => "counter",
             Self::Notice { .. } => "notice",
             Self::Consideration { .. } => "consideration",
+            Self::Panel { .. } => "panel",
+            Self::Recusal { .. } => "recusal",
+            Self::CorrectionDraft { .. } => "correction_draft",
             Self::Correction { .. } => "correction",
         }
     }
@@ -360,7 +387,16 @@ impl Body {
                 one_of("consideration", consideration, &CONSIDERATIONS)?;
                 filled(&[("finding", finding, long)])
             }
-            Self::Correction { notice, ja, en } => {
+            Self::Panel { members } => {
+                if members.is_empty() || members.len() > MEMBERS_MAX {
+                    return Err(("NRS-INFL-1101", "members".to_owned()));
+                }
+                members.iter().try_for_each(|member| filled(&[("members", member, name)]))
+            }
+            Self::Recusal { member, reason } => {
+                filled(&[("member", member, name), ("reason", reason, long)])
+            }
+            Self::CorrectionDraft { notice, ja, en } | Self::Correction { notice, ja, en } => {
                 filled(&[("notice", notice, name), ("ja", ja, long), ("en", en, long)])
             }
             _ => Ok(()),
@@ -386,7 +422,24 @@ impl Body {
             Self::Collection { collection } => collection.clone(),
             Self::Informed { how, .. } => how.clone(),
             Self::Counter { id, basis } => format!("{id}: {basis}"),
-            Self::Notice { ja, en, .. } | Self::Correction { ja, en, .. } => format!("{ja} / {en}"),
+            Self::Panel { members } => members.join(", "),
+            Self::Recusal { member, reason } => format!("{member}: {reason}"),
+            Self::Notice { ja, en, .. }
+            | Self::CorrectionDraft { ja, en, .. }
+            | Self::Correction { ja, en, .. } => format!("{ja} / {en}"),
+        }
+    }
+
+    /// What members of the panel speak on: a notice as it is, and a draft as the correction that it would be.
+    pub fn spoken_on(&self) -> Option<Digest> {
+        match self {
+            Self::Notice { .. } => Digest::of_canonical(self),
+            Self::CorrectionDraft { notice, ja, en } => Digest::of_canonical(&Self::Correction {
+                notice: notice.clone(),
+                ja: ja.clone(),
+                en: en.clone(),
+            }),
+            _ => None,
         }
     }
 }

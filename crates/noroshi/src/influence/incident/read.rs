@@ -1,10 +1,9 @@
 //! Questions about cases, and the facts the charter decides on.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use noroshi_charter::fimi::{CONSIDERATIONS, Criterion, Facts, State, Vote};
-use noroshi_charter::finding::Digest;
 use noroshi_charter::hat::Hat;
 
 use super::part::Body;
@@ -192,8 +191,38 @@ impl Whole {
     /// The notice in force: the last one, with the digest members speak on.
     pub fn notice(&self) -> Option<(&Part, String)> {
         let last = self.live().filter(|part| matches!(part.body, Body::Notice { .. })).last()?;
-        let digest = Digest::of_canonical(&last.body)?;
-        Some((last, digest.to_string()))
+        Some((last, last.body.spoken_on()?.to_string()))
+    }
+
+    /// The correction that the panel may speak on: the last draft, with its digest.
+    pub fn draft(&self) -> Option<(&Part, String)> {
+        let is_draft = |part: &&Part| matches!(part.body, Body::CorrectionDraft { .. });
+        let last = self.live().filter(is_draft).last()?;
+        Some((last, last.body.spoken_on()?.to_string()))
+    }
+
+    /// Digests of the texts that the panel may speak on: the notice in force, and the draft of a correction.
+    pub fn spoken_on(&self) -> Vec<String> {
+        [self.notice(), self.draft()].into_iter().flatten().map(|(_, digest)| digest).collect()
+    }
+
+    /// Whether a notice is one that went out: the last one when the public was told.
+    pub fn went_out(&self, notice: &str) -> bool {
+        let public = self.steps.iter().filter(|step| step.to == State::PublicNotice.code());
+        let mut out = public.filter_map(|step| {
+            let mut then = self.parts.iter().filter(|part| {
+                matches!(part.body, Body::Notice { .. })
+                    && part.at <= step.at
+                    && part.ended.as_ref().is_none_or(|(at, _)| *at > step.at)
+            });
+            then.next_back()
+        });
+        out.any(|part| part.part == notice)
+    }
+
+    /// When the case last came to a state.
+    fn came_to(&self, to: State) -> Option<Timestamp> {
+        self.steps.iter().rev().find(|step| step.to == to.code()).map(|step| step.at)
     }
 
     /// When the options came to be considered for what the case is characterised as now. What was said or done in an
@@ -205,13 +234,66 @@ impl Whole {
         self.steps.iter().rev().find(came).map(|step| step.at)
     }
 
-    /// Words on a notice that count: of this round, and of this election.
-    pub fn words_on<'a>(&'a self, digest: &str) -> impl Iterator<Item = &'a Word> {
-        let since =
-            self.round().map(|round| self.election_since.map_or(round, |one| one.max(round)));
-        self.words.iter().filter(move |word| {
-            word.notice == digest && since.is_some_and(|since| word.at >= since)
-        })
+    /// From when on words, considerations and the information of ministers count for a notice: within this round, and
+    /// within the election. `None` before a round has begun.
+    fn since(&self) -> Option<Timestamp> {
+        Some(self.round()?.max(self.election_since.unwrap_or(Timestamp::MIN)))
+    }
+
+    /// Whether the options came to be considered: from then on the panel has something to speak on.
+    pub fn is_in_round(&self) -> bool {
+        self.since().is_some()
+    }
+
+    /// Parts that count for a notice.
+    fn counted(&self) -> impl Iterator<Item = &Part> {
+        let since = self.since();
+        self.live().filter(move |part| since.is_some_and(|since| part.at >= since))
+    }
+
+    /// Words that count: of this round, and of this election.
+    pub fn words_that_count(&self) -> impl Iterator<Item = &Word> {
+        let since = self.since();
+        self.words.iter().filter(move |word| since.is_some_and(|since| word.at >= since))
+    }
+
+    fn is_of_a_correction(&self, digest: &str) -> bool {
+        let drafts =
+            self.parts.iter().filter(|part| matches!(part.body, Body::CorrectionDraft { .. }));
+        let mut drafts = drafts.filter_map(|part| part.body.spoken_on());
+        drafts.any(|one| one.to_string() == digest)
+    }
+
+    /// The last word of each member on a text, or on an earlier one in whose place it came, oldest first.
+    pub fn words_on(&self, digest: &str) -> Vec<&Word> {
+        let is_correction = self.is_of_a_correction(digest);
+        let of = self
+            .words_that_count()
+            .filter(|word| self.is_of_a_correction(&word.notice) == is_correction);
+        let last: BTreeMap<&str, &Word> = of.map(|word| (word.person.as_str(), word)).collect();
+        let mut last: Vec<&Word> = last.into_values().collect();
+        last.sort_by_key(|word| word.at);
+        last
+    }
+
+    /// Who is on the panel in this round.
+    pub fn roster(&self) -> Vec<&str> {
+        let members = self.counted().filter_map(|part| match &part.body {
+            Body::Panel { members } => Some(members),
+            _ => None,
+        });
+        let members: BTreeSet<&str> = members.flatten().map(String::as_str).collect();
+        members.into_iter().collect()
+    }
+
+    /// Who of them does not speak, with the reason.
+    pub fn recused(&self) -> Vec<(&str, &str)> {
+        self.counted()
+            .filter_map(|part| match &part.body {
+                Body::Recusal { member, reason } => Some((member.as_str(), reason.as_str())),
+                _ => None,
+            })
+            .collect()
     }
 
     /// The states the case went through, in their order.
@@ -219,9 +301,10 @@ impl Whole {
         self.steps.iter().filter_map(|step| State::parse(&step.to)).collect()
     }
 
-    /// Everybody who worked on the case.
+    /// Everybody who worked on the case. To fix the panel, or to stay away from it, is no such work.
     pub fn workers(&self) -> BTreeSet<&str> {
-        let parts = self.parts.iter().map(|part| part.person.as_str());
+        let works = |part: &&Part| !matches!(part.body, Body::Panel { .. } | Body::Recusal { .. });
+        let parts = self.parts.iter().filter(works).map(|part| part.person.as_str());
         parts.chain(self.steps.iter().map(|step| step.person.as_str())).collect()
     }
 
@@ -283,22 +366,28 @@ impl Whole {
 
     /// Words on the notice in force.
     pub fn votes(&self) -> Vec<Vote<'_>> {
-        let Some((_, digest)) = self.notice() else { return Vec::new() };
-        self.words_on(&digest)
+        self.notice().map(|(_, digest)| self.votes_on(&digest)).unwrap_or_default()
+    }
+
+    /// Words on a text, and on earlier ones in whose place it came.
+    pub fn votes_on(&self, digest: &str) -> Vec<Vote<'_>> {
+        self.words_on(digest)
+            .into_iter()
             .filter_map(|word| {
                 Some(Vote {
                     person: &word.person,
                     hat: Hat::parse(&word.hat)?,
                     agrees: word.agrees,
+                    is_on_this: word.notice == digest,
                 })
             })
             .collect()
     }
 
-    /// What was found on the things a panel weighs, the last of each, in the order of the charter.
+    /// What was found on the things a panel weighs, the last of each that counts, in the order of the charter.
     pub fn considered(&self) -> Vec<(&str, &Part)> {
         let of = |code: &&'static str| {
-            let found = self.live().filter_map(|part| match &part.body {
+            let found = self.counted().filter_map(|part| match &part.body {
                 Body::Consideration { consideration, .. } if consideration == code => {
                     Some((consideration.as_str(), part))
                 }
@@ -309,36 +398,86 @@ impl Whole {
         CONSIDERATIONS.iter().filter_map(of).collect()
     }
 
-    /// Whether somebody was told, in this round.
-    pub fn is_informed(&self, wanted: &str) -> bool {
-        let Some(since) = self.round() else { return false };
+    fn is_told(&self, wanted: &str, since: Option<Timestamp>) -> bool {
         let told = |part: &Part| matches!(&part.body, Body::Informed { who, .. } if who == wanted);
-        self.live().any(|part| part.at >= since && told(part))
+        since.is_some_and(|since| self.live().any(|part| part.at >= since && told(part)))
     }
 
-    /// The facts of a step; `leaving` is what would go out by it.
-    pub fn facts<'a>(
-        &self,
-        criteria: &'a [Criterion<'a>],
-        votes: &'a [Vote<'a>],
-        workers: &'a [&'a str],
-        considered: &'a [&'a str],
+    /// Whether somebody was told, in this round.
+    pub fn is_informed(&self, wanted: &str) -> bool {
+        self.is_told(wanted, self.round())
+    }
+
+    /// Whether it was assessed what a step would mean for domestic speech: since the analysis it rests on began, and for a
+    /// notice within the election.
+    fn is_speech_assessed(&self, to: State) -> bool {
+        let begun = self.came_to(State::Analysis);
+        let since = match to {
+            State::PublicNotice => {
+                begun.map(|begun| begun.max(self.election_since.unwrap_or(Timestamp::MIN)))
+            }
+            _ => begun,
+        };
+        let assessed = |part: &Part| matches!(part.body, Body::Speech { .. });
+        since.is_some_and(|since| self.live().any(|part| part.at >= since && assessed(part)))
+    }
+
+    /// What a decision on the case rests on; `digest` is the text for the public that it is about.
+    pub fn known(&self, digest: Option<&str>) -> Known<'_> {
+        Known {
+            criteria: self.criteria(),
+            votes: digest.map(|digest| self.votes_on(digest)).unwrap_or_default(),
+            workers: self.workers().into_iter().collect(),
+            considered: self.considered().into_iter().map(|one| one.0).collect(),
+            roster: self.roster(),
+            recused: self.recused().into_iter().map(|one| one.0).collect(),
+        }
+    }
+}
+
+/// What is known of a case, as the charter borrows it.
+pub struct Known<'a> {
+    criteria: Vec<Criterion<'a>>,
+    /// Words on the text in question.
+    pub votes: Vec<Vote<'a>>,
+    /// Everybody who worked on the case.
+    pub workers: Vec<&'a str>,
+    considered: Vec<&'a str>,
+    /// Who is on the panel.
+    pub roster: Vec<&'a str>,
+    /// Who of them is recused.
+    pub recused: Vec<&'a str>,
+}
+
+impl<'a> Known<'a> {
+    /// Who is on the panel and not recused.
+    pub fn sitting(&self) -> Vec<&'a str> {
+        self.roster.iter().copied().filter(|one| !self.recused.contains(one)).collect()
+    }
+
+    /// The facts of a step to a state; `leaving` is what would go out by it.
+    pub fn facts<'f>(
+        &'f self,
+        whole: &Whole,
+        to: State,
         leaving: &serde_json::Value,
-        reason: &'a str,
-    ) -> Facts<'a> {
-        let notice = self.notice().is_some();
+        reason: &'f str,
+    ) -> Facts<'f> {
+        let notice = whole.notice().is_some();
         Facts {
-            criteria,
-            is_election: self.is_election,
-            is_speech_assessed: self.live().any(|part| matches!(part.body, Body::Speech { .. })),
-            is_target_informed: self.is_informed("target"),
-            are_ministers_informed: self.is_informed("ministers"),
-            votes,
-            workers,
-            considered,
+            criteria: &self.criteria,
+            is_election: whole.is_election,
+            is_speech_assessed: whole.is_speech_assessed(to),
+            is_target_informed: whole.is_informed("target"),
+            are_ministers_informed: whole.is_told("ministers", whole.since()),
+            votes: &self.votes,
+            roster: &self.roster,
+            recused: &self.recused,
+            workers: &self.workers,
+            considered: &self.considered,
             has_evidence: notice,
             has_correction_path: notice,
-            has_domestic_personal_data: super::private::is_named(self, leaving),
+            has_domestic_personal_data: super::private::is_named(whole, leaving),
             reason,
         }
     }

@@ -131,7 +131,9 @@ fn check(asked: &Parameters) -> Answer<()> {
         return Err(refuse("NRS-INFL-1202"));
     }
     let no_traces = asked.needs_traces() && asked.traces.is_empty();
-    let twice = asked.traces.iter().collect::<std::collections::BTreeSet<_>>().len();
+    // Two that stand in one column are one.
+    let columns = asked.traces.iter().map(|trace| engine::column_of(trace));
+    let twice = columns.collect::<std::collections::BTreeSet<_>>().len();
     let beside = asked.traces.iter().any(|trace| BESIDE.contains(&trace.as_str()));
     if no_traces || beside || twice != asked.traces.len() || asked.traces.len() > TRACES_MAX {
         return Err(refuse("NRS-INFL-1204"));

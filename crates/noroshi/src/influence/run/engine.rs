@@ -1,8 +1,9 @@
 //! From a collection to the engines and back. Nothing here is random or asks the time: the same posts and parameters give
 //! the same file.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::io::{BufRead as _, Write};
+use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::Write;
 use std::path::Path;
 
 use jiff::Timestamp;
@@ -15,16 +16,14 @@ use noroshi_insight::coordination::{
 };
 use noroshi_insight::{copies, lookalike};
 use serde_json::{Value, json};
-use sha2::{Digest as _, Sha256};
 
 use super::act::Parameters;
+use super::relabel::Relabel;
 use super::results::{
     ClusterRow, CopyRow, EdgeRow, GroupRow, HitRow, MemberRow, Results, shares_path,
 };
 use super::{rhythm, spread, wording};
-use crate::influence::keys::{PREFIX, PSEUDONYM_DIGITS};
 use crate::influence::vault::{Vault, VaultFailure};
-use crate::office::secret::hex;
 
 /// Examples of an edge that are kept with it.
 const EXEMPLARS_KEPT: usize = 8;
@@ -56,24 +55,6 @@ impl Came {
 /// A run that an engine would not do: told to the analyst.
 pub(super) type Ran = Result<Came, String>;
 
-/// Hashes what is written.
-struct Hashed<W> {
-    inner: W,
-    hash: Sha256,
-}
-
-impl<W: Write> Write for Hashed<W> {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        let taken = self.inner.write(bytes)?;
-        self.hash.update(bytes.get(..taken).unwrap_or_default());
-        Ok(taken)
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        self.inner.flush()
-    }
-}
-
 fn kind_of(trace: &str) -> TraceKind {
     match trace {
         "url" | "url_id" => TraceKind::Url,
@@ -82,71 +63,29 @@ fn kind_of(trace: &str) -> TraceKind {
         "reply" => TraceKind::Reply,
         "mention" => TraceKind::Mention,
         "media" | "phash_id" => TraceKind::Media,
-        "text" => TraceKind::Text,
+        "text" | "text_cluster_id" => TraceKind::Text,
         "fast_repost" => TraceKind::FastRepost,
         "hashtag_set" => TraceKind::HashtagSequence,
         _ => TraceKind::Other,
     }
 }
 
-/// The column in which a trace stands in the table of a run: by its name the command line knows which kind it is.
-pub(super) fn column_of(trace: &str) -> &str {
-    match trace {
+/// The column in which a trace stands in the table of a run: by its name the command line knows which kind it is, and finds
+/// this column and no other.
+pub(super) fn column_of(trace: &str) -> Cow<'_, str> {
+    Cow::Borrowed(match trace {
         "url" => "url_id",
         "domain" => "domain_id",
         "media" => "phash_id",
         "mention" => "mentions",
         "text" => "text_cluster_id",
-        other => other,
-    }
-}
-
-/// Puts numbers in the place of accounts that are in no group that may leave: the table can be recomputed from, and says
-/// of nobody else what another table could be held against. A number stands for one account throughout the table.
-fn relabelled(path: &Path, named: &BTreeSet<String>) -> std::io::Result<String> {
-    let other = path.with_extension("part");
-    let mut lines = std::io::BufReader::new(std::fs::File::open(path)?);
-    let file = std::io::BufWriter::new(std::fs::File::create(&other)?);
-    let mut sink = Hashed { inner: file, hash: Sha256::new() };
-    let mut numbers: HashMap<String, usize> = HashMap::new();
-    let mut line = String::new();
-    while lines.read_line(&mut line)? > 0 {
-        let mut rest = line.as_str();
-        while let Some(at) = rest.find(PREFIX) {
-            let begun = at + PREFIX.len();
-            let digits = rest.get(begun..begun + PSEUDONYM_DIGITS);
-            let is_one =
-                digits.is_some_and(|digits| digits.bytes().all(|one| one.is_ascii_hexdigit()));
-            let end = if is_one { begun + PSEUDONYM_DIGITS } else { begun };
-            let name = rest.get(at..end).unwrap_or_default();
-            sink.write_all(rest.get(..at).unwrap_or_default().as_bytes())?;
-            if is_one && !named.contains(name) {
-                let next = numbers.len() + 1;
-                let number = *numbers.entry(name.to_owned()).or_insert(next);
-                write!(sink, "other-{number}")?;
-            } else {
-                sink.write_all(name.as_bytes())?;
-            }
-            rest = rest.get(end..).unwrap_or_default();
-        }
-        sink.write_all(rest.as_bytes())?;
-        line.clear();
-    }
-    sink.flush()?;
-    std::fs::rename(&other, path)?;
-    Ok(hex(&sink.hash.finalize()))
-}
-
-/// The accounts of groups that may leave.
-pub(in crate::influence) fn that_leave(
-    results: &Results,
-) -> Result<BTreeSet<String>, VaultFailure> {
-    let groups = results.groups((i64::MIN, i64::MAX), 0, u32::MAX)?;
-    let leaves = |level: &str| Level::parse(level).is_some_and(Level::may_leave);
-    let groups: BTreeSet<i64> =
-        groups.iter().filter(|one| leaves(&one.level)).map(|one| one.number).collect();
-    let members = results.memberships()?.into_iter();
-    Ok(members.filter(|(group, _)| groups.contains(group)).map(|one| one.1).collect())
+        "repost" => "repost_id",
+        "reply" => "reply_id",
+        "url_id" | "domain_id" | "phash_id" | "text_cluster_id" | "fast_repost" | "hashtag_set"
+        | "hashtag" | "hashtag_id" | "object_id" | "image_id" | "media_id" => trace,
+        // What somebody called a column may be the name of another thing there.
+        other => return Cow::Owned(format!("object-{other}")),
+    })
 }
 
 /// Runs an engine over a collection and writes its answer.
@@ -174,7 +113,9 @@ pub(super) fn run(
     };
     sink.flush()?;
     drop(sink);
-    let input = relabelled(&shares_path(data, id), &that_leave(&results)?)?;
+    let mut relabel = Relabel::new(&results)?;
+    let input = relabel.file(&shares_path(data, id))?;
+    relabel.keep(&results)?;
     results.finish(data, id)?;
     let oldest = vault.oldest(span(asked))?;
     let oldest = oldest.and_then(|at| Timestamp::from_millisecond(at).ok());
@@ -215,7 +156,7 @@ fn coordination(
     sink: &mut impl Write,
 ) -> Result<Ran, VaultFailure> {
     let mut builder = Builder::default();
-    let columns: Vec<String> = asked.traces.iter().map(|trace| cell(column_of(trace))).collect();
+    let columns: Vec<String> = asked.traces.iter().map(|trace| cell(&column_of(trace))).collect();
     writeln!(sink, "{},account_id,content_id,timestamp_share", columns.join(","))?;
     for (place, trace) in asked.traces.iter().enumerate() {
         let (before, after) = (",".repeat(place), ",".repeat(columns.len() - place));
@@ -563,7 +504,7 @@ fn copied(
             posts: cluster.members.len() as u64,
             accounts: cluster.accounts as u64,
             body: json!({
-                "key": cluster.key, "texts": cluster.texts, "first": cluster.first_ms, "last": cluster.last_ms,
+                "key": vault.text_mark(&cluster.key), "texts": cluster.texts, "first": cluster.first_ms, "last": cluster.last_ms,
                 "chars": cluster.chars_mean, "standing": cluster.standing().name(), "exemplar": exemplar,
                 "kept": rows.len(),
             }),

@@ -13,6 +13,7 @@ use super::act;
 use super::pack;
 use super::pages::{Piece, pieces, run_crumbs};
 use super::read::{self, Run};
+use super::relabel::Relabel;
 use super::results::{FindRow, Results};
 use super::tables::{self, Column, Kind, Table, csv, shown};
 use crate::house::House;
@@ -337,11 +338,12 @@ const HITS: &[Column] = &[
     Column { name: "score", kind: Kind::Whole },
 ];
 
-/// The rows of a table as they leave; `None` where the run has no such table.
+/// The rows of a table as they leave, every account under what stands for it; `None` where the run has no such table.
 fn leaving(
     results: &Results,
     run: &Run,
     table: &str,
+    relabel: &mut Relabel,
 ) -> Result<Option<(&'static [Column], Vec<(i64, Value)>)>, VaultFailure> {
     let engine = run.parameters.engine.as_str();
     if !names(engine).contains(&table) {
@@ -371,8 +373,12 @@ fn leaving(
         }
         _ => match tables::find(engine, table) {
             Some(found) => {
-                let rows = results.finds(found.name, 0, all)?;
-                Some((found.columns, rows.into_iter().map(|row| (row.number, row.body)).collect()))
+                let rows = results.finds(found.name, 0, all)?.into_iter().map(|row| {
+                    let mut body = row.body;
+                    relabel.value(&mut body);
+                    (row.number, body)
+                });
+                Some((found.columns, rows.collect()))
             }
             None => None,
         },
@@ -384,8 +390,9 @@ pub(super) fn csv_of(
     results: &Results,
     run: &Run,
     table: &str,
+    relabel: &mut Relabel,
 ) -> Result<Option<String>, VaultFailure> {
-    let rows = leaving(results, run, table)?;
+    let rows = leaving(results, run, table, relabel)?;
     Ok(rows.map(|(columns, rows)| csv(columns, rows.iter().map(|(number, body)| (*number, body)))))
 }
 
@@ -415,10 +422,11 @@ pub(super) async fn taken_out(
         if of.parameters.engine == "coordination" {
             return pack::table(results, &of, &reviews, &asked, is_csv);
         }
+        let mut relabel = Relabel::kept(results)?;
         if is_csv {
-            return csv_of(results, &of, &asked);
+            return csv_of(results, &of, &asked, &mut relabel);
         }
-        let rows = leaving(results, &of, &asked)?;
+        let rows = leaving(results, &of, &asked, &mut relabel)?;
         Ok(rows.map(|(_, rows)| {
             let rows: Vec<Value> = rows
                 .into_iter()

@@ -12,6 +12,7 @@ mod finds;
 pub mod pack;
 pub mod pages;
 pub mod read;
+pub(super) mod relabel;
 pub mod results;
 mod rhythm;
 mod sites;

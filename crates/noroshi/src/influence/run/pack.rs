@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 
 use super::finds;
 use super::read::{Review, Run};
+use super::relabel::Relabel;
 use super::results::{EdgeRow, GroupRow, Results};
 use crate::influence::pdf::{self, Block, Font};
 use crate::influence::vault::VaultFailure;
@@ -46,14 +47,18 @@ struct Out {
     memberships: Vec<(i64, String)>,
 }
 
-fn gather(results: &Results) -> Result<Out, VaultFailure> {
+fn gather(results: &Results, relabel: &mut Relabel) -> Result<Out, VaultFailure> {
     let all = (i64::MIN, i64::MAX);
     let leaves = |group: &GroupRow| Level::parse(&group.level).is_some_and(Level::may_leave);
-    let groups: Vec<GroupRow> =
+    let mut groups: Vec<GroupRow> =
         results.groups(all, 0, ROWS_MAX)?.into_iter().filter(leaves).collect();
+    // Companions of a group are in none, and what its members mention or repost is an account too.
+    groups.iter_mut().for_each(|group| relabel.value(&mut group.body));
     let out = |group: i64| groups.iter().any(|one| one.number == group);
     let edges = results.edges(None, all, ROWS_MAX)?;
-    let edges = edges.into_iter().filter(|edge| edge.group.is_some_and(out)).collect();
+    let mut edges: Vec<EdgeRow> =
+        edges.into_iter().filter(|edge| edge.group.is_some_and(out)).collect();
+    edges.iter_mut().for_each(|edge| relabel.value(&mut edge.body));
     let memberships = results.memberships()?.into_iter().filter(|(group, _)| out(*group)).collect();
     Ok(Out { groups, edges, memberships })
 }
@@ -393,9 +398,20 @@ fn finding(out: &Out, run: &Run, reviews: &[Review]) -> Value {
     })
 }
 
-/// The command that recomputes a run, where the command line can ask the same: all traces with the same windows.
+/// The command that recomputes a run, where the command line can ask the same: all traces with the same windows. What
+/// nobody shared is not asked for: the command line takes such a question for a mistake.
 fn command(run: &Run) -> Option<String> {
     let traces = run.summary.get("traces").and_then(Value::as_array)?;
+    let is_shared = |trace: &Value| trace.get("shares").and_then(Value::as_u64) != Some(0);
+    let asked: Vec<&String> = run
+        .parameters
+        .traces
+        .iter()
+        .zip(traces)
+        .filter(|(_, trace)| is_shared(trace))
+        .map(|(name, _)| name)
+        .collect();
+    let traces: Vec<&Value> = traces.iter().filter(|trace| is_shared(trace)).collect();
     let windows: Vec<Vec<u64>> = traces
         .iter()
         .map(|trace| {
@@ -407,13 +423,12 @@ fn command(run: &Run) -> Option<String> {
     if windows.iter().any(|one| one != first) {
         return None;
     }
-    let asked = &run.parameters;
     let quoted = |text: &str| format!("'{}'", text.replace('\'', "'\\''"));
     let objects: Vec<String> = asked
-        .traces
         .iter()
-        .map(|trace| format!("--object {}", quoted(super::engine::column_of(trace))))
+        .map(|trace| format!("--object {}", quoted(&super::engine::column_of(trace))))
         .collect();
+    let asked = &run.parameters;
     let windows: Vec<String> = first.iter().map(|one| format!("--window {one}")).collect();
     Some(format!(
         "noroshi influence coordination shares.csv {} {} --false-discovery {} --slice {} --seed {}{} --out again",
@@ -471,7 +486,7 @@ pub(super) fn table(
     name: &str,
     is_csv: bool,
 ) -> Result<Option<String>, VaultFailure> {
-    let out = gather(results)?;
+    let out = gather(results, &mut Relabel::kept(results)?)?;
     if is_csv {
         return Ok(match name {
             "groups" => Some(groups_csv(&out)),
@@ -512,7 +527,8 @@ pub fn pack(
     stix: &Value,
     fonts: &[String],
 ) -> Result<Vec<u8>, VaultFailure> {
-    let out = gather(results)?;
+    let mut relabel = Relabel::kept(results)?;
+    let out = gather(results, &mut relabel)?;
     let digest = Digest::of(&shares).to_string();
     let pretty = |value: &Value| format!("{value:#}\n").into_bytes();
     let mut files: Files = vec![
@@ -532,7 +548,7 @@ pub fn pack(
     if run.parameters.engine != "coordination" {
         files.retain(|(name, _)| is_of_every_run(name));
         for table in finds::names(&run.parameters.engine) {
-            if let Some(text) = finds::csv_of(results, run, table)? {
+            if let Some(text) = finds::csv_of(results, run, table, &mut relabel)? {
                 files.push((format!("{table}.csv"), text.into_bytes()));
             }
         }
@@ -542,7 +558,7 @@ pub fn pack(
 
 /// The groups of a run as STIX: channels under their pseudonyms, in a grouping for each group.
 pub fn stix(results: &Results, run: &Run) -> Result<Value, VaultFailure> {
-    let out = gather(results)?;
+    let out = gather(results, &mut Relabel::kept(results)?)?;
     let names = out.groups.iter().map(|group| {
         let members: Vec<&str> = out
             .memberships
@@ -617,6 +633,83 @@ mod tests {
             }
             assert!(!table.contains(",-1,") && !table.starts_with("-1,"), "{table}");
         }
+    }
+
+    /// Two accounts in a group, a companion of it, and what one of them mentioned: only the two leave under pseudonyms, and
+    /// each other one is the same number in every file.
+    #[test]
+    fn an_account_in_no_group_leaves_under_one_number_in_every_file() {
+        let [one, two, companion, named] = [1, 2, 3, 4].map(|number| format!("acct:{number:032x}"));
+        let dir = tempfile::tempdir().unwrap();
+        let results = Results::create(dir.path(), "run-1").unwrap();
+        let group = GroupRow {
+            number: 0,
+            level: "E2".to_owned(),
+            accounts: 2,
+            edges: 1,
+            span: (0, 9),
+            body: json!({ "companions": [{ "account": companion, "acts": 3 }] }),
+        };
+        results.add_group(&group).unwrap();
+        for account in [&one, &two] {
+            let row =
+                super::super::results::MemberRow { account: account.clone(), body: json!({}) };
+            results.add_member(0, &row).unwrap();
+        }
+        let seen =
+            json!({ "object": named, "post_a": "p1", "post_b": "p2", "time_a": 1, "time_b": 2 });
+        let edge = EdgeRow {
+            group: Some(0),
+            ends: (one.clone(), two.clone()),
+            weight: 1,
+            span: (0, 9),
+            body: json!({ "traces": [{ "kind": "mention", "exemplars": [seen] }] }),
+        };
+        results.add_edge(&edge).unwrap();
+        let table = dir.path().join("shares.csv");
+        let rows = format!("{named},{one},p1,1\n{named},{two},p2,2\n{named},{companion},p3,3\n");
+        std::fs::write(&table, rows).unwrap();
+        let mut relabel = Relabel::new(&results).unwrap();
+        relabel.file(&table).unwrap();
+        relabel.keep(&results).unwrap();
+        results.finish(dir.path(), "run-1").unwrap();
+        let results = Results::open(dir.path(), "run-1").unwrap().unwrap();
+        let parameters = r#"{ "engine": "coordination", "traces": ["mention"] }"#;
+        let run = Run {
+            run: "run-1".to_owned(),
+            collection: "collection-1".to_owned(),
+            parameters: serde_json::from_str(parameters).unwrap(),
+            digest: String::new(),
+            input: None,
+            state: "done".to_owned(),
+            person: String::new(),
+            at: jiff::Timestamp::UNIX_EPOCH,
+            summary: Value::Null,
+            oldest: None,
+        };
+        let shares = std::fs::read(&table).unwrap();
+        assert_eq!(
+            String::from_utf8(shares.clone()).unwrap(),
+            format!("other-1,{one},p1,1\nother-1,{two},p2,2\nother-1,other-2,p3,3\n")
+        );
+        let stix = stix(&results, &run).unwrap();
+        let packed = pack(&results, &run, &[], shares, &stix, &[]).unwrap();
+        let mut files = vec![String::from_utf8_lossy(&packed).into_owned()];
+        for (name, is_csv) in
+            [("groups", true), ("groups", false), ("edges", true), ("edges", false)]
+        {
+            files.push(table_of(&results, &run, name, is_csv));
+        }
+        for file in &files {
+            assert!(!file.contains(&companion) && !file.contains(&named), "{file}");
+        }
+        assert!(files[0].contains(",other-1,p1,p2"), "the timeline: {}", files[0]);
+        assert!(files[2].contains("\"other-2\""), "the companion: {}", files[2]);
+        assert!(files[4].contains("\"other-1\"") && files[4].contains(&one), "{}", files[4]);
+    }
+
+    fn table_of(results: &Results, run: &Run, name: &str, is_csv: bool) -> String {
+        table(results, run, &[], name, is_csv).unwrap().unwrap()
     }
 
     #[test]

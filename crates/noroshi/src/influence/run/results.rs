@@ -21,6 +21,7 @@ CREATE TABLE copy (cluster INTEGER NOT NULL, place INTEGER NOT NULL, post INTEGE
     at INTEGER NOT NULL, body TEXT NOT NULL, PRIMARY KEY (cluster, place));
 CREATE TABLE hit (number INTEGER PRIMARY KEY, domain TEXT NOT NULL, protected TEXT, rule TEXT NOT NULL,
     score INTEGER NOT NULL, body TEXT NOT NULL);
+CREATE TABLE other (account TEXT PRIMARY KEY, number INTEGER NOT NULL) WITHOUT ROWID;
 CREATE TABLE find (tbl TEXT NOT NULL, number INTEGER NOT NULL, body TEXT NOT NULL, PRIMARY KEY (tbl, number)) WITHOUT ROWID;
 ";
 
@@ -271,6 +272,40 @@ impl Results {
         self.connection
             .prepare_cached("INSERT INTO find VALUES (?1, ?2, ?3)")?
             .execute(params![table, number, body.to_string()])?;
+        Ok(())
+    }
+
+    /// Keeps which number of the table of the run stands for an account.
+    pub(super) fn add_other(&self, account: &str, number: usize) -> Result<(), VaultFailure> {
+        self.connection
+            .prepare_cached("INSERT INTO other VALUES (?1, ?2)")?
+            .execute(params![account, i64::try_from(number).unwrap_or(i64::MAX)])?;
+        Ok(())
+    }
+
+    /// Accounts that stand under a number of the table of the run, with it. A file of before such numbers were kept has none.
+    pub(super) fn others(&self) -> Result<Vec<(String, usize)>, VaultFailure> {
+        let sql = "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'other'";
+        if self.connection.query_row(sql, [], |_| Ok(())).optional()?.is_none() {
+            return Ok(Vec::new());
+        }
+        let mut rows = self.connection.prepare("SELECT account, number FROM other")?;
+        let rows = rows.query_map([], |row| {
+            let number: i64 = row.get(1)?;
+            Ok((row.get(0)?, usize::try_from(number).unwrap_or(0)))
+        })?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+
+    /// What stands in the rows of groups, edges and finds beside their numbers.
+    pub(super) fn bodies(&self, mut visit: impl FnMut(&str)) -> Result<(), VaultFailure> {
+        for table in ["grp", "edge", "find"] {
+            let mut rows = self.connection.prepare(&format!("SELECT body FROM {table}"))?;
+            let mut rows = rows.query([])?;
+            while let Some(row) = rows.next()? {
+                visit(row.get_ref(0)?.as_str().map_err(|_| rusqlite::Error::InvalidQuery)?);
+            }
+        }
         Ok(())
     }
 

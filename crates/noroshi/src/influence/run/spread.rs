@@ -107,7 +107,8 @@ impl Read {
         Ok(read)
     }
 
-    /// Near copies are one item, named by the key of their cluster.
+    /// Near copies are one item, named by what stands for their text: the key of their cluster is a digest that whoever holds
+    /// the text can make.
     fn clusters(&mut self, vault: &Vault, within: (i64, i64)) -> Result<(), VaultFailure> {
         let (held, left_out) = held_texts(vault, within)?;
         self.left_out += left_out;
@@ -115,8 +116,9 @@ impl Read {
         let posts: Vec<copies::Post<'_>> = held.iter().map(|one| one.post()).collect();
         let options = copies::Options { accounts_min: 1, ..copies::Options::default() };
         for cluster in copies::cluster(&posts, &options).clusters {
+            let mark = vault.text_mark(&cluster.key);
             for one in cluster.members.iter().filter_map(|member| held.get(member.post)) {
-                self.add(&cluster.key, &one.account, one.at, one.post);
+                self.add(&mark, &one.account, one.at, one.post);
             }
         }
         Ok(())

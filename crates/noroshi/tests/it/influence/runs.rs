@@ -336,6 +336,202 @@ async fn made_traces_carry_a_coordination_run_and_cadence_only_stands_beside() {
     refused(&pillar.test, &pillar.analyst, &path, asked, "NRS-INFL-1208").await;
 }
 
+/// Four accounts that share one thing of every kind within seconds, and readers who share the same at any time.
+fn of_every_kind(pillar: &Pillar) -> String {
+    let mut table = String::from(
+        "post_id,account,ts,urls,hashtags,mentions,media,repost_id,reply_id,image_id,time,text\n",
+    );
+    let mut number = 0;
+    for week in 0..24_u64 {
+        let begin = pillar.at(i64::try_from(week).unwrap() * 20_000);
+        writeln!(table, "s{week},source{week},{},,,,,,,,,", begin - 1).unwrap();
+        let mut row = |account: &str, at: i64, tags: &str, text: &str| {
+            number += 1;
+            writeln!(
+                table,
+                "k{number},{account},{at},https://s{week}.example/a,tag{week}{tags},named{week},m{week},\
+                 s{week},r{week},i{week},t{week},{text}"
+            )
+            .unwrap();
+        };
+        let (tags, text) = (format!(" lamp{week} oil{week}"), story(500 + week));
+        for (place, account) in (0_i64..).zip(["kiln1", "kiln2", "kiln3", "kiln4"]) {
+            row(account, begin + place * 2, &tags, &text);
+        }
+        for reader in 0..30 {
+            let drawn = mixed(week * 1_000 + reader);
+            let at = begin + 100 + i64::try_from(drawn % 15_000).unwrap();
+            let text = story(10_000 + week * 100 + reader);
+            row(&format!("reader{}", (drawn >> 20) % 300), at, "", &text);
+        }
+    }
+    table
+}
+
+/// The accounts that stand under pseudonyms in any file.
+fn accounts_in<'a>(files: impl Iterator<Item = &'a [u8]>) -> std::collections::BTreeSet<String> {
+    let mut found = std::collections::BTreeSet::new();
+    for file in files {
+        let text = String::from_utf8_lossy(file);
+        let all = text.match_indices("acct:").filter_map(|(at, _)| text.get(at..at + 37));
+        let is_one = |one: &&str| one[5..].bytes().all(|byte| byte.is_ascii_hexdigit());
+        found.extend(all.filter(is_one).map(str::to_owned));
+    }
+    found
+}
+
+/// What the command of a pack finds in its shares: both ends and the weight of each edge.
+fn recomputed(files: &std::collections::BTreeMap<String, Vec<u8>>) -> Vec<String> {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("shares.csv"), &files["shares.csv"]).unwrap();
+    let verify = String::from_utf8(files["verify.txt"].clone()).unwrap();
+    let command = verify.lines().find(|line| line.trim().starts_with("noroshi ")).unwrap();
+    let arguments = command.split_whitespace().skip(1).map(|one| one.trim_matches('\''));
+    let ran = std::process::Command::new(env!("CARGO_BIN_EXE_noroshi"))
+        .args(arguments)
+        .current_dir(folder.path())
+        .output()
+        .unwrap();
+    assert!(ran.status.success(), "{command}: {}", String::from_utf8_lossy(&ran.stderr));
+    ends(&std::fs::read_to_string(folder.path().join("again/edges.csv")).unwrap())
+}
+
+fn ends(edges: &str) -> Vec<String> {
+    let mut ends: Vec<String> = rows(edges).iter().map(|row| row[..3].join(",")).collect();
+    ends.sort();
+    ends
+}
+
+/// Whatever is shared: another team finds from the pack what was found here, and no file of it names an account that is in no
+/// group, be it one that is mentioned or reposted.
+#[tokio::test]
+async fn every_kind_of_trace_is_recomputed_from_its_pack_and_names_nobody_else() {
+    let pillar = Pillar::open().await;
+    let collection = pillar.collection(10_000).await;
+    let mapping = "object = image_id\nobject = time";
+    let table = of_every_kind(&pillar);
+    let (_, done) = pillar.bring(&collection, table.as_bytes(), mapping).await;
+    assert_eq!(done["taken"]["posts"], 24 * 35, "{done}");
+    for trace in [
+        "url",
+        "domain",
+        "hashtag",
+        "mention",
+        "media",
+        "repost",
+        "reply",
+        "text",
+        "fast_repost",
+        "hashtag_set",
+        "image_id",
+        "time",
+    ] {
+        let asked = json!({ "engine": "coordination", "traces": [trace], "window_seconds": 60 });
+        let run = pillar.run(&collection, asked).await;
+        assert_eq!(
+            (&run["summary"]["groups"], &run["summary"]["edges"]),
+            (&json!(1), &json!(6)),
+            "{trace}: {run}"
+        );
+        let files = pillar.pack(id(&run)).await;
+        let found = ends(&String::from_utf8(files["edges.csv"].clone()).unwrap());
+        assert_eq!(found.len(), 6, "{trace}");
+        assert_eq!(recomputed(&files), found, "{trace}");
+        let (_, edges) = file(&pillar, id(&run), "edges.json").await;
+        let (_, groups) = file(&pillar, id(&run), "groups.json").await;
+        let all = files.values().map(Vec::as_slice);
+        let all = all.chain([edges.as_bytes(), groups.as_bytes()]);
+        assert_eq!(accounts_in(all).len(), 4, "{trace}: only those in the group");
+        // What is an account is the same number wherever it stands.
+        let timeline = String::from_utf8(files["timeline.csv"].clone()).unwrap();
+        let shares = String::from_utf8(files["shares.csv"].clone()).unwrap();
+        let shared = rows(&timeline).iter().map(|row| row[4].to_owned()).collect::<Vec<_>>();
+        let is_account = ["mention", "fast_repost"].contains(&trace);
+        for object in shared {
+            assert_eq!(object.starts_with("other-"), is_account, "{trace}: {object}");
+            assert!(shares.contains(&format!("{object},")), "{trace}: {object}");
+        }
+    }
+    // The same thing twice, under two names of its column, is one.
+    let path = format!("/influence/collections/{collection}/runs");
+    let twice = json!({ "engine": "coordination", "traces": ["media", "phash_id"] });
+    refused(&pillar.test, &pillar.analyst, &path, twice, "NRS-INFL-1204").await;
+    // What nobody shared is in no command.
+    let asked =
+        json!({ "engine": "coordination", "traces": ["object_id", "url"], "window_seconds": 60 });
+    let run = pillar.run(&collection, asked).await;
+    let files = pillar.pack(id(&run)).await;
+    assert_eq!(recomputed(&files).len(), 6);
+}
+
+/// Runs that find no group name no account in what leaves, and nothing in it is a digest by which whoever holds a text finds
+/// its post.
+#[tokio::test]
+async fn what_leaves_a_run_without_groups_names_no_account_and_finds_no_text() {
+    use noroshi_insight::copies;
+    let pillar = Pillar::open().await;
+    let collection = pillar.collection(1_000).await;
+    let mut table = copied(&pillar);
+    writeln!(table, "x1,kakuu,{},,AI言語モデルとして、お答えします。", pillar.at(9)).unwrap();
+    pillar.bring(&collection, table.as_bytes(), "").await;
+    let texts: Vec<String> = (0..8).map(story).collect();
+    let posts: Vec<copies::Post<'_>> = texts
+        .iter()
+        .map(|text| copies::Post { id: text, account: "a", time_ms: 0, text })
+        .collect();
+    let options = copies::Options { accounts_min: 1, ..copies::Options::default() };
+    let keys: Vec<String> =
+        copies::cluster(&posts, &options).clusters.into_iter().map(|one| one.key).collect();
+    assert_eq!(keys.len(), 8);
+    for (engine, trace) in [
+        ("amplification", "text"),
+        ("amplification", "url"),
+        ("sites", "text"),
+        ("copies", ""),
+        ("residue", ""),
+        ("cadence", ""),
+        ("narratives", ""),
+    ] {
+        let mut asked = json!({ "engine": engine });
+        if !trace.is_empty() {
+            asked["traces"] = json!([trace]);
+        }
+        let run = pillar.run(&collection, asked).await;
+        assert_eq!(run["state"], "done", "{run}");
+        let mut files = pillar.pack(id(&run)).await;
+        let tables: Vec<String> = files
+            .keys()
+            .filter_map(|name| name.strip_suffix(".csv").filter(|name| *name != "shares"))
+            .map(str::to_owned)
+            .collect();
+        assert!(!tables.is_empty(), "{engine}");
+        for table in tables {
+            for form in ["csv", "json"] {
+                let name = format!("{table}.{form}");
+                let (status, text) = file(&pillar, id(&run), &name).await;
+                assert_eq!(status, 200, "{name}");
+                files.insert(format!("taken out {name}"), text.into_bytes());
+            }
+        }
+        let named = accounts_in(files.values().map(Vec::as_slice));
+        assert!(named.is_empty(), "{engine} {trace}: {named:?}");
+        for (name, bytes) in &files {
+            let text = String::from_utf8_lossy(bytes);
+            for key in &keys {
+                assert!(!text.contains(key.as_str()), "{engine} {trace}: {key} in {name}");
+            }
+        }
+        if engine == "residue" {
+            // The same account is the same number in the table and in what was found.
+            let text = |name: &str| String::from_utf8(files[name].clone()).unwrap();
+            let residues = text("residues.csv");
+            let number = rows(&residues)[0][1].to_owned();
+            assert!(number.starts_with("other-"), "{residues}");
+            assert!(text("shares.csv").contains(&format!(",{number},")), "{number}");
+        }
+    }
+}
+
 /// What a form says is needed is what is refused without.
 #[tokio::test]
 async fn the_form_of_a_run_asks_for_what_its_engine_reads_and_says_what_is_needed() {
