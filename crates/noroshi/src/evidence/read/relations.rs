@@ -152,9 +152,11 @@ fn follows(reader: &Reader<'_>, sees: Sees, id: &str, place: Place) -> Result<bo
          AND (e.via, e.way, e.kind, e.other) < ($3, $4, $5, $6) \
          ORDER BY e.via DESC, e.way DESC, e.kind DESC, e.other DESC LIMIT $7"
     );
+    // Only where none was found is it asked whether there were more than may be looked at.
     let sql = format!(
-        "SELECT (SELECT COUNT(*) FROM (SELECT 1 FROM ({edges}) AS a CROSS JOIN evidence_object v ON v.seq = a.via \
-         WHERE v.latest = 1 AND v.hidden = 0 AND {} LIMIT 1) AS b) + (SELECT COUNT(*) = $7 FROM ({edges}) AS c)",
+        "SELECT CASE WHEN EXISTS (SELECT 1 FROM ({edges}) AS a CROSS JOIN evidence_object v ON v.seq = a.via \
+         WHERE v.latest = 1 AND v.hidden = 0 AND {}) THEN 1 \
+         ELSE (SELECT CASE WHEN COUNT(*) = $7 THEN 1 ELSE 0 END FROM ({edges}) AS c) END",
         admits("v", "$2")
     );
     let rows = usize::try_from(AHEAD_MAX).unwrap_or(usize::MAX);
