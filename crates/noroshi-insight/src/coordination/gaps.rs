@@ -18,6 +18,10 @@
 //!
 //! Pairs of accounts that are both suspicious are no controls: they would bear witness for each other.
 //!
+//! In windows wider than ten minutes only meetings within ten minutes are looked at. Two people who are both quick to share are
+//! within ten minutes of each other more often than strangers are, of those within an hour, and that shows in neither of them
+//! alone; within ten minutes it does not matter. What is left out is left out by being conditioned on, like the rest.
+//!
 //! *Which pairs are tested* was decided by counts alone, and given that a meeting lies within the window its distance is
 //! independent of the counts under the null. So the step-up rule runs over the accepted pairs only and not over all possible
 //! ones (independent filtering: Bourgon, Gentleman and Huber 2010).
@@ -28,6 +32,9 @@ use super::arithmetic::{Draws, at, length, mix, number, place};
 use super::candidates::{Accounts, Kept};
 use super::chance::{CONTROLS_ENOUGH, CONTROLS_MAX, CONTROLS_PER_UNIT, Witnesses};
 use super::events::Event;
+
+/// Nothing coarser than this is tested, in seconds.
+pub(crate) const GAP_SECONDS_MAX: u32 = 600;
 
 /// Control meetings of one accused account on one object at most.
 const OWN_PER_UNIT: u32 = 8;
