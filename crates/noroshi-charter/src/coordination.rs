@@ -89,7 +89,8 @@ pub struct Tests {
     pub is_watch: bool,
     /// Every edge passes the activity null at 1 %.
     pub all_edges_significant: bool,
-    /// At least half of the edges pass the synchrony null at 5 %, or two independent traces pass the activity null.
+    /// At least half of the edges are closer in time than shared interest explains, or two families of traces confirm half of
+    /// them each; a link and its domain, or a link and a picture of one post, are one share counted twice.
     pub is_confirmed: bool,
     /// Days on which it was active.
     pub days: u64,

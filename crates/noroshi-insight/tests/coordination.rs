@@ -420,6 +420,71 @@ fn one_share_counted_in_two_traces_confirms_nothing() {
     }
 }
 
+fn mixed(number: u64) -> u64 {
+    let mut z = number.wrapping_add(1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    z ^ (z >> 31)
+}
+
+/// Texts that only those share who act together leave nobody to tell what chance gives. They are found all the same: how likely
+/// strangers would meet is taken as if what is shared lay over ten windows.
+#[test]
+fn groups_are_found_where_nobody_else_shares_anything_of_theirs() {
+    for (groups, members, acts) in [(1, 4, 12), (12, 20, 6)] {
+        let mut events = Vec::new();
+        let mut add = |object: u32, account: u32, time: u32| {
+            let post = u32::try_from(events.len()).unwrap();
+            events.push(Event { object, account, time: 1_748_822_400 + time, post });
+        };
+        for group in 0..groups {
+            for act in 0..acts {
+                let drawn = mixed(u64::from(group * 100 + act)) % 500_000;
+                let begin = u32::try_from(drawn).unwrap();
+                for member in 0..members {
+                    add(group * 100 + act, group * 100 + member, begin + member * 7 % 25);
+                }
+            }
+        }
+        // Others share what nobody else does.
+        for other in 0..360 {
+            let drawn = mixed(9_000 + u64::from(other));
+            add(10_000 + other, 5_000 + other % 300, u32::try_from(drawn % 500_000).unwrap());
+        }
+        let answer = analyse(&numbered(events), &Options::default()).unwrap();
+        let pairs = usize::try_from(groups * members * (members - 1) / 2).unwrap();
+        assert_eq!((answer.edges.len(), answer.groups.len()), (pairs, groups as usize));
+        assert_eq!(answer.shuffled_copy.unwrap().edges, 0);
+    }
+}
+
+/// Five accounts share the same links within seconds on several days, among many that share them within hours.
+#[test]
+fn those_who_are_close_in_time_again_and_again_are_a_strong_group() {
+    let mut builder = Builder::default();
+    let links = builder.trace(Trace::of(TraceKind::Url).window(60));
+    for story in 0..40_i64 {
+        let start = 1_764_000_000 + story * 9_000;
+        let object = &format!("https://news.example/{story}");
+        let mut add = |account: &str, time_seconds: i64| {
+            builder.share(links, &Share { object, account, post: "", time_seconds });
+        };
+        for reader in 0..40_i64 {
+            let drawn = mixed(u64::try_from(story * 1_000 + reader).unwrap());
+            let late = 40 + i64::try_from(drawn % 8_000).unwrap();
+            add(&format!("reader{}", (drawn >> 20) % 400), start + late);
+        }
+        for at in 0..5 {
+            add(&format!("kiln{at}"), start + at * 3);
+        }
+    }
+    let answer = analyse(&builder.finish(), &Options::default()).unwrap();
+    assert_eq!((answer.edges.len(), answer.groups.len()), (10, 1));
+    let group = &answer.groups[0];
+    assert_eq!((group.level, group.edges_synchronous, group.families), (Level::E3, 10, 1));
+    assert_eq!(answer.shuffled_copy.unwrap().edges, 0);
+}
+
 /// A window that shared interest explains takes nothing from a narrower one that it does not: three accounts do twelve of thirty
 /// things within seconds of each other, and all thirty, like everybody who does them, within ten minutes.
 #[test]

@@ -85,7 +85,8 @@ pub struct TraceEvidence {
     pub p_interest: Option<f64>,
     /// The rate of false discovery of that.
     pub q_interest: Option<f64>,
-    /// The chance to be as close in time within the window as strangers who shared the same, times the number of windows.
+    /// The chance to be as close in time within the window (ten minutes at most) as strangers who shared the same, times the
+    /// number of windows.
     pub p_gap: Option<f64>,
     /// The rate of false discovery of that among what the activity model accepts.
     pub q_gap: Option<f64>,

@@ -321,6 +321,10 @@ struct Controls {
     met: u32,
 }
 
+/// How likely two strangers are to meet on an object of which nothing is known: as if its shares lay evenly over ten windows,
+/// 2/10 − 1/100. Two pairs of it stand beside all control pairs.
+const UNKNOWN: f64 = 0.19;
+
 /// Sizes of units by powers of two.
 const CLASSES: usize = 33;
 
@@ -432,7 +436,7 @@ fn chances(kept: &Kept, controls: &[Controls]) -> Vec<f32> {
         pairs += f64::from(one.pairs);
         met += f64::from(one.met);
     }
-    let all = (met + 1.0) / (pairs + 2.0);
+    let all = (met + 2.0 * UNKNOWN) / (pairs + 2.0);
     let mut chances = vec![0.0; place(kept.units)];
     for (unit, size) in sizes {
         let (pairs, met) = at(&classes, class(size));

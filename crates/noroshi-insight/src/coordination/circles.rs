@@ -23,7 +23,7 @@ use super::events::Event;
 
 /// Shares that are looked at for the accused accounts, and as many for the others; where all of them would take more, every
 /// second, fourth, … is looked at.
-const SHARES_MAX: u64 = 8_000_000;
+const SHARES_MAX: u64 = 4_000_000;
 
 /// A sample of fewer accounts says nothing.
 const SAMPLE_MIN: u64 = 30;

@@ -17,7 +17,7 @@ pub fn edges_csv(records: &Records, analysis: &Analysis, sink: &mut impl Write) 
     writeln!(
         sink,
         "account_a,account_b,weight,p,q,trace,window_seconds,joint_objects,common_objects,expected_by_activity,\
-         expected_by_interest,q_interest,gap_seconds,first,last,days,a_leads,b_leads,leads_p,strength,backbone,truss,\
+         expected_by_interest,q_interest,q_gap,q_circles,gap_seconds,first,last,days,a_leads,b_leads,leads_p,strength,backbone,truss,\
          stability,group"
     )?;
     for edge in &analysis.edges {
@@ -45,7 +45,7 @@ fn edge_line(records: &Records, edge: &Edge, sink: &mut impl Write) -> io::Resul
     match best {
         Some(told) => write!(
             sink,
-            ",{},{},{},{},{},{},{},{},{},{},{},{},{},{}",
+            ",{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{}",
             name(told.kind),
             told.window_seconds,
             told.objects,
@@ -53,6 +53,8 @@ fn edge_line(records: &Records, edge: &Edge, sink: &mut impl Write) -> io::Resul
             optional(told.expected_activity),
             optional(told.expected_interest),
             optional(told.q_interest),
+            optional(told.q_gap),
+            optional(told.q_circles),
             real(told.gap_seconds),
             told.first,
             told.last,
@@ -61,7 +63,7 @@ fn edge_line(records: &Records, edge: &Edge, sink: &mut impl Write) -> io::Resul
             told.leads.b,
             real(told.leads.p)
         )?,
-        None => write!(sink, ",,,,,,,,,,,,,,")?,
+        None => write!(sink, ",,,,,,,,,,,,,,,,")?,
     }
     writeln!(
         sink,
@@ -81,7 +83,7 @@ fn edge_line(records: &Records, edge: &Edge, sink: &mut impl Write) -> io::Resul
 pub fn groups_csv(records: &Records, analysis: &Analysis, sink: &mut impl Write) -> io::Result<()> {
     writeln!(
         sink,
-        "group,account,level,accounts,edges,edges_synchronous,traces,days,first,last,bursts,reach,exclusive,\
+        "group,account,level,accounts,edges,edges_synchronous,traces,families,days,first,last,bursts,reach,exclusive,\
          gap_median_seconds,core_truss,group_stability,centrality,partners,stability,core"
     )?;
     for (index, group) in analysis.groups.iter().enumerate() {
@@ -104,12 +106,13 @@ pub fn groups_csv(records: &Records, analysis: &Analysis, sink: &mut impl Write)
 
 fn group_cells(group: &Group) -> String {
     format!(
-        "{},{},{},{},{},{},{},{},{},{},{},{},{},{}",
+        "{},{},{},{},{},{},{},{},{},{},{},{},{},{},{}",
         level(group.level),
         group.members.len(),
         group.edges.len(),
         group.edges_synchronous,
         group.traces,
+        group.families,
         group.days,
         group.first,
         group.last,

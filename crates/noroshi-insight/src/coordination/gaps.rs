@@ -9,13 +9,18 @@
 //! For a pair with meetings i = 1..k at distances δ_i ≤ W,
 //!   x_i = −ln F_o(δ_i),   F_o(δ) = P(distance ≤ δ | distance ≤ W, the object, strangers),
 //! with F_o counted from *control meetings*: pairs that share this object and no other, drawn evenly from the meetings of the
-//! object (within the window and the look-back, as the counted ones are), drawn to those of objects of its size, drawn to all.
+//! object (within the window and the look-back, as the counted ones are), drawn to those of objects of its size, drawn to all,
+//! and, where hardly any stranger ever met, to even distances.
 //! Under the null x_i is at most an exponential variable of mean 1 (F includes equality, so ties and times in whole minutes
 //! only make it smaller), and Σ x_i follows Fisher's combination (1932), an Erlang law of k steps. An account that is close to
 //! strangers too has its own mean h ≥ 1 of x over its control meetings; for a pair the law is stretched by h_a·h_b, so that two
 //! fast accounts are not accused of being fast. P(Erlang_k ≥ Σ x_i / (h_a·h_b)) is the probability that is told.
 //!
 //! Pairs of accounts that are both suspicious are no controls: they would bear witness for each other.
+//!
+//! In windows wider than ten minutes only meetings within ten minutes are looked at. Two people who are both quick to share are
+//! within ten minutes of each other more often than strangers are, of those within an hour, and that shows in neither of them
+//! alone; within ten minutes it does not matter. What is left out is left out by being conditioned on, like the rest.
 //!
 //! *Which pairs are tested* was decided by counts alone, and given that a meeting lies within the window its distance is
 //! independent of the counts under the null. So the step-up rule runs over the accepted pairs only and not over all possible
@@ -28,6 +33,9 @@ use super::candidates::{Accounts, Kept};
 use super::chance::{CONTROLS_ENOUGH, CONTROLS_MAX, CONTROLS_PER_UNIT, Witnesses};
 use super::events::Event;
 
+/// Nothing coarser than this is tested, in seconds.
+pub(crate) const GAP_SECONDS_MAX: u32 = 600;
+
 /// Control meetings of one accused account on one object at most.
 const OWN_PER_UNIT: u32 = 8;
 
@@ -36,6 +44,9 @@ const LIKE_ITS_SIZE: f64 = 20.0;
 
 /// Pseudo-meetings that draw the distances of a size to those of all.
 const LIKE_ALL: f64 = 100.0;
+
+/// Pseudo-meetings of even distances beside all control meetings.
+const LIKE_EVEN: f64 = 10.0;
 
 /// Pseudo-meetings that draw an account's closeness to that of everybody.
 const LIKE_EVERYBODY: f64 = 2.0;
@@ -55,6 +66,7 @@ pub(crate) struct Gaps {
     /// Unit and distance, in order, and how large each unit is.
     units: Vec<(u32, u32)>,
     sizes: Vec<u32>,
+    seconds: u32,
     /// How much closer than others the accused accounts are to strangers.
     haste: BTreeMap<u32, f64>,
 }
@@ -115,7 +127,8 @@ impl Gaps {
         all.sort_unstable();
         let mut units: Vec<(u32, u32)> = drawn.iter().map(|one| (one.unit, one.gap)).collect();
         units.sort_unstable();
-        let mut gaps = Self { all, classes, units, sizes, haste: BTreeMap::new() };
+        let mut gaps =
+            Self { all, classes, units, sizes, seconds: reach.seconds, haste: BTreeMap::new() };
         gaps.haste = gaps.hastes(own);
         gaps
     }
@@ -131,10 +144,11 @@ impl Gaps {
             .collect()
     }
 
-    /// −ln of the chance that strangers who meet on a unit are as close as that. 0 where no stranger ever met.
+    /// −ln of the chance that strangers who meet on a unit are as close as that.
     pub(crate) fn surprise(&self, unit: u32, gap: u32) -> f64 {
         let below = |list: &[u32]| length(list.partition_point(|one| *one <= gap));
-        let all = (below(&self.all) + 1.0) / (length(self.all.len()) + 1.0);
+        let even = (f64::from(gap) + 1.0) / (f64::from(self.seconds) + 1.0);
+        let all = (below(&self.all) + LIKE_EVEN * even) / (length(self.all.len()) + LIKE_EVEN);
         let class = class(place(at(&self.sizes, place(unit))));
         let like = self.classes.get(class).map_or(&[][..], Vec::as_slice);
         let like = (below(like) + LIKE_ALL * all) / (length(like.len()) + LIKE_ALL);

@@ -8,7 +8,7 @@ use super::arithmetic::{StepUp, at, length, ln_erlang_tail, ln_poisson_tail, pla
 use super::candidates::{Accounts, Candidates, Kept, Meeting};
 use super::chance::{Activity, Rates, Synchrony, Verdict, WATCH_P, Witnesses, pairs_in_common};
 use super::circles::{Acceptance, Circles};
-use super::gaps::{Gaps, Reach};
+use super::gaps::{GAP_SECONDS_MAX, Gaps, Reach};
 use super::options::{Models, Options, Trace};
 
 /// What the tests say about a pair. Logarithms are natural ones.
@@ -49,7 +49,7 @@ pub(crate) struct Confirmation {
     /// Both chances together (`circles`), and the rate at which accepted pairs as unlikely are false, times the windows.
     ln_z: f64,
     pub(crate) ln_q_circles: f64,
-    /// How surprising the distance of each meeting is, stretched.
+    /// How surprising the distance of each meeting is, stretched; below 0 where it is not tested.
     surprises: Vec<f32>,
     /// Whether the tests that know of shared interest confirm it.
     pub(crate) confirmed: bool,
@@ -216,7 +216,8 @@ impl Tested {
         let (kept, accounts) = (&self.kept, &self.accounts);
         let seconds = at(&kept.windows, window);
         let synchrony = Synchrony::learn(kept, accounts, witnesses, seconds, options.seed);
-        let reach = Reach { seconds, look_back: place(options.look_back) };
+        let fine = seconds.min(GAP_SECONDS_MAX);
+        let reach = Reach { seconds: fine, look_back: place(options.look_back) };
         let gaps = Gaps::learn(kept, accounts, witnesses, reach, options.seed);
         for one in &mut here {
             let Some(pair) = self.found.pairs.get(one.index) else { continue };
@@ -227,7 +228,8 @@ impl Tested {
             let within = self.found.meetings(pair).iter().filter(|one| one.class() <= window);
             let surprise = |meeting: &Meeting| {
                 let (earlier, later) = meeting.shares(kept);
-                narrow(gaps.surprise(later.object, later.time - earlier.time) / haste)
+                let gap = later.time - earlier.time;
+                if gap > fine { -1.0 } else { narrow(gaps.surprise(later.object, gap) / haste) }
             };
             one.surprises = within.map(surprise).collect();
             let ln_p_gap = gap_tail(one.surprises.iter().map(|x| (1, *x)));
@@ -349,7 +351,7 @@ impl Tested {
 /// The chance of distances as surprising as these, each taken so many times.
 fn gap_tail(surprises: impl Iterator<Item = (u32, f32)>) -> f64 {
     let (mut meetings, mut sum) = (0, 0.0);
-    for (copies, surprise) in surprises {
+    for (copies, surprise) in surprises.filter(|one| one.1 >= 0.0) {
         meetings += copies;
         sum += f64::from(copies) * f64::from(surprise);
     }

@@ -39,11 +39,11 @@ pub struct Coordination {
     /// With `--null off`: which pairs are formed, as a known tool does (their pairs are equal) or counting each object once.
     #[arg(long, value_enum, default_value_t)]
     semantics: Rule,
-    /// Name an edge only if shared interest does not explain the closeness in time either, whatever the window. With windows
-    /// of ten minutes or more, where circles with the same sources look coordinated, that is done anyway; it costs some recall.
+    /// Name an edge only if shared interest does not explain it over all pairs with objects in common, whatever the window. By
+    /// default it is held against the pairs that activity accepts and against their distances in time; this is stricter.
     #[arg(long, conflicts_with = "activity_model")]
     both_models: bool,
-    /// Name an edge by the model of activity alone, also with wide windows.
+    /// Name an edge by the model of activity alone, which takes circles with the same sources for coordinated.
     #[arg(long)]
     activity_model: bool,
     /// The share of edges that may be false, with the null model.
@@ -93,7 +93,7 @@ impl Coordination {
             models: match (self.both_models, self.activity_model) {
                 (true, _) => Models::Both,
                 (_, true) => Models::Activity,
-                _ => Models::BothWhereWide,
+                _ => Models::Confirmed,
             },
             weight_min: self.min_weight.unwrap_or(1),
             false_discovery_max: self.false_discovery,
@@ -223,7 +223,10 @@ fn words(answer: &Analysis, came: &Came) -> String {
         answer.groups.len(),
     );
     if let Some(copy) = &answer.shuffled_copy {
-        words.push_str(&format!("; the same over a shuffled copy: {} edges", copy.edges));
+        words.push_str(&format!(
+            "; the same over a shuffled copy, which has no circles: {} edges",
+            copy.edges
+        ));
     }
     words
 }

@@ -46,8 +46,8 @@ pub const ENGINES: [&str; 8] = [
 ];
 /// What a channel is, where channels are looked at.
 pub const CHANNELS: [&str; 3] = ["domain", "platform", "account"];
-/// Which null models a pair must withstand: that of activity, with that of shared interest where the window is wide, or
-/// both always.
+/// Which null models a pair must withstand: that of activity with that of circles (named when it was asked in wide windows
+/// only), that of activity with that of shared interest over all pairs, or activity alone.
 pub const MODELS: [&str; 3] = ["wide", "both", "activity"];
 /// Traces that are looked at beside others and are none by themselves.
 pub const BESIDE: [&str; 2] = ["client", "handle"];
@@ -76,8 +76,8 @@ pub struct Parameters {
     /// What a channel is: `domain`, `platform` or `account`; for amplification (else `account`) and sites (else `domain`).
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub channel: String,
-    /// Which null models a pair must withstand: `wide` (both where the window is ten minutes or more; what is meant when
-    /// nothing is said), `both` or `activity`; for coordination.
+    /// Which null models a pair must withstand: `wide` (activity and circles, in every window; what is meant when nothing is
+    /// said), `both` (activity and shared interest over all pairs) or `activity`; for coordination.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub models: String,
     /// One window in seconds in place of the defaults of each trace.

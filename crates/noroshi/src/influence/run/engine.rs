@@ -135,7 +135,7 @@ fn options(asked: &Parameters) -> Options {
         models: match asked.models.as_str() {
             "both" => Models::Both,
             "activity" => Models::Activity,
-            _ => Models::BothWhereWide,
+            _ => Models::Confirmed,
         },
         false_discovery_max: asked.false_discovery_max,
         slice_seconds: asked.slice_seconds,
@@ -306,14 +306,13 @@ fn tests(group: &Group, edges: &[Edge], asked: &Parameters) -> Tests {
     let is_significant = |edge: &usize| {
         edges.get(*edge).is_some_and(|edge| edge.traces.iter().any(|told| told.significant))
     };
-    let synchronous = u64::from(group.edges_synchronous) * 2 >= group.edges.len() as u64;
     Tests {
         accounts: group.members.len() as u64,
         is_watch: false,
         all_edges_significant: asked.false_discovery_max <= FALSE_DISCOVERY_MAX
             && !group.edges.is_empty()
             && group.edges.iter().all(is_significant),
-        is_confirmed: synchronous || group.traces >= 2,
+        is_confirmed: group.is_confirmed(),
         days: u64::from(group.days),
         is_stable: group.stability.is_some_and(|share| share >= STABLE),
     }
@@ -421,6 +420,7 @@ fn edge_of(records: &Records, edge: &Edge, aside: &Aside) -> EdgeRow {
                 "kind": told.kind, "window": told.window_seconds, "objects": told.objects, "common": told.common,
                 "expected_activity": told.expected_activity, "expected_interest": told.expected_interest,
                 "p": told.p, "q": told.q, "significant": told.significant, "q_interest": told.q_interest,
+                "q_gap": told.q_gap, "q_circles": told.q_circles,
                 "synchronous": told.synchronous, "gap": told.gap_seconds, "days": told.days,
                 "leads": [told.leads.a, told.leads.b, told.leads.together], "leads_p": told.leads.p,
                 "exemplars": exemplars,
