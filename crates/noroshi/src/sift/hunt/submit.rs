@@ -78,7 +78,7 @@ fn hand_in(
 fn unsent(state: &Path) -> Result<u64, Failed> {
     match std::fs::read(state) {
         Ok(bytes) => {
-            let said = serde_json::from_slice::<serde_json::Value>(&bytes).ok();
+            let said = serde_json::from_slice::<Value>(&bytes).ok();
             Ok(said.and_then(|value| value.get("next")?.as_u64()).unwrap_or(0))
         }
         Err(problem) if problem.kind() == std::io::ErrorKind::NotFound => Ok(0),
