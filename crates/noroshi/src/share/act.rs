@@ -5,17 +5,17 @@ use std::sync::Arc;
 use axum::http::StatusCode;
 use hmac::{Hmac, Mac as _};
 use jiff::{SignedDuration, Timestamp};
-use noroshi_charter::release::{Audience, Capacity};
+use noroshi_charter::release::{Audience, Capacity, Ceiling, Protection, Recipient};
 use noroshi_evidence::id::StixId;
 use noroshi_evidence::object::StixObject;
 use sha2::Sha256;
 
-use noroshi_evidence::marking::{LegalBits, Tlp};
+use noroshi_evidence::marking::{LegalBits, LegalClass, Tlp};
 use noroshi_ledger::digest::Digest;
 use noroshi_ledger::leaf::Fact;
 use serde_json::json;
 
-use super::freed::Matter;
+use super::freed::{self, Loosened, Matter};
 use super::gate::{Candidate, StayReason};
 use super::handed::Handing;
 use super::preview::{self, Passes, Preview, Standing, Stays};
@@ -30,7 +30,7 @@ use crate::office::ctx::Ctx;
 use crate::office::id::{OrgId, ReleaseId, fresh_uuid, random_uuid};
 use crate::office::people;
 use crate::office::secret::hex;
-use crate::office::store::Value;
+use crate::office::store::{StoreFailure, Value};
 use crate::web::refusal::{Answer, Failure, Item, Refusal};
 
 /// Objects one release may name.
@@ -134,14 +134,16 @@ pub async fn find(
     let org = partner(house, org).await?;
     let mut items = Vec::new();
     // Whatever a partner protects, selected communications information does not go abroad (art. 37, 39).
-    if read::class_of(scope).is_none_or(|class| class == noroshi_evidence::marking::LegalClass::Cia)
-    {
+    if read::class_of(scope).is_none_or(|class| class == LegalClass::Cia) {
         items.push(at("/scope", "NRS-SHAR-0003"));
     }
     if valid_until > ctx.now + SignedDuration::from_hours(24 * FINDING_DAYS_MAX) {
         items.push(at("/valid_until", "NRS-SHAR-0004"));
     }
     invalid(items)?;
+    let found =
+        Protection { scope: read::class_of(scope).unwrap_or(LegalClass::CiaN), until: valid_until };
+    let loosened = loosened(house, ctx, &org, |to| to.protection = Some(found)).await?;
     let id = format!("finding-{}", fresh_uuid(ctx.now).simple());
     let change = Change::office("share.find", &id)
         .payload(json!({ "org": org.as_str(), "scope": scope, "valid_until": valid_until.to_string() }))
@@ -158,9 +160,54 @@ pub async fn find(
         // What the partner was given under a finding that no longer reaches so far is taken back.
         .write(Look::Org.at(org.as_str(), "the protection finding changed", ctx))
         .once(key);
+    let (change, looks) =
+        looked_for(change, &org, &loosened, "the protection finding reaches further", ctx);
     let made = once(house.door.commit(ctx, change).await, id)?;
-    watch::settle(house, &[(Look::Org, org.to_string())]).await?;
+    watch::settle(house, &looks).await?;
     Ok(made)
+}
+
+/// Where an organisation may have more once `decided` holds of it: each audience it belongs to, with how it stood there.
+async fn loosened(
+    house: &Arc<House>,
+    ctx: &Ctx,
+    org: &OrgId,
+    decided: impl Fn(&mut Recipient),
+) -> Answer<Vec<Loosened>> {
+    let (org, now) = (org.clone(), ctx.now);
+    let before = house
+        .store
+        .read(move |reader| {
+            let all = super::audience::audiences_of(reader, &org)?;
+            let stood = |audience: Audience| {
+                let before = super::audience::recipient(reader, Some(org.as_str()), &audience)?;
+                Ok(Loosened::decided(now, audience, before))
+            };
+            all.into_iter().map(stood).collect::<Result<Vec<_>, StoreFailure>>()
+        })
+        .await?;
+    let may_have_more = |one: &Loosened| {
+        let mut after = one.before.clone();
+        decided(&mut after);
+        freed::loosens(&one.before, &after, now)
+    };
+    Ok(before.into_iter().filter(may_have_more).collect())
+}
+
+/// With what is to be looked at for it, besides what the organisation was handed.
+fn looked_for(
+    mut change: Change,
+    org: &OrgId,
+    loosened: &[Loosened],
+    why: &str,
+    ctx: &Ctx,
+) -> (Change, Vec<(Look, String)>) {
+    let mut looks = vec![(Look::Org, org.to_string())];
+    for subject in loosened.iter().map(Loosened::subject) {
+        change = change.write(Look::Loosened.at(&subject, why, ctx));
+        looks.push((Look::Loosened, subject));
+    }
+    (change, looks)
 }
 
 /// Sets what an organisation never gets more than, whatever a release says.
@@ -182,6 +229,11 @@ pub async fn set_ceiling(
         items.push(at("/tlp", "NRS-SHAR-0007"));
     }
     invalid(items)?;
+    let ceiling = Ceiling {
+        class: read::class_of(class).unwrap_or(LegalClass::CiaN),
+        tlp: colour.unwrap_or(Tlp::Clear),
+    };
+    let loosened = loosened(house, ctx, &org, |to| to.ceiling = ceiling).await?;
     let change = Change::office("share.ceiling", org.as_str())
         .payload(json!({ "class": class, "tlp": tlp }))
         .write(Write::one(
@@ -196,8 +248,9 @@ pub async fn set_ceiling(
         ))
         // What it was given above the ceiling is taken back.
         .write(Look::Org.at(org.as_str(), "the ceiling was set", ctx));
+    let (change, looks) = looked_for(change, &org, &loosened, "the ceiling was raised", ctx);
     let made = once(house.door.commit(ctx, change).await, org.to_string())?;
-    watch::settle(house, &[(Look::Org, org.to_string())]).await?;
+    watch::settle(house, &looks).await?;
     Ok(made)
 }
 
@@ -738,6 +791,8 @@ fn release_change(
         ));
     for one in &fresh {
         let (candidate, label) = (&one.candidate, audience.label());
+        // Whoever passed over what names it while it was not there finds that again.
+        change.writes.extend(one.returns.then(|| freed::come_back(candidate.id(), ctx)));
         let (id_of, modified) = (candidate.id(), candidate.modified.as_str());
         change = change.write(next_place(&label, ctx.now));
         let digest = &candidate.digest;

@@ -10,9 +10,9 @@ use noroshi_ledger::digest::Digest;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::audience;
 use super::gate::{Candidate, Known, StayReason, Web};
 use super::read::{self, Collection};
+use super::{audience, freed};
 use crate::office::people::Org;
 use crate::office::store::{Reader, StoreFailure, Value};
 
@@ -40,6 +40,8 @@ pub struct Passes {
     pub tlp: Tlp,
     /// How it stands in the audience's stream.
     pub standing: Standing,
+    /// The object had left the audience's stream and comes back, with this version or another.
+    pub returns: bool,
 }
 
 impl Passes {
@@ -186,7 +188,8 @@ pub fn preview(
         match candidate.filter(|_| passing.contains(id)) {
             Some(candidate) => {
                 let standing = standing(reader, &label, candidate)?;
-                passes.push(passing_one(&web, candidate, standing, &groups));
+                let returns = freed::returns(reader, &label, id)?;
+                passes.push(passing_one(&web, candidate, (standing, returns), &groups));
             }
             None => {
                 stays.push(Stays { id: (*id).clone(), reasons: for_all(id, candidate, &groups) })
@@ -199,12 +202,18 @@ pub fn preview(
 }
 
 /// What leaves of one object, over everybody who gets it.
-fn passing_one(web: &Web, candidate: &Candidate, standing: Standing, groups: &[Group]) -> Passes {
+fn passing_one(
+    web: &Web,
+    candidate: &Candidate,
+    (standing, returns): (Standing, bool),
+    groups: &[Group],
+) -> Passes {
     let facts = web.facts(candidate);
     let class = facts.bits.class();
     let sent = groups.iter().flat_map(|group| &group.sent).filter(|one| one.id == candidate.id());
     Passes {
         standing,
+        returns,
         bits: facts.bits,
         class: facts.class.map_or(class, |declared| declared.stricter(class)),
         tlp: sent.map(|one| one.tlp).max().unwrap_or(candidate.tlp()),

@@ -12,6 +12,7 @@ use serde_json::json;
 
 use super::act::{Made, once, refuse};
 use super::clearing::Names;
+use super::freed::Matter;
 use super::gate::Candidate;
 use super::history::Histories;
 use super::read;
@@ -267,6 +268,9 @@ pub async fn step(
         for look in [Look::Object, Look::Names] {
             change = change.write(look.at(&found.id, "a review cleared it", ctx));
         }
+        // Whoever passed over it finds it at a new place.
+        let subject = Matter::decided(ctx.now, &found.id).subject();
+        change = change.write(Look::Freed.at(&subject, "a review cleared it", ctx));
     }
     once(house.door.commit(ctx, change).await, found.review)
 }

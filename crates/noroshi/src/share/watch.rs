@@ -18,7 +18,7 @@ use noroshi_evidence::marking::LegalBits;
 use serde_json::json;
 
 use super::fallen::{self, Bearing, Handed};
-use super::freed::{self, Matter};
+use super::freed::{self, Loosened, Matter};
 use super::peer::jobs::backoff;
 use super::recall::{self, Asked, Kind};
 use crate::evidence::{self, rows};
@@ -39,6 +39,8 @@ const LAG_MAX: i64 = 20_000;
 const DELIVERIES_MAX: i64 = 2;
 /// What names an object, looked at in one step.
 const NAMING_MAX: i64 = 500;
+/// Places of a stream of which somebody may have more, looked at in one step.
+const LOOSENED_MAX: i64 = 200;
 /// Steps that a decision waits for before its answer, and how long; the rest is done after it.
 const STEPS_BEFORE_ANSWER: usize = 200;
 const WAIT_BEFORE_ANSWER: SignedDuration = SignedDuration::from_secs(2);
@@ -60,13 +62,22 @@ pub enum Look {
     Withdrawn,
     /// One object after a decision that lets more have it ([`Matter`]): where it needs a new place.
     Freed,
-    /// What names an object after such a decision.
+    /// What names an object after such a decision, or after it came back into a stream.
     FreedNames,
+    /// A stream of which one organisation may have more ([`Loosened`]).
+    Loosened,
 }
 
 impl Look {
-    const ALL: [Self; 6] =
-        [Self::Object, Self::Names, Self::Org, Self::Withdrawn, Self::Freed, Self::FreedNames];
+    const ALL: [Self; 7] = [
+        Self::Object,
+        Self::Names,
+        Self::Org,
+        Self::Withdrawn,
+        Self::Freed,
+        Self::FreedNames,
+        Self::Loosened,
+    ];
 
     const fn code(self) -> &'static str {
         match self {
@@ -76,6 +87,7 @@ impl Look {
             Self::Withdrawn => "withdrawn",
             Self::Freed => "freed",
             Self::FreedNames => "freed_names",
+            Self::Loosened => "loosened",
         }
     }
 
@@ -494,8 +506,11 @@ async fn one_step(house: &Arc<House>, mut entry: Entry) -> Answer<()> {
         change = change.write(Look::Object.at(id, &entry.why, &ctx));
     }
     for id in seen.back.iter().filter(|_| entry.look == Look::Object) {
-        // What fell with it may have come back with it.
+        // What fell with it may have come back with it, and who was told has passed its place. For an organisation of which
+        // something was decided its streams are walked.
         change = change.write(Look::Names.at(id, &entry.why, &ctx));
+        let subject = Matter::found(ctx.now, id).subject();
+        change = change.write(Look::Freed.at(&subject, "it may be had again", &ctx));
     }
     match house.door.commit(&ctx, change.write(entry.done(seen.upto))).await {
         // Somebody else took the step, or it was asked for anew.
@@ -564,6 +579,14 @@ fn see(reader: &Reader<'_>, entry: &Entry, now: Timestamp) -> Result<Seen, Store
         }
         Look::Withdrawn => seen.messages.extend(taken_back(reader, entry)?),
         Look::Freed | Look::FreedNames => see_freed(reader, entry, now, &mut seen)?,
+        Look::Loosened => {
+            let damaged = || StoreFailure::Damaged(format!("`{}` is no decision", entry.subject));
+            let loosened = Loosened::parse(&entry.subject).ok_or_else(damaged)?;
+            let (some, upto) = freed::more(reader, &loosened, (entry.after, LOOSENED_MAX), now)?;
+            seen.upto = upto;
+            let anew = |(id, place)| Freed { id, places: vec![place], then: None };
+            seen.freed.extend(some.into_iter().map(anew));
+        }
     }
     Ok(seen)
 }

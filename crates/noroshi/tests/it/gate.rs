@@ -144,9 +144,8 @@ async fn handing_in_tells_nothing_of_what_is_held_and_hidden() {
     assert_eq!(held, 1);
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn own_words_beside_the_stream_are_for_their_pusher_alone() {
-    let stage = Stage::open().await;
+/// A collection that the ally and the other read and write, as members of the council.
+async fn common_shelf(stage: &Stage) -> String {
     for who in [&stage.ally, &stage.other] {
         let path = format!("/council/{}", who.ctx.org);
         stage.office("POST", &path, json!({ "consent": "letter" }), 201).await;
@@ -156,6 +155,32 @@ async fn own_words_beside_the_stream_are_for_their_pusher_alone() {
     let shelf = opened.await["id"].as_str().unwrap().to_owned();
     let path = format!("/collections/{shelf}/taxii");
     stage.office("PUT", &path, json!({ "can_write": true }), 200).await;
+    shelf
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_version_that_stands_twice_in_an_envelope_is_taken_as_it_stands_first() {
+    let stage = Stage::open().await;
+    let shelf = common_shelf(&stage).await;
+    let words = green(&indicator(1));
+    let others = words.replace("\"i1\"", "\"otherwise\"");
+    let envelope = [words.clone(), others.clone(), words.clone()];
+    let status = stage.pushed(&stage.ally, &shelf, &envelope).await;
+    assert_eq!(status["success_count"], 3, "{status}");
+    for who in [&stage.ally, &stage.other] {
+        let got = stage.get(who, stage.below(&shelf, "/objects/?match[version]=all")).await;
+        assert!(got.text.contains(&words) && !got.text.contains(&others), "{}", got.text);
+    }
+    // The second is for a person to look at, and stands nowhere else.
+    let aside = "SELECT COUNT(*) FROM evidence_aside WHERE bytes = $1 AND state = 'open'";
+    assert_eq!(count(&stage, aside, vec![Cell::Blob(others.into_bytes())]).await, 1);
+    assert_eq!(count(&stage, "SELECT COUNT(*) FROM share_own", Vec::new()).await, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn own_words_beside_the_stream_are_for_their_pusher_alone() {
+    let stage = Stage::open().await;
+    let shelf = common_shelf(&stage).await;
     hold(&stage, &green(&indicator(1)), LegalClass::CiaN, Tlp::Red).await;
     let words = green(&indicator(1)).replace("\"i1\"", "\"of the ally\"");
     let free = green(&indicator(2));

@@ -35,7 +35,7 @@ use crate::office::id::{OrgId, PersonId, random_uuid};
 use crate::office::jobs::{Handler, Outcome, Task, Working};
 use crate::office::store::{Reader, StoreFailure, Value};
 use crate::share::serve::{self, View};
-use crate::share::{act, gate, read};
+use crate::share::{act, freed, gate, read};
 use crate::web::refusal::{Failure, Refusal};
 
 /// Entries of one envelope.
@@ -391,14 +391,17 @@ async fn import(
             fates.insert(*at, Fate::Refused(bad.code.to_owned()));
         }
     }
-    let contradicting: BTreeSet<(&str, &str)> =
-        done.conflicts.iter().map(|one| (one.id.as_str(), one.modified.as_str())).collect();
+    let contradicting: BTreeSet<Key> =
+        done.conflicts.into_iter().map(|one| (one.id, one.modified)).collect();
+    let held = held_as(house, &contradicting).await?;
     let mut changed = Vec::new();
     for (at, _) in wanted {
         match fates.get(at) {
             Some(Fate::Taken(object)) => {
-                let version = version_key(object);
-                if contradicting.contains(&(object.id().as_str(), version.as_str())) {
+                // The same version may stand there twice with different words: the first of them are held, and stay taken.
+                let key = key_of(object);
+                let digest = object.digest().to_string();
+                if contradicting.contains(&key) && held.get(&key) != Some(&digest) {
                     changed.push((*at, Fate::Aside(object.clone())));
                 }
             }
@@ -409,6 +412,30 @@ async fn import(
     }
     fates.extend(changed);
     Ok(())
+}
+
+/// The digests of these versions as they are held, of those that are.
+async fn held_as(
+    house: &Arc<House>,
+    versions: &BTreeSet<Key>,
+) -> Result<BTreeMap<Key, String>, StoreFailure> {
+    if versions.is_empty() {
+        return Ok(BTreeMap::new());
+    }
+    let versions = versions.clone();
+    let sql = format!(
+        "SELECT o.digest FROM evidence_object o WHERE o.node = {NODE_OF_FIRST} AND o.modified = $2"
+    );
+    let read = move |reader: &Reader<'_>| {
+        let mut held = BTreeMap::new();
+        for key in versions {
+            let params = [Value::from(&key.0), Value::from(&key.1)];
+            let digest = reader.first(&sql, &params, |row| row.text(0))?;
+            held.extend(digest.map(|digest| (key, digest)));
+        }
+        Ok(held)
+    };
+    house.store.read(read).await
 }
 
 type Key = (String, String);
@@ -448,8 +475,8 @@ struct Asking {
 enum Course {
     /// Its pusher reads it already.
     Nowhere,
-    /// Into the stream; again, when its pusher took it back.
-    Stream { again: bool },
+    /// Into the stream; again, when its pusher took it back. The object may come back with it, after it had left the stream.
+    Stream { again: bool, returns: bool },
     /// Beside the stream, for its pusher alone: what stands in the stream says something else, was taken back by the
     /// office, or is not for the pusher.
     Own { again: bool, recalled: bool },
@@ -489,14 +516,15 @@ fn course(reader: &Reader<'_>, asked: &Asking, handed: &Handed) -> Result<Course
     )?;
     let gone = is_gone(reader, id, modified)?;
     let own = |recalled| Course::Own { again: copy == Some(true), recalled };
+    let returns = freed::returns(reader, &asked.view.audience.label(), id)?;
     Ok(match (standing, handed.aside) {
         _ if copy == Some(false) => Course::Nowhere,
         // Whatever it says now, its pusher reads what it said first.
         (Some((false, true)), _) => Course::Nowhere,
         (_, true) => own(false),
         (None | Some((true, _)), false) if gone => own(true),
-        (None, false) => Course::Stream { again: false },
-        (Some((true, true)), false) => Course::Stream { again: true },
+        (None, false) => Course::Stream { again: false, returns },
+        (Some((true, true)), false) => Course::Stream { again: true, returns },
         (Some((true, false)), false) => own(true),
         (Some((false, false)), false) => {
             let what = (id.as_str(), handed.digest.as_str());
@@ -579,10 +607,14 @@ fn placing(push: &str, waiting: &Waiting, object: &StixObject, course: Course) -
     let mut writes = vec![act::next_place(&audience, waiting.ctx.now)];
     match course {
         Course::Nowhere => return Vec::new(),
-        Course::Stream { again: false } => writes.push(act::placed(&audience, object, push)),
-        Course::Stream { again: true } => {
-            let (what, digest) = ((object.id().as_str(), modified.as_str()), object.digest());
-            writes.extend(act::placed_again(&audience, what, &digest.to_string(), push));
+        Course::Stream { again, returns } => {
+            if again {
+                let (what, digest) = ((object.id().as_str(), modified.as_str()), object.digest());
+                writes.extend(act::placed_again(&audience, what, &digest.to_string(), push));
+            } else {
+                writes.push(act::placed(&audience, object, push));
+            }
+            writes.extend(returns.then(|| freed::come_back(object.id().as_str(), &waiting.ctx)));
         }
         Course::Own { again, recalled } => {
             if again {
