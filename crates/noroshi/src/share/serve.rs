@@ -8,6 +8,7 @@
 //! Whoever hands something in reads its own words again, whatever is held besides: from the stream, or from the copy
 //! that is kept where they cannot stand in the stream. So nobody learns by handing in what is held and not for them.
 
+use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
@@ -31,11 +32,11 @@ const REFUSED_MAX: usize = 1_000;
 const BATCH: std::ops::RangeInclusive<usize> = 32..=1_000;
 /// Entries of one named object that are sorted in memory; an object with more versions is found by walking.
 const VERSIONS_MAX: usize = 5_000;
-/// Versions of others looked at to tell whether the reader's own one is the newest, or the oldest.
-const BEYOND_MAX: i64 = 100;
+/// Versions looked at to tell whether one is the newest, or the oldest, that its reader may have.
+const BEYOND_MAX: usize = 100;
 /// Bytes of objects handed out in one answer; one object is always handed out, however large.
 pub const PAGE_BYTES_MAX: usize = 8 * 1024 * 1024;
-/// Look-ups of an answer without anything about a named object: so many, or twice, four times, … as many, so that what is
+/// Look-ups for a named object of which nothing is handed out: so many, or twice, four times, … as many, so that what is
 /// not there and what is not for the reader cost the same. What is kept for what it is itself, or for what it names, is
 /// never followed further; only what is kept for something farther away, and names very much, can cost more than the first.
 const LOOKUPS_LEAST: u64 = 256;
@@ -89,6 +90,9 @@ pub struct Asked {
     pub versions: Versions,
     /// Objects handed out at most.
     pub limit: usize,
+    /// A reader chose the identifiers: each is looked up by itself, and what is not there and what is not for the reader cost
+    /// the same, whatever else is asked for with it.
+    pub probed: bool,
 }
 
 /// Who brought what is handed out.
@@ -197,6 +201,9 @@ const OF_READER: &str = "LEFT JOIN share_push p ON p.push = i.release AND p.org 
 const COPY: &str = "SELECT i.added, i.id, i.modified, i.type, i.digest, i.withdrawn_at IS NOT NULL, 1, 1, \
      i.class NOT IN ('CIA', 'CIA-PM'), i.push FROM share_own i";
 
+// The plus keeps the place out of the choice of an index: the object leads to few rows, its place to half the stream.
+const STANDS: &str = "i.audience = $1 AND i.id = $3 AND +i.added <= $4 AND i.withdrawn_at IS NULL";
+
 fn entry_at(row: &Row<'_, '_>) -> Result<Entry, StoreFailure> {
     Ok(Entry {
         added: row.int(0)?,
@@ -233,6 +240,8 @@ struct Walk<'a> {
     asked: &'a Asked,
     filter: &'a Filter,
     lanes: Lanes,
+    /// Where the versions of an object end for the reader, as far as it was asked.
+    ends: RefCell<BTreeMap<(String, Way), End>>,
 }
 
 /// A piece of a stream, and up to where nothing was left out.
@@ -250,7 +259,15 @@ impl<'a> Walk<'a> {
         asked: &'a Asked,
     ) -> Result<Self, StoreFailure> {
         let (audience, filter) = (view.audience.label(), &view.filter);
-        let mut walk = Self { reader, audience, org, asked, filter, lanes: Lanes::Whole };
+        let mut walk = Self {
+            reader,
+            audience,
+            org,
+            asked,
+            filter,
+            lanes: Lanes::Whole,
+            ends: RefCell::default(),
+        };
         if !asked.ids.is_empty() {
             if let Some(named) = walk.named()? {
                 walk.lanes = Lanes::Named(named);
@@ -385,38 +402,107 @@ impl<'a> Walk<'a> {
         Ok(versions.first && self.is_end(entry, Way::Older, judge)?)
     }
 
-    /// Whether the same object stands in the stream in no version beyond this one. The reader's own words do not go
-    /// because of a version that is not for it.
+    /// Whether the reader may have no version of the same object beyond this one in the stream. Nothing goes because of a
+    /// version that is not for it: that there is one is not told either.
     fn is_end(&self, entry: &Entry, way: Way, judge: &Judge<'_>) -> Result<bool, StoreFailure> {
-        let (beyond, order) = match way {
-            Way::Newer => ("i.modified > $4", "DESC"),
-            Way::Older => ("i.modified < $4", "ASC"),
-        };
-        let mut params = vec![
+        match self.beyond(entry, way)? {
+            None => return Ok(true),
+            Some(Whose::OwnCopy) => return Ok(false),
+            Some(Whose::Own | Whose::Others) => {}
+        }
+        // What was looked at is in the stream; the reader's own copy is not, and is always its own to read.
+        let is_copy = entry.whose == Whose::OwnCopy;
+        Ok(match self.end_of(&entry.id, way, judge)? {
+            End::Given(end) => !way.is_beyond(&end, &entry.modified),
+            End::NotUpTo(last) => is_copy || way.is_beyond(&last, &entry.modified),
+            End::None => is_copy,
+        })
+    }
+
+    /// What stands beyond a version of an object, whether or not it is for the reader: its own copy, or anything else.
+    fn beyond(&self, entry: &Entry, way: Way) -> Result<Option<Whose>, StoreFailure> {
+        if let Lanes::Named(all) = &self.lanes {
+            let mut found = None;
+            for other in all.iter().filter(|other| self.stands(other, &entry.id)) {
+                if way.is_beyond(&other.modified, &entry.modified) {
+                    found = Some(other.whose);
+                    if other.whose == Whose::OwnCopy {
+                        break;
+                    }
+                }
+            }
+            return Ok(found);
+        }
+        let params = [
             Value::from(&self.audience),
             Value::from(self.org),
             Value::from(&entry.id),
-            Value::from(&entry.modified),
             Value::from(self.asked.until),
+            Value::from(&entry.modified),
         ];
-        // The plus keeps the place out of the choice of an index: the object leads to few rows, its place to half the
-        // stream.
-        let which = format!(
-            "i.audience = $1 AND i.id = $3 AND {beyond} AND +i.added <= $5 AND i.withdrawn_at IS NULL"
-        );
+        let which = match way {
+            Way::Newer => format!("{STANDS} AND i.modified > $5"),
+            Way::Older => format!("{STANDS} AND i.modified < $5"),
+        };
         let copies = format!("{COPY} WHERE i.org = $2 AND {which} LIMIT 1");
         if self.reader.first(&copies, &params, entry_at)?.is_some() {
-            return Ok(false);
+            return Ok(Some(Whose::OwnCopy));
         }
-        params.push(Value::from(if entry.given_back { BEYOND_MAX } else { 1 }));
-        let stream =
-            format!("{ENTRY} {OF_READER} WHERE {which} ORDER BY i.modified {order} LIMIT $6");
-        let others = self.reader.all(&stream, &params, entry_at)?;
-        if others.is_empty() || !entry.given_back {
-            return Ok(others.is_empty());
+        let stream = format!("{ENTRY} {OF_READER} WHERE {which} LIMIT 1");
+        let found = self.reader.first(&stream, &params, entry_at)?;
+        Ok(found.map(|other| other.whose))
+    }
+
+    /// Whether an entry is one of an object, in this walk.
+    fn stands(&self, entry: &Entry, id: &str) -> bool {
+        entry.id == id && entry.added <= self.asked.until && !entry.withdrawn
+    }
+
+    /// The last version of an object in the stream, this way along it, that the reader is given; looked for once for each.
+    fn end_of(&self, id: &str, way: Way, judge: &Judge<'_>) -> Result<End, StoreFailure> {
+        let key = (id.to_owned(), way);
+        if let Some(known) = self.ends.borrow().get(&key) {
+            return Ok(known.clone());
         }
-        let rows = judge.rows(&others)?;
-        Ok(judge.served(rows)?.is_empty())
+        let mut versions: Vec<Entry> = match &self.lanes {
+            Lanes::Named(all) => {
+                let of_stream = |one: &&Entry| self.stands(one, id) && one.whose != Whose::OwnCopy;
+                all.iter().filter(of_stream).cloned().collect()
+            }
+            Lanes::Whole | Lanes::Types(_) => {
+                let order = match way {
+                    Way::Newer => "DESC",
+                    Way::Older => "ASC",
+                };
+                let sql = format!(
+                    "{ENTRY} {OF_READER} WHERE {STANDS} ORDER BY i.modified {order} LIMIT $5"
+                );
+                let params = [
+                    Value::from(&self.audience),
+                    Value::from(self.org),
+                    Value::from(id),
+                    Value::from(self.asked.until),
+                    Value::from(i64::try_from(BEYOND_MAX + 1).unwrap_or(i64::MAX)),
+                ];
+                self.reader.all(&sql, &params, entry_at)?
+            }
+        };
+        versions.sort_by(|one, other| one.modified.cmp(&other.modified));
+        if way == Way::Newer {
+            versions.reverse();
+        }
+        let more = versions.len() > BEYOND_MAX;
+        versions.truncate(BEYOND_MAX);
+        let last = versions.last().map(|one| one.modified.clone());
+        let mut end = last.filter(|_| more).map_or(End::None, End::NotUpTo);
+        for one in versions {
+            if judge.gives(&one)? {
+                end = End::Given(one.modified);
+                break;
+            }
+        }
+        self.ends.borrow_mut().insert(key, end.clone());
+        Ok(end)
     }
 
     /// Whether the version is one of those named by their time; `last` and `first` may stand beside them.
@@ -440,10 +526,31 @@ impl<'a> Walk<'a> {
 }
 
 /// Which way along the versions of an object.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Way {
     Newer,
     Older,
+}
+
+impl Way {
+    /// Whether one version comes after another, going this way.
+    fn is_beyond(self, one: &str, other: &str) -> bool {
+        match self {
+            Self::Newer => one > other,
+            Self::Older => one < other,
+        }
+    }
+}
+
+/// What was found going along the versions of an object from its end.
+#[derive(Debug, Clone)]
+enum End {
+    /// The first that the reader is given.
+    Given(String),
+    /// It is given none up to this one, and what comes after that was not looked at.
+    NotUpTo(String),
+    /// It is given none.
+    None,
 }
 
 /// What an entry of the stream stands for.
@@ -500,13 +607,10 @@ impl<'a> Judge<'a> {
         })
     }
 
-    /// What `entries` stand for, as far as the view shows it.
-    fn rows<'e>(&self, entries: &'e [Entry]) -> Result<Vec<(&'e Entry, Matter)>, StoreFailure> {
-        let mut rows = Vec::with_capacity(entries.len());
-        for entry in entries {
-            rows.extend(self.matter(entry)?.map(|matter| (entry, matter)));
-        }
-        Ok(rows)
+    /// Whether an entry of the stream is handed out.
+    fn gives(&self, entry: &Entry) -> Result<bool, StoreFailure> {
+        let rows = self.matter(entry)?.map(|matter| (entry, matter)).into_iter().collect();
+        Ok(!self.served(rows)?.is_empty())
     }
 
     fn matter(&self, entry: &Entry) -> Result<Option<Matter>, StoreFailure> {
@@ -629,19 +733,52 @@ pub fn page(
     now: Timestamp,
     asked: &Asked,
 ) -> Result<Slice, StoreFailure> {
-    let before = reader.lookups();
+    if asked.probed && !asked.ids.is_empty() {
+        return probed(reader, view, org, now, asked);
+    }
     let walk = Walk::new(reader, view, org, asked)?;
     let judge = Judge::new(reader, view, org, now, !asked.ids.is_empty())?;
-    let slice = filled(&walk, &judge)?;
-    if slice.items.is_empty() && !asked.ids.is_empty() {
-        evened(reader, asked, before)?;
+    filled(&walk, &judge)
+}
+
+/// The same for objects that a reader named, each looked up by itself.
+// INVARIANT: nothing that is found out for one object makes another cheaper, and what is not handed out takes no place of
+// the page. So what an answer costs, and where it ends, tells of nothing but what it holds.
+fn probed(
+    reader: &Reader<'_>,
+    view: &View,
+    org: &OrgId,
+    now: Timestamp,
+    asked: &Asked,
+) -> Result<Slice, StoreFailure> {
+    let mut until = asked.until;
+    let mut found: Vec<Served> = Vec::new();
+    for id in asked.ids.iter().collect::<BTreeSet<_>>() {
+        let before = reader.lookups();
+        let one = Asked { ids: vec![id.clone()], ..asked.clone() };
+        let walk = Walk::new(reader, view, org, &one)?;
+        let slice = filled(&walk, &Judge::new(reader, view, org, now, true)?)?;
+        if slice.items.is_empty() {
+            evened(reader, id, before)?;
+        }
+        // Beyond where one of them was not looked at, nothing of the others is handed out either.
+        until = slice.next.map_or(until, |next| next.min(until));
+        found.extend(slice.items);
+        found.sort_by_key(|one| one.added);
+        let mut page = Page { slice: Slice::default(), bytes: 0, limit: asked.limit };
+        for one in found {
+            if one.added > until || !page.takes(one) {
+                break;
+            }
+        }
+        until = page.slice.next.unwrap_or(until);
+        found = page.slice.items;
     }
-    Ok(slice)
+    Ok(Slice { items: found, next: (until < asked.until).then_some(until) })
 }
 
 /// Looks for nothing until one of few numbers of look-ups since `before` is reached.
-fn evened(reader: &Reader<'_>, asked: &Asked, before: u64) -> Result<(), StoreFailure> {
-    let id = asked.ids.first().map(String::as_str).unwrap_or_default();
+fn evened(reader: &Reader<'_>, id: &str, before: u64) -> Result<(), StoreFailure> {
     let spent = || reader.lookups().wrapping_sub(before);
     let mut wanted = LOOKUPS_LEAST;
     while wanted < spent() {
@@ -769,6 +906,7 @@ fn whole(reader: &Reader<'_>, view: &View, id: &str, limit: usize) -> Result<Ask
         ids: vec![id.to_owned()],
         versions: Versions { all: true, ..Versions::default() },
         limit,
+        probed: true,
         ..Asked::default()
     })
 }

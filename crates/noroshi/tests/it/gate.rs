@@ -431,6 +431,35 @@ async fn a_later_version_that_names_less_carries_what_an_earlier_one_named() {
     assert_eq!(kept_for(&stage, &id_of(&report(5, LATER, &free))).await, None);
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_newer_version_that_is_kept_hides_no_older_one() {
+    let stage = Stage::open().await;
+    let shelf = stage.shelf(&stage.ally).await;
+    let (one, two) = (malware(1), malware(2));
+    let first = report(3, FIRST, &[id_of(&one)]);
+    let later = report(3, LATER, &[id_of(&two)]);
+    for text in [&one, &two, &first, &later] {
+        hold(&stage, text, LegalClass::CiaN, Tlp::Green).await;
+        assert_eq!(let_out(&stage, &id_of(text)).await["released"], 1);
+    }
+    let versions = async |query: &str| {
+        let url = stage.below(&shelf, &format!("/objects/?match[type]=report{query}"));
+        let got = stage.get(&stage.ally, url).await;
+        let objects = got.objects();
+        objects.iter().map(|one| one["modified"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(versions("").await, [LATER]);
+    assert_eq!(versions("&match[version]=all").await, [FIRST, LATER]);
+    let recall = json!({ "object": id_of(&two), "kind": "recall", "reason": "wrong" });
+    stage.office("POST", "/recalls", recall, 201).await;
+    // What the later one was about is gone, and it goes with that; the one before it is what there is.
+    for query in ["", "&match[version]=all", "&match[version]=last", "&match[version]=first"] {
+        assert_eq!(versions(query).await, [FIRST], "{query}");
+    }
+    let url = stage.below(&shelf, &format!("/objects/{}/", id_of(&first)));
+    assert!(stage.get(&stage.ally, url).await.text.contains(FIRST));
+}
+
 /// A review that cleared exactly this version, as it stands when its last step was taken.
 async fn cleared(stage: &Stage, text: &str) {
     let object = StixObject::parse(text).unwrap();

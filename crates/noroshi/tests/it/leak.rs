@@ -10,7 +10,11 @@ use std::time::Duration;
 use jiff::SignedDuration;
 use noroshi::evidence::rows::{self, NewObject};
 use noroshi::office::commit::Change;
+use noroshi::office::store::Reader;
+use noroshi::share::gate::Filter;
+use noroshi::share::serve::{self, Asked, View};
 use noroshi_charter::hat::Hat;
+use noroshi_charter::release::Audience;
 use noroshi_evidence::marking::{LegalClass, Tlp};
 use noroshi_evidence::object::StixObject;
 use serde_json::{Value, json};
@@ -594,6 +598,58 @@ fn plain(got: &Whole, id: &str) -> (u16, BTreeMap<String, String>, String) {
         body = Value::Object(members).to_string();
     }
     (got.status, headers, body)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_may_be_had_beside_it_does_not_tell_the_absent_from_the_forbidden() {
+    let scene = Scene::open(7).await;
+    let store = &scene.test.house.store;
+    let own = format!("partner:{}", scene.readers[0].who.ctx.org);
+    for (reader, place) in [(0, own.as_str()), (2, "operators"), (3, "council")] {
+        let reader = &scene.readers[reader];
+        let (_, ids) = allowed(&scene.things, reader);
+        // What is asked for, as the answer to a list of names: what came, and what it cost.
+        let asked = async |names: &[&String]| {
+            let view = View {
+                audience: Audience::parse(place).unwrap(),
+                filter: Filter { types: Vec::new(), tlp_max: Tlp::Amber },
+            };
+            let names: Vec<String> = names.iter().map(|name| (*name).clone()).collect();
+            let (org, now) = (reader.who.ctx.org.clone(), scene.test.house.clock.now());
+            let read = move |reader: &Reader<'_>| {
+                let until = serve::end(reader, &view.audience)?;
+                let asked =
+                    Asked { until, ids: names, limit: 100, probed: true, ..Asked::default() };
+                let before = reader.lookups();
+                let slice = serve::page(reader, &view, &org, now, &asked)?;
+                let found = slice.items.iter().map(|one| one.object.id().to_string());
+                Ok((found.collect::<Vec<_>>(), slice.next, reader.lookups() - before))
+            };
+            store.read(read).await.unwrap()
+        };
+        let mut known = None;
+        for id in &ids {
+            if !asked(&[id]).await.0.is_empty() {
+                known = Some(id);
+                break;
+            }
+        }
+        let (known, absent) = (known.unwrap(), format!("tool--{UUID}{:012x}", 0xffff_ffffusize));
+        let nothing = asked(&[known, &absent]).await;
+        assert_eq!((&nothing.0, nothing.1), (&vec![known.clone()], None));
+        let hidden = || scene.things.iter().filter(|thing| !ids.contains(&thing.id));
+        let wide = hidden().filter(|thing| thing.text.contains("x_about"));
+        for thing in hidden().step_by(3).take(16).chain(wide) {
+            assert_eq!(asked(&[known, &thing.id]).await, nothing, "{}", thing.text);
+        }
+        // Several together cost as much as several that are not there.
+        let many: Vec<&String> = hidden().map(|thing| &thing.id).take(5).collect();
+        let absent: Vec<String> =
+            (0..5).map(|at| format!("tool--{UUID}{:012x}", 0xffff_ff00usize + at)).collect();
+        let absent: Vec<&String> = absent.iter().collect();
+        let [many, absent] = [many, absent].map(|list| [vec![known], list].concat());
+        assert_eq!(asked(&many).await, asked(&absent).await);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

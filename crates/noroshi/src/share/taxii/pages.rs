@@ -122,6 +122,7 @@ async fn find(
                 types: query.types,
                 versions: query.versions,
                 limit: query.limit,
+                probed: true,
             };
             let slice = if query.spec_held {
                 serve::page(reader, &view, &org, now, &asked)?

@@ -55,6 +55,7 @@ pub async fn answer(
                 types: Vec::new(),
                 versions: query.versions,
                 limit: if query.spec_held { VERSIONS_MAX } else { 0 },
+                probed: true,
             };
             let slice = serve::page(reader, &view, &org, now, &asked)?;
             let key = |one: &serve::Served| (one.object.id().to_string(), version_key(&one.object));
