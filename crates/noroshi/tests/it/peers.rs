@@ -1,6 +1,8 @@
 //! Reading from and handing to other TAXII servers: our own, and foreign ones where they are installed.
 
-use std::sync::Arc;
+use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use jiff::SignedDuration;
@@ -65,10 +67,16 @@ impl Giver {
 
     /// Holds and releases `malware` objects of these numbers.
     pub(crate) async fn release(&self, numbers: std::ops::Range<usize>) {
-        let objects: Vec<NewObject> = numbers
-            .clone()
-            .map(|number| NewObject {
-                object: StixObject::parse(&malware(number)).unwrap(),
+        let texts: Vec<String> = numbers.map(malware).collect();
+        self.let_out(&texts).await;
+    }
+
+    /// Holds and releases objects, each its own.
+    async fn let_out(&self, texts: &[String]) {
+        let objects: Vec<NewObject> = texts
+            .iter()
+            .map(|text| NewObject {
+                object: StixObject::parse(text).unwrap(),
                 tlp: Tlp::Green,
                 class: LegalClass::CiaN,
                 originator: "allied-cert".to_owned(),
@@ -78,7 +86,7 @@ impl Giver {
         let mut change = Change::new("evidence.import", "test", rows::fact("test", &objects));
         change.writes = rows::insert_objects(&objects, self.legal.ctx.now);
         self.test.house.door.commit(&self.legal.ctx, change).await.unwrap();
-        let ids: Vec<String> = numbers.map(id_of).collect();
+        let ids: Vec<&str> = objects.iter().map(|one| one.object.id().as_str()).collect();
         let wish = json!({ "collection": self.collection, "objects": ids });
         let (status, done) = super::house::release(&self.test, &self.legal.token, wish).await;
         assert_eq!(status, 201, "{done}");
@@ -244,6 +252,19 @@ async fn whoever_may_not_take_in_switches_nothing_on() {
     assert_eq!(answer["items"].as_array().unwrap().len(), 4, "{answer}");
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn every_version_comes_and_not_only_the_newest_of_each_walk() {
+    let giver = Giver::open().await;
+    let later = malware(0).replace(r#""modified":"2026-01-01"#, r#""modified":"2026-02-01"#);
+    giver.let_out(&[malware(0)]).await;
+    giver.let_out(&[later]).await;
+    let url = giver.test.url(&format!("/taxii2/root/collections/{}/", giver.collection));
+    let taker = Taker::open(peer(url), &giver.ally.token).await;
+    taker.start().await;
+    let current = taker.until("current", |peer| peer["health"] == "current").await;
+    assert_eq!(current["taken"], 2, "{current}");
+}
+
 /// A house that lets its neighbour write into a collection.
 async fn writable() -> (Giver, String) {
     let giver = Giver::open().await;
@@ -327,6 +348,16 @@ impl Giver {
             pause(Duration::from_millis(50)).await;
         }
         panic!("never {what}: {last}");
+    }
+
+    async fn call(&self, what: &str) -> (u16, Value) {
+        let url = self.test.url(&format!("/api/v1/peers/lantern/{what}"));
+        ask("POST", url, &self.legal.token, None).await
+    }
+
+    async fn wake(&self) {
+        let (status, answer) = self.call("wake").await;
+        assert_eq!(status, 200, "{answer}");
     }
 }
 
@@ -446,9 +477,173 @@ async fn one_object_that_cannot_be_read_is_put_aside_and_everything_else_comes()
     }
 }
 
+/// A collection of numbered objects whose server gives a `next` and heeds it no more than, where `heeds_dates` says so, any
+/// date; it counts how often it was asked.
+fn deaf(count: usize, heeds_dates: bool, asked: Arc<AtomicUsize>) -> Arc<Answering> {
+    Arc::new(move |_, target, _| {
+        if target.split('?').next() == Some("/c/") {
+            let text = r#"{"id":"c","title":"c","can_read":true,"can_write":false}"#;
+            return (200, String::new(), text.to_owned());
+        }
+        asked.fetch_add(1, Ordering::Relaxed);
+        let after = asked_for(target, "added_after").filter(|_| heeds_dates);
+        let first = (0..count).find(|n| after.as_ref().is_none_or(|after| date(*n) > *after));
+        let first = first.unwrap_or(count);
+        let last = (first + 40).min(count);
+        let more = last < count;
+        let objects: Vec<String> = (first..last).map(malware).collect();
+        let text = format!(r#"{{"more":{more},"next":"x","objects":[{}]}}"#, objects.join(","));
+        let header = (first..last).next_back().map(date);
+        let header = header.map(|date| format!("X-TAXII-Date-Added-Last: {date}\r\n"));
+        (200, header.unwrap_or_default(), text)
+    })
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_does_not_heed_next_is_walked_by_dates_or_found_stuck() {
+    let asked = Arc::new(AtomicUsize::new(0));
+    let url = serve(deaf(150, true, Arc::clone(&asked)));
+    let taker = Taker::open(peer(format!("{url}/c/")), "x").await;
+    taker.start().await;
+    let current = taker.until("current", |peer| peer["health"] == "current").await;
+    assert_eq!((&current["taken"], &current["failures"]), (&json!(150), &json!(0)), "{current}");
+    assert!(asked.load(Ordering::Relaxed) < 20, "{asked:?}");
+
+    asked.store(0, Ordering::Relaxed);
+    let url = serve(deaf(150, false, Arc::clone(&asked)));
+    let taker = Taker::open(peer(format!("{url}/c/")), "x").await;
+    taker.start().await;
+    let failing = taker.until("failing", |peer| peer["health"] == "failing").await;
+    assert_eq!(failing["error_code"], "NRS-SHAR-0419", "{failing}");
+    assert!(failing["due_at"].as_str().unwrap() > failing["tried_at"].as_str().unwrap());
+    assert!(asked.load(Ordering::Relaxed) < 20, "{asked:?}");
+}
+
+/// What a server was handed, request by request.
+type Handed = Arc<Mutex<Vec<Vec<String>>>>;
+
+/// A server that is handed objects: `refuses` says with which status it refuses a request, by the objects in it.
+fn taking(
+    handed: &Handed,
+    refuses: impl Fn(&[String]) -> Option<u16> + Send + Sync + 'static,
+) -> Arc<Answering> {
+    let handed = Arc::clone(handed);
+    Arc::new(move |method, _, body| {
+        if method == "GET" {
+            let text = r#"{"id":"c","title":"c","can_read":true,"can_write":true}"#;
+            return (200, String::new(), text.to_owned());
+        }
+        let envelope: Value = serde_json::from_slice(body).unwrap();
+        let objects = envelope["objects"].as_array().unwrap();
+        let ids: Vec<String> =
+            objects.iter().map(|one| one["id"].as_str().unwrap().to_owned()).collect();
+        if let Some(status) = refuses(&ids) {
+            return (status, String::new(), r#"{"title":"not so"}"#.to_owned());
+        }
+        let count = ids.len();
+        handed.lock().unwrap().push(ids);
+        let text = json!({ "id": "s", "status": "complete", "total_count": count, "success_count": count,
+            "failure_count": 0, "pending_count": 0 });
+        (202, String::new(), text.to_string())
+    })
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_takes_nothing_for_a_while_has_refused_nothing() {
+    let (handed, down) = (Handed::default(), Arc::new(AtomicBool::new(true)));
+    let is_down = Arc::clone(&down);
+    let url = serve(taking(&handed, move |_| is_down.load(Ordering::Relaxed).then_some(413)));
+    let giver = pusher(peer(format!("{url}/c/")), "x").await;
+    giver.release(0..40).await;
+    giver.start_push().await;
+    let failing = giver.until("failing", |peer| peer["error_code"] == "NRS-SHAR-0420").await;
+    assert_eq!((&failing["aside"], &failing["put_aside"]), (&json!(0), &json!([])), "{failing}");
+    assert!(failing["due_at"].as_str().unwrap() > failing["tried_at"].as_str().unwrap());
+    // It is asked less and less often.
+    giver.wake().await;
+    let failing = giver.until("failing again", |peer| peer["failures"] == 2).await;
+    assert_eq!(failing["aside"], 0, "{failing}");
+    down.store(false, Ordering::Relaxed);
+    giver.wake().await;
+    let current = giver.until("current", |peer| peer["health"] == "current").await;
+    assert_eq!((&current["taken"], &current["aside"]), (&json!(40), &json!(0)), "{current}");
+    assert_eq!(current["put_aside"], json!([]));
+    let taken: BTreeSet<String> = handed.lock().unwrap().iter().flatten().cloned().collect();
+    assert_eq!(taken, (0..40).map(id_of).collect());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn many_that_are_refused_for_what_they_are_hold_up_nothing_and_can_be_handed_over_again() {
+    let (handed, strict) = (Handed::default(), Arc::new(AtomicBool::new(true)));
+    let is_strict = Arc::clone(&strict);
+    let url = serve(taking(&handed, move |ids| {
+        let bad = ids.iter().any(|id| (0..7).any(|number| *id == id_of(number)));
+        (bad && is_strict.load(Ordering::Relaxed)).then_some(422)
+    }));
+    let giver = pusher(peer(format!("{url}/c/")), "x").await;
+    giver.release(0..9).await;
+    giver.start_push().await;
+    giver.until("failing", |peer| peer["error_code"] == "NRS-SHAR-0420").await;
+    giver.wake().await;
+    let current = giver.until("current", |peer| peer["health"] == "current").await;
+    assert_eq!((&current["taken"], &current["aside"]), (&json!(2), &json!(7)), "{current}");
+    assert_eq!(current["put_aside"].as_array().unwrap().len(), 7, "{current}");
+
+    strict.store(false, Ordering::Relaxed);
+    let (status, answer) = giver.call("again").await;
+    assert_eq!(status, 200, "{answer}");
+    let everything: BTreeSet<String> = (0..9).map(id_of).collect();
+    let taken = || handed.lock().unwrap().iter().flatten().cloned().collect::<BTreeSet<_>>();
+    let last = giver
+        .until("handed over", |peer| taken() == everything && peer["health"] == "current")
+        .await;
+    assert_eq!((&last["aside"], &last["put_aside"]), (&json!(0), &json!([])), "{last}");
+    let (status, answer) = giver.call("again").await;
+    assert_eq!((status, answer["code"].as_str()), (409, Some("NRS-SHAR-0421")));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_forgets_what_became_of_a_batch_is_handed_it_twice_and_not_for_ever() {
+    let handed = Handed::default();
+    let kept = Arc::clone(&handed);
+    let url = serve(Arc::new(move |method, target, body| {
+        if target.starts_with("/c/status/") {
+            return (404, String::new(), r#"{"title":"no such status"}"#.to_owned());
+        }
+        if method == "GET" {
+            let text = r#"{"id":"c","title":"c","can_read":true,"can_write":true}"#;
+            return (200, String::new(), text.to_owned());
+        }
+        let envelope: Value = serde_json::from_slice(body).unwrap();
+        let objects = envelope["objects"].as_array().unwrap();
+        let ids = objects.iter().map(|one| one["id"].as_str().unwrap().to_owned());
+        kept.lock().unwrap().push(ids.collect());
+        (202, String::new(), r#"{"id":"s","status":"pending","total_count":1}"#.to_owned())
+    }));
+    let giver = pusher(peer(format!("{url}/c/")), "x").await;
+    giver.release(0..3).await;
+    giver.start_push().await;
+    let failing = giver.until("failing", |peer| peer["health"] == "failing").await;
+    assert_eq!(
+        (&failing["error_code"], &failing["failures"]),
+        (&json!("NRS-SHAR-0403"), &json!(1))
+    );
+    giver.wake().await;
+    giver.until("current", |peer| peer["health"] == "current").await;
+    giver.release(3..5).await;
+    giver.wake().await;
+    giver
+        .until("handed over", |peer| {
+            handed.lock().unwrap().len() == 3 && peer["health"] == "current"
+        })
+        .await;
+    let wanted = [0..3, 0..3, 3..5].map(|numbers| numbers.map(id_of).collect::<Vec<_>>());
+    assert_eq!(*handed.lock().unwrap(), wanted);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_batch_that_is_too_large_is_parted_and_what_is_refused_alone_is_put_aside() {
-    let taken = Arc::new(std::sync::Mutex::new(std::collections::BTreeSet::new()));
+    let taken = Arc::new(Mutex::new(BTreeSet::new()));
     let kept = Arc::clone(&taken);
     let url = serve(Arc::new(move |method, target, body| {
         if method == "GET" {
@@ -501,7 +696,7 @@ async fn a_discovery_that_leads_elsewhere_says_what_to_do() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_message_that_a_peer_refused_stays_open() {
-    let notes = Arc::new(std::sync::Mutex::new(0_usize));
+    let notes = Arc::new(Mutex::new(0_usize));
     let seen = Arc::clone(&notes);
     let url = serve(Arc::new(move |method, _, body| {
         if method == "GET" {

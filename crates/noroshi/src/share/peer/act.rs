@@ -7,6 +7,8 @@ use jiff::Timestamp;
 use noroshi_evidence::marking::LegalClass;
 use serde_json::json;
 
+use super::cursor::Cursor;
+use super::jobs::cursor_text;
 use super::read::{self, Direction, Standing};
 use crate::evidence::rows::{tlp_code, tlp_of};
 use crate::house::House;
@@ -171,6 +173,39 @@ pub async fn pause(house: &Arc<House>, ctx: &Ctx, peer: &str) -> Answer<u64> {
          WHERE peer = $1 AND generation = $2",
         vec![Value::from(peer), Value::from(found.generation)],
     ));
+    Ok(house.door.commit(ctx, change).await?.position)
+}
+
+/// Hands over again what a peer did not take, from the first of it on. What comes after that and was taken is handed over
+/// once more, which changes nothing there.
+pub async fn again(house: &Arc<House>, ctx: &Ctx, peer: &str) -> Answer<u64> {
+    let found = changeable(house, ctx, peer).await?;
+    if !found.on {
+        return Err(Refusal::new("NRS-SHAR-0416", StatusCode::CONFLICT).arg("peer", peer).into());
+    }
+    let (asked, direction) = (found.clone(), found.direction);
+    let (first, refused) = house.store.read(move |reader| read::not_taken(reader, &asked)).await?;
+    let Some(first) = first.filter(|_| direction == Direction::Push) else {
+        return Err(Refusal::new("NRS-SHAR-0421", StatusCode::CONFLICT).arg("peer", peer).into());
+    };
+    let pushed = found.cursor.pushed.map(|pushed| pushed.min(first - 1));
+    let cursor = Cursor { pushed, awaited: None, refused: None, proved: None, ..found.cursor };
+    let change = Change::office("share.peer.again", peer)
+        .payload(json!({ "refused": refused, "cursor": cursor }))
+        .write(Write::one(
+            "UPDATE share_peer SET generation = generation + 1, version = version + 1, cursor = $4, due_at = $5, \
+             aside = MAX(aside - $6, 0) WHERE peer = $1 AND generation = $2 AND version = $3",
+            vec![
+                Value::from(peer),
+                Value::from(found.generation),
+                Value::from(found.version),
+                Value::from(cursor_text(&cursor)),
+                Value::from(ctx.now),
+                Value::from(refused),
+            ],
+        ))
+        .write(Write::new("DELETE FROM share_peer_refused WHERE peer = $1", vec![Value::from(peer)]))
+        .job(next(peer, direction, found.generation + 1, ctx.now));
     Ok(house.door.commit(ctx, change).await?.position)
 }
 

@@ -21,7 +21,7 @@ use crate::web::visitor::Caller;
 /// This part of the API description.
 #[derive(OpenApi)]
 #[openapi(
-    paths(list, start, pause, wake),
+    paths(list, start, pause, wake, again),
     components(schemas(PeerOut, PutAside, Peers, StartIn, PeerDone))
 )]
 pub struct Doc;
@@ -33,6 +33,7 @@ pub fn routes() -> Router<Arc<House>> {
         .route("/peers/{peer}/start", post(start))
         .route("/peers/{peer}/pause", post(pause))
         .route("/peers/{peer}/wake", post(wake))
+        .route("/peers/{peer}/again", post(again))
 }
 
 /// A peer and how it fares.
@@ -192,4 +193,15 @@ async fn wake(
     Path(peer): Path<String>,
 ) -> Answer<Json<PeerDone>> {
     Ok(Json(PeerDone { position: act::wake(&house, &caller.ctx, &peer).await? }))
+}
+
+/// Hands over again what a peer did not take.
+#[utoipa::path(post, path = "/peers/{peer}/again", tag = "share", params(("peer" = String, Path)),
+    responses((status = 200, body = PeerDone), (status = 409, description = "there is nothing to hand over again")))]
+async fn again(
+    State(house): State<Arc<House>>,
+    caller: Caller,
+    Path(peer): Path<String>,
+) -> Answer<Json<PeerDone>> {
+    Ok(Json(PeerDone { position: act::again(&house, &caller.ctx, &peer).await? }))
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use jiff::Timestamp;
+use noroshi_ledger::digest::Digest;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use ureq::tls::{Certificate, ClientCert, PrivateKey, RootCerts, TlsConfig};
@@ -295,7 +296,9 @@ impl Connection {
 
     /// One page of the objects of the collection at `url`.
     pub fn page(&self, url: &str, ask: &Ask, types: &[String]) -> Result<Page, Trouble> {
-        let mut query = vec![("limit", ask.limit.to_string())];
+        // Without it a server gives the newest versions only (§3.4), and those between two walks would never come.
+        let mut query =
+            vec![("limit", ask.limit.to_string()), ("match[version]", "all".to_owned())];
         query.extend(ask.after.clone().map(|after| ("added_after", after)));
         query.extend(ask.next.clone().map(|next| ("next", next)));
         if !types.is_empty() {
@@ -306,9 +309,11 @@ impl Connection {
             serde_json::from_str(&text).map_err(|problem| Trouble::Form(problem.to_string()))?;
         let objects = envelope.objects.map_or("[]", RawValue::get);
         let empty = objects.bytes().filter(|byte| !byte.is_ascii_whitespace()).eq(*b"[]");
+        // Empty pages are alike and may lead on all the same.
+        let page = (!empty).then(|| Digest::of(objects.as_bytes()).to_string());
         Ok(Page {
             bundle: bundle(objects),
-            seen: Seen { more: envelope.more, next: envelope.next, last, empty },
+            seen: Seen { more: envelope.more, next: envelope.next, last, empty, page },
         })
     }
 
@@ -320,7 +325,7 @@ impl Connection {
         limit: u32,
         types: &[String],
     ) -> Result<Manifest, Trouble> {
-        let mut query = vec![("limit", limit.to_string())];
+        let mut query = vec![("limit", limit.to_string()), ("match[version]", "all".to_owned())];
         query.extend(after.map(|after| ("added_after", after.to_owned())));
         if !types.is_empty() {
             query.push(("match[type]", types.join(",")));

@@ -3,7 +3,8 @@
 //! Servers differ in what they give to go on with: a `next` that survives their restart, one that does not, or only the
 //! date of the last object. Dates may be shared by many objects and be cut to fewer digits than the server compares
 //! with. So a walk begins one unit of the last digit *before* the last date seen, which costs a few objects that are
-//! recognised as held, and loses none.
+//! recognised as held, and loses none. A server that passes over its own `next`, and gives the same page again, is walked
+//! by dates too; where that leads nowhere either, it is said.
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -41,6 +42,16 @@ pub struct Cursor {
     /// When handing over: a batch of which the peer has not yet said what became of it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub awaited: Option<Awaited>,
+    /// When handing over: the peer forgot what became of a batch, and has told of none since.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub forgets: bool,
+    /// When handing over: what was refused alone, one object after the other, with nothing taken in between.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refused: Option<Refused>,
+    /// When handing over: something was taken while others were refused, so what is refused alone up to here is refused for
+    /// what it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub proved: Option<i64>,
     /// What it is a place in: a digest of address, collection and types. Absent in one that was kept before.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub of: Option<String>,
@@ -55,9 +66,25 @@ pub struct Awaited {
     pub upto: i64,
     /// There was more to hand over after it.
     pub more: bool,
+    /// How often it was asked for.
+    #[serde(default)]
+    pub asked: u32,
     /// The notes in it, which may be messages about a recall.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<String>,
+}
+
+/// Objects that a peer refused alone, one after the other.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Refused {
+    /// Everything up to here was handed over before the first of them.
+    pub from: i64,
+    /// Identifier and version of each, as they are listed; empty once it is the peer that is looked at and not they.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub what: Vec<(String, String)>,
+    /// They are too many to be refused for what they are: so many attempts were in vain since to find one that is taken.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tried: Option<usize>,
 }
 
 /// A walk under way.
@@ -71,6 +98,9 @@ pub struct Walk {
     high: Option<String>,
     /// Objects asked for at once.
     limit: u32,
+    /// A digest of the last page, where it was given with a `next`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    page: Option<String>,
 }
 
 /// What to ask.
@@ -95,6 +125,8 @@ pub struct Seen {
     pub last: Option<String>,
     /// It held no object.
     pub empty: bool,
+    /// A digest of its objects.
+    pub page: Option<String>,
 }
 
 /// What follows from an answer.
@@ -119,6 +151,7 @@ impl From<Option<&str>> for Cursor {
             next: None,
             high: None,
             limit: LIMIT_FIRST,
+            page: None,
         });
         Self { walk, ..Self::default() }
     }
@@ -173,7 +206,7 @@ impl Cursor {
     pub fn stepped_over(&mut self, date: String) {
         let before = self.walk.as_ref().and_then(|walk| walk.high.clone());
         let (high, limit) = (later(before, Some(date.clone())), self.full());
-        self.walk = Some(Walk { after: Some(date), next: None, high, limit });
+        self.walk = Some(Walk { after: Some(date), next: None, high, limit, page: None });
         self.grow();
     }
 
@@ -188,7 +221,7 @@ impl Cursor {
         let asked = self.ask();
         let (full, is_narrow) = (self.full(), self.narrow.is_some());
         let before = self.walk.as_ref().and_then(|walk| walk.high.clone());
-        let high = later(before, seen.last.clone());
+        let high = later(before.clone(), seen.last.clone());
         if !seen.more {
             self.watermark = later(self.watermark.take(), high);
             self.walk = None;
@@ -196,11 +229,14 @@ impl Cursor {
             return Ok(Step::End);
         }
         let walk = match (&seen.next, &seen.last) {
+            // TAXII 2.1 §3.5: `next` leads to what comes after. A server that does not heed it may heed dates.
+            (Some(_), _) if high == before && self.is_repeated(&asked, seen) => {
+                let from = high.as_deref().map(just_before).ok_or(Stuck)?;
+                onward(&Ask { next: None, limit: full, ..asked }, from, high, is_narrow)?
+            }
             (Some(next), _) => {
-                if seen.empty && asked.next.as_ref() == Some(next) {
-                    return Err(Stuck);
-                }
-                Walk { after: asked.after, next: Some(next.clone()), high, limit: full }
+                let page = seen.page.clone();
+                Walk { after: asked.after, next: Some(next.clone()), high, limit: full, page }
             }
             // TAXII 2.1 §3.4: objects come in the order of their addition, so the last date is a place to go on from.
             (None, Some(last)) => {
@@ -212,6 +248,13 @@ impl Cursor {
         self.walk = Some(walk);
         self.grow();
         Ok(Step::On)
+    }
+
+    /// Whether an answer to a `next`, in which no later date stands, leads back to where it was asked from.
+    fn is_repeated(&self, asked: &Ask, seen: &Seen) -> bool {
+        let before = self.walk.as_ref().and_then(|walk| walk.page.as_ref());
+        let same_page = before.is_some() && before == seen.page.as_ref();
+        asked.next.is_some() && (asked.next == seen.next || same_page)
     }
 
     /// The server does not know the `next` it gave (it was restarted, or another one answers): goes on from the newest
@@ -245,7 +288,7 @@ fn onward(
     } else {
         asked.limit
     };
-    Ok(Walk { after: Some(after), next: None, high, limit })
+    Ok(Walk { after: Some(after), next: None, high, limit, page: None })
 }
 
 /// The later of two dates; one that cannot be read never wins over one that can.
@@ -313,14 +356,49 @@ mod tests {
         assert_eq!(cursor.ask().after.as_deref(), Some("2026-01-01T00:00:00.5Z"));
         // Close by, it is stepped over at once instead of being halved again.
         assert!(!cursor.halve());
-        let seen = Seen { more: true, next: Some("n".to_owned()), ..Seen::default() };
         let mut asked = Vec::new();
-        for _ in 0..10 {
-            cursor.took(&seen).unwrap();
+        for number in 0..10 {
+            let next = Some(format!("n{number}"));
+            cursor.took(&Seen { more: true, next, ..Seen::default() }).unwrap();
             asked.push(cursor.ask().limit);
         }
         assert_eq!(asked, [4, 8, 16, 32, 64, 128, 256, 512, 1_000, 1_000]);
         assert!(!cursor.careful);
+    }
+
+    #[test]
+    fn a_server_that_gives_the_same_page_again_is_not_asked_for_ever() {
+        // With the same `next` each time, or with another: what comes is the first page.
+        for fresh in [false, true] {
+            for last in [None, Some("2026-01-01T00:00:00.5Z".to_owned())] {
+                let mut cursor = Cursor::default();
+                let stuck = (0..100).find(|asked| {
+                    let next = Some(if fresh { format!("n{asked}") } else { "n".to_owned() });
+                    let (last, page) = (last.clone(), Some("the first".to_owned()));
+                    let seen = Seen { more: true, next, last, empty: false, page };
+                    let before = cursor.clone();
+                    let took = cursor.took(&seen);
+                    assert!(took.is_ok() || cursor == before, "it stays where it was");
+                    took.is_err()
+                });
+                assert!(stuck.is_some_and(|asked| asked < 20), "{fresh} {last:?}: {stuck:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_server_that_counts_by_itself_is_walked_to_its_end() {
+        // It gives the same `next` to go on with, and something later each time.
+        let mut cursor = Cursor::default();
+        for number in 1..50 {
+            let (last, page) = (Some(date(number)), Some(number.to_string()));
+            let next = Some("go on".to_owned());
+            let seen = Seen { more: true, next, last, empty: false, page };
+            assert_eq!(cursor.took(&seen), Ok(Step::On));
+            assert_eq!(cursor.ask().next.as_deref(), Some("go on"), "page {number}");
+        }
+        assert_eq!(cursor.took(&Seen::default()), Ok(Step::End));
+        assert_eq!(cursor.watermark, Some(date(49)));
     }
 
     /// What the server gives to go on with.
@@ -328,6 +406,8 @@ mod tests {
     enum Manner {
         Next,
         DateOnly,
+        /// It gives a `next` and does not heed it.
+        Deaf,
     }
 
     /// A collection: date added in hundredths, then the object.
@@ -345,7 +425,8 @@ mod tests {
 
     impl Server {
         fn answer(&mut self, ask: &Ask) -> Result<(Seen, Vec<u32>), ()> {
-            let from = match &ask.next {
+            let heeded = ask.next.as_ref().filter(|_| !matches!(self.manner, Manner::Deaf));
+            let from = match heeded {
                 Some(next) => {
                     let parts: Vec<&str> = next.split('/').collect();
                     if parts[0] != self.start.to_string() {
@@ -361,10 +442,9 @@ mod tests {
                 }
             };
             let size = self.page.min(ask.limit as usize);
-            let size = if matches!(self.manner, Manner::DateOnly) {
-                self.page * (ask.limit / LIMIT_FIRST) as usize
-            } else {
-                size
+            let size = match self.manner {
+                Manner::Next => size,
+                Manner::DateOnly | Manner::Deaf => self.page * (ask.limit / LIMIT_FIRST) as usize,
             };
             let rest: Vec<(i64, u32)> =
                 self.items.range(from..).map(|(key, ())| *key).filter(|key| *key > from).collect();
@@ -378,6 +458,7 @@ mod tests {
                     .map(|(at, id)| format!("{}/{at}/{id}", self.start)),
                 last: last.map(|(at, _)| date(at)),
                 empty: given.is_empty(),
+                page: Some(format!("{given:?}")),
             };
             Ok((seen, given.iter().map(|(_, id)| *id).collect()))
         }
@@ -388,7 +469,7 @@ mod tests {
         fn nothing_is_lost_whatever_the_server_gives_to_go_on_with(
             first in prop::collection::vec(0_i64..20, 0..60),
             during in prop::collection::vec(0_usize..40, 0..20),
-            manner in prop::sample::select(vec![Manner::Next, Manner::DateOnly]),
+            manner in prop::sample::select(vec![Manner::Next, Manner::DateOnly, Manner::Deaf]),
             page in 1_usize..9,
             kills in prop::collection::btree_set(0_usize..200, 0..20),
             restarts in prop::collection::btree_set(0_usize..200, 0..3),
@@ -415,7 +496,7 @@ mod tests {
                         got.extend(given);
                         if cursor.took(&seen).is_err() {
                             // More objects share one date than the largest page holds: told, not skipped.
-                            prop_assert!(matches!(manner, Manner::DateOnly));
+                            prop_assert!(!matches!(manner, Manner::Next));
                             return Ok(());
                         }
                     }

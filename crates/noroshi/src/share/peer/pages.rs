@@ -11,7 +11,7 @@ use axum::routing::{get, post};
 use jiff::Timestamp;
 
 use super::act::{self, Wish};
-use super::read::{self, Health, Known};
+use super::read::{self, Direction, Health, Known};
 use crate::house::House;
 use crate::office::authorise::{Action, On};
 use crate::office::people::{self, Org};
@@ -29,6 +29,7 @@ pub fn routes() -> Router<Arc<House>> {
         .route("/share/peers/{peer}/start", post(start))
         .route("/share/peers/{peer}/pause", post(pause))
         .route("/share/peers/{peer}/wake", post(wake))
+        .route("/share/peers/{peer}/again", post(again))
 }
 
 struct PeerRow {
@@ -51,6 +52,8 @@ struct PeerRow {
     current_at: Option<Timestamp>,
     due_at: Option<Timestamp>,
     put_aside: Vec<read::Refused>,
+    /// What was put aside may be handed over again.
+    again: bool,
     on: bool,
     started: bool,
     configured: bool,
@@ -96,6 +99,8 @@ impl PeerRow {
             current_at: standing.and_then(|one| one.current_at),
             due_at: standing.and_then(|one| one.due_at),
             put_aside: known.put_aside.clone(),
+            again: standing.is_some_and(|one| one.on && one.direction == Direction::Push)
+                && !known.put_aside.is_empty(),
             on: standing.is_some_and(|one| one.on),
             started: standing.is_some(),
             configured: known.configured.is_some(),
@@ -198,5 +203,14 @@ async fn pause(
 
 async fn wake(State(house): State<Arc<House>>, Path(peer): Path<String>, posted: Posted) -> Answer {
     act::wake(&house, &posted.visitor.ctx, &peer).await?;
+    Ok(Redirect::to("/share/peers").into_response())
+}
+
+async fn again(
+    State(house): State<Arc<House>>,
+    Path(peer): Path<String>,
+    posted: Posted,
+) -> Answer {
+    act::again(&house, &posted.visitor.ctx, &peer).await?;
     Ok(Redirect::to("/share/peers").into_response())
 }

@@ -1,5 +1,9 @@
 //! Handing to a peer what was released to its organisation: through the gate, recorded before it goes, and followed
 //! until the peer has said of each object what became of it.
+//!
+//! One object that a peer does not take alone is put aside. When it takes none of several, one after the other, it is the
+//! peer that is looked at and not they: nothing counts as refused, and one object is tried from time to time, another one
+//! each time, until one is taken. Then everything goes again from the first of them on.
 
 use std::sync::Arc;
 
@@ -10,7 +14,7 @@ use serde_json::json;
 use super::act::next;
 use super::cli::batches;
 use super::client::{Connection, Detail, Status, Trouble};
-use super::cursor::{Awaited, Cursor};
+use super::cursor::{Awaited, Cursor, Refused};
 use super::jobs::{Problem, access, ctx_of, cursor_text, failed, put_aside};
 use super::read::{self, Standing};
 use crate::config::Peer;
@@ -28,8 +32,13 @@ use crate::share::serve::{self, Asked, Served, Versions, View};
 
 /// Objects of one batch.
 const BATCH: usize = 500;
-/// When to ask again what became of a batch.
+/// When to ask first what became of a batch; each time after that waits twice as long, so many times.
 const STATUS_WAIT: SignedDuration = SignedDuration::from_secs(1);
+const STATUS_DOUBLINGS: u32 = 8;
+/// So many objects that are refused alone, one after the other with nothing taken in between, say something of the peer.
+const ALONE_MAX: usize = 5;
+/// The peer takes nothing.
+const TAKES_NOTHING: &str = "NRS-SHAR-0420";
 
 /// The handler of `share.peer.push`.
 pub async fn push(house: Arc<House>, task: Task) -> Result<Outcome, StoreFailure> {
@@ -54,7 +63,12 @@ pub async fn push(house: Arc<House>, task: Task) -> Result<Outcome, StoreFailure
     };
     let change = match done {
         Ok(step) => took(&found, &step, ctx.now),
-        Err(problem) => failed(&found, problem, ctx.now),
+        Err(problem) => {
+            let judged = problem.code != TAKES_NOTHING;
+            let mut change = failed(&found, problem, ctx.now);
+            change.writes.extend((!judged).then(|| not_refused(&found)).into_iter().flatten());
+            change
+        }
     };
     Ok(Outcome::Done(ctx, Box::new(change)))
 }
@@ -104,14 +118,33 @@ struct Batch {
 
 /// Where the house goes on after an answer: further, or asking again what became of it.
 fn onward(standing: &Standing, now: Timestamp, batch: Batch, status: Status) -> Step {
-    let Batch { upto, more, notes } = batch;
     let mut cursor = standing.cursor.clone();
     if status.status == "pending" && !status.id.is_empty() {
-        cursor.awaited = Some(Awaited { status: status.id, upto, more, notes });
+        let asked = cursor.awaited.map_or(0, |before| before.asked.saturating_add(1));
+        let wait = STATUS_WAIT * (1_i32 << asked.min(STATUS_DOUBLINGS));
+        let Batch { upto, more, notes } = batch;
+        cursor.awaited = Some(Awaited { status: status.id, upto, more, asked, notes });
         let (status, notes) = (Status::default(), Vec::new());
-        return Step { cursor, status, notes, due: now + STATUS_WAIT };
+        return Step { cursor, status, notes, due: now + wait };
     }
     cursor.awaited = None;
+    if let Some(Refused { from, tried: Some(_), .. }) = cursor.refused.take() {
+        // It takes something again: everything goes in its order, this one too.
+        let cursor = Cursor { pushed: Some(from), proved: Some(batch.upto), ..cursor };
+        return Step { cursor, status: Status::default(), notes: Vec::new(), due: now };
+    }
+    past(standing, now, cursor, batch, status)
+}
+
+/// A batch is done with.
+fn past(
+    standing: &Standing,
+    now: Timestamp,
+    mut cursor: Cursor,
+    batch: Batch,
+    status: Status,
+) -> Step {
+    let Batch { upto, more, notes } = batch;
     cursor.pushed = Some(upto);
     cursor.batch = cursor.batch.map(|batch| batch.saturating_mul(2)).filter(|batch| *batch < BATCH);
     let wait =
@@ -122,20 +155,36 @@ fn onward(standing: &Standing, now: Timestamp, batch: Batch, status: Status) -> 
 async fn follow(house: &House, standing: &Standing, awaited: Awaited) -> Result<Step, Problem> {
     let peer = configured(house, standing)?;
     let id = awaited.status.clone();
-    let asked = speak(peer, standing, move |connection, url| {
-        match connection.status(url, &id) {
-            // It has forgotten: the same batch is handed over again, which changes nothing where it was taken.
-            Err(trouble) if trouble.refuses_the_question() => Ok(None),
-            answered => answered.map(Some),
-        }
+    let asked = speak(peer, standing, move |connection, url| match connection.status(url, &id) {
+        Err(trouble) if trouble.refuses_the_question() => Ok(Err(trouble)),
+        answered => answered.map(Ok),
     });
-    let Some(status) = asked.await? else {
-        let cursor = Cursor { awaited: None, ..standing.cursor.clone() };
-        let (status, notes) = (Status::default(), Vec::new());
-        return Ok(Step { cursor, status, notes, due: house.clock.now() });
-    };
-    let Awaited { upto, more, notes, .. } = awaited;
-    Ok(onward(standing, house.clock.now(), Batch { upto, more, notes }, status))
+    let Awaited { status: id, upto, more, notes, .. } = awaited;
+    let mut standing = standing.clone();
+    match asked.await? {
+        Ok(mut status) => {
+            standing.cursor.forgets = false;
+            if status.id.is_empty() {
+                status.id = id;
+            }
+            Ok(onward(&standing, house.clock.now(), Batch { upto, more, notes }, status))
+        }
+        // It has forgotten: the same batch is handed over once more, which changes nothing where it was taken.
+        Err(trouble) if !standing.cursor.forgets => {
+            let cursor = Cursor { awaited: None, forgets: true, ..standing.cursor };
+            Err(Problem::of(&trouble, cursor))
+        }
+        // It keeps no account: what it took in is as good as taken, and no message of it counts as delivered.
+        Err(_) => {
+            let batch = Batch { upto, more, notes: Vec::new() };
+            Ok(onward(&standing, house.clock.now(), batch, Status::default()))
+        }
+    }
+}
+
+/// How often it was tried in vain to find something that the peer takes, where it takes nothing.
+fn tried(standing: &Standing) -> Option<usize> {
+    standing.cursor.refused.as_ref().and_then(|one| one.tried)
 }
 
 /// The next batch as the gate lets it out now, and where it ends.
@@ -147,7 +196,9 @@ async fn batch(
 ) -> Result<Option<(View, Vec<Served>, i64, bool)>, StoreFailure> {
     let Some(org) = OrgId::parse(&standing.org) else { return Ok(None) };
     let after = standing.cursor.pushed.unwrap_or(0);
-    let limit = standing.cursor.batch.unwrap_or(BATCH).clamp(1, BATCH);
+    // Where the peer takes nothing, what is tried is one of as many as there are.
+    let asked = if tried(standing).is_some() { None } else { standing.cursor.batch };
+    let limit = asked.unwrap_or(BATCH).clamp(1, BATCH);
     house
         .store
         .read(move |reader| {
@@ -177,11 +228,23 @@ async fn hand(
     let now = ctx.now;
     let found = batch(house, standing, peer.types.clone(), now).await?;
     let Some((view, mut items, mut upto, mut more)) = found else {
-        return Ok(Ok(onward(standing, now, Batch::default(), Status::default())));
+        let nothing = Batch { upto: standing.cursor.pushed.unwrap_or(0), ..Batch::default() };
+        return Ok(Ok(past(standing, now, standing.cursor.clone(), nothing, Status::default())));
     };
     if items.is_empty() {
         let nothing = Batch { upto, more, notes: Vec::new() };
-        return Ok(Ok(onward(standing, now, nothing, Status::default())));
+        let mut cursor = standing.cursor.clone();
+        if !more && tried(standing).is_some() {
+            // What was refused was taken back meanwhile.
+            cursor.refused = None;
+        }
+        return Ok(Ok(past(standing, now, cursor, nothing, Status::default())));
+    }
+    if let Some(tried) = tried(standing) {
+        // The newest first, another one each time.
+        let at = items.len() - 1 - tried % items.len();
+        items = vec![items.swap_remove(at)];
+        (upto, more) = (items.last().map_or(upto, |one| one.added), true);
     }
     let first = batches(items.iter().map(|one| &one.object)).into_iter().next();
     let text = first.unwrap_or_else(|| "[]".to_owned());
@@ -222,32 +285,72 @@ async fn hand(
         answered => answered.map(Ok),
     });
     let batch = Batch { upto, more, notes: handed::notes(&items) };
-    Ok(said.await.map(|answered| match answered {
-        Ok(status) => onward(standing, now, batch, status),
-        Err(trouble) => refused(standing, now, &items, batch, &trouble),
-    }))
+    Ok(match said.await {
+        Ok(Ok(status)) => Ok(onward(standing, now, batch, status)),
+        Ok(Err(trouble)) => refused(standing, now, &items, batch, &trouble),
+        Err(problem) => Err(problem),
+    })
 }
 
 /// A batch the peer does not take is handed over in two; one object it does not take alone is put aside with the peer's
-/// words, and the others go on.
+/// words, and the others go on. Several of them with nothing between are the peer's trouble, and are not refused.
 fn refused(
     standing: &Standing,
     now: Timestamp,
     items: &[Served],
     batch: Batch,
     trouble: &Trouble,
-) -> Step {
+) -> Result<Step, Problem> {
+    let mut cursor = standing.cursor.clone();
     if items.len() > 1 {
-        let cursor = Cursor { batch: Some(items.len() / 2), ..standing.cursor.clone() };
-        return Step { cursor, status: Status::default(), notes: Vec::new(), due: now };
+        cursor.batch = Some(items.len() / 2);
+        return Ok(Step { cursor, status: Status::default(), notes: Vec::new(), due: now });
     }
     let failure = |one: &Served| Detail {
         id: one.object.head().id.to_string(),
         version: one.version(),
         message: trouble.to_string(),
     };
-    let status = Status { failures: items.iter().map(failure).collect(), ..Status::default() };
-    onward(standing, now, batch, status)
+    let failures: Vec<Detail> = items.iter().map(failure).collect();
+    if cursor.proved.is_none_or(|upto| batch.upto > upto) {
+        let from = cursor.pushed.unwrap_or(0);
+        let mut row =
+            cursor.refused.take().unwrap_or(Refused { from, what: Vec::new(), tried: None });
+        row.what.extend(failures.iter().map(|one| (one.id.clone(), one.version.clone())));
+        if row.tried.is_some() || row.what.len() >= ALONE_MAX {
+            let row = Refused {
+                from: row.from,
+                what: Vec::new(),
+                tried: Some(row.tried.map_or(0, |tried| tried.saturating_add(1))),
+            };
+            let pushed = (row.from > 0).then_some(row.from);
+            let cursor = Cursor { pushed, batch: Some(1), refused: Some(row), ..cursor };
+            return Err(Problem { code: TAKES_NOTHING, ..Problem::of(trouble, cursor) });
+        }
+        cursor.refused = Some(row);
+    }
+    let status = Status { failures, ..Status::default() };
+    Ok(past(standing, now, cursor, batch, status))
+}
+
+/// The writes after which what was put aside, while it was not known that the peer takes nothing, is so no more.
+fn not_refused(standing: &Standing) -> Vec<Write> {
+    let what = standing.cursor.refused.iter().flat_map(|row| &row.what);
+    let gone = |(id, version): &(String, String)| {
+        Write::new(
+            "DELETE FROM share_peer_refused WHERE peer = $1 AND id = $2 AND version = $3",
+            vec![Value::from(&standing.peer), Value::from(id), Value::from(version)],
+        )
+    };
+    let mut writes: Vec<Write> = what.map(gone).collect();
+    let fewer = u64::try_from(writes.len()).unwrap_or(u64::MAX);
+    if fewer > 0 {
+        writes.push(Write::one(
+            "UPDATE share_peer SET aside = MAX(aside - $2, 0) WHERE peer = $1",
+            vec![Value::from(&standing.peer), Value::from(fewer)],
+        ));
+    }
+    writes
 }
 
 /// How many of `items` stand in the first batch: its text is theirs, joined.

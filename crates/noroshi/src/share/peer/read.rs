@@ -5,7 +5,10 @@ use noroshi_ledger::digest::Digest;
 
 use super::cursor::Cursor;
 use crate::config::{Config, Peer};
+use crate::office::id::OrgId;
+use crate::office::people;
 use crate::office::store::{Reader, Row, StoreFailure, Value};
+use crate::share::audience;
 
 /// Which way objects go.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -209,6 +212,27 @@ fn put_aside(reader: &Reader<'_>, peer: &str) -> Result<Vec<Refused>, StoreFailu
             })
         },
     )
+}
+
+/// Where the first of what a peer did not take stands now in the stream that is handed to it, absent where nothing of it
+/// does; and how much it did not take.
+pub fn not_taken(
+    reader: &Reader<'_>,
+    standing: &Standing,
+) -> Result<(Option<i64>, i64), StoreFailure> {
+    let sql = "SELECT COUNT(*) FROM share_peer_refused WHERE peer = $1";
+    let refused = reader.number(sql, &[Value::from(&standing.peer)])?;
+    let org = OrgId::parse(&standing.org).map(|org| people::find_org(reader, &org)).transpose()?;
+    let Some(audience) = org.flatten().as_ref().and_then(audience::own) else {
+        return Ok((None, refused));
+    };
+    let first = reader.first(
+        "SELECT MIN(i.added) FROM share_peer_refused r JOIN share_item i ON i.audience = $2 AND i.id = r.id \
+         AND i.withdrawn_at IS NULL WHERE r.peer = $1",
+        &[Value::from(&standing.peer), Value::from(audience.label())],
+        |row| row.int_or_none(0),
+    )?;
+    Ok((first.flatten(), refused))
 }
 
 /// Every peer, by name.
