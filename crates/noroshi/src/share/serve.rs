@@ -410,10 +410,12 @@ impl<'a> Walk<'a> {
             Some(Whose::OwnCopy) => return Ok(false),
             Some(Whose::Own | Whose::Others) => {}
         }
+        // What was looked at is in the stream; the reader's own copy is not, and is always its own to read.
+        let is_copy = entry.whose == Whose::OwnCopy;
         Ok(match self.end_of(&entry.id, way, judge)? {
             End::Given(end) => !way.is_beyond(&end, &entry.modified),
-            End::NotUpTo(last) => way.is_beyond(&last, &entry.modified),
-            End::None => false,
+            End::NotUpTo(last) => is_copy || way.is_beyond(&last, &entry.modified),
+            End::None => is_copy,
         })
     }
 
@@ -456,7 +458,7 @@ impl<'a> Walk<'a> {
         entry.id == id && entry.added <= self.asked.until && !entry.withdrawn
     }
 
-    /// The last version of an object, this way along the stream, that the reader is given; looked for once for each.
+    /// The last version of an object in the stream, this way along it, that the reader is given; looked for once for each.
     fn end_of(&self, id: &str, way: Way, judge: &Judge<'_>) -> Result<End, StoreFailure> {
         let key = (id.to_owned(), way);
         if let Some(known) = self.ends.borrow().get(&key) {
