@@ -230,113 +230,41 @@ const FIRST_LINE_WORD: &str = "first_line";
 /// The word of a mapping for the zone of times that name none.
 const ZONE_WORD: &str = "zone";
 
-/// Words in the name of a column that tells of a person.
-const OF_PERSONS: &[&str] = &[
-    "user",
-    "users",
-    "username",
-    "usernames",
-    "userid",
-    "author",
-    "authors",
-    "screenname",
-    "displayname",
-    "fullname",
-    "nickname",
-    "nick",
-    "handle",
-    "handles",
-    "realname",
-    "profile",
-    "bio",
-    "biography",
-    "email",
-    "mail",
-    "phone",
-    "telephone",
-    "sender",
-    "creator",
-    "actor",
-    "person",
-    "location",
-    "residence",
-    "birthday",
-    "gender",
-];
-/// Words that make `name` the name of a person or an account.
-const BEFORE_NAME: &[&str] = &[
-    "screen", "display", "user", "full", "real", "first", "last", "family", "given", "nick",
-    "account", "author", "person", "profile", "page", "poster", "sender",
-];
-const OF_PERSONS_JA: &[&str] = &[
-    "氏名",
-    "名前",
-    "表示名",
-    "投稿者",
-    "発信者",
-    "作成者",
-    "作者",
-    "著者",
-    "筆者",
-    "アカウント",
-    "ユーザ",
-    "利用者",
-    "会員名",
-    "プロフィール",
-    "自己紹介",
-    "居住",
-    "住所",
-    "所在地",
-    "電話",
-    "メール",
-    "生年",
-    "性別",
-    "年齢",
-    "職業",
-    "フォロワー",
-];
-/// Words in the name of a column that holds what somebody says.
-const OF_TEXTS: &[&str] = &[
-    "text",
-    "body",
-    "message",
-    "caption",
-    "content",
-    "contents",
-    "comment",
-    "comments",
-    "transcript",
-];
-const OF_TEXTS_JA: &[&str] = &["本文", "内容", "文面", "文章", "全文", "コメント"];
-/// Words beside those of a text that make it something taken from a text.
-const OUT_OF_TEXTS: &[&str] = &[
-    "id", "hash", "sha256", "sha1", "md5", "digest", "cluster", "url", "urls", "link", "links",
-    "tag", "tags", "hashtag", "hashtags", "lang", "language", "type",
-];
-const OUT_OF_TEXTS_JA: &[&str] =
-    &["リンク", "ハッシュ", "タグ", "クラスタ", "言語", "種別", "識別子", "url", "id"];
+/// What words in the names of columns say of what a column holds, one a line: a class and a word.
+const NAMES: &str = include_str!("names.tsv");
 
 /// Whether a column of an unknown name is called like one that tells of somebody.
 fn is_called_like_somebody(name: &str) -> bool {
-    let whole = name.to_lowercase();
-    let has = |words: &[&str]| words.iter().any(|word| whole.contains(word));
-    let words = words_of(name);
-    let any = |of: &[&str]| words.iter().any(|word| of.contains(&word.as_str()));
-    let is_name = words.len() == 1 && any(&["name"])
-        || words.windows(2).any(|pair| match pair {
-            [before, name] => name == "name" && BEFORE_NAME.contains(&before.as_str()),
+    let (whole, words) = (name.to_lowercase(), words_of(name));
+    let is_there = |word: &str| {
+        if word.is_ascii() { words.iter().any(|one| one == word) } else { whole.contains(word) }
+    };
+    let has = |class: &str| class_of_names(class).any(is_there);
+    let is_name = match words.as_slice() {
+        [name] => name == "name",
+        words => words.windows(2).any(|pair| match pair {
+            [before, name] => {
+                name == "name" && class_of_names("before-name").any(|one| one == before)
+            }
             _ => false,
-        });
-    let is_text = any(OF_TEXTS) && !any(OUT_OF_TEXTS) || has(OF_TEXTS_JA) && !has(OUT_OF_TEXTS_JA);
-    is_name || is_text || any(OF_PERSONS) || has(OF_PERSONS_JA)
+        }),
+    };
+    is_name || has("person") || (has("text") && !has("out-of-text"))
 }
 
-/// The words of a name, in lower case: `ScreenName`, `screen_name` and `screen name` have two.
+fn class_of_names(class: &str) -> impl Iterator<Item = &'static str> {
+    let lines = NAMES.lines().filter_map(|line| line.split_once('\t'));
+    lines.filter(move |line| line.0 == class).map(|line| line.1)
+}
+
+/// The words of a name, in lower case: `ScreenName`, `screen_name` and `screen name` have two, and so has a name in which
+/// Latin letters follow others.
 fn words_of(name: &str) -> Vec<String> {
     let mut words = vec![String::new()];
-    let mut was_lower = false;
+    let mut before = ' ';
     for one in name.chars() {
-        if !one.is_alphanumeric() || (was_lower && one.is_uppercase()) {
+        let turns = before.is_lowercase() && one.is_uppercase();
+        if !one.is_alphanumeric() || turns || before.is_ascii() != one.is_ascii() {
             words.push(String::new());
         }
         if one.is_alphanumeric()
@@ -344,7 +272,7 @@ fn words_of(name: &str) -> Vec<String> {
         {
             word.extend(one.to_lowercase());
         }
-        was_lower = one.is_lowercase();
+        before = one;
     }
     words.retain(|word| !word.is_empty());
     words
