@@ -150,13 +150,13 @@ pub(crate) fn ln_q_values(ln_p: &[f64], hypotheses: f64) -> Vec<f64> {
     ln_p.iter().map(|&one| rule.ln_q(one)).collect()
 }
 
-/// The step-up rule over some probabilities.
+/// The step-up rule over some probabilities. All are natural logarithms.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct StepUp {
-    ln_hypotheses: f64,
+    hypotheses: f64,
     /// Sorted.
-    ln_p: Vec<f64>,
-    ln_q: Vec<f64>,
+    p: Vec<f64>,
+    q: Vec<f64>,
 }
 
 impl StepUp {
@@ -169,26 +169,26 @@ impl StepUp {
             least = least.min(ln_p + ln_hypotheses - (length(rank) + 1.0).ln());
             *slot = least;
         }
-        Self { ln_hypotheses, ln_p, ln_q }
+        Self { hypotheses: ln_hypotheses, p: ln_p, q: ln_q }
     }
 
     /// The rate of false discovery at which a probability is accepted.
     pub(crate) fn ln_q(&self, ln_p: f64) -> f64 {
-        let until = self.ln_p.partition_point(|one| *one <= ln_p);
+        let until = self.p.partition_point(|one| *one <= ln_p);
         if let Some(last) = until.checked_sub(1)
-            && at(&self.ln_p, last).total_cmp(&ln_p).is_eq()
+            && at(&self.p, last).total_cmp(&ln_p).is_eq()
         {
-            return at(&self.ln_q, last);
+            return at(&self.q, last);
         }
-        let above = self.ln_q.get(until).copied().unwrap_or(0.0);
-        let own = ln_p + self.ln_hypotheses - length(until.max(1)).ln();
+        let above = self.q.get(until).copied().unwrap_or(0.0);
+        let own = ln_p + self.hypotheses - length(until.max(1)).ln();
         above.min(own).min(0.0)
     }
 
     /// Where acceptance ends at a rate: rate x accepted / hypotheses. The least likely accepted one may lie far below it.
     pub(crate) fn ln_cut(&self, ln_rate: f64) -> f64 {
-        let accepted = self.ln_q.partition_point(|one| *one <= ln_rate);
-        ln_rate + length(accepted).ln() - self.ln_hypotheses
+        let accepted = self.q.partition_point(|one| *one <= ln_rate);
+        ln_rate + length(accepted).ln() - self.hypotheses
     }
 }
 

@@ -65,7 +65,9 @@ impl Kept {
             FirstShare::Daily => {
                 let (events, mut objects) = daily(&ordered, accounts);
                 if let Some(ranks) = ranks {
-                    objects.iter_mut().for_each(|object| *object = ranks.back(*object));
+                    for object in &mut objects {
+                        *object = ranks.back(*object);
+                    }
                 }
                 (events, objects)
             }

@@ -8,7 +8,7 @@
 //! Meetings across the boundary of two slices are counted apart: of those only shares can be part that lie within the window
 //! of it, so that every two of these, one on either side, are as likely to be one as any other. Slices and boundaries are
 //! the cells of the model,
-//!   λ_ab = Σ_s r_s·n_as·n_bs + Σ_s x_s·(b_as·a_bs + a_as·b_bs),
+//! `λ_ab = Σ_s r_s·n_as·n_bs + Σ_s x_s·(b_as·a_bs + a_as·b_bs)`,
 //! n shares in a slice, b and a those before and after its beginning no further than the window. Each meeting lies in one
 //! cell, and in that cell both accounts have shares: whoever met is expected to have met, however seldom. Without the second
 //! sum a crowd at midnight would meet for nothing (00:00 UTC is nine in the morning in Japan).

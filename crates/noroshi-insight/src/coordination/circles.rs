@@ -1,13 +1,12 @@
 //! How many of the accepted pairs would be accepted if shared interest were all there is?
 //!
 //! The activity model does not know that two accounts read the same. The synchrony model does: of the objects a pair has in
-//! common at any distance in time it expects μ = Σ_o min(0.95, q_o·h_a·h_b) within the window. So what shared interest gives the
+//! common at any distance in time it expects `μ = Σ_o min(0.95, q_o·h_a·h_b)` within the window. So what shared interest gives the
 //! activity model to accept can be added up beforehand, over all pairs with enough objects in common, whether they met or not.
-//! An accepted pair is judged by z = P(K ≥ k | μ) · p_gap, how unlikely as many meetings are times how unlikely it is that they
-//! are so close in time (`gaps`). Under the null distances within the window are independent of how many they are and p_gap is
+//! An accepted pair is judged by `z = P(K ≥ k | μ) · p_gap`, how unlikely as many meetings are times how unlikely it is that they
+//! are so close in time (`gaps`). Under the null distances within the window are independent of how many they are and `p_gap` is
 //! at least uniform, hence
-//!   V(t) = Σ_pairs Σ_k P(K = k | μ) · min(1, t / P(K ≥ k | μ)),   k from k* to the number of objects in common,
-//! k* the least number of meetings at which the activity model accepts the pair, is at least the number of false pairs to be
+//! `V(t) = Σ_pairs Σ_k P(K = k | μ) · min(1, t / P(K ≥ k | μ))`, k from k* to the number of objects in common and k* the least number of meetings at which the activity model accepts the pair, is at least the number of false pairs to be
 //! expected among those that are accepted with z ≤ t. V(t) over their number R(t) is held below the rate, as in the step-up
 //! rule (Benjamini and Hochberg 1995), of which this is the form for a null of known discrete laws behind a filter. Where
 //! nobody is coordinated, the chance that any edge is named is at most the rate.

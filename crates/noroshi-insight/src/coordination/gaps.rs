@@ -6,15 +6,14 @@
 //! common. That is the argument of conditional (jitter) tests for fine timing (Amarasingham, Harrison, Hatsopoulos and Geman
 //! 2012): coarse structure is kept by conditioning on it, and only what is finer than the window is tested.
 //!
-//! For a pair with meetings i = 1..k at distances δ_i ≤ W,
-//!   x_i = −ln F_o(δ_i),   F_o(δ) = P(distance ≤ δ | distance ≤ W, the object, strangers),
-//! with F_o counted from *control meetings*: pairs that share this object and no other, drawn evenly from the meetings of the
-//! object (within the window and the look-back, as the counted ones are), drawn to those of objects of its size, drawn to all,
-//! and, where hardly any stranger ever met, to even distances.
-//! Under the null x_i is at most an exponential variable of mean 1 (F includes equality, so ties and times in whole minutes
-//! only make it smaller), and Σ x_i follows Fisher's combination (1932), an Erlang law of k steps. An account that is close to
-//! strangers too has its own mean h ≥ 1 of x over its control meetings; for a pair the law is stretched by h_a·h_b, so that two
-//! fast accounts are not accused of being fast. P(Erlang_k ≥ Σ x_i / (h_a·h_b)) is the probability that is told.
+//! For a pair with meetings 1 to k at distances `δ_i ≤ W`, `x_i = −ln F_o(δ_i)`, where `F_o(δ)` is the chance that strangers
+//! who met on the object within W are as close as δ. It is counted from *control meetings*: pairs that share this object and no
+//! other, drawn evenly from the meetings of the object (within the window and the look-back, as the counted ones are), drawn to
+//! those of objects of its size, drawn to all, and, where hardly any stranger ever met, to even distances. Under the null
+//! `x_i` is at most an exponential variable of mean 1 (F includes equality, so ties and times in whole minutes only make it
+//! smaller), and their sum follows Fisher's combination (1932), an Erlang law of k steps. An account that is close to strangers
+//! too has its own mean h ≥ 1 of x over its control meetings; for a pair the law is stretched by `h_a·h_b`, so that two fast
+//! accounts are not accused of being fast. `P(Erlang_k ≥ Σ x_i / (h_a·h_b))` is the probability that is told.
 //!
 //! Pairs of accounts that are both suspicious are no controls: they would bear witness for each other.
 //!
@@ -122,7 +121,9 @@ impl Gaps {
                 list.push(one.gap);
             }
         }
-        classes.iter_mut().for_each(|list| list.sort_unstable());
+        for list in &mut classes {
+            list.sort_unstable();
+        }
         let mut all: Vec<u32> = drawn.iter().map(|one| one.gap).collect();
         all.sort_unstable();
         let mut units: Vec<(u32, u32)> = drawn.iter().map(|one| (one.unit, one.gap)).collect();
@@ -209,9 +210,9 @@ fn draw(
         (0..all).for_each(take);
         return;
     }
-    let mut draws = Draws::new(seed);
+    let mut sequence = Draws::new(seed);
     let most = u32::try_from(all).unwrap_or(u32::MAX);
-    (0..CONTROLS_PER_UNIT).for_each(|_| take(u64::from(draws.below(most))));
+    (0..CONTROLS_PER_UNIT).for_each(|_| take(u64::from(sequence.below(most))));
 }
 
 /// Draws meetings of each accused account on a unit.

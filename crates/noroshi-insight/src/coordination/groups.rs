@@ -167,7 +167,9 @@ fn families(own: &[usize], edges: &[Edge]) -> u32 {
             .collect();
         of_edge.sort_unstable();
         of_edge.dedup();
-        of_edge.into_iter().for_each(|family| *confirmed.entry(family).or_default() += 1);
+        for family in of_edge {
+            *confirmed.entry(family).or_default() += 1;
+        }
     }
     number(confirmed.values().filter(|&&edges| edges * 2 >= own.len()).count())
 }

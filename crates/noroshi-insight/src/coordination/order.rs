@@ -261,7 +261,7 @@ mod tests {
                 }
                 let told = &edge.traces[0];
                 let earlier = told.exemplars.iter().filter(|one| one.time_a < one.time_b).count();
-                assert!(earlier as u32 <= told.leads.a);
+                assert!(number(earlier) <= told.leads.a);
             }
         }
     }
