@@ -14,8 +14,6 @@ const JAPANESE: &[&str] = &[
     "crates/noroshi-charter/src/guard.rs",
     // Words that stand in tables people send: data that is read, never shown.
     "crates/noroshi-codec/src/csv.rs",
-    // Words in the names of columns that tell of somebody: data that is read, never shown.
-    "crates/noroshi-codec/src/posts/layout.rs",
     // Full-width forms of addresses and names, folded where they are read.
     "crates/noroshi-evidence/src/observable.rs",
     // Words before a version, and defanged forms, in text that people paste.
