@@ -45,8 +45,9 @@ impl Family {
         Self::MorningNews,
     ];
 
-    /// Whether the method was developed while looking at data of this kind.
-    pub fn seen_in_development(self) -> bool {
+    /// Whether the method's description was made with data of this kind. The rule of circles was made while looking at all of
+    /// them, with other seeds than those its figures are told of.
+    pub fn of_the_description(self) -> bool {
         matches!(self, Self::Organic | Self::Dense)
     }
 
