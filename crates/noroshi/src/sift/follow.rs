@@ -203,7 +203,13 @@ fn recover(place: &Place, sequence: Option<u64>) -> Result<Follower, Failed> {
         Ok(text) => text.trim().parse::<Digest>().map_err(|_| not_a_state(&path))?,
         // Without its key the state recognises no file, and all would be read a second time.
         Err(problem) if problem.kind() == io::ErrorKind::NotFound && follower.needs_key() => {
-            return Err(not_a_state(&path));
+            let words = format!(
+                "`{}` is not there, without which the state of reading recognises no file; bring it back, or remove the \
+                 folder `{}` to read all anew",
+                path.display(),
+                folder.display()
+            );
+            return Err(usage("NRS-SIFT-0097", words));
         }
         Err(problem) if problem.kind() == io::ErrorKind::NotFound => {
             let mut key = [0; 32];
