@@ -65,7 +65,8 @@ fn gather(results: &Results, relabel: &mut Relabel) -> Result<Out, VaultFailure>
 
 fn edges_csv(out: &Out) -> String {
     let mut text = String::from(
-        "account_a,account_b,weight,p,q,group,first,last,trace,window_seconds,common,expected_by_activity,expected_by_interest,q_interest\n",
+        "account_a,account_b,weight,p,q,group,first,last,trace,window_seconds,common,expected_by_activity,expected_by_interest,q_interest,\
+         q_gap,q_circles\n",
     );
     for edge in &out.edges {
         let traces = edge.body.get("traces").and_then(Value::as_array);
@@ -76,7 +77,7 @@ fn edges_csv(out: &Out) -> String {
         // Writing to a string cannot fail.
         let _ok = writeln!(
             text,
-            "{},{},{},{},{},{group},{},{},{},{},{},{},{},{}",
+            "{},{},{},{},{},{group},{},{},{},{},{},{},{},{},{},{}",
             cell(&edge.ends.0),
             cell(&edge.ends.1),
             edge.weight,
@@ -89,7 +90,9 @@ fn edges_csv(out: &Out) -> String {
             at("common"),
             at("expected_activity"),
             at("expected_interest"),
-            at("q_interest")
+            at("q_interest"),
+            at("q_gap"),
+            at("q_circles")
         );
     }
     text

@@ -434,7 +434,9 @@ async fn every_kind_of_trace_is_recomputed_from_its_pack_and_names_nobody_else()
             "{trace}: {run}"
         );
         let files = pillar.pack(id(&run)).await;
-        let found = ends(&String::from_utf8(files["edges.csv"].clone()).unwrap());
+        let edges = String::from_utf8(files["edges.csv"].clone()).unwrap();
+        assert!(edges.lines().next().unwrap().ends_with(",q_gap,q_circles"), "{edges}");
+        let found = ends(&edges);
         assert_eq!(found.len(), 6, "{trace}");
         assert_eq!(recomputed(&files), found, "{trace}");
         let (_, edges) = file(&pillar, id(&run), "edges.json").await;
