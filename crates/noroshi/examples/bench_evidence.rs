@@ -481,7 +481,7 @@ fn correlation(house: &Arc<House>) -> Done<()> {
         house.store.read_now(|reader| reader.number(&sql, &[]))
     };
     println!("{:<52}{:>12.1} MB", "texts of the objects", mb(data));
-    for table in ["evidence_posting", "evidence_naming", "evidence_node_slot", "evidence_edge"] {
+    for table in ["evidence_posting", "evidence_naming", "evidence_slot", "evidence_edge"] {
         match size(table) {
             Ok(bytes) => println!("{table:<52}{:>12.1} MB", mb(bytes)),
             Err(problem) => println!("{table:<52} not measured: {problem}"),

@@ -266,8 +266,8 @@ fn fill(dir: &Path, scene: &Scene, size: usize) -> Result<(), Failed> {
              has_comms, has_secret, originator, source, from_report, arrived_at, node, latest) \
              VALUES (?1, ?2, ?3, '', ?2, 0, 0, ?4, ?5, 'green', 'CIA-N', 0, 0, 'bench', 'import:bench', 0, ?2, ?6, 1)",
         )?;
-        let mut node =
-            step.prepare("INSERT INTO evidence_node (node, slot, id) VALUES (?1, ?2, ?3)")?;
+        let mut node = step.prepare("INSERT INTO evidence_node (node, id) VALUES (?1, ?2)")?;
+        let mut slot = step.prepare("INSERT INTO evidence_slot (slot, node) VALUES (?1, ?2)")?;
         let mut item = step.prepare(
             "INSERT INTO share_item (audience, added, id, modified, type, digest, release) \
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, 'release-bench')",
@@ -278,7 +278,8 @@ fn fill(dir: &Path, scene: &Scene, size: usize) -> Result<(), Failed> {
             let modified = noroshi::evidence::rows::version_key(&parsed);
             let (id, kind, digest) = (id(number), kind(number), parsed.digest().to_string());
             let place = i64::try_from(number)?;
-            node.execute((place, scene.house.store.keyed(&id), &id))?;
+            node.execute((place, &id))?;
+            slot.execute((scene.house.store.fresh(&id), place))?;
             evidence.execute((&id, &modified, kind, &digest, &text, place))?;
             item.execute((&audience, i64::try_from(number)?, &id, &modified, kind, &digest))?;
         }

@@ -81,7 +81,7 @@ struct Behind {
 fn seen(key: &str) -> String {
     format!(
         "EXISTS (SELECT 1 FROM evidence_posting p JOIN evidence_naming n ON n.seq = p.seq AND n.value = d.value \
-         JOIN evidence_object o ON o.seq = p.seq AND o.latest = 1 WHERE p.slot = keyed(d.value) AND {})",
+         JOIN evidence_object o ON o.seq = p.seq AND o.latest = 1 WHERE p.slot IN (fresh(d.value), settled(d.value)) AND {})",
         admits("o", key)
     )
 }
@@ -128,7 +128,8 @@ fn hits(
     let sql = format!(
         "SELECT o.id FROM evidence_posting p JOIN evidence_naming n ON n.seq = p.seq AND n.value = $2 \
          JOIN evidence_object o ON o.seq = p.seq AND o.latest = 1 AND o.type = 'indicator' AND o.revoked = 0 \
-         WHERE p.slot = keyed($2) AND o.valid_from <= $3 AND (o.valid_until IS NULL OR o.valid_until > $3) AND {} \
+         WHERE p.slot IN (fresh($2), settled($2)) AND o.valid_from <= $3 \
+         AND (o.valid_until IS NULL OR o.valid_until > $3) AND {} \
          ORDER BY o.id LIMIT $4",
         admits("o", "$1")
     );

@@ -288,7 +288,7 @@ fn of_value(
     let (value, namers) = (observable.to_string(), namers());
     let params = [Value::from(&value), sees.key(), Value::Int(OBJECTS_MAX)];
     let sql = format!(
-        "SELECT o.type, o.id FROM {namers} WHERE p.slot = keyed($1) ORDER BY p.seq DESC LIMIT $3"
+        "SELECT o.type, o.id FROM {namers} WHERE p.slot IN (fresh($1), settled($1)) ORDER BY p.slot DESC, p.seq DESC LIMIT $3"
     );
     let found = reader.all(&sql, &params, |row| Ok((row.text(0)?, row.text(1)?)))?;
     let mut known = Known::default();
@@ -298,10 +298,10 @@ fn of_value(
         *known.kinds.entry(kind.clone()).or_default() += 1;
     }
     let sql = format!(
-        "SELECT COUNT(*) FROM (SELECT p.seq FROM {namers} WHERE p.slot = keyed($1) AND o.type = 'sighting' \
+        "SELECT COUNT(*) FROM (SELECT p.seq FROM {namers} WHERE p.slot IN (fresh($1), settled($1)) AND o.type = 'sighting' \
          UNION SELECT v.seq FROM {namers} JOIN evidence_edge e ON e.node = o.node AND e.way = 1 \
          JOIN evidence_object v ON v.seq = e.via AND v.type = 'sighting' AND v.latest = 1 AND v.hidden = 0 \
-         AND {} WHERE p.slot = keyed($1) LIMIT $3) AS seen",
+         AND {} WHERE p.slot IN (fresh($1), settled($1)) LIMIT $3) AS seen",
         read::admits("v", "$2")
     );
     let params = [Value::from(value), sees.key(), Value::Int(SIGHTINGS_MAX)];

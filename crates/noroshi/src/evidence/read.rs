@@ -158,15 +158,18 @@ const COLUMNS_COUNT: usize = 14;
 
 /// SQL for the node of the identifier in `$1`. For the SQL of other pillars: `o.node = (…)` with `o.latest = 1` is the
 /// latest version, without it every version; a text beside a table is joined as
-/// `JOIN evidence_node n ON n.slot = keyed(i.id) AND n.id = i.id JOIN evidence_object o ON o.node = n.node`. There is
-/// no index on the text of identifiers.
-pub const NODE_OF_FIRST: &str =
-    "(SELECT node FROM evidence_node WHERE slot = keyed($1) AND id = $1)";
+/// `CROSS JOIN evidence_id n ON n.slot IN (fresh(i.id), settled(i.id)) AND n.id = i.id JOIN evidence_object o ON o.node =
+/// n.node`, so that the number is looked up for the text and not the other way round. There is no index on the text of
+/// identifiers.
+///
+/// Two questions, because one for a list of two numbers makes a table of them each time.
+pub const NODE_OF_FIRST: &str = "COALESCE((SELECT node FROM evidence_id WHERE slot = settled($1) AND id = $1), \
+     (SELECT node FROM evidence_id WHERE slot = fresh($1) AND id = $1))";
 
 /// The node of what is called `id`, held or only named.
 pub fn node(reader: &Reader<'_>, id: &str) -> Result<Option<i64>, StoreFailure> {
-    let sql = "SELECT node FROM evidence_node WHERE slot = keyed($1) AND id = $1";
-    reader.first(sql, &[Value::from(id)], |row| row.int(0))
+    let sql = format!("SELECT {NODE_OF_FIRST}");
+    Ok(reader.first(&sql, &[Value::from(id)], |row| row.int_or_none(0))?.flatten())
 }
 
 /// Whether a version of `id` is held, whoever may see it.
@@ -577,7 +580,7 @@ pub fn naming(
     let sql = format!(
         "SELECT {COLUMNS} FROM evidence_posting p JOIN evidence_object o ON o.seq = p.seq \
          JOIN evidence_naming n ON n.seq = p.seq AND n.value = $1 \
-         WHERE p.slot = keyed($1) AND o.latest = 1 AND {} ORDER BY p.seq LIMIT 500",
+         WHERE p.slot IN (fresh($1), settled($1)) AND o.latest = 1 AND {} ORDER BY p.slot, p.seq LIMIT 500",
         admits("o", "$2")
     );
     let params = [Value::from(observable.to_string()), sees.key()];

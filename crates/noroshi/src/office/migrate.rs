@@ -38,6 +38,7 @@ const MIGRATIONS: &[(&str, &str)] = &[
     ("0030_told", include_str!("../../migrations/0030_told.sql")),
     ("0033_advisory_counts", include_str!("../../migrations/0033_advisory_counts.sql")),
     ("0034_export_left_out", include_str!("../../migrations/0034_export_left_out.sql")),
+    ("0035_settling", include_str!("../../migrations/0035_settling.sql")),
 ];
 
 /// Brings the schema up to date; refuses a folder written by a later program.
@@ -130,7 +131,7 @@ mod tests {
         assert_eq!(
             texts(
                 "SELECT n.seq || ' ' || n.value FROM evidence_naming n JOIN evidence_posting p \
-                   ON p.slot = keyed(n.value) AND p.seq = n.seq ORDER BY 1"
+                   ON p.slot = settled(n.value) AND p.seq = n.seq ORDER BY 1"
             ),
             ["2 203.0.113.7", "5 203.0.113.7"],
         );

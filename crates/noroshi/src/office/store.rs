@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use rusqlite::config::DbConfig;
 use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{CachedStatement, Connection, OpenFlags, ToSql};
 
@@ -217,9 +218,9 @@ impl Store {
         self.text_bytes.load(Ordering::Relaxed)
     }
 
-    /// The number under which the indexes of this folder hold `text`.
-    pub fn keyed(&self, text: &str) -> i64 {
-        self.key.of_text(text)
+    /// The number under which the indexes of this folder hold `text` that came lately ([`super::keyed`]).
+    pub fn fresh(&self, text: &str) -> i64 {
+        self.key.fresh(text)
     }
 
     /// [`Store::read`] for threads that may block.
@@ -455,7 +456,36 @@ fn open_reader(path: &Path) -> Result<Connection, StoreFailure> {
 
 fn tune(connection: &Connection) -> Result<(), StoreFailure> {
     connection.pragma_update(None, "foreign_keys", "on")?;
+    // A question is planned once, whatever it is asked with. Otherwise one with a number made from a text is planned anew each
+    // time, which takes longer than its answer.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     connection.busy_timeout(BUSY_WAIT)?;
     connection.set_prepared_statement_cache_capacity(STATEMENTS_MAX);
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use rusqlite::StatementStatus;
+
+    use super::*;
+
+    #[test]
+    fn a_question_is_planned_once_whatever_it_is_asked_with() {
+        let dir = tempfile::tempdir().unwrap();
+        drop(Store::open(dir.path()).unwrap());
+        let connection = open_reader(&dir.path().join("noroshi.db")).unwrap();
+        keyed::register(
+            &connection,
+            Key::of(&open_writer(&dir.path().join("noroshi.db")).unwrap()).unwrap(),
+        )
+        .unwrap();
+        let sql = "SELECT node FROM evidence_id WHERE slot = settled($1) AND id = $1";
+        let mut statement = connection.prepare_cached(sql).unwrap();
+        for number in 0..10 {
+            bind(&mut statement, &[Value::from(format!("indicator--{number}"))], |_| None).unwrap();
+            assert!(statement.raw_query().next().unwrap().is_none());
+        }
+        assert_eq!(statement.get_status(StatementStatus::RePrepare), 0);
+    }
 }

@@ -830,8 +830,8 @@ pub fn still_as_judged(audience: &str, candidate: &Candidate) -> Write {
     Write::one(
         // The weight of the terms: [`super::history::weight`].
         "UPDATE share_audience SET last_added = last_added WHERE audience = $4 \
-         AND EXISTS (SELECT 1 FROM evidence_node n JOIN evidence_object o ON o.node = n.node AND o.latest = 1 \
-         WHERE n.slot = keyed($1) AND n.id = $1 AND o.modified = $2 AND o.digest = $3 AND $5 = (SELECT SUM(1 \
+         AND EXISTS (SELECT 1 FROM evidence_id n JOIN evidence_object o ON o.node = n.node AND o.latest = 1 \
+         WHERE n.slot IN (fresh($1), settled($1)) AND n.id = $1 AND o.modified = $2 AND o.digest = $3 AND $5 = (SELECT SUM(1 \
          + CASE v.tlp WHEN 'clear' THEN 0 WHEN 'green' THEN 1 WHEN 'amber' THEN 2 WHEN 'amber-strict' THEN 3 ELSE 4 END \
          + CASE v.class WHEN 'CIA-N' THEN 0 WHEN 'CIA-P' THEN 1 WHEN 'CIA-PM' THEN 2 ELSE 3 END \
          + v.has_comms + v.has_secret) FROM evidence_object v WHERE v.node = n.node))",

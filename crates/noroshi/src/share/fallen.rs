@@ -563,7 +563,8 @@ pub fn naming(
     // Each way its first ones, so that the first of both together are complete.
     let vias: Vec<i64> = reader.all(
         "SELECT via FROM (SELECT DISTINCT via FROM evidence_edge WHERE node = $1 AND via > $2 ORDER BY via LIMIT $3) \
-         UNION SELECT seq FROM (SELECT seq FROM evidence_named WHERE slot = (SELECT slot FROM evidence_node WHERE node = $1) \
+         UNION SELECT seq FROM (SELECT seq FROM evidence_named \
+         WHERE slot = keyed((SELECT id FROM evidence_node WHERE node = $1)) \
          AND seq > $2 ORDER BY seq LIMIT $3) ORDER BY 1 LIMIT $3",
         &[Value::from(node), Value::from(after), Value::from(limit)],
         |row| row.int(0),

@@ -150,7 +150,8 @@ impl Handing<'_> {
              WHERE json_extract(j.value, '$[1]') <> (SELECT SUM(1 + CASE v.tlp WHEN 'clear' THEN 0 WHEN 'green' THEN 1 \
              WHEN 'amber' THEN 2 WHEN 'amber-strict' THEN 3 ELSE 4 END + CASE v.class WHEN 'CIA-N' THEN 0 \
              WHEN 'CIA-P' THEN 1 WHEN 'CIA-PM' THEN 2 ELSE 3 END + v.has_comms + v.has_secret) \
-             FROM evidence_node n JOIN evidence_object v ON v.node = n.node WHERE n.slot = keyed(i.id) AND n.id = i.id)))",
+             FROM evidence_id n JOIN evidence_object v ON v.node = n.node \
+             WHERE n.slot IN (fresh(i.id), settled(i.id)) AND n.id = i.id)))",
             vec![
                 Value::from(self.recipient),
                 Value::from(self.audience.label()),

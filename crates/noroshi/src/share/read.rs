@@ -397,7 +397,7 @@ pub(super) fn bits_named(
 ) -> Result<LegalBits, StoreFailure> {
     let sql = format!(
         "SELECT COALESCE(MAX(o.has_comms), 0), COALESCE(MAX(o.has_secret), 0) FROM json_each($1) j \
-         JOIN evidence_node n ON n.slot = keyed(j.value) AND n.id = j.value \
+         CROSS JOIN evidence_id n ON n.slot IN (fresh(j.value), settled(j.value)) AND n.id = j.value \
          JOIN evidence_object o ON o.node = n.node WHERE NOT EXISTS (SELECT 1 FROM share_review c \
          WHERE {} AND c.state = 'released')",
         review::is_about("c", "o")
@@ -431,7 +431,7 @@ fn released(
 ) -> Result<Option<Candidate>, StoreFailure> {
     let sql = format!(
         "SELECT {} FROM share_item i \
-         JOIN evidence_node n ON n.slot = keyed(i.id) AND n.id = i.id \
+         CROSS JOIN evidence_id n ON n.slot IN (fresh(i.id), settled(i.id)) AND n.id = i.id \
          JOIN evidence_object o ON o.node = n.node AND o.modified = i.modified AND o.digest = i.digest {JOINS} \
          WHERE i.audience = $1 AND i.id = $2 AND i.withdrawn_at IS NULL ORDER BY i.modified DESC LIMIT 1",
         columns()

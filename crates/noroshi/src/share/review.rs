@@ -172,7 +172,7 @@ pub(super) fn is_about(c: &str, o: &str) -> String {
 /// Whether a version is still what a review was opened about.
 fn still_stands(reader: &Reader<'_>, review: &str) -> Result<bool, StoreFailure> {
     let sql = format!(
-        "SELECT 1 FROM share_review c JOIN evidence_node n ON n.slot = keyed(c.id) AND n.id = c.id \
+        "SELECT 1 FROM share_review c CROSS JOIN evidence_id n ON n.slot IN (fresh(c.id), settled(c.id)) AND n.id = c.id \
          JOIN evidence_object o ON o.node = n.node AND o.modified = c.modified WHERE c.review = $1 AND {}",
         is_about("c", "o")
     );
@@ -210,8 +210,8 @@ pub async fn draft(
     let opened = Write::one(
         "INSERT INTO share_review (review, id, modified, digest, salt, state, at, terms, seq) \
          SELECT $1, $2, $3, $4, $5, 'draft', $6, o.class || ' ' || o.has_comms || ' ' || o.has_secret, \
-         (SELECT MAX(seq) FROM evidence_object) FROM evidence_node n JOIN evidence_object o ON o.node = n.node \
-         AND o.modified = $3 AND o.digest = $4 WHERE n.slot = keyed($2) AND n.id = $2",
+         (SELECT MAX(seq) FROM evidence_object) FROM evidence_id n JOIN evidence_object o ON o.node = n.node \
+         AND o.modified = $3 AND o.digest = $4 WHERE n.slot IN (fresh($2), settled($2)) AND n.id = $2",
         vec![
             Value::from(&id),
             Value::from(&review.id),

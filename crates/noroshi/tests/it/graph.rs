@@ -128,6 +128,77 @@ async fn p4_bad_entries_among_many_cost_themselves_and_no_commit_each() {
     assert_eq!(quiet.number("SELECT COUNT(*) FROM evidence_aside"), 300);
 }
 
+/// Numbers that came lately and those that were moved to their places are found alike, once each and in the order of arrival.
+#[tokio::test]
+async fn p4_what_came_lately_and_what_has_its_place_are_found_alike() {
+    const BUNDLES: u32 = 8;
+    let quiet = quiet();
+    let hot = "[domain-name:value = 'hot.lantern.example']";
+    for bundle in 0..BUNDLES {
+        let first = bundle * 2_000;
+        let mut objects: Vec<Value> = (first..first + 1_000).map(address).collect();
+        objects.extend((first + 1_000..first + 1_020).map(|at| indicator(at, hot, CREATED)));
+        assert_eq!(quiet.import(&objects).await.imported, 1_020);
+    }
+    let none = |sql: &str| assert_eq!(quiet.number(sql), 0, "{sql}");
+    let parts = |table: &str| {
+        let count = |which: &str| {
+            quiet.number(&format!("SELECT COUNT(*) FROM {table} WHERE slot {which} 0"))
+        };
+        let (settled, fresh) = (count("<"), count(">="));
+        assert!(settled > 0 && fresh > 0, "{table}: {settled} and {fresh}");
+        settled + fresh
+    };
+    let all_in_order = || {
+        assert_eq!(parts("evidence_slot"), quiet.number("SELECT COUNT(*) FROM evidence_node"));
+        assert_eq!(parts("evidence_posting"), quiet.number("SELECT COUNT(*) FROM evidence_naming"));
+        none(
+            "SELECT COUNT(*) FROM evidence_node o WHERE (SELECT COUNT(*) FROM evidence_id n \
+             WHERE n.slot IN (fresh(o.id), settled(o.id)) AND n.id = o.id) <> 1",
+        );
+        none(
+            "SELECT COUNT(*) FROM evidence_naming n WHERE (SELECT COUNT(*) FROM evidence_posting p \
+             WHERE p.slot IN (fresh(n.value), settled(n.value)) AND p.seq = n.seq) <> 1",
+        );
+        none(
+            "SELECT COUNT(*) FROM evidence_posting f JOIN evidence_posting s ON s.slot = ~f.slot \
+             WHERE f.slot >= 0 AND s.seq >= f.seq",
+        );
+    };
+    all_in_order();
+    // Page by page, the newest first, whichever part they stand in.
+    let found = || {
+        let (mut seqs, mut after) = (Vec::new(), None);
+        loop {
+            let filter =
+                Filter { q: "hot.lantern.example".to_owned(), kind: String::new(), hidden: false };
+            let list = quiet
+                .house
+                .store
+                .read_now(|reader| read::list(reader, Sees::ALL, &filter, after, 50));
+            let page = list.unwrap();
+            seqs.extend(page.rows.iter().map(|row| row.seq));
+            after = page.next;
+            if after.is_none() {
+                return seqs;
+            }
+        }
+    };
+    let seqs = found();
+    assert_eq!(seqs.len(), 20 * BUNDLES as usize);
+    assert!(seqs.is_sorted_by(|newer, older| newer > older), "{seqs:?}");
+    // What names it later, but is held for long, stands where it came.
+    let early = address(7);
+    let seen = "hot.lantern.example".parse().unwrap();
+    let mut change = Change::new("test", "x", rows::fact("test", []));
+    change.writes = rows::insert_naming(early["id"].as_str().unwrap(), &seen).to_vec();
+    quiet.house.door.commit(&quiet.ctx, change).await.unwrap();
+    all_in_order();
+    let with_early = found();
+    assert_eq!(with_early.len(), seqs.len() + 1);
+    assert!(with_early.is_sorted_by(|newer, older| newer > older), "{with_early:?}");
+}
+
 #[tokio::test]
 async fn p8_who_may_see_is_settled_once_an_object_and_not_for_each_pair() {
     let quiet = quiet();

@@ -8,7 +8,7 @@ use crate::office::store::{Reader, StoreFailure, Value};
 /// those whose opinion names it.
 const OPEN_TO_OWN: &str = "SELECT o.seq FROM evidence_object o WHERE o.closed = 1 AND o.originator = $1 AND o.latest = 1 \
      AND o.from_report = 0 UNION SELECT o.seq FROM share_handling sh JOIN json_each(sh.restricted_to) sj ON sj.value = $1 \
-     JOIN evidence_node n ON n.slot = keyed(sh.id) AND n.id = sh.id \
+     CROSS JOIN evidence_id n ON n.slot IN (fresh(sh.id), settled(sh.id)) AND n.id = sh.id \
      JOIN evidence_object o ON o.node = n.node AND o.latest = 1 AND o.closed = 1 AND o.from_report = 0 \
      AND o.has_comms = 0 AND o.has_secret = 0";
 
@@ -54,7 +54,8 @@ pub(super) fn differences(
         return Ok(Vec::new());
     }
     let sql = format!(
-        "SELECT o.type, -COUNT(*) FROM share_handling sh JOIN evidence_node n ON n.slot = keyed(sh.id) AND n.id = sh.id \
+        "SELECT o.type, -COUNT(*) FROM share_handling sh \
+         CROSS JOIN evidence_id n ON n.slot IN (fresh(sh.id), settled(sh.id)) AND n.id = sh.id \
          JOIN evidence_object o ON o.node = n.node AND o.shelf = $2 WHERE sh.restricted_to IS NOT NULL AND NOT {} \
          GROUP BY o.type",
         admits("o", "$1")

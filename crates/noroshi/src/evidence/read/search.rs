@@ -60,13 +60,13 @@ impl Question {
             Self::Words(text) => ask(WORDS, text),
             Self::Exact { text, words: written } => {
                 let mut found = ask(
-                    "SELECT o.seq FROM evidence_node n JOIN evidence_object o ON o.node = n.node AND o.latest = 1 \
-                     WHERE n.slot = keyed($1) AND n.id = $1 AND o.seq < $2 LIMIT $3",
+                    "SELECT o.seq FROM evidence_id n JOIN evidence_object o ON o.node = n.node AND o.latest = 1 \
+                     WHERE n.slot IN (fresh($1), settled($1)) AND n.id = $1 AND o.seq < $2 LIMIT $3",
                     text,
                 )?;
                 found.extend(ask(
                     "SELECT p.seq FROM evidence_posting p JOIN evidence_naming n ON n.seq = p.seq AND n.value = $1 \
-                     WHERE p.slot = keyed($1) AND p.seq < $2 ORDER BY p.seq DESC LIMIT $3",
+                     WHERE p.slot IN (fresh($1), settled($1)) AND p.seq < $2 ORDER BY p.slot DESC, p.seq DESC LIMIT $3",
                     text,
                 )?);
                 if let Some(written) = written {

@@ -223,8 +223,8 @@ fn object_of(reader: &Reader<'_>, row: &Row) -> Result<StixObject, StoreFailure>
         return read::parse(text);
     }
     let found = reader.first(
-        "SELECT o.bytes FROM evidence_node n JOIN evidence_object o ON o.node = n.node \
-         WHERE n.slot = keyed($1) AND n.id = $1 AND o.modified = $2 AND o.digest = $3",
+        "SELECT o.bytes FROM evidence_id n JOIN evidence_object o ON o.node = n.node \
+         WHERE n.slot IN (fresh($1), settled($1)) AND n.id = $1 AND o.modified = $2 AND o.digest = $3",
         &[Value::from(row.id.as_str()), Value::from(&row.modified), Value::from(&row.digest)],
         |row| row.text(0),
     )?;

@@ -704,7 +704,7 @@ pub fn originated(reader: &Reader<'_>, org: &OrgId) -> Result<Vec<Opinion>, Stor
          WHERE o.closed = 1 AND o.originator = $1 AND o.latest = 1 AND o.has_comms = 0 AND o.has_secret = 0 \
          AND substr(o.source, 1, length($3)) <> $3 \
          UNION SELECT o.seq, o.id, x.restricted_to, x.said_at FROM share_opinion p \
-         JOIN evidence_node n ON n.slot = keyed(p.id) AND n.id = p.id \
+         CROSS JOIN evidence_id n ON n.slot IN (fresh(p.id), settled(p.id)) AND n.id = p.id \
          JOIN evidence_object o ON o.node = n.node AND o.latest = 1 LEFT JOIN share_handling x ON x.id = o.id \
          WHERE p.org = $1) AS own ORDER BY seq DESC LIMIT $2",
         &[Value::from(org), Value::from(LISTED_MAX), Value::from(NOTICES)],
@@ -734,8 +734,8 @@ pub fn not_own(
     for id in objects {
         let found = reader.first(
             "SELECT COUNT(*), COALESCE(SUM(o.originator = $2 AND o.has_comms = 0 AND o.has_secret = 0 \
-             AND substr(o.source, 1, length($3)) <> $3), 0) FROM evidence_node n \
-             JOIN evidence_object o ON o.node = n.node WHERE n.slot = keyed($1) AND n.id = $1",
+             AND substr(o.source, 1, length($3)) <> $3), 0) FROM evidence_id n \
+             JOIN evidence_object o ON o.node = n.node WHERE n.slot IN (fresh($1), settled($1)) AND n.id = $1",
             &[Value::from(id), Value::from(org), Value::from(NOTICES)],
             |row| Ok((row.int(0)?, row.int(1)?)),
         )?;
