@@ -9,6 +9,7 @@ use std::process::{Command, ExitCode};
 use std::time::Duration;
 
 use clap::ValueEnum as _;
+use clap::builder::PossibleValue;
 use noroshi_evidence::mechanical::MeasureId;
 use noroshi_hunt::record::{Ending, Entry, Hunt, Outcome, QUESTION_BYTES_MAX, What};
 use noroshi_hunt::sql::{Answer, Limits, NoAnswer, ask};
@@ -72,7 +73,7 @@ impl Ask {
     /// The same question, for the process that asks it.
     fn arguments(&self, format: Format) -> Vec<OsString> {
         let format = format.to_possible_value();
-        let format = format.as_ref().map_or("human", |format| format.get_name());
+        let format = format.as_ref().map_or("human", PossibleValue::get_name);
         let mut all: Vec<OsString> =
             ["hunt", "sql", "--within", "--format", format].map(OsString::from).to_vec();
         // Behind `=`, because what is given may begin with a dash.
