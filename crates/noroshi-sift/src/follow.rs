@@ -16,6 +16,10 @@
 //! | found under another number of its device, as after a move to another disk | recognised by its beginning, and a packed log or capture by its length too; nothing is read again |
 //! | removed before it was read | stated as [`Reason::Vanished`], unless whoever reads still holds it open |
 //!
+//! Whoever shows the files need not read the beginning of one that has not changed since it was last shown: then it is
+//! known that it begins as before. Only where a file is new, or is to be read as a whole, is it held against the others, and
+//! all beginnings are needed ([`Follower::compares`]); where one is missing then, the file waits for the next look.
+//!
 //! Of what stands in a file the state holds 32 bits of a keyed digest of its beginning, to tell files apart. The key does
 //! not lie in the state: whoever has the state alone can try no guess of what stood in a file.
 
@@ -70,8 +74,14 @@ pub struct Entry<'a> {
     pub wanted: bool,
     /// Whether nothing has been written to it for a while. What is read as a whole is not read before.
     pub is_resting: bool,
-    /// Its first [`HEAD_BYTES`], or all of it.
-    pub head: Sealed<'a>,
+    /// Its first [`HEAD_BYTES`], or all of it; none where nothing was written to it since it was last shown to the same state.
+    pub head: Option<Sealed<'a>>,
+}
+
+impl<'a> Entry<'a> {
+    fn open(&self) -> Option<&'a [u8]> {
+        self.head.as_ref().map(Sealed::open)
+    }
 }
 
 /// The key under which beginnings of files are digested.
@@ -177,15 +187,19 @@ struct There<'a> {
     heads: BTreeMap<&'a [u8], Vec<Identity>>,
     /// Whether there may be more files than these.
     is_partial: bool,
+    /// Whether the beginning of every followed file is shown, so that others can be held against them.
+    is_comparable: bool,
 }
 
 impl<'a> There<'a> {
-    fn new(entries: &'a [Entry<'a>], is_partial: bool) -> Self {
+    fn new(entries: &'a [Entry<'a>], is_partial: bool, follower: &Follower) -> Self {
         let mut files = BTreeMap::new();
         for entry in entries {
             files.entry(entry.identity).or_insert(entry);
         }
-        Self { files, heads: BTreeMap::new(), is_partial }
+        let is_shown = |entry: &&Entry<'_>| entry.head.is_some() || !follower.knows(entry.identity);
+        let is_comparable = files.values().all(is_shown);
+        Self { files, heads: BTreeMap::new(), is_partial, is_comparable }
     }
 
     /// Whether a file is there, as far as is known: of one that was not looked at it is not said that it is gone.
@@ -195,8 +209,7 @@ impl<'a> There<'a> {
 
     /// Notes the beginning of a followed file of lines.
     fn note(&mut self, identity: Identity) {
-        let Some(entry) = self.files.get(&identity).copied() else { return };
-        let head = entry.head.open();
+        let Some(head) = self.files.get(&identity).and_then(|entry| entry.open()) else { return };
         if !head.is_empty() {
             self.heads.entry(head).or_default().push(identity);
         }
@@ -337,7 +350,7 @@ impl Follower {
         is_partial: bool,
         reading: &Reading,
     ) -> Vec<Step> {
-        let mut there = There::new(entries, is_partial);
+        let mut there = There::new(entries, is_partial, self);
         let mut steps = Vec::new();
         let mut seen = BTreeSet::new();
         let mut fresh = Vec::new();
@@ -350,8 +363,10 @@ impl Follower {
                 let what = self.again(entry, &there);
                 steps.extend(what.map(|what| step(entry, what)));
             }
-            // Also what was cut just now begins anew.
-            if entry.wanted && entry.size > 0 && !self.files.contains_key(&entry.identity) {
+            // Also what was cut just now begins anew; where the others were not shown, at the next look.
+            let is_new =
+                entry.wanted && entry.size > 0 && !self.files.contains_key(&entry.identity);
+            if is_new && there.is_comparable {
                 fresh.push(entry);
             }
         }
@@ -372,10 +387,10 @@ impl Follower {
 
     /// A file that is known. `there` are all files there are.
     fn again(&mut self, entry: &Entry<'_>, there: &There<'_>) -> Option<What> {
-        let (key, head) = (self.key, entry.head.open());
+        let (key, head) = (self.key, entry.open());
         let file = self.files.get_mut(&entry.identity)?;
         let is_cut = file.kind == Kind::Lines && entry.size < file.offset;
-        if is_cut || !file.mark.fits(&key, head) {
+        if is_cut || head.is_some_and(|head| !file.mark.fits(&key, head)) {
             self.notes.cut = self.notes.cut.saturating_add(1);
             // What was cut may have been copied before.
             self.forget(entry.identity);
@@ -384,7 +399,9 @@ impl Follower {
         let rests = file.size == entry.size;
         file.size = entry.size;
         entry.path.clone_into(&mut file.path);
-        if file.mark.length < MARK_BYTES || !file.mark.keyed {
+        if let Some(head) = head
+            && (file.mark.length < MARK_BYTES || !file.mark.keyed)
+        {
             file.mark = Mark::of(&key, head);
         }
         if file.kind == Kind::Lines {
@@ -397,11 +414,11 @@ impl Follower {
             self.notes.changed = self.notes.changed.saturating_add(u64::from(!rests));
             return None;
         }
-        if !rests || !entry.is_resting {
+        if !rests || !entry.is_resting || !there.is_comparable {
             return None;
         }
         // Only now: whatever packs a file removes it when it is done.
-        let skip = match unpacked_head(head) {
+        let skip = match unpacked_head(head?) {
             Some(inside) if self.stands_elsewhere(&inside, there) => return None,
             Some(inside) => self.recognise(&inside, there).unwrap_or_default(),
             None => 0,
@@ -415,7 +432,7 @@ impl Follower {
         inside.len() >= MARK_BYTES_MIN
             && self.files.values().filter(|file| file.kind == Kind::Lines).any(|file| {
                 let entry = there.files.get(&file.identity);
-                entry.is_some_and(|entry| entry.head.open().starts_with(inside))
+                entry.and_then(|entry| entry.open()).is_some_and(|head| head.starts_with(inside))
             })
     }
 
@@ -430,7 +447,7 @@ impl Follower {
             self.notes.refused = self.notes.refused.saturating_add(1);
             return None;
         }
-        let head = entry.head.open();
+        let head = entry.open()?;
         let kind = if is_lines(head, reading) { Kind::Lines } else { Kind::Whole };
         if kind == Kind::Lines && !entry.is_resting && may_be_heading(head) {
             return None;
@@ -454,7 +471,7 @@ impl Follower {
             self.files.insert(entry.identity, file);
             return None;
         }
-        match self.original(entry, there) {
+        match self.original((entry, head), there) {
             Original::None => {}
             Original::Waits => return None,
             Original::Known(known) => {
@@ -481,8 +498,8 @@ impl Follower {
     ///
     /// INVARIANT: of two files of which one begins with the other, one is read and the other one waits. So each line of
     /// a copy is read once, however far the copying has come and whichever is seen first.
-    fn original(&mut self, entry: &Entry<'_>, there: &There<'_>) -> Original {
-        let head = entry.head.open();
+    fn original(&mut self, new: (&Entry<'_>, &[u8]), there: &There<'_>) -> Original {
+        let (entry, head) = new;
         let others = there.alike(head).into_iter().filter(|other| *other != entry.identity);
         let others = others.filter_map(|other| self.files.get(&other));
         let longest = others.max_by_key(|file| (file.size, file.identity));
@@ -563,6 +580,20 @@ impl Follower {
     pub fn whole(&mut self, identity: Identity) {
         if let Some(file) = self.files.get_mut(&identity) {
             file.finished = true;
+        }
+    }
+
+    /// Whether the file is followed, or was until it was gone.
+    pub fn knows(&self, identity: Identity) -> bool {
+        self.files.contains_key(&identity)
+    }
+
+    /// Whether a file is to be held against all others, whose beginnings are to be shown with it: it is new, or is read as
+    /// a whole and has not been.
+    pub fn compares(&self, identity: Identity, size: u64, wanted: bool) -> bool {
+        match self.files.get(&identity) {
+            None => wanted && size > 0,
+            Some(file) => file.kind == Kind::Whole && !file.finished,
         }
     }
 

@@ -30,15 +30,34 @@ pub(crate) struct Heard {
     switches: Switches,
     names: Vec<(Field, Box<[u8]>)>,
     addresses: Vec<IpAddr>,
+    /// What the opener of a stream says.
+    forth: Side,
+    /// What is answered: listened to where it is a name server that answers.
+    back: Side,
+    /// How often a limit kept something from being looked at.
+    unheard: u64,
+}
+
+/// One direction of a stream.
+#[derive(Default)]
+struct Side {
+    /// Whether it is the one that answers.
+    answers: bool,
     begin: Vec<u8>,
     /// The sequence number of the next byte of the beginning.
     next: Option<u32>,
-    /// What the opener of a stream speaks, once that is known.
+    /// What is spoken, once that is known.
     speaks: Option<Speech>,
-    /// The stream has given its name, or never will.
+    /// It has given its name, or never will.
     done: bool,
-    /// How often a limit kept something from being looked at.
-    unheard: u64,
+}
+
+impl Side {
+    fn release(&mut self, held: &mut usize) {
+        *held = held.saturating_sub(self.begin.len());
+        self.begin = Vec::new();
+        self.done = true;
+    }
 }
 
 /// What has more than one message in a stream.
@@ -53,21 +72,20 @@ pub(crate) type Names = (Vec<(Field, Box<[u8]>)>, Vec<IpAddr>);
 
 impl Heard {
     /// `None` where nothing may be looked at.
-    pub(crate) fn of(proto: Protocol, switches: Switches) -> Option<Box<Self>> {
-        let allowed = match proto {
+    pub(crate) fn of(tuple: Tuple, switches: Switches) -> Option<Box<Self>> {
+        let allowed = match tuple.proto {
             Protocol::TCP => switches.tls_names || switches.http_hosts || switches.dns_names,
             Protocol::UDP => switches.dns_names,
             _ => false,
         };
+        let is_of_names = switches.dns_names && has_dns_port(tuple);
         allowed.then(|| {
             Box::new(Self {
                 switches,
                 names: Vec::new(),
                 addresses: Vec::new(),
-                begin: Vec::new(),
-                next: None,
-                speaks: None,
-                done: false,
+                forth: Side::default(),
+                back: Side { answers: true, done: !is_of_names, ..Side::default() },
                 unheard: 0,
             })
         })
@@ -85,27 +103,23 @@ impl Heard {
 
     /// What was heard, and how often something was not; gives back the bytes that were held.
     pub(crate) fn end(mut self, held: &mut usize) -> (Names, u64) {
-        self.release(held);
+        let answer = std::mem::take(&mut self.back.begin);
+        *held = held.saturating_sub(answer.len());
+        self.half(&answer);
+        self.forth.release(held);
         (self.take(), self.unheard)
-    }
-
-    fn release(&mut self, held: &mut usize) {
-        *held = held.saturating_sub(self.begin.len());
-        self.begin = Vec::new();
-        self.done = true;
     }
 
     /// One datagram of DNS.
     pub(crate) fn datagram(&mut self, tuple: Tuple, payload: &[u8]) {
-        if self.switches.dns_names
-            && [tuple.src_port, tuple.dst_port].iter().any(|port| DNS_PORTS.contains(port))
-        {
+        if self.switches.dns_names && has_dns_port(tuple) {
             // What cannot be read any further gives the names that stood before.
             self.dns(payload).unwrap_or_default();
         }
     }
 
-    /// One segment of a stream; only what its opener says is looked at, and of that only where messages begin.
+    /// One segment of a stream; only what its opener says is looked at, and what a name server answers; and of that only
+    /// where messages begin.
     pub(crate) fn stream(
         &mut self,
         is_forth: bool,
@@ -114,102 +128,116 @@ impl Heard {
         payload: &[u8],
         held: &mut usize,
     ) {
-        if self.done || !is_forth {
-            return;
-        }
+        let mut side = std::mem::take(self.side(is_forth));
         if starts {
-            self.next = Some(sequence.wrapping_add(1));
-            return;
+            side.next = Some(sequence.wrapping_add(1));
+        } else if !side.done && !payload.is_empty() {
+            self.listen(&mut side, sequence, payload, held);
         }
-        if payload.is_empty() {
-            return;
-        }
-        let mut next = *self.next.get_or_insert(sequence);
-        let is_http = self.speaks == Some(Speech::Http);
+        *self.side(is_forth) = side;
+    }
+
+    const fn side(&mut self, is_forth: bool) -> &mut Side {
+        if is_forth { &mut self.forth } else { &mut self.back }
+    }
+
+    fn listen(&mut self, side: &mut Side, sequence: u32, payload: &[u8], held: &mut usize) {
+        let mut next = *side.next.get_or_insert(sequence);
+        let is_http = side.speaks == Some(Speech::Http);
         if is_http && sequence.wrapping_sub(next).cast_signed() > 0 {
             // What is missing is mostly the content of a request; the next one begins anew.
-            *held = held.saturating_sub(self.begin.len());
-            self.begin.clear();
+            *held = held.saturating_sub(side.begin.len());
+            side.begin.clear();
             next = sequence;
         }
         // What was sent again is skipped; what came too early is lost to us.
         let again = next.wrapping_sub(sequence);
         let fresh = payload.get(usize::try_from(again).unwrap_or(usize::MAX)..);
         let Some(mut fresh) = fresh.filter(|fresh| !fresh.is_empty()) else { return };
-        self.next = Some(next.wrapping_add(u32::try_from(fresh.len()).unwrap_or(u32::MAX)));
-        let is_between = is_http && self.begin.is_empty();
+        side.next = Some(next.wrapping_add(u32::try_from(fresh.len()).unwrap_or(u32::MAX)));
+        let is_between = is_http && side.begin.is_empty();
         if is_between && !fresh.first().is_some_and(u8::is_ascii_uppercase) {
             return;
         }
-        while !fresh.is_empty() && !self.done {
-            let room = BEGIN_BYTES_MAX.saturating_sub(self.begin.len());
+        while !fresh.is_empty() && !side.done {
+            let room = BEGIN_BYTES_MAX.saturating_sub(side.begin.len());
             let (part, rest) = fresh.split_at_checked(room).unwrap_or((fresh, &[]));
             if *held + part.len() > HELD_BYTES_MAX {
                 self.unheard += 1;
-                return self.release(held);
+                return side.release(held);
             }
             *held += part.len();
-            self.begin.extend_from_slice(part);
-            self.look_at_begin(held);
+            side.begin.extend_from_slice(part);
+            self.look_at_begin(side, held);
             fresh = rest;
         }
     }
 
     /// Looks at what is held of a stream, message by message.
-    fn look_at_begin(&mut self, held: &mut usize) {
-        let mut begin = std::mem::take(&mut self.begin);
+    fn look_at_begin(&mut self, side: &mut Side, held: &mut usize) {
+        let mut begin = std::mem::take(&mut side.begin);
         let mut used = 0;
         let verdict = loop {
-            match self.message(begin.get(used..).unwrap_or_default()) {
+            match self.message(side, begin.get(used..).unwrap_or_default()) {
                 Verdict::Next(bytes) => used += bytes,
                 verdict => break verdict,
             }
         };
         let left = begin.len().saturating_sub(used);
         let is_open = verdict == Verdict::More && left < BEGIN_BYTES_MAX;
+        let is_too_long = verdict == Verdict::More && !is_open;
+        if is_too_long && side.answers {
+            self.half(begin.get(used..).unwrap_or_default());
+        }
         let end = if is_open { used } else { begin.len() };
         begin.drain(..end);
         *held = held.saturating_sub(end);
-        self.begin = begin;
-        self.unheard += u64::from(verdict == Verdict::More && !is_open && self.speaks.is_some());
+        side.begin = begin;
+        self.unheard += u64::from(is_too_long && (side.answers || side.speaks.is_some()));
         // Behind the head of a request comes its content, and perhaps another request.
-        self.done = !is_open && self.speaks != Some(Speech::Http);
+        side.done = !is_open && side.speaks != Some(Speech::Http);
+    }
+
+    /// What is there of an answer whose end was not seen gives the names that stand in it.
+    fn half(&mut self, answer: &[u8]) {
+        let message = answer.get(2..).unwrap_or_default();
+        self.dns(message).unwrap_or_default();
     }
 
     /// The message at the beginning of some bytes.
-    fn message(&mut self, begin: &[u8]) -> Verdict {
+    fn message(&mut self, side: &mut Side, begin: &[u8]) -> Verdict {
         match begin.first() {
             None => Verdict::More,
-            Some(0x16) if self.switches.tls_names && self.speaks.is_none() => {
+            Some(_) if side.answers => self.dns_stream(side, begin),
+            Some(0x16) if self.switches.tls_names && side.speaks.is_none() => {
                 let (name, verdict) = server_name(begin);
                 name.into_iter().for_each(|name| self.note(Field::Tls, name));
                 verdict
             }
-            Some(b'A'..=b'Z') if self.switches.http_hosts && self.speaks != Some(Speech::Dns) => {
-                self.request(begin)
+            Some(b'A'..=b'Z') if self.switches.http_hosts && side.speaks != Some(Speech::Dns) => {
+                self.request(side, begin)
             }
-            Some(0..=0x15) if self.switches.dns_names && self.speaks != Some(Speech::Http) => {
-                self.dns_stream(begin)
+            Some(0..=0x15) if self.switches.dns_names && side.speaks != Some(Speech::Http) => {
+                self.dns_stream(side, begin)
             }
             _ => Verdict::Nothing,
         }
     }
 
-    /// DNS over TCP: a length in front of each message (RFC 1035 §4.2.2). The question has the name, so the opener
-    /// suffices.
-    fn dns_stream(&mut self, begin: &[u8]) -> Verdict {
+    /// DNS over TCP: a length in front of each message (RFC 1035 §4.2.2).
+    fn dns_stream(&mut self, side: &mut Side, begin: &[u8]) -> Verdict {
         let mut bytes = Bytes(begin);
         let Some(length) = bytes.u16() else { return Verdict::More };
         let Some(message) = bytes.take(usize::from(length)) else { return Verdict::More };
         if self.dns(message).is_none() {
             return Verdict::Nothing;
         }
-        self.speaks = Some(Speech::Dns);
+        side.speaks = Some(Speech::Dns);
         Verdict::Next(begin.len() - bytes.len())
     }
 
     /// The host of a request of HTTP/1 (RFC 9112 §3.2), up to the end of its head.
-    fn request(&mut self, begin: &[u8]) -> Verdict {
+    fn request(&mut self, side: &mut Side, begin: &[u8]) -> Verdict {
         let mut used = 0;
         for line in begin.split_inclusive(|byte| *byte == b'\n') {
             if !line.ends_with(b"\n") {
@@ -221,7 +249,7 @@ impl Heard {
                 if memchr::memmem::find(line, b" HTTP/1.").is_none() {
                     return Verdict::Nothing;
                 }
-                self.speaks = Some(Speech::Http);
+                side.speaks = Some(Speech::Http);
                 continue;
             }
             let line = line.trim_ascii();
@@ -285,6 +313,10 @@ impl Heard {
         self.unheard += u64::from(answers > ANSWERS_MAX);
         Some(())
     }
+}
+
+fn has_dns_port(tuple: Tuple) -> bool {
+    [tuple.src_port, tuple.dst_port].iter().any(|port| DNS_PORTS.contains(port))
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

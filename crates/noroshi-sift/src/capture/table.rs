@@ -156,7 +156,7 @@ impl Table {
                 bytes: 0,
                 packets: 0,
                 closed: [false, false],
-                heard: Heard::of(segment.tuple.proto, self.switches),
+                heard: Heard::of(segment.tuple, self.switches),
                 generation,
             };
             self.flows.insert(key, flow);

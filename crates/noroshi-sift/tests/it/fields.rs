@@ -84,7 +84,11 @@ fn an_answered_address_is_looked_at_where_both_of_its_switches_are_on() {
         let frame = Frame::udp("192.0.2.2", 53, "192.0.2.1", 5000, answer);
         packets::pcap(&[frame], true, false)
     };
-    let inputs: [(&str, Vec<u8>); 9] = [
+    let answer_over_tcp = packets::answer("good.example", 1, &[203, 0, 113, 5]);
+    let length = u16::try_from(answer_over_tcp.len()).unwrap().to_be_bytes();
+    let segment = [&length[..], &answer_over_tcp].concat();
+    let stream = Frame::tcp("192.0.2.2", 53, "192.0.2.1", 5000, packets::ACK, &segment);
+    let inputs: [(&str, Vec<u8>); 10] = [
         ("Zeek's table", table.into()),
         ("Zeek's JSON", json(r#""answers":["203.0.113.5"]"#)),
         ("EVE", json(r#""dns":{"answers":[{"rdata":"203.0.113.5"}]}"#)),
@@ -94,6 +98,7 @@ fn an_answered_address_is_looked_at_where_both_of_its_switches_are_on() {
         ("Parquet", parquet_of("203.0.113.7")),
         ("capture", capture(&packets::answer("good.example", 1, &[203, 0, 113, 5]))),
         ("capture, wrapped", capture(&answer)),
+        ("capture, over TCP", packets::pcap(&[stream], true, false)),
     ];
     for (what, input) in inputs {
         for (dns_names, further_addresses) in

@@ -377,6 +377,67 @@ fn no_name_is_one_too_many() {
     }
 }
 
+/// A message of DNS as it goes over TCP.
+fn in_stream(message: &[u8]) -> Vec<u8> {
+    [&u16::try_from(message.len()).unwrap().to_be_bytes()[..], message].concat()
+}
+
+/// A question over TCP, and what is answered from a port, in parts.
+fn asked_over_tcp(port: u16, parts: &[&[u8]]) -> Vec<u8> {
+    let (client, server) = ("192.0.2.7", "198.51.100.53");
+    let question = in_stream(&packets::question("good.example"));
+    let mut frames = vec![
+        Frame::tcp(client, 5000, server, port, packets::SYN, b"").sequence(1),
+        Frame::tcp(server, port, client, 5000, packets::SYN | packets::ACK, b"").sequence(999),
+        Frame::tcp(client, 5000, server, port, packets::ACK, &question).sequence(2),
+    ];
+    let mut sequence = 1_000;
+    for part in parts {
+        let frame = Frame::tcp(server, port, client, 5000, packets::ACK, part);
+        // Each is sent twice.
+        frames.extend([frame.clone().sequence(sequence), frame.sequence(sequence)]);
+        sequence += u32::try_from(part.len()).unwrap();
+    }
+    packets::pcap(&frames, true, false)
+}
+
+#[test]
+fn what_a_name_server_answers_over_tcp_is_heard_as_over_udp() {
+    let kept = |list: &str, file: &[u8]| {
+        let read = read(list, &[file]);
+        (read.counts(), read.capture.unheard)
+    };
+    let address = packets::answer("good.example", 1, &[203, 0, 113, 5]);
+    let name = packets::answer("good.example", 5, b"\x04evil\x07example\0");
+    let both = [in_stream(&name), in_stream(&address)].concat();
+    for list in ["203.0.113.5", "evil.example"] {
+        for cut in 1..both.len() {
+            let (first, second) = both.split_at(cut);
+            let file = asked_over_tcp(53, &[first, second]);
+            assert_eq!(kept(list, &file), ([1, 0, 0, 0], 0), "{list} {cut}");
+        }
+        // No name server answers there.
+        assert_eq!(kept(list, &asked_over_tcp(9_999, &[&both[..]])), ([0, 1, 0, 0], 0));
+        // Of an answer whose end is missing counts what stands before.
+        let all_but_one = &both[..both.len() - 1];
+        let expected = if list == "evil.example" { [1, 0, 0, 0] } else { [0, 1, 0, 0] };
+        assert_eq!(kept(list, &asked_over_tcp(53, &[all_but_one])), (expected, 0));
+    }
+    let mut many = packets::question("good.example");
+    many[6..8].copy_from_slice(&1_000_u16.to_be_bytes());
+    for host in 0..1_000_u16 {
+        let [high, low] = host.to_be_bytes();
+        many.extend([0xc0, 12, 0, 1, 0, 1, 0, 0, 0, 60, 0, 4, 10, 9, high, low]);
+    }
+    let many = in_stream(&many);
+    let parts: Vec<&[u8]> = many.chunks(1_400).collect();
+    // An answer longer than what is held of a stream: what was held counts, and that there was more. With so many addresses
+    // the flow is more than one record.
+    assert_eq!(kept("10.9.1.200", &asked_over_tcp(53, &parts)), ([1, 1, 0, 0], 1));
+    // Only a part of it was captured.
+    assert_eq!(kept("10.9.0.20", &asked_over_tcp(53, &parts[..1])), ([1, 0, 0, 0], 0));
+}
+
 /// A connection is used for one request after the other, and what lies between them may be missing.
 #[test]
 fn every_request_of_a_connection_names_its_host() {

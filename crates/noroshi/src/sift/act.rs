@@ -128,28 +128,39 @@ pub async fn submit(house: &Arc<House>, ctx: &Ctx, submission: Submission) -> An
 }
 
 /// Whether the entry is the sensor's own, and a statutory selection one that was mandated. A sensor that is enrolled signs
-/// everything; one that is not selects on its own network only. The mandate of a statutory selection.
+/// everything, and its token hands in nothing under another name; one that is not selects on its own network only. The
+/// mandate of a statutory selection.
 async fn authentic(
     house: &Arc<House>,
     ctx: &Ctx,
     entry: &Entry,
 ) -> Answer<Option<law::read::Issued>> {
-    let (org, sensor) = (ctx.org.clone(), entry.sensor().to_string());
+    let (org, name) = (ctx.org.clone(), entry.sensor().to_string());
+    let sensor = name.clone();
     let mandate = match entry {
         Entry::Selection(certificate) => certificate.rules.as_ref().and_then(|rules| rules.mandate),
         Entry::Deletion(_) => None,
     };
-    let (enrolled, issued) = house
+    let person = ctx.person.clone();
+    let (own, enrolled, issued) = house
         .store
         .read(move |reader| {
+            let own = law::read::sensor_of(reader, &person)?;
             let enrolled = law::read::sensor(reader, &org, &sensor)?;
             let issued = match mandate {
                 Some(digest) => law::read::mandate_of(reader, &org, &sensor, &digest.to_string())?,
                 None => None,
             };
-            Ok((enrolled, issued))
+            Ok((own, enrolled, issued))
         })
         .await?;
+    if let Some(own) = own.filter(|own| own.sensor != name) {
+        return Err(refused("NRS-SIFT-0313", StatusCode::FORBIDDEN)
+            .arg("sensor", name)
+            .arg("own", own.sensor)
+            .arg("sequence", entry.sequence())
+            .into());
+    }
     // What an enrolled sensor signed comes under its own login: another's token does not speak for it.
     let is_own = |sensor: &law::read::Enrolled| sensor.person == ctx.person.as_str();
     let is_signed =

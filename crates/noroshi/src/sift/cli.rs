@@ -483,6 +483,8 @@ pub(super) fn program_digest() -> Result<Digest, Failed> {
 /// says from which certificate on the platform has not heard.
 pub(super) struct Place {
     pub(super) dir: PathBuf,
+    /// Where its chain ends, as far as is known.
+    end: folder::End,
 }
 
 impl Place {
@@ -490,7 +492,11 @@ impl Place {
         for sub in ["records", "sightings"] {
             std::fs::create_dir_all(dir.join(sub)).map_err(io(dir))?;
         }
-        Ok(Self { dir: dir.to_owned() })
+        Ok(Self::of(dir))
+    }
+
+    fn of(dir: &Path) -> Self {
+        Self { dir: dir.to_owned(), end: folder::End::default() }
     }
 
     fn certificate_path(&self, sequence: u64) -> PathBuf {
@@ -499,7 +505,7 @@ impl Place {
 
     /// The last entry of the folder's chain.
     pub(super) fn last(&self) -> Result<Option<Entry>, Failed> {
-        folder::last(&self.dir)
+        self.end.last(&self.dir)
     }
 
     /// The entry that the next one follows: the last one of the folder, or the one that was named for an empty folder.
@@ -674,7 +680,7 @@ fn platform_of(asked: &Submit) -> Result<(String, String), Failed> {
 
 fn hand_in(asked: &Submit, format: Format) -> Ended {
     let (to, token) = platform_of(asked)?;
-    let place = Place { dir: asked.dir.clone() };
+    let place = Place::of(&asked.dir);
     let certificates = format!("{to}/api/v1/sift/certificates");
     let deletions = format!("{to}/api/v1/sift/deletions");
     let mut sent = Vec::new();

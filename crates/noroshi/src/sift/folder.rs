@@ -11,6 +11,7 @@
 //! reach their end on the same day. On one's own network the measure is `own-network`. A name of a measure is written
 //! with `%XX` for every byte that is not a letter, a digit, `-` or `_`.
 
+use std::cell::Cell;
 use std::fs::{self, File};
 use std::io::{self, ErrorKind, Write as _};
 use std::path::{Path, PathBuf};
@@ -60,9 +61,8 @@ pub(super) fn read_entry(path: &Path) -> Result<Entry, Failed> {
 
 /// One entry of the chain; none where there is no such number.
 pub(super) fn entry(dir: &Path, sequence: u64) -> Result<Option<Entry>, Failed> {
-    let path = entry_path(dir, sequence);
-    match fs::exists(&path).map_err(io(&path))? {
-        true => read_entry(&path).map(Some),
+    match is_there(dir, sequence)? {
+        true => read_entry(&entry_path(dir, sequence)).map(Some),
         false => Ok(None),
     }
 }
@@ -82,10 +82,34 @@ pub(super) fn numbers(dir: &Path) -> Result<Vec<u64>, Failed> {
 
 /// The last entry of the chain.
 pub(super) fn last(dir: &Path) -> Result<Option<Entry>, Failed> {
-    match numbers(dir)?.last() {
-        Some(sequence) => entry(dir, *sequence),
-        None => Ok(None),
+    End::default().last(dir)
+}
+
+/// Where the chain of a folder ended when that was last asked. The numbers of a chain follow each other, so that from
+/// there on it is enough to ask for the next one: a folder of many entries is listed once.
+#[derive(Debug, Default)]
+pub(super) struct End(Cell<Option<u64>>);
+
+impl End {
+    /// The last entry of the chain.
+    pub(super) fn last(&self, dir: &Path) -> Result<Option<Entry>, Failed> {
+        let known = match self.0.get() {
+            Some(known) if is_there(dir, known)? => Some(known),
+            // What was known is not there: then nothing is.
+            _ => numbers(dir)?.last().copied(),
+        };
+        let Some(mut last) = known else { return Ok(None) };
+        while is_there(dir, last + 1)? {
+            last += 1;
+        }
+        self.0.set(Some(last));
+        entry(dir, last)
     }
+}
+
+fn is_there(dir: &Path, sequence: u64) -> Result<bool, Failed> {
+    let path = entry_path(dir, sequence);
+    fs::exists(&path).map_err(io(&path))
 }
 
 /// When the entry after `last` begins: now, but not before that one ended. A clock that was set back a little breaks no
@@ -145,8 +169,7 @@ pub(super) fn records_of(dir: &Path, certificate: &Certificate) -> Result<Option
 /// certified is not taken for one that was.
 /// INVARIANT: nothing that a certificate covers is removed here, whoever calls.
 pub(super) fn remove_uncertified(dir: &Path, sequence: u64) -> Result<(), Failed> {
-    let certificate = entry_path(dir, sequence);
-    if fs::exists(&certificate).map_err(io(&certificate))? {
+    if is_there(dir, sequence)? {
         let words = format!("the number {sequence} of the chain is certified already");
         return Err(usage("NRS-SIFT-0123", words));
     }
@@ -157,10 +180,14 @@ pub(super) fn remove_uncertified(dir: &Path, sequence: u64) -> Result<(), Failed
     let records = dir.join("records");
     let mut folders =
         Vec::from_iter(fs::exists(&records).map_err(io(&records))?.then_some(records));
-    for _ in 0..3 {
+    for depth in 0..3 {
         let mut below = Vec::new();
         for folder in folders {
             remove(&folder.join(&name))?;
+            // Below a measure there are records only, and many.
+            if depth == 2 {
+                continue;
+            }
             for entry in fs::read_dir(&folder).map_err(io(&folder))? {
                 let entry = entry.map_err(io(&folder))?;
                 if entry.file_type().map_err(io(&folder))?.is_dir() {
@@ -197,9 +224,11 @@ pub(super) fn remove_sightings(dir: &Path, sequence: u64) -> Result<(), Failed> 
 
 /// Whether no selection came after a certificate, so that `sightings.json` is of it.
 fn is_last_selection(dir: &Path, sequence: u64) -> Result<bool, Failed> {
-    for number in numbers(dir)?.into_iter().rev().take_while(|number| *number > sequence) {
-        if matches!(entry(dir, number)?, Some(Entry::Selection(_))) {
-            return Ok(false);
+    for number in sequence.saturating_add(1).. {
+        match entry(dir, number)? {
+            Some(Entry::Selection(_)) => return Ok(false),
+            Some(Entry::Deletion(_)) => {}
+            None => break,
         }
     }
     Ok(true)
@@ -292,6 +321,45 @@ mod tests {
         assert_ne!(escaped("a/b"), escaped("a%2Fb"), "no two names share a folder");
     }
 
+    fn deletion(sequence: u64) -> Entry {
+        Entry::Deletion(Box::new(noroshi_sift::chain::Deletion {
+            form: noroshi_sift::chain::DELETION_FORM.to_owned(),
+            sensor: "sensor".parse().unwrap(),
+            sequence,
+            previous: noroshi_sift::digest::Digest::of(b"before"),
+            deleted_at: "2026-11-27T12:00:00Z".parse().unwrap(),
+            program: noroshi_sift::digest::Digest::of(b"program"),
+            files: Vec::new(),
+            signature: None,
+        }))
+    }
+
+    #[test]
+    fn the_end_of_a_chain_is_found_by_going_on_from_where_it_was() {
+        let dir = tempfile::tempdir().unwrap();
+        let (dir, end) = (dir.path(), End::default());
+        let write = |number: u64| {
+            let Entry::Deletion(entry) = deletion(number) else { panic!("a deletion") };
+            fs::write(entry_path(dir, number), serde_json::to_string(&entry).unwrap()).unwrap();
+        };
+        let last = |end: &End| end.last(dir).unwrap().map(|entry| entry.sequence());
+        assert_eq!(last(&end), None);
+        // A chain that was begun elsewhere does not begin at zero.
+        for number in 7..=11 {
+            write(number);
+        }
+        assert_eq!(last(&end), Some(11));
+        for number in [12, 13] {
+            write(number);
+        }
+        // Whoever lists the folder finds what does not follow; whoever goes on does not list it.
+        write(99);
+        assert_eq!((last(&end), last(&End::default())), (Some(13), Some(99)));
+        fs::remove_file(entry_path(dir, 99)).unwrap();
+        fs::remove_file(entry_path(dir, 13)).unwrap();
+        assert_eq!(last(&end), Some(12), "what was removed is not the end");
+    }
+
     #[test]
     fn what_was_not_certified_is_found_in_every_partition() {
         let dir = tempfile::tempdir().unwrap();
@@ -337,16 +405,7 @@ mod tests {
 
     #[test]
     fn a_clock_set_back_a_little_breaks_no_chain_and_one_set_back_by_more_is_refused() {
-        let last = Entry::Deletion(Box::new(noroshi_sift::chain::Deletion {
-            form: noroshi_sift::chain::DELETION_FORM.to_owned(),
-            sensor: "sensor".parse().unwrap(),
-            sequence: 1,
-            previous: noroshi_sift::digest::Digest::of(b"before"),
-            deleted_at: "2026-11-27T12:00:00Z".parse().unwrap(),
-            program: noroshi_sift::digest::Digest::of(b"program"),
-            files: Vec::new(),
-            signature: None,
-        }));
+        let last = deletion(1);
         let begin = |now: &str| started_at(Some(&last), now.parse().unwrap());
         let ended: Timestamp = "2026-11-27T12:00:00Z".parse().unwrap();
         assert_eq!(begin("2026-11-27T12:00:01Z").unwrap(), "2026-11-27T12:00:01Z".parse().unwrap());

@@ -8,9 +8,8 @@
 
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::{self, Read as _, Seek as _, SeekFrom};
+use std::io::{self, Seek as _, SeekFrom};
 use std::net::{IpAddr, SocketAddr, UdpSocket};
-use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -23,7 +22,7 @@ use jiff::{SignedDuration, Timestamp};
 use noroshi_sift::digest::Digest;
 use noroshi_sift::engine::{Engine, Finish, Outcome, Read, Settings};
 use noroshi_sift::export::{Collector, DATAGRAM_BYTES_MAX};
-use noroshi_sift::follow::{Entry, Follower, HEAD_BYTES, Headers, Identity, Step, What};
+use noroshi_sift::follow::{Entry, Follower, Headers, Identity, Step, What};
 use noroshi_sift::index::SelectorIndex;
 use noroshi_sift::mode::{Mode, SensorId};
 use noroshi_sift::reading::Reading;
@@ -34,13 +33,15 @@ use super::cli::{
     Place, finish_failed, io, link_after, may_begin, name, own_networks, program_digest, read_mode,
     signed, usage, write,
 };
+use super::folder;
 use super::ground::{self, Ground};
 use super::inputs::{Inputs, read_file};
+use super::listing::{Found, Listing, Look, identity_of, look_at, read_head};
 use super::looking::{Loaded, Looking};
 use super::metrics::Metrics;
 use super::noted::Noted;
 use super::progress::Taken;
-use super::{folder, purge};
+use super::purge::{self, Kept};
 use crate::cli::{Ended, Failed, Format, tell};
 use crate::office::clock::Clock;
 use crate::office::id::fill_random;
@@ -68,8 +69,6 @@ const OPEN_MAX: usize = 512;
 const RELEASED_MAX: usize = 256;
 /// How much of one file is read before the others have their turn, in bytes.
 const TURN_BYTES: u64 = 64 << 20;
-/// How long nothing may have been written to what is read as a whole: captures, tables, packed logs.
-const REST: SignedDuration = SignedDuration::from_secs(5);
 /// How long nothing may have been written to a file that is gone from where it was, before it is let go.
 const AWAY_REST: Duration = Duration::from_secs(60);
 /// How many names that cannot be read are remembered, so that each is said once.
@@ -131,6 +130,9 @@ pub fn run(asked: &Follow, format: Format) -> Ended {
     let _lock = folder::lock(&place.dir)?;
     let sequence = place.last()?.map(|entry| entry.sequence());
     let follower = recover(&place, sequence)?;
+    // Before anything is received: a long chain takes its time.
+    let mut kept = Kept::default();
+    kept.read_on(&place.dir)?;
     let (stop, stopped) = sync_channel(1);
     watch_signals(stop)?;
     let others = Arc::new(AtomicU64::new(0));
@@ -149,6 +151,7 @@ pub fn run(asked: &Follow, format: Format) -> Ended {
         open: BTreeMap::new(),
         released: BTreeMap::new(),
         away: BTreeMap::new(),
+        listing: Listing::default(),
         turn: None,
         due: None,
         unreadable: BTreeMap::new(),
@@ -161,6 +164,7 @@ pub fn run(asked: &Follow, format: Format) -> Ended {
         stopping: false,
         begun: (Clock.now(), Instant::now()),
         purged: None,
+        kept,
         metrics: Metrics::default(),
         loaded: Loaded::default(),
     };
@@ -344,16 +348,6 @@ struct Away {
     since: Instant,
 }
 
-/// A file that is there now.
-struct Found {
-    path: String,
-    identity: Identity,
-    size: u64,
-    wanted: bool,
-    is_resting: bool,
-    head: Vec<u8>,
-}
-
 struct Service<'a> {
     asked: &'a Follow,
     sensor: SensorId,
@@ -371,6 +365,8 @@ struct Service<'a> {
     released: BTreeMap<Identity, File>,
     /// Files that are gone and held open, into which somebody may still write.
     away: BTreeMap<Identity, Away>,
+    /// What there was at the last look, and what of it need not be read again.
+    listing: Listing,
     /// The file whose turn it is, where an interval was over before all had theirs.
     turn: Option<Identity>,
     /// When the interval is over.
@@ -392,6 +388,8 @@ struct Service<'a> {
     begun: (Timestamp, Instant),
     /// When what was over was last looked for.
     purged: Option<Instant>,
+    /// Until when what was certified may be retained.
+    kept: Kept,
     metrics: Metrics,
     /// What is looked for, until its files change.
     loaded: Loaded,
@@ -481,7 +479,7 @@ impl Service<'_> {
             );
             return Ok(());
         }
-        let deleted = purge::purge(&self.place.dir, self.program, now);
+        let deleted = purge::purge(&self.place.dir, &mut self.kept, self.program, now);
         deleted.map(drop).map_err(|failed| {
             self.purged = None;
             sink_failed(failed)
@@ -526,6 +524,7 @@ impl Service<'_> {
                 // What was not certified does not stay, in memory neither.
                 drop(std::fs::remove_file(&part));
                 self.headers = Headers::default();
+                self.listing = Listing::default();
                 self.noted = Noted::default();
                 self.open.append(&mut self.released);
                 Err(broken)
@@ -637,18 +636,11 @@ impl Service<'_> {
     /// Looks at the files and reads what has come; whether anything had.
     fn look(&mut self, engine: &mut Engine<File>, batch: &mut Batch) -> Result<bool, Broken> {
         let found = self.list();
-        let entries: Vec<Entry<'_>> = found
-            .iter()
-            .map(|file| Entry {
-                path: &file.path,
-                identity: file.identity,
-                size: file.size,
-                wanted: file.wanted,
-                is_resting: self.asked.once || file.is_resting,
-                head: Sealed::new(&file.head),
-            })
-            .collect();
-        let mut steps = batch.follower.observe(&entries, self.is_partial, &self.reading);
+        if self.listing.is_quiet(&found, self.is_partial) {
+            self.forget_unreadable();
+            return Ok(false);
+        }
+        let mut steps = self.observe(found, &mut batch.follower);
         // Whoever did not have a turn before the last interval was over is the first.
         if let Some(turn) = self.turn.take()
             && let Some(at) = steps.iter().position(|step| step.identity == turn)
@@ -666,6 +658,27 @@ impl Service<'_> {
         self.forget_unreadable();
         self.release(&batch.follower);
         Ok(read)
+    }
+
+    /// What is to be read of the files there are.
+    fn observe(&mut self, found: Vec<Found>, follower: &mut Follower) -> Vec<Step> {
+        // What was listed until now and is read from now on.
+        let now = Instant::now();
+        let Look { files, failed, is_as_before } =
+            self.listing.show(found, self.is_partial, now, follower, read_head);
+        for (file, problem) in failed {
+            if file.wanted && problem.kind() != io::ErrorKind::NotFound {
+                self.cannot_read(&file.path, &problem);
+            }
+        }
+        let once = self.asked.once;
+        let entries: Vec<Entry<'_>> = files.iter().map(|file| file.entry(once)).collect();
+        // Only where all is as before: it costs a copy, and is the last such look.
+        let before = is_as_before.then(|| follower.clone());
+        let steps = follower.observe(&entries, self.is_partial, &self.reading);
+        let is_quiet = steps.is_empty() && before.is_some_and(|before| before == *follower);
+        self.listing.settle(follower, &steps, is_quiet);
+        steps
     }
 
     /// Reads what a step says. One file that cannot be read does not keep the others from being read.
@@ -944,33 +957,6 @@ impl Service<'_> {
     }
 }
 
-/// `None` for what is no file.
-fn look_at(path: &Path, wanted: bool) -> io::Result<Option<Found>> {
-    // A pipe would block whoever opens it.
-    if !std::fs::metadata(path)?.is_file() {
-        return Ok(None);
-    }
-    let file = File::open(path)?;
-    let metadata = file.metadata()?;
-    let mut head = Vec::new();
-    file.take(HEAD_BYTES as u64).read_to_end(&mut head)?;
-    // Of a time that lies ahead nothing follows; then it counts only that the length stays the same.
-    let since = Timestamp::try_from(metadata.modified()?).map(|at| Clock.now().duration_since(at));
-    let is_resting = since.map_or(true, |since| since.is_negative() || since >= REST);
-    Ok(Some(Found {
-        path: path.display().to_string(),
-        identity: identity_of(&metadata),
-        size: metadata.len(),
-        wanted,
-        is_resting,
-        head,
-    }))
-}
-
-fn identity_of(metadata: &std::fs::Metadata) -> Identity {
-    Identity { device: metadata.dev(), inode: metadata.ino() }
-}
-
 fn read_failed(problem: Read) -> Broken {
     match problem {
         Read::Input(source) => {
@@ -1011,27 +997,6 @@ mod tests {
         check(3_600, "2027-11-27T01:00:00Z", false);
         check(3_600, "2026-11-26T01:00:00Z", false);
         check(u64::MAX, "2026-11-27T01:00:00Z", false);
-    }
-
-    #[test]
-    fn what_was_written_to_just_now_does_not_rest() {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("flows.pcap");
-        let file = File::create(&path).unwrap();
-        let rests = || look_at(&path, true).unwrap().unwrap().is_resting;
-        let set = |ago: SignedDuration| {
-            file.set_modified((Clock.now() - ago).try_into().unwrap()).unwrap()
-        };
-        // Written to until a moment ago, as far as a slow machine can say that.
-        set(SignedDuration::from_millis(1));
-        assert!(!rests());
-        set(REST * 2);
-        assert!(rests());
-        // A clock that is wrong somewhere keeps nothing from being read.
-        set(SignedDuration::from_hours(-24));
-        assert!(rests());
-        assert!(look_at(dir.path(), true).unwrap().is_none());
-        assert!(look_at(&dir.path().join("absent"), true).is_err());
     }
 
     #[test]

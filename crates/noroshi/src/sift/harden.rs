@@ -8,6 +8,8 @@
 //! an allocator has handed back. The service unit therefore forbids swap (`MemorySwapMax=0`), and a sensor runs on a
 //! machine without unencrypted swap.
 
+#[cfg(feature = "sql")]
+use rustix::process::Signal;
 use rustix::process::{DumpableBehavior, Resource, Rlimit};
 
 use super::cli::usage;
@@ -41,6 +43,13 @@ pub(super) fn bound_memory(more_bytes: u64) -> Result<(), Failed> {
     let most = [limit.current, limit.maximum].into_iter().flatten().fold(wanted, u64::min);
     let bound = Rlimit { current: Some(most), maximum: limit.maximum };
     rustix::process::setrlimit(Resource::As, bound).map_err(|_| failed())
+}
+
+/// Ends this process with the one that began it: nobody would wait for what it says.
+#[cfg(feature = "sql")]
+pub(super) fn end_with_parent() -> Result<(), Failed> {
+    let set = rustix::process::set_parent_process_death_signal(Some(Signal::KILL));
+    set.map_err(|_| usage("NRS-SIFT-0089", "the process cannot be bounded here; nothing was read"))
 }
 
 /// The addresses that a process has taken, in bytes.

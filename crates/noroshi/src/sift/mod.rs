@@ -11,6 +11,7 @@ mod harden;
 pub mod hunt;
 pub mod inputs;
 pub mod law;
+mod listing;
 pub mod looking;
 mod metrics;
 mod noted;

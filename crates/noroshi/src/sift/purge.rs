@@ -5,7 +5,7 @@
 //! between is made up for by the next one, which then states that the file was not found any
 //! more.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -36,10 +36,12 @@ pub struct Purge {
 pub(super) fn run(asked: &Purge, format: Format) -> Ended {
     let _lock = folder::lock(&asked.dir)?;
     let now = Clock.now();
+    let mut kept = Kept::default();
     let found = if asked.dry_run {
-        due(&asked.dir, now)?.over.iter().map(|certificate| certificate.rows).collect()
+        let due = kept.due(&asked.dir, now)?;
+        due.over.iter().map(|certificate| certificate.rows).collect()
     } else {
-        purge(&asked.dir, program_digest()?, now)?
+        purge(&asked.dir, &mut kept, program_digest()?, now)?
     };
     let rows: u64 = found.iter().sum();
     match format {
@@ -55,8 +57,13 @@ pub(super) fn run(asked: &Purge, format: Format) -> Ended {
 }
 
 /// Deletes what is due and certifies it; the rows of each file. Whoever calls holds the lock of the folder.
-pub(super) fn purge(dir: &Path, program: Digest, now: Timestamp) -> Result<Vec<u64>, Failed> {
-    let Due { over, empty, latest } = due(dir, now)?;
+pub(super) fn purge(
+    dir: &Path,
+    kept: &mut Kept,
+    program: Digest,
+    now: Timestamp,
+) -> Result<Vec<u64>, Failed> {
+    let Due { over, empty, latest } = kept.due(dir, now)?;
     // What was counted from records goes before it is said that they are gone.
     hunt::keep::forget(dir, now)?;
     let mut has_removed = false;
@@ -73,14 +80,15 @@ pub(super) fn purge(dir: &Path, program: Digest, now: Timestamp) -> Result<Vec<u
         folder::sync(dir)?;
     }
     // Earlier versions wrote a file of no records.
-    for certificate in empty {
-        if let Some(path) = folder::records_of(dir, &certificate)? {
+    for certificate in &empty {
+        if let Some(path) = folder::records_of(dir, certificate)? {
             folder::remove(&dir.join(path))?;
         }
     }
     for part in over.chunks(FILES_MAX) {
-        delete(dir, program, part, now)?;
+        delete((dir, &kept.end), program, part, now)?;
     }
+    kept.let_go(over.iter().chain(&empty));
     Ok(over.iter().map(|certificate| certificate.rows).collect())
 }
 
@@ -94,31 +102,84 @@ struct Due {
     latest: Option<u64>,
 }
 
-/// What is due, in the order of the chain. Nothing is changed.
-fn due(dir: &Path, now: Timestamp) -> Result<Due, Failed> {
-    let mut gone = BTreeSet::new();
-    let (mut over, mut latest) = (Vec::new(), None);
-    for sequence in folder::numbers(dir)? {
-        match folder::entry(dir, sequence)? {
-            Some(Entry::Deletion(deletion)) => {
-                gone.extend(deletion.files.iter().map(|file| file.sequence));
-            }
-            Some(Entry::Selection(certificate)) => {
-                latest = Some(sequence);
-                let is_over = retain_until(&certificate).is_some_and(|until| until <= now);
-                over.extend(is_over.then_some(*certificate));
-            }
-            None => {}
-        }
-    }
-    over.retain(|certificate| !gone.contains(&certificate.sequence));
-    let (empty, over) = over.into_iter().partition(|certificate| certificate.rows == 0);
-    Ok(Due { over, empty, latest })
+/// Until when what the chain of a folder covers may be retained. Each entry is read once, however often it is asked what is
+/// due; of a selection its number and a time stay in memory.
+#[derive(Default)]
+pub(super) struct Kept {
+    /// The number after the last entry that was read; none before the first.
+    next: Option<u64>,
+    /// Selections that are not certified as gone, by their numbers.
+    until: BTreeMap<u64, Timestamp>,
+    /// The number of the last selection.
+    latest: Option<u64>,
+    end: folder::End,
 }
 
-fn delete(dir: &Path, program: Digest, due: &[Certificate], now: Timestamp) -> Result<(), Failed> {
+impl Kept {
+    /// Reads what has come since; how many entries.
+    pub(super) fn read_on(&mut self, dir: &Path) -> Result<u64, Failed> {
+        let mut read = 0;
+        if self.next.is_none() {
+            for sequence in folder::numbers(dir)? {
+                read += u64::from(self.take(sequence, folder::entry(dir, sequence)?));
+            }
+        }
+        while let Some(next) = self.next
+            && self.take(next, folder::entry(dir, next)?)
+        {
+            read += 1;
+        }
+        Ok(read)
+    }
+
+    /// Takes in an entry; whether it is there.
+    fn take(&mut self, sequence: u64, entry: Option<Entry>) -> bool {
+        match entry {
+            None => return false,
+            Some(Entry::Deletion(deletion)) => {
+                for file in &deletion.files {
+                    self.until.remove(&file.sequence);
+                }
+            }
+            Some(Entry::Selection(certificate)) => {
+                self.latest = Some(sequence);
+                self.until.extend(retain_until(&certificate).map(|until| (sequence, until)));
+            }
+        }
+        self.next = Some(sequence + 1);
+        true
+    }
+
+    /// What is due, in the order of the chain. Nothing is changed in the folder.
+    fn due(&mut self, dir: &Path, now: Timestamp) -> Result<Due, Failed> {
+        self.read_on(dir)?;
+        let mut over = Vec::new();
+        for (sequence, _) in self.until.iter().filter(|(_, until)| **until <= now) {
+            if let Some(Entry::Selection(certificate)) = folder::entry(dir, *sequence)? {
+                over.push(*certificate);
+            }
+        }
+        let (empty, over) = over.into_iter().partition(|certificate| certificate.rows == 0);
+        Ok(Due { over, empty, latest: self.latest })
+    }
+
+    /// These are gone, and where there were records that is certified.
+    fn let_go<'a>(&mut self, gone: impl Iterator<Item = &'a Certificate>) {
+        for certificate in gone {
+            self.until.remove(&certificate.sequence);
+        }
+    }
+}
+
+fn delete(
+    chain: (&Path, &folder::End),
+    program: Digest,
+    due: &[Certificate],
+    now: Timestamp,
+) -> Result<(), Failed> {
+    let (dir, end) = chain;
     let house = |problem: serde_json::Error| Failed::House(Box::new(problem));
-    let Some(last) = folder::last(dir)? else { return Ok(()) };
+    let Some(last) = end.last(dir)? else { return Ok(()) };
     let mut files = Vec::new();
     for certificate in due {
         let path = folder::records_of(dir, certificate)?;
@@ -243,10 +304,10 @@ mod tests {
         std::fs::create_dir_all(empty.parent().unwrap()).unwrap();
         std::fs::write(&empty, "PAR1").unwrap();
         let before = names(dir);
-        let due = due(dir, at(40)).unwrap();
+        let due = Kept::default().due(dir, at(40)).unwrap();
         assert_eq!((due.over.len(), due.empty.len(), due.latest), (1, 1, Some(1)));
         assert_eq!(names(dir), before);
-        purge(dir, Digest::of(b"build"), at(40)).unwrap();
+        purge(dir, &mut Kept::default(), Digest::of(b"build"), at(40)).unwrap();
         assert!(!empty.try_exists().unwrap());
     }
 
@@ -273,13 +334,14 @@ mod tests {
             select(dir, day, records);
         }
         let program = Digest::of(b"build");
-        assert_eq!(purge(dir, program, at(29)).unwrap(), Vec::<u64>::new(), "nothing is due");
+        let over = |now: Timestamp| purge(dir, &mut Kept::default(), program, now);
+        assert_eq!(over(at(29)).unwrap(), Vec::<u64>::new(), "nothing is due");
         assert_eq!(verified(dir, public).deletions, 0);
         // What was removed by hand meanwhile is certified as not found.
         let entry = folder::entry(dir, 2).unwrap();
         let Some(Entry::Selection(second)) = entry else { panic!("a selection") };
         std::fs::remove_file(dir.join(folder::partition(&second))).unwrap();
-        assert_eq!(purge(dir, program, at(31)).unwrap(), [3, 2]);
+        assert_eq!(over(at(31)).unwrap(), [3, 2]);
         let report = verified(dir, public);
         assert_eq!((report.deletions, report.rows_deleted, report.rows), (1, 5, 9));
         let Some(Entry::Deletion(deletion)) = folder::last(dir).unwrap() else {
@@ -296,7 +358,7 @@ mod tests {
         let left = |number: u64| sightings(number).try_exists().unwrap();
         assert_eq!((0..4).map(left).collect::<Vec<_>>(), [false, false, false, true]);
         // Once is enough; selections go on behind it. What an interval that was never certified left goes first.
-        assert_eq!(purge(dir, program, at(31)).unwrap(), Vec::<u64>::new());
+        assert_eq!(over(at(31)).unwrap(), Vec::<u64>::new());
         select(dir, 31, 1);
         let left = ["follow/6.json", "sightings/6.json", "records/day=2026-12-02/6.parquet"];
         for name in left {
@@ -304,7 +366,7 @@ mod tests {
             std::fs::create_dir_all(path.parent().unwrap()).unwrap();
             std::fs::write(path, "left by an interval that was killed").unwrap();
         }
-        assert_eq!(purge(dir, program, at(90)).unwrap(), [4, 1]);
+        assert_eq!(over(at(90)).unwrap(), [4, 1]);
         assert!(
             matches!(folder::last(dir).unwrap(), Some(Entry::Deletion(one)) if one.sequence == 6)
         );
@@ -312,5 +374,45 @@ mod tests {
         assert_eq!(verified(dir, public).rows_deleted, 10);
         assert!(!dir.join("sightings.json").try_exists().unwrap(), "nothing repeats what is gone");
         assert!(!sightings(3).try_exists().unwrap() && !sightings(5).try_exists().unwrap());
+    }
+
+    /// What lies in a folder, certificates of deletions as what they say was deleted.
+    fn contents(dir: &Path) -> BTreeSet<String> {
+        let below = |path: PathBuf| {
+            let name = path.strip_prefix(dir).unwrap().display().to_string();
+            let text = std::fs::read(&path).unwrap_or_default();
+            match serde_json::from_slice::<Deletion>(&text) {
+                Ok(deletion) => format!("{name}: {:?}", deletion.files),
+                Err(_) => name,
+            }
+        };
+        names(dir).into_iter().map(below).collect()
+    }
+
+    #[test]
+    fn a_service_reads_each_entry_once_and_deletes_what_who_reads_all_would() {
+        let (one, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let (one, other) = (one.path(), other.path());
+        let program = Digest::of(b"build");
+        let mut kept = Kept::default();
+        // Selections that keep something and such that do not; what is over comes bit by bit.
+        let rounds: [&[(i64, usize)]; 5] =
+            [&[(0, 2), (0, 0), (3, 1)], &[(10, 4), (11, 0)], &[], &[(35, 1)], &[(80, 3)]];
+        let days = [5, 31, 34, 42, 90];
+        let mut deletions = 0;
+        for (selected, day) in rounds.into_iter().zip(days) {
+            for (day, records) in selected {
+                select(one, *day, *records);
+                select(other, *day, *records);
+            }
+            let new = selected.len() as u64 + deletions;
+            assert_eq!(kept.read_on(one).unwrap(), new, "only what is new");
+            let rows = purge(one, &mut kept, program, at(day)).unwrap();
+            assert_eq!(rows, purge(other, &mut Kept::default(), program, at(day)).unwrap());
+            assert_eq!(contents(one), contents(other));
+            deletions = u64::from(!rows.is_empty());
+        }
+        assert_eq!(kept.until.len(), 1, "of what is gone nothing stays in memory");
+        assert!(contents(one).iter().any(|name| name.contains("RetentionOver")));
     }
 }

@@ -242,6 +242,48 @@ fn a_question_says_what_for_and_sees_nothing_but_records() {
     );
 }
 
+/// Where the machine gives no more memory nobody is left in the dark: it is said, told by the status, and written down.
+#[cfg(feature = "sql")]
+#[test]
+fn a_question_that_is_ended_by_the_machine_is_said_to_be() {
+    let sensor = Sensor::new();
+    let many: Vec<(i64, &str, &str)> =
+        (0..4_000).map(|second| (second, "192.0.2.10", "203.0.113.77")).collect();
+    sensor.keep(&many);
+    let out = sensor.text("out");
+    let ask = |addresses_kib: u64, memory: &str, question: &str| {
+        // The limit of the shell holds for whatever it becomes.
+        Command::new("sh")
+            .args(["-c", &format!("ulimit -v {addresses_kib}; exec \"$0\" \"$@\"")])
+            .arg(env!("CARGO_BIN_EXE_noroshi"))
+            .args(["hunt", "sql", "--purpose", "exercise", "--case", "case-7", "--seconds", "600"])
+            .args(["--memory", memory, out.as_str(), question])
+            .output()
+            .unwrap()
+    };
+    let wide = "SELECT a.src_ip || a.ts || b.dst_ip || b.ts AS pair FROM records a, records b ORDER BY pair DESC";
+    let bounded = ask(8 << 20, "16", wide);
+    assert_eq!(bounded.status.code(), Some(1), "{}", said(&bounded));
+    assert!(said(&bounded).contains("NRS-HUNT-0206"), "{}", said(&bounded));
+    // The engine may hold more than the machine gives: room for the program, which reads its own file, and little more.
+    let program = std::fs::metadata(env!("CARGO_BIN_EXE_noroshi")).unwrap().len() >> 10;
+    let ended = ask(program + 500_000, "16384", wide);
+    assert_eq!(ended.status.code(), Some(1), "{}", said(&ended));
+    assert!(said(&ended).contains("NRS-HUNT-0209"), "{}", said(&ended));
+    let codes: Vec<Option<String>> = sensor
+        .entries()
+        .into_iter()
+        .filter_map(|entry| match entry.what {
+            What::Ended(outcome) => Some(outcome.code),
+            What::Begun(_) => None,
+        })
+        .collect();
+    assert_eq!(codes, ["NRS-HUNT-0206", "NRS-HUNT-0209"].map(|code| Some(code.to_owned())));
+    // The record goes on.
+    let answer = ask(8 << 20, "512", "SELECT count(*) FROM records");
+    assert!(answer.status.success(), "{}", said(&answer));
+}
+
 #[test]
 fn beacons_and_new_destinations_are_indications() {
     let sensor = Sensor::new();

@@ -41,6 +41,7 @@ mod sift;
 mod sift_disk;
 mod sift_follow;
 mod sift_law;
+mod sift_pages;
 mod sight;
 mod story;
 mod stream;

@@ -309,6 +309,36 @@ fn what_is_there_is_read_once_and_a_second_time_not_again() {
 }
 
 #[test]
+fn a_state_whose_key_is_gone_is_not_gone_on_with() {
+    let sensor = Sensor::new();
+    sensor.write("http.log", &record(2));
+    let once = || {
+        let output = sensor.follow(&["--once"]).wait_with_output().unwrap();
+        (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned())
+    };
+    assert_eq!(once().0, Some(0));
+    let (folder, key) = (sensor.path("out/follow"), sensor.path("out/follow/key"));
+    let kept = std::fs::read(&key).unwrap();
+    std::fs::remove_file(&key).unwrap();
+    sensor.write("http.log", &record(4));
+    let (code, said) = once();
+    assert_eq!(code, Some(2), "{said}");
+    assert!(said.contains("NRS-SIFT-0097") && said.contains(key.to_str().unwrap()), "{said}");
+    // Nothing was read, and no other key made.
+    assert_eq!((sensor.kept(), key.try_exists().unwrap()), (vec![2], false));
+    std::fs::write(&key, "not a key").unwrap();
+    let (code, said) = once();
+    assert_eq!((code, said.contains("NRS-SIFT-0097")), (Some(2), true), "{said}");
+    // Brought back, it goes on where it was.
+    std::fs::write(&key, &kept).unwrap();
+    assert_eq!((once().0, sensor.kept()), (Some(0), vec![2, 4]));
+    // Without the state all is read anew, under a new key.
+    std::fs::remove_dir_all(&folder).unwrap();
+    assert_eq!((once().0, sensor.kept()), (Some(0), vec![2, 2, 4, 4]));
+    assert_ne!(std::fs::read(&key).unwrap(), kept);
+}
+
+#[test]
 fn counters_of_a_service_stand_in_a_file_and_name_nothing_that_was_read() {
     let sensor = Sensor::new();
     sensor.write("a.log", &(record(2) + &record(3) + "no record\n"));

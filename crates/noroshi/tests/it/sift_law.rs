@@ -25,7 +25,7 @@ fn said(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
 }
 
-fn json_of(output: &Output) -> Value {
+pub(crate) fn json_of(output: &Output) -> Value {
     serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{}", said(output)))
 }
 
@@ -53,7 +53,7 @@ fn telemetry() -> String {
 }
 
 /// Selects on one's own network; the folder is `dir/out`.
-fn run_own(dir: &Path) -> Output {
+pub(crate) fn run_own(dir: &Path) -> Output {
     let (list, input, out) = (dir.join("selectors.txt"), dir.join("eve.json"), dir.join("out"));
     std::fs::write(&list, "203.0.113.77\n").unwrap();
     std::fs::write(&input, telemetry()).unwrap();
@@ -254,15 +254,15 @@ fn a_kill_at_any_point_leaves_no_content_and_no_certificate() {
     }
 }
 
-struct Law {
-    test: TestHouse,
-    legal: Someone,
-    officer: Someone,
-    analyst: Someone,
+pub(crate) struct Law {
+    pub(crate) test: TestHouse,
+    pub(crate) legal: Someone,
+    pub(crate) officer: Someone,
+    pub(crate) analyst: Someone,
 }
 
 impl Law {
-    async fn open() -> Self {
+    pub(crate) async fn open() -> Self {
         let test = TestHouse::open().await;
         let office = test.org("office", "office", None).await;
         let operator = test.org("operator", "operator", Some("energy")).await;
@@ -277,7 +277,7 @@ impl Law {
     }
 
     /// Enrols the sensor of a folder.
-    async fn enrol(&self, dir: &Path, sensor: &str) -> Value {
+    pub(crate) async fn enrol(&self, dir: &Path, sensor: &str) -> Value {
         let (status, offer) =
             self.post(&self.officer, "/api/v1/sift/enrolments", json!({ "sensor": sensor })).await;
         assert_eq!(status, 201, "{offer}");
@@ -304,7 +304,7 @@ impl Law {
         json_of(&output)
     }
 
-    async fn submit(&self, dir: &Path) -> Output {
+    pub(crate) async fn submit(&self, dir: &Path) -> Output {
         let out = dir.join("out");
         noroshi_beside(
             [
@@ -382,6 +382,40 @@ async fn a_sensor_and_the_platform_know_each_other_after_one_token() {
         ask("POST", law.test.url("/api/v1/sift/certificates"), &other.token, Some(body)).await;
     assert_eq!((status, refused["code"].as_str()), (403, Some("NRS-SIFT-0307")), "{refused}");
     assert!(law.submit(dir.path()).await.status.success());
+}
+
+#[tokio::test]
+async fn a_sensors_token_hands_in_nothing_under_another_name() {
+    let law = Law::open().await;
+    let (own, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    law.enrol(own.path(), "sensor-7").await;
+    // Nobody enrolled the other one, and nobody signed what it writes.
+    assert!(run_own(other.path()).status.success());
+    let out = other.path().join("out");
+    std::fs::write(out.join("token"), token(own.path())).unwrap();
+    let refused = law.submit(other.path()).await;
+    assert!(!refused.status.success());
+    let words = said(&refused);
+    for word in ["NRS-SIFT-0313", "sensor-1", "sensor-7"] {
+        assert!(words.contains(word), "{words}");
+    }
+    // The same of what was hunted in it.
+    let hunted = noroshi(&["hunt", "beacons", &text(&out)]);
+    assert!(hunted.status.success(), "{}", said(&hunted));
+    let (to, file, folder) = (law.test.url(""), text(&out.join("token")), text(&out));
+    let submit = ["hunt", "submit", "--to", &to, "--token-file", &file, &folder];
+    let refused = noroshi_beside(submit.map(str::to_owned).to_vec()).await;
+    assert!(
+        !refused.status.success() && said(&refused).contains("NRS-HUNT-0309"),
+        "{}",
+        said(&refused)
+    );
+    // It lies where it lay, and whoever may hand it in does.
+    assert!(out.join("certificate-0.json").is_file() && !out.join("submitted.json").is_file());
+    let someone = law.test.person("someone", &operator_of(&law).await, Hat::OperatorSensor).await;
+    std::fs::write(out.join("token"), &someone.token).unwrap();
+    let taken = law.submit(other.path()).await;
+    assert!(taken.status.success(), "{}", said(&taken));
 }
 
 /// The operator's organisation, as others of it are added to it.
@@ -528,7 +562,7 @@ async fn who_answers_in_the_platforms_place_is_noticed() {
     );
 }
 
-const TABLE: &str = "# table: example\n# version: 7\n# date: 2026-11-01\n192.0.2.0/24,JP\n198.51.100.0/24,FR\n203.0.113.0/24,US\n";
+pub(crate) const TABLE: &str = "# table: example\n# version: 7\n# date: 2026-11-01\n192.0.2.0/24,JP\n198.51.100.0/24,FR\n203.0.113.0/24,US\n";
 
 fn commencement() -> Value {
     json!({ "mode": "foreign-to-foreign", "from": "2026-11-01T00:00:00Z", "basis": "order of an exercise",

@@ -193,8 +193,21 @@ fn check(ctx: &Ctx, submission: &Submission) -> Result<(), Refusal> {
 }
 
 async fn authentic(house: &Arc<House>, ctx: &Ctx, entry: &Entry) -> Answer<()> {
-    let (org, sensor) = (ctx.org.clone(), entry.sensor.to_string());
-    let enrolled = house.store.read(move |reader| law::read::sensor(reader, &org, &sensor)).await?;
+    let (org, name) = (ctx.org.clone(), entry.sensor.to_string());
+    let sensor = name.clone();
+    let person = ctx.person.clone();
+    let found = house.store.read(move |reader| {
+        Ok((law::read::sensor_of(reader, &person)?, law::read::sensor(reader, &org, &sensor)?))
+    });
+    let (own, enrolled) = found.await?;
+    // Nobody's token hands in what is under a name that is not its own.
+    if let Some(own) = own.filter(|own| own.sensor != name) {
+        return Err(refused("NRS-HUNT-0309", StatusCode::FORBIDDEN)
+            .arg("sensor", name)
+            .arg("own", own.sensor)
+            .arg("sequence", entry.sequence)
+            .into());
+    }
     let is_right = match enrolled {
         Some(sensor) => sensor.person == ctx.person.as_str() && entry.is_signed_by(&sensor.key),
         None => entry.signature.is_none(),

@@ -1,15 +1,22 @@
 //! `noroshi hunt sql`: one question over the table of records, written down with purpose and case before it is asked.
+//!
+//! A process that takes more memory than it may is ended by the machine and says nothing any more. So the question is asked
+//! by a process of its own, and the one that was called waits: it says what became of it, and writes that into the record.
 
-use std::process::ExitCode;
+use std::ffi::OsString;
+use std::os::unix::process::ExitStatusExt as _;
+use std::process::{Command, ExitCode};
 use std::time::Duration;
 
+use clap::ValueEnum as _;
+use clap::builder::PossibleValue;
 use noroshi_evidence::mechanical::MeasureId;
-use noroshi_hunt::record::{Ending, Hunt, Outcome, QUESTION_BYTES_MAX};
+use noroshi_hunt::record::{Ending, Entry, Hunt, Outcome, QUESTION_BYTES_MAX, What};
 use noroshi_hunt::sql::{Answer, Limits, NoAnswer, ask};
 use noroshi_sift::digest::Digest;
 use serde_json::{Value, json};
 
-use super::super::cli::usage;
+use super::super::cli::{io, usage};
 use super::super::harden;
 use super::book::Book;
 use super::{Where, code_of, house, name_problems, read_measure, scope, why};
@@ -25,6 +32,11 @@ const MEMORY_MIB_MAX: usize = 16 << 10;
 
 /// How much the process may take on top of that: the stack of a question, row groups at hand, the answer.
 const BESIDE_BYTES: u64 = 2 << 30;
+
+/// This program, also where its file was replaced meanwhile.
+const OWN_PROGRAM: &str = "/proc/self/exe";
+/// The code of a question whose process was ended.
+const ENDED: &str = "NRS-HUNT-0209";
 
 /// `noroshi hunt sql`.
 #[derive(Debug, clap::Args)]
@@ -47,6 +59,9 @@ pub struct Ask {
     /// MiB that sorting, grouping and joining may hold. A process that takes 2 GiB more than that is ended by the machine.
     #[arg(long, value_name = "N", default_value_t = 512)]
     memory: usize,
+    /// Ask in this process; whoever called it says what became of it.
+    #[arg(long, hide = true)]
+    within: bool,
     #[command(flatten)]
     place: Where,
     /// The question: a SELECT over the table `records`.
@@ -54,8 +69,95 @@ pub struct Ask {
     question: String,
 }
 
+impl Ask {
+    /// The same question, for the process that asks it.
+    fn arguments(&self, format: Format) -> Vec<OsString> {
+        let format = format.to_possible_value();
+        let format = format.as_ref().map_or("human", PossibleValue::get_name);
+        let mut all: Vec<OsString> =
+            ["hunt", "sql", "--within", "--format", format].map(OsString::from).to_vec();
+        // Behind `=`, because what is given may begin with a dash.
+        let mut give = |name: &str, value: OsString| {
+            let mut argument = OsString::from(format!("--{name}="));
+            argument.push(value);
+            all.push(argument);
+        };
+        give("purpose", self.purpose.clone().into());
+        give("case", self.case.clone().into());
+        for (name, number) in
+            [("rows", self.rows as u64), ("seconds", self.seconds), ("memory", self.memory as u64)]
+        {
+            give(name, number.to_string().into());
+        }
+        if let Some(measure) = &self.measure {
+            give("measure", measure.to_string().into());
+        }
+        if let Some(record) = &self.place.record {
+            give("record", record.clone().into());
+        }
+        if let Some(sensor) = &self.place.sensor {
+            give("sensor", sensor.clone().into());
+        }
+        all.extend([
+            OsString::from("--"),
+            self.place.dir.clone().into(),
+            self.question.clone().into(),
+        ]);
+        all
+    }
+}
+
 /// Runs the verb.
 pub(super) fn run(asked: &Ask, format: Format) -> Ended {
+    if asked.within {
+        harden::end_with_parent()?;
+        return question(asked, format);
+    }
+    let status = Command::new(OWN_PROGRAM).args(asked.arguments(format)).status();
+    let status = status.map_err(io(OWN_PROGRAM.as_ref()))?;
+    match status.code() {
+        Some(code) => Ok(ExitCode::from(u8::try_from(code).unwrap_or(3))),
+        None => ended(asked, status.signal().unwrap_or_default()),
+    }
+}
+
+/// The process was ended before it could say anything; that is said in its place, and written into the record.
+fn ended(asked: &Ask, signal: i32) -> Ended {
+    let (mut book, entries) = Book::open(&asked.place)?;
+    if let Some(of) = open_question(&entries, asked) {
+        book.end(stopped(of, Ending::Stopped, ENDED))?;
+    }
+    let message = format!(
+        "the question was ended by the machine (signal {signal}) before there was an answer, as is a process that takes more \
+         memory than it may; group, sort or join less, or allow more with --memory"
+    );
+    Err(Failed::Found { code: ENDED, message })
+}
+
+/// The number of the last question of a record that has no end, where it is this one.
+fn open_question(entries: &[Entry], asked: &Ask) -> Option<u64> {
+    let is_asked = |what: &What| matches!(what, What::Begun(Hunt::Question { text, .. }) if *text == asked.question);
+    let begun = entries.iter().rfind(|entry| is_asked(&entry.what))?.sequence;
+    let is_its_end = |what: &What| matches!(what, What::Ended(outcome) if outcome.of == begun);
+    (!entries.iter().any(|entry| is_its_end(&entry.what))).then_some(begun)
+}
+
+/// How a question ended to which there is no answer.
+fn stopped(of: u64, ending: Ending, code: &str) -> Outcome {
+    Outcome {
+        of,
+        ending,
+        code: Some(code.to_owned()),
+        results: 0,
+        results_digest: Digest::of(b""),
+        tally: None,
+        looked: None,
+        seen: None,
+    }
+}
+
+/// Asks, within the bounds of this process.
+fn question(asked: &Ask, format: Format) -> Ended {
     let why = why(&asked.purpose, &asked.case)?;
     if asked.question.is_empty() || asked.question.len() > QUESTION_BYTES_MAX {
         return Err(usage(
@@ -96,17 +198,7 @@ pub(super) fn run(asked: &Ask, format: Format) -> Ended {
         Err(problem) => {
             let is_refused = matches!(problem, NoAnswer::Refused(_) | NoAnswer::Senseless(_));
             let ending = if is_refused { Ending::Refused } else { Ending::Stopped };
-            let code = Some(problem.code().to_owned());
-            book.end(Outcome {
-                of: number,
-                ending,
-                code,
-                results: 0,
-                results_digest: Digest::of(b""),
-                tally: None,
-                looked: None,
-                seen: None,
-            })?;
+            book.end(stopped(number, ending, problem.code()))?;
             Err(failed(&problem, is_refused))
         }
     }

@@ -526,7 +526,7 @@ mod tests {
     use noroshi_sift::selector::parse_list;
 
     use super::super::super::cli::{Place as Out, signed};
-    use super::super::super::purge::purge;
+    use super::super::super::purge::{Kept, purge};
     use super::super::book;
     use super::*;
 
@@ -763,7 +763,10 @@ mod tests {
             |(path, _): &&(PathBuf, Vec<u8>)| path.display().to_string().contains("sightings");
         assert!(files(&out).iter().filter(is_sightings).count() > 2);
         let later = Clock.now() + SignedDuration::from_hours(25);
-        assert_eq!(purge(&out, Digest::of(b"build"), later).unwrap(), [2, 2, 3]);
+        assert_eq!(
+            purge(&out, &mut Kept::default(), Digest::of(b"build"), later).unwrap(),
+            [2, 2, 3]
+        );
         let left = files(&out);
         let holds = |part: &str| {
             let part = part.as_bytes();

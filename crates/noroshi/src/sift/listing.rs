@@ -1,0 +1,499 @@
+//! What files there are, without reading them, and of which of them the beginning has to be read.
+//!
+//! A file whose length, times and identity are what they were has not been written to, and begins as it did when it was
+//! last read. Times are coarse: what is written within one of their steps leaves them as they are. So a beginning counts
+//! only where it was read [`SETTLED`] after the file was first seen as it is.
+//!
+//! Files that are new, or are to be read as a whole, are held against all the others; then all beginnings are read. One of
+//! which nothing came waits, mostly for another one that it is a copy of: as long as the files are the same and each only
+//! grows it goes on waiting, and is not held against them again. Where a look came to nothing and nothing changes
+//! afterwards, the next look is a listing and no more.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::{File, Metadata};
+use std::io::{self, Read as _};
+use std::os::unix::fs::MetadataExt as _;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use jiff::{SignedDuration, Timestamp};
+use noroshi_sift::follow::{Entry, Follower, HEAD_BYTES, Identity, Step};
+use noroshi_sift::sealed::Sealed;
+
+use crate::office::clock::Clock;
+
+/// How long after a file was first seen as it is its beginning is to be read for the last time: longer than a step of the
+/// times of any file system.
+const SETTLED: Duration = Duration::from_secs(3);
+/// How long nothing may have been written to what is read as a whole: captures, tables, packed logs.
+const REST: SignedDuration = SignedDuration::from_secs(5);
+
+/// What changes when a file is written to, cut, renamed or exchanged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Stat {
+    identity: Identity,
+    size: u64,
+    /// Seconds and billionths since its content was written, and since anything of it changed.
+    modified: (i64, i64),
+    changed: (i64, i64),
+}
+
+impl Stat {
+    fn of(metadata: &Metadata) -> Self {
+        Self {
+            identity: identity_of(metadata),
+            size: metadata.len(),
+            modified: (metadata.mtime(), metadata.mtime_nsec()),
+            changed: (metadata.ctime(), metadata.ctime_nsec()),
+        }
+    }
+}
+
+pub(super) fn identity_of(metadata: &Metadata) -> Identity {
+    Identity { device: metadata.dev(), inode: metadata.ino() }
+}
+
+/// A file that is there now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Found {
+    pub(super) path: String,
+    stat: Stat,
+    pub(super) wanted: bool,
+    pub(super) is_resting: bool,
+}
+
+impl Found {
+    /// Whether it is, as it is now, to be held against all others.
+    fn compares(&self, follower: &Follower) -> bool {
+        follower.compares(self.stat.identity, self.stat.size, self.wanted)
+    }
+
+    /// Whether it is the same file, in the same place, whatever was written into it.
+    fn is_still(&self, other: &Self) -> bool {
+        let what = |file: &Self| (file.stat.identity, file.wanted, file.is_resting);
+        self.path == other.path && what(self) == what(other)
+    }
+
+    /// Whether its beginning matters at all.
+    fn matters(&self, follower: &Follower) -> bool {
+        self.wanted || follower.knows(self.stat.identity)
+    }
+
+    /// As the opened file says of itself: another one may lie under the name by now.
+    fn seen_as(&self, metadata: &Metadata) -> io::Result<Self> {
+        let (stat, is_resting) = (Stat::of(metadata), rests(metadata)?);
+        Ok(Self { path: self.path.clone(), stat, wanted: self.wanted, is_resting })
+    }
+}
+
+/// `None` for what is no file.
+pub(super) fn look_at(path: &Path, wanted: bool) -> io::Result<Option<Found>> {
+    let metadata = std::fs::metadata(path)?;
+    if !metadata.is_file() {
+        return Ok(None);
+    }
+    let (path, stat) = (path.display().to_string(), Stat::of(&metadata));
+    Ok(Some(Found { path, stat, wanted, is_resting: rests(&metadata)? }))
+}
+
+/// Of a time that lies ahead nothing follows; then it counts only that the length stays the same.
+fn rests(metadata: &Metadata) -> io::Result<bool> {
+    let since = Timestamp::try_from(metadata.modified()?).map(|at| Clock.now().duration_since(at));
+    Ok(since.map_or(true, |since| since.is_negative() || since >= REST))
+}
+
+/// The beginning of a file, and what the file says of itself. `None` for what is no file any more.
+pub(super) fn read_head(path: &str) -> io::Result<Option<(Metadata, Vec<u8>)>> {
+    // A pipe would block whoever opens it.
+    if !std::fs::metadata(path)?.is_file() {
+        return Ok(None);
+    }
+    let file = File::open(path)?;
+    let metadata = file.metadata()?;
+    let mut head = Vec::new();
+    file.take(HEAD_BYTES as u64).read_to_end(&mut head)?;
+    Ok(Some((metadata, head)))
+}
+
+/// A file with its beginning, where that had to be read.
+pub(super) struct Shown {
+    file: Found,
+    head: Option<Vec<u8>>,
+}
+
+impl Shown {
+    /// As it is shown to a follower. Who reads once does not wait until anything rests.
+    pub(super) fn entry(&self, is_once: bool) -> Entry<'_> {
+        let Self { file, head } = self;
+        Entry {
+            path: &file.path,
+            identity: file.stat.identity,
+            size: file.stat.size,
+            wanted: file.wanted,
+            is_resting: is_once || file.is_resting,
+            head: head.as_deref().map(Sealed::new),
+        }
+    }
+}
+
+/// Reads the beginning of a file; `None` where it is gone by now.
+fn shown(
+    file: &Found,
+    read: &mut impl FnMut(&str) -> io::Result<Option<(Metadata, Vec<u8>)>>,
+) -> io::Result<Option<Shown>> {
+    let Some((metadata, head)) = read(&file.path)? else { return Ok(None) };
+    Ok(Some(Shown { file: file.seen_as(&metadata)?, head: Some(head) }))
+}
+
+/// What a look showed.
+#[derive(Default)]
+pub(super) struct Look {
+    pub(super) files: Vec<Shown>,
+    /// Files that could not be read, and why.
+    pub(super) failed: Vec<(Found, io::Error)>,
+    /// Whether all was as at the look before, so that nothing comes of it unless something had been left over.
+    pub(super) is_as_before: bool,
+}
+
+/// A file as it was at the last look.
+struct Known {
+    stat: Stat,
+    /// Since when it has been like that.
+    since: Instant,
+    /// Whether its beginning was read late enough to count.
+    is_compared: bool,
+}
+
+/// What was seen at the last look. It holds for the state of reading that was shown it, and for no other.
+#[derive(Default)]
+pub(super) struct Listing {
+    known: BTreeMap<Identity, Known>,
+    last: (Vec<Found>, bool),
+    is_quiet: bool,
+    /// Files that were held against all others, as they are, and of which nothing came.
+    waiting: BTreeSet<Identity>,
+    /// Files that are held against all others in this look although they are as they were, and whether they were known.
+    compared: BTreeMap<Identity, bool>,
+}
+
+impl Listing {
+    /// Whether nothing has changed since a look of which nothing came.
+    pub(super) fn is_quiet(&self, found: &[Found], is_partial: bool) -> bool {
+        self.is_quiet && self.last.0 == found && self.last.1 == is_partial
+    }
+
+    /// Notes what came of a look. `is_quiet` says that the files were as they were, and that it came to nothing: neither
+    /// something to be read nor a change of what is known of them. Then nothing comes of the next one either.
+    pub(super) fn settle(&mut self, follower: &Follower, steps: &[Step], is_quiet: bool) {
+        self.is_quiet = is_quiet;
+        let read: BTreeSet<Identity> = steps.iter().map(|step| step.identity).collect();
+        let compared = std::mem::take(&mut self.compared).into_iter();
+        let has_come = |(identity, was_known): &(Identity, bool)| {
+            read.contains(identity) || follower.knows(*identity) != *was_known
+        };
+        self.waiting.extend(compared.filter(|one| !has_come(one)).map(|(identity, _)| identity));
+    }
+
+    /// Whether some file is to be held against all others. Those that wait go on waiting as long as each file stays what
+    /// it was and where it was; of one that was cut the follower says that it is new.
+    fn needs_all(&mut self, found: &[Found], follower: &Follower) -> bool {
+        let last = &self.last.0;
+        let are_still = last.len() == found.len()
+            && last.iter().zip(found).all(|(one, other)| one.is_still(other));
+        if !are_still {
+            self.waiting.clear();
+        }
+        let compares: Vec<&Found> = found.iter().filter(|file| file.compares(follower)).collect();
+        let waits = |file: &&Found| {
+            self.waiting.contains(&file.stat.identity) && self.is_compared(&file.stat)
+        };
+        if compares.iter().all(waits) {
+            return false;
+        }
+        let settled = compares.iter().filter(|file| self.is_compared(&file.stat));
+        let known = |file: &&Found| (file.stat.identity, follower.knows(file.stat.identity));
+        self.compared = settled.map(known).collect();
+        self.waiting.clear();
+        true
+    }
+
+    /// Reads the beginnings that have to be shown to `follower`. `now` lies between listing the files and reading them.
+    pub(super) fn show(
+        &mut self,
+        found: Vec<Found>,
+        is_partial: bool,
+        now: Instant,
+        follower: &Follower,
+        mut read: impl FnMut(&str) -> io::Result<Option<(Metadata, Vec<u8>)>>,
+    ) -> Look {
+        let needs_all = self.needs_all(&found, follower);
+        let mut look = Look { is_as_before: true, ..Look::default() };
+        let mut known = BTreeMap::new();
+        for file in &found {
+            if !file.matters(follower) {
+                look.files.push(Shown { file: file.clone(), head: None });
+                continue;
+            }
+            let is_compared = self.is_compared(&file.stat);
+            look.is_as_before &= is_compared;
+            let shown = if is_compared && !needs_all {
+                Ok(Some(Shown { file: file.clone(), head: None }))
+            } else {
+                shown(file, &mut read)
+            };
+            look.is_as_before &= matches!(shown, Ok(Some(_)));
+            match shown {
+                Ok(Some(shown)) => {
+                    // What changed since the folder was listed is looked at anew.
+                    let is_same = shown.file.stat == file.stat;
+                    known.extend(
+                        is_same.then(|| (file.stat.identity, self.as_known(file.stat, now))),
+                    );
+                    look.files.push(shown);
+                }
+                // It was removed or renamed since the folder was listed.
+                Ok(None) => {}
+                Err(problem) => look.failed.push((file.clone(), problem)),
+            }
+        }
+        look.is_as_before &= self.last.0 == found && self.last.1 == is_partial;
+        self.known = known;
+        self.last = (found, is_partial);
+        look
+    }
+
+    fn is_compared(&self, stat: &Stat) -> bool {
+        let known = self.known.get(&stat.identity);
+        known.is_some_and(|known| known.stat == *stat && known.is_compared)
+    }
+
+    /// A file whose beginning is read just now, or counts already.
+    fn as_known(&self, stat: Stat, now: Instant) -> Known {
+        let before = self.known.get(&stat.identity).filter(|known| known.stat == stat);
+        let since = before.map_or(now, |known| known.since);
+        let is_compared = before.is_some_and(|known| known.is_compared)
+            || now.saturating_duration_since(since) >= SETTLED;
+        Known { stat, since, is_compared }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write as _;
+
+    use noroshi_sift::engine::{Engine, Link, Settings};
+    use noroshi_sift::export::Collector;
+    use noroshi_sift::follow::{Headers, What};
+    use noroshi_sift::index::SelectorIndex;
+    use noroshi_sift::mode::Mode;
+    use noroshi_sift::reading::Reading;
+    use noroshi_sift::selector::parse_list;
+
+    use super::*;
+
+    /// A folder, one who follows it, and how much was read to that end.
+    struct House {
+        dir: tempfile::TempDir,
+        listing: Listing,
+        follower: Follower,
+        engine: Engine<Vec<u8>>,
+        headers: Headers,
+        now: Instant,
+        heads: usize,
+        is_quiet: bool,
+    }
+
+    fn record(second: u64) -> String {
+        format!("{{\"ts\":{second},\"id.orig_h\":\"192.0.2.7\",\"id.resp_h\":\"203.0.113.5\"}}\n")
+    }
+
+    impl House {
+        fn new() -> Self {
+            let settings = Settings {
+                sensor: "sensor-1".parse().unwrap(),
+                own_networks: vec!["192.0.2.0/24".parse().unwrap()],
+                retention_days: 30,
+                program: noroshi_sift::digest::Digest::of(b"build"),
+                link: Link::FIRST,
+                started_at: "2026-11-01T12:00:00Z".parse().unwrap(),
+            };
+            let (list, _) = parse_list(b"203.0.113.5\n");
+            let index = SelectorIndex::build(list).unwrap();
+            Self {
+                dir: tempfile::tempdir().unwrap(),
+                listing: Listing::default(),
+                follower: Follower::default().keyed([7; 32]),
+                engine: Engine::new(Mode::OwnNetwork, index, settings, Vec::new()).unwrap(),
+                headers: Headers::default(),
+                now: Instant::now(),
+                heads: 0,
+                is_quiet: false,
+            }
+        }
+
+        fn write(&self, name: &str, text: &str) {
+            let path = self.dir.path().join(name);
+            let mut file = File::options().create(true).append(true).open(path).unwrap();
+            file.write_all(text.as_bytes()).unwrap();
+        }
+
+        /// A look so long after the last one; how many beginnings it read.
+        fn look(&mut self, later: Duration) -> usize {
+            self.now += later;
+            let mut found: Vec<Found> = std::fs::read_dir(self.dir.path())
+                .unwrap()
+                .filter_map(|entry| look_at(&entry.unwrap().path(), true).unwrap())
+                .collect();
+            // How long ago something was written does not matter here.
+            found.iter_mut().for_each(|file| file.is_resting = true);
+            found.sort_by(|one, other| one.path.cmp(&other.path));
+            self.is_quiet = self.listing.is_quiet(&found, false);
+            if self.is_quiet {
+                return 0;
+            }
+            let before = self.heads;
+            let Self { listing, follower, heads, .. } = self;
+            let look = listing.show(found, false, self.now, follower, |path| {
+                *heads += 1;
+                read_head(path)
+            });
+            let entries: Vec<Entry<'_>> = look.files.iter().map(|file| file.entry(true)).collect();
+            let known = follower.clone();
+            let steps = follower.observe(&entries, false, &Reading::default());
+            let is_quiet = look.is_as_before && steps.is_empty() && *follower == known;
+            listing.settle(follower, &steps, is_quiet);
+            for step in steps {
+                let mut file = File::open(&step.path).unwrap();
+                if let What::Whole { skip } = step.what {
+                    let mut collector = Collector::default();
+                    self.engine
+                        .read_any_after(&step.path, file, skip, &Reading::default(), &mut collector)
+                        .unwrap();
+                    self.follower.whole(step.identity);
+                } else {
+                    self.engine
+                        .follow(&mut self.follower, &mut self.headers, &step, &mut file, 1 << 20)
+                        .unwrap();
+                }
+            }
+            self.heads - before
+        }
+    }
+
+    const TICK: Duration = Duration::from_millis(250);
+
+    #[test]
+    fn of_a_folder_at_rest_nothing_is_read_and_of_what_grows_one_beginning() {
+        let mut house = House::new();
+        for number in 0..40 {
+            house.write(&format!("conn.{number}.log"), &record(number));
+        }
+        house.write("empty.log", "");
+        assert_eq!(house.look(TICK), 41);
+        // Times are coarse: what changed just now is read until it has settled, and then never again.
+        assert_eq!(house.look(TICK), 41);
+        assert_eq!(house.look(SETTLED), 41);
+        assert_eq!((house.look(TICK), house.is_quiet), (0, false));
+        assert_eq!((house.look(TICK), house.is_quiet), (0, true), "a listing and no more");
+        house.write("conn.3.log", &record(100));
+        assert_eq!((house.look(TICK), house.is_quiet), (1, false));
+        assert_eq!(house.engine.tally().seen, 41);
+        // It goes on growing.
+        house.write("conn.3.log", &record(101));
+        assert_eq!(house.look(SETTLED), 1);
+        assert_eq!(house.look(SETTLED), 1);
+        assert_eq!((house.look(TICK), house.engine.tally().seen), (0, 42));
+        // Of a new one it has to be known what it is to the others.
+        house.write("dns.log", &record(200));
+        assert_eq!((house.look(TICK), house.engine.tally().seen), (42, 43));
+        assert_eq!(house.look(TICK), 1);
+    }
+
+    #[test]
+    fn what_was_cut_and_written_anew_to_the_same_length_is_noticed() {
+        let mut house = House::new();
+        house.write("conn.log", &record(10));
+        house.write("dns.log", &record(20));
+        // At once, within one step of the times of the file system.
+        assert_eq!(house.look(TICK), 2);
+        std::fs::write(house.dir.path().join("conn.log"), record(11)).unwrap();
+        for later in [TICK, TICK, SETTLED, SETTLED, TICK, TICK] {
+            house.look(later);
+        }
+        assert_eq!((house.engine.tally().seen, house.follower.notes().cut), (3, 1));
+        // And long after it had settled.
+        assert!(house.is_quiet);
+        let path = house.dir.path().join("conn.log");
+        let stat = || look_at(&path, true).unwrap().unwrap().stat;
+        let before = stat();
+        while stat() == before {
+            std::fs::write(&path, record(12)).unwrap();
+        }
+        house.look(TICK);
+        house.look(TICK);
+        assert_eq!((house.engine.tally().seen, house.follower.notes().cut), (4, 2));
+    }
+
+    #[test]
+    fn a_copy_that_waits_costs_nothing_while_its_original_grows_and_is_taken_up_when_that_is_cut() {
+        let mut house = House::new();
+        let path = |house: &House, name: &str| house.dir.path().join(name);
+        house.write("a.log", &(record(10) + &record(11)));
+        std::fs::copy(path(&house, "a.log"), path(&house, "b.log")).unwrap();
+        for later in [TICK, SETTLED, TICK] {
+            house.look(later);
+        }
+        house.write("a.log", &record(12));
+        assert_eq!((house.look(TICK), house.look(TICK)), (1, 1), "the one that grew");
+        assert_eq!(house.engine.tally().seen, 3);
+        // The copy is brought on: it is held against the other one again, and waits again.
+        house.write("b.log", &record(12));
+        assert_eq!(house.look(TICK), 2);
+        for later in [SETTLED, SETTLED, TICK] {
+            house.look(later);
+        }
+        house.write("a.log", &record(13));
+        assert_eq!((house.look(TICK), house.engine.tally().seen), (1, 4));
+        house.write("b.log", &record(13));
+        house.look(TICK);
+        std::fs::write(path(&house, "a.log"), record(20)).unwrap();
+        for later in [TICK, TICK, TICK] {
+            house.look(later);
+        }
+        // What was read of the first is not read again, and what it has now is.
+        assert_eq!((house.engine.tally().seen, house.follower.notes().cut), (5, 1));
+        assert_eq!(house.follower.notes().recognised, 1);
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_tried_at_every_look_and_the_others_rest() {
+        let mut house = House::new();
+        house.write("conn.log", &record(10));
+        std::os::unix::fs::symlink("/proc/self/mem", house.dir.path().join("failing.log")).unwrap();
+        for later in [TICK, SETTLED, TICK] {
+            house.look(later);
+        }
+        assert_eq!((house.look(TICK), house.is_quiet), (1, false));
+    }
+
+    #[test]
+    fn what_was_written_to_just_now_does_not_rest() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("flows.pcap");
+        let file = File::create(&path).unwrap();
+        let rests = || look_at(&path, true).unwrap().unwrap().is_resting;
+        let set = |ago: SignedDuration| {
+            file.set_modified((Clock.now() - ago).try_into().unwrap()).unwrap()
+        };
+        // Written to until a moment ago, as far as a slow machine can say that.
+        set(SignedDuration::from_millis(1));
+        assert!(!rests());
+        set(REST * 2);
+        assert!(rests());
+        // A clock that is wrong somewhere keeps nothing from being read.
+        set(SignedDuration::from_hours(-24));
+        assert!(rests());
+        assert!(look_at(dir.path(), true).unwrap().is_none());
+        assert!(look_at(&dir.path().join("absent"), true).is_err());
+    }
+}
