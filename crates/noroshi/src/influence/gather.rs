@@ -16,6 +16,7 @@ use noroshi_charter::gathering;
 use noroshi_codec::posts::{
     self, Columns, FirstLine, Layout, Mapping, NoTable, Reader as Table, Role, Row, Settings,
 };
+use noroshi_insight::coordination::tags;
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
 
@@ -605,7 +606,7 @@ impl Seeds {
                     seeds.media.insert(hash);
                 }
                 gathering::Seed::Hashtag(tag) => {
-                    seeds.tags.insert(tag.to_lowercase());
+                    seeds.tags.insert(tags::tag(&tag));
                 }
                 // Which post belongs to a cluster is not said by a table.
                 gathering::Seed::TextCluster(_) => {}
@@ -696,7 +697,7 @@ fn objects_of(row: &Row<'_>, names: &Names) -> Vec<(String, String)> {
         add("url", address);
     }
     for tag in row.list(Role::Hashtags) {
-        add("hashtag", tag.trim_start_matches(['#', '＃']).to_lowercase());
+        add("hashtag", tags::tag(&tag));
     }
     for named in row.list(Role::Mentions) {
         add("mention", named);
@@ -746,6 +747,7 @@ mod tests {
             row("domain", "news.example"),
             row("url", "https://pages.example/a?utm_source=x"),
             row("hashtag", "#架空の話"),
+            row("hashtag", "＃Ｋａｋｕｕ"),
             row("reported", "partner|example:4711|foreign"),
         ]);
         let shares = |account: &str, trace: &str, value: &str| {
@@ -756,6 +758,7 @@ mod tests {
             ("a", "domain", "www.news.example"),
             ("a", "url", "https://pages.example/a"),
             ("a", "hashtag", "架空の話"),
+            ("a", "hashtag", &tags::tag("#KAKUU")),
             ("4711", "domain", "other.example"),
         ] {
             assert!(shares(account, trace, value), "{account} {trace} {value}");

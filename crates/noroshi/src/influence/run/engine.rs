@@ -65,7 +65,8 @@ fn kind_of(trace: &str) -> TraceKind {
         "media" | "phash_id" => TraceKind::Media,
         "text" | "text_cluster_id" => TraceKind::Text,
         "fast_repost" => TraceKind::FastRepost,
-        "hashtag_set" => TraceKind::HashtagSequence,
+        "hashtag_set" => TraceKind::HashtagSet,
+        "hashtag" | "hashtag_id" => TraceKind::Hashtag,
         _ => TraceKind::Other,
     }
 }
