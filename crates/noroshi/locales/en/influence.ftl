@@ -428,7 +428,7 @@ NRS-INFL-0915 = A notice is drafted before the public is told; one that went out
 NRS-INFL-0915-next = Add a correction.
 NRS-INFL-1001 = A text is empty or longer than { $max } characters.
 NRS-INFL-1001-next = Write it again.
-NRS-INFL-1002 = The table cannot be read like this: { $why }
+NRS-INFL-1002 = The table cannot be read like this.
 NRS-INFL-1002-next = Choose other columns.
 NRS-INFL-1003 = The file was given to be read already.
 NRS-INFL-1003-next = See what became of it.
@@ -505,6 +505,7 @@ influence-sum-short = Too short
 influence-sum-left-out = Left out
 influence-sum-domains = Domains
 influence-sum-hits = Lookalikes
+influence-sum-closed = Like, under a closed suffix
 influence-sum-owned = Owned
 influence-sum-unlike = Unlike
 influence-sum-protected = Protected names
@@ -576,8 +577,11 @@ influence-copy-copypasta = near copy
 influence-copy-obfuscated = disguised
 influence-copy-truncated = cut
 influence-hits = Lookalike domains
+influence-closed = Like, under a closed suffix: no imitations
+influence-closed-lead = Only bodies of the protected name's own state can register under these suffixes (go.jp, lg.jp, gov.uk and the like), so a stranger cannot have made these names. They are shown so that nothing is hidden; they are no finding and go into no case. A name that looks wrong here is a matter for the registry or the body itself.
 influence-domain = Domain
 influence-imitates = Imitates
+influence-like = Like
 influence-rule = Rule
 influence-likeness = Likeness
 influence-pack = Evidence pack
@@ -650,21 +654,32 @@ NRS-INFL-0217 = It would be read too often, or hardly ever.
 NRS-INFL-0217-next = Give minutes between what the office allows (`influence.feed_minutes_min`) and a week (10080).
 NRS-INFL-0218 = The collection has too many feeds.
 NRS-INFL-0218-next = End one, or ask for another collection.
-NRS-INFL-1301 = The server cannot be reached: { $why }
+NRS-INFL-1301 = The server cannot be reached: { $why ->
+    [name] its name is not known
+    [refused] it refuses the connection
+    [broken] the connection broke off
+   *[other] the connection failed
+ }.
 NRS-INFL-1301-next = See whether the address is right and the server answers. It is tried again by itself.
 NRS-INFL-1302 = The server answered { $why }.
 NRS-INFL-1302-next = See whether the feed is still there. It is tried again by itself, later each time.
 NRS-INFL-1303 = It leads to `{ $why }`, which is another server, not allowed, or without TLS. It was not followed.
 NRS-INFL-1303-next = Name that address as a feed of its own if it is to be read.
-NRS-INFL-1304 = The name leads to an address that is not public: { $why }
+NRS-INFL-1304 = The name leads to an address that is not public.
 NRS-INFL-1304-next = A mirror within the office's network needs `influence.feeds_within`.
-NRS-INFL-1305 = The answer is too long: { $why }
+NRS-INFL-1305 = The answer is too long.
 NRS-INFL-1305-next = Name a smaller feed.
-NRS-INFL-1306 = It cannot be read: { $why }
+NRS-INFL-1306 = It cannot be read: { $why ->
+    [long] the document is too long
+    [letters] its letters are not those that it says
+    [packed] the gzip is damaged
+    [index] it is an index within an index
+   *[unknown] it is neither RSS, Atom nor a sitemap
+ }.
 NRS-INFL-1306-next = See whether the address leads to RSS, Atom or a sitemap.
-NRS-INFL-1307 = The server took too long: { $why }
+NRS-INFL-1307 = The server took too long.
 NRS-INFL-1307-next = It is tried again by itself.
-NRS-INFL-1308 = The document breaks off; what stands before was read: { $why }
+NRS-INFL-1308 = The document breaks off; what stands before was read.
 NRS-INFL-1308-next = It is read again at its interval.
 NRS-INFL-1309 = Not all of it was read: { $why } more were left out.
 NRS-INFL-1309-next = Name smaller parts as feeds of their own.
@@ -703,9 +718,9 @@ NRS-INFL-1117 = `{ $about }` does not hold the hat of the panel.
 NRS-INFL-1117-next = Choose somebody who does.
 NRS-INFL-1116 = There is no part of a case for it.
 NRS-INFL-1116-next = Add by hand what matters of it.
-NRS-INFL-1209 = No PDF can be made, since no font is there: { $why }
+NRS-INFL-1209 = No PDF can be made, since no font is there: { $fonts }
 NRS-INFL-1209-next = Install fonts-noto-cjk, or name a font in `influence.pdf_fonts`.
-NRS-INFL-1210 = No PDF can be made, since the font cannot be used: { $why }
+NRS-INFL-1210 = No PDF can be made, since the font cannot be used: { $fonts }
 NRS-INFL-1210-next = Name another font in `influence.pdf_fonts`.
 influence-exposure = Exposure
 influence-exposure-title = Exposure matrix
@@ -887,6 +902,7 @@ influence-models-activity = activity only
 influence-trace-help-text = near copies of texts, each cluster one object
 influence-trace-help-fast-repost = reposts within ten seconds; needs the reposted posts themselves
 influence-trace-help-hashtag-set = sets of three or more hashtags
+influence-trace-help-hashtag = several of the same two posts count once
 influence-traces-none = This collection holds nothing of this kind that is shared.
 influence-run-ask-for = Ask for a run: { $engine }
 influence-table-empty = Nothing was found.
@@ -934,17 +950,26 @@ influence-zone-help = UTC, Asia/Tokyo, or an offset such as +09:00.
 influence-first-line = First line
 influence-first-line-names = names of columns
 influence-first-line-row = a record
-NRS-INFL-0101 = There is no column of that name.
+NRS-INFL-0100 = The table cannot be read.
+NRS-INFL-0100-next = Hand it in again.
+NRS-INFL-0101 = There is no column `{ $column }`.
 NRS-INFL-0101-next = Give its number or its name as it stands.
-NRS-INFL-0102 = It is not known which column is the account or the time.
+NRS-INFL-0102 = It is not known which column is the { $role ->
+    [time] time
+   *[account] account
+ }.
 NRS-INFL-0102-next = Choose what each column is.
-NRS-INFL-0111 = A line of the mapping cannot be read.
+NRS-INFL-0106 = The table is empty.
+NRS-INFL-0106-next = Export it again.
+NRS-INFL-0111 = Line { $line } of the mapping cannot be read.
 NRS-INFL-0111-next = Write role = column, one a line.
-NRS-INFL-0113 = A column that tells of somebody cannot be kept as it stands.
+NRS-INFL-0113 = The column `{ $column }` tells of somebody and cannot be kept as it stands.
 NRS-INFL-0113-next = Accounts that are named are mentions; words are text.
 NRS-INFL-0114 = The first line is a record and no names of columns.
 NRS-INFL-0114-next = Call columns by their numbers.
 NRS-INFL-0115 = It is no table of the eight columns of coordination-network-toolkit.
 NRS-INFL-0115-next = Choose what each column is.
-NRS-INFL-0116 = That zone is not known.
+NRS-INFL-0116 = The zone `{ $zone }` of line { $line } is not known.
 NRS-INFL-0116-next = Give an offset such as +09:00.
+NRS-INFL-0117 = What is read by position has no mapping of columns.
+NRS-INFL-0117-next = Name the zone only, or choose what each column is.

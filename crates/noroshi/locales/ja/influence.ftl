@@ -428,7 +428,7 @@ NRS-INFL-0915 = 公表文案は公表の前に作ります。公表した後に�
 NRS-INFL-0915-next = 「訂正」を加えてください。
 NRS-INFL-1001 = 文が空か、{ $max }字を超えます。
 NRS-INFL-1001-next = 書き直してください。
-NRS-INFL-1002 = 表をこのように読むことはできません: { $why }
+NRS-INFL-1002 = 表をこのように読むことはできません。
 NRS-INFL-1002-next = 列の指定を変えてください。
 NRS-INFL-1003 = このファイルはすでに読み取りに回されています。
 NRS-INFL-1003-next = 結果を確かめてください。
@@ -505,6 +505,7 @@ influence-sum-short = 短すぎる文
 influence-sum-left-out = 対象外
 influence-sum-domains = ドメイン
 influence-sum-hits = 似たもの
+influence-sum-closed = 似ているが登録者が限られるもの
 influence-sum-owned = 本人のもの
 influence-sum-unlike = 似ていない
 influence-sum-protected = 守る名称
@@ -576,8 +577,11 @@ influence-copy-copypasta = 類似文
 influence-copy-obfuscated = 隠した写し
 influence-copy-truncated = 一部
 influence-hits = 模倣ドメイン
+influence-closed = 似ているが、登録者が限られるドメイン（模倣ではないもの）
+influence-closed-lead = go.jp、lg.jp、gov.ukなど、守る名称と同じ国の機関だけが登録できる末尾の下にあり、第三者は作れません。隠さないために示すもので、所見ではなく、事案にも入りません。不審な名前があれば、登録機関か当該機関に確かめてください。
 influence-domain = ドメイン
 influence-imitates = 似せた名称
+influence-like = 似ている名称
 influence-rule = 規則
 influence-likeness = 近さ
 influence-pack = 証拠一式
@@ -650,21 +654,32 @@ NRS-INFL-0217 = 読取りの間隔が短すぎるか、長すぎます。
 NRS-INFL-0217-next = 下限（`influence.feed_minutes_min`）から一週間（10080分）までで指定してください。
 NRS-INFL-0218 = この収集のフィードが多すぎます。
 NRS-INFL-0218-next = いずれかを終えるか、別の収集を申請してください。
-NRS-INFL-1301 = サーバーに届きません: { $why }
+NRS-INFL-1301 = サーバーに届きません（{ $why ->
+    [name] 名前が見つかりません
+    [refused] 接続を拒まれました
+    [broken] 接続が切れました
+   *[other] 接続できません
+ }）。
 NRS-INFL-1301-next = 宛先とサーバーを確かめてください。自動で再試行します。
 NRS-INFL-1302 = サーバーの応答は { $why } でした。
 NRS-INFL-1302-next = フィードがまだあるか確かめてください。間隔を延ばしながら自動で再試行します。
 NRS-INFL-1303 = `{ $why }` へ導かれました。別のサーバーか、許可されていないか、TLSがないため、たどりません。
 NRS-INFL-1303-next = 読む必要があれば、その宛先を別のフィードとして指定してください。
-NRS-INFL-1304 = 公開されていないアドレスに導かれます: { $why }
+NRS-INFL-1304 = 公開されていないアドレスに導かれます。
 NRS-INFL-1304-next = 庁内の写しを読むには `influence.feeds_within` が必要です。
-NRS-INFL-1305 = 応答が大きすぎます: { $why }
+NRS-INFL-1305 = 応答が大きすぎます。
 NRS-INFL-1305-next = より小さなフィードを指定してください。
-NRS-INFL-1306 = 読み取れません: { $why }
+NRS-INFL-1306 = 読み取れません（{ $why ->
+    [long] 文書が長すぎます
+    [letters] 文字コードが文書の記載と違います
+    [packed] gzipが壊れています
+    [index] 索引の中に索引があります
+   *[unknown] RSS、Atom、サイトマップのいずれでもありません
+ }）。
 NRS-INFL-1306-next = 宛先がRSS、Atom、サイトマップか確かめてください。
-NRS-INFL-1307 = サーバーの応答に時間がかかりすぎました: { $why }
+NRS-INFL-1307 = サーバーの応答に時間がかかりすぎました。
 NRS-INFL-1307-next = 自動で再試行します。
-NRS-INFL-1308 = 文書が途中で切れています。その前までを読みました: { $why }
+NRS-INFL-1308 = 文書が途中で切れています。その前までを読みました。
 NRS-INFL-1308-next = 間隔どおりにもう一度読みます。
 NRS-INFL-1309 = 全部は読んでいません。残り: { $why }
 NRS-INFL-1309-next = 小さな単位を別のフィードとして指定してください。
@@ -703,9 +718,9 @@ NRS-INFL-1117 = `{ $about }`は合議体の委員の役割を持っていませ�
 NRS-INFL-1117-next = 役割を持つ者を選んでください。
 NRS-INFL-1116 = 対応する構成要素がありません。
 NRS-INFL-1116-next = 必要な部分を手で加えてください。
-NRS-INFL-1209 = フォントがないためPDFを作れません: { $why }
+NRS-INFL-1209 = フォントがないためPDFを作れません: { $fonts }
 NRS-INFL-1209-next = fonts-noto-cjkを入れるか、`influence.pdf_fonts` にフォントを指定してください。
-NRS-INFL-1210 = フォントを使えないためPDFを作れません: { $why }
+NRS-INFL-1210 = フォントを使えないためPDFを作れません: { $fonts }
 NRS-INFL-1210-next = `influence.pdf_fonts` に別のフォントを指定してください。
 influence-exposure = 明示の度合い
 influence-exposure-title = 経路の対照表
@@ -887,6 +902,7 @@ influence-models-activity = 活動量のみ
 influence-trace-help-text = 類似文。まとまり一つが一つの対象
 influence-trace-help-fast-repost = 10秒以内の転載。元の投稿も取り込まれている必要があります
 influence-trace-help-hashtag-set = 三つ以上のハッシュタグの組
+influence-trace-help-hashtag = 同じ二つの投稿の間では、いくつあっても一回と数えます
 influence-traces-none = この収集には、共有された対象がありません。
 influence-run-ask-for = 「{ $engine }」を分析する
 influence-table-empty = 見つかりませんでした。
@@ -934,17 +950,26 @@ influence-zone-help = UTC、Asia/Tokyo、または +09:00 の形。
 influence-first-line = 先頭の行
 influence-first-line-names = 列名
 influence-first-line-row = 記録
-NRS-INFL-0101 = その名前の列はありません。
+NRS-INFL-0100 = 表を読み取れません。
+NRS-INFL-0100-next = もう一度出してください。
+NRS-INFL-0101 = 列「{ $column }」はありません。
 NRS-INFL-0101-next = 列を番号か正しい名前で指定してください。
-NRS-INFL-0102 = アカウントか日時の列が分かりません。
+NRS-INFL-0102 = { $role ->
+    [time] 日時
+   *[account] アカウント
+ }の列が分かりません。
 NRS-INFL-0102-next = 列ごとに役割を選んでください。
-NRS-INFL-0111 = 列の指定に読めない行があります。
+NRS-INFL-0106 = 表が空です。
+NRS-INFL-0106-next = 書き出し直してください。
+NRS-INFL-0111 = 列の指定の{ $line }行目を読めません。
 NRS-INFL-0111-next = 「役割 = 列」の形で一行ずつ書いてください。
-NRS-INFL-0113 = 人を示す列を、そのまま残す役割には指定できません。
+NRS-INFL-0113 = 人を示す列「{ $column }」を、そのまま残す役割には指定できません。
 NRS-INFL-0113-next = 名前を挙げられたアカウントは「言及」、本文は「本文」としてください。
 NRS-INFL-0114 = 先頭の行は列名ではなく記録です。
 NRS-INFL-0114-next = 列を番号で指定してください。
 NRS-INFL-0115 = coordination-network-toolkit の8列の表ではありません。
 NRS-INFL-0115-next = 列ごとに役割を選んでください。
-NRS-INFL-0116 = その時間帯は分かりません。
+NRS-INFL-0116 = { $line }行目の時間帯「{ $zone }」は分かりません。
 NRS-INFL-0116-next = +09:00 のように指定してください。
+NRS-INFL-0117 = 位置で読む表には、列の指定を付けられません。
+NRS-INFL-0117-next = 時間帯だけを指定するか、列ごとに役割を選んでください。

@@ -20,7 +20,7 @@ use serde_json::{Value, json};
 use super::act::Parameters;
 use super::relabel::Relabel;
 use super::results::{
-    ClusterRow, CopyRow, EdgeRow, GroupRow, HitRow, MemberRow, Results, shares_path,
+    ClusterRow, CopyRow, EdgeRow, GroupRow, HitRow, Likeness, MemberRow, Results, shares_path,
 };
 use super::{rhythm, spread, wording};
 use crate::influence::vault::{Vault, VaultFailure};
@@ -544,11 +544,21 @@ fn imitated(
         writeln!(sink, "{}", cell(&domain))?;
         let outcome = matcher.judge(&domain);
         tally.count(&outcome);
-        if let lookalike::Outcome::Hit(hit) = outcome {
+        let like = match outcome {
+            lookalike::Outcome::Hit(hit) => Some((Likeness::Imitates, hit)),
+            lookalike::Outcome::Closed(hit) => Some((Likeness::Closed, hit)),
+            // No list of popular names is asked here.
+            lookalike::Outcome::Popular { .. }
+            | lookalike::Outcome::Owned
+            | lookalike::Outcome::Unlike
+            | lookalike::Outcome::Refused(_) => None,
+        };
+        if let Some((likeness, hit)) = like {
             number += 1;
             results.add_hit(
                 number,
                 &HitRow {
+                    likeness,
                     domain: hit.unicode.clone(),
                     protected: hit.protected.clone(),
                     rule: hit.rule.code().to_owned(),
@@ -558,7 +568,7 @@ fn imitated(
         }
     }
     let summary = json!({
-        "domains": tally.total(), "hits": number, "owned": tally.owned, "unlike": tally.unlike, "protected": protected,
+        "domains": tally.total(), "hits": tally.hits.values().sum::<u64>(), "closed": tally.closed, "owned": tally.owned, "unlike": tally.unlike, "protected": protected,
         "unread_lines": problems.len(),
     });
     Ok(Ok(Came::of(summary)))

@@ -20,7 +20,9 @@ use serde_json::{Value, json};
 use super::act::{self, NewReview, Parameters};
 use super::draw::{self, Picture, Shown};
 use super::read::{self, Review, Run};
-use super::results::{ClusterRow, EdgeRow, FindRow, GroupRow, HitRow, MemberRow, Results};
+use super::results::{
+    ClusterRow, EdgeRow, FindRow, GroupRow, HitRow, Likeness, MemberRow, Results,
+};
 use super::{api, finds, pack, sites};
 use crate::house::House;
 use crate::influence::act::collection;
@@ -162,6 +164,10 @@ fn traces(words: Words, holding: &Holding, engine: &str, channel: &str) -> Vec<C
                 "influence-trace-note",
                 &[("shares", words.n(*shares).into()), ("objects", words.n(*objects).into())],
             );
+            let note = match trace.as_str() {
+                "hashtag" => format!("{note}; {}", words.t("influence-trace-help-hashtag")),
+                _ => note,
+            };
             Choice::with_help(trace, trace, note)
         })
         .collect();
@@ -363,6 +369,8 @@ struct RunPage {
     groups: Vec<GroupLine>,
     clusters: Vec<ClusterRow>,
     hits: Vec<HitRow>,
+    /// Names like protected ones that no stranger can register.
+    closed: Vec<HitRow>,
     shelves: Vec<finds::Shelf>,
     files: Vec<&'static str>,
     map: sites::Map,
@@ -383,6 +391,7 @@ struct Gathered {
     picture: Picture,
     clusters: Vec<ClusterRow>,
     hits: Vec<HitRow>,
+    closed: Vec<HitRow>,
     span: Option<(i64, i64)>,
     shelves: Vec<finds::Shelf>,
     links: (Vec<FindRow>, u64),
@@ -414,7 +423,8 @@ fn gather(
         shelves,
         links,
         clusters: results.clusters(0, ROWS)?,
-        hits: results.hits(0, ROWS)?,
+        hits: results.hits(Likeness::Imitates, 0, ROWS)?,
+        closed: results.hits(Likeness::Closed, 0, ROWS)?,
         span: first.zip(last),
         counted,
         groups,
@@ -454,7 +464,7 @@ fn tiles(words: Words, run: &Run) -> Vec<(String, String)> {
         "sites" => &["items", "channels", "links", "chains", "passed", "left_out"],
         "residue" => &["texts", "with_residue", "hits", "quoted", "left_out"],
         "narratives" => &["posts", "texts", "topics", "alone", "left_out"],
-        _ => &["domains", "hits", "owned", "unlike", "protected"],
+        _ => &["domains", "hits", "closed", "owned", "unlike", "protected"],
     };
     let tile = |name: &&str| {
         let value = run.summary.get(*name).and_then(Value::as_u64).unwrap_or(0);
@@ -542,6 +552,7 @@ async fn one(
         groups: found.groups.into_iter().map(|row| group_line(&run.run, row, &reviews)).collect(),
         clusters: found.clusters,
         hits: found.hits,
+        closed: found.closed,
         slices: slices(&run.run, found.span, &days),
         from: days.from,
         until: days.until,
@@ -790,7 +801,7 @@ async fn withdraw(
     Path(id): Path<String>,
     posted: Posted,
 ) -> Answer {
-    let found =
+    let (found, _) =
         act::withdraw(&house, &posted.visitor.ctx, &id, posted.values.get("reason")).await?;
     let to = format!("/influence/runs/{}/groups/{}#reviews", found.run, found.group);
     Ok(Redirect::to(&to).into_response())
