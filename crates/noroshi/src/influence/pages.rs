@@ -1051,7 +1051,21 @@ fn hat_words(words: Words, hat: &str) -> String {
     noroshi_charter::hat::Hat::parse(hat).map(|hat| words.t(page::hat_key(hat))).unwrap_or_default()
 }
 
-fn part_lines(words: Words, whole: &Whole) -> Vec<PartLine> {
+/// What a part says, in words where it holds a code, and by name where it holds who somebody of the panel is.
+fn line_of(words: Words, body: &Body, panel: &Panel) -> String {
+    let name = |person: &String| panel.names.get(person).unwrap_or(person).clone();
+    match body {
+        Body::Consideration { consideration, finding } => {
+            format!("{}: {finding}", word(words, "choice", consideration))
+        }
+        Body::Informed { who, how } => format!("{}: {how}", word(words, "choice", who)),
+        Body::Panel { members } => members.iter().map(name).collect::<Vec<_>>().join(", "),
+        Body::Recusal { member, reason } => format!("{}: {reason}", name(member)),
+        other => other.line(),
+    }
+}
+
+fn part_lines(words: Words, whole: &Whole, panel: &Panel) -> Vec<PartLine> {
     let shown = whole.parts.iter().filter(|part| part.body.kind() != "criterion");
     let line = |part: &super::incident::read::Part| {
         let mut notes = Vec::new();
@@ -1072,7 +1086,7 @@ fn part_lines(words: Words, whole: &Whole) -> Vec<PartLine> {
         PartLine {
             id: part.part.clone(),
             kind: word(words, "part", part.body.kind()),
-            text: part.body.line(),
+            text: line_of(words, &part.body, panel),
             notes,
             tone: if part.ended.is_some() { Tone::Neutral } else { Tone::Info },
             hat: hat_words(words, &part.hat),
@@ -1160,7 +1174,7 @@ async fn incident_page(
         tone: state_tone(state),
         steps: procedure(words, &whole),
         criteria: criteria_lines(words, &whole),
-        parts: part_lines(words, &whole),
+        parts: part_lines(words, &whole, &panel),
         history: history(words, &whole),
         next: next.map(|one| Choice::new(one.code(), word(words, "step", one.code()))).collect(),
         kinds: PARTS.iter().map(link).collect(),

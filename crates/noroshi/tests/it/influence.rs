@@ -924,6 +924,17 @@ async fn before_an_election_three_others_agree_on_exactly_the_notice_and_ministe
     pillar.part(&case, notice("改稿")).await;
     pillar.no_step(&pillar.analyst, &case, "public_notice", "NRS-INFL-0907").await;
     refused(test, &pillar.members[0], &votes, vote(&first, true), "NRS-INFL-1109").await;
+    // The page says of nobody that they were heard on this text, names people and things, and shows no code of either.
+    let browser = Browser::of(test, &pillar.analyst).await;
+    let (_, page) = browser.get(&format!("/influence/incidents/{case}")).await;
+    assert_eq!(page.matches("spoke on an earlier text").count(), 4, "{page}");
+    let parts_shown =
+        page.split("id=\"parts\"").nth(1).unwrap().split("id=\"add\"").next().unwrap();
+    assert!(
+        parts_shown.contains("member-1, member-2") && !parts_shown.contains("person-"),
+        "{page}"
+    );
+    assert!(!parts_shown.contains("free_election"), "{page}");
     let second = digest().await;
     for (member, agrees) in pillar.members.iter().zip([true, true, false]) {
         made(test, member, &votes, vote(&second, agrees)).await;

@@ -55,7 +55,8 @@ impl Came {
 /// A run that an engine would not do: told to the analyst.
 pub(super) type Ran = Result<Came, String>;
 
-fn kind_of(trace: &str) -> TraceKind {
+/// What kind of object a trace is of.
+pub(super) fn kind_of(trace: &str) -> TraceKind {
     match trace {
         "url" | "url_id" => TraceKind::Url,
         "domain" | "domain_id" => TraceKind::Domain,
@@ -189,8 +190,12 @@ fn coordination(
         analysis.groups.iter().map(|group| level(&tests(group, &analysis.edges, asked))).collect();
     let beside = Beside::of(vault, span(asked), !analysis.edges.is_empty())?;
     let pairs = write_analysis(results, &records, &analysis, &levels, &beside)?;
+    let mut told = summary(&analysis, &levels);
+    // Pairs that are edges in no group are watched like those that are no edges.
+    told["watched"] = json!(analysis.watched_all + pairs.len() as u64);
+    told["pairs"] = json!(pairs.len());
     let watched = watched(&records, &analysis).into_iter().chain(pairs).collect();
-    Ok(Ok(Came { watched, ..Came::of(summary(&analysis, &levels)) }))
+    Ok(Ok(Came { watched, ..Came::of(told) }))
 }
 
 /// The shares of a trace: one that is held, or one made of what is held.
