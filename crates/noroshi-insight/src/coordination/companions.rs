@@ -156,7 +156,11 @@ fn in_window(
 fn acts_met(own: &[Near]) -> u32 {
     let (mut posts, mut alone) = (Vec::new(), 0);
     for one in own.iter().filter(|one| one.met) {
-        if one.post == NO_POST { alone += 1 } else { posts.push(one.post) }
+        if one.post == NO_POST {
+            alone += 1;
+        } else {
+            posts.push(one.post);
+        }
     }
     posts.sort_unstable();
     posts.dedup();
