@@ -250,6 +250,82 @@ fn one_account_with_half_of_all_shares_makes_nobody_suspicious() {
     assert!(answer.edges.iter().all(|edge| edge.b == hyper), "{:?}", answer.edges.len());
 }
 
+/// One pair of posts with ten tags is one thing two accounts did, and not ten; without a post each share is one.
+#[test]
+fn two_posts_with_ten_tags_have_weight_one() {
+    let shared = |post: bool| {
+        let mut builder = Builder::default();
+        let trace = builder.trace(Trace::of(TraceKind::Hashtag).window(60));
+        for tag in 0..10 {
+            for (account, time_seconds) in [("ash", 1_764_000_000), ("elm", 1_764_000_020)] {
+                let post = if post { account } else { "" };
+                builder.share(
+                    trace,
+                    &Share { object: &format!("t{tag}"), account, post, time_seconds },
+                );
+            }
+        }
+        let records = builder.finish();
+        let weight = |semantics: Semantics| {
+            let off = Options { null_model: false, semantics, ..plain() };
+            analyse(&records, &off)
+                .unwrap()
+                .edges
+                .iter()
+                .map(|edge| edge.weight)
+                .collect::<Vec<_>>()
+        };
+        [weight(Semantics::Distinct), weight(Semantics::Toolkit)]
+    };
+    assert_eq!(shared(true), [[1], [1]]);
+    assert_eq!(shared(false), [[10], [10]]);
+}
+
+/// Among strangers who post three tags each, two post the same three once, at the same time: that is no repetition. Who does it
+/// in five posts repeats it five times.
+#[test]
+fn a_habit_of_three_tags_is_one_repetition_and_makes_no_edge() {
+    let edges = |times: u64| {
+        let mut builder = Builder::default();
+        let trace = builder.trace(Trace::of(TraceKind::Hashtag).window(60));
+        let mut share = |object: &str, account: &str, post: &str, time: u64| {
+            let time_seconds = 1_764_000_000 + i64::try_from(time).unwrap();
+            builder.share(trace, &Share { object, account, post, time_seconds });
+        };
+        for post in 0..6_000_u64 {
+            let drawn = mixed(post);
+            let (account, time) = (format!("reader {}", drawn % 600), (drawn >> 16) % 600_000);
+            for tag in 0..3 {
+                let object = format!("t{}", mixed(post * 3 + tag + 1_000_000) % 500);
+                share(&object, &account, &format!("r{post}"), time);
+            }
+        }
+        for time in 0..times {
+            for (account, late) in [("ash", 0), ("elm", 9)] {
+                for tag in 0..3 {
+                    let post = format!("{account}{time}");
+                    share(
+                        &format!("own{time}-{tag}"),
+                        account,
+                        &post,
+                        50_000 + time * 90_000 + late,
+                    );
+                }
+            }
+        }
+        let records = builder.finish();
+        let answer = analyse(&records, &Options { models: Models::Activity, ..plain() }).unwrap();
+        let name = |account| records.accounts().name(account).into_owned();
+        answer
+            .edges
+            .iter()
+            .map(|edge| (name(edge.a), name(edge.b), edge.weight))
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(edges(1), []);
+    assert_eq!(edges(5), [("ash".to_owned(), "elm".to_owned(), 5)]);
+}
+
 #[test]
 fn a_word_that_everybody_says_is_bounded_and_named_as_such() {
     let events: Vec<Event> = (0..200_000)

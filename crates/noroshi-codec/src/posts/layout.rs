@@ -562,9 +562,9 @@ impl Columns {
             self.take_mapping(mapping)?;
         }
         self.take_objects(&settings.objects)?;
-        for (role, words) in [(Role::Account, "the account"), (Role::Time, "the time")] {
+        for role in [Role::Account, Role::Time] {
             if !self.roles.contains_key(&role) {
-                return Err(NoTable::NoRole(words));
+                return Err(NoTable::NoRole(role));
             }
         }
         Ok(has_names)

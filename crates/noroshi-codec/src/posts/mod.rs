@@ -68,8 +68,11 @@ pub enum NoTable {
     #[error("NRS-INFL-0101: the table has no column `{0}`; it has {1}")]
     NoColumn(String, String),
     /// A role without which there is no post.
-    #[error("NRS-INFL-0102: no column is known to be {0}; say which with a mapping")]
-    NoRole(&'static str),
+    #[error("NRS-INFL-0102: no column is known to be the {word}; say which with a mapping", word = .0.word())]
+    NoRole(Role),
+    /// Its first record is longer than [`RECORD_BYTES_MAX`].
+    #[error("NRS-INFL-0108: the first record is too long, or a quote in it is never closed")]
+    TooLong,
     /// A column that holds who somebody is or what somebody says is no object and nothing else that is kept as it stands.
     #[error(
         "NRS-INFL-0113: the column `{0}` tells of somebody and is nothing that is kept in clear; accounts that are named are `mentions`"
@@ -88,6 +91,22 @@ pub enum NoTable {
     /// Nothing is in it.
     #[error("NRS-INFL-0106: the table is empty")]
     Empty,
+}
+
+impl NoTable {
+    /// Its stable code.
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::Input(_) => "NRS-INFL-0100",
+            Self::NoColumn(..) => "NRS-INFL-0101",
+            Self::NoRole(_) => "NRS-INFL-0102",
+            Self::TooLong => "NRS-INFL-0108",
+            Self::NoObject(_) => "NRS-INFL-0113",
+            Self::NoNames => "NRS-INFL-0114",
+            Self::NotToolkit => "NRS-INFL-0115",
+            Self::Empty => "NRS-INFL-0106",
+        }
+    }
 }
 
 /// Why a row was put aside.
@@ -298,9 +317,7 @@ impl<'a> Reader<'a> {
         loop {
             match self.lines.next(&mut self.raw, None)? {
                 Raw::End => return Err(NoTable::Empty),
-                Raw::TooLong(_) => {
-                    return Err(NoTable::NoRole("anything: its first line is too long"));
-                }
+                Raw::TooLong(_) => return Err(NoTable::TooLong),
                 Raw::Record(_) if self.raw.trim_ascii().is_empty() => {}
                 Raw::Record(_) => break,
             }

@@ -65,7 +65,7 @@ pub struct TraceEvidence {
     pub kind: TraceKind,
     /// The window in which the pair is least likely, of those in which it is an edge if there are any; in seconds.
     pub window_seconds: u32,
-    /// Distinct objects shared together within it.
+    /// Distinct objects shared together within it, of every two posts one.
     pub objects: u32,
     /// Distinct objects shared by both at any distance in time; none if the second model was not asked.
     pub common: Option<u32>,
@@ -121,7 +121,7 @@ pub struct Edge {
     pub a: u32,
     /// The second account.
     pub b: u32,
-    /// Distinct objects shared together, over all traces; with a peer's semantics, that tool's weight.
+    /// Distinct objects shared together, of every two posts one, over all traces; with a peer's semantics, that tool's weight.
     pub weight: u32,
     /// The combined chance over the traces in which the pair could be tested.
     pub p: Option<f64>,

@@ -3,11 +3,15 @@
 //! A pair meets when both share one object within the widest window. Meetings are 16 bytes; they are laid into partitions
 //! by their pair, sorted there and reduced at once, and only pairs that met twice stay. Where all meetings together would
 //! be too large, the shares are walked once for each group of partitions: the engine has no disk.
+//!
+//! Two posts are one meeting of their accounts, whatever they have in common: ten tags that both carry are ten shares and no
+//! ten acts. The first object of two posts counts; the others are kept beside it, because what meets by chance is reckoned
+//! from shares, of which each of them is one.
 
 use std::borrow::Cow;
 
 use super::arithmetic::{Draws, at, length, number, place, real};
-use super::events::{Event, Traced, sort};
+use super::events::{Event, NO_POST, Traced, sort};
 use super::options::{FirstShare, Options, Trace, WINDOWS_MAX};
 use super::order::Order;
 
@@ -270,7 +274,9 @@ pub(crate) struct Pair {
     pub(crate) b: u32,
     start: usize,
     length: u32,
-    /// Objects shared together, for each window.
+    /// Meetings of two posts of which one is counted already.
+    repeats: u32,
+    /// Objects shared together in posts of their own, for each window.
     pub(crate) objects: [u32; WINDOWS_MAX],
 }
 
@@ -354,9 +360,15 @@ impl Candidates {
         found
     }
 
-    /// The meetings of a pair, by unit.
+    /// The meetings of a pair, by unit; of every two posts one.
     pub(crate) fn meetings(&self, pair: &Pair) -> &[Meeting] {
         self.meetings.get(pair.start..pair.start + place(pair.length)).unwrap_or_default()
+    }
+
+    /// The same and all others of the same posts.
+    pub(crate) fn shared(&self, pair: &Pair) -> &[Meeting] {
+        let length = place(pair.length) + place(pair.repeats);
+        self.meetings.get(pair.start..pair.start + length).unwrap_or_default()
     }
 
     fn take(&mut self, part: Part) {
@@ -530,39 +542,77 @@ fn reduce_share(kept: &Kept, parts: Vec<Vec<Laid>>, least: u32) -> Part {
     };
     for mut part in parts {
         part.sort_unstable();
-        for run in part.chunk_by(|left, right| left.pair == right.pair) {
-            done.reduce(run, kept.windows.len(), least);
+        for run in part.chunk_by_mut(|left, right| left.pair == right.pair) {
+            let acts = acts_first(kept, run);
+            done.reduce(run, acts, kept.windows.len(), least);
         }
     }
     done
 }
 
+/// Lays a pair's first meeting of every two posts before the others, each in their order; how many there are of the first.
+/// A share without a post is an act of its own.
+fn acts_first(kept: &Kept, run: &mut [Laid]) -> usize {
+    if run.len() < 2 {
+        return run.len();
+    }
+    let posts = |laid: &Laid| {
+        let (earlier, later) = laid.meeting.shares(kept);
+        (earlier.post, later.post, earlier.time, later.time)
+    };
+    let is_post =
+        |&(earlier, later, ..): &(u32, u32, u32, u32)| earlier != NO_POST && later != NO_POST;
+    let mut of: Vec<((u32, u32, u32, u32), usize)> = run
+        .iter()
+        .enumerate()
+        .map(|(index, laid)| (posts(laid), index))
+        .filter(|(posts, _)| is_post(posts))
+        .collect();
+    of.sort_unstable();
+    let mut again: Vec<usize> = of
+        .chunk_by(|left, right| left.0 == right.0)
+        .flat_map(|same| same.iter().skip(1).map(|one| one.1))
+        .collect();
+    if again.is_empty() {
+        return run.len();
+    }
+    again.sort_unstable();
+    let is_again = |index: &usize| again.binary_search(index).is_ok();
+    let (more, first): (Vec<usize>, Vec<usize>) = (0..run.len()).partition(is_again);
+    let laid: Vec<Laid> =
+        first.iter().chain(&more).filter_map(|index| run.get(*index).copied()).collect();
+    run.copy_from_slice(&laid);
+    first.len()
+}
+
 impl Part {
-    fn reduce(&mut self, run: &[Laid], windows: usize, least: u32) {
+    /// Counts a pair's meetings, of which the first `acts` are of posts of their own.
+    fn reduce(&mut self, run: &[Laid], acts: usize, windows: usize, least: u32) {
         let mut objects = [0_u32; WINDOWS_MAX];
         let cells = self.tally.cells;
-        for laid in run {
+        for (index, laid) in run.iter().enumerate() {
             for window in laid.meeting.class()..windows {
                 Tally::meet(&mut self.tally.all, cells, window, laid.meeting.cell());
-                if let Some(count) = objects.get_mut(window) {
+                if let Some(count) = objects.get_mut(window).filter(|_| index < acts) {
                     *count += 1;
                 }
             }
         }
         let once = objects.iter().enumerate().take(windows).filter(|(_, count)| **count == 1);
         for (window, _) in once {
-            if let Some(only) = run.iter().find(|laid| laid.meeting.class() <= window) {
-                Tally::meet(&mut self.tally.once, cells, window, only.meeting.cell());
+            for one in run.iter().filter(|laid| laid.meeting.class() <= window) {
+                Tally::meet(&mut self.tally.once, cells, window, one.meeting.cell());
             }
         }
         self.pairs_met += 1;
-        let Some(first) = run.first().filter(|_| run.len() >= place(least)) else { return };
+        let Some(first) = run.first().filter(|_| acts >= place(least)) else { return };
         let (a, b) = ((first.pair >> 32), (first.pair & u64::from(u32::MAX)));
         self.pairs.push(Pair {
             a: u32::try_from(a).unwrap_or(u32::MAX),
             b: u32::try_from(b).unwrap_or(u32::MAX),
             start: self.meetings.len(),
-            length: number(run.len()),
+            length: number(acts),
+            repeats: number(run.len() - acts),
             objects,
         });
         self.meetings.extend(run.iter().map(|laid| laid.meeting));
@@ -869,6 +919,46 @@ mod tests {
                     check(&records, &options);
                 }
             }
+        }
+    }
+
+    /// Posts that carry several objects: of every two of them one meeting counts, and chance is reckoned from all.
+    #[test]
+    fn two_posts_are_one_meeting_however_much_they_share() {
+        let windows_seconds = vec![5, 30, 100];
+        for seed in 0..4 {
+            let trace =
+                Trace { windows_seconds: windows_seconds.clone(), ..Trace::of(TraceKind::Other) };
+            let mut draws = Draws::new(seed);
+            let mut rows = Vec::new();
+            for post in 0..400 {
+                let (time, account) = (86_000 + draws.below(2_000), draws.below(20));
+                let carried = 1 + draws.below(4);
+                rows.extend((0..carried).map(|_| Event {
+                    object: draws.below(30),
+                    time,
+                    account,
+                    post,
+                }));
+            }
+            let records = Records::numbered(trace, rows);
+            let kept = Kept::of(&records.traces()[0], 20, 600, None);
+            let found = Candidates::of(&kept, &Options::default(), 1);
+            for pair in &found.pairs {
+                let posts = |one: &Meeting| {
+                    let (earlier, later) = one.shares(&kept);
+                    (earlier.post, later.post)
+                };
+                let all: BTreeSet<(u32, u32)> = found.shared(pair).iter().map(posts).collect();
+                let own: Vec<(u32, u32)> = found.meetings(pair).iter().map(posts).collect();
+                assert_eq!(own.iter().copied().collect::<BTreeSet<_>>(), all);
+                assert_eq!(own.len(), all.len(), "none twice");
+                assert_eq!(pair.objects[2] as usize, own.len());
+            }
+            let shared: usize = found.pairs.iter().map(|pair| found.shared(pair).len()).sum();
+            let own: usize = found.pairs.iter().map(|pair| found.meetings(pair).len()).sum();
+            assert!(own < shared && shared as u64 == found.meetings_all, "{own} of {shared}");
+            assert_eq!(found.tally.all(2).iter().sum::<u64>(), found.meetings_all);
         }
     }
 

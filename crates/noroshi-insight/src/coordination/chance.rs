@@ -139,7 +139,7 @@ impl Activity<'_> {
         let mut calm = self.found.tally.all(self.window).to_vec();
         let suspicious = self.suspicious(verdicts);
         for (pair, _) in self.found.pairs.iter().zip(suspicious).filter(|(_, odd)| *odd) {
-            let within = self.found.meetings(pair).iter().filter(|one| one.class() <= self.window);
+            let within = self.found.shared(pair).iter().filter(|one| one.class() <= self.window);
             for meeting in within {
                 if let Some(count) = calm.get_mut(meeting.cell()) {
                     *count = count.saturating_sub(1);

@@ -15,6 +15,7 @@ use super::analysis::{Companion, Edge, Group};
 use super::arithmetic::{at, length, ln_poisson_tail, ln_q_values, number, place, probability};
 use super::candidates::beside;
 use super::chance::{Synchrony, Weights, Witnesses};
+use super::events::NO_POST;
 use super::options::{Models, Options};
 use super::tested::Tested;
 
@@ -27,6 +28,7 @@ struct Near {
     seed: u32,
     account: u32,
     unit: u32,
+    post: u32,
     /// How much longer than a single share the act can be met.
     reach: f64,
     met: bool,
@@ -107,13 +109,13 @@ fn in_window(
     let penalty = length(tested.kept.windows.len()).ln();
     let by_account: Vec<&[Near]> = near
         .chunk_by(|one, next| (one.seed, one.account) == (next.seed, next.account))
-        .filter(|own| own.iter().filter(|one| one.met).count() >= place(ACTS_MIN))
+        .filter(|own| acts_met(own) >= ACTS_MIN)
         .collect();
     let judged: Vec<(f64, f64)> = by_account
         .iter()
         .filter_map(|own| {
             let first = own.first()?;
-            let met = number(own.iter().filter(|one| one.met).count());
+            let met = acts_met(own);
             let group = acts.get(place(first.seed))?;
             let expected = rates.acts(&tested.accounts, first.account, group);
             Some((expected, (ln_poisson_tail(expected, met) + penalty).min(0.0)))
@@ -131,7 +133,7 @@ fn in_window(
         .filter(|((_, ln_q), q_interest)| *ln_q <= rate.ln() && withstands(options, *q_interest))
         .filter_map(|(((own, (expected, ln_p)), ln_q), q_interest)| {
             let first = own.first()?;
-            let met = number(own.iter().filter(|one| one.met).count());
+            let met = acts_met(own);
             let one = Companion {
                 account: first.account,
                 group: None,
@@ -147,6 +149,22 @@ fn in_window(
             Some((first.seed, one))
         })
         .collect()
+}
+
+/// In how many acts an account took part. However many objects of acts one post carries, it is one deed; a share without a post
+/// is one of its own.
+fn acts_met(own: &[Near]) -> u32 {
+    let (mut posts, mut alone) = (Vec::new(), 0);
+    for one in own.iter().filter(|one| one.met) {
+        if one.post == NO_POST {
+            alone += 1;
+        } else {
+            posts.push(one.post);
+        }
+    }
+    posts.sort_unstable();
+    posts.dedup();
+    number(posts.len()) + alone
 }
 
 /// Shared interest must not explain it either, as with edges.
@@ -191,7 +209,14 @@ fn look(
         }
         for event in unit.iter().filter(|event| seed_of(event.account).is_none()) {
             let met = is_near(&times, event.time, seconds);
-            near.push(Near { seed, account: event.account, unit: event.object, reach, met });
+            near.push(Near {
+                seed,
+                account: event.account,
+                unit: event.object,
+                post: event.post,
+                reach,
+                met,
+            });
         }
     }
 }
@@ -253,8 +278,7 @@ fn interest(
         .iter()
         .map(|own| {
             let chance = |one: &Near| (model.chance(one.unit, one.account) * one.reach).min(0.95);
-            let met = own.iter().filter(|one| one.met).count();
-            ln_poisson_tail(own.iter().map(chance).sum(), number(met))
+            ln_poisson_tail(own.iter().map(chance).sum(), acts_met(own))
         })
         .collect();
     let common = near
@@ -267,6 +291,21 @@ fn interest(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn one_post_is_one_deed_whatever_it_carries() {
+        let near = |post: u32, unit: u32, met: bool| Near {
+            seed: 0,
+            account: 1,
+            unit,
+            post,
+            reach: 1.0,
+            met,
+        };
+        let own = [near(7, 0, true), near(7, 1, true), near(8, 2, true), near(9, 3, false)];
+        assert_eq!(acts_met(&own), 2);
+        assert_eq!(acts_met(&[near(NO_POST, 0, true), near(NO_POST, 1, true)]), 2);
+    }
 
     #[test]
     fn an_act_is_what_two_share_and_lasts_as_long_as_it_can_be_met() {

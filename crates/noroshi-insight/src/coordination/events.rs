@@ -348,13 +348,15 @@ impl Builder {
     }
 }
 
-/// White space and what is not seen at all name nothing (zero width, direction marks, soft hyphen, byte order mark).
+/// White space and what is not seen at all name nothing.
 fn is_nothing(text: &str) -> bool {
-    text.chars().all(|c| {
-        c.is_whitespace()
-            || c.is_control()
-            || matches!(c, '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
-    })
+    text.chars().all(|c| c.is_whitespace() || is_unseen(c))
+}
+
+/// What is not seen: zero width, direction marks, soft hyphen, byte order mark, controls.
+pub(super) fn is_unseen(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
 }
 
 fn order(raw: Raw, accounts: &[u32], posts: &[u32], intake: &mut Intake) -> Traced {

@@ -35,6 +35,7 @@
 //! - Every edge carries what was expected, how unlikely what was seen is, and examples of it. Nothing that was seen was expected
 //!   never, and no probability is 0.
 //! - Levels end at strong coordination. Whether it is inauthentic, and who is behind it, is for people to say.
+//! - Two posts are one meeting, however many objects both carry: a habit of ten tags is repeated once and not ten times.
 //! - Memory and time are bounded by the shares, whatever a single object or account does; what is left out is counted.
 
 mod analysis;
@@ -56,6 +57,7 @@ mod options;
 mod order;
 pub mod peers;
 pub mod stream;
+pub mod tags;
 mod tested;
 
 pub use analysis::{

@@ -27,8 +27,10 @@ pub enum TraceKind {
     Text,
     /// A picture or film: its hash, or the cluster of its perceptual hashes.
     Media,
-    /// Hashtags in their order, three or more.
-    HashtagSequence,
+    /// The hashtags of a post as a set, three or more.
+    HashtagSet,
+    /// One hashtag. What one post has of them is one share together, see [`super::analyse`].
+    Hashtag,
     /// A post that was answered.
     Reply,
     /// An account that was mentioned, once a day.
@@ -65,7 +67,7 @@ impl TraceKind {
             Self::Repost | Self::FastRepost => TraceFamily::Repost,
             Self::Text => TraceFamily::Text,
             Self::Media => TraceFamily::Media,
-            Self::HashtagSequence => TraceFamily::Hashtag,
+            Self::HashtagSet | Self::Hashtag => TraceFamily::Hashtag,
             Self::Reply | Self::Mention => TraceFamily::Addressed,
             Self::Other => TraceFamily::Other,
         }
@@ -107,7 +109,8 @@ impl Trace {
             TraceKind::Domain => (&[60, 600], 5, 0.3, FirstShare::Daily),
             TraceKind::Text => (&[60, 3_600, 86_400], 2, 1.0, FirstShare::Once),
             TraceKind::Media => (&[60, 3_600], 3, 1.0, FirstShare::Once),
-            TraceKind::HashtagSequence => (&[86_400], 3, 0.6, FirstShare::Daily),
+            TraceKind::HashtagSet => (&[86_400], 3, 0.6, FirstShare::Daily),
+            TraceKind::Hashtag => (&[60], 3, 0.3, FirstShare::Once),
             TraceKind::Reply => (&[60, 3_600], 3, 0.8, FirstShare::Once),
             TraceKind::Mention => (&[600], 5, 0.5, FirstShare::Daily),
             TraceKind::Other => (&[60], 3, 1.0, FirstShare::Once),
@@ -134,7 +137,7 @@ impl Trace {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case", tag = "rule")]
 pub enum Semantics {
-    /// First shares only, look-back capped; the weight counts distinct objects. The null model needs this one.
+    /// First shares only, look-back capped; the weight counts distinct objects, of every two posts one. The null model needs this one.
     Distinct,
     /// `detect_groups` of `CooRTweet` 2.1.3: every pair of posts, accounts with fewer than `participation_min` posts left
     /// out before and pairs after; the weight counts pairs of posts. For comparison with analyses made with it.

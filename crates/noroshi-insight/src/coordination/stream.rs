@@ -31,7 +31,7 @@ pub struct Alert {
     pub account_a: String,
     /// The other.
     pub account_b: String,
-    /// Distinct objects they shared together; one too many where marks collided.
+    /// Distinct objects they shared together, of every two posts one; one too many where marks collided.
     pub objects: u32,
     /// How many were expected by the activity of both, which halves every seven days.
     pub expected: f64,
@@ -151,7 +151,12 @@ impl Fading {
 /// Everything that can be built again from the log.
 #[derive(Debug, Clone)]
 struct Live {
-    rings: Vec<Vec<(u32, u32)>>,
+    /// Time, account and post of the last shares of each object.
+    rings: Vec<Vec<(u32, u32, u32)>>,
+    /// The account and post of the last share, and the posts that this one met: what a post carries comes in one piece, and two
+    /// posts meet once.
+    last: (u32, u32),
+    met: HashSet<u64, ByNumber>,
     seen: HashSet<u64, ByNumber>,
     marks: Marks,
     pairs: HashMap<u64, u32, ByNumber>,
@@ -338,6 +343,8 @@ impl Live {
         let nothing = Fading::default();
         Self {
             rings: Vec::new(),
+            last: (u32::MAX, NO_POST),
+            met: HashSet::default(),
             seen: HashSet::default(),
             marks: Marks::new(size.mark_bits),
             pairs: HashMap::default(),
@@ -362,12 +369,15 @@ impl Live {
         self.marks.turn(event.time / size.epoch_seconds.max(1));
         self.be_active(event);
         let mut ring = self.ring(event.object);
-        ring.retain(|(time, _)| event.time.saturating_sub(*time) <= window_seconds);
-        for &(time, other) in &ring {
+        ring.retain(|(time, ..)| event.time.saturating_sub(*time) <= window_seconds);
+        for &(time, other, post) in &ring {
             if time.abs_diff(event.time) > window_seconds {
                 continue;
             }
             self.meetings.add(event.time);
+            if self.met_already(event, post) {
+                continue;
+            }
             let (a, b) = (other.min(event.account), other.max(event.account));
             let objects = self.meet((u64::from(a) << 32) | u64::from(b));
             if objects == objects_min {
@@ -380,15 +390,24 @@ impl Live {
         if ring.len() >= RING_MAX {
             ring.remove(0);
         }
-        ring.push((event.time, event.account));
+        ring.push((event.time, event.account, event.post));
         if let Some(slot) = self.rings.get_mut(place(event.object)) {
             *slot = ring;
         }
         raised
     }
 
+    /// Whether a post met another on an object before; a share without a post meets each time.
+    fn met_already(&mut self, event: Event, post: u32) -> bool {
+        if self.last != (event.account, event.post) {
+            self.last = (event.account, event.post);
+            self.met.clear();
+        }
+        event.post != NO_POST && post != NO_POST && !self.met.insert(u64::from(post))
+    }
+
     /// Takes an object's ring out, to be put back.
-    fn ring(&mut self, object: u32) -> Vec<(u32, u32)> {
+    fn ring(&mut self, object: u32) -> Vec<(u32, u32, u32)> {
         if self.rings.len() <= place(object) {
             self.rings.resize(place(object) + 1, Vec::new());
         }

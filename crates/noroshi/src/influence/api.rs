@@ -291,7 +291,8 @@ fn import_json(found: &Import) -> Value {
     json!({
         "id": found.import, "collection": found.collection, "name": found.name, "digest": found.digest,
         "size": found.size, "mapping": found.mapping, "state": found.state, "at": stamp(found.at),
-        "taken": found.taken, "failure": found.failure,
+        "taken": found.taken, "failure": found.failure.as_ref().map(|why| &why.code),
+        "failure_values": found.failure.as_ref().map(|why| &why.values),
     })
 }
 
@@ -327,7 +328,8 @@ async fn import(
             .map(|one| json!({ "number": one.number, "name": one.name, "role": one.role }))
             .collect();
         out.insert("look".to_owned(), json!({
-            "columns": columns, "readable": look.readable, "aside": look.aside, "problem": look.problem,
+            "columns": columns, "readable": look.readable, "aside": look.aside, "problem": look.problem.as_ref().map(|why| &why.code),
+            "problem_values": look.problem.as_ref().map(|why| &why.values),
             "first_line": look.first_line.map(FirstLine::word), "zone": look.zone,
             "zoneless": look.zoneless, "first": look.span.map(|span| stamp(span.0)),
             "last": look.span.map(|span| stamp(span.1)),

@@ -14,13 +14,15 @@ use futures_util::{Stream, StreamExt as _};
 use jiff::Timestamp;
 use noroshi_charter::gathering;
 use noroshi_codec::posts::{
-    self, Columns, FirstLine, Layout, Mapping, NoTable, Reader as Table, Role, Row, Settings,
+    self, Columns, FirstLine, Layout, Mapping, Reader as Table, Role, Row, Settings,
 };
+use noroshi_insight::coordination::tags;
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
 
 use super::act::{self, Made, TITLE_CHARS_MAX, broken, commit, decided, fresh, may, refuse, text};
 use super::read::{self, Import};
+use super::unread::Unread;
 use super::vault::{NewPost, Reject, Taken, Vault, VaultFailure};
 use crate::house::House;
 use crate::office::authorise::Action;
@@ -29,7 +31,7 @@ use crate::office::ctx::Ctx;
 use crate::office::jobs::{Handler, Outcome, Task, Working};
 use crate::office::secret::hex;
 use crate::office::store::{StoreFailure, Value};
-use crate::web::refusal::{Answer, Failure, Refusal};
+use crate::web::refusal::{Answer, Failure, Item, Refusal};
 
 /// Handlers by kind of job.
 pub const HANDLERS: &[(&str, Handler)] = &[
@@ -155,17 +157,17 @@ pub async fn import(house: &Arc<House>, ctx: &Ctx, id: &str) -> Answer<Import> {
 
 /// How a table is read, by what was said: `auto` by the names of its columns, `cnt` by position, otherwise a mapping. Below
 /// `auto` and `cnt` may stand the lines of a mapping that name no column: `zone = Asia/Tokyo`.
-fn settings(said: &str) -> Result<Settings, String> {
+fn settings(said: &str) -> Result<Settings, Unread> {
     let said = said.trim();
     let (how, rest) = said.split_once('\n').map_or((said, ""), |(how, rest)| (how.trim(), rest));
-    let mapping = |text: &str| Mapping::from_str(text).map_err(|no| no.to_string());
+    let mapping = |text: &str| Mapping::from_str(text).map_err(Unread::from);
     let (layout, zone) = match how {
         "" | "auto" if rest.is_empty() => (Layout::Named, None),
         "auto" => (Layout::Mapped(mapping(rest)?), None),
         "cnt" => {
             let mapping = mapping(rest)?;
             if !mapping.names_no_column() {
-                return Err("NRS-INFL-0111: what is read by position has no mapping".to_owned());
+                return Err(Unread::of("NRS-INFL-0117"));
             }
             (Layout::Toolkit, mapping.zone)
         }
@@ -182,18 +184,12 @@ fn said_of(said: &str, settings: &Settings, columns: &Columns) -> String {
     }
 }
 
-/// Why a table cannot be read, without the names that it has: those are told in a table, as far as they are names.
-fn why_not(no: NoTable) -> String {
-    match no {
-        NoTable::NoColumn(name, _) => {
-            format!("NRS-INFL-0101: the table has no column `{name}`")
-        }
-        other => other.to_string(),
-    }
-}
-
-fn unreadable(why: impl ToString) -> Failure {
-    Refusal::new("NRS-INFL-1002", StatusCode::UNPROCESSABLE_ENTITY).arg("why", why).into()
+fn unreadable(why: Unread) -> Failure {
+    const VALUES: [&str; 5] = ["column", "role", "line", "roles", "zone"];
+    let value = |name: &'static str| Some((name, why.values.get(name)?.clone()));
+    let args = VALUES.into_iter().filter_map(value).collect();
+    let item = Item { pointer: String::new(), code: why.code, args };
+    Refusal::new("NRS-INFL-1002", StatusCode::UNPROCESSABLE_ENTITY).items(vec![item]).into()
 }
 
 /// What a column holds, told by its shape and never by its content.
@@ -226,8 +222,8 @@ pub struct Look {
     pub span: Option<(Timestamp, Timestamp)>,
     /// What was said of the table, as it is written down.
     pub said: String,
-    /// Why nothing can be read, with its code.
-    pub problem: Option<String>,
+    /// Why nothing can be read.
+    pub problem: Option<Unread>,
 }
 
 /// Looks at the first rows of a file that waits.
@@ -303,12 +299,12 @@ fn columns_at(path: &Path) -> std::io::Result<(Vec<ColumnShape>, Option<FirstLin
 }
 
 fn look_at(path: &Path, said: &str) -> std::io::Result<Look> {
-    let problem = |words: String| Look { problem: Some(words), ..Look::default() };
+    let problem = |why: Unread| Look { problem: Some(why), ..Look::default() };
     let settings = match settings(said) {
         Ok(settings) => settings,
-        Err(words) => {
+        Err(why) => {
             let (columns, first_line) = columns_at(path)?;
-            return Ok(Look { columns, first_line, ..problem(words) });
+            return Ok(Look { columns, first_line, ..problem(why) });
         }
     };
     let zone = settings.zone().to_string();
@@ -316,7 +312,7 @@ fn look_at(path: &Path, said: &str) -> std::io::Result<Look> {
         Ok(table) => table,
         Err(no) => {
             let (columns, first_line) = columns_at(path)?;
-            return Ok(Look { columns, first_line, zone, ..problem(why_not(no)) });
+            return Ok(Look { columns, first_line, zone, ..problem(no.into()) });
         }
     };
     let columns = table.columns();
@@ -341,7 +337,7 @@ fn look_at(path: &Path, said: &str) -> std::io::Result<Look> {
                 *look.aside.entry(aside.reason.code().to_owned()).or_default() += 1;
             }
             Ok(None) => break,
-            Err(no) => return Ok(problem(why_not(no))),
+            Err(no) => return Ok(problem(no.into())),
         }
     }
     Ok(look)
@@ -425,7 +421,7 @@ async fn read_in(house: Arc<House>, task: Task) -> Result<Outcome, StoreFailure>
     let taken = reading.await.map_err(|_| StoreFailure::Stopping)?.map_err(damaged)?;
     let (state, summary, posts) = match &taken {
         Ok(taken) => ("done", json!({ "taken": taken }), taken.posts),
-        Err(why) => ("failed", json!({ "failure": why }), 0),
+        Err(why) => ("failed", json!({ "failure": why.code, "failure_values": why.values }), 0),
     };
     let change = Change::office("influence.import.done", &id)
         .payload(json!({ "collection": import.collection, "digest": import.digest, "summary": summary }))
@@ -470,14 +466,14 @@ pub(super) fn remove(path: &Path) -> std::io::Result<bool> {
     }
 }
 
-type TakenIn = Result<Taken, String>;
+type TakenIn = Result<Taken, Unread>;
 
 /// Nothing comes in any more, and what an earlier try of the same import brought goes.
 fn take_back(dir: &Path, import: &Import, code: &str) -> Result<TakenIn, VaultFailure> {
     if let Some(mut vault) = Vault::existing(dir, &import.collection)? {
         vault.forget_import(import.number)?;
     }
-    Ok(Err(code.to_owned()))
+    Ok(Err(Unread::of(code)))
 }
 
 fn take_in(
@@ -494,13 +490,13 @@ fn take_in(
     let file = match std::fs::File::open(upload(dir, &import.import)) {
         // It waited longer than a file may.
         Err(problem) if problem.kind() == std::io::ErrorKind::NotFound => {
-            return Ok(Err("NRS-INFL-1007".to_owned()));
+            return Ok(Err(Unread::of("NRS-INFL-1007")));
         }
         file => file?,
     };
     let mut table = match Table::new(file, &settings) {
         Ok(table) => table,
-        Err(no) => return Ok(Err(why_not(no))),
+        Err(no) => return Ok(Err(no.into())),
     };
     let names = Names::of(table.columns());
     let mut failed = None;
@@ -513,7 +509,7 @@ fn take_in(
         })),
         Ok(None) => None,
         Err(no) => {
-            failed = Some(why_not(no));
+            failed = Some(no.into());
             None
         }
     });
@@ -605,7 +601,7 @@ impl Seeds {
                     seeds.media.insert(hash);
                 }
                 gathering::Seed::Hashtag(tag) => {
-                    seeds.tags.insert(tag.to_lowercase());
+                    seeds.tags.insert(tags::tag(&tag));
                 }
                 // Which post belongs to a cluster is not said by a table.
                 gathering::Seed::TextCluster(_) => {}
@@ -696,7 +692,7 @@ fn objects_of(row: &Row<'_>, names: &Names) -> Vec<(String, String)> {
         add("url", address);
     }
     for tag in row.list(Role::Hashtags) {
-        add("hashtag", tag.trim_start_matches(['#', '＃']).to_lowercase());
+        add("hashtag", tags::tag(&tag));
     }
     for named in row.list(Role::Mentions) {
         add("mention", named);
@@ -746,6 +742,7 @@ mod tests {
             row("domain", "news.example"),
             row("url", "https://pages.example/a?utm_source=x"),
             row("hashtag", "#架空の話"),
+            row("hashtag", "＃Ｋａｋｕｕ"),
             row("reported", "partner|example:4711|foreign"),
         ]);
         let shares = |account: &str, trace: &str, value: &str| {
@@ -756,6 +753,7 @@ mod tests {
             ("a", "domain", "www.news.example"),
             ("a", "url", "https://pages.example/a"),
             ("a", "hashtag", "架空の話"),
+            ("a", "hashtag", &tags::tag("#KAKUU")),
             ("4711", "domain", "other.example"),
         ] {
             assert!(shares(account, trace, value), "{account} {trace} {value}");
@@ -845,9 +843,9 @@ mod tests {
             assert!(zone == "UTC" || look.said.contains(zone), "{}", look.said);
         }
         let (_, look) = shown(&path, table, "auto\nzone = Europe/Berlin");
-        assert!(look.problem.unwrap().starts_with("NRS-INFL-0116"));
+        assert_eq!(look.problem.unwrap().code, "NRS-INFL-0116");
         let (_, look) = shown(&path, table, "cnt\naccount = 1");
-        assert!(look.problem.unwrap().starts_with("NRS-INFL-0111"));
+        assert_eq!(look.problem.unwrap().code, "NRS-INFL-0117");
         let eight = "message_id,user_id,username,repost_id,reply_id,message,timestamp,urls\n1,u,,,,,2026-11-27 09:00:00,\n";
         let (_, look) = shown(&path, eight, "cnt\nzone = Asia/Tokyo");
         assert_eq!((look.zone.as_str(), look.zoneless, look.problem), ("Asia/Tokyo", 1, None));
@@ -902,8 +900,8 @@ mod tests {
             failure: None,
         };
         let came = take_in(dir.path(), &import, &Seeds::default(), (10, now), now).unwrap();
-        assert_eq!(came, Err("NRS-INFL-1007".to_owned()));
-        assert_eq!(take_back(dir.path(), &import, "c").unwrap(), Err("c".to_owned()));
+        assert_eq!(came, Err(Unread::of("NRS-INFL-1007")));
+        assert_eq!(take_back(dir.path(), &import, "c").unwrap(), Err(Unread::of("c")));
         assert!(!std::fs::exists(super::super::vault::path(dir.path(), "collection-1")).unwrap());
         assert!(!super::super::keys::is_there(dir.path(), "collection-1"));
     }

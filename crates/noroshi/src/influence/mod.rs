@@ -23,4 +23,5 @@ pub mod pdf;
 pub mod read;
 pub mod run;
 mod seen;
+pub mod unread;
 pub mod vault;

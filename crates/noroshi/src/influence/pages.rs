@@ -98,14 +98,21 @@ struct Told {
 }
 
 fn told(words: Words, refusal: &Refusal) -> Told {
+    // A field is told as the form calls it.
+    let called = |(name, value): &(&'static str, String)| {
+        let field = key("field", value);
+        let is_field = *name == "about" && words.has(&field);
+        (*name, if is_field { words.t(field) } else { value.clone() })
+    };
+    let args: Vec<_> = refusal.args.iter().map(called).collect();
     Told {
         code: refusal.code.to_owned(),
-        said: say(words, refusal.code, &refusal.args),
-        next: say(words, &format!("{}-next", refusal.code), &refusal.args),
+        said: say(words, refusal.code, &args),
+        next: say(words, &format!("{}-next", refusal.code), &args),
         reasons: refusal
             .items
             .iter()
-            .skip(1)
+            .filter(|item| item.code != refusal.code)
             .map(|item| (item.code.clone(), say(words, &item.code, &item.args)))
             .collect(),
     }
@@ -474,7 +481,7 @@ struct ImportPage {
     state: String,
     tone: Tone,
     look: Option<gather::Look>,
-    /// Why it cannot be read like this, in the reader's words, where there are any.
+    /// Why it cannot be read like this, or could not be, in the reader's words.
     reason: String,
     how: String,
     zone: String,
@@ -502,14 +509,8 @@ async fn import_page(
     mapping: &str,
     refusal: Option<&Refusal>,
 ) -> Answer {
-    let mut i = gather::import(house, &visitor.ctx, id).await?;
+    let i = gather::import(house, &visitor.ctx, id).await?;
     let words = visitor.words();
-    // A reason that is nothing but a code is told in words; any other came with its own.
-    if let Some(why) =
-        i.failure.as_mut().filter(|why| why.starts_with("NRS-") && !why.contains(' '))
-    {
-        *why = words.t(why.as_str());
-    }
     let look = match i.state.as_str() {
         "held" => Some(gather::look(house, &visitor.ctx, id, mapping).await?),
         _ => None,
@@ -518,10 +519,8 @@ async fn import_page(
     let rejects = super::api::of_vault(house, &i.collection, move |vault| {
         vault.rejects(number, 0, REJECTS_SHOWN)
     });
-    let reason = look.as_ref().and_then(|look| look.problem.as_deref()).and_then(|problem| {
-        let code = problem.split(':').next().filter(|code| words.has(code))?;
-        Some(words.t(code))
-    });
+    let problem = look.as_ref().and_then(|look| look.problem.as_ref());
+    let reason = problem.or(i.failure.as_ref()).map(|why| why.said(words));
     let first_line = look.as_ref().and_then(|look| look.first_line).map_or("", FirstLine::word);
     let how = match mapping.split('\n').next().unwrap_or_default().trim() {
         "" | "auto" => "auto",
@@ -1052,7 +1051,21 @@ fn hat_words(words: Words, hat: &str) -> String {
     noroshi_charter::hat::Hat::parse(hat).map(|hat| words.t(page::hat_key(hat))).unwrap_or_default()
 }
 
-fn part_lines(words: Words, whole: &Whole) -> Vec<PartLine> {
+/// What a part says, in words where it holds a code, and by name where it holds who somebody of the panel is.
+fn line_of(words: Words, body: &Body, panel: &Panel) -> String {
+    let name = |person: &String| panel.names.get(person).unwrap_or(person).clone();
+    match body {
+        Body::Consideration { consideration, finding } => {
+            format!("{}: {finding}", word(words, "choice", consideration))
+        }
+        Body::Informed { who, how } => format!("{}: {how}", word(words, "choice", who)),
+        Body::Panel { members } => members.iter().map(name).collect::<Vec<_>>().join(", "),
+        Body::Recusal { member, reason } => format!("{}: {reason}", name(member)),
+        other => other.line(),
+    }
+}
+
+fn part_lines(words: Words, whole: &Whole, panel: &Panel) -> Vec<PartLine> {
     let shown = whole.parts.iter().filter(|part| part.body.kind() != "criterion");
     let line = |part: &super::incident::read::Part| {
         let mut notes = Vec::new();
@@ -1073,7 +1086,7 @@ fn part_lines(words: Words, whole: &Whole) -> Vec<PartLine> {
         PartLine {
             id: part.part.clone(),
             kind: word(words, "part", part.body.kind()),
-            text: part.body.line(),
+            text: line_of(words, &part.body, panel),
             notes,
             tone: if part.ended.is_some() { Tone::Neutral } else { Tone::Info },
             hat: hat_words(words, &part.hat),
@@ -1161,7 +1174,7 @@ async fn incident_page(
         tone: state_tone(state),
         steps: procedure(words, &whole),
         criteria: criteria_lines(words, &whole),
-        parts: part_lines(words, &whole),
+        parts: part_lines(words, &whole, &panel),
         history: history(words, &whole),
         next: next.map(|one| Choice::new(one.code(), word(words, "step", one.code()))).collect(),
         kinds: PARTS.iter().map(link).collect(),

@@ -1,6 +1,6 @@
 //! Questions about collections, imports, deletions, openings, elections and the register of declared coordination.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use noroshi_charter::fimi::State;
@@ -8,6 +8,7 @@ use noroshi_charter::gathering::Standing;
 use noroshi_charter::keeping::{Hold, Periods, hold};
 use serde::Deserialize;
 
+use super::unread::Unread;
 use super::vault::Taken;
 use crate::office::store::{Reader, Row, StoreFailure, Value};
 
@@ -188,13 +189,22 @@ pub struct Import {
     /// What became of it.
     pub taken: Option<Taken>,
     /// Why it failed.
-    pub failure: Option<String>,
+    pub failure: Option<Unread>,
 }
 
 #[derive(Deserialize)]
 struct Summary {
     taken: Option<Taken>,
     failure: Option<String>,
+    #[serde(default)]
+    failure_values: BTreeMap<String, String>,
+}
+
+impl Summary {
+    fn came(self) -> (Option<Taken>, Option<Unread>) {
+        let values = self.failure_values;
+        (self.taken, self.failure.map(|code| Unread { code, values }))
+    }
 }
 
 const IMPORT: &str = "SELECT number, import, collection, name, digest, size, mapping, state, person, org, hat, at, summary \
@@ -203,7 +213,7 @@ const IMPORT: &str = "SELECT number, import, collection, name, digest, size, map
 fn import_row(row: &Row<'_, '_>) -> Result<Import, StoreFailure> {
     let summary: Option<Summary> =
         if row.text_or_none(12)?.is_some() { Some(row.json(12)?) } else { None };
-    let (taken, failure) = summary.map_or((None, None), |one| (one.taken, one.failure));
+    let (taken, failure) = summary.map_or((None, None), Summary::came);
     Ok(Import {
         number: row.int(0)?,
         import: row.text(1)?,

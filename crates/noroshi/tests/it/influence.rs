@@ -924,6 +924,17 @@ async fn before_an_election_three_others_agree_on_exactly_the_notice_and_ministe
     pillar.part(&case, notice("改稿")).await;
     pillar.no_step(&pillar.analyst, &case, "public_notice", "NRS-INFL-0907").await;
     refused(test, &pillar.members[0], &votes, vote(&first, true), "NRS-INFL-1109").await;
+    // The page says of nobody that they were heard on this text, names people and things, and shows no code of either.
+    let browser = Browser::of(test, &pillar.analyst).await;
+    let (_, page) = browser.get(&format!("/influence/incidents/{case}")).await;
+    assert_eq!(page.matches("spoke on an earlier text").count(), 4, "{page}");
+    let parts_shown =
+        page.split("id=\"parts\"").nth(1).unwrap().split("id=\"add\"").next().unwrap();
+    assert!(
+        parts_shown.contains("member-1, member-2") && !parts_shown.contains("person-"),
+        "{page}"
+    );
+    assert!(!parts_shown.contains("free_election"), "{page}");
     let second = digest().await;
     for (member, agrees) in pillar.members.iter().zip([true, true, false]) {
         made(test, member, &votes, vote(&second, agrees)).await;
@@ -1509,6 +1520,23 @@ async fn an_analyst_gets_from_a_file_to_a_case_by_forms_alone() {
     let (status, page) = browser.get(&format!("/influence/imports/{import}")).await;
     assert!(status == 200 && page.contains("NRS-INFL-0102"), "no column is known yet: {page}");
     assert!(page.contains("<b>だれ</b>") && !page.contains("name=\"name-"), "{page}");
+    let mut address = String::new();
+    // Why it cannot be read is told to everybody in their own language.
+    for (mapping, code) in [
+        ("", "NRS-INFL-0102"),
+        ("cnt", "NRS-INFL-0115"),
+        ("cnt%0Aaccount+%3D+1", "NRS-INFL-0117"),
+        ("account+%3D+kakuu", "NRS-INFL-0101"),
+        ("kakuu", "NRS-INFL-0111"),
+        ("zone+%3D+Kakuu", "NRS-INFL-0116"),
+    ] {
+        address = format!("/influence/imports/{import}?mapping={mapping}&lang=ja");
+        let (status, page) = browser.get(&address).await;
+        assert!(status == 200 && page.contains(code), "{mapping}: {page}");
+        assert_eq!(english(&page), None, "{mapping}");
+    }
+    let (_, page) = browser.get(&address.replace("lang=ja", "lang=en")).await;
+    assert!(english(&page).is_some(), "the same in English is seen as such: {page}");
     let mapped = [
         ("how", "mapped"),
         ("go", "read"),
@@ -1825,6 +1853,24 @@ async fn a_finding_says_what_chance_would_give_and_can_be_recomputed() {
     assert!(status == 200 && page.contains("There is no group in this time"), "{page}");
 }
 
+/// The first sentence in English within the main part of a page: four words in a row in Latin letters, none of them in `code`.
+fn english(page: &str) -> Option<String> {
+    let main = page.split("<main").nth(1)?.split("</main>").next()?;
+    let mut text = String::new();
+    for part in main.split('<') {
+        let (tag, words) = part.split_once('>').unwrap_or(("", part));
+        let is_code = tag == "code" || tag.starts_with("code ");
+        text.push_str(if is_code { " · " } else { words });
+        text.push_str(if words.trim().is_empty() { "" } else { " " });
+    }
+    let words: Vec<&str> = text.split_whitespace().collect();
+    let is_word = |word: &&str| {
+        let word = word.trim_matches([',', '.', ':', ';', '(', ')']);
+        !word.is_empty() && word.chars().all(|letter| letter.is_ascii_alphabetic())
+    };
+    words.windows(4).find(|four| four.iter().all(is_word)).map(|four| four.join(" "))
+}
+
 /// What two people said of a group stands while no declared coordination explains it and nobody takes it back, and every place
 /// tells the same level.
 #[tokio::test]
@@ -1873,9 +1919,27 @@ async fn what_two_people_said_ends_with_an_entry_of_the_register_and_can_be_take
     assert_eq!(browser.post(&path, &[("reason", " ")]).await.0, 422);
     assert_eq!(browser.post(&path, &reason).await.0, 303);
     assert_eq!(levels().await, "E3");
+    // For programs the same: with a reason, by those who may, and once.
+    let said = json!({ "families": ["cadence", "linked_assets"], "basis": "架空の根拠" });
+    let review = made(test, &pillar.second, &format!("{groups}/0/reviews"), said).await;
+    made(test, &pillar.legal, &format!("/influence/reviews/{review}/confirm"), json!({})).await;
+    assert_eq!(levels().await, "E4");
+    let path = format!("/influence/reviews/{review}/withdraw");
+    refused(test, &pillar.second, &path, json!({ "reason": " " }), "NRS-INFL-1001").await;
+    let reason = json!({ "reason": "誤った所見" });
+    assert_eq!(post(test, &pillar.minister, &path, reason.clone()).await.0, 403);
+    assert_eq!(
+        post(test, &pillar.second, "/influence/reviews/none/withdraw", reason.clone()).await.0,
+        404
+    );
+    assert_eq!(levels().await, "E4");
+    let (status, taken_back) = post(test, &pillar.second, &path, reason.clone()).await;
+    assert!(status == 200 && taken_back["position"].is_u64(), "{taken_back}");
+    assert_eq!(levels().await, "E3");
+    assert_eq!(post(test, &pillar.second, &path, reason).await.0, 409, "it was taken back already");
     let entries = commands(&pillar).await;
-    for command in ["influence.review.withdraw", "influence.undeclare"] {
-        assert_eq!(entries.iter().filter(|one| *one == command).count(), 1, "{command}");
+    for (command, times) in [("influence.review.withdraw", 2), ("influence.undeclare", 1)] {
+        assert_eq!(entries.iter().filter(|one| *one == command).count(), times, "{command}");
     }
 }
 
@@ -1888,6 +1952,8 @@ async fn copies_are_read_side_by_side_and_names_that_imitate_are_found() {
     table.push_str(&format!("x1,reader1,{},https://shimbun-archive.example/a,\n", pillar.at(5)));
     table.push_str(&format!("x2,reader2,{},https://harbour-press.example/a,\n", pillar.at(6)));
     table.push_str(&format!("x3,reader3,{},https://harbor-press.example/a,\n", pillar.at(7)));
+    table.push_str(&format!("x4,reader4,{},https://kakuuchou-net.go.jp/a,\n", pillar.at(8)));
+    table.push_str(&format!("x5,reader5,{},https://kakuuchoo.go.jp/a,\n", pillar.at(9)));
     pillar.bring(&id, table.as_bytes(), "").await;
     let run = pillar.run(&id, json!({ "engine": "copies" })).await;
     assert_eq!((&run["state"], &run["summary"]["clusters"]), (&json!("done"), &json!(1)), "{run}");
@@ -1899,7 +1965,8 @@ async fn copies_are_read_side_by_side_and_names_that_imitate_are_found() {
         "{page}"
     );
     let copied = run.clone();
-    let protected = json!({ "engine": "lookalike", "protected": "harbour-press.example\n" });
+    let protected =
+        json!({ "engine": "lookalike", "protected": "harbour-press.example\nkakuuchou.go.jp\n" });
     let run = pillar.run(&id, protected).await;
     assert_eq!(run["state"], "done", "{run}");
     let path = format!("/influence/runs/{}/hits", run["id"].as_str().unwrap());
@@ -1907,6 +1974,25 @@ async fn copies_are_read_side_by_side_and_names_that_imitate_are_found() {
     let names: Vec<&str> =
         hits["items"].as_array().unwrap().iter().filter_map(|one| one["domain"].as_str()).collect();
     assert_eq!(names, ["harbor-press.example"], "the owner's own is not among them: {hits}");
+    assert_eq!(hits["items"][0]["outcome"], "imitates");
+    // What only bodies of the state can register is told apart, everywhere with what it means.
+    let path = format!("/influence/runs/{}", run["id"].as_str().unwrap());
+    let (_, closed) = get(test, &pillar.analyst, &format!("{path}/closed")).await;
+    let told = &closed["items"][0];
+    assert_eq!((&told["domain"], &told["outcome"]), (&json!("kakuuchoo.go.jp"), &json!("closed")));
+    assert!(run["summary"]["closed"].as_u64().unwrap() >= 1, "{run}");
+    for (lang, means) in [("ja", "第三者は作れません"), ("en", "a stranger cannot have made")]
+    {
+        let (_, page) = browser.get(&format!("{path}?lang={lang}")).await;
+        let (before, after) = page.split_once("id=\"closed\"").unwrap();
+        assert!(after.contains(means) && after.contains("kakuuchoo.go.jp"), "{page}");
+        assert!(before.contains("harbor-press.example") && !before.contains("kakuuchoo"), "{page}");
+    }
+    let (_, table) = get(test, &pillar.analyst, &format!("{path}/tables/closed.json")).await;
+    assert_eq!(table["rows"][0]["row"]["outcome"], "closed", "{table}");
+    let files = pillar.pack(run["id"].as_str().unwrap()).await;
+    let of = |name: &str| String::from_utf8(files[name].clone()).unwrap();
+    assert!(of("closed.csv").contains("kakuuchoo.go.jp") && !of("hits.csv").contains("kakuuchoo"));
     let nothing = json!({ "engine": "coordination", "traces": [] });
     // Texts are read by those who analyse, and each reading is a leaf.
     let entries = commands(&pillar).await;

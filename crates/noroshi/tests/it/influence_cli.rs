@@ -118,6 +118,49 @@ fn what_cannot_be_asked_is_refused_with_its_code() {
     }
 }
 
+/// A set of tags is one object whatever its order and width, and ten tags of two posts are one thing done together.
+#[test]
+fn the_tags_of_a_post_are_one_object() {
+    let dir = tempfile::tempdir().unwrap();
+    let (file, out) = (dir.path().join("posts.csv"), dir.path().join("out"));
+    let tags = ["Lamp", "oil", "ｶﾅ", "Straße", "a", "b", "c", "d", "e", "f"];
+    let turned = ["F", "E", "ｄ", "c", "b", "ａ", "STRASSE", "カナ", "#OIL", "＃ｌａｍｐ", "oil"];
+    for (post, object, weight) in [
+        ("post", "hashtags", Some("1")),
+        ("nothing", "hashtags", Some("1")),
+        ("post", "mentions", Some("1")),
+        ("nothing", "mentions", Some("1")),
+    ] {
+        let (one, other) =
+            if object == "mentions" { (&tags[..], &tags[..]) } else { (&tags[..], &turned[..]) };
+        let mut table = format!("{post}_id,account,ts,{object}\n");
+        writeln!(table, "p1,ash,1764000000,{}", one.join(" ")).unwrap();
+        writeln!(table, "p2,elm,1764000020,{}", other.join(" ")).unwrap();
+        std::fs::write(&file, table).unwrap();
+        let output = noroshi(&[
+            "influence",
+            "coordination",
+            file.to_str().unwrap(),
+            "--object",
+            object,
+            "--window",
+            "60",
+            "--null",
+            "off",
+            "--semantics",
+            "distinct",
+            "--out",
+            out.to_str().unwrap(),
+        ]);
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let edges = lines(&out.join("edges.csv"));
+        let weights: Vec<&str> =
+            edges[1..].iter().filter_map(|edge| edge.split(',').nth(2)).collect();
+        assert_eq!(weights.first().copied(), weight, "{post} {object}: {edges:?}");
+        assert_eq!(weights.len(), 1, "{post} {object}: {edges:?}");
+    }
+}
+
 /// G2 at the command line: a mapping makes no private chat public, and what was refused is not written down.
 #[test]
 fn what_is_not_public_is_neither_read_nor_written() {

@@ -151,12 +151,17 @@ fn shares(asked: &Coordination, objects: &[Object]) -> Result<(Records, Came), F
             if object.holds == Holds::Words {
                 *there |= !row.text(Role::Text).is_empty();
             } else {
-                for shared in object.of(row, number) {
+                let all = object.of(row, number);
+                // What stands in one row is of one post, named or not.
+                let line =
+                    if all.len() > 1 { format!("line {}", row.line()) } else { String::new() };
+                let post = Some(row.text(Role::Post)).filter(|post| !post.is_empty());
+                for shared in all {
                     *there |= !shared.is_empty();
                     let share = Share {
                         object: &shared,
                         account: row.text(Role::Account),
-                        post: row.text(Role::Post),
+                        post: post.unwrap_or(&line),
                         time_seconds: row.at_ms().div_euclid(1_000),
                     };
                     builder.share(*trace, &share);

@@ -6,7 +6,7 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use noroshi_codec::posts::{Layout, NoTable, Reader, Reject, Role, Row, Settings, url};
-use noroshi_insight::coordination::TraceKind;
+use noroshi_insight::coordination::{TraceKind, tags};
 use sha2::{Digest as _, Sha256};
 
 use super::output::failed;
@@ -18,8 +18,8 @@ const MAPPING_BYTES_MAX: u64 = 64 << 10;
 const REJECTS_MAX: usize = 10_000;
 /// Rows put aside that are named at the terminal.
 const SHOWN_MAX: usize = 20;
-/// Hashtags that make a sequence.
-const SEQUENCE_MIN: usize = 3;
+/// Different hashtags that make a set.
+const TAGS_MIN: usize = 3;
 
 /// How a table is read.
 #[derive(Debug, clap::Args)]
@@ -169,7 +169,7 @@ pub(super) enum Holds {
     Links,
     /// The hosts of links.
     Hosts,
-    /// The tags of a post in their order, when there are three or more.
+    /// The tags of a post as a set, when there are three or more.
     Tags,
     /// Words, of which near copies are one object.
     Words,
@@ -191,7 +191,7 @@ impl Object {
         let (kind, holds, role) = match name {
             "url" | "urls" => (TraceKind::Url, Holds::Links, Some(Role::Urls)),
             "domain" | "domains" => (TraceKind::Domain, Holds::Hosts, Some(Role::Urls)),
-            "hashtags" => (TraceKind::HashtagSequence, Holds::Tags, Some(Role::Hashtags)),
+            "hashtags" => (TraceKind::HashtagSet, Holds::Tags, Some(Role::Hashtags)),
             "text" | "message" => (TraceKind::Text, Holds::Words, Some(Role::Text)),
             "repost" | "repost_id" | "parent_post" => {
                 (TraceKind::Repost, Holds::Cell, Some(Role::ParentPost))
@@ -205,7 +205,8 @@ impl Object {
             "phash_id" => (TraceKind::Media, Holds::Cell, None),
             "text_cluster_id" => (TraceKind::Text, Holds::Cell, None),
             "fast_repost" => (TraceKind::FastRepost, Holds::Cell, None),
-            "hashtag_set" => (TraceKind::HashtagSequence, Holds::Cell, None),
+            "hashtag_set" => (TraceKind::HashtagSet, Holds::Cell, None),
+            "hashtag" | "hashtag_id" => (TraceKind::Hashtag, Holds::Cell, None),
             _ => (TraceKind::Other, Holds::Cell, None),
         };
         Self { name: name.to_owned(), kind, holds, role }
@@ -241,11 +242,7 @@ impl Object {
             }
             Holds::Tags => {
                 let tags = row.list(role);
-                let tags: Vec<String> = tags
-                    .iter()
-                    .map(|tag| tag.trim_start_matches(['#', '＃']).to_lowercase())
-                    .collect();
-                if tags.len() < SEQUENCE_MIN { Vec::new() } else { vec![tags.join(" ")] }
+                tags::set(tags.iter().map(String::as_str), TAGS_MIN).into_iter().collect()
             }
         }
     }
@@ -260,6 +257,7 @@ pub(super) fn usage(problem: &dyn std::error::Error, file: &Path) -> Failed {
         "NRS-INFL-0101",
         "NRS-INFL-0102",
         "NRS-INFL-0106",
+        "NRS-INFL-0108",
         "NRS-INFL-0111",
         "NRS-INFL-0113",
         "NRS-INFL-0114",

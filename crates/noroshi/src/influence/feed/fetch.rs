@@ -254,7 +254,24 @@ fn told(problem: &ureq::Error) -> Trouble {
         }
         _ => "NRS-INFL-1301",
     };
-    trouble(code, problem)
+    trouble(code, cause(problem))
+}
+
+/// What stood in the way, as a word of the locales.
+fn cause(problem: &ureq::Error) -> &'static str {
+    use std::io::ErrorKind;
+    match problem {
+        ureq::Error::HostNotFound => "name",
+        ureq::Error::Io(inner) => match inner.kind() {
+            ErrorKind::ConnectionRefused => "refused",
+            ErrorKind::ConnectionReset
+            | ErrorKind::ConnectionAborted
+            | ErrorKind::BrokenPipe
+            | ErrorKind::UnexpectedEof => "broken",
+            _ => "other",
+        },
+        _ => "other",
+    }
 }
 
 fn header(answer: &ureq::http::Response<ureq::Body>, name: &str) -> Option<String> {
@@ -276,9 +293,9 @@ fn unpacked(packed: &[u8]) -> Result<Vec<u8>, Trouble> {
     let most = DOCUMENT_BYTES_MAX as u64;
     let mut body = Vec::new();
     let mut within = MultiGzDecoder::new(packed).take(most + 1);
-    within.read_to_end(&mut body).map_err(|problem| trouble("NRS-INFL-1306", problem))?;
+    within.read_to_end(&mut body).map_err(|_| trouble("NRS-INFL-1306", "packed"))?;
     if body.len() as u64 > most {
-        return Err(trouble("NRS-INFL-1305", format!("more than {most} bytes when unpacked")));
+        return Err(trouble("NRS-INFL-1305", "unpacked"));
     }
     Ok(body)
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use noroshi_charter::gathering::{self, Feed as Named};
-use noroshi_codec::syndication::{Address, Entry, Kind, decode};
+use noroshi_codec::syndication::{Address, Entry, Kind, NotAFeed, decode};
 use serde_json::{Value as Json, json};
 use sha2::{Digest as _, Sha256};
 
@@ -157,7 +157,7 @@ fn read_feed(reach: Reach, feed: &Feed) -> Result<Came, Trouble> {
     if feed.digest.as_ref() == Some(&digest) {
         return Ok(Came::Same { size, documents: 1, seen: Some(seen) });
     }
-    let read = decode(&body).map_err(|no| trouble("NRS-INFL-1306", no))?;
+    let read = decode(&body).map_err(|no| trouble("NRS-INFL-1306", word(&no)))?;
     let mut news = News {
         kind: read.kind,
         lines: Vec::new(),
@@ -195,6 +195,15 @@ fn index(fetcher: &Fetcher, feed: &Feed, from: &Address, entries: &[Entry], news
     }
 }
 
+/// Why a document is no feed, as a word of the locales.
+fn word(no: &NotAFeed) -> &'static str {
+    match no {
+        NotAFeed::TooLong => "long",
+        NotAFeed::Letters => "letters",
+        NotAFeed::Unknown(_) => "unknown",
+    }
+}
+
 fn one_of(
     fetcher: &Fetcher,
     from: &Address,
@@ -211,9 +220,9 @@ fn one_of(
     };
     news.documents += 1;
     news.size += size;
-    let read = decode(&body).map_err(|no| trouble("NRS-INFL-1306", no))?;
+    let read = decode(&body).map_err(|no| trouble("NRS-INFL-1306", word(&no)))?;
     if read.kind == Kind::SitemapIndex {
-        return Err(trouble("NRS-INFL-1306", "an index within an index"));
+        return Err(trouble("NRS-INFL-1306", "index"));
     }
     news.take(&from, read.kind, &read.entries);
     match read.broken {

@@ -103,12 +103,12 @@ async fn pdf_of(house: &Arc<House>, ctx: &Ctx, id: &str, lang: Lang) -> Answer<V
     let bytes = match made.await.map_err(broken)? {
         Ok(bytes) => bytes,
         Err(no) => {
-            let code = match no {
-                pdf::NoPdf::NoFont(_) => "NRS-INFL-1209",
-                pdf::NoPdf::Font(..) => "NRS-INFL-1210",
+            let (code, fonts) = match no {
+                pdf::NoPdf::NoFont(fonts) => ("NRS-INFL-1209", fonts),
+                pdf::NoPdf::Font(font, _) => ("NRS-INFL-1210", font),
             };
             let refusal = Refusal::new(code, StatusCode::UNPROCESSABLE_ENTITY);
-            return Err(refusal.arg("why", no).into());
+            return Err(refusal.arg("fonts", fonts).into());
         }
     };
     taken_out(house, ctx, id, "pdf", &bytes).await?;
@@ -328,7 +328,7 @@ pub async fn take_hit(
     let hit = run::act::of_results(house, &found.run, move |results| {
         let mut offset = 0;
         loop {
-            let rows = results.hits(offset, HITS_AT_ONCE)?;
+            let rows = results.hits(run::results::Likeness::Imitates, offset, HITS_AT_ONCE)?;
             let last = rows.len() < usize::try_from(HITS_AT_ONCE).unwrap_or(usize::MAX);
             if let Some(hit) = rows.into_iter().find(|hit| hit.domain == wanted) {
                 return Ok(Some(hit));

@@ -121,6 +121,8 @@ pub(in crate::influence) struct Panel {
     pub(in crate::influence) others: Vec<Choice>,
     /// Who of it the reader could recuse.
     pub(in crate::influence) unheard: Vec<Choice>,
+    /// What people who could be on it are called.
+    pub(in crate::influence) names: BTreeMap<String, String>,
 }
 
 /// The panel of a case for a reader. Who said what is not told by name; whether somebody is still to be heard is.
@@ -137,9 +139,22 @@ pub(in crate::influence) async fn panel(
     let (roster, recused) = (whole.roster(), whole.recused());
     let spoken: BTreeSet<&str> =
         whole.words_that_count().map(|word| word.person.as_str()).collect();
+    // What was said on another text is not heard on this one, be it a word for it or against it.
+    let text = whole.draft().or_else(|| whole.notice()).map(|(_, digest)| digest);
+    let heard: BTreeSet<&str> = whole
+        .words_that_count()
+        .filter(|word| Some(&word.notice) == text.as_ref())
+        .map(|word| word.person.as_str())
+        .collect();
     let seats = roster.iter().map(|person| {
         let why = recused.iter().find(|one| one.0 == *person).map(|one| one.1);
-        seat(words, name(person), why, spoken.contains(person))
+        let word = match (why, heard.contains(person), spoken.contains(person)) {
+            (Some(_), ..) => "influence-seat-recused",
+            (None, true, _) => "influence-seat-spoken",
+            (None, false, true) => "influence-seat-earlier",
+            (None, false, false) => "influence-seat-waits",
+        };
+        seat(words, name(person), why, word)
     });
     let waits =
         |person: &&&str| !spoken.contains(**person) && recused.iter().all(|one| one.0 != **person);
@@ -154,14 +169,15 @@ pub(in crate::influence) async fn panel(
             .filter(|(person, _)| !roster.contains(&person.as_str()))
             .map(|(person, name)| Choice::new(person.as_str(), name.as_str()))
             .collect(),
+        names: people.iter().cloned().collect(),
     })
 }
 
-fn seat(words: Words, name: String, recused: Option<&str>, has_spoken: bool) -> Seat {
-    let (tone, key) = match (recused, has_spoken) {
-        (Some(_), _) => (Tone::Neutral, "influence-seat-recused"),
-        (None, true) => (Tone::Ok, "influence-seat-spoken"),
-        (None, false) => (Tone::Warn, "influence-seat-waits"),
+fn seat(words: Words, name: String, recused: Option<&str>, key: &str) -> Seat {
+    let tone = match key {
+        "influence-seat-recused" => Tone::Neutral,
+        "influence-seat-spoken" => Tone::Ok,
+        _ => Tone::Warn,
     };
     Seat { name, tone, state: words.t(key), reason: recused.unwrap_or_default().to_owned() }
 }

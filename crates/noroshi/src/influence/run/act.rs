@@ -409,7 +409,12 @@ pub async fn confirm(house: &Arc<House>, ctx: &Ctx, review: &str) -> Answer<Made
 }
 
 /// Takes back what was said of a group, by the first or by both: it stays on record with the reason.
-pub async fn withdraw(house: &Arc<House>, ctx: &Ctx, review: &str, reason: &str) -> Answer<Review> {
+pub async fn withdraw(
+    house: &Arc<House>,
+    ctx: &Ctx,
+    review: &str,
+    reason: &str,
+) -> Answer<(Review, Made)> {
     may_review(house, ctx)?;
     let asked = review.to_owned();
     let found = house.store.read(move |reader| read::review(reader, &asked)).await?;
@@ -427,6 +432,6 @@ pub async fn withdraw(house: &Arc<House>, ctx: &Ctx, review: &str, reason: &str)
                 Value::from(&reason),
             ],
         ));
-    commit(house, ctx, review.to_owned(), change).await?;
-    Ok(found)
+    let made = commit(house, ctx, review.to_owned(), change).await?;
+    Ok((found, made))
 }

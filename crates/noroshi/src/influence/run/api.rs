@@ -13,7 +13,7 @@ use utoipa::OpenApi;
 
 use super::act::{self, NewReview, Parameters};
 use super::read::{self, Run};
-use super::results::{self, Results};
+use super::results::{self, HitRow, Likeness, Results};
 use super::{draw, finds, pack};
 use crate::house::House;
 use crate::influence::act::{Made, broken, may, refuse};
@@ -32,8 +32,11 @@ const SHARES_BYTES_MAX: u64 = 512 * 1024 * 1024;
 /// This part of the API description.
 #[derive(OpenApi)]
 #[openapi(
-    paths(list, ask, one, groups, group, clusters, hits, table, propose, confirm, pack_of),
-    components(schemas(Parameters, NewReview))
+    paths(
+        list, ask, one, groups, group, clusters, hits, closed, table, propose, confirm, withdraw,
+        pack_of
+    ),
+    components(schemas(Parameters, NewReview, WithdrawIn))
 )]
 pub struct Doc;
 
@@ -47,9 +50,11 @@ pub fn routes() -> Router<Arc<House>> {
         .route("/influence/runs/{id}/groups/{group}/reviews", post(propose))
         .route("/influence/runs/{id}/clusters", get(clusters))
         .route("/influence/runs/{id}/hits", get(hits))
+        .route("/influence/runs/{id}/closed", get(closed))
         .route("/influence/runs/{id}/tables/{file}", get(table))
         .route("/influence/runs/{id}/pack", get(pack_of))
         .route("/influence/reviews/{id}/confirm", post(confirm))
+        .route("/influence/reviews/{id}/withdraw", post(withdraw))
 }
 
 fn run_json(run: &Run) -> Value {
@@ -200,6 +205,13 @@ async fn clusters(
     .await
 }
 
+fn hit_json(row: &HitRow) -> Value {
+    json!({
+        "domain": row.domain, "protected": row.protected, "rule": row.rule, "score": row.score,
+        "outcome": row.likeness.code(),
+    })
+}
+
 /// Names that imitate protected ones, 200 at a time.
 #[utoipa::path(get, path = "/influence/runs/{id}/hits", tag = "influence", params(("id" = String, Path), From),
     responses((status = 200, description = "`items`"), (status = 404)))]
@@ -209,17 +221,25 @@ async fn hits(
     Path(id): Path<String>,
     Query(from): Query<From>,
 ) -> Answer {
-    let ask = move |results: &Results| results.hits(from.offset, LISTED);
-    listed(&house, &caller, &id, ask, |row| {
-        json!({
-            "domain": row.domain, "protected": row.protected, "rule": row.rule, "score": row.score,
-        })
-    })
-    .await
+    let ask = move |results: &Results| results.hits(Likeness::Imitates, from.offset, LISTED);
+    listed(&house, &caller, &id, ask, hit_json).await
+}
+
+/// Names like protected ones under a suffix where only bodies of its own state register, 200 at a time: shown, and no imitation.
+#[utoipa::path(get, path = "/influence/runs/{id}/closed", tag = "influence", params(("id" = String, Path), From),
+    responses((status = 200, description = "`items`"), (status = 404)))]
+async fn closed(
+    State(house): State<Arc<House>>,
+    caller: Caller,
+    Path(id): Path<String>,
+    Query(from): Query<From>,
+) -> Answer {
+    let ask = move |results: &Results| results.hits(Likeness::Closed, from.offset, LISTED);
+    listed(&house, &caller, &id, ask, hit_json).await
 }
 
 /// One table of a run as a file, `<table>.csv` or `<table>.json`: `groups`, `edges`, `accounts` of coordination, `clusters` of
-/// copies, `hits` of lookalikes, `spreads`, `links`, `chains`, `firsts` of amplification and sites, `creations`, `returns`,
+/// copies, `hits` and `closed` of lookalikes, `spreads`, `links`, `chains`, `firsts` of amplification and sites, `creations`, `returns`,
 /// `sleepers`, `rhythms`, `shifts`, `names` of cadence, `residues`, `topics`. That it was taken out is recorded first.
 #[utoipa::path(get, path = "/influence/runs/{id}/tables/{file}", tag = "influence",
     params(("id" = String, Path), ("file" = String, Path)),
@@ -255,6 +275,28 @@ async fn confirm(
     Path(id): Path<String>,
 ) -> Answer {
     Ok(created(&act::confirm(&house, &caller.ctx, &id).await?))
+}
+
+/// Why what was said is taken back.
+#[derive(Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+struct WithdrawIn {
+    /// The reason; it stays with the review.
+    reason: String,
+}
+
+/// Takes back what was said of a group, by one or by two: it stays on record with the reason, and the group is at E3 again.
+#[utoipa::path(post, path = "/influence/reviews/{id}/withdraw", tag = "influence", request_body = WithdrawIn,
+    params(("id" = String, Path)),
+    responses((status = 200, description = "`id` and `position`"), (status = 404), (status = 409), (status = 422)))]
+async fn withdraw(
+    State(house): State<Arc<House>>,
+    caller: Caller,
+    Path(id): Path<String>,
+    body: Body<WithdrawIn>,
+) -> Answer {
+    let (_, made) = act::withdraw(&house, &caller.ctx, &id, &body.value.reason).await?;
+    Ok(Json(json!({ "id": made.id, "position": made.position })).into_response())
 }
 
 /// The archive of a run. That it was taken out, with its digest, is a leaf before it is handed over.

@@ -20,7 +20,7 @@ use serde_json::{Value, json};
 use super::act::Parameters;
 use super::relabel::Relabel;
 use super::results::{
-    ClusterRow, CopyRow, EdgeRow, GroupRow, HitRow, MemberRow, Results, shares_path,
+    ClusterRow, CopyRow, EdgeRow, GroupRow, HitRow, Likeness, MemberRow, Results, shares_path,
 };
 use super::{rhythm, spread, wording};
 use crate::influence::vault::{Vault, VaultFailure};
@@ -55,7 +55,8 @@ impl Came {
 /// A run that an engine would not do: told to the analyst.
 pub(super) type Ran = Result<Came, String>;
 
-fn kind_of(trace: &str) -> TraceKind {
+/// What kind of object a trace is of.
+pub(super) fn kind_of(trace: &str) -> TraceKind {
     match trace {
         "url" | "url_id" => TraceKind::Url,
         "domain" | "domain_id" => TraceKind::Domain,
@@ -65,7 +66,8 @@ fn kind_of(trace: &str) -> TraceKind {
         "media" | "phash_id" => TraceKind::Media,
         "text" | "text_cluster_id" => TraceKind::Text,
         "fast_repost" => TraceKind::FastRepost,
-        "hashtag_set" => TraceKind::HashtagSequence,
+        "hashtag_set" => TraceKind::HashtagSet,
+        "hashtag" | "hashtag_id" => TraceKind::Hashtag,
         _ => TraceKind::Other,
     }
 }
@@ -188,8 +190,12 @@ fn coordination(
         analysis.groups.iter().map(|group| level(&tests(group, &analysis.edges, asked))).collect();
     let beside = Beside::of(vault, span(asked), !analysis.edges.is_empty())?;
     let pairs = write_analysis(results, &records, &analysis, &levels, &beside)?;
+    let mut told = summary(&analysis, &levels);
+    // Pairs that are edges in no group are watched like those that are no edges.
+    told["watched"] = json!(analysis.watched_all + pairs.len() as u64);
+    told["pairs"] = json!(pairs.len());
     let watched = watched(&records, &analysis).into_iter().chain(pairs).collect();
-    Ok(Ok(Came { watched, ..Came::of(summary(&analysis, &levels)) }))
+    Ok(Ok(Came { watched, ..Came::of(told) }))
 }
 
 /// The shares of a trace: one that is held, or one made of what is held.
@@ -543,11 +549,21 @@ fn imitated(
         writeln!(sink, "{}", cell(&domain))?;
         let outcome = matcher.judge(&domain);
         tally.count(&outcome);
-        if let lookalike::Outcome::Hit(hit) = outcome {
+        let like = match outcome {
+            lookalike::Outcome::Hit(hit) => Some((Likeness::Imitates, hit)),
+            lookalike::Outcome::Closed(hit) => Some((Likeness::Closed, hit)),
+            // No list of popular names is asked here.
+            lookalike::Outcome::Popular { .. }
+            | lookalike::Outcome::Owned
+            | lookalike::Outcome::Unlike
+            | lookalike::Outcome::Refused(_) => None,
+        };
+        if let Some((likeness, hit)) = like {
             number += 1;
             results.add_hit(
                 number,
                 &HitRow {
+                    likeness,
                     domain: hit.unicode.clone(),
                     protected: hit.protected.clone(),
                     rule: hit.rule.code().to_owned(),
@@ -557,7 +573,7 @@ fn imitated(
         }
     }
     let summary = json!({
-        "domains": tally.total(), "hits": number, "owned": tally.owned, "unlike": tally.unlike, "protected": protected,
+        "domains": tally.total(), "hits": tally.hits.values().sum::<u64>(), "closed": tally.closed, "owned": tally.owned, "unlike": tally.unlike, "protected": protected,
         "unread_lines": problems.len(),
     });
     Ok(Ok(Came::of(summary)))

@@ -14,7 +14,7 @@ use super::pack;
 use super::pages::{Piece, pieces, run_crumbs};
 use super::read::{self, Run};
 use super::relabel::Relabel;
-use super::results::{FindRow, Results};
+use super::results::{FindRow, Likeness, Results};
 use super::tables::{self, Column, Kind, Table, csv, shown};
 use crate::house::House;
 use crate::influence::act::{may, refuse};
@@ -317,7 +317,7 @@ pub(super) fn names(engine: &str) -> Vec<&'static str> {
     match engine {
         "coordination" => vec!["groups", "edges", "accounts"],
         "copies" => vec!["clusters"],
-        "lookalike" => vec!["hits"],
+        "lookalike" => vec!["hits", "closed"],
         other => tables::of_engine(other).map(|table| table.name).collect(),
     }
 }
@@ -336,6 +336,7 @@ const HITS: &[Column] = &[
     Column { name: "protected", kind: Kind::Code },
     Column { name: "rule", kind: Kind::Text },
     Column { name: "score", kind: Kind::Whole },
+    Column { name: "outcome", kind: Kind::Text },
 ];
 
 /// The rows of a table as they leave, every account under what stands for it; `None` where the run has no such table.
@@ -362,10 +363,12 @@ fn leaving(
             });
             Some((CLUSTERS, rows.collect()))
         }
-        "hits" => {
-            let rows = (0_i64..).zip(results.hits(0, all)?).map(|(number, row)| {
+        "hits" | "closed" => {
+            let likeness = if table == "hits" { Likeness::Imitates } else { Likeness::Closed };
+            let rows = (0_i64..).zip(results.hits(likeness, 0, all)?).map(|(number, row)| {
                 let body = json!({
                     "domain": row.domain, "protected": row.protected, "rule": row.rule, "score": row.score,
+                    "outcome": row.likeness.code(),
                 });
                 (number, body)
             });

@@ -234,9 +234,9 @@ pub(super) fn controls(words: Words, run: &Run) -> Vec<String> {
         lines.push(words.tv(
             "influence-controls",
             &[
-                ("kind", trace.get("kind").and_then(Value::as_str).unwrap_or_default().into()),
+                ("kind", shared_as(words, trace.get("kind").and_then(Value::as_str)).into()),
                 ("rate", format!("{}", of("false_discovery_max")).into()),
-                ("hypotheses", format!("{:.0}", of("hypotheses")).into()),
+                ("hypotheses", words.n(rounded(of("hypotheses"))).into()),
                 ("expected", format!("{:.3}", of("false_edges_expected")).into()),
             ],
         ));
@@ -245,6 +245,22 @@ pub(super) fn controls(words: Words, run: &Run) -> Vec<String> {
         lines.push(words.tv("influence-shuffled", &[("edges", words.n(edges).into())]));
     }
     lines
+}
+
+/// What a kind of object is called; its code where it has no word.
+fn shared_as(words: Words, kind: Option<&str>) -> String {
+    let kind = kind.unwrap_or_default();
+    let key = format!("influence-shared-{}", kind.replace('_', "-"));
+    if words.has(&key) { words.t(key) } else { kind.to_owned() }
+}
+
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "a number of pairs, which is whole or a half"
+)]
+fn rounded(number: f64) -> u64 {
+    number.round() as u64
 }
 
 fn report(out: &Out, run: &Run, reviews: &[Review], lang: Lang) -> String {

@@ -13,6 +13,7 @@ use axum::routing::{get, post};
 use jiff::Timestamp;
 use jiff::civil::Date;
 use noroshi_charter::coordination::{Family, Level};
+use noroshi_insight::coordination::TraceKind;
 use noroshi_insight::copies::diff::{Change as Differs, diff};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -20,8 +21,10 @@ use serde_json::{Value, json};
 use super::act::{self, NewReview, Parameters};
 use super::draw::{self, Picture, Shown};
 use super::read::{self, Review, Run};
-use super::results::{ClusterRow, EdgeRow, FindRow, GroupRow, HitRow, MemberRow, Results};
-use super::{api, finds, pack, sites};
+use super::results::{
+    ClusterRow, EdgeRow, FindRow, GroupRow, HitRow, Likeness, MemberRow, Results,
+};
+use super::{api, engine, finds, pack, sites};
 use crate::house::House;
 use crate::influence::act::collection;
 use crate::influence::api::of_vault;
@@ -147,6 +150,19 @@ async fn list(
     list_page(&house, &visitor, &id, form, None).await
 }
 
+/// What a trace is called: by its kind, with its name behind; what somebody named is called as it was named.
+fn called(words: Words, trace: &str) -> String {
+    match engine::kind_of(trace) {
+        TraceKind::Other => trace.to_owned(),
+        kind => {
+            let code = serde_json::to_value(kind).unwrap_or_default();
+            let shared = word(words, "shared", code.as_str().unwrap_or_default());
+            words
+                .tv("influence-trace-called", &[("shared", shared.into()), ("trace", trace.into())])
+        }
+    }
+}
+
 /// What can be asked of a collection as shared: what it holds, and what is made of that.
 fn traces(words: Words, holding: &Holding, engine: &str, channel: &str) -> Vec<Choice> {
     let at_one_site =
@@ -162,7 +178,11 @@ fn traces(words: Words, holding: &Holding, engine: &str, channel: &str) -> Vec<C
                 "influence-trace-note",
                 &[("shares", words.n(*shares).into()), ("objects", words.n(*objects).into())],
             );
-            Choice::with_help(trace, trace, note)
+            let note = match trace.as_str() {
+                "hashtag" => format!("{note}; {}", words.t("influence-trace-help-hashtag")),
+                _ => note,
+            };
+            Choice::with_help(trace, called(words, trace), note)
         })
         .collect();
     let made = [
@@ -171,7 +191,8 @@ fn traces(words: Words, holding: &Holding, engine: &str, channel: &str) -> Vec<C
         ("hashtag_set", engine == "coordination" && holds("hashtag")),
     ];
     for (trace, _) in made.into_iter().filter(|(_, is_there)| *is_there) {
-        choices.push(Choice::with_help(trace, trace, word(words, "trace-help", trace)));
+        let help = word(words, "trace-help", trace);
+        choices.push(Choice::with_help(trace, called(words, trace), help));
     }
     choices
 }
@@ -363,6 +384,8 @@ struct RunPage {
     groups: Vec<GroupLine>,
     clusters: Vec<ClusterRow>,
     hits: Vec<HitRow>,
+    /// Names like protected ones that no stranger can register.
+    closed: Vec<HitRow>,
     shelves: Vec<finds::Shelf>,
     files: Vec<&'static str>,
     map: sites::Map,
@@ -383,6 +406,7 @@ struct Gathered {
     picture: Picture,
     clusters: Vec<ClusterRow>,
     hits: Vec<HitRow>,
+    closed: Vec<HitRow>,
     span: Option<(i64, i64)>,
     shelves: Vec<finds::Shelf>,
     links: (Vec<FindRow>, u64),
@@ -414,7 +438,8 @@ fn gather(
         shelves,
         links,
         clusters: results.clusters(0, ROWS)?,
-        hits: results.hits(0, ROWS)?,
+        hits: results.hits(Likeness::Imitates, 0, ROWS)?,
+        closed: results.hits(Likeness::Closed, 0, ROWS)?,
         span: first.zip(last),
         counted,
         groups,
@@ -454,7 +479,7 @@ fn tiles(words: Words, run: &Run) -> Vec<(String, String)> {
         "sites" => &["items", "channels", "links", "chains", "passed", "left_out"],
         "residue" => &["texts", "with_residue", "hits", "quoted", "left_out"],
         "narratives" => &["posts", "texts", "topics", "alone", "left_out"],
-        _ => &["domains", "hits", "owned", "unlike", "protected"],
+        _ => &["domains", "hits", "closed", "owned", "unlike", "protected"],
     };
     let tile = |name: &&str| {
         let value = run.summary.get(*name).and_then(Value::as_u64).unwrap_or(0);
@@ -529,7 +554,7 @@ async fn one(
         tiles: if run.state == "done" { tiles(words, &run) } else { Vec::new() },
         controls: pack::controls(words, &run),
         watched,
-        picture_note: picture_note(words, &found),
+        picture_note: picture_note(words, &found, &run),
         picture: found.picture,
         map_note: words.tv(
             "influence-map-note",
@@ -542,6 +567,7 @@ async fn one(
         groups: found.groups.into_iter().map(|row| group_line(&run.run, row, &reviews)).collect(),
         clusters: found.clusters,
         hits: found.hits,
+        closed: found.closed,
         slices: slices(&run.run, found.span, &days),
         from: days.from,
         until: days.until,
@@ -552,21 +578,28 @@ async fn one(
     })
 }
 
-fn picture_note(words: Words, found: &Gathered) -> String {
+fn picture_note(words: Words, found: &Gathered, run: &Run) -> String {
     let (hidden, lines) = found.picture.hidden;
     let key = if found.picture.is_grouped {
         "influence-picture-groups"
     } else {
         "influence-picture-accounts"
     };
-    words.tv(
+    let note = words.tv(
         key,
         &[
             ("hidden", words.n(hidden).into()),
             ("lines", words.n(lines).into()),
             ("edges", words.n(found.counted.0).into()),
         ],
-    )
+    );
+    match run.summary.get("pairs").and_then(Value::as_u64).unwrap_or(0) {
+        0 => note,
+        pairs => {
+            let pairs = words.tv("influence-picture-pairs", &[("pairs", words.n(pairs).into())]);
+            format!("{note} {pairs}")
+        }
+    }
 }
 
 // ---- one group -------------------------------------------------------------------------------------------------
@@ -790,7 +823,7 @@ async fn withdraw(
     Path(id): Path<String>,
     posted: Posted,
 ) -> Answer {
-    let found =
+    let (found, _) =
         act::withdraw(&house, &posted.visitor.ctx, &id, posted.values.get("reason")).await?;
     let to = format!("/influence/runs/{}/groups/{}#reviews", found.run, found.group);
     Ok(Redirect::to(&to).into_response())

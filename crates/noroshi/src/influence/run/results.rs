@@ -113,12 +113,33 @@ pub struct CopyRow {
     pub body: Value,
 }
 
-/// A name that imitates another.
+/// What a name that is like a protected one is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Likeness {
+    /// An imitation.
+    Imitates,
+    /// Under a suffix that is closed to strangers, so that it is shown and no imitation.
+    Closed,
+}
+
+impl Likeness {
+    /// Its word in files and answers.
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::Imitates => "imitates",
+            Self::Closed => "closed",
+        }
+    }
+}
+
+/// A name that is like another.
 #[derive(Debug, Clone, PartialEq)]
 pub struct HitRow {
+    /// What it is.
+    pub likeness: Likeness,
     /// The name.
     pub domain: String,
-    /// What it imitates.
+    /// What it is like.
     pub protected: Option<String>,
     /// By which rule.
     pub rule: String,
@@ -252,13 +273,14 @@ impl Results {
 
     pub(super) fn add_hit(&self, number: i64, row: &HitRow) -> Result<(), VaultFailure> {
         self.connection
-            .prepare_cached("INSERT INTO hit VALUES (?1, ?2, ?3, ?4, ?5, '')")?
+            .prepare_cached("INSERT INTO hit VALUES (?1, ?2, ?3, ?4, ?5, ?6)")?
             .execute(params![
                 number,
                 row.domain,
                 row.protected,
                 row.rule,
-                i64::try_from(row.score).unwrap_or(0)
+                i64::try_from(row.score).unwrap_or(0),
+                row.likeness.code()
             ])?;
         Ok(())
     }
@@ -453,13 +475,22 @@ impl Results {
         Ok(rows.collect::<Result<_, _>>()?)
     }
 
-    /// Names that imitate others, the likest first, at most `limit`.
-    pub fn hits(&self, offset: u32, limit: u32) -> Result<Vec<HitRow>, VaultFailure> {
+    /// Names that are like others in this way, the likest first, at most `limit`. In a file of before they were told apart all
+    /// are imitations.
+    pub fn hits(
+        &self,
+        likeness: Likeness,
+        offset: u32,
+        limit: u32,
+    ) -> Result<Vec<HitRow>, VaultFailure> {
         let mut rows = self.connection.prepare(
-            "SELECT domain, protected, rule, score FROM hit ORDER BY score DESC, domain LIMIT ?1 OFFSET ?2",
+            "SELECT domain, protected, rule, score FROM hit WHERE (body = 'closed') = ?3 \
+             ORDER BY score DESC, domain LIMIT ?1 OFFSET ?2",
         )?;
-        let rows = rows.query_map([limit, offset], |row| {
+        let is_closed = likeness == Likeness::Closed;
+        let rows = rows.query_map(params![limit, offset, is_closed], |row| {
             Ok(HitRow {
+                likeness,
                 domain: row.get(0)?,
                 protected: row.get(1)?,
                 rule: row.get(2)?,

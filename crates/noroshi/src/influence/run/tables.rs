@@ -356,6 +356,40 @@ mod tests {
             for class in ["self", "refusal", "draft", "placeholder", "tool", "markup"] {
                 assert!(words.has(&format!("influence-residue-{class}")));
             }
+            for kind in [
+                "url",
+                "domain",
+                "repost",
+                "fast-repost",
+                "text",
+                "media",
+                "hashtag-set",
+                "hashtag",
+                "reply",
+                "mention",
+                "other",
+            ] {
+                assert!(words.has(&format!("influence-shared-{kind}")), "{kind}");
+            }
+            for rule in [
+                "tld-swap",
+                "hyphenation",
+                "dot-omission",
+                "visual",
+                "reading",
+                "short-repeat",
+                "edit1",
+                "edit2",
+                "media-combo",
+                "combosquat",
+                "token-combo",
+                "token-embed",
+                "sub-embed",
+                "gov-embed",
+                "idn-mixed",
+            ] {
+                assert!(words.has(&format!("influence-imitation-{rule}")), "{rule}");
+            }
         }
     }
 }
