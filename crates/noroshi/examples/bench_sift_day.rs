@@ -89,6 +89,14 @@ fn main() -> Result<()> {
     done
 }
 
+/// Removes what was read. The service holds it open for another minute, in case somebody still writes: at this rate that
+/// would be tens of gigabytes, so its length is taken too, once it is out of sight.
+fn remove(path: &Path) -> std::io::Result<()> {
+    let file = OpenOptions::new().write(true).open(path)?;
+    fs::remove_file(path)?;
+    file.set_len(0)
+}
+
 /// Lines of a connection log; one in [`HIT_EVERY`] has an address that both lists name.
 fn block() -> String {
     let mut text = String::new();
@@ -254,7 +262,7 @@ impl<'a> Day<'a> {
         self.rotated.retain(|(number, lines)| {
             let is_done = *lines <= seen && number + 2 <= newest;
             if is_done {
-                fs::remove_file(logs.join(format!("conn.{number}.log"))).ok();
+                remove(&logs.join(format!("conn.{number}.log"))).ok();
             }
             !is_done
         });

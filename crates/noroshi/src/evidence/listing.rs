@@ -99,6 +99,18 @@ fn counted(reader: &Reader<'_>, sees: Sees) -> Result<Vec<ListLine>, StoreFailur
     lists::loaded(reader)?.into_iter().map(with).collect()
 }
 
+/// The indicators in force that name a value, by its postings: those of their type are many more.
+fn indicators() -> String {
+    format!(
+        "SELECT o.id FROM evidence_posting p CROSS JOIN evidence_naming n ON n.seq = p.seq AND n.value = $2 \
+         CROSS JOIN evidence_object o ON o.seq = p.seq AND o.latest = 1 AND o.type = 'indicator' AND o.revoked = 0 \
+         WHERE p.slot IN (fresh($2), settled($2)) AND o.valid_from <= $3 \
+         AND (o.valid_until IS NULL OR o.valid_until > $3) AND {} \
+         ORDER BY o.id LIMIT $4",
+        admits("o", "$1")
+    )
+}
+
 fn hits(
     reader: &Reader<'_>,
     sees: Sees,
@@ -125,14 +137,7 @@ fn hits(
     let more = found.len() > HITS;
     found.truncate(HITS);
     let next = found.last().filter(|_| more).map(|one| format!("{} {}", one.value, one.list));
-    let sql = format!(
-        "SELECT o.id FROM evidence_posting p JOIN evidence_naming n ON n.seq = p.seq AND n.value = $2 \
-         JOIN evidence_object o ON o.seq = p.seq AND o.latest = 1 AND o.type = 'indicator' AND o.revoked = 0 \
-         WHERE p.slot IN (fresh($2), settled($2)) AND o.valid_from <= $3 \
-         AND (o.valid_until IS NULL OR o.valid_until > $3) AND {} \
-         ORDER BY o.id LIMIT $4",
-        admits("o", "$1")
-    );
+    let sql = indicators();
     for one in &mut found {
         let params =
             [sees.key(), Value::from(&one.value), Value::from(now), Value::from(NAMED_MAX)];
@@ -232,5 +237,15 @@ async fn vouch(State(house): State<Arc<House>>, posted: Posted) -> Answer {
             Ok(response)
         }
         Err(failure) => Err(failure),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_indicators_of_a_value_are_found_by_its_postings() {
+        let plan = crate::office::store::tests::plan_of(&super::indicators());
+        let first = plan.first().map_or("", String::as_str);
+        assert!(first.starts_with("SEARCH p USING PRIMARY KEY (slot=?"), "{plan:?}");
     }
 }

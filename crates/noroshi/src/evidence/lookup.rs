@@ -271,12 +271,25 @@ fn email_id(address: &str) -> Option<String> {
     Some(id.to_string())
 }
 
-/// What names a value: `p` is its posting, `o` who names it.
+/// What names a value: `p` is its posting, `o` who names it. The postings come first: of what type those who name it are is
+/// asked of each.
 fn namers() -> String {
     format!(
-        "evidence_posting p JOIN evidence_object o ON o.seq = p.seq AND o.latest = 1 AND {} \
-         JOIN evidence_naming n ON n.seq = p.seq AND n.value = $1",
+        "evidence_posting p CROSS JOIN evidence_object o ON o.seq = p.seq AND o.latest = 1 AND {} \
+         CROSS JOIN evidence_naming n ON n.seq = p.seq AND n.value = $1",
         read::admits("o", "$2")
+    )
+}
+
+/// The sightings of a value: those that name it and those that point to what names it.
+fn sightings() -> String {
+    let namers = namers();
+    format!(
+        "SELECT COUNT(*) FROM (SELECT p.seq FROM {namers} WHERE p.slot IN (fresh($1), settled($1)) AND o.type = 'sighting' \
+         UNION SELECT v.seq FROM {namers} JOIN evidence_edge e ON e.node = o.node AND e.way = 1 \
+         JOIN evidence_object v ON v.seq = e.via AND v.type = 'sighting' AND v.latest = 1 AND v.hidden = 0 \
+         AND {} WHERE p.slot IN (fresh($1), settled($1)) LIMIT $3) AS seen",
+        read::admits("v", "$2")
     )
 }
 
@@ -297,15 +310,8 @@ fn of_value(
     for (kind, _) in &found {
         *known.kinds.entry(kind.clone()).or_default() += 1;
     }
-    let sql = format!(
-        "SELECT COUNT(*) FROM (SELECT p.seq FROM {namers} WHERE p.slot IN (fresh($1), settled($1)) AND o.type = 'sighting' \
-         UNION SELECT v.seq FROM {namers} JOIN evidence_edge e ON e.node = o.node AND e.way = 1 \
-         JOIN evidence_object v ON v.seq = e.via AND v.type = 'sighting' AND v.latest = 1 AND v.hidden = 0 \
-         AND {} WHERE p.slot IN (fresh($1), settled($1)) LIMIT $3) AS seen",
-        read::admits("v", "$2")
-    );
     let params = [Value::from(value), sees.key(), Value::Int(SIGHTINGS_MAX)];
-    known.sightings = u64::try_from(reader.number(&sql, &params)?).unwrap_or(0);
+    known.sightings = u64::try_from(reader.number(&sightings(), &params)?).unwrap_or(0);
     Ok(known)
 }
 
@@ -392,5 +398,15 @@ mod tests {
             ],
         );
         check("words of a list", true, &[("", "words of a list", &[1])]);
+    }
+
+    #[test]
+    fn a_value_is_looked_up_by_its_postings_and_no_type_is_walked() {
+        let plan = crate::office::store::tests::plan_of(&sightings());
+        let walk = plan.iter().find(|line| line.contains("USING INDEX evidence_object_type"));
+        assert_eq!(walk, None, "{plan:?}");
+        let starts =
+            plan.iter().filter(|line| line.starts_with("SEARCH p USING PRIMARY KEY (slot=?"));
+        assert_eq!(starts.count(), 2, "{plan:?}");
     }
 }

@@ -727,6 +727,7 @@ fn search_text(object: &StixObject, members: &[Member<'_>], names_values: bool) 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::office::store::tests::plan_of;
 
     fn object(text: &str) -> StixObject {
         StixObject::parse(text).unwrap()
@@ -735,8 +736,6 @@ mod tests {
     /// What an import asks and writes goes through an index, whatever is held (P-1, P-2, P-4).
     #[test]
     fn p1_nothing_that_is_written_walks_through_a_table() {
-        let dir = tempfile::tempdir().unwrap();
-        let store = crate::office::store::Store::open(dir.path()).unwrap();
         for sql in [
             FIND_NODE,
             FIND_KIND,
@@ -762,15 +761,7 @@ mod tests {
             SETTLING[2],
             SETTLING[3],
         ] {
-            let plan = store
-                .read_now(|reader| {
-                    let params = vec![Value::Null; sql.matches('$').count()];
-                    let count =
-                        (1..=24).rev().find(|n| sql.contains(&format!("${n}"))).unwrap_or(0);
-                    let asked = params.get(..count).unwrap_or_default();
-                    reader.all(&format!("EXPLAIN QUERY PLAN {sql}"), asked, |row| row.text(3))
-                })
-                .unwrap();
+            let plan = plan_of(sql);
             // The slice that is moved on is one number.
             let mut walks = plan.iter().filter(|line| *line != "SCAN evidence_settling");
             let walk = walks.find(|line| line.starts_with("SCAN evidence_") || *line == "SCAN s");

@@ -465,10 +465,20 @@ fn tune(connection: &Connection) -> Result<(), StoreFailure> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use rusqlite::StatementStatus;
 
     use super::*;
+
+    /// How a new folder would answer a question, a line for each table: `SEARCH … USING …`, or `SCAN …` for a walk.
+    pub(crate) fn plan_of(sql: &str) -> Vec<String> {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Store::open(dir.path()).unwrap();
+        let names = NAMES.iter().rposition(|name| sql.contains(name)).map_or(0, |last| last + 1);
+        let asked = vec![Value::Null; names];
+        let explain = format!("EXPLAIN QUERY PLAN {sql}");
+        store.read_now(|reader| reader.all(&explain, &asked, |row| row.text(3))).unwrap()
+    }
 
     #[test]
     fn a_question_is_planned_once_whatever_it_is_asked_with() {

@@ -43,6 +43,18 @@ pub(super) fn listed(
     )
 }
 
+/// What stands on a shelf and is restricted to others. The shelf is asked of what was found by its identifier (`+`): it is not
+/// walked.
+fn restricted() -> String {
+    format!(
+        "SELECT o.type, -COUNT(*) FROM share_handling sh \
+         CROSS JOIN evidence_id n ON n.slot IN (fresh(sh.id), settled(sh.id)) AND n.id = sh.id \
+         CROSS JOIN evidence_object o ON o.node = n.node AND +o.shelf = $2 \
+         WHERE sh.restricted_to IS NOT NULL AND NOT {} GROUP BY o.type",
+        admits("o", "$1")
+    )
+}
+
 /// By how much the number on an open shelf differs for this reader, by type.
 pub(super) fn differences(
     reader: &Reader<'_>,
@@ -53,13 +65,7 @@ pub(super) fn differences(
     if sees.reports() {
         return Ok(Vec::new());
     }
-    let sql = format!(
-        "SELECT o.type, -COUNT(*) FROM share_handling sh \
-         CROSS JOIN evidence_id n ON n.slot IN (fresh(sh.id), settled(sh.id)) AND n.id = sh.id \
-         JOIN evidence_object o ON o.node = n.node AND o.shelf = $2 WHERE sh.restricted_to IS NOT NULL AND NOT {} \
-         GROUP BY o.type",
-        admits("o", "$1")
-    );
+    let sql = restricted();
     let counted = |row: &crate::office::store::Row<'_, '_>| Ok((row.text(0)?, row.int(1)?));
     let mut found = reader.all(&sql, &[key.clone(), Value::Int(shelf)], counted)?;
     if !is_nobody(&key) {
@@ -69,4 +75,17 @@ pub(super) fn differences(
         found.extend(reader.all(&sql, &[key, Value::Int(shelf)], counted)?);
     }
     Ok(found)
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::office::store::tests::plan_of;
+
+    #[test]
+    fn what_is_restricted_is_found_by_its_identifier_and_no_shelf_is_walked() {
+        let plan = plan_of(&super::restricted());
+        let place = |what: &str| plan.iter().position(|line| line.starts_with(what));
+        assert!(place("SEARCH s USING PRIMARY KEY (slot=?)") < place("SEARCH o USING"), "{plan:?}");
+        assert_eq!(place("SEARCH o USING INDEX evidence_object_shelf"), None, "{plan:?}");
+    }
 }
