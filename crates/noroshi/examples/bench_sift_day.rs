@@ -1,9 +1,10 @@
 //! A day at line rate, shortened: `noroshi sift follow` reads as fast as it can what is written into a log, while the list
 //! it looks for is exchanged and the log is rotated. Counters must come out exact and memory must stay flat.
 //!
-//! `cargo xtask bench sift-day [--minutes N] [--swap SECONDS] [--rotate SECONDS] [--every SECONDS] [--dir DIR]
-//! [--program PATH]`. The log is always some seconds ahead of what has been certified, so that the rate is that of the
-//! reader and not that of the writer. Each minute it prints one line, separated by tabs: `minute records
+//! `cargo xtask bench sift-day [--minutes N] [--swap SECONDS] [--rotate SECONDS] [--every SECONDS] [--ahead SECONDS]
+//! [--dir DIR] [--program PATH]`. The log is always `--ahead` seconds (6) ahead of what has been certified, so that the rate
+//! is that of the reader and not that of the writer: what lies there is rotation and lead at that rate, tens of gigabytes
+//! with the defaults. Each minute it prints one line, separated by tabs: `minute records
 //! records_per_second MB_per_second RSS_MiB certificates loads`, and at the end what it came to. It fails where a
 //! record is missing or counted twice, where a hit is not kept, where a replaced list stays in memory, or where the
 //! service holds more memory in its last quarter than in its second one by more than a tenth and 16 MiB.
@@ -39,6 +40,7 @@ struct Asked {
     swap: Duration,
     rotate: Duration,
     every: u64,
+    ahead: f64,
     dir: PathBuf,
     keep: bool,
     program: PathBuf,
@@ -54,6 +56,7 @@ impl Asked {
             swap: Duration::from_secs(10),
             rotate: Duration::from_secs(30),
             every: 2,
+            ahead: AHEAD_SECONDS,
             dir,
             keep: false,
             program: beside.unwrap_or_default(),
@@ -66,6 +69,7 @@ impl Asked {
                 "--swap" => asked.swap = Duration::from_secs(value.parse()?),
                 "--rotate" => asked.rotate = Duration::from_secs(value.parse()?),
                 "--every" => asked.every = value.parse()?,
+                "--ahead" => asked.ahead = value.parse()?,
                 "--dir" => (asked.dir, asked.keep) = (value.into(), true),
                 "--program" => asked.program = value.into(),
                 other => return Err(format!("{other} is not understood").into()),
@@ -238,7 +242,8 @@ impl<'a> Day<'a> {
             clippy::cast_sign_loss,
             reason = "a length of seconds"
         )]
-        let ahead = AHEAD_BYTES_MIN.max((rate * (AHEAD_SECONDS + self.asked.every as f64)) as u64);
+        let ahead =
+            AHEAD_BYTES_MIN.max((rate * (self.asked.ahead + self.asked.every as f64)) as u64);
         if self.bytes.saturating_sub(now.bytes) > ahead {
             std::thread::sleep(TICK);
             return Ok(());
