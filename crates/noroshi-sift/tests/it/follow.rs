@@ -33,6 +33,12 @@ impl Folder {
         file.1.extend_from_slice(bytes);
     }
 
+    /// Another name of the same file, with what is in it by now.
+    fn link(&mut self, name: &str, to: &str) {
+        let file = self.files[name].clone();
+        self.files.insert(to.to_owned(), file);
+    }
+
     fn rename(&mut self, from: &str, to: &str) {
         let file = self.files.remove(from).unwrap();
         self.files.insert(to.to_owned(), file);
@@ -488,6 +494,40 @@ fn what_is_read_as_a_whole_waits_until_it_rests() {
     }
     house.commit();
     assert_eq!(house.kept, [1, 2]);
+}
+
+#[test]
+fn another_name_that_was_not_asked_for_says_nothing_of_a_file() {
+    // It stands before the one that was asked for, and was there before that was found, or came later.
+    for is_before in [true, false] {
+        let mut folder = Folder::default();
+        let mut house = House::new(1 << 20);
+        folder.write("zeek.log", json(1).as_bytes());
+        if is_before {
+            folder.link("zeek.log", "old.log");
+        }
+        house.look(&folder);
+        let line = json(2);
+        let (half, rest) = line.split_at(9);
+        folder.write("zeek.log", half.as_bytes());
+        folder.link("zeek.log", "old.log");
+        for _ in 0..3 {
+            house.look(&folder);
+        }
+        folder.write("zeek.log", rest.as_bytes());
+        folder.link("zeek.log", "old.log");
+        house.look(&folder);
+        house.commit();
+        assert_eq!((&house.kept[..], &house.errors[..]), (&[1, 2][..], &[][..]), "{is_before}");
+        // When the one that was asked for is gone the other one says that nobody writes any more.
+        folder.write("zeek.log", json(3).trim_end().as_bytes());
+        folder.rename("zeek.log", "old.log");
+        for _ in 0..3 {
+            house.look(&folder);
+        }
+        house.commit();
+        assert_eq!(house.kept, [1, 2, 3]);
+    }
 }
 
 #[test]
