@@ -174,6 +174,8 @@ pub(super) struct Listing {
     waiting: BTreeSet<Identity>,
     /// Files that are held against all others in this look although they are as they were, and whether they were known.
     compared: BTreeMap<Identity, bool>,
+    /// How many files had been cut by the last look.
+    cut: u64,
 }
 
 impl Listing {
@@ -186,6 +188,11 @@ impl Listing {
     /// something to be read nor a change of what is known of them. Then nothing comes of the next one either.
     pub(super) fn settle(&mut self, follower: &Follower, steps: &[Step], is_quiet: bool) {
         self.is_quiet = is_quiet;
+        let cut = follower.notes().cut;
+        if std::mem::replace(&mut self.cut, cut) != cut {
+            // What was cut begins anew, and does not compare any more: only its copies do, for whose sake all are shown.
+            self.waiting.clear();
+        }
         let read: BTreeSet<Identity> = steps.iter().map(|step| step.identity).collect();
         let compared = std::mem::take(&mut self.compared).into_iter();
         let has_come = |(identity, was_known): &(Identity, bool)| {
@@ -301,6 +308,8 @@ mod tests {
         now: Instant,
         heads: usize,
         is_quiet: bool,
+        /// Whether there is no time to read what is to be read.
+        is_busy: bool,
     }
 
     fn record(second: u64) -> String {
@@ -328,6 +337,7 @@ mod tests {
                 now: Instant::now(),
                 heads: 0,
                 is_quiet: false,
+                is_busy: false,
             }
         }
 
@@ -362,7 +372,7 @@ mod tests {
             let steps = follower.observe(&entries, false, &Reading::default());
             let is_quiet = look.is_as_before && steps.is_empty() && *follower == known;
             listing.settle(follower, &steps, is_quiet);
-            for step in steps {
+            for step in steps.into_iter().filter(|_| !self.is_busy) {
                 let mut file = File::open(&step.path).unwrap();
                 if let What::Whole { skip } = step.what {
                     let mut collector = Collector::default();
@@ -463,6 +473,31 @@ mod tests {
         // What was read of the first is not read again, and what it has now is.
         assert_eq!((house.engine.tally().seen, house.follower.notes().cut), (5, 1));
         assert_eq!(house.follower.notes().recognised, 1);
+    }
+
+    #[test]
+    fn a_copy_that_waited_long_is_taken_up_as_soon_as_its_original_is_cut() {
+        // Cut to nothing, and already written to again.
+        for (again, seen) in [(String::new(), 3), (record(20), 4)] {
+            let mut house = House::new();
+            let path = |house: &House, name: &str| house.dir.path().join(name);
+            house.write("a.log", &(record(10) + &record(11)));
+            house.look(TICK);
+            // What comes is not read at once, and stands in the copy.
+            house.is_busy = true;
+            house.write("a.log", &record(12));
+            std::fs::copy(path(&house, "a.log"), path(&house, "b.log")).unwrap();
+            for later in [TICK, SETTLED, TICK] {
+                house.look(later);
+            }
+            assert_eq!(house.look(TICK), 0, "it waits");
+            house.is_busy = false;
+            std::fs::write(path(&house, "a.log"), &again).unwrap();
+            house.look(TICK);
+            assert_eq!(house.look(TICK), 2, "all are held against it");
+            assert_eq!((house.engine.tally().seen, house.follower.notes().cut), (seen, 1));
+            assert_eq!(house.follower.notes().recognised, 1);
+        }
     }
 
     #[test]
