@@ -600,11 +600,13 @@ impl Follower {
     }
 
     /// Whether a file is to be held against all others, whose beginnings are to be shown with it: it is new, or is read as
-    /// a whole and has not been.
-    pub fn compares(&self, identity: Identity, size: u64, wanted: bool) -> bool {
+    /// a whole, has not been, and is not written to any more.
+    pub fn compares(&self, identity: Identity, size: u64, wanted: bool, is_resting: bool) -> bool {
         match self.files.get(&identity) {
             None => wanted && size > 0,
-            Some(file) => file.kind == Kind::Whole && !file.finished,
+            Some(file) => {
+                file.kind == Kind::Whole && !file.finished && is_resting && file.size == size
+            }
         }
     }
 

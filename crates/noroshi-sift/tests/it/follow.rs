@@ -131,7 +131,8 @@ impl House {
         let shows_all = self.shows_all
             || folder.files.iter().any(|(name, (inode, bytes))| {
                 let identity = Identity { device: 1, inode: *inode };
-                self.batch.compares(identity, bytes.len() as u64, is_wanted(name))
+                let (wanted, is_resting) = (is_wanted(name), self.is_resting);
+                self.batch.compares(identity, bytes.len() as u64, wanted, is_resting)
             });
         let entries: Vec<Entry<'_>> = folder
             .files
@@ -494,6 +495,47 @@ fn what_is_read_as_a_whole_waits_until_it_rests() {
     }
     house.commit();
     assert_eq!(house.kept, [1, 2]);
+}
+
+#[test]
+fn what_is_written_for_hours_needs_no_other_beginning_until_it_rests() {
+    let mut folder = Folder::default();
+    let mut house = House::new(1 << 20);
+    for number in 0..20 {
+        folder.write(&format!("conn.{number}.log"), json(number).as_bytes());
+    }
+    let begin = |folder: &mut Folder| folder.write("table.csv", b"ts,src_ip,dst_ip\n");
+    let grow = |folder: &mut Folder| {
+        folder.write("table.csv", b"100,192.0.2.7,203.0.113.5\n");
+    };
+    begin(&mut folder);
+    grow(&mut folder);
+    for _ in 0..3 {
+        house.look(&folder);
+    }
+    // It rested once, so it was read; another one never does.
+    folder.rename("table.csv", "other.csv");
+    let before = house.heads;
+    begin(&mut folder);
+    grow(&mut folder);
+    house.look(&folder);
+    assert_eq!(
+        house.heads,
+        before + 22,
+        "of a new one it has to be known what it is to the others"
+    );
+    for _ in 0..5 {
+        grow(&mut folder);
+        house.look(&folder);
+    }
+    assert_eq!(house.heads, before + 22 + 5, "its own");
+    house.is_resting = false;
+    house.look(&folder);
+    house.look(&folder);
+    assert_eq!((house.heads, house.engine.tally().seen), (before + 27, 21));
+    house.is_resting = true;
+    house.look(&folder);
+    assert_eq!((house.heads, house.engine.tally().seen), (before + 27 + 22, 21 + 6));
 }
 
 #[test]
