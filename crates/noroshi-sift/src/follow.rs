@@ -14,6 +14,7 @@
 //! | packed after it was renamed | recognised by its beginning; only what had not been read is read |
 //! | copied, and then cut (`copytruncate`) | the copy waits while all of it stands in the original too; when that is cut or gone, the rest is read from the copy |
 //! | found under another number of its device, as after a move to another disk | recognised by its beginning, and a packed log or capture by its length too; nothing is read again |
+//! | there under several names | read once, under the one by which it was found; another name says nothing of it |
 //! | removed before it was read | stated as [`Reason::Vanished`], unless whoever reads still holds it open |
 //!
 //! Whoever shows the files need not read the beginning of one that has not changed since it was last shown: then it is
@@ -23,7 +24,7 @@
 //! Of what stands in a file the state holds 32 bits of a keyed digest of its beginning, to tell files apart. The key does
 //! not lie in the state: whoever has the state alone can try no guess of what stood in a file.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::io::{self, Read as _, Seek, SeekFrom, Write};
 
 use serde::{Deserialize, Serialize};
@@ -193,13 +194,23 @@ struct There<'a> {
 
 impl<'a> There<'a> {
     fn new(entries: &'a [Entry<'a>], is_partial: bool, follower: &Follower) -> Self {
-        let mut files = BTreeMap::new();
+        let mut files: BTreeMap<Identity, &Entry<'_>> = BTreeMap::new();
         for entry in entries {
-            files.entry(entry.identity).or_insert(entry);
+            let rank = |entry: &Entry<'_>| (follower.was_found_as(entry), entry.wanted);
+            let shown = files.entry(entry.identity).or_insert(entry);
+            if rank(entry) > rank(shown) {
+                *shown = entry;
+            }
         }
         let is_shown = |entry: &&Entry<'_>| entry.head.is_some() || !follower.knows(entry.identity);
         let is_comparable = files.values().all(is_shown);
         Self { files, heads: BTreeMap::new(), is_partial, is_comparable }
+    }
+
+    /// Whether an entry stands for its file. Of a file with several names it is the one under which the file was found, or
+    /// else one that was asked for: another name says nothing of it.
+    fn is_shown_as(&self, entry: &Entry<'_>) -> bool {
+        self.files.get(&entry.identity).is_some_and(|shown| std::ptr::eq(*shown, entry))
     }
 
     /// Whether a file is there, as far as is known: of one that was not looked at it is not said that it is gone.
@@ -352,13 +363,8 @@ impl Follower {
     ) -> Vec<Step> {
         let mut there = There::new(entries, is_partial, self);
         let mut steps = Vec::new();
-        let mut seen = BTreeSet::new();
         let mut fresh = Vec::new();
-        for entry in entries {
-            // Another name of a file that has been looked at.
-            if !seen.insert(entry.identity) {
-                continue;
-            }
+        for entry in entries.iter().filter(|entry| there.is_shown_as(entry)) {
             if self.files.contains_key(&entry.identity) {
                 let what = self.again(entry, &there);
                 steps.extend(what.map(|what| step(entry, what)));
@@ -588,12 +594,19 @@ impl Follower {
         self.files.contains_key(&identity)
     }
 
+    /// Whether it is the name under which a followed file was found.
+    fn was_found_as(&self, entry: &Entry<'_>) -> bool {
+        self.files.get(&entry.identity).is_some_and(|file| file.found == entry.path)
+    }
+
     /// Whether a file is to be held against all others, whose beginnings are to be shown with it: it is new, or is read as
-    /// a whole and has not been.
-    pub fn compares(&self, identity: Identity, size: u64, wanted: bool) -> bool {
+    /// a whole, has not been, and is not written to any more.
+    pub fn compares(&self, identity: Identity, size: u64, wanted: bool, is_resting: bool) -> bool {
         match self.files.get(&identity) {
             None => wanted && size > 0,
-            Some(file) => file.kind == Kind::Whole && !file.finished,
+            Some(file) => {
+                file.kind == Kind::Whole && !file.finished && is_resting && file.size == size
+            }
         }
     }
 

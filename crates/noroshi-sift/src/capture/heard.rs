@@ -34,6 +34,8 @@ pub(crate) struct Heard {
     forth: Side,
     /// What is answered: listened to where it is a name server that answers.
     back: Side,
+    /// Whether it is a name server that is spoken to, as far as ports say it.
+    is_of_names: bool,
     /// How often a limit kept something from being looked at.
     unheard: u64,
 }
@@ -48,6 +50,8 @@ struct Side {
     next: Option<u32>,
     /// What is spoken, once that is known.
     speaks: Option<Speech>,
+    /// Something before what came was missing.
+    is_torn: bool,
     /// It has given its name, or never will.
     done: bool,
 }
@@ -86,6 +90,7 @@ impl Heard {
                 addresses: Vec::new(),
                 forth: Side::default(),
                 back: Side { answers: true, done: !is_of_names, ..Side::default() },
+                is_of_names,
                 unheard: 0,
             })
         })
@@ -144,11 +149,17 @@ impl Heard {
     fn listen(&mut self, side: &mut Side, sequence: u32, payload: &[u8], held: &mut usize) {
         let mut next = *side.next.get_or_insert(sequence);
         let is_http = side.speaks == Some(Speech::Http);
-        if is_http && sequence.wrapping_sub(next).cast_signed() > 0 {
+        let is_early = sequence.wrapping_sub(next).cast_signed() > 0;
+        if is_early && is_http {
             // What is missing is mostly the content of a request; the next one begins anew.
             *held = held.saturating_sub(side.begin.len());
             side.begin.clear();
             next = sequence;
+        }
+        if is_early && !is_http && !side.is_torn && self.speaks_dns(side) {
+            // In what comes behind a gap nothing says where a message begins. It may be closed yet, by what comes late.
+            side.is_torn = true;
+            self.unheard += 1;
         }
         // What was sent again is skipped; what came too early is lost to us.
         let again = next.wrapping_sub(sequence);
@@ -171,6 +182,10 @@ impl Heard {
             self.look_at_begin(side, held);
             fresh = rest;
         }
+    }
+
+    fn speaks_dns(&self, side: &Side) -> bool {
+        self.is_of_names || side.speaks == Some(Speech::Dns)
     }
 
     /// Looks at what is held of a stream, message by message.

@@ -33,6 +33,12 @@ impl Folder {
         file.1.extend_from_slice(bytes);
     }
 
+    /// Another name of the same file, with what is in it by now.
+    fn link(&mut self, name: &str, to: &str) {
+        let file = self.files[name].clone();
+        self.files.insert(to.to_owned(), file);
+    }
+
     fn rename(&mut self, from: &str, to: &str) {
         let file = self.files.remove(from).unwrap();
         self.files.insert(to.to_owned(), file);
@@ -125,7 +131,8 @@ impl House {
         let shows_all = self.shows_all
             || folder.files.iter().any(|(name, (inode, bytes))| {
                 let identity = Identity { device: 1, inode: *inode };
-                self.batch.compares(identity, bytes.len() as u64, is_wanted(name))
+                let (wanted, is_resting) = (is_wanted(name), self.is_resting);
+                self.batch.compares(identity, bytes.len() as u64, wanted, is_resting)
             });
         let entries: Vec<Entry<'_>> = folder
             .files
@@ -488,6 +495,81 @@ fn what_is_read_as_a_whole_waits_until_it_rests() {
     }
     house.commit();
     assert_eq!(house.kept, [1, 2]);
+}
+
+#[test]
+fn what_is_written_for_hours_needs_no_other_beginning_until_it_rests() {
+    let mut folder = Folder::default();
+    let mut house = House::new(1 << 20);
+    for number in 0..20 {
+        folder.write(&format!("conn.{number}.log"), json(number).as_bytes());
+    }
+    let begin = |folder: &mut Folder| folder.write("table.csv", b"ts,src_ip,dst_ip\n");
+    let grow = |folder: &mut Folder| {
+        folder.write("table.csv", b"100,192.0.2.7,203.0.113.5\n");
+    };
+    begin(&mut folder);
+    grow(&mut folder);
+    for _ in 0..3 {
+        house.look(&folder);
+    }
+    // It rested once, so it was read; another one never does.
+    folder.rename("table.csv", "other.csv");
+    let before = house.heads;
+    begin(&mut folder);
+    grow(&mut folder);
+    house.look(&folder);
+    assert_eq!(
+        house.heads,
+        before + 22,
+        "of a new one it has to be known what it is to the others"
+    );
+    for _ in 0..5 {
+        grow(&mut folder);
+        house.look(&folder);
+    }
+    assert_eq!(house.heads, before + 22 + 5, "its own");
+    house.is_resting = false;
+    house.look(&folder);
+    house.look(&folder);
+    assert_eq!((house.heads, house.engine.tally().seen), (before + 27, 21));
+    house.is_resting = true;
+    house.look(&folder);
+    assert_eq!((house.heads, house.engine.tally().seen), (before + 27 + 22, 21 + 6));
+}
+
+#[test]
+fn another_name_that_was_not_asked_for_says_nothing_of_a_file() {
+    // It stands before the one that was asked for, and was there before that was found, or came later.
+    for is_before in [true, false] {
+        let mut folder = Folder::default();
+        let mut house = House::new(1 << 20);
+        folder.write("zeek.log", json(1).as_bytes());
+        if is_before {
+            folder.link("zeek.log", "old.log");
+        }
+        house.look(&folder);
+        let line = json(2);
+        let (half, rest) = line.split_at(9);
+        folder.write("zeek.log", half.as_bytes());
+        folder.link("zeek.log", "old.log");
+        for _ in 0..3 {
+            house.look(&folder);
+        }
+        folder.write("zeek.log", rest.as_bytes());
+        folder.link("zeek.log", "old.log");
+        house.look(&folder);
+        house.commit();
+        assert_eq!((&house.kept[..], &house.errors[..]), (&[1, 2][..], &[][..]), "{is_before}");
+        // When the one that was asked for is gone the other one says that nobody writes any more.
+        folder.write("zeek.log", json(3).trim_end().as_bytes());
+        folder.rename("zeek.log", "old.log");
+        for _ in 0..3 {
+            house.look(&folder);
+        }
+        house.commit();
+        assert_eq!(house.kept, [1, 2, 3]);
+    }
 }
 
 #[test]

@@ -382,8 +382,18 @@ fn in_stream(message: &[u8]) -> Vec<u8> {
     [&u16::try_from(message.len()).unwrap().to_be_bytes()[..], message].concat()
 }
 
-/// A question over TCP, and what is answered from a port, in parts.
+/// A question over TCP, and what is answered from a port, in parts one behind the other.
 fn asked_over_tcp(port: u16, parts: &[&[u8]]) -> Vec<u8> {
+    let mut begin = 0;
+    let placed = parts.iter().map(|part| {
+        begin += part.len();
+        (begin - part.len(), *part)
+    });
+    asked_with_gaps(port, &placed.collect::<Vec<_>>())
+}
+
+/// The same, with where in the answer each part stands.
+fn asked_with_gaps(port: u16, parts: &[(usize, &[u8])]) -> Vec<u8> {
     let (client, server) = ("192.0.2.7", "198.51.100.53");
     let question = in_stream(&packets::question("good.example"));
     let mut frames = vec![
@@ -391,12 +401,11 @@ fn asked_over_tcp(port: u16, parts: &[&[u8]]) -> Vec<u8> {
         Frame::tcp(server, port, client, 5000, packets::SYN | packets::ACK, b"").sequence(999),
         Frame::tcp(client, 5000, server, port, packets::ACK, &question).sequence(2),
     ];
-    let mut sequence = 1_000;
-    for part in parts {
+    for (begin, part) in parts {
+        let sequence = 1_000 + u32::try_from(*begin).unwrap();
         let frame = Frame::tcp(server, port, client, 5000, packets::ACK, part);
         // Each is sent twice.
         frames.extend([frame.clone().sequence(sequence), frame.sequence(sequence)]);
-        sequence += u32::try_from(part.len()).unwrap();
     }
     packets::pcap(&frames, true, false)
 }
@@ -436,6 +445,45 @@ fn what_a_name_server_answers_over_tcp_is_heard_as_over_udp() {
     assert_eq!(kept("10.9.1.200", &asked_over_tcp(53, &parts)), ([1, 1, 0, 0], 1));
     // Only a part of it was captured.
     assert_eq!(kept("10.9.0.20", &asked_over_tcp(53, &parts[..1])), ([1, 0, 0, 0], 0));
+}
+
+/// Behind a gap nothing says where a message begins. It is not guessed, and that something was not heard is counted.
+#[test]
+fn a_stream_of_dns_with_a_gap_says_that_not_all_was_heard() {
+    let kept = |list: &str, file: &[u8]| {
+        let read = read(list, &[file]);
+        (read.counts(), read.capture.unheard)
+    };
+    let name = in_stream(&packets::answer("good.example", 5, b"\x04evil\x07example\0"));
+    let address = in_stream(&packets::answer("good.example", 1, &[203, 0, 113, 5]));
+    let behind = name.len();
+    // Lost: what stands before it is heard, and what comes behind it is not.
+    let lost = asked_with_gaps(53, &[(0, &name), (behind + 9, &address), (behind + 99, &address)]);
+    assert_eq!(kept("evil.example", &lost), ([1, 0, 0, 0], 1));
+    assert_eq!(kept("203.0.113.5", &lost), ([0, 1, 0, 0], 1));
+    // From the beginning on.
+    let headless = asked_with_gaps(53, &[(behind, &address)]);
+    assert_eq!(kept("203.0.113.5", &headless), ([0, 1, 0, 0], 1));
+    // What comes late closes the gap again.
+    let (first, second) = name.split_at(20);
+    let late = asked_with_gaps(53, &[(0, first), (behind, &address), (20, second)]);
+    assert_eq!(kept("evil.example", &late), ([1, 0, 0, 0], 1));
+    let (first, second) = address.split_at(20);
+    let late = asked_with_gaps(53, &[(20, second), (0, first), (20, second)]);
+    assert_eq!(kept("203.0.113.5", &late), ([1, 0, 0, 0], 1));
+    // What is asked, also where no port says that it is DNS.
+    let question = in_stream(&packets::question("evil.example"));
+    for port in [53, 9_999] {
+        let ask = |sequence: u32| {
+            let frame =
+                Frame::tcp("192.0.2.7", 5000, "198.51.100.53", port, packets::ACK, &question);
+            frame.sequence(sequence)
+        };
+        let file = packets::pcap(&[ask(1), ask(5_000), ask(9_000)], true, false);
+        assert_eq!(kept("evil.example", &file), ([1, 0, 0, 0], 1), "{port}");
+    }
+    // Of what is no DNS nothing is missing.
+    assert_eq!(kept("203.0.113.5", &asked_with_gaps(9_999, &[(9, &address)])), ([0, 1, 0, 0], 0));
 }
 
 /// A connection is used for one request after the other, and what lies between them may be missing.

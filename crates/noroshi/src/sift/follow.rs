@@ -36,7 +36,7 @@ use super::cli::{
 use super::folder;
 use super::ground::{self, Ground};
 use super::inputs::{Inputs, read_file};
-use super::listing::{Found, Listing, Look, identity_of, look_at, read_head};
+use super::listing::{Found, Listing, Look, Shown, identity_of, look_at, read_head};
 use super::looking::{Loaded, Looking};
 use super::metrics::Metrics;
 use super::noted::Noted;
@@ -671,8 +671,7 @@ impl Service<'_> {
                 self.cannot_read(&file.path, &problem);
             }
         }
-        let once = self.asked.once;
-        let entries: Vec<Entry<'_>> = files.iter().map(|file| file.entry(once)).collect();
+        let entries: Vec<Entry<'_>> = files.iter().map(Shown::entry).collect();
         // Only where all is as before: it costs a copy, and is the last such look.
         let before = is_as_before.then(|| follower.clone());
         let steps = follower.observe(&entries, self.is_partial, &self.reading);
@@ -923,7 +922,7 @@ impl Service<'_> {
                 known.wanted |= wanted;
                 continue;
             }
-            match look_at(&path, wanted) {
+            match look_at(&path, wanted, self.asked.once) {
                 Ok(Some(file)) => {
                     found.insert(path, file);
                 }

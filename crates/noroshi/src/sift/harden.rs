@@ -45,11 +45,16 @@ pub(super) fn bound_memory(more_bytes: u64) -> Result<(), Failed> {
     rustix::process::setrlimit(Resource::As, bound).map_err(|_| failed())
 }
 
-/// Ends this process with the one that began it: nobody would wait for what it says.
+/// Ends this process with the one that began it, or at once where that one is gone already: nobody would wait for what it
+/// says.
 #[cfg(feature = "sql")]
-pub(super) fn end_with_parent() -> Result<(), Failed> {
+pub(super) fn end_with_parent(parent: u32) -> Result<(), Failed> {
+    let failed = |words: &str| usage("NRS-SIFT-0089", words);
     let set = rustix::process::set_parent_process_death_signal(Some(Signal::KILL));
-    set.map_err(|_| usage("NRS-SIFT-0089", "the process cannot be bounded here; nothing was read"))
+    set.map_err(|_| failed("the process cannot be bounded here; nothing was read"))?;
+    // Of one that was gone before that no signal comes; then somebody else is the parent.
+    let now = std::os::unix::process::parent_id();
+    if now == parent { Ok(()) } else { Err(failed("whoever asked is gone; nothing was read")) }
 }
 
 /// The addresses that a process has taken, in bytes.

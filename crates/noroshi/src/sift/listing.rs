@@ -4,10 +4,10 @@
 //! last read. Times are coarse: what is written within one of their steps leaves them as they are. So a beginning counts
 //! only where it was read [`SETTLED`] after the file was first seen as it is.
 //!
-//! Files that are new, or are to be read as a whole, are held against all the others; then all beginnings are read. One of
-//! which nothing came waits, mostly for another one that it is a copy of: as long as the files are the same and each only
-//! grows it goes on waiting, and is not held against them again. Where a look came to nothing and nothing changes
-//! afterwards, the next look is a listing and no more.
+//! Files that are new, or are to be read as a whole and rest, are held against all the others; then all beginnings are read,
+//! unless theirs cannot be. One of which nothing came waits, mostly for another one that it is a copy of: as long as the
+//! files are the same and each only grows it goes on waiting, and is not held against them again. Where a look came to
+//! nothing and nothing changes afterwards, the next look is a listing and no more.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{File, Metadata};
@@ -59,13 +59,15 @@ pub(super) struct Found {
     pub(super) path: String,
     stat: Stat,
     pub(super) wanted: bool,
-    pub(super) is_resting: bool,
+    is_resting: bool,
+    /// Who reads once does not wait until anything rests.
+    is_once: bool,
 }
 
 impl Found {
     /// Whether it is, as it is now, to be held against all others.
     fn compares(&self, follower: &Follower) -> bool {
-        follower.compares(self.stat.identity, self.stat.size, self.wanted)
+        follower.compares(self.stat.identity, self.stat.size, self.wanted, self.is_resting)
     }
 
     /// Whether it is the same file, in the same place, whatever was written into it.
@@ -81,19 +83,21 @@ impl Found {
 
     /// As the opened file says of itself: another one may lie under the name by now.
     fn seen_as(&self, metadata: &Metadata) -> io::Result<Self> {
-        let (stat, is_resting) = (Stat::of(metadata), rests(metadata)?);
-        Ok(Self { path: self.path.clone(), stat, wanted: self.wanted, is_resting })
+        let (path, stat) = (self.path.clone(), Stat::of(metadata));
+        let is_resting = self.is_once || rests(metadata)?;
+        Ok(Self { path, stat, is_resting, ..*self })
     }
 }
 
 /// `None` for what is no file.
-pub(super) fn look_at(path: &Path, wanted: bool) -> io::Result<Option<Found>> {
+pub(super) fn look_at(path: &Path, wanted: bool, is_once: bool) -> io::Result<Option<Found>> {
     let metadata = std::fs::metadata(path)?;
     if !metadata.is_file() {
         return Ok(None);
     }
     let (path, stat) = (path.display().to_string(), Stat::of(&metadata));
-    Ok(Some(Found { path, stat, wanted, is_resting: rests(&metadata)? }))
+    let is_resting = is_once || rests(&metadata)?;
+    Ok(Some(Found { path, stat, wanted, is_resting, is_once }))
 }
 
 /// Of a time that lies ahead nothing follows; then it counts only that the length stays the same.
@@ -122,25 +126,28 @@ pub(super) struct Shown {
 }
 
 impl Shown {
-    /// As it is shown to a follower. Who reads once does not wait until anything rests.
-    pub(super) fn entry(&self, is_once: bool) -> Entry<'_> {
+    /// As it is shown to a follower.
+    pub(super) fn entry(&self) -> Entry<'_> {
         let Self { file, head } = self;
         Entry {
             path: &file.path,
             identity: file.stat.identity,
             size: file.stat.size,
             wanted: file.wanted,
-            is_resting: is_once || file.is_resting,
+            is_resting: file.is_resting,
             head: head.as_deref().map(Sealed::new),
         }
     }
 }
 
-/// Reads the beginning of a file; `None` where it is gone by now.
+/// A file with its beginning; `None` where it is gone by now.
+type ShownOf = io::Result<Option<Shown>>;
+
+/// Reads the beginning of a file.
 fn shown(
     file: &Found,
     read: &mut impl FnMut(&str) -> io::Result<Option<(Metadata, Vec<u8>)>>,
-) -> io::Result<Option<Shown>> {
+) -> ShownOf {
     let Some((metadata, head)) = read(&file.path)? else { return Ok(None) };
     Ok(Some(Shown { file: file.seen_as(&metadata)?, head: Some(head) }))
 }
@@ -174,6 +181,8 @@ pub(super) struct Listing {
     waiting: BTreeSet<Identity>,
     /// Files that are held against all others in this look although they are as they were, and whether they were known.
     compared: BTreeMap<Identity, bool>,
+    /// How many files had been cut by the last look.
+    cut: u64,
 }
 
 impl Listing {
@@ -186,6 +195,11 @@ impl Listing {
     /// something to be read nor a change of what is known of them. Then nothing comes of the next one either.
     pub(super) fn settle(&mut self, follower: &Follower, steps: &[Step], is_quiet: bool) {
         self.is_quiet = is_quiet;
+        let cut = follower.notes().cut;
+        if std::mem::replace(&mut self.cut, cut) != cut {
+            // What was cut begins anew, and does not compare any more: only its copies do, for whose sake all are shown.
+            self.waiting.clear();
+        }
         let read: BTreeSet<Identity> = steps.iter().map(|step| step.identity).collect();
         let compared = std::mem::take(&mut self.compared).into_iter();
         let has_come = |(identity, was_known): &(Identity, bool)| {
@@ -194,27 +208,34 @@ impl Listing {
         self.waiting.extend(compared.filter(|one| !has_come(one)).map(|(identity, _)| identity));
     }
 
-    /// Whether some file is to be held against all others. Those that wait go on waiting as long as each file stays what
-    /// it was and where it was; of one that was cut the follower says that it is new.
-    fn needs_all(&mut self, found: &[Found], follower: &Follower) -> bool {
+    /// Reads the beginnings of files that are to be held against all others, by where they stand in `found`. Those that wait
+    /// go on waiting as long as each file stays what it was and where it was, and none is cut.
+    fn show_compared(
+        &mut self,
+        found: &[Found],
+        follower: &Follower,
+        read: &mut impl FnMut(&str) -> io::Result<Option<(Metadata, Vec<u8>)>>,
+    ) -> BTreeMap<usize, ShownOf> {
         let last = &self.last.0;
         let are_still = last.len() == found.len()
             && last.iter().zip(found).all(|(one, other)| one.is_still(other));
         if !are_still {
             self.waiting.clear();
         }
-        let compares: Vec<&Found> = found.iter().filter(|file| file.compares(follower)).collect();
-        let waits = |file: &&Found| {
+        let waits = |file: &Found| {
             self.waiting.contains(&file.stat.identity) && self.is_compared(&file.stat)
         };
-        if compares.iter().all(waits) {
-            return false;
-        }
-        let settled = compares.iter().filter(|file| self.is_compared(&file.stat));
-        let known = |file: &&Found| (file.stat.identity, follower.knows(file.stat.identity));
-        self.compared = settled.map(known).collect();
+        let compares =
+            found.iter().enumerate().filter(|(_, file)| file.compares(follower) && !waits(file));
+        compares.map(|(at, file)| (at, shown(file, read))).collect()
+    }
+
+    /// Notes that all beginnings are shown, and which files are held against them as they are.
+    fn compare(&mut self, found: &[Found], follower: &Follower) {
+        let settled = |file: &&Found| file.compares(follower) && self.is_compared(&file.stat);
+        let known = |file: &Found| (file.stat.identity, follower.knows(file.stat.identity));
+        self.compared = found.iter().filter(settled).map(known).collect();
         self.waiting.clear();
-        true
     }
 
     /// Reads the beginnings that have to be shown to `follower`. `now` lies between listing the files and reading them.
@@ -226,20 +247,27 @@ impl Listing {
         follower: &Follower,
         mut read: impl FnMut(&str) -> io::Result<Option<(Metadata, Vec<u8>)>>,
     ) -> Look {
-        let needs_all = self.needs_all(&found, follower);
+        let mut ahead = self.show_compared(&found, follower, &mut read);
+        // One that cannot be read is held against nothing, however often that is tried.
+        let needs_all = ahead.values().any(|shown| matches!(shown, Ok(Some(_))));
+        if needs_all {
+            self.compare(&found, follower);
+        }
         let mut look = Look { is_as_before: true, ..Look::default() };
         let mut known = BTreeMap::new();
-        for file in &found {
+        for (at, file) in found.iter().enumerate() {
             if !file.matters(follower) {
                 look.files.push(Shown { file: file.clone(), head: None });
                 continue;
             }
             let is_compared = self.is_compared(&file.stat);
             look.is_as_before &= is_compared;
-            let shown = if is_compared && !needs_all {
-                Ok(Some(Shown { file: file.clone(), head: None }))
-            } else {
-                shown(file, &mut read)
+            let shown = match ahead.remove(&at) {
+                Some(shown) => shown,
+                None if is_compared && !needs_all => {
+                    Ok(Some(Shown { file: file.clone(), head: None }))
+                }
+                None => shown(file, &mut read),
             };
             look.is_as_before &= matches!(shown, Ok(Some(_)));
             match shown {
@@ -301,6 +329,10 @@ mod tests {
         now: Instant,
         heads: usize,
         is_quiet: bool,
+        /// Whether there is no time to read what is to be read.
+        is_busy: bool,
+        /// A file that cannot be opened.
+        locked: Option<&'static str>,
     }
 
     fn record(second: u64) -> String {
@@ -328,6 +360,8 @@ mod tests {
                 now: Instant::now(),
                 heads: 0,
                 is_quiet: false,
+                is_busy: false,
+                locked: None,
             }
         }
 
@@ -342,27 +376,31 @@ mod tests {
             self.now += later;
             let mut found: Vec<Found> = std::fs::read_dir(self.dir.path())
                 .unwrap()
-                .filter_map(|entry| look_at(&entry.unwrap().path(), true).unwrap())
+                // How long ago something was written does not matter here.
+                .filter_map(|entry| look_at(&entry.unwrap().path(), true, true).unwrap())
                 .collect();
-            // How long ago something was written does not matter here.
-            found.iter_mut().for_each(|file| file.is_resting = true);
             found.sort_by(|one, other| one.path.cmp(&other.path));
             self.is_quiet = self.listing.is_quiet(&found, false);
             if self.is_quiet {
                 return 0;
             }
             let before = self.heads;
-            let Self { listing, follower, heads, .. } = self;
+            let Self { listing, follower, heads, locked, .. } = self;
             let look = listing.show(found, false, self.now, follower, |path| {
                 *heads += 1;
-                read_head(path)
+                match locked {
+                    Some(name) if path.ends_with(*name) => {
+                        Err(io::ErrorKind::PermissionDenied.into())
+                    }
+                    _ => read_head(path),
+                }
             });
-            let entries: Vec<Entry<'_>> = look.files.iter().map(|file| file.entry(true)).collect();
+            let entries: Vec<Entry<'_>> = look.files.iter().map(Shown::entry).collect();
             let known = follower.clone();
             let steps = follower.observe(&entries, false, &Reading::default());
             let is_quiet = look.is_as_before && steps.is_empty() && *follower == known;
             listing.settle(follower, &steps, is_quiet);
-            for step in steps {
+            for step in steps.into_iter().filter(|_| !self.is_busy) {
                 let mut file = File::open(&step.path).unwrap();
                 if let What::Whole { skip } = step.what {
                     let mut collector = Collector::default();
@@ -424,7 +462,7 @@ mod tests {
         // And long after it had settled.
         assert!(house.is_quiet);
         let path = house.dir.path().join("conn.log");
-        let stat = || look_at(&path, true).unwrap().unwrap().stat;
+        let stat = || look_at(&path, true, true).unwrap().unwrap().stat;
         let before = stat();
         while stat() == before {
             std::fs::write(&path, record(12)).unwrap();
@@ -466,6 +504,65 @@ mod tests {
     }
 
     #[test]
+    fn a_copy_that_waited_long_is_taken_up_as_soon_as_its_original_is_cut() {
+        // Cut to nothing, and already written to again.
+        for (again, seen) in [(String::new(), 3), (record(20), 4)] {
+            let mut house = House::new();
+            let path = |house: &House, name: &str| house.dir.path().join(name);
+            house.write("a.log", &(record(10) + &record(11)));
+            house.look(TICK);
+            // What comes is not read at once, and stands in the copy.
+            house.is_busy = true;
+            house.write("a.log", &record(12));
+            std::fs::copy(path(&house, "a.log"), path(&house, "b.log")).unwrap();
+            for later in [TICK, SETTLED, TICK] {
+                house.look(later);
+            }
+            assert_eq!(house.look(TICK), 0, "it waits");
+            house.is_busy = false;
+            std::fs::write(path(&house, "a.log"), &again).unwrap();
+            house.look(TICK);
+            assert_eq!(house.look(TICK), 2, "all are held against it");
+            assert_eq!((house.engine.tally().seen, house.follower.notes().cut), (seen, 1));
+            assert_eq!(house.follower.notes().recognised, 1);
+        }
+    }
+
+    #[test]
+    fn a_file_that_cannot_be_opened_leaves_the_others_at_rest_until_it_can() {
+        let mut house = House::new();
+        for number in 0..40 {
+            house.write(&format!("conn.{number}.log"), &record(number));
+        }
+        house.write("locked.log", &record(100));
+        house.locked = Some("locked.log");
+        for later in [TICK, SETTLED, TICK] {
+            house.look(later);
+        }
+        assert_eq!((house.look(TICK), house.look(TICK)), (1, 1), "its own");
+        house.locked = None;
+        assert_eq!((house.look(TICK), house.engine.tally().seen), (41, 41));
+    }
+
+    #[test]
+    fn a_capture_that_is_being_written_leaves_the_others_at_rest() {
+        let mut house = House::new();
+        for number in 0..40 {
+            house.write(&format!("conn.{number}.log"), &record(number));
+        }
+        house.write("table.csv", "ts,src_ip,dst_ip\n");
+        for later in [TICK, SETTLED, TICK] {
+            house.write("table.csv", "100,192.0.2.7,203.0.113.5\n");
+            house.look(later);
+        }
+        for _ in 0..3 {
+            house.write("table.csv", "100,192.0.2.7,203.0.113.5\n");
+            assert_eq!((house.look(TICK), house.engine.tally().seen), (1, 40), "its own");
+        }
+        assert_eq!((house.look(TICK), house.engine.tally().seen), (41, 46), "it rests");
+    }
+
+    #[test]
     fn what_cannot_be_read_is_tried_at_every_look_and_the_others_rest() {
         let mut house = House::new();
         house.write("conn.log", &record(10));
@@ -481,19 +578,23 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("flows.pcap");
         let file = File::create(&path).unwrap();
-        let rests = || look_at(&path, true).unwrap().unwrap().is_resting;
+        let rests = || look_at(&path, true, false).unwrap().unwrap().is_resting;
         let set = |ago: SignedDuration| {
             file.set_modified((Clock.now() - ago).try_into().unwrap()).unwrap()
         };
         // Written to until a moment ago, as far as a slow machine can say that.
         set(SignedDuration::from_millis(1));
         assert!(!rests());
+        assert!(
+            look_at(&path, true, true).unwrap().unwrap().is_resting,
+            "who reads once does not wait"
+        );
         set(REST * 2);
         assert!(rests());
         // A clock that is wrong somewhere keeps nothing from being read.
         set(SignedDuration::from_hours(-24));
         assert!(rests());
-        assert!(look_at(dir.path(), true).unwrap().is_none());
-        assert!(look_at(&dir.path().join("absent"), true).is_err());
+        assert!(look_at(dir.path(), true, false).unwrap().is_none());
+        assert!(look_at(&dir.path().join("absent"), true, false).is_err());
     }
 }

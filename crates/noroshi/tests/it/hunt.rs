@@ -284,6 +284,25 @@ fn a_question_that_is_ended_by_the_machine_is_said_to_be() {
     assert!(answer.status.success(), "{}", said(&answer));
 }
 
+/// Whoever asked may be gone before the process is bound to end with it.
+#[cfg(feature = "sql")]
+#[test]
+fn a_question_for_whose_answer_nobody_waits_is_not_asked() {
+    let sensor = Sensor::new();
+    sensor.keep(&some());
+    let ask = |caller: u32| {
+        let caller = format!("--within={caller}");
+        let question = "SELECT count(*) FROM records";
+        sensor.hunt("sql", &["--purpose", "exercise", "--case", "case-7", &caller, question])
+    };
+    let refused = ask(std::process::id() + 1);
+    assert_eq!(refused.status.code(), Some(2), "{}", said(&refused));
+    assert!(said(&refused).contains("NRS-SIFT-0089"), "{}", said(&refused));
+    assert!(!sensor.path("out/hunts.jsonl").exists());
+    let answered = ask(std::process::id());
+    assert!(answered.status.success(), "{}", said(&answered));
+}
+
 #[test]
 fn beacons_and_new_destinations_are_indications() {
     let sensor = Sensor::new();

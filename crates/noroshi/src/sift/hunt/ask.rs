@@ -4,6 +4,8 @@
 //! by a process of its own, and the one that was called waits: it says what became of it, and writes that into the record.
 
 use std::ffi::OsString;
+use std::fs::File;
+use std::io::{BufRead as _, BufReader, ErrorKind};
 use std::os::unix::process::ExitStatusExt as _;
 use std::process::{Command, ExitCode};
 use std::time::Duration;
@@ -18,7 +20,7 @@ use serde_json::{Value, json};
 
 use super::super::cli::{io, usage};
 use super::super::harden;
-use super::book::Book;
+use super::book::{self, Book};
 use super::{Where, code_of, house, name_problems, read_measure, scope, why};
 use crate::cli::{Ended, Failed, Format, print, tell};
 use crate::office::clock::Clock;
@@ -59,9 +61,9 @@ pub struct Ask {
     /// MiB that sorting, grouping and joining may hold. A process that takes 2 GiB more than that is ended by the machine.
     #[arg(long, value_name = "N", default_value_t = 512)]
     memory: usize,
-    /// Ask in this process; whoever called it says what became of it.
+    /// Ask in this process; the one of this number called it, and says what became of it.
     #[arg(long, hide = true)]
-    within: bool,
+    within: Option<u32>,
     #[command(flatten)]
     place: Where,
     /// The question: a SELECT over the table `records`.
@@ -75,7 +77,7 @@ impl Ask {
         let format = format.to_possible_value();
         let format = format.as_ref().map_or("human", PossibleValue::get_name);
         let mut all: Vec<OsString> =
-            ["hunt", "sql", "--within", "--format", format].map(OsString::from).to_vec();
+            ["hunt", "sql", "--format", format].map(OsString::from).to_vec();
         // Behind `=`, because what is given may begin with a dash.
         let mut give = |name: &str, value: OsString| {
             let mut argument = OsString::from(format!("--{name}="));
@@ -84,6 +86,7 @@ impl Ask {
         };
         give("purpose", self.purpose.clone().into());
         give("case", self.case.clone().into());
+        give("within", std::process::id().to_string().into());
         for (name, number) in
             [("rows", self.rows as u64), ("seconds", self.seconds), ("memory", self.memory as u64)]
         {
@@ -109,32 +112,58 @@ impl Ask {
 
 /// Runs the verb.
 pub(super) fn run(asked: &Ask, format: Format) -> Ended {
-    if asked.within {
-        harden::end_with_parent()?;
+    if let Some(parent) = asked.within {
+        harden::end_with_parent(parent)?;
         return question(asked, format);
     }
+    let before = entries_of(&asked.place)?;
     let status = Command::new(OWN_PROGRAM).args(asked.arguments(format)).status();
     let status = status.map_err(io(OWN_PROGRAM.as_ref()))?;
     match status.code() {
         Some(code) => Ok(ExitCode::from(u8::try_from(code).unwrap_or(3))),
-        None => ended(asked, status.signal().unwrap_or_default()),
+        None => Err(ended(asked, before, status.signal().unwrap_or_default())),
     }
 }
 
-/// The process was ended before it could say anything; that is said in its place, and written into the record.
-fn ended(asked: &Ask, signal: i32) -> Ended {
-    let (mut book, entries) = Book::open(&asked.place)?;
-    if let Some(of) = open_question(&entries, asked) {
-        book.end(stopped(of, Ending::Stopped, ENDED))?;
+/// How many entries a record has: each is a line.
+fn entries_of(place: &Where) -> Result<usize, Failed> {
+    let path = book::path(place);
+    let file = match File::open(&path) {
+        Err(problem) if problem.kind() == ErrorKind::NotFound => return Ok(0),
+        opened => opened.map_err(io(&path))?,
+    };
+    let (mut text, mut line, mut entries) = (BufReader::new(file), Vec::new(), 0);
+    while text.read_until(b'\n', &mut line).map_err(io(&path))? > 0 {
+        // A last line without its end says nothing, and is cut off before anything is written.
+        entries += usize::from(line.strip_suffix(b"\n").is_some_and(|line| !line.is_empty()));
+        line.clear();
     }
+    Ok(entries)
+}
+
+/// The process was ended before it could say anything; that is said in its place, and written into the record, which had so
+/// many entries before. Where it cannot be written that is said, too.
+fn ended(asked: &Ask, before: usize, signal: i32) -> Failed {
+    let unwritten = match note_end(asked, before) {
+        Ok(()) => String::new(),
+        Err(problem) => format!("; the record of hunts does not say so ({problem})"),
+    };
     let message = format!(
         "the question was ended by the machine (signal {signal}) before there was an answer, as is a process that takes more \
-         memory than it may; group, sort or join less, or allow more with --memory"
+         memory than it may; group, sort or join less, or allow more with --memory{unwritten}"
     );
-    Err(Failed::Found { code: ENDED, message })
+    Failed::Found { code: ENDED, message }
 }
 
-/// The number of the last question of a record that has no end, where it is this one.
+fn note_end(asked: &Ask, before: usize) -> Result<(), Failed> {
+    let (mut book, entries) = Book::open(&asked.place)?;
+    if let Some(of) = open_question(entries.get(before..).unwrap_or_default(), asked) {
+        book.end(stopped(of, Ending::Stopped, ENDED))?;
+    }
+    Ok(())
+}
+
+/// The number of the last question among entries that has no end, where it is this one.
 fn open_question(entries: &[Entry], asked: &Ask) -> Option<u64> {
     let is_asked = |what: &What| matches!(what, What::Begun(Hunt::Question { text, .. }) if *text == asked.question);
     let begun = entries.iter().rfind(|entry| is_asked(&entry.what))?.sequence;
@@ -255,5 +284,77 @@ fn cell(value: &Value) -> String {
         Value::Null => String::new(),
         Value::String(text) => text.replace(['\t', '\n', '\r'], " "),
         other => other.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write as _;
+
+    use super::*;
+
+    fn asked(dir: &tempfile::TempDir) -> Ask {
+        Ask {
+            purpose: "exercise".to_owned(),
+            case: "case-7".to_owned(),
+            measure: None,
+            rows: 1,
+            seconds: 1,
+            memory: 1,
+            within: None,
+            place: Where { record: None, sensor: None, dir: dir.path().to_owned() },
+            question: "SELECT 1 FROM records".to_owned(),
+        }
+    }
+
+    fn begin(asked: &Ask) -> u64 {
+        let question = Hunt::Question { text: asked.question.clone(), scope: scope(None) };
+        let why = why(&asked.purpose, &asked.case).unwrap();
+        Book::open(&asked.place).unwrap().0.begin(Some(why), question).unwrap()
+    }
+
+    /// The entries whose end stands in the record.
+    fn ends(asked: &Ask) -> Vec<u64> {
+        let (_, entries) = Book::open(&asked.place).unwrap();
+        let of = |entry: &Entry| match &entry.what {
+            What::Ended(outcome) => Some(outcome.of),
+            What::Begun(_) => None,
+        };
+        entries.iter().filter_map(of).collect()
+    }
+
+    #[test]
+    fn what_became_of_a_question_is_said_also_where_it_cannot_be_written() {
+        let dir = tempfile::tempdir().unwrap();
+        let asked = asked(&dir);
+        begin(&asked);
+        let held = Book::open(&asked.place).unwrap();
+        let told = ended(&asked, 0, 9);
+        let Failed::Found { code: ENDED, message } = told else { panic!("{told:?}") };
+        assert!(message.contains("signal 9") && message.contains("NRS-HUNT-0007"), "{message}");
+        drop(held);
+        assert_eq!(ends(&asked), [0_u64; 0]);
+        std::fs::write(dir.path().join(book::OWN), "none\n").unwrap();
+        assert!(matches!(ended(&asked, 0, 9), Failed::Found { code: ENDED, .. }));
+    }
+
+    #[test]
+    fn an_older_question_of_the_same_words_is_not_ended_by_another_one() {
+        let dir = tempfile::tempdir().unwrap();
+        let asked = asked(&dir);
+        assert_eq!(entries_of(&asked.place).unwrap(), 0);
+        assert_eq!(begin(&asked), 0);
+        let before = entries_of(&asked.place).unwrap();
+        // Ended before it stood there that it had begun.
+        ended(&asked, before, 9);
+        assert_eq!((before, ends(&asked)), (1, vec![]));
+        // A line that was not finished is none.
+        let path = dir.path().join(book::OWN);
+        let mut record = File::options().append(true).open(path).unwrap();
+        record.write_all(b"{").unwrap();
+        assert_eq!(entries_of(&asked.place).unwrap(), before);
+        let number = begin(&asked);
+        ended(&asked, before, 9);
+        assert_eq!(ends(&asked), [number]);
     }
 }

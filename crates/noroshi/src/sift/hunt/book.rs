@@ -52,7 +52,7 @@ pub(super) fn entries(path: &Path) -> Result<Vec<Entry>, Failed> {
 }
 
 /// Where the record of a folder lies.
-fn path(place: &Where) -> PathBuf {
+pub(super) fn path(place: &Where) -> PathBuf {
     place.record.clone().unwrap_or_else(|| place.dir.join(OWN))
 }
 
