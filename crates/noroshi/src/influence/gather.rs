@@ -212,7 +212,7 @@ pub struct Look {
     pub readable: u64,
     /// Of the first rows, how many are put aside, by code.
     pub aside: std::collections::BTreeMap<String, u64>,
-    /// What the first line is; nothing of JSON.
+    /// What the first line is; nothing of JSON and Parquet.
     pub first_line: Option<FirstLine>,
     /// Of which zone times are taken that name none.
     pub zone: String,
@@ -280,7 +280,9 @@ fn columns_at(path: &Path) -> std::io::Result<(Vec<ColumnShape>, Option<FirstLin
         roles.insert(Role::Time, posts::Column::Number(2));
         let mapping = Mapping { roles, first_line: Some(first_line), ..Mapping::default() };
         let settings = Settings { layout: Layout::Mapped(mapping), ..Settings::default() };
-        let Ok(table) = Table::new(std::fs::File::open(path)?, &settings) else { return Ok(None) };
+        let Ok(table) = Table::of_file(std::fs::File::open(path)?, &settings) else {
+            return Ok(None);
+        };
         let columns = table.columns();
         let shape = |at: usize| ColumnShape {
             number: at + 1,
@@ -308,7 +310,7 @@ fn look_at(path: &Path, said: &str) -> std::io::Result<Look> {
         }
     };
     let zone = settings.zone().to_string();
-    let mut table = match Table::new(std::fs::File::open(path)?, &settings) {
+    let mut table = match Table::of_file(std::fs::File::open(path)?, &settings) {
         Ok(table) => table,
         Err(no) => {
             let (columns, first_line) = columns_at(path)?;
@@ -337,7 +339,7 @@ fn look_at(path: &Path, said: &str) -> std::io::Result<Look> {
                 *look.aside.entry(aside.reason.code().to_owned()).or_default() += 1;
             }
             Ok(None) => break,
-            Err(no) => return Ok(problem(no.into())),
+            Err(no) => return Ok(Look { problem: Some(no.into()), ..look }),
         }
     }
     Ok(look)
@@ -494,7 +496,7 @@ fn take_in(
         }
         file => file?,
     };
-    let mut table = match Table::new(file, &settings) {
+    let mut table = match Table::of_file(file, &settings) {
         Ok(table) => table,
         Err(no) => return Ok(Err(no.into())),
     };
@@ -513,8 +515,14 @@ fn take_in(
             None
         }
     });
-    let taken = Vault::open(dir, &import.collection)?.take(import.number, records, room, now)?;
-    Ok(failed.map_or(Ok(taken), Err))
+    let mut vault = Vault::open(dir, &import.collection)?;
+    let taken = vault.take(import.number, records, room, now)?;
+    if let Some(why) = failed {
+        // What came before the fault is not kept: half of a table looks like a whole one.
+        vault.forget_import(import.number)?;
+        return Ok(Err(why));
+    }
+    Ok(Ok(taken))
 }
 
 /// What columns of a table are called.
