@@ -433,6 +433,11 @@ impl<'a> Reader<'a> {
         names.collect()
     }
 
+    /// Whether it is a file of Parquet, which may turn out to be damaged at any of its rows.
+    pub fn is_parquet(&self) -> bool {
+        matches!(self.input, Input::Parquet(_))
+    }
+
     /// What the columns are.
     pub fn columns(&self) -> &Columns {
         &self.columns
