@@ -4,16 +4,19 @@
 //! (`/proc/self/stat`), memory is the most it ever held (`VmHWM`): for one figure alone ask for one id.
 //!
 //! Arguments: `--corpora DIR` with the real shares, `--python PATH` to set coordination-network-toolkit beside it,
-//! `--ids T1,T5`, `--seeds N` (runs of T5), `--rounds N` (seeds of T6 and T7), `--events N` (shares of T4), `--base N` (added to
-//! the seeds of T5 to T7 and OWN), `--models activity|confirmed|both`.
+//! `--ids T1,T5`, `--seeds N` (runs of T5), `--rounds N` (seeds of T6 and T7), `--events N` (shares of T4), `--parquet FILE`
+//! (where those are written, and read from if they are there; otherwise a file that goes afterwards), `--base N` (added to the
+//! seeds of T5 to T7 and OWN), `--models activity|confirmed|both`.
 
 #![expect(clippy::print_stdout, reason = "a benchmark prints its figures")]
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::error::Error;
 use std::fmt::Write as _;
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::Arc;
 use std::time::Instant;
 
 use noroshi_insight::coordination::generate::{self, Family, Plant};
@@ -23,6 +26,14 @@ use noroshi_insight::coordination::{
     Analysis, Builder, Event, Models, NO_POST, Options, Records, Semantics, Share, Trace,
     TraceKind, analyse,
 };
+use parquet::basic::{Compression, Encoding};
+use parquet::column::reader::{ColumnReader, ColumnReaderImpl};
+use parquet::data_type::Int32Type;
+use parquet::file::metadata::KeyValue;
+use parquet::file::properties::{EnabledStatistics, WriterProperties};
+use parquet::file::reader::{FileReader, RowGroupReader, SerializedFileReader};
+use parquet::file::writer::SerializedFileWriter;
+use parquet::schema::parser::parse_message_type;
 
 /// One target.
 type Run = fn(&Asked) -> Answer<()>;
@@ -41,6 +52,7 @@ struct Asked {
     seeds: u64,
     rounds: u64,
     events: u32,
+    parquet: Option<PathBuf>,
     models: Models,
     /// Added to every seed, for runs that nobody has looked at.
     base: u64,
@@ -85,6 +97,7 @@ fn asked() -> Answer<Asked> {
         seeds: 100,
         rounds: 10,
         events: 10_000_000,
+        parquet: None,
         models: Models::default(),
         base: 0,
     };
@@ -98,6 +111,7 @@ fn asked() -> Answer<Asked> {
             "--seeds" => asked.seeds = value.parse()?,
             "--rounds" => asked.rounds = value.parse()?,
             "--events" => asked.events = value.parse()?,
+            "--parquet" => asked.parquet = Some(value.into()),
             "--base" => asked.base = value.parse()?,
             "--models" => {
                 asked.models = match value.as_str() {
@@ -396,23 +410,162 @@ fn scale_found(answer: &Analysis, number: impl Fn(u32) -> Option<u32>, first: u3
 
 fn scale(asked: &Asked) -> Answer<()> {
     println!(
-        "T4 {} shares in memory, one trace, both null models (target for 100 M: 120 s, 6 GB)",
+        "T4 {} shares from Parquet, one trace, both null models (target for 100 M: 120 s, 6 GB)",
         asked.events
     );
-    let (events, first) = generate::scale(asked.events, 5);
+    let temporary =
+        std::env::temp_dir().join(format!("noroshi-shares-{}.parquet", std::process::id()));
+    let file = asked.parquet.as_deref().unwrap_or(&temporary);
+    let made = make_shares(asked, file);
+    let answer = made.and_then(|()| scale_of(file, asked.events));
+    if asked.parquet.is_none() && temporary.try_exists()? {
+        std::fs::remove_file(&temporary)?;
+    }
+    answer
+}
+
+fn scale_of(file: &Path, wanted: u32) -> Answer<()> {
     let (start, used) = (Instant::now(), cpu());
+    let (events, first) = read_shares(file)?;
+    if events.len() < place(wanted) {
+        return Err(format!("`{}` holds {} shares", file.display(), events.len()).into());
+    }
+    let reading = (start.elapsed().as_secs_f64(), cpu() - used);
+    let bytes = std::fs::metadata(file)?.len();
+    println!(
+        "   reading: {} shares, {bytes} bytes, {:.2} s wall, {:.2} s CPU, peak memory so far {:.0} MB",
+        events.len(),
+        reading.0,
+        reading.1,
+        peak_mb()
+    );
+    let (analysing, analysing_cpu) = (Instant::now(), cpu());
     let records = Records::numbered(trace(60), events);
-    println!("   sorted: {:.1} s wall, {:.1} s CPU", start.elapsed().as_secs_f64(), cpu() - used);
+    println!(
+        "   sorted: {:.1} s wall, {:.1} s CPU",
+        analysing.elapsed().as_secs_f64(),
+        cpu() - analysing_cpu
+    );
     let options = Options { threads: 2, bootstrap_runs: 20, pair_bytes_max: 1 << 29, ..plain() };
     let answer = analyse(&records, &options)?;
     println!(
-        "   all: {:.1} s wall, {:.1} s CPU, peak memory {:.0} MB; {}",
+        "   analysis with sorting: {:.1} s wall, {:.1} s CPU; all from Parquet: {:.1} s wall, {:.1} s CPU, peak memory {:.0} MB; {}",
+        analysing.elapsed().as_secs_f64(),
+        cpu() - analysing_cpu,
         start.elapsed().as_secs_f64(),
         cpu() - used,
         peak_mb(),
         scale_found(&answer, Some, first)
     );
     Ok(())
+}
+
+// The shares of T4 as a file: three columns of numbers of four bytes.
+
+const SHARES: &str = "message shares { required int32 object (INTEGER(32,false)); \
+     required int32 time (INTEGER(32,false)); required int32 account (INTEGER(32,false)); }";
+/// Rows of one row group.
+const GROUP_ROWS: usize = 1 << 20;
+/// Rows that are held of each column beside the events.
+const BATCH_ROWS: usize = 1 << 16;
+/// Under which key a file says from which number on accounts are planted.
+const PLANTED: &str = "planted_from";
+
+/// Makes shares and writes them, unless the file is there.
+fn make_shares(asked: &Asked, file: &Path) -> Answer<()> {
+    if file.try_exists()? {
+        println!("   `{}` is there and is read", file.display());
+        return Ok(());
+    }
+    let start = Instant::now();
+    let (events, first) = generate::scale(asked.events, 5);
+    let part = file.with_extension("part");
+    write_shares(&events, first, &part)?;
+    std::fs::rename(&part, file)?;
+    println!(
+        "   made and written, which is not counted: {:.1} s wall",
+        start.elapsed().as_secs_f64()
+    );
+    Ok(())
+}
+
+fn write_shares(events: &[Event], first: u32, file: &Path) -> Answer<()> {
+    // Numbers that hardly repeat are as small without a dictionary, and packing is what files of others have too.
+    let properties = WriterProperties::builder()
+        .set_compression(Compression::SNAPPY)
+        .set_dictionary_enabled(false)
+        .set_encoding(Encoding::PLAIN)
+        .set_statistics_enabled(EnabledStatistics::None)
+        .set_key_value_metadata(Some(vec![KeyValue::new(PLANTED.to_owned(), first.to_string())]))
+        .build();
+    let schema = Arc::new(parse_message_type(SHARES)?);
+    let mut writer = SerializedFileWriter::new(File::create(file)?, schema, Arc::new(properties))?;
+    let columns: [fn(&Event) -> u32; 3] =
+        [|event| event.object, |event| event.time, |event| event.account];
+    let mut numbers: Vec<i32> = Vec::with_capacity(GROUP_ROWS);
+    for rows in events.chunks(GROUP_ROWS) {
+        let mut group = writer.next_row_group()?;
+        for column in columns {
+            numbers.clear();
+            numbers.extend(rows.iter().map(|event| column(event).cast_signed()));
+            let mut sink = group.next_column()?.ok_or("a column is missing")?;
+            sink.typed::<Int32Type>().write_batch(&numbers, None, None)?;
+            sink.close()?;
+        }
+        group.close()?;
+    }
+    writer.close()?;
+    Ok(())
+}
+
+/// The shares of a file, row group by row group, and from which number on accounts are planted.
+fn read_shares(file: &Path) -> Answer<(Vec<Event>, u32)> {
+    let reader = SerializedFileReader::new(File::open(file)?)?;
+    let about = reader.metadata().file_metadata();
+    let rows = usize::try_from(about.num_rows())?;
+    let known = about.key_value_metadata().into_iter().flatten();
+    let planted = known.filter(|pair| pair.key == PLANTED).find_map(|pair| pair.value.as_deref());
+    let first = planted.ok_or("the file does not say which accounts are planted")?.parse()?;
+    // Room for all of them at once: a list that grows is held twice while it does.
+    let mut events: Vec<Event> = Vec::with_capacity(rows);
+    for group in 0..reader.num_row_groups() {
+        let group = reader.get_row_group(group)?;
+        let mut columns =
+            [column(group.as_ref(), 0)?, column(group.as_ref(), 1)?, column(group.as_ref(), 2)?];
+        let mut left = usize::try_from(group.metadata().num_rows())?;
+        let mut held: [Vec<i32>; 3] = Default::default();
+        while left > 0 {
+            let wanted = left.min(BATCH_ROWS);
+            for (column, held) in columns.iter_mut().zip(&mut held) {
+                held.clear();
+                if column.read_records(wanted, None, None, held)?.0 != wanted {
+                    return Err("a column is shorter than its row group".into());
+                }
+            }
+            let [objects, times, accounts] = &held;
+            events.extend(objects.iter().zip(times).zip(accounts).map(
+                |((object, time), account)| Event {
+                    object: object.cast_unsigned(),
+                    time: time.cast_unsigned(),
+                    account: account.cast_unsigned(),
+                    post: NO_POST,
+                },
+            ));
+            left -= wanted;
+        }
+    }
+    Ok((events, first))
+}
+
+fn column(group: &dyn RowGroupReader, at: usize) -> Answer<ColumnReaderImpl<Int32Type>> {
+    match group.get_column_reader(at)? {
+        ColumnReader::Int32ColumnReader(column) => Ok(column),
+        _ => Err("a column does not hold numbers of four bytes".into()),
+    }
+}
+
+fn place(number: u32) -> usize {
+    usize::try_from(number).unwrap_or(usize::MAX)
 }
 
 // T5, T6, T7, OWN

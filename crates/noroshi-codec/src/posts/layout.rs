@@ -1,7 +1,7 @@
 //! Which column means what.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::str::FromStr;
 
@@ -318,6 +318,17 @@ impl fmt::Display for Column {
     }
 }
 
+/// Where the names of columns come from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Head {
+    /// The first line of a table, which may be a row.
+    Line,
+    /// The members of an object, which are names.
+    Members,
+    /// The schema of a file, which holds names; what was made of a table without names holds those of its first row.
+    Schema,
+}
+
 /// What the first line of a table is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FirstLine {
@@ -460,7 +471,7 @@ pub struct Columns {
     names: Vec<String>,
     /// Whether the names are names by all that is known, and may be told.
     are_told: bool,
-    /// What the first line is; none of JSON, where each line has its names.
+    /// What the first line is; none of JSON, where each line has its names, and of Parquet, which has a schema.
     first_line: Option<FirstLine>,
     roles: BTreeMap<Role, usize>,
     objects: Vec<usize>,
@@ -492,9 +503,22 @@ impl Columns {
         self.names.get(at).map(String::as_str)
     }
 
-    /// What the first line is; none of JSON.
+    /// What the first line is; none of JSON and Parquet.
     pub fn first_line(&self) -> Option<FirstLine> {
         self.first_line
+    }
+
+    /// The columns that are read: those of a role, of objects, and those that say who could see a post.
+    pub(super) fn read(&self) -> BTreeSet<usize> {
+        self.roles.values().chain(&self.objects).chain(&self.visibility).copied().collect()
+    }
+
+    /// What a column is called: its name where that may be told, otherwise its number from 1.
+    pub(super) fn word(&self, at: usize) -> String {
+        match self.name(at) {
+            Some(name) if !name.is_empty() => name.to_owned(),
+            _ => (at + 1).to_string(),
+        }
     }
 
     /// The columns that hold objects.
@@ -537,17 +561,17 @@ impl Columns {
         &mut self,
         first: &[String],
         settings: &Settings,
-        is_json: bool,
+        head: Head,
     ) -> Result<bool, NoTable> {
-        let has_names = if settings.layout == Layout::Toolkit && !is_json {
-            self.take_toolkit(first)?
+        let has_names = if settings.layout == Layout::Toolkit && head != Head::Members {
+            self.take_toolkit(first, head)?
         } else {
-            self.take_names(first, settings, is_json)?
+            self.take_names(first, settings, head)?
         };
-        self.first_line = match (is_json, has_names) {
-            (true, _) => None,
-            (false, true) => Some(FirstLine::Names),
-            (false, false) => Some(FirstLine::Row),
+        self.first_line = match (head, has_names) {
+            (Head::Members | Head::Schema, _) => None,
+            (Head::Line, true) => Some(FirstLine::Names),
+            (Head::Line, false) => Some(FirstLine::Row),
         };
         // Of several names that give one role the first of the table counts, wherever its column stands.
         for (role, _, known) in Role::TABLE.iter().filter(|row| row.0 != Role::Ignored) {
@@ -571,12 +595,14 @@ impl Columns {
     }
 
     /// Eight columns by their position; whether the first line names them.
-    fn take_toolkit(&mut self, first: &[String]) -> Result<bool, NoTable> {
+    fn take_toolkit(&mut self, first: &[String], head: Head) -> Result<bool, NoTable> {
         let names = first.iter().map(|name| name.to_lowercase());
         let has_names = names.eq(TOOLKIT.map(str::to_owned));
         let at = TOOLKIT.iter().position(|name| *name == "timestamp").and_then(|at| first.get(at));
         // Any other table of eight columns would be read as something that it is not.
-        let is_row = first.len() == TOOLKIT.len() && at.is_some_and(|cell| super::is_moment(cell));
+        let is_row = head == Head::Line
+            && first.len() == TOOLKIT.len()
+            && at.is_some_and(|cell| super::is_moment(cell));
         if !has_names && !is_row {
             return Err(NoTable::NotToolkit);
         }
@@ -590,12 +616,13 @@ impl Columns {
         &mut self,
         first: &[String],
         settings: &Settings,
-        is_json: bool,
+        head: Head,
     ) -> Result<bool, NoTable> {
+        let is_json = head == Head::Members;
         let is_known = first.iter().any(|name| Role::of_column(name).is_some());
         let is_row = first.iter().any(|cell| is_contents(cell));
         let is_posted = || first.iter().any(|cell| super::is_posted(cell));
-        let has_names = is_json
+        let has_names = head != Head::Line
             || match settings.first_line() {
                 Some(said) => said == FirstLine::Names,
                 None => settings.is_named() || (is_known && !is_posted()),

@@ -1,4 +1,4 @@
-//! Tables of public posts: who shared what, and when. CSV and JSON lines, as research exports have them.
+//! Tables of public posts: who shared what, and when. CSV, JSON lines and Parquet, as research exports have them.
 //!
 //! The exact columns of the tools that analysts use today are known ([`Layout`]), and so is the export of Telegram Desktop,
 //! one JSON document with a chat or with all of them; any other table is read by the names of its columns or by a mapping. A table is a stream: rows are handed out one at a time, and a row that cannot be read is
@@ -18,6 +18,7 @@
 
 mod layout;
 mod lines;
+mod parquet;
 mod telegram;
 mod time;
 pub mod url;
@@ -25,6 +26,8 @@ pub mod url;
 use std::borrow::Cow;
 use std::io::{self, BufRead, BufReader, Read};
 
+use ::parquet::file::reader::ChunkReader;
+use layout::Head;
 pub use layout::{Column, Columns, FirstLine, Layout, Mapping, NoMapping, Role};
 use lines::{Lines, Raw};
 use memchr::{memchr, memchr_iter};
@@ -91,6 +94,28 @@ pub enum NoTable {
     /// Nothing is in it.
     #[error("NRS-INFL-0106: the table is empty")]
     Empty,
+    /// A Parquet file that contradicts itself or ends early.
+    #[error("NRS-INFL-0130: the Parquet file is damaged or cut off")]
+    Damaged,
+    /// A Parquet file whose footer is encrypted.
+    #[error("NRS-INFL-0131: the Parquet file is encrypted, and no key is asked for here")]
+    Encrypted,
+    /// Parquet that comes as a stream: what it holds stands at its end.
+    #[error("NRS-INFL-0132: a Parquet table is read from a file and not from standard input")]
+    Stream,
+    /// A column of a Parquet file that would be read and is a list, a group or of another kind that is no cell.
+    #[error(
+        "NRS-INFL-0133: the column `{0}` is nested or of a kind that is not read; write it flat, or say `ignored = {0}` in a mapping"
+    )]
+    Kind(String),
+    /// A Parquet file that says it holds more than is read.
+    #[error("NRS-INFL-0134: the Parquet file says that it holds more than is read of one")]
+    TooLarge,
+    /// A Parquet file whose columns are packed in another way than those that are unpacked here.
+    #[error(
+        "NRS-INFL-0135: the Parquet file is packed with something else than Snappy, gzip or Zstandard"
+    )]
+    Packed,
 }
 
 impl NoTable {
@@ -105,6 +130,12 @@ impl NoTable {
             Self::NoNames => "NRS-INFL-0114",
             Self::NotToolkit => "NRS-INFL-0115",
             Self::Empty => "NRS-INFL-0106",
+            Self::Damaged => "NRS-INFL-0130",
+            Self::Encrypted => "NRS-INFL-0131",
+            Self::Stream => "NRS-INFL-0132",
+            Self::Kind(_) => "NRS-INFL-0133",
+            Self::TooLarge => "NRS-INFL-0134",
+            Self::Packed => "NRS-INFL-0135",
         }
     }
 }
@@ -157,11 +188,11 @@ impl Reason {
 /// A row that was put aside.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reject {
-    /// The line it begins in, from 1.
+    /// The line it begins in, from 1; of Parquet the row, the names being the first.
     pub line: u64,
     /// Why.
     pub reason: Reason,
-    /// The row as it stood, cut at 1,000 bytes, so that nothing is lost; nothing of a row that was not public, or of which it
+    /// The row as it stood, of Parquet the columns that are read, cut at 1,000 bytes, so that nothing is lost; nothing of a row that was not public, or of which it
     /// cannot be told whether it was. Whoever keeps it keeps personal data.
     pub bytes: Vec<u8>,
 }
@@ -266,9 +297,20 @@ struct Parts {
     json: Option<Value>,
 }
 
+/// What records come from.
+enum Input<'a> {
+    Lines(Lines<Box<dyn BufRead + Send + 'a>>),
+    Parquet(Box<parquet::Rows>),
+}
+
+/// Whether a file that begins like this is Parquet, which [`Reader::of_file`] reads. Its first 64 bytes are enough.
+pub fn is_parquet(head: &[u8]) -> bool {
+    parquet::is_one(head)
+}
+
 /// Reads a table row by row.
 pub struct Reader<'a> {
-    lines: Lines<Box<dyn BufRead + Send + 'a>>,
+    input: Input<'a>,
     columns: Columns,
     zone: Zone,
     is_json: bool,
@@ -284,10 +326,13 @@ pub struct Reader<'a> {
 }
 
 impl<'a> Reader<'a> {
-    /// Recognises letters, form and columns by the beginning of the table.
+    /// Recognises letters, form and columns by the beginning of the table. Parquet is none that can be read so.
     pub fn new(input: impl Read + Send + 'a, settings: &Settings) -> Result<Self, NoTable> {
         let mut input = BufReader::with_capacity(HEAD_BYTES, input);
-        let input: Box<dyn BufRead + Send + 'a> = match lines::wide(input.fill_buf()?) {
+        if parquet::is_one(input.fill_buf()?) {
+            return Err(NoTable::Stream);
+        }
+        let input: Box<dyn BufRead + Send + 'a> = match lines::wide(input.buffer()) {
             Some(encoding) => {
                 Box::new(BufReader::with_capacity(HEAD_BYTES, lines::Utf16::new(input, encoding)))
             }
@@ -296,8 +341,32 @@ impl<'a> Reader<'a> {
             }
             None => Box::new(input),
         };
-        let mut reader = Self {
-            lines: Lines::new(input)?,
+        let mut reader = Self::of(Input::Lines(Lines::new(input)?), settings);
+        reader.begin(settings)?;
+        Ok(reader)
+    }
+
+    /// Recognises a file like [`Reader::new`], and Parquet too. Of Parquet only the columns that have a role or are objects
+    /// are read, and no list or group among them.
+    pub fn of_file<R>(file: R, settings: &Settings) -> Result<Self, NoTable>
+    where
+        R: ChunkReader + 'static,
+        R::T: Send + 'a,
+    {
+        let input = |problem| NoTable::Input(io::Error::other(problem));
+        let length = usize::try_from(file.len()).unwrap_or(usize::MAX).min(parquet::MARK_BYTES);
+        if !parquet::is_one(&file.get_bytes(0, length).map_err(input)?) {
+            return Self::new(file.get_read(0).map_err(input)?, settings);
+        }
+        let (rows, columns) = parquet::Rows::open(file, settings)?;
+        let mut reader = Self::of(Input::Parquet(Box::new(rows)), settings);
+        reader.columns = columns;
+        Ok(reader)
+    }
+
+    fn of(input: Input<'a>, settings: &Settings) -> Self {
+        Self {
+            input,
             columns: Columns::default(),
             zone: settings.zone(),
             is_json: false,
@@ -308,27 +377,43 @@ impl<'a> Reader<'a> {
             unescaped: Vec::new(),
             ends: Vec::new(),
             cells: Vec::new(),
-        };
-        reader.begin(settings)?;
-        Ok(reader)
+        }
     }
 
+    /// Takes the names of columns from the first line.
     fn begin(&mut self, settings: &Settings) -> Result<(), NoTable> {
-        loop {
-            match self.lines.next(&mut self.raw, None)? {
-                Raw::End => return Err(NoTable::Empty),
-                Raw::TooLong(_) => return Err(NoTable::TooLong),
-                Raw::Record(_) if self.raw.trim_ascii().is_empty() => {}
-                Raw::Record(_) => break,
-            }
+        match self.next_record(None)? {
+            Raw::End => return Err(NoTable::Empty),
+            Raw::TooLong(_) => return Err(NoTable::TooLong),
+            Raw::Record(_) => {}
         }
         self.is_json = self.raw.trim_ascii_start().first() == Some(&b'{');
-        let names = if self.is_json { layout::member_names(&self.raw) } else { self.names() };
-        let has_header = self.columns.take(&names, settings, self.is_json)?;
-        if self.is_json || !has_header {
-            self.lines.again(&self.raw);
+        let (names, head) = if self.is_json {
+            (layout::member_names(&self.raw), Head::Members)
+        } else {
+            (self.names(), Head::Line)
+        };
+        let has_header = self.columns.take(&names, settings, head)?;
+        if let Input::Lines(lines) = &mut self.input
+            && (self.is_json || !has_header)
+        {
+            lines.again(&self.raw);
         }
         Ok(())
+    }
+
+    /// The next record that is not blank: of lines as it stands, of Parquet its cells.
+    fn next_record(&mut self, delimiter: Option<u8>) -> Result<Raw, NoTable> {
+        let lines = match &mut self.input {
+            Input::Lines(lines) => lines,
+            Input::Parquet(rows) => return rows.next(&mut self.unescaped, &mut self.cells),
+        };
+        loop {
+            match lines.next(&mut self.raw, delimiter)? {
+                Raw::Record(_) if self.raw.trim_ascii().is_empty() => {}
+                next => return Ok(next),
+            }
+        }
     }
 
     /// The cells of the first line.
@@ -348,6 +433,11 @@ impl<'a> Reader<'a> {
         names.collect()
     }
 
+    /// Whether it is a file of Parquet, which may turn out to be damaged at any of its rows.
+    pub fn is_parquet(&self) -> bool {
+        matches!(self.input, Input::Parquet(_))
+    }
+
     /// What the columns are.
     pub fn columns(&self) -> &Columns {
         &self.columns
@@ -365,16 +455,12 @@ impl<'a> Reader<'a> {
 
     /// The next row or what was put aside; `None` at the end.
     pub fn next_row(&mut self) -> Result<Option<Result<Row<'_>, Reject>>, NoTable> {
-        let line = loop {
-            let delimiter = (!self.is_json).then_some(self.delimiter);
-            match self.lines.next(&mut self.raw, delimiter)? {
-                Raw::End => return Ok(None),
-                Raw::TooLong(line) => return Ok(Some(Err(self.reject(line, Reason::TooLong)))),
-                Raw::Record(_) if self.raw.trim_ascii().is_empty() => {}
-                Raw::Record(line) => break line,
-            }
+        let line = match self.next_record((!self.is_json).then_some(self.delimiter))? {
+            Raw::End => return Ok(None),
+            Raw::TooLong(line) => return Ok(Some(Err(self.reject(line, Reason::TooLong)))),
+            Raw::Record(line) => line,
         };
-        let parts = if self.is_json { self.of_json() } else { self.of_csv() };
+        let parts = if self.is_json { self.of_json() } else { self.of_cells() };
         Ok(Some(match parts {
             Err(reason) => Err(self.reject(line, reason)),
             Ok(parts) => Ok(self.row(line, parts)),
@@ -386,18 +472,27 @@ impl<'a> Reader<'a> {
         let is_judged = matches!(reason, Reason::Time | Reason::Account | Reason::Notice);
         let is_kept =
             reason != Reason::NotPublic && (is_judged || self.columns.visibility().is_empty());
-        let end = if is_kept { self.raw.len().min(REJECT_BYTES_MAX) } else { 0 };
-        Reject { line, reason, bytes: self.raw.get(..end).unwrap_or_default().to_vec() }
+        let whole = match &self.input {
+            _ if !is_kept => Cow::Borrowed(&[][..]),
+            Input::Lines(_) => Cow::Borrowed(self.raw.as_slice()),
+            Input::Parquet(_) => Cow::Owned(parquet::line(&self.unescaped, &self.cells)),
+        };
+        let end = whole.len().min(REJECT_BYTES_MAX);
+        Reject { line, reason, bytes: whole.get(..end).unwrap_or_default().to_vec() }
     }
 
-    fn of_csv(&mut self) -> Result<Parts, Reason> {
-        self.split();
+    fn of_cells(&mut self) -> Result<Parts, Reason> {
+        let is_line = matches!(self.input, Input::Lines(_));
+        if is_line {
+            self.split();
+        }
         if self.cells.len() != self.columns.count() {
             return Err(Reason::Columns);
         }
-        let is_utf8 = std::str::from_utf8(&self.raw).is_ok();
+        let bytes = if is_line { &self.raw } else { &self.unescaped };
+        let is_utf8 = std::str::from_utf8(bytes).is_ok();
         if !is_utf8 {
-            if encoding_rs::SHIFT_JIS.decode(&self.raw).2 {
+            if encoding_rs::SHIFT_JIS.decode(bytes).2 {
                 return Err(Reason::Letters);
             }
             self.shift_jis += 1;

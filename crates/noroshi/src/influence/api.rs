@@ -271,10 +271,10 @@ struct HandedIn {
     name: String,
 }
 
-/// Hands in a table of posts, CSV or JSON lines, of any length. Nothing is read yet.
+/// Hands in a table of posts, CSV, JSON lines or Parquet, of any length. Nothing is read yet.
 #[utoipa::path(post, path = "/influence/collections/{id}/imports", tag = "influence",
     params(("id" = String, Path), HandedIn),
-    request_body(content = String, content_type = "application/octet-stream", description = "CSV or JSON lines"),
+    request_body(content = String, content_type = "application/octet-stream", description = "CSV, JSON lines or Parquet"),
     responses((status = 201, description = "`id` and `position`"), (status = 413), (status = 422)))]
 async fn hand_in(
     State(house): State<Arc<House>>,

@@ -212,7 +212,7 @@ pub struct Look {
     pub readable: u64,
     /// Of the first rows, how many are put aside, by code.
     pub aside: std::collections::BTreeMap<String, u64>,
-    /// What the first line is; nothing of JSON.
+    /// What the first line is; nothing of JSON and Parquet.
     pub first_line: Option<FirstLine>,
     /// Of which zone times are taken that name none.
     pub zone: String,
@@ -280,7 +280,9 @@ fn columns_at(path: &Path) -> std::io::Result<(Vec<ColumnShape>, Option<FirstLin
         roles.insert(Role::Time, posts::Column::Number(2));
         let mapping = Mapping { roles, first_line: Some(first_line), ..Mapping::default() };
         let settings = Settings { layout: Layout::Mapped(mapping), ..Settings::default() };
-        let Ok(table) = Table::new(std::fs::File::open(path)?, &settings) else { return Ok(None) };
+        let Ok(table) = Table::of_file(std::fs::File::open(path)?, &settings) else {
+            return Ok(None);
+        };
         let columns = table.columns();
         let shape = |at: usize| ColumnShape {
             number: at + 1,
@@ -308,7 +310,7 @@ fn look_at(path: &Path, said: &str) -> std::io::Result<Look> {
         }
     };
     let zone = settings.zone().to_string();
-    let mut table = match Table::new(std::fs::File::open(path)?, &settings) {
+    let mut table = match Table::of_file(std::fs::File::open(path)?, &settings) {
         Ok(table) => table,
         Err(no) => {
             let (columns, first_line) = columns_at(path)?;
@@ -337,7 +339,7 @@ fn look_at(path: &Path, said: &str) -> std::io::Result<Look> {
                 *look.aside.entry(aside.reason.code().to_owned()).or_default() += 1;
             }
             Ok(None) => break,
-            Err(no) => return Ok(problem(no.into())),
+            Err(no) => return Ok(Look { problem: Some(no.into()), ..look }),
         }
     }
     Ok(look)
@@ -487,17 +489,31 @@ fn take_in(
         Ok(settings) => settings,
         Err(why) => return Ok(Err(why)),
     };
-    let file = match std::fs::File::open(upload(dir, &import.import)) {
+    let open = || match std::fs::File::open(upload(dir, &import.import)) {
         // It waited longer than a file may.
         Err(problem) if problem.kind() == std::io::ErrorKind::NotFound => {
-            return Ok(Err(Unread::of("NRS-INFL-1007")));
+            Ok(Err(Unread::of("NRS-INFL-1007")))
         }
-        file => file?,
+        file => Ok::<_, VaultFailure>(Table::of_file(file?, &settings).map_err(Unread::from)),
     };
-    let mut table = match Table::new(file, &settings) {
+    let mut table = match open()? {
         Ok(table) => table,
-        Err(no) => return Ok(Err(no.into())),
+        Err(why) => return Ok(Err(why)),
     };
+    if table.is_parquet() {
+        // A fault in its middle is found before anything of it is kept, be it a share of a post that was held already.
+        let fault = loop {
+            match table.next_row() {
+                Ok(Some(_)) => {}
+                Ok(None) => break None,
+                Err(no) => break Some(no.into()),
+            }
+        };
+        table = match (fault, open()?) {
+            (None, Ok(table)) => table,
+            (Some(why), _) | (None, Err(why)) => return Ok(Err(why)),
+        };
+    }
     let names = Names::of(table.columns());
     let mut failed = None;
     let records = std::iter::from_fn(|| match table.next_row() {
@@ -513,8 +529,14 @@ fn take_in(
             None
         }
     });
-    let taken = Vault::open(dir, &import.collection)?.take(import.number, records, room, now)?;
-    Ok(failed.map_or(Ok(taken), Err))
+    let mut vault = Vault::open(dir, &import.collection)?;
+    let taken = vault.take(import.number, records, room, now)?;
+    if let Some(why) = failed {
+        // What came before the fault is not kept: half of a table looks like a whole one.
+        vault.forget_import(import.number)?;
+        return Ok(Err(why));
+    }
+    Ok(Ok(taken))
 }
 
 /// What columns of a table are called.
@@ -879,14 +901,11 @@ mod tests {
         }
     }
 
-    #[test]
-    fn a_file_that_is_gone_ends_its_import_and_makes_nothing() {
-        let dir = tempfile::tempdir().unwrap();
-        let now = Timestamp::UNIX_EPOCH;
-        let import = Import {
-            number: 1,
-            import: "import-1".to_owned(),
-            collection: "collection-1".to_owned(),
+    fn import(number: i64, collection: &str) -> Import {
+        Import {
+            number,
+            import: format!("import-{number}"),
+            collection: collection.to_owned(),
             name: String::new(),
             digest: String::new(),
             size: 0,
@@ -895,10 +914,82 @@ mod tests {
             person: String::new(),
             org: String::new(),
             hat: String::new(),
-            at: now,
+            at: Timestamp::UNIX_EPOCH,
             taken: None,
             failure: None,
+        }
+    }
+
+    const SHARES_CSV: &str = include_str!("../../../noroshi-codec/tests/data/shares.csv");
+    const SHARES_PARQUET: &str =
+        include_str!("../../../noroshi-codec/tests/data/shares.parquet.b64");
+
+    fn parquet() -> Vec<u8> {
+        use base64::Engine as _;
+        let letters = SHARES_PARQUET.replace('\n', "");
+        base64::engine::general_purpose::STANDARD.decode(letters).unwrap()
+    }
+
+    #[test]
+    fn posts_from_parquet_are_those_from_csv() {
+        let dir = tempfile::tempdir().unwrap();
+        let until = "2030-01-01T00:00:00Z".parse().unwrap();
+        let mut take = |number: i64, collection: &str, bytes: &[u8]| {
+            let import = import(number, collection);
+            let path = upload(dir.path(), &import.import);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, bytes).unwrap();
+            let room = (10_000, until);
+            take_in(dir.path(), &import, &Seeds::default(), room, Timestamp::UNIX_EPOCH).unwrap()
         };
+        let taken = take(1, "collection-1", SHARES_CSV.as_bytes()).unwrap();
+        assert!(taken.posts > 200 && taken.rejected == 12, "{taken:?}");
+        assert_eq!(take(2, "collection-2", &parquet()), Ok(taken));
+        // Damaged in its middle: nothing of what stands before is kept, no account, no object and no key.
+        let mut broken = parquet();
+        let half = broken.len() / 2;
+        broken[half..half + 200].fill(0xff);
+        assert_eq!(take(3, "collection-3", &broken), Err(Unread::of("NRS-INFL-0130")));
+        assert!(Vault::existing(dir.path(), "collection-3").unwrap().is_none());
+        assert!(!super::super::keys::is_there(dir.path(), "collection-3"));
+        let before = Vault::existing(dir.path(), "collection-1").unwrap().unwrap().holding();
+        assert_eq!(take(4, "collection-1", &broken), Err(Unread::of("NRS-INFL-0130")));
+        let after = Vault::existing(dir.path(), "collection-1").unwrap().unwrap().holding();
+        assert_eq!(before.unwrap(), after.unwrap());
+    }
+
+    #[test]
+    fn parquet_is_mapped_like_any_table() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("t");
+        std::fs::write(&path, parquet()).unwrap();
+        let look = look_at(&path, "auto").unwrap();
+        let of = |look: &Look| -> Vec<String> {
+            look.columns.iter().map(|one| format!("{} {}", one.name, one.role)).collect()
+        };
+        let named =
+            ["object_id object", "account_id account", "content_id post", "timestamp_share time"];
+        assert_eq!(
+            (of(&look), look.first_line, look.problem),
+            (named.map(str::to_owned).to_vec(), None, None)
+        );
+        assert!(look.readable > 150 && look.zoneless == 0, "{look:?}");
+        // Said by names, written down by numbers, and read by them again.
+        let said = "account = account_id\ntime = timestamp_share\nobject = object_id";
+        let (look, again) = (look_at(&path, said).unwrap(), "account = 2\ntime = 4\nobject = 1");
+        assert_eq!(look.said, again);
+        assert_eq!(look_at(&path, again).unwrap().readable, look.readable);
+        let look = look_at(&path, "account = kakuu\ntime = 4").unwrap();
+        assert_eq!((look.problem.unwrap().code.as_str(), look.columns.len()), ("NRS-INFL-0101", 4));
+        std::fs::write(&path, &parquet()[..3_000]).unwrap();
+        assert_eq!(look_at(&path, "auto").unwrap().problem, Some(Unread::of("NRS-INFL-0130")));
+    }
+
+    #[test]
+    fn a_file_that_is_gone_ends_its_import_and_makes_nothing() {
+        let dir = tempfile::tempdir().unwrap();
+        let now = Timestamp::UNIX_EPOCH;
+        let import = import(1, "collection-1");
         let came = take_in(dir.path(), &import, &Seeds::default(), (10, now), now).unwrap();
         assert_eq!(came, Err(Unread::of("NRS-INFL-1007")));
         assert_eq!(take_back(dir.path(), &import, "c").unwrap(), Err(Unread::of("c")));

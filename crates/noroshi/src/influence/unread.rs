@@ -64,7 +64,7 @@ impl From<NoTable> for Unread {
         let reason = Self::of(no.code());
         match no {
             // What the table has instead is not told.
-            NoTable::NoColumn(column, _) | NoTable::NoObject(column) => {
+            NoTable::NoColumn(column, _) | NoTable::NoObject(column) | NoTable::Kind(column) => {
                 reason.with("column", column)
             }
             NoTable::NoRole(role) => reason.with("role", role.word()),
@@ -72,7 +72,12 @@ impl From<NoTable> for Unread {
             | NoTable::TooLong
             | NoTable::NoNames
             | NoTable::NotToolkit
-            | NoTable::Empty => reason,
+            | NoTable::Empty
+            | NoTable::Damaged
+            | NoTable::Encrypted
+            | NoTable::Stream
+            | NoTable::TooLarge
+            | NoTable::Packed => reason,
         }
     }
 }
@@ -90,7 +95,7 @@ mod tests {
     #[test]
     fn every_reason_is_told_in_both_languages() {
         let no_role = Reader::new("when,what\n1795737600,x\n".as_bytes(), &Settings::default());
-        let reasons: [(Unread, &str); 10] = [
+        let reasons: [(Unread, &str); 16] = [
             (NoTable::Input(std::io::Error::other("broken")).into(), ""),
             (NoTable::NoColumn("kakuu".to_owned(), "hidden".to_owned()).into(), "kakuu"),
             (no_role.err().unwrap().into(), ""),
@@ -99,6 +104,12 @@ mod tests {
             (NoTable::NoNames.into(), ""),
             (NoTable::NotToolkit.into(), ""),
             (NoTable::Empty.into(), ""),
+            (NoTable::Damaged.into(), "Parquet"),
+            (NoTable::Encrypted.into(), "Parquet"),
+            (NoTable::Stream.into(), "Parquet"),
+            (NoTable::Kind("links".to_owned()).into(), "links"),
+            (NoTable::TooLarge.into(), "Parquet"),
+            (NoTable::Packed.into(), "Parquet"),
             (Mapping::from_str("account = 1\nnothing").unwrap_err().into(), "2"),
             (Mapping::from_str("zone = Kakuu/To").unwrap_err().into(), "Kakuu/To"),
         ];

@@ -4,6 +4,8 @@ use std::fmt::Write as _;
 use std::path::Path;
 use std::process::{Command, Output};
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
 
 fn noroshi(arguments: &[&str]) -> Output {
@@ -116,6 +118,76 @@ fn what_cannot_be_asked_is_refused_with_its_code() {
         check(&["--object", nothing, "--window", "60"], "NRS-INFL-0124");
         check(&["--object", "object_id", "--object", nothing, "--window", "60"], "NRS-INFL-0124");
     }
+}
+
+/// What the codec's tests write: shares as CSV, and the same in row groups with nulls and dictionaries as Parquet.
+fn twins() -> (Vec<u8>, Vec<u8>) {
+    let data = Path::new(env!("CARGO_MANIFEST_DIR")).join("../noroshi-codec/tests/data");
+    let letters = std::fs::read_to_string(data.join("shares.parquet.b64")).unwrap();
+    let parquet = STANDARD.decode(letters.replace('\n', "")).unwrap();
+    (std::fs::read(data.join("shares.csv")).unwrap(), parquet)
+}
+
+#[test]
+fn parquet_gives_byte_for_byte_what_the_same_table_in_csv_gives() {
+    let dir = tempfile::tempdir().unwrap();
+    let (csv, parquet) = twins();
+    let run = |name: &str, bytes: &[u8], more: &[&str]| {
+        let (file, out) = (dir.path().join(name), dir.path().join(format!("{name}-out")));
+        std::fs::write(&file, bytes).unwrap();
+        let begin = ["influence", "coordination", file.to_str().unwrap(), "--object", "object_id"];
+        let end = ["--window", "60", "--out", out.to_str().unwrap(), "--format", "json"];
+        let output = noroshi(&[&begin[..], &end[..], more].concat());
+        assert_eq!(output.status.code(), Some(1), "{output:?}");
+        let files = ["edges.csv", "groups.csv", "graph.graphml", "rejects.jsonl"];
+        (json_of(&output), files.map(|file| std::fs::read(out.join(file)).unwrap()))
+    };
+    for more in [&[][..], &["--null", "off", "--min-weight", "1"]] {
+        let (one, other) = (run("shares", &csv, more), run("shares-2", &parquet, more));
+        assert_eq!(one.0["edges"], other.0["edges"]);
+        assert!(one.0["edges"].as_u64() >= Some(6), "{}", one.0);
+        assert_eq!(one.0["put_aside"]["NRS-INFL-0104"], 12, "{}", one.0);
+        assert_eq!(one.1, other.1);
+    }
+}
+
+#[test]
+fn parquet_that_cannot_be_read_is_refused_and_nothing_is_written() {
+    let dir = tempfile::tempdir().unwrap();
+    let (_, whole) = twins();
+    let (file, out) = (dir.path().join("shares"), dir.path().join("out"));
+    let with = |place: &str, input: std::process::Stdio| {
+        let output = Command::new(env!("CARGO_BIN_EXE_noroshi"))
+            .args(["influence", "coordination", place, "--object", "object_id", "--window", "60"])
+            .arg("--out")
+            .arg(&out)
+            .stdin(input)
+            .output()
+            .unwrap();
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(2), "{said}");
+        assert!(!out.join("edges.csv").try_exists().unwrap(), "{said}");
+        said
+    };
+    let mut broken = whole.clone();
+    let half = broken.len() / 2;
+    broken[half..half + 200].fill(0xff);
+    let mut encrypted = whole.clone();
+    let tail = encrypted.len() - 4;
+    encrypted[tail..].copy_from_slice(b"PARE");
+    for (bytes, code) in [
+        (&broken[..], "NRS-INFL-0130"),
+        (&whole[..whole.len() - 9], "NRS-INFL-0130"),
+        (&whole[..40], "NRS-INFL-0130"),
+        (&encrypted, "NRS-INFL-0131"),
+    ] {
+        std::fs::write(&file, bytes).unwrap();
+        let said = with(file.to_str().unwrap(), std::process::Stdio::null());
+        assert!(said.contains(code), "{code}: {said}");
+    }
+    std::fs::write(&file, &whole).unwrap();
+    let said = with("-", std::fs::File::open(&file).unwrap().into());
+    assert!(said.contains("NRS-INFL-0132"), "{said}");
 }
 
 /// A set of tags is one object whatever its order and width, and ten tags of two posts are one thing done together.

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::Read;
+use std::io::{Read, Seek as _};
 use std::path::{Path, PathBuf};
 
-use noroshi_codec::posts::{Layout, NoTable, Reader, Reject, Role, Row, Settings, url};
+use noroshi_codec::posts::{Layout, NoTable, Reader, Reject, Role, Row, Settings, is_parquet, url};
 use noroshi_insight::coordination::{TraceKind, tags};
 use sha2::{Digest as _, Sha256};
 
@@ -18,13 +18,16 @@ const MAPPING_BYTES_MAX: u64 = 64 << 10;
 const REJECTS_MAX: usize = 10_000;
 /// Rows put aside that are named at the terminal.
 const SHOWN_MAX: usize = 20;
+/// Bytes by which Parquet is recognised.
+const HEAD_BYTES: u64 = 64;
 /// Different hashtags that make a set.
 const TAGS_MIN: usize = 3;
 
 /// How a table is read.
 #[derive(Debug, clap::Args)]
 pub(super) struct Table {
-    /// The posts: CSV or JSON lines, in UTF-8, UTF-16 or Shift_JIS; `-` is standard input.
+    /// The posts: CSV or JSON lines, in UTF-8, UTF-16 or Shift_JIS, or Parquet; `-` is standard input, which cannot be
+    /// Parquet.
     #[arg(value_name = "FILE")]
     pub(super) file: PathBuf,
     /// Which columns are what, one `role = column` a line; without it the names of the columns decide.
@@ -58,18 +61,12 @@ impl Table {
         mut row: impl FnMut(&Row<'_>),
     ) -> Result<Came, Failed> {
         let settings = self.settings(objects)?;
-        let input: Box<dyn Read + Send> = if self.file.as_os_str() == "-" {
-            Box::new(std::io::stdin())
-        } else {
-            Box::new(File::open(&self.file).map_err(failed(&self.file))?)
-        };
-        let digest = std::sync::Arc::new(std::sync::Mutex::new(Sha256::new()));
-        let input = Digested { input, digest: std::sync::Arc::clone(&digest) };
+        let digest = Digest::default();
         let table = |problem: NoTable| match problem {
             NoTable::Input(source) => failed(&self.file)(source),
             other => usage(&other, &self.file),
         };
-        let mut reader = Reader::new(input, &settings).map_err(table)?;
+        let mut reader = self.open(&settings, &digest).map_err(table)?;
         let mut came = Came::default();
         while let Some(next) = reader.next_row().map_err(table)? {
             came.rows += 1;
@@ -91,13 +88,39 @@ impl Table {
         came.tell(&self.file);
         Ok(came)
     }
+
+    fn open(&self, settings: &Settings, digest: &Digest) -> Result<Reader<'static>, NoTable> {
+        if self.file.as_os_str() == "-" {
+            return Reader::new(digested(std::io::stdin(), digest), settings);
+        }
+        let mut file = File::open(&self.file)?;
+        if !file.metadata()?.is_file() {
+            return Reader::new(digested(file, digest), settings);
+        }
+        let mut head = Vec::new();
+        (&file).take(HEAD_BYTES).read_to_end(&mut head)?;
+        file.rewind()?;
+        if !is_parquet(&head) {
+            return Reader::new(digested(file, digest), settings);
+        }
+        // It is read by its columns, so that its bytes are gone through once before that.
+        std::io::copy(&mut digested(&file, digest), &mut std::io::sink())?;
+        Reader::of_file(file, settings)
+    }
+}
+
+/// The digest of an input: owned by what reads it, and looked at when all is read.
+type Digest = std::sync::Arc<std::sync::Mutex<Sha256>>;
+
+fn digested<R>(input: R, digest: &Digest) -> Digested<R> {
+    Digested { input, digest: std::sync::Arc::clone(digest) }
 }
 
 /// An input whose bytes go into a digest, so that a result names what it was made of.
 struct Digested<R> {
     input: R,
     // Owns the digest while the reader lives; nobody else writes it.
-    digest: std::sync::Arc<std::sync::Mutex<Sha256>>,
+    digest: Digest,
 }
 
 impl<R: Read> Read for Digested<R> {
@@ -263,6 +286,12 @@ pub(super) fn usage(problem: &dyn std::error::Error, file: &Path) -> Failed {
         "NRS-INFL-0114",
         "NRS-INFL-0115",
         "NRS-INFL-0116",
+        "NRS-INFL-0130",
+        "NRS-INFL-0131",
+        "NRS-INFL-0132",
+        "NRS-INFL-0133",
+        "NRS-INFL-0134",
+        "NRS-INFL-0135",
     ];
     let code = known.into_iter().find(|known| *known == code).unwrap_or("NRS-INFL-0102");
     Failed::Usage { code, message: format!("`{}`: {words}", file.display()) }
