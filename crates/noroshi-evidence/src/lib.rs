@@ -31,6 +31,7 @@ pub mod marking;
 pub mod mechanical;
 pub mod object;
 pub mod observable;
+pub mod parquet_footer;
 pub mod paste;
 pub mod pattern;
 pub mod redact;

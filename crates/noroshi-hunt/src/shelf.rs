@@ -8,6 +8,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use noroshi_evidence::parquet_footer::{self, Footer};
 use noroshi_sift::addresses::{AddressTable, KEY, Place, places_of, sum};
 use noroshi_sift::store::{self, ReadRecords};
 use parquet::errors::ParquetError;
@@ -49,6 +50,10 @@ impl Stored {
     /// Opens the file and asks whether it is what it should be, before anything in it is decoded.
     pub fn open(&self) -> Result<Opened, Unreadable> {
         let source = Source::open(&self.path)?;
+        let read = |begin, length| source.get_bytes(begin, length).ok();
+        if parquet_footer::look(source.len(), read) != Footer::Bounded {
+            return Err(ReadRecords::Torn.into());
+        }
         let from = std::panic::AssertUnwindSafe(source.clone());
         // The reader asserts some things about a file instead of checking them.
         let opened = std::panic::catch_unwind(|| SerializedFileReader::new(from.0));

@@ -15,6 +15,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use noroshi_evidence::mechanical::{Direction, MechanicalRecord, Protocol};
+use noroshi_evidence::parquet_footer::{self, Footer};
 use parquet::basic::{Compression, Encoding};
 use parquet::column::writer::ColumnWriter;
 use parquet::data_type::ByteArray;
@@ -262,6 +263,10 @@ pub fn read_records(
 
 fn decode(file: impl ChunkReader + 'static) -> Result<Vec<MechanicalRecord>, ReadRecords> {
     let length = file.len();
+    let read = |begin, length| file.get_bytes(begin, length).ok();
+    if parquet_footer::look(file.len(), read) != Footer::Bounded {
+        return Err(ReadRecords::Torn);
+    }
     let reader = SerializedFileReader::new(file)?;
     check(reader.metadata(), length)?;
     reader.get_row_iter(None)?.map(|row| record_of(&row?)).collect()

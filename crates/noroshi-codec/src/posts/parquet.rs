@@ -6,13 +6,12 @@
 //! The decoder asserts some things about a file instead of checking them. What can be checked before is checked; should
 //! it still give up, that is an answer about the file and not the end of the program.
 
-mod footer;
-
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use jiff::civil::date;
 use jiff::tz::Offset;
 use jiff::{Span, Timestamp};
+use noroshi_evidence::parquet_footer::{self, Footer};
 use parquet::basic::{
     Compression, ConvertedType, Encoding, LogicalType, Repetition, TimeUnit, Type,
 };
@@ -108,7 +107,13 @@ impl Rows {
         file: impl ChunkReader + 'static,
         settings: &Settings,
     ) -> Result<(Self, Columns), NoTable> {
-        footer::check(&file)?;
+        let read = |begin, length| file.get_bytes(begin, length).ok();
+        match parquet_footer::look(file.len(), read) {
+            Footer::Bounded => {}
+            Footer::Encrypted => return Err(NoTable::Encrypted),
+            Footer::TooLarge => return Err(NoTable::TooLarge),
+            Footer::Damaged => return Err(NoTable::Damaged),
+        }
         let file_bytes = file.len();
         let file = guarded(|| SerializedFileReader::new(file).ok()).ok_or(NoTable::Damaged)?;
         let file: Box<dyn FileReader> = Box::new(file);

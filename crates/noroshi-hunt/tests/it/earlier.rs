@@ -195,6 +195,30 @@ fn a_table_rules_row_groups_out() {
     assert_eq!((none.len(), tally.rows_pruned.dictionary), (0, records.len() as u64));
 }
 
+/// A file whose schema is a chain of so many groups: a decoder that calls itself for each ends the program.
+fn chain_of_groups(depth: usize) -> Vec<u8> {
+    // Thrift, compact: field 1 a number, field 2 a list of structs, each with the name `a` and one child.
+    let mut footer = vec![0x15, 0x02, 0x19, 0xfc];
+    let mut count = depth;
+    while count >= 0x80 {
+        footer.push(u8::try_from(count & 0x7f).unwrap() | 0x80);
+        count >>= 7;
+    }
+    footer.push(u8::try_from(count).unwrap());
+    footer.extend([0x48, 0x01, b'a', 0x15, 0x02, 0x00].repeat(depth));
+    footer.extend([0x16, 0x00, 0x19, 0x0c, 0x00]);
+    let length = u32::try_from(footer.len()).unwrap().to_le_bytes();
+    [b"PAR1", footer.as_slice(), &length, b"PAR1"].concat()
+}
+
+#[test]
+fn a_file_of_groups_within_groups_is_not_one_of_records() {
+    let (dir, files) = folder(&[&records()]);
+    write(dir.path(), &files[0].name, &chain_of_groups(300_000));
+    let refused = files[0].open().err().map(|problem| problem.code());
+    assert_eq!(refused, Some("NRS-HUNT-0102"));
+}
+
 #[test]
 fn a_damaged_table_is_noticed_and_what_is_no_table_is_not_used() {
     let records = records();

@@ -6,6 +6,7 @@
 use std::io::Write;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+use noroshi_evidence::parquet_footer::{self, Footer};
 use parquet::basic::{ConvertedType, LogicalType, TimeUnit};
 use parquet::column::reader::{ColumnReader, ColumnReaderImpl};
 use parquet::data_type::{ByteArray, DataType, Int96};
@@ -210,6 +211,10 @@ impl<W: Write + Send> Engine<W> {
         let file_bytes = file.len();
         self.add_bytes(file_bytes);
         let opened = guarded(|| {
+            let read = |begin, length| file.get_bytes(begin, length).ok();
+            if parquet_footer::look(file.len(), read) != Footer::Bounded {
+                return None;
+            }
             let reader = SerializedFileReader::new(file).ok()?;
             let layout = layout_of(reader.metadata().file_metadata().schema_descr(), mapping)?;
             Some((reader, layout))

@@ -13,6 +13,7 @@ use noroshi_sift::mode::Mode;
 use noroshi_sift::problem::Reason;
 use noroshi_sift::reading::Reading;
 use noroshi_sift::sealed::Sealed;
+use noroshi_sift::store::read_records;
 use noroshi_sift::switches::Switches;
 use parquet::data_type::{ByteArray, ByteArrayType, DoubleType, Int32Type, Int64Type};
 use parquet::file::properties::WriterProperties;
@@ -907,6 +908,25 @@ fn parquet_that_cannot_be_read_is_stated() {
         Reading { mapping: Some("ts = a\nsrc = b".parse().unwrap()), ..Reading::default() };
     let other = read_with("203.0.113.5", &reading, &[&file]);
     assert_eq!((other.counts(), other.reasons()), ([0, 0, 0, 1], vec![Reason::BadTable]));
+    let deep = read("203.0.113.5", &[&chain_of_groups(300_000)]);
+    assert_eq!((deep.counts(), deep.reasons()), ([0, 0, 0, 1], vec![Reason::BadTable]));
+    assert!(read_records(bytes::Bytes::from(chain_of_groups(300_000))).is_err());
+}
+
+/// A file whose schema is a chain of so many groups: a decoder that calls itself for each ends the program.
+fn chain_of_groups(depth: usize) -> Vec<u8> {
+    // Thrift, compact: field 1 a number, field 2 a list of structs, each with the name `a` and one child.
+    let mut footer = vec![0x15, 0x02, 0x19, 0xfc];
+    let mut count = depth;
+    while count >= 0x80 {
+        footer.push(u8::try_from(count & 0x7f).unwrap() | 0x80);
+        count >>= 7;
+    }
+    footer.push(u8::try_from(count).unwrap());
+    footer.extend([0x48, 0x01, b'a', 0x15, 0x02, 0x00].repeat(depth));
+    footer.extend([0x16, 0x00, 0x19, 0x0c, 0x00]);
+    let length = u32::try_from(footer.len()).unwrap().to_le_bytes();
+    [b"PAR1", footer.as_slice(), &length, b"PAR1"].concat()
 }
 
 /// The decoder asserts some of what the end of a file says, as that a column is not shorter than nothing.

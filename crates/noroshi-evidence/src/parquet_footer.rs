@@ -1,11 +1,8 @@
 //! The footer of a Parquet file, looked at before it is believed.
 //!
-//! The decoder walks into groups of a schema by calling itself, and a stack that runs over ends the program. So the
-//! footer, a struct in Thrift's compact protocol, is stepped through once without that.
-
-use parquet::file::reader::ChunkReader;
-
-use crate::posts::NoTable;
+//! Decoders walk into groups of a schema by calling themselves, and a stack that runs over ends the program. So the
+//! footer, a struct in Thrift's compact protocol, is stepped through once without that. Whoever reads Parquet that came from
+//! elsewhere asks here first; nothing of the decoder is needed for it.
 
 /// Longest footer, in bytes.
 const FOOTER_BYTES_MAX: u64 = 64 << 20;
@@ -37,27 +34,38 @@ const MAP: u8 = 11;
 const STRUCT: u8 = 12;
 const UUID: u8 = 13;
 
-/// Whether the end of a file is one that the decoder may be given.
-pub(super) fn check(file: &impl ChunkReader) -> Result<(), NoTable> {
-    let bytes = |begin: u64, length: u64| {
-        let length = usize::try_from(length).ok()?;
-        file.get_bytes(begin, length).ok()
-    };
-    let tail_begin = file.len().checked_sub(TAIL_BYTES).ok_or(NoTable::Damaged)?;
-    let tail = bytes(tail_begin, TAIL_BYTES).ok_or(NoTable::Damaged)?;
-    let (length, mark) = tail.split_first_chunk().ok_or(NoTable::Damaged)?;
+/// What the end of a file is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Footer {
+    /// One that a decoder may be given.
+    Bounded,
+    /// Encrypted: nothing can be said of it.
+    Encrypted,
+    /// Longer than 64 MiB.
+    TooLarge,
+    /// None, or one whose groups lie within one another more than 32 times.
+    Damaged,
+}
+
+/// Looks at the end of a file of so many bytes; `read` gives some of them from a place, or none where it cannot.
+pub fn look<B: AsRef<[u8]>>(file_bytes: u64, read: impl Fn(u64, usize) -> Option<B>) -> Footer {
+    let bytes = |begin: u64, length: u64| read(begin, usize::try_from(length).ok()?);
+    let Some(tail_begin) = file_bytes.checked_sub(TAIL_BYTES) else { return Footer::Damaged };
+    let Some(tail) = bytes(tail_begin, TAIL_BYTES) else { return Footer::Damaged };
+    let Some((length, mark)) = tail.as_ref().split_first_chunk() else { return Footer::Damaged };
     match mark {
         b"PAR1" => {}
-        b"PARE" => return Err(NoTable::Encrypted),
-        _ => return Err(NoTable::Damaged),
+        b"PARE" => return Footer::Encrypted,
+        _ => return Footer::Damaged,
     }
     let length = u64::from(u32::from_le_bytes(*length));
-    let begin = tail_begin.checked_sub(length).ok_or(NoTable::Damaged)?;
+    let Some(begin) = tail_begin.checked_sub(length) else { return Footer::Damaged };
     if length > FOOTER_BYTES_MAX {
-        return Err(NoTable::TooLarge);
+        return Footer::TooLarge;
     }
-    let footer = bytes(begin, length).ok_or(NoTable::Damaged)?;
-    Walk { rest: &footer }.file().ok_or(NoTable::Damaged)
+    let is_one =
+        bytes(begin, length).is_some_and(|footer| Walk { rest: footer.as_ref() }.file().is_some());
+    if is_one { Footer::Bounded } else { Footer::Damaged }
 }
 
 /// What of a footer has not been stepped over. `None` everywhere: it is none.
@@ -211,6 +219,25 @@ impl Walk<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn looked_at(footer: &[u8], mark: &[u8]) -> Footer {
+        let length = u32::try_from(footer.len()).unwrap().to_le_bytes();
+        let file = [b"PAR1".as_slice(), footer, &length, mark].concat();
+        look(file.len() as u64, |begin, length| {
+            let begin = usize::try_from(begin).ok()?;
+            file.get(begin..begin + length)
+        })
+    }
+
+    #[test]
+    fn a_file_is_asked_by_its_end() {
+        assert_eq!(looked_at(&chain(3), b"PAR1"), Footer::Bounded);
+        assert_eq!(looked_at(&chain(300_000), b"PAR1"), Footer::Damaged);
+        assert_eq!(looked_at(&chain(3), b"PARE"), Footer::Encrypted);
+        assert_eq!(looked_at(&chain(3), b"PAR2"), Footer::Damaged);
+        let none = |_, _| None::<[u8; 8]>;
+        assert_eq!((look(0, none), look(9, none)), (Footer::Damaged, Footer::Damaged));
+    }
 
     /// A file's struct with a schema of groups, each the only child of the one before.
     fn chain(depth: usize) -> Vec<u8> {
