@@ -11,6 +11,7 @@
 
 #![expect(clippy::print_stdout, reason = "a program whose purpose is the figures it prints")]
 
+use std::collections::BTreeMap;
 use std::error::Error;
 use std::fmt::Write as _;
 use std::fs::{self, File, OpenOptions};
@@ -155,7 +156,7 @@ struct Day<'a> {
     lines: u64,
     bytes: u64,
     rotations: u64,
-    /// Logs that were rotated and are still there: their number, and how many lines had been written by then.
+    /// Logs that were rotated and are still there: their number and their length in bytes.
     rotated: Vec<(u64, u64)>,
     swaps: u64,
     begun: Instant,
@@ -258,20 +259,48 @@ impl<'a> Day<'a> {
     fn rotate(&mut self) -> Result<()> {
         self.rotations += 1;
         let logs = self.asked.dir.join("logs");
+        let length = self.log.metadata()?.len();
         fs::rename(logs.join("conn.log"), logs.join(format!("conn.{}.log", self.rotations)))?;
         self.log = open_log(&logs.join("conn.log"), self.rotations)?;
         self.bytes += HEADER.len() as u64;
-        self.rotated.push((self.rotations, self.lines));
+        self.rotated.push((self.rotations, length));
         // What is certified to its end and has been behind for two rotations is read by nobody any more.
-        let (seen, newest) = (self.figures()?.seen, self.rotations);
-        self.rotated.retain(|(number, lines)| {
-            let is_done = *lines <= seen && number + 2 <= newest;
+        let (read, newest) = (self.certified()?, self.rotations);
+        self.rotated.retain(|(number, bytes)| {
+            let is_done =
+                number + 2 <= newest && read.get(number).is_some_and(|read| read == bytes);
             if is_done {
                 remove(&logs.join(format!("conn.{number}.log"))).ok();
             }
             !is_done
         });
         Ok(())
+    }
+
+    /// How far each rotated log was read by the last certificate but one, by its number. Several logs are read at a time, so
+    /// that the number of records says nothing of one of them.
+    fn certified(&self) -> Result<BTreeMap<u64, u64>> {
+        let mut states = Vec::new();
+        for entry in fs::read_dir(self.asked.dir.join("out/follow"))? {
+            let path = entry?.path();
+            let number = path.file_name().and_then(|name| name.to_str()?.strip_suffix(".json"));
+            states.extend(
+                number.and_then(|number| Some((number.parse::<u64>().ok()?, path.clone()))),
+            );
+        }
+        states.sort_unstable();
+        let Some((_, path)) = states.len().checked_sub(2).and_then(|at| states.get(at)) else {
+            return Ok(BTreeMap::new());
+        };
+        // It may have made way for a later one meanwhile.
+        let Ok(bytes) = fs::read(path) else { return Ok(BTreeMap::new()) };
+        let state: serde_json::Value = serde_json::from_slice(&bytes)?;
+        let files = state["files"].as_array().into_iter().flatten();
+        let read = files.filter_map(|file| {
+            let name = file["path"].as_str()?.rsplit("/conn.").next()?.strip_suffix(".log")?;
+            Some((name.parse().ok()?, file["offset"].as_u64()?))
+        });
+        Ok(read.collect())
     }
 
     /// Waits until everything is certified.
