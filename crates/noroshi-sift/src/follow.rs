@@ -729,7 +729,8 @@ impl<W: Write + Send> Engine<W> {
                     self.followed_lines(tracked, header, &buffer)?;
                 }
                 if last {
-                    tracked.finished = true;
+                    // What was seen of it and was cut away since was not read.
+                    tracked.finished = tracked.offset >= tracked.size;
                 }
                 return Ok(false);
             }

@@ -592,6 +592,32 @@ fn what_is_removed_unread_is_stated() {
 }
 
 #[test]
+fn what_was_seen_of_a_removed_file_and_is_cut_away_while_it_is_held_open_is_stated() {
+    for (left, is_lost) in [(2, false), (1, true), (0, true)] {
+        let mut folder = Folder::default();
+        let mut house = House::new(1 << 20);
+        let lines = [json(1), json(2)].concat();
+        folder.write("conn.log", json(1).as_bytes());
+        house.look(&folder);
+        let House { batch, headers, engine, reading, .. } = &mut house;
+        let seen = [Entry {
+            path: "conn.log",
+            identity: Identity { device: 1, inode: folder.files["conn.log"].0 },
+            size: lines.len() as u64,
+            wanted: true,
+            is_resting: false,
+            head: Some(Sealed::new(lines.as_bytes())),
+        }];
+        assert_eq!(batch.observe(&seen, false, reading).len(), 1);
+        let gone = batch.observe(&[], false, reading);
+        assert_eq!((gone.len(), gone[0].what), (1, What::Gone));
+        let rest = Cursor::new(&lines.as_bytes()[..left * json(1).len()]);
+        assert!(!engine.follow(batch, headers, &gone[0], rest, 1 << 20).unwrap());
+        assert_eq!(batch.vanished(gone[0].identity).is_some(), is_lost, "{left} lines are left");
+    }
+}
+
+#[test]
 fn an_endless_line_is_passed_over_in_bounded_memory() {
     let mut folder = Folder::default();
     let mut house = House::new(1 << 20);

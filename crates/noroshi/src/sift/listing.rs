@@ -11,7 +11,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{File, Metadata};
-use std::io::{self, Read as _};
+use std::io::{self, Read as _, Seek as _, SeekFrom};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -27,6 +27,9 @@ use crate::office::clock::Clock;
 const SETTLED: Duration = Duration::from_secs(3);
 /// How long nothing may have been written to what is read as a whole: captures, tables, packed logs.
 const REST: SignedDuration = SignedDuration::from_secs(5);
+
+/// How often the beginning of a file is read that is cut meanwhile.
+const HEAD_TRIES: usize = 64;
 
 /// What changes when a file is written to, cut, renamed or exchanged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -107,16 +110,28 @@ fn rests(metadata: &Metadata) -> io::Result<bool> {
 }
 
 /// The beginning of a file, and what the file says of itself. `None` for what is no file any more.
+///
+/// Both are of one moment: the length that a file had before it was cut, beside the beginning that it has afterwards, would
+/// look like another file of which nothing has been read.
 pub(super) fn read_head(path: &str) -> io::Result<Option<(Metadata, Vec<u8>)>> {
     // A pipe would block whoever opens it.
     if !std::fs::metadata(path)?.is_file() {
         return Ok(None);
     }
-    let file = File::open(path)?;
-    let metadata = file.metadata()?;
+    let mut file = File::open(path)?;
     let mut head = Vec::new();
-    file.take(HEAD_BYTES as u64).read_to_end(&mut head)?;
-    Ok(Some((metadata, head)))
+    for _ in 1..HEAD_TRIES {
+        let metadata = file.metadata()?;
+        head.clear();
+        file.seek(SeekFrom::Start(0))?;
+        file.by_ref().take(HEAD_BYTES as u64).read_to_end(&mut head)?;
+        let is_all_there = head.len() as u64 >= metadata.len().min(HEAD_BYTES as u64);
+        if is_all_there && file.metadata()?.len() >= metadata.len() {
+            return Ok(Some((metadata, head)));
+        }
+    }
+    // Whoever cuts it again and again has it told as something that cannot be read now.
+    Err(io::ErrorKind::ResourceBusy.into())
 }
 
 /// A file with its beginning, where that had to be read.
@@ -571,6 +586,39 @@ mod tests {
             house.look(later);
         }
         assert_eq!((house.look(TICK), house.is_quiet), (1, false));
+    }
+
+    #[test]
+    fn a_beginning_and_a_length_are_of_one_moment_also_while_a_file_is_cut() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("conn.log");
+        std::fs::write(&path, [b'x'; HEAD_BYTES]).unwrap();
+        let is_over = std::sync::atomic::AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                let mut file = File::options().write(true).open(&path).unwrap();
+                while !is_over.load(std::sync::atomic::Ordering::Relaxed) {
+                    file.set_len(0).unwrap();
+                    file.seek(SeekFrom::Start(0)).unwrap();
+                    file.write_all(&[b'x'; HEAD_BYTES]).unwrap();
+                }
+            });
+            let mut lengths = BTreeSet::new();
+            for _ in 0..4_000 {
+                // Busy is an answer too.
+                let Ok(read) = read_head(path.to_str().unwrap()) else { continue };
+                let (metadata, head) = read.unwrap();
+                assert!(
+                    head.len() as u64 >= metadata.len(),
+                    "{} of {}",
+                    head.len(),
+                    metadata.len()
+                );
+                lengths.insert(metadata.len());
+            }
+            is_over.store(true, std::sync::atomic::Ordering::Relaxed);
+            assert_ne!(lengths, BTreeSet::new());
+        });
     }
 
     #[test]
