@@ -5,7 +5,7 @@
 //! import is simply repeated.
 
 use std::collections::hash_map::Entry;
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap};
 use std::io::Read;
 use std::sync::Arc;
 use std::time::Duration;
@@ -25,7 +25,7 @@ use super::aside;
 use super::judge::{self as judging, Tolerated};
 use super::lists::Loaded;
 use super::read;
-use super::rows::{self, NewObject, Standing};
+use super::rows::{self, NewObject, Nodes, Standing};
 use crate::house::House;
 use crate::office::authorise::{Action, On};
 use crate::office::commit::{Change, CommitFailure, Write};
@@ -385,8 +385,11 @@ impl Import<'_> {
             let (asked, now) = (Arc::clone(&chunk), self.ctx.now);
             let lists = self.house.lists.current();
             let started = self.house.clock.now();
+            // Where somebody else made nodes meanwhile, the second try looks each one up where it is written.
+            let trusts = tried == 1;
             let judged =
-                self.house.store.read(move |reader| prepare(reader, &lists, &asked, now)).await?;
+                self.house.store.read(move |reader| prepare(reader, (&lists, now), &asked, trusts));
+            let judged = judged.await?;
             self.done.spent.judging += self.since(started);
             let started = self.house.clock.now();
             if !judged.writes.is_empty() {
@@ -447,12 +450,18 @@ struct Prepared {
 
 fn prepare(
     reader: &Reader<'_>,
-    lists: &Loaded,
+    (lists, now): (&Loaded, jiff::Timestamp),
     chunk: &[NewObject],
-    now: jiff::Timestamp,
+    trusts: bool,
 ) -> Result<Prepared, StoreFailure> {
+    // Before anything is looked up: what comes in between is behind it.
+    let last = Nodes::last(reader)?;
     let mut held = HashMap::with_capacity(chunk.len());
-    let judged = judge(reader, chunk, &mut held)?;
+    let mut judged = judge(reader, chunk, &mut held)?;
+    judged.nodes.last = last;
+    if !trusts {
+        judged.nodes.absent.clear();
+    }
     // What is opened or tightened is written like what is new; only what was judged to be tightened is.
     let stay = judged.new.iter().chain(&judged.opened).map(|new| (*new, Standing::Stay));
     let rise = judged.tightened.iter().map(|new| (*new, Standing::Rise));
@@ -521,8 +530,8 @@ pub(super) fn marking(object: &StixObject, least: Option<Tlp>) -> Tlp {
 /// What judging a chunk gave.
 #[derive(Default)]
 pub(super) struct Judged<'a> {
-    /// Nodes that are there already, by identifier.
-    nodes: BTreeMap<String, i64>,
+    /// Which nodes are there already.
+    nodes: Nodes<'a>,
     pub(super) new: Vec<&'a NewObject>,
     /// Held with the same content, and until now known from a report only. They count as unchanged.
     opened: Vec<&'a NewObject>,
@@ -539,17 +548,18 @@ pub(super) fn judge<'a>(
     held: &mut HashMap<StixId, read::Known>,
 ) -> Result<Judged<'a>, StoreFailure> {
     let mut judged = Judged::default();
+    judged.nodes.held = read::nodes(reader, chunk.iter().map(|new| new.object.id().as_str()))?;
     for new in chunk {
         let id = new.object.id();
         let known = match held.entry(id.clone()) {
             Entry::Occupied(entry) => entry.into_mut(),
-            Entry::Vacant(entry) => {
-                let known = read::known(reader, id)?;
-                if let Some(node) = known.node {
-                    judged.nodes.insert(id.as_str().to_owned(), node);
+            Entry::Vacant(entry) => entry.insert(match judged.nodes.held.get(id.as_str()) {
+                Some(node) => read::known_as(reader, id, *node)?,
+                None => {
+                    judged.nodes.absent.insert(id.as_str());
+                    read::Known::default()
                 }
-                entry.insert(known)
-            }
+            }),
         };
         let arriving = Version::of(&new.object);
         match relate_from(&arriving, &known.versions, &new.originator, &known.originators) {

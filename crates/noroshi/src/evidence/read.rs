@@ -1,6 +1,6 @@
 //! What the graph holds, as far as the reader may see it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use jiff::Timestamp;
 use noroshi_charter::hat::Hat;
@@ -170,6 +170,20 @@ pub const NODE_OF_FIRST: &str = "COALESCE((SELECT node FROM evidence_id WHERE sl
 pub fn node(reader: &Reader<'_>, id: &str) -> Result<Option<i64>, StoreFailure> {
     let sql = format!("SELECT {NODE_OF_FIRST}");
     Ok(reader.first(&sql, &[Value::from(id)], |row| row.int_or_none(0))?.flatten())
+}
+
+/// The nodes of many identifiers, for those that have one. They are looked up in the order in which the index has them, so
+/// that no page of it is fetched twice.
+pub fn nodes<'i>(
+    reader: &Reader<'_>,
+    ids: impl IntoIterator<Item = &'i str>,
+) -> Result<HashMap<&'i str, i64>, StoreFailure> {
+    let mut ids: Vec<(i64, &str)> = ids.into_iter().map(|id| (reader.fresh(id), id)).collect();
+    ids.sort_unstable();
+    ids.dedup();
+    let found =
+        reader.numbers(&format!("SELECT {NODE_OF_FIRST}"), ids.iter().map(|(_, id)| *id))?;
+    Ok(ids.iter().zip(found).filter_map(|((_, id), node)| Some((*id, node?))).collect())
 }
 
 /// Whether a version of `id` is held, whoever may see it.
@@ -604,7 +618,12 @@ pub struct Known {
 
 /// What is known of `id`, for judging what arrives.
 pub fn known(reader: &Reader<'_>, id: &StixId) -> Result<Known, StoreFailure> {
-    let Some(node) = node(reader, id.as_str())? else { return Ok(Known::default()) };
+    let node = node(reader, id.as_str())?;
+    node.map_or_else(|| Ok(Known::default()), |node| known_as(reader, id, node))
+}
+
+/// The same of an identifier whose node was looked up.
+pub fn known_as(reader: &Reader<'_>, id: &StixId, node: i64) -> Result<Known, StoreFailure> {
     let (mut originators, mut reported, mut terms) =
         (BTreeSet::new(), BTreeSet::new(), BTreeMap::new());
     let versions = reader.all(

@@ -3,7 +3,7 @@
 //! Other pillars call [`insert_objects`] inside their own change, so that a report and what it names stand or fall
 //! together.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use jiff::Timestamp;
 use noroshi_charter::derivation::DERIVING;
@@ -20,7 +20,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::words;
 use crate::office::commit::{Kept, Write};
-use crate::office::store::Value;
+use crate::office::store::{Reader, StoreFailure, Value};
 
 /// References of one list beyond which they are written together: a container of a million members is a handful of
 /// statements for each [`LONG_LIST_PART`] of them, not four for each.
@@ -103,24 +103,42 @@ pub enum Standing {
 /// version held with *other* content undoes the whole change as a conflict (judge with `evidence::read::held`
 /// before); unversioned observables held with other content stay as they are.
 pub fn insert_objects(objects: &[NewObject], now: Timestamp) -> Vec<Write> {
-    let nodes = BTreeMap::new();
-    let mut batch = Batch::new(&nodes, objects.len(), Unversioned::Stay);
+    let found = Nodes::default();
+    let mut batch = Batch::new(&found, objects.len(), Unversioned::Stay);
     for new in objects {
         batch.object(new, Standing::Stay, now);
     }
     batch.finish()
 }
 
+/// Which nodes a reader found before a change was made.
+#[derive(Debug, Default)]
+pub struct Nodes<'a> {
+    /// Those that are there, by identifier. A node keeps its number for ever.
+    pub held: HashMap<&'a str, i64>,
+    /// Identifiers of which there is none, as long as no node has come behind `last`.
+    pub absent: HashSet<&'a str>,
+    /// The last node then.
+    pub last: i64,
+}
+
+impl Nodes<'_> {
+    /// The last node that there is.
+    pub fn last(reader: &Reader<'_>) -> Result<i64, StoreFailure> {
+        reader.number(FIND_LAST_NODE, &[])
+    }
+}
+
 /// [`insert_objects`] for imports, which have judged every object by what is held: an unversioned object that is held
 /// with other content undoes the change as well, so that nothing that somebody else brought meanwhile is lost without a
-/// word, and what was judged to be tightened is held on stricter terms. Some nodes were found before, by identifier: a
-/// node keeps its number for ever, so these are not looked up again.
+/// word, and what was judged to be tightened is held on stricter terms. What was found before is not looked up again; where
+/// that does not hold any more, the change is undone as a conflict.
 pub fn bring_objects<'o>(
     objects: impl ExactSizeIterator<Item = (&'o NewObject, Standing)>,
-    known: &BTreeMap<String, i64>,
+    found: &Nodes<'_>,
     now: Timestamp,
 ) -> Vec<Write> {
-    let mut batch = Batch::new(known, objects.len(), Unversioned::Conflict);
+    let mut batch = Batch::new(found, objects.len(), Unversioned::Conflict);
     for (new, standing) in objects {
         batch.object(new, standing, now);
     }
@@ -144,6 +162,9 @@ const FIND_NODE: &str = "SELECT node FROM evidence_id WHERE slot = settled($1) A
 const INSERT_NODE: &str = "INSERT INTO evidence_node (id) VALUES ($1)";
 const INSERT_SLOT: &str = "INSERT INTO evidence_slot (slot, node) VALUES (fresh($1), $2)";
 const FIND_LAST_NODE: &str = "SELECT COALESCE(MAX(node), 0) FROM evidence_node";
+/// Changes one row, and nothing in it, where no node has come since.
+const STILL_LAST_NODE: &str = "UPDATE evidence_settling SET slice = slice \
+     WHERE $1 = (SELECT COALESCE(MAX(node), 0) FROM evidence_node)";
 const FIND_KIND: &str = "SELECT kind FROM evidence_kind WHERE name = $1";
 const INSERT_KIND: &str = "INSERT INTO evidence_kind (name) VALUES ($1)";
 const FIND_LAST: &str = "SELECT COALESCE(MAX(seq), 0) FROM evidence_object";
@@ -183,6 +204,11 @@ const INSERT_OBJECT: &str = "INSERT INTO evidence_object (node, latest, id, modi
      MAX($16, COALESCE((SELECT v.has_secret FROM evidence_object v WHERE v.node = $1 AND v.modified < $3 \
      ORDER BY v.modified DESC LIMIT 1), 0)), $17, $18, $19, $20, $21 \
      FROM evidence_object WHERE node = $1 AND latest = 1";
+/// The same of a node that has no version yet.
+const INSERT_FIRST: &str = "INSERT INTO evidence_object (node, latest, id, modified, type, name, created, \
+     created_by, revoked, hidden, valid_from, valid_until, digest, tlp, class, has_comms, has_secret, originator, \
+     source, from_report, arrived_at, bytes) \
+     VALUES ($1, 1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21)";
 const INSERT_EDGE: &str =
     "INSERT INTO evidence_edge (node, via, way, kind, other) VALUES ($1, $2, $3, $4, $5)";
 /// The nodes of a part of a long list; none of them stands in it twice.
@@ -217,21 +243,21 @@ const INSERT_SETTLED: &str = "INSERT INTO evidence_posting (slot, seq) VALUES (s
 /// Objects of a change with which one slice of all numbers is moved on. Fewer would not pay: a page is changed for each
 /// number that is moved to a place of its own.
 const SETTLING_MIN: usize = 1_000;
-/// One sixty-fourth (2^57) of the numbers, from what is fresh to where it stays. With so many slices the pages of the fresh
-/// part and those of one slice are about as many, at ten million objects and some thousand a commit.
+/// One thirty-second (2^58) of the numbers, from what is fresh to where it stays. With so many slices the pages of the fresh
+/// part and those of one slice are about as many, at ten million objects and ten thousand a commit.
 const SETTLING: [&str; 5] = [
     "INSERT INTO evidence_slot (slot, node) SELECT ~slot, node FROM evidence_slot WHERE slot BETWEEN \
-     (SELECT slice * 144115188075855872 FROM evidence_settling) AND \
-     (SELECT slice * 144115188075855872 + 144115188075855871 FROM evidence_settling) ORDER BY slot DESC, node",
-    "DELETE FROM evidence_slot WHERE slot BETWEEN (SELECT slice * 144115188075855872 FROM evidence_settling) AND \
-     (SELECT slice * 144115188075855872 + 144115188075855871 FROM evidence_settling)",
+     (SELECT slice * 288230376151711744 FROM evidence_settling) AND \
+     (SELECT slice * 288230376151711744 + 288230376151711743 FROM evidence_settling) ORDER BY slot DESC, node",
+    "DELETE FROM evidence_slot WHERE slot BETWEEN (SELECT slice * 288230376151711744 FROM evidence_settling) AND \
+     (SELECT slice * 288230376151711744 + 288230376151711743 FROM evidence_settling)",
     "INSERT INTO evidence_posting (slot, seq) SELECT ~slot, seq FROM evidence_posting WHERE slot BETWEEN \
-     (SELECT slice * 144115188075855872 FROM evidence_settling) AND \
-     (SELECT slice * 144115188075855872 + 144115188075855871 FROM evidence_settling) ORDER BY slot DESC, seq \
+     (SELECT slice * 288230376151711744 FROM evidence_settling) AND \
+     (SELECT slice * 288230376151711744 + 288230376151711743 FROM evidence_settling) ORDER BY slot DESC, seq \
      ON CONFLICT (slot, seq) DO NOTHING",
-    "DELETE FROM evidence_posting WHERE slot BETWEEN (SELECT slice * 144115188075855872 FROM evidence_settling) AND \
-     (SELECT slice * 144115188075855872 + 144115188075855871 FROM evidence_settling)",
-    "UPDATE evidence_settling SET slice = (slice + 1) % 64",
+    "DELETE FROM evidence_posting WHERE slot BETWEEN (SELECT slice * 288230376151711744 FROM evidence_settling) AND \
+     (SELECT slice * 288230376151711744 + 288230376151711743 FROM evidence_settling)",
+    "UPDATE evidence_settling SET slice = (slice + 1) % 32",
 ];
 const INSERT_WORDS: &str = "INSERT INTO evidence_search (rowid, words) VALUES ($1, $2)";
 /// One off the shelf on which a version stands; what came with this change is counted at its end only.
@@ -281,7 +307,11 @@ enum Unversioned {
 /// The writes of one change, and where it keeps the numbers of the nodes and kinds it needs.
 struct Batch<'k> {
     unversioned: Unversioned,
-    known: &'k BTreeMap<String, i64>,
+    found: &'k Nodes<'k>,
+    /// Whether what was absent still is, but for what this change has made of it one by one.
+    trusts: bool,
+    /// What was absent and has a version now.
+    begun: HashSet<&'k str>,
     nodes: HashMap<String, Kept>,
     kinds: HashMap<String, Kept>,
     next: u32,
@@ -290,15 +320,20 @@ struct Batch<'k> {
 }
 
 impl<'k> Batch<'k> {
-    fn new(known: &'k BTreeMap<String, i64>, objects: usize, unversioned: Unversioned) -> Self {
+    fn new(found: &'k Nodes<'k>, objects: usize, unversioned: Unversioned) -> Self {
         let mut writes = Vec::with_capacity(objects * 10 + 2);
+        let trusts = !found.absent.is_empty();
+        if trusts {
+            writes.push(Write::one(STILL_LAST_NODE, vec![Value::Int(found.last)]));
+        }
         writes.push(Write::find(FIND_LAST, Vec::new(), LAST, 0, 0));
         let (nodes, kinds) = (HashMap::with_capacity(objects * 2), HashMap::new());
-        Self { unversioned, known, nodes, kinds, next: FIRST_FREE, objects, writes }
+        let (begun, next) = (HashSet::new(), FIRST_FREE);
+        Self { unversioned, found, trusts, begun, nodes, kinds, next, objects, writes }
     }
 
     fn finish(mut self) -> Vec<Write> {
-        if self.writes.len() == 1 {
+        if self.objects == 0 {
             return Vec::new();
         }
         self.writes.push(Write::new(COUNT_SHELVES, vec![Value::from(LAST)]));
@@ -316,7 +351,7 @@ impl<'k> Batch<'k> {
 
     /// The number of what is called `id`; a placeholder is made when nothing is.
     fn node(&mut self, id: &str) -> Value {
-        if let Some(node) = self.known.get(id) {
+        if let Some(node) = self.found.held.get(id) {
             return Value::Int(*node);
         }
         if let Some(place) = self.nodes.get(id) {
@@ -324,7 +359,9 @@ impl<'k> Batch<'k> {
         }
         let place = self.fresh();
         self.nodes.insert(id.to_owned(), place);
-        self.writes.push(Write::find(FIND_NODE, vec![Value::from(id)], place, 0, 2));
+        if !(self.trusts && self.found.absent.contains(id)) {
+            self.writes.push(Write::find(FIND_NODE, vec![Value::from(id)], place, 0, 2));
+        }
         self.writes.push(Write::kept(INSERT_NODE, vec![Value::from(id)], place));
         self.writes.push(Write::new(INSERT_SLOT, vec![Value::from(id), Value::Kept(place)]));
         Value::Kept(place)
@@ -346,6 +383,8 @@ impl<'k> Batch<'k> {
         let mut parts = Vec::new();
         for (name, ids) in lists {
             let kind = self.kind(&name);
+            // Which nodes these make is not known here.
+            self.trusts = false;
             let mut ids = ids.into_iter().peekable();
             while ids.peek().is_some() {
                 let part = Value::from(list_of(ids.by_ref().take(LONG_LIST_PART)));
@@ -359,9 +398,16 @@ impl<'k> Batch<'k> {
         parts
     }
 
+    /// Whether an object is the first version of its node for certain.
+    fn is_first(&mut self, id: &str) -> bool {
+        let absent = self.found.absent.get(id).filter(|_| self.trusts);
+        absent.is_some_and(|id| self.begun.insert(id))
+    }
+
     fn object(&mut self, new: &NewObject, standing: Standing, now: Timestamp) {
         let (object, head) = (&new.object, new.object.head());
         let modified = version_key(object);
+        let is_first = self.is_first(head.id.as_str());
         let node = self.node(head.id.as_str());
         // Nodes and kinds first: what is left out below must not leave out what later objects count on.
         let members = object.members();
@@ -380,13 +426,18 @@ impl<'k> Batch<'k> {
             .collect();
         let long = self.long(long);
         let (digest, from_report) = (object.digest().to_string(), stems_from_report(&new.source));
-        let mut rows = new_version(new, now, (&node, &modified, &digest), &members, ends);
+        let place = Place { node: &node, modified: &modified, digest: &digest, is_first };
+        let mut rows = new_version(new, now, &place, &members, ends);
         rows.extend(long.into_iter().map(|(kind, part)| {
             Write::new(INSERT_EDGES, vec![part, node.clone(), Value::from(SEQ), kind])
         }));
         let named =
             |name: String| Write::new(INSERT_NAMED, vec![Value::from(SEQ), Value::from(name)]);
         rows.extend(names.into_iter().map(named));
+        if is_first {
+            self.writes.extend(rows);
+            return;
+        }
         let strict = head.modified.is_some() || self.unversioned == Unversioned::Conflict;
         let guarded = if strict { Write::one } else { Write::new };
         let [stricter, held] = held_terms(new, standing, &digest, from_report);
@@ -465,22 +516,36 @@ fn held_terms(
     [stricter, held]
 }
 
+/// Where a version is written.
+struct Place<'a> {
+    node: &'a Value,
+    modified: &'a str,
+    digest: &'a str,
+    /// Whether its node has no other version.
+    is_first: bool,
+}
+
 /// The writes for a version that is not held.
 fn new_version(
     new: &NewObject,
     now: Timestamp,
-    (node, modified, digest): (&Value, &str, &str),
+    place: &Place<'_>,
     members: &[Member<'_>],
     ends: Vec<[Value; 3]>,
 ) -> Vec<Write> {
     let object = &new.object;
+    let Place { node, modified, is_first, .. } = *place;
     let mut rows = Vec::with_capacity(8 + ends.len() * 2);
-    let older = vec![node.clone(), Value::from(modified)];
-    rows.push(Write::find(FIND_OLDER, older, OLDER, 2, 0));
-    rows.push(on_shelves(OFF_SHELF, OLDER));
-    rows.push(Write::one(DEMOTE, vec![Value::from(OLDER)]));
-    let columns = columns(new, now, (node, modified, digest), members);
-    rows.push(Write::kept(INSERT_OBJECT, columns, SEQ));
+    let columns = columns(new, now, place, members);
+    if is_first {
+        rows.push(Write::kept(INSERT_FIRST, columns, SEQ));
+    } else {
+        let older = vec![node.clone(), Value::from(modified)];
+        rows.push(Write::find(FIND_OLDER, older, OLDER, 2, 0));
+        rows.push(on_shelves(OFF_SHELF, OLDER));
+        rows.push(Write::one(DEMOTE, vec![Value::from(OLDER)]));
+        rows.push(Write::kept(INSERT_OBJECT, columns, SEQ));
+    }
     for [kind, from, to] in ends {
         let end = |this: &Value, way, other: Value| {
             vec![this.clone(), Value::from(SEQ), Value::Int(way), kind.clone(), other]
@@ -492,7 +557,9 @@ fn new_version(
             rows.push(Write::new(INSERT_DERIVING, said));
         }
     }
-    rows.extend(bound(new, (node, modified)));
+    if !is_first {
+        rows.extend(bound(new, (node, modified)));
+    }
     let named = observables(object);
     for observable in &named {
         let value = observable.to_string();
@@ -509,7 +576,7 @@ fn new_version(
 fn columns(
     new: &NewObject,
     now: Timestamp,
-    (node, modified, digest): (&Value, &str, &str),
+    &Place { node, modified, digest, .. }: &Place<'_>,
     members: &[Member<'_>],
 ) -> Vec<Value> {
     let (object, head) = (&new.object, new.object.head());
@@ -747,6 +814,8 @@ mod tests {
             FIND_LATEST,
             BIND_LATER,
             INSERT_OBJECT,
+            INSERT_FIRST,
+            STILL_LAST_NODE,
             OFF_SHELF,
             ON_SHELF,
             COUNT_SHELVES,

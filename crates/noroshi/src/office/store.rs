@@ -237,7 +237,7 @@ impl Store {
             // One snapshot for the whole read, so that a page never mixes two states.
             let snapshot = connection.transaction()?;
             let (lookups, text_bytes) = (Cell::new(0), Cell::new(0));
-            let reader = Reader { connection: &snapshot, lookups, text_bytes };
+            let reader = Reader { connection: &snapshot, key: self.key, lookups, text_bytes };
             let answer = work(&reader);
             snapshot.finish()?;
             answer
@@ -253,6 +253,7 @@ impl Store {
 /// A consistent snapshot to read from.
 pub struct Reader<'c> {
     connection: &'c Connection,
+    key: Key,
     /// Questions asked of this snapshot.
     lookups: Cell<u64>,
     /// Bytes of texts read from it.
@@ -317,6 +318,27 @@ impl Reader<'_> {
             Some(row) => Ok(Some(map(&Row { row, text_bytes: &self.text_bytes })?)),
             None => Ok(None),
         }
+    }
+
+    /// The first number of the answer for each of many texts, in their order; none where there is no row or it is absent.
+    pub fn numbers<'t>(
+        &self,
+        sql: &str,
+        texts: impl IntoIterator<Item = &'t str>,
+    ) -> Result<Vec<Option<i64>>, StoreFailure> {
+        let mut statement = self.prepare(sql)?;
+        let answer = |text| {
+            self.lookups.set(self.lookups.get().wrapping_add(1));
+            bind(&mut statement, &[Value::from(text)], |_| None)?;
+            let row = statement.raw_query().next()?.map(|row| row.get(0)).transpose()?;
+            Ok(row.flatten())
+        };
+        texts.into_iter().map(answer).collect()
+    }
+
+    /// As [`Store::fresh`].
+    pub fn fresh(&self, text: &str) -> i64 {
+        self.key.fresh(text)
     }
 
     /// A count or another single number; 0 when there is no row or it is absent.

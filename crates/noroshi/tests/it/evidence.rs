@@ -116,6 +116,93 @@ async fn versions_follow_each_other_and_a_contradiction_is_kept_aside() {
     assert_eq!(page["items"][0]["hidden"], true, "{page}");
 }
 
+fn malware(number: u32, modified: &str) -> Value {
+    json!({
+        "type": "malware", "spec_version": "2.1", "id": format!("malware--1b6ea7d9-2b0f-4f55-8f0b-{number:012}"),
+        "created": CREATED, "modified": modified, "name": format!("灯籠ローダー {number}"), "is_family": true,
+    })
+}
+
+fn indicates(number: u32) -> Value {
+    let (indicator, malware) = (indicator(number, "x", CREATED), malware(number, CREATED));
+    json!({
+        "type": "relationship", "spec_version": "2.1", "id": format!("relationship--1b6ea7d9-2b0f-4f55-8f0c-{number:012}"),
+        "created": CREATED, "modified": CREATED, "relationship_type": "indicates",
+        "source_ref": indicator["id"], "target_ref": malware["id"],
+    })
+}
+
+/// Identifiers with more than one node, and nodes with more than one latest version or none although they have some.
+fn twofold(test: &TestHouse) -> Vec<String> {
+    let twofold = "SELECT id FROM evidence_node GROUP BY id HAVING COUNT(*) > 1 UNION ALL \
+        SELECT id FROM evidence_object GROUP BY node HAVING SUM(latest) <> 1 UNION ALL \
+        SELECT id FROM evidence_node WHERE node NOT IN (SELECT node FROM evidence_slot)";
+    test.house.store.read_now(|reader| reader.all(twofold, &[], |row| row.text(0))).unwrap()
+}
+
+#[tokio::test]
+async fn what_is_named_before_it_comes_and_what_comes_twice_in_one_change_has_one_node() {
+    let test = TestHouse::open().await;
+    let analyst = analyst(&test).await;
+    let later = "2026-11-02T00:00:00.000Z";
+    let mut report = json!({
+        "type": "report", "spec_version": "2.1", "id": "report--1b6ea7d9-2b0f-4f55-8f0d-000000000001",
+        "created": CREATED, "modified": CREATED, "name": "Everything", "published": CREATED,
+    });
+    // A list so long that its nodes are written together: of what is named already, and of what comes behind it.
+    report["object_refs"] =
+        (0..1_500).map(|number| malware(number, CREATED)["id"].clone()).collect();
+    let whole = [
+        indicates(1),
+        malware(1, later),
+        malware(1, CREATED),
+        malware(2, CREATED),
+        report,
+        malware(2, later),
+        malware(3, CREATED),
+        indicates(3),
+        malware(3, later),
+    ];
+    let done = import(&test, &analyst, bundle(&whole)).await;
+    assert_eq!((&done["imported"], &done["conflicts"]), (&json!(9), &json!([])), "{done}");
+    assert_eq!(twofold(&test), Vec::<String>::new());
+    for number in 1..=3 {
+        let path =
+            format!("/evidence/objects/{}", malware(number, CREATED)["id"].as_str().unwrap());
+        let (_, one) = get(&test, &analyst, &path).await;
+        assert_eq!(one["object"]["modified"], later, "{one}");
+    }
+    let again = import(&test, &analyst, bundle(&whole)).await;
+    assert_eq!((&again["imported"], &again["unchanged"]), (&json!(0), &json!(9)), "{again}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_several_bring_at_the_same_time_comes_in_once() {
+    let test = TestHouse::open().await;
+    let analyst = analyst(&test).await;
+    let (url, token) =
+        (test.url("/api/v1/evidence/bundles?tlp=amber&originator=allied-cert"), &analyst.token);
+    let brought = (0..6_u32).map(|who| {
+        let (url, numbers) = (url.clone(), (0..400_u32).map(move |at| (at * 7 + who * 31) % 400));
+        let objects: Vec<Value> = numbers
+            .flat_map(|number| {
+                let pattern = format!("[ipv4-addr:value = '203.0.113.{}']", number % 250);
+                [indicates(number), malware(number, CREATED), indicator(number, &pattern, CREATED)]
+            })
+            .collect();
+        async move { ask("POST", url, token, Some(bundle(&objects))).await }
+    });
+    let mut imported = 0;
+    for (status, done) in futures_util::future::join_all(brought).await {
+        assert_eq!((status, &done["conflicts"]), (200, &json!([])), "{done}");
+        imported += done["imported"].as_u64().unwrap();
+    }
+    let held = "SELECT COUNT(*) FROM evidence_object";
+    let held = test.house.store.read_now(|reader| reader.number(held, &[])).unwrap();
+    assert_eq!((held, twofold(&test)), (1_200, Vec::new()));
+    assert!(imported >= 1_200, "{imported}");
+}
+
 #[tokio::test]
 async fn a_contradiction_is_told_to_those_who_decide_about_it_and_to_nobody_else() {
     let test = TestHouse::open().await;

@@ -7,7 +7,7 @@ use noroshi::evidence::aside;
 use noroshi::evidence::mend::{self, As, Tried};
 use noroshi::evidence::read::{self, Filter, Sees, relations};
 use noroshi::evidence::record;
-use noroshi::evidence::rows::{self, NewObject, Standing};
+use noroshi::evidence::rows::{self, NewObject, Nodes, Standing};
 use noroshi::office::commit::{Change, CommitFailure};
 use noroshi::office::ctx::Ctx;
 use noroshi::office::id::OrgId;
@@ -218,16 +218,25 @@ async fn of_two_contents_of_an_unversioned_object_one_is_held_and_the_other_put_
             "name": "lantern", "x_note": note })
     };
     // Judged before anything was held: the rows themselves refuse.
-    let nodes = std::collections::BTreeMap::new();
-    let commit = async |new: NewObject| {
+    let commit = async |new: NewObject, last: Option<i64>| {
+        let absent = last.iter().map(|_| new.object.id().as_str()).collect();
+        let nodes = Nodes { absent, last: last.unwrap_or_default(), ..Nodes::default() };
         let mut change = Change::new("test", "x", rows::fact("test", [&new]));
         change.writes =
             rows::bring_objects([(&new, Standing::Stay)].into_iter(), &nodes, quiet.ctx.now);
         quiet.house.door.commit(&quiet.ctx, change).await
     };
-    commit(new_object(&object(99, "one"), "import:a")).await.unwrap();
-    let second = commit(new_object(&object(99, "two"), "import:b")).await;
+    let last = || quiet.ask(Nodes::last);
+    commit(new_object(&object(99, "one"), "import:a"), None).await.unwrap();
+    let second = commit(new_object(&object(99, "two"), "import:b"), None).await;
     assert!(matches!(second, Err(CommitFailure::Conflict { .. })), "{second:?}");
+    // What was found to be absent is so only as long as nothing has come, whatever it is.
+    let before = last();
+    commit(new_object(&object(98, "one"), "import:a"), Some(before)).await.unwrap();
+    let late = commit(new_object(&object(97, "one"), "import:a"), Some(before)).await;
+    assert!(matches!(late, Err(CommitFailure::Conflict { .. })), "{late:?}");
+    assert_eq!(last(), before + 1, "nothing of it stays");
+    commit(new_object(&object(97, "one"), "import:a"), Some(before + 1)).await.unwrap();
     for round in 0..12 {
         let both = ["one", "two"].map(|note| {
             let (quiet, object) = (Arc::clone(&quiet), object(round, note));
