@@ -237,6 +237,7 @@ async fn bring(
         source,
         waiting: Vec::new(),
         bytes: 0,
+        is_alone: true,
         done: Imported { spent: Spent { chunk: CHUNK, ..Spent::default() }, ..Imported::default() },
     };
     let (sender, mut pieces) = tokio::sync::mpsc::channel(PIECES_MAX);
@@ -341,6 +342,8 @@ struct Import<'a> {
     waiting: Vec<NewObject>,
     /// Bytes of their texts.
     bytes: usize,
+    /// Whether nobody else made nodes meanwhile, as far as the last chunk says.
+    is_alone: bool,
     done: Imported,
 }
 
@@ -385,8 +388,9 @@ impl Import<'_> {
             let (asked, now) = (Arc::clone(&chunk), self.ctx.now);
             let lists = self.house.lists.current();
             let started = self.house.clock.now();
-            // Where somebody else made nodes meanwhile, the second try looks each one up where it is written.
-            let trusts = tried == 1;
+            // Where somebody else makes nodes meanwhile, each one is looked up again where it is written, so that two
+            // imports at a time do not undo each other's chunks.
+            let trusts = tried == 1 && self.is_alone;
             let judged =
                 self.house.store.read(move |reader| prepare(reader, (&lists, now), &asked, trusts));
             let judged = judged.await?;
@@ -401,10 +405,14 @@ impl Import<'_> {
                 change.writes = judged.writes;
                 match self.house.door.commit_bulk(self.ctx, change).await {
                     Ok(committed) => self.done.position = Some(committed.position),
-                    // Somebody else brought one of these in meanwhile: judge again by what is held now.
-                    Err(CommitFailure::Conflict { .. }) if tried < TRIES_MAX => continue,
+                    // Somebody else brought something in meanwhile: judge again by what is held now.
+                    Err(CommitFailure::Conflict { .. }) if tried < TRIES_MAX => {
+                        self.is_alone &= !trusts;
+                        continue;
+                    }
                     Err(problem) => return Err(problem.into()),
                 }
+                self.is_alone |= tried == 1;
                 self.done.spent.commits += 1;
             }
             let took = self.since(started);
@@ -454,11 +462,8 @@ fn prepare(
     chunk: &[NewObject],
     trusts: bool,
 ) -> Result<Prepared, StoreFailure> {
-    // Before anything is looked up: what comes in between is behind it.
-    let last = Nodes::last(reader)?;
     let mut held = HashMap::with_capacity(chunk.len());
     let mut judged = judge(reader, chunk, &mut held)?;
-    judged.nodes.last = last;
     if !trusts {
         judged.nodes.absent.clear();
     }
@@ -547,19 +552,17 @@ pub(super) fn judge<'a>(
     chunk: &'a [NewObject],
     held: &mut HashMap<StixId, read::Known>,
 ) -> Result<Judged<'a>, StoreFailure> {
-    let mut judged = Judged::default();
-    judged.nodes.held = read::nodes(reader, chunk.iter().map(|new| new.object.id().as_str()))?;
+    let nodes = Nodes::look(reader, chunk.iter().map(|new| new.object.id().as_str()))?;
+    let mut judged = Judged { nodes, ..Judged::default() };
     for new in chunk {
         let id = new.object.id();
         let known = match held.entry(id.clone()) {
             Entry::Occupied(entry) => entry.into_mut(),
-            Entry::Vacant(entry) => entry.insert(match judged.nodes.held.get(id.as_str()) {
-                Some(node) => read::known_as(reader, id, *node)?,
-                None => {
-                    judged.nodes.absent.insert(id.as_str());
-                    read::Known::default()
-                }
-            }),
+            Entry::Vacant(entry) => {
+                let node = judged.nodes.held.get(id.as_str());
+                let known = node.map(|node| read::known_as(reader, id, *node)).transpose()?;
+                entry.insert(known.unwrap_or_default())
+            }
         };
         let arriving = Version::of(&new.object);
         match relate_from(&arriving, &known.versions, &new.originator, &known.originators) {

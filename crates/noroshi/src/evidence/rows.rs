@@ -18,7 +18,7 @@ use noroshi_ledger::leaf::Fact;
 use serde_json::Value as Json;
 use sha2::{Digest as _, Sha256};
 
-use super::words;
+use super::{read, words};
 use crate::office::commit::{Kept, Write};
 use crate::office::store::{Reader, StoreFailure, Value};
 
@@ -111,21 +111,30 @@ pub fn insert_objects(objects: &[NewObject], now: Timestamp) -> Vec<Write> {
     batch.finish()
 }
 
-/// Which nodes a reader found before a change was made.
+/// Which nodes there were when a change was judged.
 #[derive(Debug, Default)]
 pub struct Nodes<'a> {
     /// Those that are there, by identifier. A node keeps its number for ever.
     pub held: HashMap<&'a str, i64>,
-    /// Identifiers of which there is none, as long as no node has come behind `last`.
+    /// Identifiers of which there is none, as long as no node has come behind the last one.
     pub absent: HashSet<&'a str>,
-    /// The last node then.
+    /// The last node.
     pub last: i64,
+    /// The last version of any.
+    pub last_version: i64,
 }
 
-impl Nodes<'_> {
-    /// The last node that there is.
-    pub fn last(reader: &Reader<'_>) -> Result<i64, StoreFailure> {
-        reader.number(FIND_LAST_NODE, &[])
+impl<'a> Nodes<'a> {
+    /// What there is of identifiers, in the snapshot of a reader.
+    pub fn look(
+        reader: &Reader<'_>,
+        ids: impl Iterator<Item = &'a str> + Clone,
+    ) -> Result<Self, StoreFailure> {
+        let held = read::nodes(reader, ids.clone())?;
+        let absent = ids.filter(|id| !held.contains_key(id)).collect();
+        let last = reader.number(FIND_LAST_NODE, &[])?;
+        let last_version = reader.number(FIND_LAST, &[])?;
+        Ok(Self { held, absent, last, last_version })
     }
 }
 
@@ -171,6 +180,12 @@ const FIND_LAST: &str = "SELECT COALESCE(MAX(seq), 0) FROM evidence_object";
 const FIND_VERSION: &str = "SELECT seq FROM evidence_object WHERE node = $1 AND modified = $2";
 const FIND_OLDER: &str =
     "SELECT seq FROM evidence_object WHERE node = $1 AND latest = 1 AND modified < $2";
+/// A version that came between the judging of a change and the change. What it is to the one that is being written, nobody
+/// has judged: whose it is, who created it, what it withdraws.
+const FIND_CAME: &str =
+    "SELECT seq FROM evidence_object WHERE node = $1 AND seq > $2 AND seq <= $3 LIMIT 1";
+/// Changes no row: where one must be changed, it undoes the change as a conflict.
+const CONFLICT: &str = "DELETE FROM evidence_settling WHERE FALSE";
 const DEMOTE: &str = "UPDATE evidence_object SET latest = 0 WHERE seq = $1";
 /// Brought openly, what a report brought first is no longer known from the report only: it is shown as theirs who brought
 /// it, under their colour, so that nobody learns that it was reported or by whom. The report still finds it.
@@ -427,7 +442,13 @@ impl<'k> Batch<'k> {
         let long = self.long(long);
         let (digest, from_report) = (object.digest().to_string(), stems_from_report(&new.source));
         let place = Place { node: &node, modified: &modified, digest: &digest, is_first };
-        let mut rows = new_version(new, now, &place, &members, ends);
+        let mut rows = Vec::with_capacity(10 + ends.len() * 2);
+        if !is_first && self.unversioned == Unversioned::Conflict {
+            let came = vec![node.clone(), Value::Int(self.found.last_version), Value::from(LAST)];
+            rows.push(Write::find(FIND_CAME, came, OLDER, 1, 0));
+            rows.push(Write::one(CONFLICT, Vec::new()));
+        }
+        rows.extend(new_version(new, now, &place, &members, ends));
         rows.extend(long.into_iter().map(|(kind, part)| {
             Write::new(INSERT_EDGES, vec![part, node.clone(), Value::from(SEQ), kind])
         }));
@@ -808,6 +829,7 @@ mod tests {
             FIND_KIND,
             FIND_VERSION,
             FIND_OLDER,
+            FIND_CAME,
             DEMOTE,
             TAKE_TERMS,
             TIGHTENED,

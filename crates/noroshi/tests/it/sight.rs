@@ -1,5 +1,6 @@
 //! Who sees what of the graph, and under what terms something stands in it: asked of the store, where it is settled.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use noroshi::evidence::act::{self, Bundle};
@@ -32,6 +33,14 @@ fn org(name: &str) -> OrgId {
 impl Quiet {
     fn ask<T>(&self, work: impl FnOnce(&Reader<'_>) -> Result<T, StoreFailure>) -> T {
         self.house.store.read_now(work).unwrap()
+    }
+
+    /// Writes one as an import does that was judged by `nodes`.
+    async fn bring(&self, new: &NewObject, nodes: &Nodes<'_>) -> Result<(), CommitFailure> {
+        let mut change = Change::new("test", "x", rows::fact("test", [new]));
+        change.writes =
+            rows::bring_objects([(new, Standing::Stay)].into_iter(), nodes, self.ctx.now);
+        self.house.door.commit(&self.ctx, change).await.map(drop)
     }
 
     async fn put(&self, objects: Vec<NewObject>) {
@@ -208,6 +217,53 @@ async fn a_page_of_edges_offers_a_next_one_only_when_the_reader_sees_more() {
     assert_eq!((nco.relations.len(), nco.next), (1, None));
 }
 
+/// What was judged holds as long as nothing has come of what it was judged by.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_came_after_an_import_was_judged_undoes_it() {
+    let quiet = quiet();
+    let malware = |number: u32, day: u32| {
+        let object = json!({ "type": "malware", "spec_version": "2.1",
+            "id": format!("malware--1b6ea7d9-2b0f-4f55-8f0e-{number:012}"), "created": "2026-11-01T00:00:00.000Z",
+            "modified": format!("2026-11-{day:02}T00:00:00.000Z"), "name": "lantern", "is_family": true });
+        new_object(&object, "import:a")
+    };
+    let judged = |new: &NewObject| -> (HashMap<String, i64>, i64, i64) {
+        let id = new.object.id().as_str();
+        let Nodes { held, last, last_version, .. } =
+            quiet.ask(|reader| Nodes::look(reader, std::iter::once(id)));
+        (held.into_iter().map(|(id, node)| (id.to_owned(), node)).collect(), last, last_version)
+    };
+    let written = async |new: &NewObject, at: &(HashMap<String, i64>, i64, i64)| {
+        let id = new.object.id().as_str();
+        let held: HashMap<&str, i64> = at.0.iter().map(|(id, node)| (id.as_str(), *node)).collect();
+        let absent = Some(id).filter(|id| !held.contains_key(id)).into_iter().collect();
+        quiet.bring(new, &Nodes { held, absent, last: at.1, last_version: at.2 }).await
+    };
+    let is_undone =
+        |done: Result<(), CommitFailure>| matches!(done, Err(CommitFailure::Conflict { .. }));
+    let nodes = || quiet.number("SELECT COUNT(*) FROM evidence_node");
+
+    // Of what was absent, as soon as any node has come.
+    let (first, other) = (malware(1, 1), malware(2, 1));
+    let then = judged(&other);
+    assert!(!is_undone(written(&first, &judged(&first)).await));
+    let before = nodes();
+    assert!(is_undone(written(&other, &then).await));
+    assert_eq!(nodes(), before, "nothing of it stays");
+    assert!(!is_undone(written(&other, &judged(&other)).await));
+
+    // Of what was there, as soon as another version of it has come, and of nothing else.
+    let then = judged(&first);
+    assert!(!is_undone(written(&malware(3, 1), &judged(&malware(3, 1))).await));
+    assert!(!is_undone(written(&malware(1, 5), &then).await));
+    for late in [malware(1, 4), malware(1, 9)] {
+        assert!(is_undone(written(&late, &then).await));
+        assert!(!is_undone(written(&late, &judged(&late)).await));
+    }
+    assert_eq!(quiet.number("SELECT COUNT(*) FROM evidence_object WHERE latest = 1"), 3);
+    assert_eq!(quiet.number("SELECT COUNT(*) FROM evidence_object"), 6);
+}
+
 /// Whatever an import did not know of when it was judged is not lost: two that bring one unversioned object with
 /// different content at the same time.
 #[tokio::test(flavor = "multi_thread")]
@@ -218,25 +274,11 @@ async fn of_two_contents_of_an_unversioned_object_one_is_held_and_the_other_put_
             "name": "lantern", "x_note": note })
     };
     // Judged before anything was held: the rows themselves refuse.
-    let commit = async |new: NewObject, last: Option<i64>| {
-        let absent = last.iter().map(|_| new.object.id().as_str()).collect();
-        let nodes = Nodes { absent, last: last.unwrap_or_default(), ..Nodes::default() };
-        let mut change = Change::new("test", "x", rows::fact("test", [&new]));
-        change.writes =
-            rows::bring_objects([(&new, Standing::Stay)].into_iter(), &nodes, quiet.ctx.now);
-        quiet.house.door.commit(&quiet.ctx, change).await
-    };
-    let last = || quiet.ask(Nodes::last);
-    commit(new_object(&object(99, "one"), "import:a"), None).await.unwrap();
-    let second = commit(new_object(&object(99, "two"), "import:b"), None).await;
+    let nodes = Nodes::default();
+    let commit = async |new: NewObject| quiet.bring(&new, &nodes).await;
+    commit(new_object(&object(99, "one"), "import:a")).await.unwrap();
+    let second = commit(new_object(&object(99, "two"), "import:b")).await;
     assert!(matches!(second, Err(CommitFailure::Conflict { .. })), "{second:?}");
-    // What was found to be absent is so only as long as nothing has come, whatever it is.
-    let before = last();
-    commit(new_object(&object(98, "one"), "import:a"), Some(before)).await.unwrap();
-    let late = commit(new_object(&object(97, "one"), "import:a"), Some(before)).await;
-    assert!(matches!(late, Err(CommitFailure::Conflict { .. })), "{late:?}");
-    assert_eq!(last(), before + 1, "nothing of it stays");
-    commit(new_object(&object(97, "one"), "import:a"), Some(before + 1)).await.unwrap();
     for round in 0..12 {
         let both = ["one", "two"].map(|note| {
             let (quiet, object) = (Arc::clone(&quiet), object(round, note));
