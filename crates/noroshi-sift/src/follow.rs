@@ -75,6 +75,8 @@ pub struct Entry<'a> {
     pub wanted: bool,
     /// Whether nothing has been written to it for a while. What is read as a whole is not read before.
     pub is_resting: bool,
+    /// Whether it is there, and cannot be looked at now: nothing is said of it, nor of what is new beside it.
+    pub is_busy: bool,
     /// Its first [`HEAD_BYTES`], or all of it; none where nothing was written to it since it was last shown to the same state.
     pub head: Option<Sealed<'a>>,
 }
@@ -202,7 +204,9 @@ impl<'a> There<'a> {
                 *shown = entry;
             }
         }
-        let is_shown = |entry: &&Entry<'_>| entry.head.is_some() || !follower.knows(entry.identity);
+        let is_shown = |entry: &&Entry<'_>| {
+            !entry.is_busy && (entry.head.is_some() || !follower.knows(entry.identity))
+        };
         let is_comparable = files.values().all(is_shown);
         Self { files, heads: BTreeMap::new(), is_partial, is_comparable }
     }
@@ -364,7 +368,7 @@ impl Follower {
         let mut there = There::new(entries, is_partial, self);
         let mut steps = Vec::new();
         let mut fresh = Vec::new();
-        for entry in entries.iter().filter(|entry| there.is_shown_as(entry)) {
+        for entry in entries.iter().filter(|entry| there.is_shown_as(entry) && !entry.is_busy) {
             if self.files.contains_key(&entry.identity) {
                 let what = self.again(entry, &there);
                 steps.extend(what.map(|what| step(entry, what)));

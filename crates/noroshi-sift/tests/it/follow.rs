@@ -143,6 +143,7 @@ impl House {
                 size: bytes.len() as u64,
                 wanted: is_wanted(name),
                 is_resting: self.is_resting,
+                is_busy: false,
                 head: (shows_all || !self.leaves_out(*inode, bytes))
                     .then(|| Sealed::new(&bytes[..bytes.len().min(HEAD_BYTES)])),
             })
@@ -606,6 +607,7 @@ fn what_was_seen_of_a_removed_file_and_is_cut_away_while_it_is_held_open_is_stat
             size: lines.len() as u64,
             wanted: true,
             is_resting: false,
+            is_busy: false,
             head: Some(Sealed::new(lines.as_bytes())),
         }];
         assert_eq!(batch.observe(&seen, false, reading).len(), 1);

@@ -672,6 +672,12 @@ impl Service<'_> {
             }
         }
         let entries: Vec<Entry<'_>> = files.iter().map(Shown::entry).collect();
+        // What is back in its place is not away any more.
+        if !self.away.is_empty() {
+            for entry in &entries {
+                self.away.remove(&entry.identity);
+            }
+        }
         // Only where all is as before: it costs a copy, and is the last such look.
         let before = is_as_before.then(|| follower.clone());
         let steps = follower.observe(&entries, self.is_partial, &self.reading);
