@@ -180,3 +180,10 @@ fn a_fixed_seed_of_growing_files_is_survived() {
 fn a_fixed_seed_of_states_is_survived() {
     seeded(&PIECES, state);
 }
+
+#[test]
+fn every_part_of_a_state_may_be_any_number() {
+    for (part, number) in (0..64).flat_map(|part| [0, 1, 1 << 63, u64::MAX].map(|it| (part, it))) {
+        state(&[&[part][..], &number.to_le_bytes(), b"\n{}\n"].concat());
+    }
+}
