@@ -10,6 +10,7 @@
 #[path = "../tests/it/hostile_core.rs"]
 mod hostile_core;
 #[path = "../tests/it/packets.rs"]
+#[allow(dead_code, reason = "tests use the other functions")]
 mod packets;
 
 use std::time::{Duration, Instant};

@@ -480,9 +480,9 @@ impl<W: Write + Send> Total<W> {
         self.tally.content += content;
         self.tally.errors += errors;
         for (offset, line, reason) in found.problems {
-            self.problems.push(source, offset, *lines + line, reason);
+            self.problems.push(source, offset, lines.saturating_add(line), reason);
         }
-        *lines += found.lines;
+        *lines = lines.saturating_add(found.lines);
         if let Some((first, last)) = found.times_us {
             let (earliest, latest) = self.times_us.unwrap_or((first, last));
             self.times_us = Some((earliest.min(first), latest.max(last)));

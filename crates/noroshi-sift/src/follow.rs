@@ -780,7 +780,7 @@ impl<W: Write + Send> Engine<W> {
             return Ok(());
         }
         tracked.passing_over = true;
-        tracked.line += 1;
+        tracked.line = tracked.line.saturating_add(1);
         let (path, number) = (tracked.path.clone(), tracked.line);
         self.take(&path, offset, number, Err::<FlowRecord, _>(Reason::TooLong))
     }

@@ -75,8 +75,8 @@ impl Fragments {
         take: Take<'_>,
     ) -> Option<Whole> {
         let key = (piece.src, piece.dst, piece.proto, piece.id);
+        self.make_room(key, piece.body.len(), take);
         if !self.waiting.contains_key(&key) {
-            self.make_room(piece.body.len(), take);
             self.order.push_back((key, ts_us));
         }
         let waiting = self.waiting.entry(key).or_default();
@@ -95,9 +95,11 @@ impl Fragments {
         Some(waiting.whole())
     }
 
-    fn make_room(&mut self, bytes: usize, take: Take<'_>) {
-        while self.waiting.len() >= DATAGRAMS_MAX
-            || (self.held + bytes > BYTES_MAX && !self.order.is_empty())
+    /// Stops waiting for the oldest where one more is too many or so many more bytes are; for the datagram that goes on too.
+    fn make_room(&mut self, key: Key, bytes: usize, take: Take<'_>) {
+        while !self.order.is_empty()
+            && (self.held + bytes > BYTES_MAX
+                || (self.waiting.len() >= DATAGRAMS_MAX && !self.waiting.contains_key(&key)))
         {
             self.give_up(take);
         }
@@ -176,5 +178,35 @@ impl Waiting {
     fn whole(self) -> Whole {
         let body = self.pieces.into_iter().flat_map(|(_, body)| body).collect();
         Whole { body, bytes: self.bytes, packets: self.packets }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn datagrams_that_go_on_are_held_within_the_limit_too() {
+        let (mut fragments, mut handed_on) = (Fragments::default(), 0);
+        let body = [0; 8_000];
+        // One after the other each of a thousand datagrams grows by a piece, so that none of them is new after the first.
+        let places = [0, 8_000, 16_000, 24_000];
+        for (at, id) in places.into_iter().flat_map(|at| (0..1_000).map(move |id| (at, id))) {
+            let piece = Fragment {
+                src: [192, 0, 2, 7].into(),
+                dst: [203, 0, 113, 5].into(),
+                proto: 17,
+                id,
+                at,
+                is_last: false,
+                bytes: 8_020,
+                body: &body,
+                is_whole: true,
+            };
+            let whole = fragments.add(&piece, 0, &mut |segment| handed_on += segment.packets);
+            assert!(whole.is_none() && fragments.held <= BYTES_MAX, "{}", fragments.held);
+        }
+        fragments.finish(&mut |segment| handed_on += segment.packets);
+        assert_eq!((handed_on, fragments.held), (4_000, 0));
     }
 }

@@ -36,7 +36,8 @@ impl Noise {
     }
 }
 
-fn captures() -> Vec<Vec<u8>> {
+/// Frames of every kind as files of every form.
+pub(crate) fn captures() -> Vec<Vec<u8>> {
     let inner =
         Frame::udp("198.51.100.9", 5000, "203.0.113.5", 53, &packets::question("a.evil.example"));
     let big = packets::udp(5000, 53, &[b'P'; 3_000]);

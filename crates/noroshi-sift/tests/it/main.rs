@@ -17,6 +17,14 @@ mod forms;
 #[cfg(test)]
 mod fuzz;
 #[cfg(test)]
+mod fuzz_follow;
+#[cfg(test)]
+mod fuzz_lists;
+#[cfg(test)]
+mod fuzz_packets;
+#[cfg(test)]
+mod fuzz_tables;
+#[cfg(test)]
 mod hostile;
 #[cfg(test)]
 mod hostile_core;

@@ -51,6 +51,21 @@ pub(crate) fn udp(src_port: u16, dst_port: u16, payload: &[u8]) -> Vec<u8> {
 }
 
 impl Frame {
+    /// Whatever its link makes of the bytes.
+    pub(crate) fn raw(bytes: &[u8]) -> Self {
+        Self { bytes: bytes.to_vec(), at: None }
+    }
+
+    /// Anything under an `EtherType`.
+    pub(crate) fn ethernet(kind: u16, body: &[u8]) -> Self {
+        ethernet(kind, body)
+    }
+
+    /// Anything under a protocol of IP.
+    pub(crate) fn ip(src: &str, dst: &str, proto: u8, body: &[u8]) -> Self {
+        ethernet(0x0800, &ip(src, dst, proto, 0, body))
+    }
+
     pub(crate) fn udp(src: &str, src_port: u16, dst: &str, dst_port: u16, payload: &[u8]) -> Self {
         ethernet(0x0800, &ip(src, dst, 17, 0, &udp(src_port, dst_port, payload)))
     }
