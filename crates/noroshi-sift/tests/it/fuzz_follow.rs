@@ -39,6 +39,7 @@ impl Watch {
             size: bytes.len() as u64,
             wanted: true,
             is_resting: true,
+            is_busy: false,
             head: Some(Sealed::new(&bytes[..bytes.len().min(HEAD_BYTES)])),
         });
         let entries: Vec<Entry<'_>> = entries.collect();

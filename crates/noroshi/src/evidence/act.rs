@@ -385,7 +385,8 @@ impl Import<'_> {
     async fn write(&mut self, chunk: Vec<NewObject>) -> Answer<Duration> {
         let chunk = Arc::new(chunk);
         for tried in 1.. {
-            let (asked, now) = (Arc::clone(&chunk), self.ctx.now);
+            // When it arrives, not when the import began: what comes an hour later is news for who has read until then.
+            let (asked, now) = (Arc::clone(&chunk), self.house.clock.now());
             let lists = self.house.lists.current();
             let started = self.house.clock.now();
             // Where somebody else makes nodes meanwhile, each one is looked up again where it is written, so that two

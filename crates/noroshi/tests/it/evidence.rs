@@ -1,6 +1,10 @@
 //! The evidence graph over HTTP: in, found, versioned, put aside, out.
 
+use noroshi::evidence::act::{self, Terms};
+use noroshi::office::clock::Clock;
+use noroshi::office::ctx::Ctx;
 use noroshi_charter::hat::Hat;
+use noroshi_evidence::marking::LegalClass;
 use serde_json::{Value, json};
 
 use crate::house::{Someone, TestHouse, ask};
@@ -174,6 +178,34 @@ async fn what_is_named_before_it_comes_and_what_comes_twice_in_one_change_has_on
     }
     let again = import(&test, &analyst, bundle(&whole)).await;
     assert_eq!((&again["imported"], &again["unchanged"]), (&json!(0), &json!(9)), "{again}");
+}
+
+/// Whoever has read until now is told of what an import brings that began before.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_comes_late_in_an_import_arrives_late() {
+    struct Slow(std::io::Cursor<Vec<u8>>, Option<jiff::Timestamp>);
+    impl std::io::Read for Slow {
+        fn read(&mut self, into: &mut [u8]) -> std::io::Result<usize> {
+            let read = self.0.read(into)?;
+            let ends = self.1.take_if(|_| read == 0);
+            while ends.is_some_and(|began| Clock.now() <= began) {
+                std::thread::sleep(std::time::Duration::from_millis(1));
+            }
+            Ok(read)
+        }
+    }
+    let test = TestHouse::open().await;
+    let analyst = analyst(&test).await;
+    let text = bundle(&[malware(1, CREATED)]).to_string().into_bytes();
+    let terms = Terms { tlp: None, class: LegalClass::CiaN, originator: "allied-cert".to_owned() };
+    let ctx = Ctx { now: Clock.now(), ..analyst.ctx.clone() };
+    let slow = Slow(std::io::Cursor::new(text), Some(ctx.now));
+    let done = act::import_from(&test.house, &ctx, slow, terms).await;
+    assert_eq!(done.unwrap_or_else(|_| panic!("refused")).imported, 1);
+    let later = "SELECT COUNT(*) FROM evidence_object WHERE arrived_at > $1";
+    let later =
+        test.house.store.read_now(|reader| reader.number(later, &[ctx.now.into()])).unwrap();
+    assert_eq!(later, 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]
