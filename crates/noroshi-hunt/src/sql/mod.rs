@@ -96,6 +96,12 @@ pub enum NoAnswer {
     /// It needs more memory than it may hold.
     #[error("NRS-HUNT-0206: question needs more memory than the limit")]
     TooMuch,
+    /// A record has a value with which the question cannot be worked out. It is not said which: nothing of a record stands in an
+    /// error.
+    #[error(
+        "NRS-HUNT-0210: question broke off at a value that does not fit it; leave such values out, or use `TRY_CAST`"
+    )]
+    Unfit,
     /// Something else went wrong.
     #[error("NRS-HUNT-0207: question could not be carried out")]
     Failed,
@@ -110,6 +116,7 @@ impl NoAnswer {
             Self::TooLong => "NRS-HUNT-0205",
             Self::TooMuch => "NRS-HUNT-0206",
             Self::Failed => "NRS-HUNT-0207",
+            Self::Unfit => "NRS-HUNT-0210",
         }
     }
 }
@@ -225,13 +232,21 @@ fn senseless(problem: DataFusionError) -> NoAnswer {
     }
 }
 
+/// What came of a question that was being answered. What the engine says then may quote records: nothing of it is handed on.
+fn broken_off(problem: DataFusionError) -> NoAnswer {
+    match senseless(problem) {
+        NoAnswer::Senseless(_) => NoAnswer::Unfit,
+        other => other,
+    }
+}
+
 async fn rows(
     mut stream: datafusion::execution::SendableRecordBatchStream,
     rows_max: usize,
 ) -> Result<(Vec<Vec<Value>>, bool), NoAnswer> {
     let (mut rows, mut bytes) = (Vec::new(), 0_usize);
     while let Some(batch) = stream.next().await {
-        let batch = batch.map_err(senseless)?;
+        let batch = batch.map_err(broken_off)?;
         for row in 0..batch.num_rows() {
             if rows.len() >= rows_max || bytes > ANSWER_BYTES_MAX {
                 return Ok((rows, true));

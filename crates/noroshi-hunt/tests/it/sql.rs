@@ -148,7 +148,7 @@ fn what_may_not_be_asked_or_makes_no_sense_says_so() {
         ("DROP TABLE records".to_owned(), "NRS-HUNT-0201"),
         ("SELECT subject FROM records".to_owned(), "NRS-HUNT-0204"),
         ("SELECT no_such_function(ts) FROM records".to_owned(), "NRS-HUNT-0204"),
-        ("SELECT 1/0 FROM records".to_owned(), "NRS-HUNT-0204"),
+        ("SELECT 1/0 FROM records".to_owned(), "NRS-HUNT-0210"),
     ] {
         let refused = asked(&files, &question).unwrap_err();
         assert_eq!(refused.code(), code, "{question}: {refused}");

@@ -242,6 +242,41 @@ fn a_question_says_what_for_and_sees_nothing_but_records() {
     );
 }
 
+/// What an engine says of a value that it cannot work with quotes it: that is no way to read records past the record of hunts.
+#[cfg(feature = "sql")]
+#[test]
+fn a_question_that_breaks_off_at_a_record_quotes_nothing_of_it() {
+    let sensor = Sensor::new();
+    sensor.keep(&some());
+    let ask = |question: &str| {
+        sensor.hunt("sql", &["--purpose", "exercise", "--case", "case-7", question])
+    };
+    for question in [
+        "SELECT CAST(src_ip || ' ' || dst_ip AS INT) FROM records",
+        "SELECT count(*) FROM records WHERE CAST(dst_ip AS INT) > 7",
+        "SELECT CAST(dst_ip AS TIMESTAMP) FROM records ORDER BY 1",
+    ] {
+        let broken = ask(question);
+        assert_eq!(broken.status.code(), Some(1), "{question}: {}", said(&broken));
+        assert!(said(&broken).contains("NRS-HUNT-0210"), "{}", said(&broken));
+        let all = [broken.stdout, broken.stderr].concat();
+        let all = String::from_utf8_lossy(&all);
+        assert!(
+            !["192.0.2", "203.0.113", "198.51.100"].iter().any(|part| all.contains(part)),
+            "{all}"
+        );
+    }
+    let tried = ask("SELECT count(TRY_CAST(dst_ip AS INT)) AS n FROM records");
+    assert_eq!(json_of(&tried)["rows"], json!([[0]]), "{}", said(&tried));
+    let ended = sensor.entries().into_iter().filter_map(|entry| match entry.what {
+        What::Ended(outcome) => Some((outcome.ending, outcome.code)),
+        What::Begun(_) => None,
+    });
+    let broken = (record::Ending::Stopped, Some("NRS-HUNT-0210".to_owned()));
+    let expected = [broken.clone(), broken.clone(), broken, (record::Ending::Complete, None)];
+    assert_eq!(ended.collect::<Vec<_>>(), expected);
+}
+
 /// Where the machine gives no more memory nobody is left in the dark: it is said, told by the status, and written down.
 #[cfg(feature = "sql")]
 #[test]
