@@ -537,6 +537,24 @@ fn has_sightings(certificate: &Certificate) -> bool {
     }
 }
 
+/// What rules say, and nothing else: anything beside it would stand in a certificate unread.
+const RULES: [&str; 5] = ["switches", "networks", "mandate", "measure", "geo_basis"];
+/// What names a prefix table.
+const GEO_BASIS: [&str; 4] = ["table", "version", "date", "digest"];
+/// Which fields can be looked at.
+const SWITCHES: [&str; 10] = [
+    "further-addresses",
+    "dns-names",
+    "tls-names",
+    "http-hosts",
+    "url-paths",
+    "tls-fingerprints",
+    "certificates",
+    "files",
+    "email-addresses",
+    "ports",
+];
+
 /// Whether the rules are there as the form asks, fit their digest, and are those of the mode.
 fn has_rules(certificate: &Certificate) -> bool {
     let is_own = certificate.mode == OWN_NETWORK;
@@ -550,10 +568,15 @@ fn has_rules(certificate: &Certificate) -> bool {
     let is_digest =
         serde_json_canonicalizer::to_vec(rules).is_ok_and(|text| Digest::of(&text) == digest);
     let has = |name: &str| rules.get(name).is_some_and(|value| !value.is_null());
+    let only = |of: &Value, names: &[&str]| {
+        of.as_object().is_some_and(|of| of.keys().all(|name| names.contains(&name.as_str())))
+    };
     (certificate.form == FORM_2 || certificate.form == FORM_3)
         && is_digest
-        && rules.get("switches").is_some_and(Value::is_object)
+        && only(rules, &RULES)
+        && rules.get("switches").is_some_and(|switches| only(switches, &SWITCHES))
         && has("networks") == is_own
+        && rules.get("geo_basis").is_none_or(|basis| basis.is_null() || only(basis, &GEO_BASIS))
         && ["mandate", "measure", "geo_basis"].iter().all(|name| has(name) != is_own)
 }
 

@@ -179,6 +179,15 @@ fn every_false_statement_is_noticed() {
         (Rule::Balance, 0, |entry| entry["finished_at"] = json!("2026-11-22T00:00:00Z")),
         (Rule::Rules, 0, |entry| entry["rules"]["switches"]["ports"] = json!(false)),
         (Rule::Rules, 0, |entry| entry["mode"] = json!("foreign-to-foreign")),
+        // Whole and with nothing else in it, also where the digest fits.
+        (Rule::Rules, 0, |entry| {
+            entry["rules"]["note"] = json!("x");
+            entry["rules_digest"] = json!(Digest::of(&canonical(&entry["rules"])));
+        }),
+        (Rule::Rules, 0, |entry| {
+            entry["rules"]["switches"]["note"] = json!("x");
+            entry["rules_digest"] = json!(Digest::of(&canonical(&entry["rules"])));
+        }),
         (Rule::Rules, 0, |entry| {
             entry.as_object_mut().unwrap().remove("rules");
         }),
