@@ -665,13 +665,18 @@ fn parse_row(text: &str, key: Option<&EmailKey>) -> Result<Option<Selector>, Lis
     Ok(Some(Selector {
         value,
         only,
-        id: cell(id, ListReason::BadId)?,
+        id: name(id)?,
         version: version.map_err(|_| ListReason::BadVersion)?,
         valid_from: cell(valid_from, ListReason::BadExpiry)?,
         expires: cell(expires, ListReason::BadExpiry)?,
-        measure: cell(measure, ListReason::BadId)?,
-        approval: cell(approval, ListReason::BadId)?,
+        measure: name(measure)?,
+        approval: name(approval)?,
     }))
+}
+
+/// A name in a cell. A dash stands for none in the digest of a list.
+fn name<T: std::str::FromStr>(text: &str) -> Result<Option<T>, ListReason> {
+    if text == "-" { Err(ListReason::BadId) } else { cell(text, ListReason::BadId) }
 }
 
 /// The cells of a row (RFC 4180 §2). Quotes stand around a whole cell, in which they stand twice, or nowhere: what lay
@@ -853,6 +858,8 @@ mod tests {
         check("ipv6,203.0.113.5", Err(ListReason::WrongKind));
         check("domain,203.0.113.5", Err(ListReason::WrongKind));
         check("domain,evil.example,a b", Err(ListReason::BadId));
+        check("domain,evil.example,-", Err(ListReason::BadId));
+        check("domain,evil.example,one,1,,,-", Err(ListReason::BadId));
         check("domain,evil.example,a,x", Err(ListReason::BadVersion));
         check("domain,evil.example,a,1,tomorrow", Err(ListReason::BadExpiry));
         check("domain,evil.example,a,1,,x", Err(ListReason::BadExpiry));
