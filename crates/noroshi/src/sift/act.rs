@@ -91,6 +91,8 @@ pub async fn submit(house: &Arc<House>, ctx: &Ctx, submission: Submission) -> An
     let entry = Entry::Selection(Box::new(submission.certificate.clone()));
     let issued = authentic(house, ctx, &entry).await?;
     still_holds(&submission, issued.as_ref())?;
+    // Only now: a sensor that has been told of the end of its mandate has removed what it would have handed in.
+    commits(&submission, ctx.now)?;
     let broken =
         |problem| Failure::Broken(Box::new(problem) as Box<dyn std::error::Error + Send + Sync>);
     let digest = submission.certificate.digest().map_err(broken)?;
@@ -324,6 +326,12 @@ fn check(submission: &Submission, now: Timestamp) -> Result<(), Refusal> {
     if submission.sightings.iter().any(|one| one.count == 0 || one.count > certificate.tally.kept) {
         return Err(refused("NRS-SIFT-0306", StatusCode::UNPROCESSABLE_ENTITY));
     }
+    Ok(())
+}
+
+/// Whether the sightings are those that the certificate commits to.
+fn commits(submission: &Submission, now: Timestamp) -> Result<(), Refusal> {
+    let certificate = &submission.certificate;
     // A void one has none ([`still_holds`]).
     if let Some(committed) = &certificate.sightings
         && !submission.void

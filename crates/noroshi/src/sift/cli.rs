@@ -28,7 +28,7 @@ use super::ground::{self, Ground};
 use super::looking::{self, Looking};
 use super::noted::Noted;
 use super::progress::{Progress, Taken};
-use super::{enrol, folder, harden, inputs, prove, purge};
+use super::{enrol, folder, harden, hunt, inputs, prove, purge};
 use crate::cli::{Ended, Failed, Format, print, tell};
 use crate::office::clock::Clock;
 
@@ -206,7 +206,8 @@ fn select(asked: &Run, format: Format) -> Ended {
     // Only now, behind the lock: whoever held it before may have ended just now.
     let started_at = folder::started_at(before.as_ref(), Clock.now())?;
     let settings = settings(asked, sensor, link_after(before.as_ref())?, started_at)?;
-    let (part, sink) = place.new_records(settings.link.sequence)?;
+    let sequence = settings.link.sequence;
+    let (part, sink) = place.new_records(sequence)?;
     let engine = asked.looking.engine((asked.mode, mandated), (index, key), settings, sink);
     let done = engine.and_then(|engine| look_through(asked, engine, started_at));
     let done = done.and_then(|(outcome, noted)| Ok((signed(&place, outcome)?, noted)));
@@ -214,8 +215,7 @@ fn select(asked: &Run, format: Format) -> Ended {
     let (outcome, noted) = match kept {
         Ok(done) => done,
         Err(failed) => {
-            // What was not certified does not stay.
-            drop(std::fs::remove_file(&part));
+            place.abandon(sequence);
             return Err(failed);
         }
     };
@@ -567,6 +567,21 @@ impl Place {
         write(&self.certificate_path(sequence), certificate.as_bytes())
     }
 
+    /// Removes what a selection wrote that was not certified. What cannot be removed now goes before the number is taken
+    /// again, and with the next purge.
+    pub(super) fn abandon(&self, sequence: u64) {
+        let removed = folder::remove_parts(&self.dir)
+            .and_then(|()| folder::remove_uncertified(&self.dir, sequence));
+        if let Err(failed) = removed {
+            tell(&format!(
+                "NRS-SIFT-0129: what was not certified could not be removed from `{}` ({}); run `noroshi sift purge` \
+                 when it can be written to again",
+                self.dir.display(),
+                crate::web::refusal::chain(&failed)
+            ));
+        }
+    }
+
     /// Makes the certificate's place in the folder durable. It counts already: that this fails is only said.
     pub(super) fn settle(&self) {
         if let Err(failed) = folder::sync(&self.dir) {
@@ -590,17 +605,19 @@ impl Place {
         })
     }
 
-    /// The first certificate that the platform has not taken.
+    /// The first certificate that the platform has not taken. Where nothing says so it is the first one of the folder: a
+    /// chain that another folder began does not begin with the first number.
     fn unsent(&self) -> Result<u64, Failed> {
         let path = self.dir.join("submitted.json");
-        match std::fs::read(&path) {
-            Ok(bytes) => Ok(serde_json::from_slice::<serde_json::Value>(&bytes)
+        let said = match std::fs::read(&path) {
+            Ok(bytes) => serde_json::from_slice::<serde_json::Value>(&bytes)
                 .ok()
-                .and_then(|value| value.get("next")?.as_u64())
-                .unwrap_or(0)),
-            Err(problem) if problem.kind() == io::ErrorKind::NotFound => Ok(0),
-            Err(problem) => Err(io(&path)(problem)),
-        }
+                .and_then(|value| value.get("next")?.as_u64()),
+            Err(problem) if problem.kind() == io::ErrorKind::NotFound => None,
+            Err(problem) => return Err(io(&path)(problem)),
+        };
+        let first = || Ok(folder::numbers(&self.dir)?.first().copied().unwrap_or(0));
+        said.map_or_else(first, Ok)
     }
 }
 
@@ -781,6 +798,7 @@ fn agent_within(connect: Duration, request: Duration) -> ureq::Agent {
 /// Removes what a selection kept that began after its mandate had been withdrawn, before it is handed in as void.
 fn void(dir: &Path, certificate: &Certificate) -> Result<(), Failed> {
     if let Some(path) = folder::records_of(dir, certificate)? {
+        hunt::keep::forget_of(dir, &path)?;
         folder::remove(&dir.join(&path))?;
         if let Some(parent) = path.parent() {
             folder::sync(&dir.join(parent))?;

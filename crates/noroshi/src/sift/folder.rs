@@ -173,9 +173,7 @@ pub(super) fn remove_uncertified(dir: &Path, sequence: u64) -> Result<(), Failed
         let words = format!("the number {sequence} of the chain is certified already");
         return Err(usage("NRS-SIFT-0123", words));
     }
-    for beside in ["follow", "sightings"] {
-        remove(&dir.join(beside).join(format!("{sequence}.json")))?;
-    }
+    remove(&dir.join("follow").join(format!("{sequence}.json")))?;
     let name = format!("{sequence}.parquet");
     let records = dir.join("records");
     let mut folders =
@@ -196,6 +194,10 @@ pub(super) fn remove_uncertified(dir: &Path, sequence: u64) -> Result<(), Failed
             }
         }
         folders = below;
+    }
+    if remove(&dir.join("sightings").join(format!("{sequence}.json")))? {
+        // It may repeat these.
+        remove(&dir.join("sightings.json"))?;
     }
     Ok(())
 }
@@ -239,15 +241,22 @@ pub(super) fn sync(dir: &Path) -> Result<(), Failed> {
     File::open(dir).and_then(|dir| dir.sync_all()).map_err(io(dir))
 }
 
-/// Removes what was being written when a process was killed, under whatever number; nobody else writes now.
-fn remove_parts(records: &Path) -> Result<(), Failed> {
-    let entries = match fs::read_dir(records) {
+/// Removes what was being written of a selection when a process was killed or could write no more, under whatever number;
+/// nobody else writes now.
+pub(super) fn remove_parts(dir: &Path) -> Result<(), Failed> {
+    remove(&dir.join("sightings.part"))?;
+    remove_parts_of(&dir.join("records"))?;
+    remove_parts_of(&dir.join("sightings"))
+}
+
+fn remove_parts_of(folder: &Path) -> Result<(), Failed> {
+    let entries = match fs::read_dir(folder) {
         Ok(entries) => entries,
         Err(problem) if problem.kind() == ErrorKind::NotFound => return Ok(()),
-        Err(problem) => return Err(io(records)(problem)),
+        Err(problem) => return Err(io(folder)(problem)),
     };
     for entry in entries {
-        let path = entry.map_err(io(records))?.path();
+        let path = entry.map_err(io(folder))?.path();
         if path.extension().is_some_and(|extension| extension == "part") {
             remove(&path)?;
         }
@@ -260,7 +269,7 @@ pub(super) fn lock(dir: &Path) -> Result<File, Failed> {
     let path = dir.join("follow.lock");
     let file = File::options().create(true).append(true).open(&path).map_err(io(&path))?;
     match file.try_lock() {
-        Ok(()) => remove_parts(&dir.join("records")).map(|()| file),
+        Ok(()) => remove_parts(dir).map(|()| file),
         Err(fs::TryLockError::WouldBlock) => {
             Err(usage("NRS-SIFT-0096", "another `noroshi sift` writes into this folder"))
         }

@@ -23,11 +23,9 @@ use noroshi_sift::digest::Digest;
 use noroshi_sift::engine::{Engine, Finish, Outcome, Read, Settings};
 use noroshi_sift::export::{Collector, DATAGRAM_BYTES_MAX};
 use noroshi_sift::follow::{Entry, Follower, Headers, Identity, Step, What};
-use noroshi_sift::index::SelectorIndex;
 use noroshi_sift::mode::{Mode, SensorId};
 use noroshi_sift::reading::Reading;
 use noroshi_sift::sealed::Sealed;
-use noroshi_sift::selector::EmailKey;
 
 use super::cli::{
     Place, finish_failed, io, link_after, may_begin, name, own_networks, program_digest, read_mode,
@@ -489,9 +487,6 @@ impl Service<'_> {
     /// One interval from its beginning to its certificate; returns how many records could not be read.
     fn interval(&mut self, format: Format) -> Result<u64, Broken> {
         self.purge()?;
-        let key = self.asked.looking.sought.email_key()?;
-        let index = self.asked.looking.sought.index_now(key.as_ref(), &mut self.loaded)?;
-        self.metrics.loaded(self.loaded.loads());
         let before = self.place.last()?;
         if let Some(before) = before.as_ref().filter(|before| *before.sensor() != self.sensor) {
             let words =
@@ -500,6 +495,13 @@ impl Service<'_> {
         }
         let link = link_after(before.as_ref())?;
         let started_at = folder::started_at(before.as_ref(), Clock.now())?;
+        // The ground first: what is looked for under a mandate goes with it, and then it is the mandate that ended.
+        let enrolment = folder::enrolment(&self.place.dir)?;
+        let known = (Some(self.place.dir.as_path()), enrolment.as_ref());
+        let mandated = ground::open(&self.asked.ground, self.asked.mode, known, started_at)?;
+        let key = self.asked.looking.sought.email_key()?;
+        let index = self.asked.looking.sought.index_now(key.as_ref(), &mut self.loaded)?;
+        self.metrics.loaded(self.loaded.loads());
         let settings = Settings {
             sensor: self.sensor.clone(),
             own_networks: own_networks(&self.asked.own_networks, &self.asked.ground),
@@ -511,7 +513,9 @@ impl Service<'_> {
         let (part, sink) = self.place.new_records(link.sequence).map_err(sink_failed)?;
         let mut batch =
             Batch { follower: self.follower.clone(), collector: self.collector.clone() };
-        let done = self.certified((index, key), settings, sink, &mut batch).and_then(|outcome| {
+        let engine =
+            self.asked.looking.engine((self.asked.mode, mandated), (index, key), settings, sink);
+        let done = self.certified(engine, started_at, &mut batch).and_then(|outcome| {
             self.certify(&part, &outcome, &batch.follower)?;
             Ok(outcome)
         });
@@ -522,7 +526,7 @@ impl Service<'_> {
             }
             Err(broken) => {
                 // What was not certified does not stay, in memory neither.
-                drop(std::fs::remove_file(&part));
+                self.place.abandon(link.sequence);
                 self.headers = Headers::default();
                 self.listing = Listing::default();
                 self.noted = Noted::default();
@@ -535,16 +539,10 @@ impl Service<'_> {
     /// Reads one interval and makes its certificate; nothing of it counts yet.
     fn certified(
         &mut self,
-        looked_for: (SelectorIndex, Option<EmailKey>),
-        settings: Settings,
-        sink: File,
+        engine: Result<Engine<File>, Failed>,
+        started_at: Timestamp,
         batch: &mut Batch,
     ) -> Result<Outcome<File>, Broken> {
-        let (asked, started_at) = (self.asked, settings.started_at);
-        let enrolment = folder::enrolment(&self.place.dir)?;
-        let known = (Some(self.place.dir.as_path()), enrolment.as_ref());
-        let mandated = ground::open(&asked.ground, asked.mode, known, started_at)?;
-        let engine = asked.looking.engine((asked.mode, mandated), looked_for, settings, sink);
         let mut engine = engine.map_err(|failed| match failed {
             // The sink did not take the beginning of the file.
             Failed::House(problem) => Broken::Sink(problem),

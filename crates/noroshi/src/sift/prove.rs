@@ -15,7 +15,7 @@ use noroshi_sift::proof::{Proof, prove};
 use noroshi_sift::store::read_records;
 use serde_json::json;
 
-use super::cli::{begin_failed, finish_failed, io as failed_io, usage};
+use super::cli::{begin_failed, finish_failed, io as failed_io, own_networks, usage};
 use super::folder;
 use super::ground::{self, Ground};
 use super::inputs::{self, Inputs};
@@ -152,7 +152,7 @@ fn again(asked: &Replay, certificate: &Certificate) -> Result<Certificate, Faile
     let rules = certificate.rules.as_ref();
     let settings = Settings {
         sensor: certificate.sensor.clone(),
-        own_networks: asked.own_networks.clone(),
+        own_networks: own_networks(&asked.own_networks, &asked.ground),
         retention_days: certificate.retention_days,
         program: certificate.program,
         link: Link { sequence: certificate.sequence, previous: certificate.previous },

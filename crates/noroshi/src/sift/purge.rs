@@ -37,6 +37,11 @@ pub(super) fn run(asked: &Purge, format: Format) -> Ended {
     let _lock = folder::lock(&asked.dir)?;
     let now = Clock.now();
     let mut kept = Kept::default();
+    if !asked.dry_run {
+        // What no certificate covers has no retention either.
+        let last = folder::last(&asked.dir)?;
+        folder::remove_uncertified(&asked.dir, last.map_or(0, |last| last.sequence() + 1))?;
+    }
     let found = if asked.dry_run {
         let due = kept.due(&asked.dir, now)?;
         due.over.iter().map(|certificate| certificate.rows).collect()

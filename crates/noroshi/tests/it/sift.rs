@@ -189,6 +189,42 @@ fn what_is_certified_is_not_overwritten_by_naming_an_older_certificate() {
     let next = run(dir.path(), "203.0.113.77\n", &["--previous", &first], &input);
     let next: Value = serde_json::from_slice(&next.stdout).unwrap();
     assert_eq!(next["sequence"], 1, "{next}");
+    // And what it begins with is what is handed in first.
+    let out = dir.path().join("out").display().to_string();
+    let token = dir.path().join("token");
+    std::fs::write(&token, "token").unwrap();
+    let token = token.display().to_string();
+    let nobody = ["sift", "submit", "--to", "http://127.0.0.1:1", "--token-file", &token, &out];
+    let submitted = noroshi(&nobody);
+    assert_eq!(submitted.status.code(), Some(3), "it asks the platform, which is not there");
+}
+
+/// All is one's own where nobody said what is, also when it is looked through again.
+#[test]
+fn what_was_selected_without_own_networks_is_replayed_without_them() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = |name: &str| dir.path().join(name).display().to_string();
+    std::fs::write(dir.path().join("eve.json"), telemetry()).unwrap();
+    std::fs::write(dir.path().join("list.txt"), "203.0.113.77\n").unwrap();
+    let (list, input, out) = (path("list.txt"), path("eve.json"), path("out"));
+    let mut run = vec!["sift", "run", "--mode", "own-network", "--retention-days", "30"];
+    run.extend(["--selectors", &list, "--out", &out, &input]);
+    let ran = noroshi(&run);
+    assert!(ran.status.success() || ran.status.code() == Some(1));
+    let certificate = path("out/certificate-0.json");
+    let replayed = noroshi(&[
+        "sift",
+        "replay",
+        "--format",
+        "plain",
+        "--certificate",
+        &certificate,
+        "--selectors",
+        &list,
+        &input,
+    ]);
+    let said = String::from_utf8_lossy(&replayed.stderr).into_owned();
+    assert_eq!(String::from_utf8_lossy(&replayed.stdout).lines().next(), Some("equal"), "{said}");
 }
 
 #[test]

@@ -114,6 +114,38 @@ fn can_fail() -> bool {
     can
 }
 
+/// What no certificate covers has no retention, so nothing would ever remove it.
+#[test]
+fn what_was_written_before_a_certificate_that_could_not_be_does_not_stay() {
+    let place = Place::new(10);
+    let (sightings, out) = (place.path("out/sightings.json"), place.path("out"));
+    // The last thing that is written before the certificate.
+    std::fs::create_dir_all(&sightings).unwrap();
+    let failed = place.run("run", "logs/conn.log", &[]);
+    assert_eq!(failed.status.code(), Some(3), "{}", said(&failed));
+    std::fs::remove_dir(&sightings).unwrap();
+    let left = |below: &str| files_below(&place.path(below));
+    assert_eq!((left("out/records"), left("out/sightings")), (Vec::new(), Vec::new()));
+    assert!(!place.path("out/sightings.part").exists());
+    // A service tries again, and is told to end.
+    std::fs::create_dir_all(&sightings).unwrap();
+    let failed = place.run("follow", "logs/conn.log", &[]);
+    assert_eq!(failed.status.code(), Some(3), "{}", said(&failed));
+    assert_eq!(left("out/records"), Vec::<PathBuf>::new());
+    std::fs::remove_dir(&sightings).unwrap();
+    // As after a kill just there: the next purge is enough.
+    assert!(place.run("run", "logs/conn.log", &[]).status.success());
+    std::fs::remove_file(place.path("out/certificate-0.json")).unwrap();
+    assert_eq!((left("out/records").len(), sightings.exists()), (1, true));
+    let mut purge = Command::new(env!("CARGO_BIN_EXE_noroshi"));
+    let purged = purge.args(["sift", "purge"]).arg(&out).output().unwrap();
+    assert!(purged.status.success(), "{}", said(&purged));
+    assert_eq!((left("out/records"), left("out/sightings")), (Vec::new(), Vec::new()));
+    assert!(!sightings.exists());
+    assert!(place.run("run", "logs/conn.log", &[]).status.success());
+    assert_eq!(place.kept(), every_second_one(10));
+}
+
 /// Whichever synchronisation fails: before the certificate lies there nothing counts and nothing is left, and the same
 /// selection succeeds afterwards; behind it the certificate counts, and that is said.
 #[test]

@@ -747,6 +747,9 @@ async fn withdrawn(law: &Law, dir: &Path, other: &Path, file: &Path, id: &str) {
     let sightings: Value = serde_json::from_slice(&sightings).unwrap();
     let body = json!({ "certificate": certificate, "sightings": sightings });
     assert_eq!(hand_in(body).await, (422, "NRS-SIFT-0310".to_owned()));
+    // One that has removed what it saw, and whose word of that was lost on the way, is told the same.
+    let emptied = json!({ "certificate": certificate, "sightings": [] });
+    assert_eq!(hand_in(emptied).await, (422, "NRS-SIFT-0310".to_owned()));
     let with = json!({ "certificate": certificate, "sightings": sightings, "void": true });
     assert_eq!(hand_in(with).await, (422, "NRS-SIFT-0311".to_owned()));
     let submitted = law.submit(dir).await;

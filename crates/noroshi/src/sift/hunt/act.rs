@@ -63,6 +63,7 @@ pub(super) async fn submit(
     house.authoriser.check(ctx, Action::SiftSubmit, on)?;
     check(ctx, &submission)?;
     authentic(house, ctx, &submission.entry).await?;
+    commits(house, ctx, &submission).await?;
     let broken = |problem: serde_json::Error| Failure::Broken(Box::new(problem));
     let digest = submission.entry.digest().map_err(broken)?.to_string();
     let submission = Arc::new(submission);
@@ -180,16 +181,28 @@ fn check(ctx: &Ctx, submission: &Submission) -> Result<(), Refusal> {
     if submission.sightings.iter().any(|one| one.count == 0) || sum.is_none_or(|sum| sum > new) {
         return Err(unprocessable("NRS-HUNT-0306"));
     }
-    if let What::Ended(Outcome { seen: Some(seen), .. }) = &entry.what
-        && !seen.sightings.holds(&submission.sightings)
-    {
-        // What the sensor may not keep any longer it cannot hand in.
-        let is_over = seen.retain_until.is_some_and(|until| until <= ctx.now);
-        if !(is_over && submission.sightings.is_empty()) {
-            return Err(unprocessable("NRS-HUNT-0308"));
-        }
-    }
     Ok(())
+}
+
+/// Whether the sightings are those that the entry commits to, or none where the sensor may not have them any longer: their
+/// records are over, or some of its records were void and went with what hunts had counted from them.
+async fn commits(house: &Arc<House>, ctx: &Ctx, submission: &Submission) -> Answer<()> {
+    let What::Ended(Outcome { seen: Some(seen), .. }) = &submission.entry.what else {
+        return Ok(());
+    };
+    if seen.sightings.holds(&submission.sightings) {
+        return Ok(());
+    }
+    let refusal = || refused("NRS-HUNT-0308", StatusCode::UNPROCESSABLE_ENTITY);
+    if !submission.sightings.is_empty() {
+        return Err(refusal().into());
+    }
+    let (org, sensor) = (ctx.org.clone(), submission.entry.sensor.to_string());
+    let is_over = seen.retain_until.is_some_and(|until| until <= ctx.now);
+    if is_over || house.store.read(move |reader| read::has_void(reader, &org, &sensor)).await? {
+        return Ok(());
+    }
+    Err(refusal().into())
 }
 
 async fn authentic(house: &Arc<House>, ctx: &Ctx, entry: &Entry) -> Answer<()> {

@@ -129,6 +129,42 @@ pub(in crate::sift) fn forget(dir: &Path, now: Timestamp) -> Result<(), Failed> 
     forget_below(&below, now)
 }
 
+/// Removes what hunts saw in a file of records, where that is to be removed before its time. A hunt looks through several
+/// files and its sightings are sums: all of those go in which the file has a part.
+pub(in crate::sift) fn forget_of(dir: &Path, records: &Path) -> Result<(), Failed> {
+    #[derive(Deserialize)]
+    struct Hit {
+        file: PathBuf,
+    }
+    let below = results(dir);
+    if !fs::exists(&below).map_err(io(&below))? {
+        return Ok(());
+    }
+    let folders = fs::read_dir(&below).map_err(io(&below))?;
+    for folder in folders {
+        let folder = folder.map_err(io(&below))?.path();
+        if !folder.is_dir() {
+            continue;
+        }
+        for entry in fs::read_dir(&folder).map_err(io(&folder))? {
+            let path = entry.map_err(io(&folder))?.path();
+            let name = path.file_name().map(|name| name.to_string_lossy().into_owned());
+            let Some(number) = name.as_ref().and_then(|name| name.strip_suffix(HITS)) else {
+                continue;
+            };
+            let text = read(&path)?.unwrap_or_default();
+            let mut lines = text.split(|byte| *byte == b'\n');
+            let is_of = |line: &[u8]| {
+                serde_json::from_slice::<Hit>(line).is_ok_and(|hit| hit.file.ends_with(records))
+            };
+            if lines.any(is_of) && folder::remove(&folder.join(format!("{number}{SIGHTINGS}")))? {
+                folder::sync(&folder)?;
+            }
+        }
+    }
+    Ok(())
+}
+
 fn forget_below(below: &Path, now: Timestamp) -> Result<(), Failed> {
     let entries = match fs::read_dir(below) {
         Ok(entries) => entries,
@@ -172,6 +208,27 @@ fn forget_hits(below: &Path, number: &str, now: Timestamp) -> Result<(), Failed>
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn of_records_that_are_removed_before_their_time_no_sums_of_hunts_are_left() {
+        let dir = tempfile::tempdir().unwrap();
+        let below = results(dir.path()).join("0123456789abcdef");
+        fs::create_dir_all(&below).unwrap();
+        let hit = |file: &str| {
+            format!("{{\"file\":\"{file}\",\"known\":false,\"row\":0,\"selector\":\"one\"}}\n")
+        };
+        let gone = "records/day=2026-11-01/measure=measure-7/3.parquet";
+        let other = "records/day=2026-11-01/measure=own-network/13.parquet";
+        for (number, files) in [(1, vec![other]), (2, vec![other, gone]), (4, vec![gone])] {
+            let hits: String = files.into_iter().map(hit).collect();
+            fs::write(hits_path(&below, number), hits).unwrap();
+            fs::write(path(&below, number), "[]").unwrap();
+        }
+        forget_of(dir.path(), Path::new(gone)).unwrap();
+        let left = [1, 2, 4].map(|number| path(&below, number).exists());
+        assert_eq!(left, [true, false, false]);
+        forget_of(&dir.path().join("without-hunts"), Path::new(gone)).unwrap();
+    }
 
     #[test]
     fn records_that_an_earlier_version_wrote_go_when_they_are_over() {

@@ -131,6 +131,20 @@ pub(super) fn ground_of(
     Ok(modes.into_iter().next().filter(|_| !is_agreed).unwrap_or(Mode::PartyAgreement))
 }
 
+/// Whether a sensor has handed in a certificate as void.
+pub(super) fn has_void(
+    reader: &Reader<'_>,
+    org: &OrgId,
+    sensor: &str,
+) -> Result<bool, StoreFailure> {
+    let found = reader.number(
+        "SELECT EXISTS (SELECT 1 FROM sift_certificate c JOIN sift_void v ON v.digest = c.digest \
+         WHERE c.org = $1 AND c.sensor = $2)",
+        &[Value::from(org), Value::from(sensor)],
+    )?;
+    Ok(found == 1)
+}
+
 /// Whether anything of an organisation was ever selected, or may be, under an agreement.
 pub(super) fn has_agreement(reader: &Reader<'_>, org: &OrgId) -> Result<bool, StoreFailure> {
     let found = reader.first(
