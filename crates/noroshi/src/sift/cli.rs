@@ -126,12 +126,8 @@ pub struct Run {
 /// `noroshi sift submit`.
 #[derive(Debug, clap::Args)]
 pub struct Submit {
-    /// The platform's address; an enrolled folder knows it.
-    #[arg(long, value_name = "URL")]
-    to: Option<String>,
-    /// The file with the sensor's token; an enrolled folder has it.
-    #[arg(long, value_name = "FILE")]
-    token_file: Option<PathBuf>,
+    #[command(flatten)]
+    platform: Platform,
     /// The folder that `noroshi sift run` writes.
     #[arg(value_name = "DIR")]
     dir: PathBuf,
@@ -679,24 +675,36 @@ pub(super) fn report(
     ));
 }
 
-/// Where and with which token: as told, or as the folder was enrolled.
-fn platform_of(asked: &Submit) -> Result<(String, String), Failed> {
-    let to = match &asked.to {
-        Some(to) => to.clone(),
-        None => {
-            let enrolment = folder::enrolment(&asked.dir)?;
-            let words = "the folder is not enrolled; say where with --to and --token-file";
-            enrolment.ok_or_else(|| usage("NRS-SIFT-0085", words))?.platform
-        }
-    };
-    is_guarded(&to)?;
-    let file = asked.token_file.clone().unwrap_or_else(|| asked.dir.join("token"));
-    let token = std::fs::read_to_string(&file).map_err(io(&file))?;
-    Ok((to.trim_end_matches('/').to_owned(), token.trim().to_owned()))
+/// Where something is handed in.
+#[derive(Debug, clap::Args)]
+pub struct Platform {
+    /// The platform's address; an enrolled folder knows it.
+    #[arg(long, value_name = "URL")]
+    to: Option<String>,
+    /// The file with the sensor's token; an enrolled folder has it.
+    #[arg(long, value_name = "FILE")]
+    token_file: Option<PathBuf>,
+}
+
+impl Platform {
+    /// Where and with which token: as told, or as the folder was enrolled.
+    pub(super) fn of(&self, dir: &Path) -> Result<(String, String), Failed> {
+        let to = match &self.to {
+            Some(to) => to.clone(),
+            None => {
+                let words = "the folder is not enrolled; say where with --to and --token-file";
+                folder::enrolment(dir)?.ok_or_else(|| usage("NRS-SIFT-0085", words))?.platform
+            }
+        };
+        is_guarded(&to)?;
+        let file = self.token_file.clone().unwrap_or_else(|| dir.join("token"));
+        let token = std::fs::read_to_string(&file).map_err(io(&file))?;
+        Ok((to.trim_end_matches('/').to_owned(), token.trim().to_owned()))
+    }
 }
 
 fn hand_in(asked: &Submit, format: Format) -> Ended {
-    let (to, token) = platform_of(asked)?;
+    let (to, token) = asked.platform.of(&asked.dir)?;
     let place = Place::of(&asked.dir);
     let certificates = format!("{to}/api/v1/sift/certificates");
     let deletions = format!("{to}/api/v1/sift/deletions");

@@ -1060,7 +1060,8 @@ async fn a_packed_sensor_is_set_up_with_one_token() {
     std::fs::create_dir(&logs).unwrap();
     std::fs::write(
         logs.join("conn.log"),
-        "{\"ts\":1,\"id.orig_h\":\"192.0.2.10\",\"id.resp_h\":\"198.51.100.1\"}\n",
+        "{\"ts\":1,\"id.orig_h\":\"192.0.2.10\",\"id.resp_h\":\"198.51.100.1\"}\n\
+         {\"ts\":2,\"id.orig_h\":\"192.0.2.10\",\"id.resp_h\":\"203.0.113.77\"}\n",
     )
     .unwrap();
     let setup = |more: &[&str]| {
@@ -1118,16 +1119,43 @@ async fn a_packed_sensor_is_set_up_with_one_token() {
     let certificate: Value = serde_json::from_slice(&certificate).unwrap();
     assert_eq!(
         (&certificate["sensor"], &certificate["tally"]["seen"]),
-        (&json!("gate-1"), &json!(1))
+        (&json!("gate-1"), &json!(2))
     );
-    let submit = root.join("usr/bin/noroshi");
-    let sent = tokio::task::spawn_blocking(move || {
-        Command::new(submit).args(["sift", "submit"]).arg(&state).output().unwrap()
-    });
-    let sent = sent.await.unwrap();
-    assert!(sent.status.success(), "{}", said(&sent));
+    hunted_and_handed_in(&root, &state, &dir.path().join("sensor.env.sh")).await;
     for unit in ["noroshi-sensor-fetch.service", "noroshi-sensor-submit.service"] {
         let unit = std::fs::read_to_string(root.join("usr/lib/systemd/system").join(unit)).unwrap();
         assert!(unit.contains("TimeoutStartSec="), "a oneshot without one waits for ever: {unit}");
     }
+}
+
+/// What was added to the list since is hunted, and all of it is handed in, by the lines of the units.
+async fn hunted_and_handed_in(root: &Path, state: &Path, env: &Path) {
+    // A list that comes later names what was kept for another selector.
+    std::fs::write(state.join("selectors.txt"), "203.0.113.77\n198.51.100.0/24\n").unwrap();
+    for (unit, more) in [
+        ("noroshi-sensor-hunt.service", " --once"),
+        ("noroshi-sensor-hunt.service", " --once"),
+        ("noroshi-sensor-submit.service", ""),
+    ] {
+        let unit = std::fs::read_to_string(root.join("usr/lib/systemd/system").join(unit)).unwrap();
+        let lines = unit.lines().filter_map(|line| line.strip_prefix("ExecStart="));
+        let script: String = lines.map(|line| format!("{line}{more} || exit 9\n")).collect();
+        assert!(!script.is_empty());
+        let script = script
+            .replace("/usr/bin/noroshi", &text(&root.join("usr/bin/noroshi")))
+            .replace("/var/lib/noroshi-sensor", &text(state));
+        let script = format!(". {}\n{script}", text(env));
+        let ran = tokio::task::spawn_blocking(move || {
+            Command::new("sh").args(["-c", &script]).output().unwrap()
+        });
+        let ran = ran.await.unwrap();
+        assert!(ran.status.success(), "{}", said(&ran));
+    }
+    let count = |name: &str| std::fs::read_to_string(state.join(name)).unwrap().lines().count();
+    let record = count("hunts.jsonl");
+    assert!(record >= 2 && record.is_multiple_of(2), "{record}");
+    let submitted = every_file_below(&state.join("hunts"));
+    let submitted = submitted.iter().find(|name| name.ends_with("/submitted.json")).unwrap();
+    let next: Value = serde_json::from_slice(&std::fs::read(submitted).unwrap()).unwrap();
+    assert_eq!(next["next"], record, "{next}");
 }

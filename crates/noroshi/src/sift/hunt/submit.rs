@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use noroshi_hunt::record::{Entry, What};
 use serde_json::{Value, json};
 
-use super::super::cli::{io, is_guarded, post, write};
+use super::super::cli::{Platform, io, post, write};
 use super::{Where, book, house, keep, results};
 use crate::cli::{Ended, Failed, Format, print};
 use crate::office::clock::Clock;
@@ -15,24 +15,19 @@ use crate::office::clock::Clock;
 /// `noroshi hunt submit`.
 #[derive(Debug, clap::Args)]
 pub struct Submit {
-    /// The platform's address.
-    #[arg(long, value_name = "URL")]
-    to: String,
-    /// The file with the sensor's token.
-    #[arg(long, value_name = "FILE")]
-    token_file: std::path::PathBuf,
+    #[command(flatten)]
+    platform: Platform,
     #[command(flatten)]
     place: Where,
 }
 
 /// Runs the verb.
 pub(super) fn run(asked: &Submit, format: Format) -> Ended {
-    let token = std::fs::read_to_string(&asked.token_file).map_err(io(&asked.token_file))?;
-    is_guarded(&asked.to)?;
-    let url = format!("{}/api/v1/hunt/entries", asked.to.trim_end_matches('/'));
+    let (to, token) = asked.platform.of(&asked.place.dir)?;
+    let url = format!("{to}/api/v1/hunt/entries");
     let mut sent = Vec::new();
     for path in book::paths(&asked.place)? {
-        hand_in(&url, token.trim(), &asked.place, &path, &mut sent)?;
+        hand_in(&url, &token, &asked.place, &path, &mut sent)?;
     }
     match format {
         Format::Json => print(&json!({ "submitted": sent }).to_string()),
