@@ -182,13 +182,16 @@ async fn a_followed_stream_brings_what_is_released_later() {
 pub(crate) struct Receiver {
     pub(crate) url: String,
     pub(crate) got: Arc<Mutex<Vec<(String, String, String, String)>>>,
+    /// The names and bodies of what was refused.
+    pub(crate) refused: Arc<Mutex<Vec<(String, String)>>>,
 }
 
 pub(crate) fn receive(refusals: usize) -> Receiver {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://127.0.0.1:{}", listener.local_addr().unwrap().port());
     let got = Arc::new(Mutex::new(Vec::new()));
-    let kept = Arc::clone(&got);
+    let refused = Arc::new(Mutex::new(Vec::new()));
+    let (kept, unanswered) = (Arc::clone(&got), Arc::clone(&refused));
     std::thread::spawn(move || {
         for (number, stream) in listener.incoming().enumerate() {
             let Ok(mut stream) = stream else { return };
@@ -215,13 +218,20 @@ pub(crate) fn receive(refusals: usize) -> Receiver {
             let answer = if number < refusals { "503 Busy" } else { "204 No Content" };
             let end = "Content-Length: 0\r\nConnection: close\r\n\r\n";
             write!(stream, "HTTP/1.1 {answer}\r\n{end}").unwrap();
+            let ([id, at, signature], body) = (head, String::from_utf8(body).unwrap());
             if number >= refusals {
-                let [id, at, signature] = head;
-                kept.lock().unwrap().push((id, at, signature, String::from_utf8(body).unwrap()));
+                kept.lock().unwrap().push((id, at, signature, body));
+            } else {
+                unanswered.lock().unwrap().push((id, body));
             }
         }
     });
-    Receiver { url, got }
+    Receiver { url, got, refused }
+}
+
+fn objects_of(body: &str) -> Vec<String> {
+    let lines: Vec<Value> = body.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    ids(&lines)
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -285,6 +295,52 @@ async fn a_webhook_that_fails_is_tried_again_with_the_same_batch() {
     assert_eq!((hook["failures"].as_i64(), hook["sent"].as_i64()), (Some(1), Some(0)), "{hook}");
     assert_eq!(hook["error"], "answered 503");
     assert!(hook["due_at"].is_string(), "{hook}");
+    // What is released meanwhile does not get into it: whoever took it in and could not say so knows it by its name.
+    giver.release(2..3).await;
+    write(&giver, "UPDATE share_hook SET due_at = NULL WHERE person = $1").await;
+    for _ in 0..400 {
+        if receiver.got.lock().unwrap().len() > 1 {
+            break;
+        }
+        pause(Duration::from_millis(50)).await;
+    }
+    let (first, got) = (receiver.refused.lock().unwrap()[0].clone(), receiver.got.lock().unwrap());
+    assert_eq!((&got[0].0, objects_of(&got[0].3)), (&first.0, objects_of(&first.1)));
+    assert_eq!(objects_of(&got[0].3), [id_of(0), id_of(1)]);
+    assert_eq!(objects_of(&got[1].3), [id_of(2)]);
+    assert_ne!(got[1].0, first.0);
+}
+
+/// What was recalled between two attempts is not sent a second time; the batch keeps its name and its end.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_batch_that_is_sent_again_holds_only_what_may_still_be_had() {
+    let receiver = receive(1);
+    let mut config = TestHouse::config();
+    config.stream.hooks = vec![receiver.url.clone()];
+    let giver = Giver::open_with(tempfile::tempdir().unwrap(), config).await;
+    let url = giver.test.url("/api/v1/hooks");
+    let body = json!({ "url": receiver.url });
+    assert_eq!(ask("POST", url.clone(), &giver.ally.token, Some(body)).await.0, 201);
+    giver.release(0..2).await;
+    for _ in 0..400 {
+        let hook = ask("GET", url.clone(), &giver.ally.token, None).await.1["items"][0].clone();
+        if hook["failures"] == 1 {
+            break;
+        }
+        pause(Duration::from_millis(50)).await;
+    }
+    let taken_back = json!({ "object": id_of(1), "kind": "recall", "reason": "it was wrong" });
+    giver.post("/recalls", taken_back).await;
+    write(&giver, "UPDATE share_hook SET due_at = NULL WHERE person = $1").await;
+    for _ in 0..400 {
+        if receiver.got.lock().unwrap().len() > 1 {
+            break;
+        }
+        pause(Duration::from_millis(50)).await;
+    }
+    let (first, got) = (receiver.refused.lock().unwrap()[0].clone(), receiver.got.lock().unwrap());
+    assert_eq!((&got[0].0, objects_of(&got[0].3)), (&first.0, vec![id_of(0)]));
+    assert!(got[1].3.contains(&id_of(1)) && objects_of(&got[1].3) != [id_of(1)], "{}", got[1].3);
 }
 
 /// Reads a followed stream line by line.
