@@ -373,7 +373,7 @@ NRS-SHAR-0434-next = End one that is not needed any more.
 NRS-SHAR-0435 = As many streams are followed as may be ({ $most })
 NRS-SHAR-0435-next = End one, or go on from its last line when it has ended.
 NRS-SHAR-0436 = The access under which the webhook was made has ended
-NRS-SHAR-0436-next = Make the webhook anew with access that holds. Until then nothing is sent.
+NRS-SHAR-0436-next = Make the webhook anew with access that holds and name this one in takes_over: it goes on where this one stopped. Until then nothing is sent.
 
 share-advisories = Advisories
 share-advisories-lead = What the office advises your organisation, its questions, and files for your own tools. Nobody is ranked or punished by an answer.

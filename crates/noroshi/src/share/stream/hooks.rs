@@ -20,7 +20,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use sha2::Sha256;
 
-use super::api::{key, lines, reach};
+use super::api::{key, lines, reach, too_far};
 use super::cursor::{Marker, Place};
 use super::read::{self, Found, Part, Span, Wish};
 use crate::house::House;
@@ -175,14 +175,21 @@ fn secret(house: &House, hook: &str) -> Result<[u8; 32], Failure> {
         .map_err(|problem| Failure::Broken(Box::new(problem)))
 }
 
-/// Makes a webhook of the caller's organisation, from now on. The secret is given once.
-pub async fn add(
-    house: &Arc<House>,
-    caller: &Caller,
-    url: &str,
-    types: &[String],
-) -> Answer<(Made, String)> {
+/// A webhook that is asked for.
+#[derive(Debug, Clone)]
+pub struct Asked {
+    /// Where to send.
+    pub url: String,
+    /// STIX types; all when empty.
+    pub types: Vec<String>,
+    /// The webhook whose place it takes over.
+    pub takes_over: Option<String>,
+}
+
+/// Makes a webhook of the caller's organisation, from now on or from where another one stopped. The secret is given once.
+pub async fn add(house: &Arc<House>, caller: &Caller, asked: &Asked) -> Answer<(Made, String)> {
     let ctx = &caller.ctx;
+    let (url, types) = (asked.url.as_str(), asked.types.as_slice());
     let http = url.starts_with("https://") || url.starts_with("http://");
     if !http || url.len() > URL_BYTES_MAX || url.chars().any(|one| one.is_control() || one == ' ') {
         return Err(refuse("NRS-SHAR-0432"));
@@ -193,23 +200,20 @@ pub async fn add(
     if types.len() > TYPES_MAX {
         return Err(refuse("NRS-SHAR-0006"));
     }
-    let (org, hat) = (ctx.org.clone(), ctx.hat);
-    let (held, place) = house
-        .store
-        .read(move |reader| Ok((of(reader, &org)?, read::now(reader, (&org, hat))?)))
-        .await?;
-    if held.iter().filter(|one| one.state != "ended").count() >= HOOKS_MAX {
-        return Err(refuse("NRS-SHAR-0434"));
-    }
     let id = format!("hook-{}", fresh_uuid(ctx.now).simple());
     let marker = Marker { key: key(house)?, org: ctx.org.as_str() };
+    let (place, before) = begin(house, ctx, &marker, asked.takes_over.as_deref()).await?;
+    // What was sent and not answered is sent again under its name; to other types it would be another batch.
+    let batch = before.as_ref().filter(|one| one.types == types).and_then(|one| one.batch.as_ref());
+    let batch = batch.map(serde_json::to_string).transpose();
+    let batch = batch.map_err(|problem| Failure::Broken(problem.into()))?;
     let shown = format!("whsec_{}", STANDARD.encode(secret(house, &id)?));
     let types = serde_json::to_string(types).map_err(|problem| Failure::Broken(problem.into()))?;
-    let change = Change::office("share.hook.add", &id)
-        .payload(json!({ "org": ctx.org.as_str(), "url": url }))
+    let mut change = Change::office("share.hook.add", &id)
+        .payload(json!({ "org": ctx.org.as_str(), "url": url, "takes_over": asked.takes_over }))
         .write(Write::one(
-            "INSERT INTO share_hook (hook, org, url, types, state, cursor, version, person, hat, created_at, proof) \
-             VALUES ($1, $2, $3, $4, 'on', $5, 1, $6, $7, $8, $9)",
+            "INSERT INTO share_hook (hook, org, url, types, state, cursor, version, person, hat, created_at, proof, \
+             batch) VALUES ($1, $2, $3, $4, 'on', $5, 1, $6, $7, $8, $9, $10)",
             vec![
                 Value::from(&id),
                 Value::from(&ctx.org),
@@ -220,10 +224,65 @@ pub async fn add(
                 Value::from(ctx.hat.id()),
                 Value::from(ctx.now),
                 Value::from(caller.proof.text()),
+                Value::from(batch),
             ],
         ));
+    if let Some(before) = &before {
+        // One place is never carried by two.
+        change = change.write(Write::one(
+            "UPDATE share_hook SET state = 'ended', version = version + 1 WHERE hook = $1 AND version = $2",
+            vec![Value::from(&before.hook), Value::from(before.version)],
+        ));
+    }
     let position = house.door.commit(ctx, change).await?.position;
     Ok((Made { id, position }, shown))
+}
+
+/// Where a new webhook begins, and which one it takes over.
+async fn begin(
+    house: &Arc<House>,
+    ctx: &Ctx,
+    marker: &Marker<'_>,
+    takes_over: Option<&str>,
+) -> Answer<(Place, Option<Hook>)> {
+    let (org, hat, now) = (ctx.org.clone(), ctx.hat, ctx.now);
+    let (held, seen, place) = house
+        .store
+        .read(move |reader| {
+            let seen = seen_under(reader, &org, hat)?;
+            Ok((of(reader, &org)?, seen, read::now(reader, (&org, hat), now)?))
+        })
+        .await?;
+    let before = seen.into_iter().find(|one| Some(one.hook.as_str()) == takes_over);
+    if takes_over.is_some() && before.is_none() {
+        return Err(Refusal::absent().into());
+    }
+    let stays = |one: &&Hook| one.state != "ended" && Some(one.hook.as_str()) != takes_over;
+    if held.iter().filter(stays).count() >= HOOKS_MAX {
+        return Err(refuse("NRS-SHAR-0434"));
+    }
+    match before {
+        Some(before) => Ok((left_off(house, ctx, marker, &before).await?, Some(before))),
+        None => Ok((place, None)),
+    }
+}
+
+/// Where a webhook stopped; refused where what came then is not kept ready any more.
+async fn left_off(
+    house: &Arc<House>,
+    ctx: &Ctx,
+    marker: &Marker<'_>,
+    before: &Hook,
+) -> Answer<Place> {
+    let broken = || Failure::Broken("a webhook's place".into());
+    let place = marker.read(&before.cursor).ok_or_else(broken)?;
+    let (org, hat, now, reach) = (ctx.org.clone(), ctx.hat, ctx.now, reach(house));
+    let (from, wish) = (place.clone(), Wish { types: before.types.clone() });
+    let next = move |reader: &Reader<'_>| read::next(reader, (&org, hat), &from, &wish, now, reach);
+    match house.store.read(next).await? {
+        Found::Part(_) => Ok(place),
+        Found::TooFarBehind { since } => Err(too_far(since).into()),
+    }
 }
 
 /// Ends a webhook of the caller's organisation.

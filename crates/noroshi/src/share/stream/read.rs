@@ -62,8 +62,9 @@ pub fn audiences(
 }
 
 /// The place where everything up to now counts as seen.
-pub fn now(reader: &Reader<'_>, who: (&OrgId, Hat)) -> Result<Place, StoreFailure> {
+pub fn now(reader: &Reader<'_>, who: (&OrgId, Hat), now: Timestamp) -> Result<Place, StoreFailure> {
     let mut place = Place::default();
+    place.made(now);
     for audience in audiences(reader, who)? {
         place.set(&audience.label(), serve::end(reader, &audience)?);
     }
@@ -78,6 +79,7 @@ pub fn earliest(
     reach: SignedDuration,
 ) -> Result<Place, StoreFailure> {
     let mut place = Place::default();
+    place.made(now);
     for audience in audiences(reader, who)? {
         place.set(&audience.label(), (now - reach).as_microsecond());
     }
@@ -100,6 +102,25 @@ fn first_after(
             |row| row.int_or_none(0),
         )
         .map(Option::flatten)
+}
+
+/// From when on a reader missed a stream that its place does not name: it was not its reader's when the place was made,
+/// nor before its organisation came into the council.
+fn entered(
+    reader: &Reader<'_>,
+    org: &OrgId,
+    audience: &Audience,
+    place: &Place,
+) -> Result<Option<i64>, StoreFailure> {
+    let joined = match audience {
+        Audience::Council => reader.first(
+            "SELECT joined_at FROM share_council WHERE org = $1 AND left_at IS NULL",
+            &[Value::from(org)],
+            |row| row.time(0),
+        )?,
+        _ => None,
+    };
+    Ok(joined.map(Timestamp::as_microsecond).max(place.made_at()))
 }
 
 /// What a reader missed of one stream.
@@ -137,22 +158,27 @@ fn missed(
     })
 }
 
-/// The part after `place`. An audience the organisation has come into since gives its stream from `reach` ago.
+/// The part after `place`. An audience the organisation has come into since gives its stream from `reach` ago; where it
+/// came into it longer ago, what was added since then counts as missed.
 pub fn next(
     reader: &Reader<'_>,
     (org, hat): (&OrgId, Hat),
-    place: &Place,
+    from: &Place,
     wish: &Wish,
     now: Timestamp,
     reach: SignedDuration,
 ) -> Result<Found, StoreFailure> {
     let horizon = (now - reach).as_microsecond();
-    let mut place = place.clone();
+    let mut place = from.clone();
+    place.made(now);
     let audiences = audiences(reader, (org, hat))?;
     let mut oldest: Option<(i64, &Audience)> = None;
     for audience in &audiences {
         let label = audience.label();
-        let after = place.get(&label).unwrap_or(horizon);
+        let after = match from.get(&label) {
+            Some(after) => after,
+            None => entered(reader, org, audience, from)?.unwrap_or(horizon).min(horizon),
+        };
         place.set(&label, after);
         let Some(first) = first_after(reader, org, &label, after)? else { continue };
         if first < horizon {
