@@ -693,3 +693,45 @@ async fn p10b_the_desk_of_advisories_asks_as_much_whatever_the_recipients_and_ad
     assert!(page.contains("Remind all 26 who owe an answer"), "{page}");
     assert!(!office.get("/share/advisories").await.1.contains("First."), "on the next page");
 }
+
+/// Those that are answered follow the open ones, and the last of all is found too.
+#[tokio::test(flavor = "multi_thread")]
+async fn every_question_is_found_page_by_page() {
+    let scene = Scene::open().await;
+    let supplier = scene.supplier.ctx.org.clone();
+    let write = Write::new(
+        "INSERT INTO share_question (question, org, by_office, words, due_at, person, at, capacity, state) \
+         WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 620) \
+         SELECT printf('question-%04d', i), $1, 1, printf('words %d.', i), \
+         printf('2026-%02d-01T00:00:00.000Z', 1 + i % 7), 'p', '2026-01-01T00:00:00.000Z', 'supplier', \
+         CASE WHEN i > 600 THEN 'answered' ELSE 'open' END FROM n",
+        vec![Cell::from(&supplier)],
+    );
+    let change = Change::office("test.ask", "test").write(write);
+    scene.test.house.door.commit(&scene.legal.ctx, change).await.unwrap();
+    let wanted: Vec<String> = (1..=620).map(|number| format!("question-{number:04}")).collect();
+    for who in [&scene.legal, &scene.supplier] {
+        let mut all = scene.all(who, "/questions").await;
+        assert!(all[600..].iter().all(|id| id.as_str() > "question-0600"), "{all:?}");
+        all.sort();
+        assert_eq!(all, wanted, "{}", who.ctx.hat);
+    }
+    assert_eq!(scene.get(&scene.legal, "/questions?cursor=else").await.0, 422);
+    // The same on both pages.
+    for (who, start) in [(&scene.legal, "/share/questions"), (&scene.supplier, "/advisories")] {
+        let browser = Browser::of(&scene.test, who).await;
+        let (mut at, mut pages) = (start.to_owned(), 0);
+        let last = loop {
+            let (status, page) = browser.get(&at).await;
+            assert_eq!(status, 200, "{page}");
+            pages += 1;
+            assert!(pages < 40, "it goes on and on: {at}");
+            let next = page.split(&format!("class=\"btn\" href=\"{start}?questions=")).nth(1);
+            match next.and_then(|rest| rest.split('"').next()) {
+                Some(place) => at = format!("{start}?questions={place}"),
+                None => break page,
+            }
+        };
+        assert!(last.contains("words 615.") && pages > 12, "{pages} pages: {last}");
+    }
+}

@@ -601,21 +601,30 @@ struct QuestionOut {
     answered_at: Option<String>,
 }
 
-/// Questions: open ones first, by their due date, so that overdue ones lead.
+/// A page of questions: open ones first, by their due date, so that overdue ones lead.
 #[derive(Debug, Serialize, ToSchema)]
 struct Questions {
-    /// At most 500.
+    /// At most as many as were asked for.
     items: Vec<QuestionOut>,
+    /// Give it back as `cursor` for the questions after these; absent at the end.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cursor: Option<String>,
 }
 
 /// The questions the caller is a party to.
-#[utoipa::path(get, path = "/questions", tag = "share", responses((status = 200, body = Questions)))]
+#[utoipa::path(get, path = "/questions", tag = "share", params(Paging),
+    responses((status = 200, body = Questions)))]
 async fn list_questions(
     State(house): State<Arc<House>>,
     caller: Caller,
+    Query(asked): Query<Paging>,
 ) -> Answer<Json<Questions>> {
     let side = act::side(&house, &caller.ctx)?;
-    let found = house.store.read(move |reader| read::questions(reader, &side)).await?;
+    let (after, limit) = (place(&asked)?, asked.limit());
+    let (found, next) = house
+        .store
+        .read(move |reader| read::questions(reader, &side, after.as_ref(), limit))
+        .await?;
     let items = found.into_iter().map(|one| QuestionOut {
         overdue: one.state == "open" && one.due_at < caller.ctx.now,
         id: one.question,
@@ -628,7 +637,8 @@ async fn list_questions(
         answer: one.answer,
         answered_at: one.answered_at.map(stamp),
     });
-    Ok(Json(Questions { items: items.collect() }))
+    let items = items.collect();
+    Ok(Json(Questions { items, cursor: next.map(|next| next.to_string()) }))
 }
 
 /// An answer, or the justification for giving none.

@@ -30,7 +30,7 @@ use crate::web::visitor::{Posted, Visitor};
 
 /// Objects of one advisory named in the open; more are folded.
 const NAMED_MAX: usize = 12;
-/// Advisories of one page.
+/// Advisories or questions of one page.
 const PAGE: u32 = 50;
 
 /// Routes of the desk.
@@ -79,15 +79,20 @@ fn audience_of(audience: &Audience, orgs: &Orgs, shell: &Shell) -> String {
 
 // ---- the list ----------------------------------------------------------------------------------------------------
 
-/// Which part of a list of advisories.
+/// Which part of a list of advisories, and which of one of questions.
 #[derive(Debug, Default, Deserialize)]
 pub(super) struct Behind {
     cursor: Option<String>,
+    questions: Option<String>,
 }
 
 impl Behind {
     pub(super) fn place(&self) -> Option<Place> {
         self.cursor.as_deref().and_then(Place::parse)
+    }
+
+    pub(super) fn questions(&self) -> Option<Place> {
+        self.questions.as_deref().and_then(Place::parse)
     }
 }
 
@@ -593,14 +598,21 @@ struct QuestionsPage {
     shell: Shell,
     crumbs: Vec<Link>,
     rows: Vec<QuestionRow>,
+    /// Where the list goes on.
+    next: Option<String>,
     members: Vec<Choice>,
     form: FormState,
 }
 
-async fn questions_page(house: &Arc<House>, visitor: &Visitor, form: FormState) -> Answer {
-    let (found, asked) = house
+async fn questions_page(
+    house: &Arc<House>,
+    visitor: &Visitor,
+    after: Option<Place>,
+    form: FormState,
+) -> Answer {
+    let ((found, next), asked) = house
         .store
-        .read(|reader| {
+        .read(move |reader| {
             let mut asked: Vec<Org> = audience::members(reader, &Audience::Council)?;
             let suppliers = people::orgs(reader)?.into_iter().filter(|org| org.kind == "supplier");
             for org in suppliers {
@@ -608,7 +620,7 @@ async fn questions_page(house: &Arc<House>, visitor: &Visitor, form: FormState) 
                     asked.push(org);
                 }
             }
-            Ok((read::questions(reader, &Side::Office)?, asked))
+            Ok((read::questions(reader, &Side::Office, after.as_ref(), PAGE)?, asked))
         })
         .await?;
     let orgs = orgs(house).await?;
@@ -617,15 +629,20 @@ async fn questions_page(house: &Arc<House>, visitor: &Visitor, form: FormState) 
     page::html(&QuestionsPage {
         crumbs: crumbs(&shell, &[]),
         rows: found.into_iter().map(|one| QuestionRow::new(one, &orgs, &shell)).collect(),
+        next: next.map(|next| next.to_string()),
         members: asked.iter().map(member).collect(),
         form,
         shell,
     })
 }
 
-async fn questions(State(house): State<Arc<House>>, visitor: Visitor) -> Answer {
+async fn questions(
+    State(house): State<Arc<House>>,
+    visitor: Visitor,
+    Query(behind): Query<Behind>,
+) -> Answer {
     allowed(&house, &visitor)?;
-    questions_page(&house, &visitor, FormState::default()).await
+    questions_page(&house, &visitor, behind.questions(), FormState::default()).await
 }
 
 async fn ask(State(house): State<Arc<House>>, posted: Posted) -> Answer {
@@ -657,7 +674,7 @@ async fn ask(State(house): State<Arc<House>>, posted: Posted) -> Answer {
             Err(failure) => return Err(failure),
         }
     }
-    let mut response = questions_page(&house, &posted.visitor, form).await?;
+    let mut response = questions_page(&house, &posted.visitor, None, form).await?;
     *response.status_mut() = StatusCode::UNPROCESSABLE_ENTITY;
     Ok(response)
 }

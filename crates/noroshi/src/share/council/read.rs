@@ -148,37 +148,35 @@ pub fn advisory(reader: &Reader<'_>, id: &str) -> Result<Option<Advisory>, Store
     reader.first(&sql, &[Value::from(id)], advisory_at)
 }
 
-/// A place in a list of advisories. It stays where it is whatever is issued.
+/// A place in a list of advisories or questions. It stays where it is whatever comes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Place {
     /// In which part of the list.
     rank: i64,
-    /// When it was written or issued, as it is kept.
+    /// When it was written or issued, or is due, as it is kept.
     at: String,
-    advisory: String,
+    id: String,
 }
 
 impl Place {
     /// Reads what [`Display`](fmt::Display) writes.
     pub fn parse(text: &str) -> Option<Self> {
         let mut parts = text.splitn(3, '~');
-        let (rank, at, advisory) = (parts.next()?, parts.next()?, parts.next()?);
-        Some(Self { rank: rank.parse().ok()?, at: at.to_owned(), advisory: advisory.to_owned() })
+        let (rank, at, id) = (parts.next()?, parts.next()?, parts.next()?);
+        Some(Self { rank: rank.parse().ok()?, at: at.to_owned(), id: id.to_owned() })
     }
 }
 
 impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}~{}~{}", self.rank, self.at, self.advisory)
+        write!(f, "{}~{}~{}", self.rank, self.at, self.id)
     }
 }
 
 /// The parameters of a place: nothing for the first page.
 fn behind(after: Option<&Place>) -> [Value; 3] {
     match after {
-        Some(Place { rank, at, advisory }) => {
-            [Value::from(*rank), Value::from(at), Value::from(advisory)]
-        }
+        Some(Place { rank, at, id }) => [Value::from(*rank), Value::from(at), Value::from(id)],
         None => [Value::Null, Value::Null, Value::Null],
     }
 }
@@ -255,7 +253,7 @@ pub fn advisories(
     let place = |(one, _, rank): &(Advisory, Counts, i64)| Place {
         rank: *rank,
         at: stamp(one.at),
-        advisory: one.advisory.clone(),
+        id: one.advisory.clone(),
     };
     let next = found.last().filter(|_| more).map(place);
     Ok((found.into_iter().map(|(one, counts, _)| (one, counts)).collect(), next))
@@ -433,7 +431,7 @@ pub fn received(
             }
             looked += 1;
             let at = one.issued_at.map(stamp).unwrap_or_default();
-            place = Some(Place { rank: 0, at, advisory: one.advisory.clone() });
+            place = Some(Place { rank: 0, at, id: one.advisory.clone() });
             if mine.may_have(reader, &one.draft)? {
                 named += one.draft.objects.len();
                 found.push((one, delivered_at));
@@ -666,11 +664,31 @@ pub fn question(
     reader.first(&sql, &[org, capacity, Value::from(id)], question_at)
 }
 
-/// The questions of one side: open ones first, by their due date.
-pub fn questions(reader: &Reader<'_>, side: &Side) -> Result<Vec<Question>, StoreFailure> {
-    let [org, capacity] = side.params();
-    let sql = format!("{QUESTION} ORDER BY state <> 'open', due_at, question LIMIT $3");
-    reader.all(&sql, &[org, capacity, Value::from(LISTED_MAX)], question_at)
+/// The questions of one side: open ones first, by their due date, at most `limit` behind a place; and where to go on,
+/// absent at the end.
+pub fn questions(
+    reader: &Reader<'_>,
+    side: &Side,
+    after: Option<&Place>,
+    limit: u32,
+) -> Result<(Vec<Question>, Option<Place>), StoreFailure> {
+    let sql = format!(
+        "{QUESTION} AND ($3 IS NULL OR (state <> 'open') > $3 OR ((state <> 'open') = $3 \
+         AND (due_at > $4 OR (due_at = $4 AND question > $5)))) ORDER BY state <> 'open', due_at, question LIMIT $6"
+    );
+    let ([org, capacity], [rank, at, id]) = (side.params(), behind(after));
+    let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+    let most = Value::Int(i64::try_from(limit + 1).unwrap_or(i64::MAX));
+    let mut found = reader.all(&sql, &[org, capacity, rank, at, id, most], question_at)?;
+    let more = found.len() > limit;
+    found.truncate(limit);
+    let place = |one: &Question| Place {
+        rank: i64::from(one.state != "open"),
+        at: stamp(one.due_at),
+        id: one.question.clone(),
+    };
+    let next = found.last().filter(|_| more).map(place);
+    Ok((found, next))
 }
 
 /// In which capacity an organisation can be asked, or ask: it sits in the council, or it supplies; absent otherwise.
