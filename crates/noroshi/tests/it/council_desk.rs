@@ -232,6 +232,47 @@ async fn a_strict_advisory_waits_for_a_second_person_on_its_page() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_advisory_is_withdrawn_and_a_proposal_dismissed_on_its_page() {
+    let scene = Scene::open().await;
+    let issued = scene.advise("council", "Wrong names.").await;
+    let wish = json!({ "audience": "operators", "title": "Strict", "text": "For few.", "tlp": "amber",
+        "class": "CIA-N" });
+    let (status, waits) = scene.post(&scene.legal, "/advisories", wish).await;
+    assert_eq!(status, 202, "{waits}");
+    let member = Browser::of(&scene.test, &scene.member).await;
+    let answers = format!("/advisories/{issued}/answers");
+    assert!(member.get("/advisories").await.1.contains(&answers));
+    let office = Browser::of(&scene.test, &scene.second).await;
+    let issued = format!("/share/advisories/{issued}");
+    let waits = format!("/share/advisories/{}", waits["id"].as_str().unwrap());
+    let reason = [("reason", "The names are those of a <hospital>.")];
+    for (page, verb, other, state) in [
+        (&issued, "withdraw", "dismiss", "withdrawn"),
+        (&waits, "dismiss", "withdraw", "dismissed"),
+    ] {
+        let form = format!("action=\"{page}/{verb}\"");
+        let (_, shown) = office.get(page).await;
+        assert!(shown.contains(&form) && !shown.contains(&format!("{page}/{other}")), "{shown}");
+        let (status, _, refused) = office.post(&format!("{page}/{verb}"), &[]).await;
+        assert!(status == 422 && refused.contains("NRS-SHAR-0513"), "{refused}");
+        assert_eq!(office.post(&format!("{page}/{verb}"), &reason).await.0, 303);
+        let (_, shown) = office.get(page).await;
+        assert!(shown.contains("a &#60;hospital&#62;.") && !shown.contains(&form), "{shown}");
+        assert!(!shown.contains("/remind\" ") && !shown.contains("/second\""), "{shown}");
+        assert!(!shown.contains("Remind all"), "{shown}");
+        let (_, list) = office.get("/share/advisories").await;
+        assert!(list.contains(state), "{list}");
+    }
+    let (_, list) = office.get("/share/advisories").await;
+    assert!(list.contains("0 of 2") && !list.contains("waits for a second"), "{list}");
+    let (_, page) = member.get("/advisories").await;
+    assert!(page.contains("has withdrawn this advisory") && page.contains("hospital"), "{page}");
+    assert!(!page.contains(&answers), "there is nothing to answer: {page}");
+    let (_, page) = Browser::of(&scene.test, &scene.other).await.get("/advisories").await;
+    assert!(!page.contains("Wrong names."), "it was never shown to them: {page}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn questions_go_both_ways_and_stand_with_their_dates() {
     let scene = Scene::open().await;
     let office = Browser::of(&scene.test, &scene.legal).await;

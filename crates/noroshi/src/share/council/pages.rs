@@ -14,7 +14,7 @@ use jiff::Timestamp;
 use super::act;
 use super::desk::Behind;
 use super::exports::{self, Offered};
-use super::read::{self, Place, Received, Side};
+use super::read::{self, Place, Received, Side, Withdrawn};
 use crate::evidence::rows::tlp_code;
 use crate::house::House;
 use crate::office::authorise::{Action, Standing};
@@ -51,14 +51,17 @@ struct AdvisoryRow {
     state: String,
     reason: String,
     reminded: String,
+    /// It was withdrawn: nothing is to be done.
+    withdrawn: Option<Withdrawn>,
 }
 
 impl AdvisoryRow {
     fn new(one: Received, shell: &Shell) -> Self {
         let last = one.said.into_iter().next();
-        let draft = one.advisory.draft;
-        let open = draft.is_open(last.as_ref());
+        let open = one.advisory.is_open(last.as_ref());
+        let (draft, withdrawn) = (one.advisory.draft, one.advisory.withdrawn);
         let tone = match &last {
+            _ if withdrawn.is_some() => Tone::Neutral,
             _ if open && draft.is_past(shell.now) => Tone::Bad,
             _ if open => Tone::Warn,
             Some(_) => Tone::Ok,
@@ -75,7 +78,11 @@ impl AdvisoryRow {
                 .t(format!("share-advisory-needs-{}", draft.needs.as_deref().unwrap_or("none"))),
             due_at: draft.due_at,
             tone,
-            state: shell.t(format!("share-advisory-answer-{state}")),
+            state: match withdrawn {
+                Some(_) => shell.t("share-advisory-withdrawn"),
+                None => shell.t(format!("share-advisory-answer-{state}")),
+            },
+            withdrawn,
             reason: last.and_then(|said| said.reason).unwrap_or_default(),
             reminded: if open && one.reminders > 0 {
                 shell.tv("share-reminded", &[("n", shell.n(one.reminders).into())])
