@@ -39,6 +39,8 @@ const MIGRATIONS: &[(&str, &str)] = &[
     ("0033_advisory_counts", include_str!("../../migrations/0033_advisory_counts.sql")),
     ("0034_export_left_out", include_str!("../../migrations/0034_export_left_out.sql")),
     ("0035_settling", include_str!("../../migrations/0035_settling.sql")),
+    ("0036_hook_batch", include_str!("../../migrations/0036_hook_batch.sql")),
+    ("0037_advisory_withdrawn", include_str!("../../migrations/0037_advisory_withdrawn.sql")),
 ];
 
 /// Brings the schema up to date; refuses a folder written by a later program.

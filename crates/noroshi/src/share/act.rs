@@ -265,7 +265,8 @@ pub async fn seat(house: &Arc<House>, ctx: &Ctx, org: &str, consent: Option<&str
         }
         Some(consent) => change.write(Write::one(
             "INSERT INTO share_council (org, consent, joined_at) VALUES ($1, $2, $3) \
-             ON CONFLICT (org) DO UPDATE SET consent = excluded.consent, joined_at = excluded.joined_at, left_at = NULL",
+             ON CONFLICT (org) DO UPDATE SET consent = excluded.consent, left_at = NULL, \
+             joined_at = CASE WHEN left_at IS NULL THEN joined_at ELSE excluded.joined_at END",
             vec![Value::from(&org), Value::from(consent), Value::from(ctx.now)],
         )),
         None => change.write(Write::one(

@@ -154,6 +154,85 @@ async fn the_class_and_the_second_person_decide_about_an_advisory_as_about_a_rel
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_advisory_is_withdrawn_and_whoever_was_shown_it_is_told_why() {
+    let scene = Scene::open().await;
+    let (_, made) = scene.post(&scene.legal, "/advisories", advisory("operators", &[])).await;
+    let name = made["id"].as_str().unwrap().to_owned();
+    let mut wish = advisory("operators:water", &[]);
+    wish["title"] = json!("Later");
+    assert_eq!(scene.post(&scene.legal, "/advisories", wish).await.0, 201);
+    let (_, inbox) = scene.get(&scene.water, "/advisories/received").await;
+    assert_eq!(inbox["items"].as_array().unwrap().len(), 2, "{inbox}");
+    let path = format!("/advisories/{name}/withdrawal");
+    let why = json!({ "reason": "The names are those of a hospital." });
+    assert_eq!(scene.post(&scene.water, &path, why.clone()).await.0, 403);
+    let (status, bare) = scene.post(&scene.legal, &path, json!({ "reason": " " })).await;
+    assert_eq!((status, bare["code"].as_str()), (422, Some("NRS-SHAR-0513")), "{bare}");
+    let dismissal = format!("/advisories/{name}/dismissal");
+    let (status, issued) = scene.post(&scene.legal, &dismissal, why.clone()).await;
+    assert_eq!((status, issued["code"].as_str()), (409, Some("NRS-SHAR-0507")), "{issued}");
+    let before = scene.leaves();
+    assert_eq!(scene.post(&scene.second, &path, why.clone()).await.0, 201);
+    assert_eq!(scene.leaves(), before + 1);
+
+    // It leads now, says why, and is not to be answered; whoever never saw it does not see it any more.
+    let (_, inbox) = scene.get(&scene.water, "/advisories/received").await;
+    assert_eq!(inbox["items"][0]["id"], name.as_str(), "{inbox}");
+    assert_eq!(inbox["items"][0]["withdrawn_reason"], why["reason"], "{inbox}");
+    assert_eq!(scene.leaves(), before + 2, "that it was shown is recorded");
+    let (_, inbox) = scene.get(&scene.power, "/advisories/received").await;
+    assert_eq!(inbox["items"], json!([]));
+    let answers = format!("/advisories/{name}/answers");
+    let applied = json!({ "answer": "applied" });
+    assert_eq!(
+        scene.post(&scene.water, &answers, applied.clone()).await.1["code"],
+        "NRS-SHAR-0508"
+    );
+    assert_eq!(scene.post(&scene.power, &answers, applied).await.0, 404);
+    for (path, body) in [("reminders", json!({})), ("withdrawal", why)] {
+        let path = format!("/advisories/{name}/{path}");
+        let (status, refused) = scene.post(&scene.legal, &path, body).await;
+        assert_eq!((status, refused["code"].as_str()), (409, Some("NRS-SHAR-0508")), "{refused}");
+    }
+    let (_, whole) = scene.get(&scene.legal, &format!("/advisories/{name}")).await;
+    for one in whole["recipients"].as_array().unwrap() {
+        let told = one["org"] == scene.water.ctx.org.as_str();
+        assert_eq!(one["told_at"].is_string(), told, "{whole}");
+    }
+}
+
+/// A waiting proposal is bound to what the first person saw; where that has changed for good, nobody can issue it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_proposal_that_cannot_be_issued_any_more_is_dismissed() {
+    let scene = Scene::open().await;
+    let mut wish = advisory("operators", &[]);
+    wish["tlp"] = json!("amber");
+    let why = json!({ "reason": "Another operator has come." });
+    for who in [&scene.second, &scene.legal] {
+        let (status, made) = scene.post(&scene.legal, "/advisories", wish.clone()).await;
+        assert_eq!(status, 202, "{made}");
+        let path = |last: &str| format!("/advisories/{}/{last}", made["id"].as_str().unwrap());
+        let digest = json!({ "digest": made["judged"]["digest"] });
+        let name = format!("Newcomer of {} (fictional)", who.ctx.person);
+        scene.test.org(&name, "operator", Some("water")).await;
+        let (_, changed) = scene.post(&scene.second, &path("second"), digest.clone()).await;
+        assert_eq!(changed["code"], "NRS-SHAR-0014", "{changed}");
+        let (_, waits) = scene.post(&scene.legal, &path("withdrawal"), why.clone()).await;
+        assert_eq!(waits["code"], "NRS-SHAR-0509", "{waits}");
+        assert_eq!(scene.post(&scene.water, &path("dismissal"), why.clone()).await.0, 403);
+        assert_eq!(scene.post(who, &path("dismissal"), why.clone()).await.0, 201);
+        let (status, gone) = scene.post(&scene.second, &path("second"), digest).await;
+        assert_eq!((status, gone["code"].as_str()), (409, Some("NRS-SHAR-0508")), "{gone}");
+        let (_, one) =
+            scene.get(&scene.legal, &format!("/advisories/{}", made["id"].as_str().unwrap())).await;
+        assert_eq!(one["advisory"]["withdrawn_reason"], why["reason"], "{one}");
+        assert!(one["advisory"]["issued_at"].is_null(), "{one}");
+    }
+    let (_, inbox) = scene.get(&scene.water, "/advisories/received").await;
+    assert_eq!(inbox["items"], json!([]));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn questions_are_seen_and_answered_by_their_two_parties_only() {
     let scene = Scene::open().await;
     let due = (scene.test.house.clock.now() + SignedDuration::from_hours(24)).to_string();

@@ -232,6 +232,47 @@ async fn a_strict_advisory_waits_for_a_second_person_on_its_page() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_advisory_is_withdrawn_and_a_proposal_dismissed_on_its_page() {
+    let scene = Scene::open().await;
+    let issued = scene.advise("council", "Wrong names.").await;
+    let wish = json!({ "audience": "operators", "title": "Strict", "text": "For few.", "tlp": "amber",
+        "class": "CIA-N" });
+    let (status, waits) = scene.post(&scene.legal, "/advisories", wish).await;
+    assert_eq!(status, 202, "{waits}");
+    let member = Browser::of(&scene.test, &scene.member).await;
+    let answers = format!("/advisories/{issued}/answers");
+    assert!(member.get("/advisories").await.1.contains(&answers));
+    let office = Browser::of(&scene.test, &scene.second).await;
+    let issued = format!("/share/advisories/{issued}");
+    let waits = format!("/share/advisories/{}", waits["id"].as_str().unwrap());
+    let reason = [("reason", "The names are those of a <hospital>.")];
+    for (page, verb, other, state) in [
+        (&issued, "withdraw", "dismiss", "withdrawn"),
+        (&waits, "dismiss", "withdraw", "dismissed"),
+    ] {
+        let form = format!("action=\"{page}/{verb}\"");
+        let (_, shown) = office.get(page).await;
+        assert!(shown.contains(&form) && !shown.contains(&format!("{page}/{other}")), "{shown}");
+        let (status, _, refused) = office.post(&format!("{page}/{verb}"), &[]).await;
+        assert!(status == 422 && refused.contains("NRS-SHAR-0513"), "{refused}");
+        assert_eq!(office.post(&format!("{page}/{verb}"), &reason).await.0, 303);
+        let (_, shown) = office.get(page).await;
+        assert!(shown.contains("a &#60;hospital&#62;.") && !shown.contains(&form), "{shown}");
+        assert!(!shown.contains("/remind\" ") && !shown.contains("/second\""), "{shown}");
+        assert!(!shown.contains("Remind all"), "{shown}");
+        let (_, list) = office.get("/share/advisories").await;
+        assert!(list.contains(state), "{list}");
+    }
+    let (_, list) = office.get("/share/advisories").await;
+    assert!(list.contains("0 of 2") && !list.contains("waits for a second"), "{list}");
+    let (_, page) = member.get("/advisories").await;
+    assert!(page.contains("has withdrawn this advisory") && page.contains("hospital"), "{page}");
+    assert!(!page.contains(&answers), "there is nothing to answer: {page}");
+    let (_, page) = Browser::of(&scene.test, &scene.other).await.get("/advisories").await;
+    assert!(!page.contains("Wrong names."), "it was never shown to them: {page}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn questions_go_both_ways_and_stand_with_their_dates() {
     let scene = Scene::open().await;
     let office = Browser::of(&scene.test, &scene.legal).await;
@@ -692,4 +733,46 @@ async fn p10b_the_desk_of_advisories_asks_as_much_whatever_the_recipients_and_ad
     assert_eq!(asked, few[1], "32 recipients are asked about at once");
     assert!(page.contains("Remind all 26 who owe an answer"), "{page}");
     assert!(!office.get("/share/advisories").await.1.contains("First."), "on the next page");
+}
+
+/// Those that are answered follow the open ones, and the last of all is found too.
+#[tokio::test(flavor = "multi_thread")]
+async fn every_question_is_found_page_by_page() {
+    let scene = Scene::open().await;
+    let supplier = scene.supplier.ctx.org.clone();
+    let write = Write::new(
+        "INSERT INTO share_question (question, org, by_office, words, due_at, person, at, capacity, state) \
+         WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 620) \
+         SELECT printf('question-%04d', i), $1, 1, printf('words %d.', i), \
+         printf('2026-%02d-01T00:00:00.000Z', 1 + i % 7), 'p', '2026-01-01T00:00:00.000Z', 'supplier', \
+         CASE WHEN i > 600 THEN 'answered' ELSE 'open' END FROM n",
+        vec![Cell::from(&supplier)],
+    );
+    let change = Change::office("test.ask", "test").write(write);
+    scene.test.house.door.commit(&scene.legal.ctx, change).await.unwrap();
+    let wanted: Vec<String> = (1..=620).map(|number| format!("question-{number:04}")).collect();
+    for who in [&scene.legal, &scene.supplier] {
+        let mut all = scene.all(who, "/questions").await;
+        assert!(all[600..].iter().all(|id| id.as_str() > "question-0600"), "{all:?}");
+        all.sort();
+        assert_eq!(all, wanted, "{}", who.ctx.hat);
+    }
+    assert_eq!(scene.get(&scene.legal, "/questions?cursor=else").await.0, 422);
+    // The same on both pages.
+    for (who, start) in [(&scene.legal, "/share/questions"), (&scene.supplier, "/advisories")] {
+        let browser = Browser::of(&scene.test, who).await;
+        let (mut at, mut pages) = (start.to_owned(), 0);
+        let last = loop {
+            let (status, page) = browser.get(&at).await;
+            assert_eq!(status, 200, "{page}");
+            pages += 1;
+            assert!(pages < 40, "it goes on and on: {at}");
+            let next = page.split(&format!("class=\"btn\" href=\"{start}?questions=")).nth(1);
+            match next.and_then(|rest| rest.split('"').next()) {
+                Some(place) => at = format!("{start}?questions={place}"),
+                None => break page,
+            }
+        };
+        assert!(last.contains("words 615.") && pages > 12, "{pages} pages: {last}");
+    }
 }

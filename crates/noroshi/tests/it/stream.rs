@@ -9,7 +9,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use hmac::{Hmac, Mac as _};
 use noroshi::office::commit::{Change, Write};
-use noroshi::office::store::Value as Cell;
+use noroshi::office::people;
+use noroshi::office::store::{Reader, Value as Cell};
 use noroshi_charter::hat::Hat;
 use serde_json::{Value, json};
 use sha2::Sha256;
@@ -182,13 +183,16 @@ async fn a_followed_stream_brings_what_is_released_later() {
 pub(crate) struct Receiver {
     pub(crate) url: String,
     pub(crate) got: Arc<Mutex<Vec<(String, String, String, String)>>>,
+    /// The names and bodies of what was refused.
+    pub(crate) refused: Arc<Mutex<Vec<(String, String)>>>,
 }
 
 pub(crate) fn receive(refusals: usize) -> Receiver {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://127.0.0.1:{}", listener.local_addr().unwrap().port());
     let got = Arc::new(Mutex::new(Vec::new()));
-    let kept = Arc::clone(&got);
+    let refused = Arc::new(Mutex::new(Vec::new()));
+    let (kept, unanswered) = (Arc::clone(&got), Arc::clone(&refused));
     std::thread::spawn(move || {
         for (number, stream) in listener.incoming().enumerate() {
             let Ok(mut stream) = stream else { return };
@@ -215,13 +219,20 @@ pub(crate) fn receive(refusals: usize) -> Receiver {
             let answer = if number < refusals { "503 Busy" } else { "204 No Content" };
             let end = "Content-Length: 0\r\nConnection: close\r\n\r\n";
             write!(stream, "HTTP/1.1 {answer}\r\n{end}").unwrap();
+            let ([id, at, signature], body) = (head, String::from_utf8(body).unwrap());
             if number >= refusals {
-                let [id, at, signature] = head;
-                kept.lock().unwrap().push((id, at, signature, String::from_utf8(body).unwrap()));
+                kept.lock().unwrap().push((id, at, signature, body));
+            } else {
+                unanswered.lock().unwrap().push((id, body));
             }
         }
     });
-    Receiver { url, got }
+    Receiver { url, got, refused }
+}
+
+fn objects_of(body: &str) -> Vec<String> {
+    let lines: Vec<Value> = body.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    ids(&lines)
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -285,6 +296,52 @@ async fn a_webhook_that_fails_is_tried_again_with_the_same_batch() {
     assert_eq!((hook["failures"].as_i64(), hook["sent"].as_i64()), (Some(1), Some(0)), "{hook}");
     assert_eq!(hook["error"], "answered 503");
     assert!(hook["due_at"].is_string(), "{hook}");
+    // What is released meanwhile does not get into it: whoever took it in and could not say so knows it by its name.
+    giver.release(2..3).await;
+    write(&giver, "UPDATE share_hook SET due_at = NULL WHERE person = $1").await;
+    for _ in 0..400 {
+        if receiver.got.lock().unwrap().len() > 1 {
+            break;
+        }
+        pause(Duration::from_millis(50)).await;
+    }
+    let (first, got) = (receiver.refused.lock().unwrap()[0].clone(), receiver.got.lock().unwrap());
+    assert_eq!((&got[0].0, objects_of(&got[0].3)), (&first.0, objects_of(&first.1)));
+    assert_eq!(objects_of(&got[0].3), [id_of(0), id_of(1)]);
+    assert_eq!(objects_of(&got[1].3), [id_of(2)]);
+    assert_ne!(got[1].0, first.0);
+}
+
+/// What was recalled between two attempts is not sent a second time; the batch keeps its name and its end.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_batch_that_is_sent_again_holds_only_what_may_still_be_had() {
+    let receiver = receive(1);
+    let mut config = TestHouse::config();
+    config.stream.hooks = vec![receiver.url.clone()];
+    let giver = Giver::open_with(tempfile::tempdir().unwrap(), config).await;
+    let url = giver.test.url("/api/v1/hooks");
+    let body = json!({ "url": receiver.url });
+    assert_eq!(ask("POST", url.clone(), &giver.ally.token, Some(body)).await.0, 201);
+    giver.release(0..2).await;
+    for _ in 0..400 {
+        let hook = ask("GET", url.clone(), &giver.ally.token, None).await.1["items"][0].clone();
+        if hook["failures"] == 1 {
+            break;
+        }
+        pause(Duration::from_millis(50)).await;
+    }
+    let taken_back = json!({ "object": id_of(1), "kind": "recall", "reason": "it was wrong" });
+    giver.post("/recalls", taken_back).await;
+    write(&giver, "UPDATE share_hook SET due_at = NULL WHERE person = $1").await;
+    for _ in 0..400 {
+        if receiver.got.lock().unwrap().len() > 1 {
+            break;
+        }
+        pause(Duration::from_millis(50)).await;
+    }
+    let (first, got) = (receiver.refused.lock().unwrap()[0].clone(), receiver.got.lock().unwrap());
+    assert_eq!((&got[0].0, objects_of(&got[0].3)), (&first.0, vec![id_of(0)]));
+    assert!(got[1].3.contains(&id_of(1)) && objects_of(&got[1].3) != [id_of(1)], "{}", got[1].3);
 }
 
 /// Reads a followed stream line by line.
@@ -398,6 +455,113 @@ async fn a_webhook_rests_when_whoever_made_it_may_not_read_any_more() {
     }
     assert_eq!(error, "NRS-SHAR-0436");
     assert!(receiver.got.lock().unwrap().is_empty(), "nothing was sent");
+}
+
+/// What came after a webhook stopped is not lost with it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_webhook_goes_on_where_the_one_it_takes_over_stopped() {
+    let receiver = receive(1);
+    let mut config = TestHouse::config();
+    config.stream.hooks = vec![receiver.url.clone()];
+    let giver = Giver::open_with(tempfile::tempdir().unwrap(), config).await;
+    let url = giver.test.url("/api/v1/hooks");
+    let body = json!({ "url": receiver.url });
+    let (status, first) = ask("POST", url.clone(), &giver.ally.token, Some(body.clone())).await;
+    assert_eq!(status, 201);
+    giver.release(0..2).await;
+    for _ in 0..400 {
+        let hook = ask("GET", url.clone(), &giver.ally.token, None).await.1["items"][0].clone();
+        if hook["failures"] == 1 {
+            break;
+        }
+        pause(Duration::from_millis(50)).await;
+    }
+    write(
+        &giver,
+        "UPDATE office_token SET revoked_at = '2026-01-01T00:00:00.000Z' WHERE person = $1",
+    )
+    .await;
+    giver.release(2..4).await;
+    let org = giver.ally.ctx.org.clone();
+    let read = move |reader: &Reader<'_>| people::find_org(reader, &org);
+    let org = giver.test.house.store.read(read).await.unwrap().unwrap();
+    let next = giver.test.person("next", &org, Hat::PartnerForeign).await;
+    let other = giver.test.org("Other CERT (fictional)", "partner", None).await;
+    let other = giver.test.person("other", &other, Hat::PartnerForeign).await;
+    let over = json!({ "url": receiver.url, "takes_over": first["id"] });
+    let (status, _) = ask("POST", url.clone(), &other.token, Some(over.clone())).await;
+    assert_eq!(status, 404, "not another organisation's");
+    let (status, made) = ask("POST", url.clone(), &next.token, Some(over)).await;
+    assert_eq!(status, 201, "{made}");
+    for _ in 0..400 {
+        if receiver.got.lock().unwrap().len() > 1 {
+            break;
+        }
+        pause(Duration::from_millis(50)).await;
+    }
+    {
+        let refused = receiver.refused.lock().unwrap();
+        let got = receiver.got.lock().unwrap();
+        assert_eq!((&got[0].0, objects_of(&got[0].3)), (&refused[0].0, vec![id_of(0), id_of(1)]));
+        assert_eq!(objects_of(&got[1].3), [id_of(2), id_of(3)]);
+    }
+    let (_, listed) = ask("GET", url, &next.token, None).await;
+    let states: Vec<&Value> =
+        listed["items"].as_array().unwrap().iter().map(|one| &one["state"]).collect();
+    assert_eq!(states, ["on", "ended"], "{listed}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_place_too_far_behind_is_not_taken_over_in_silence() {
+    let receiver = receive(0);
+    let mut config = TestHouse::config();
+    config.stream.hooks = vec![receiver.url.clone()];
+    config.stream.days = 0;
+    let giver = Giver::open_with(tempfile::tempdir().unwrap(), config).await;
+    let url = giver.test.url("/api/v1/hooks");
+    let body = json!({ "url": receiver.url });
+    let (_, first) = ask("POST", url.clone(), &giver.ally.token, Some(body)).await;
+    let end = giver.test.url(&format!("/api/v1/hooks/{}/end", first["id"].as_str().unwrap()));
+    assert_eq!(ask("POST", end, &giver.ally.token, None).await.0, 204);
+    giver.release(0..1).await;
+    pause(Duration::from_millis(5)).await;
+    let over = json!({ "url": receiver.url, "takes_over": first["id"] });
+    let (status, answer) = ask("POST", url, &giver.ally.token, Some(over)).await;
+    assert_eq!((status, answer["code"].as_str()), (410, Some("NRS-SHAR-0430")), "{answer}");
+}
+
+/// The stream of an audience that its organisation came into after the place was made.
+#[tokio::test(flavor = "multi_thread")]
+async fn p17_a_reader_is_told_what_it_missed_of_a_stream_it_came_into() {
+    let mut config = TestHouse::config();
+    config.stream.days = 0;
+    let giver = Giver::open_with(tempfile::tempdir().unwrap(), config).await;
+    giver.release(0..2).await;
+    let (_, begin) = changes(&giver, "?from=now").await;
+    let cursor = begin[0]["cursor"].as_str().unwrap().to_owned();
+    let council = async |number: usize| {
+        let wish = json!({ "audience": "council", "objects": [id_of(number)] });
+        let (status, done) = super::house::release(&giver.test, &giver.legal.token, wish).await;
+        assert_eq!((status, done["released"].as_u64()), (201, Some(1)), "{done}");
+        pause(Duration::from_millis(5)).await;
+    };
+    let sits = giver.test.org("Member (fictional)", "operator", Some("water")).await;
+    giver.post(&format!("/council/{}", sits.org), json!({ "consent": "letter" })).await;
+    council(0).await;
+    giver.post(&format!("/council/{}", giver.ally.ctx.org), json!({ "consent": "letter" })).await;
+    // What was added before it came in was nothing it could have had.
+    let (status, answer) = changes(&giver, &format!("?cursor={cursor}")).await;
+    assert_eq!((status, ids(&answer).len()), (200, 0), "{answer:?}");
+    let later = answer[0]["cursor"].as_str().unwrap().to_owned();
+    council(1).await;
+    for place in [cursor, later] {
+        let (status, answer) = changes(&giver, &format!("?cursor={place}")).await;
+        assert_eq!(
+            (status, answer[0]["code"].as_str()),
+            (410, Some("NRS-SHAR-0430")),
+            "{answer:?}"
+        );
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -218,6 +218,7 @@ pub async fn second(house: &Arc<House>, ctx: &Ctx, advisory: &str, digest: &str)
     if found.issued_at.is_some() {
         return Err(Refusal::new("NRS-SHAR-0507", StatusCode::CONFLICT).into());
     }
+    not_withdrawn(&found)?;
     if found.person == ctx.person.as_str() {
         return Err(Refusal::new("NRS-SHAR-0316", StatusCode::FORBIDDEN).into());
     }
@@ -231,11 +232,81 @@ pub async fn second(house: &Arc<House>, ctx: &Ctx, advisory: &str, digest: &str)
         )
         .write(Write::one(
             "UPDATE share_advisory SET second = $1, issued_at = $2 \
-             WHERE advisory = $3 AND issued_at IS NULL AND person <> $1",
+             WHERE advisory = $3 AND issued_at IS NULL AND withdrawn_at IS NULL AND person <> $1",
             vec![Value::from(&ctx.person), Value::from(ctx.now), Value::from(advisory)],
         ));
     change.writes.extend(judged.recipients.iter().map(|org| receives(advisory, org)));
     once(house.door.commit(ctx, change).await, advisory.to_owned())
+}
+
+fn not_withdrawn(advisory: &Advisory) -> Answer<()> {
+    match advisory.withdrawn {
+        Some(_) => Err(Refusal::new("NRS-SHAR-0508", StatusCode::CONFLICT).into()),
+        None => Ok(()),
+    }
+}
+
+/// Takes an issued advisory back: nobody is asked to do anything because of it any more, and whoever was shown it is shown
+/// that it is withdrawn and why.
+pub async fn withdraw(
+    house: &Arc<House>,
+    ctx: &Ctx,
+    advisory: &str,
+    why: &str,
+    key: Option<Idempotency>,
+) -> Answer<Made> {
+    let found = standing(house, ctx, advisory).await?;
+    if found.issued_at.is_none() {
+        return Err(Refusal::new("NRS-SHAR-0509", StatusCode::CONFLICT).into());
+    }
+    let why = text_of(why, REASON_CHARS_MAX, "NRS-SHAR-0513")?;
+    let change = Change::office("share.advisory_withdraw", advisory)
+        .payload(json!({ "why": why }))
+        .once(key)
+        .write(Write::one(
+            "UPDATE share_advisory SET withdrawn_at = $1, withdrawn_by = $2, withdrawn_why = $3 \
+             WHERE advisory = $4 AND issued_at IS NOT NULL AND withdrawn_at IS NULL",
+            closing(ctx, advisory, &why),
+        ));
+    once(house.door.commit(ctx, change).await, advisory.to_owned())
+}
+
+/// Dismisses a proposal that waits for a second person, who may be the one who does it.
+pub async fn dismiss(
+    house: &Arc<House>,
+    ctx: &Ctx,
+    advisory: &str,
+    why: &str,
+    key: Option<Idempotency>,
+) -> Answer<Made> {
+    let found = standing(house, ctx, advisory).await?;
+    if found.issued_at.is_some() {
+        return Err(Refusal::new("NRS-SHAR-0507", StatusCode::CONFLICT).into());
+    }
+    let why = text_of(why, REASON_CHARS_MAX, "NRS-SHAR-0513")?;
+    let change = Change::office("share.advisory_dismiss", advisory)
+        .payload(json!({ "why": why }))
+        .once(key)
+        .write(Write::one(
+            "UPDATE share_advisory SET withdrawn_at = $1, withdrawn_by = $2, withdrawn_why = $3 \
+             WHERE advisory = $4 AND issued_at IS NULL AND withdrawn_at IS NULL",
+            closing(ctx, advisory, &why),
+        ));
+    once(house.door.commit(ctx, change).await, advisory.to_owned())
+}
+
+/// An advisory that still counts, for whoever issues.
+async fn standing(house: &Arc<House>, ctx: &Ctx, advisory: &str) -> Answer<Advisory> {
+    may_release(house, ctx)?;
+    let wanted = advisory.to_owned();
+    let found = house.store.read(move |reader| read::advisory(reader, &wanted)).await?;
+    let found = found.ok_or_else(|| Failure::from(Refusal::absent()))?;
+    not_withdrawn(&found)?;
+    Ok(found)
+}
+
+fn closing(ctx: &Ctx, advisory: &str, why: &str) -> Vec<Value> {
+    vec![Value::from(ctx.now), Value::from(&ctx.person), Value::from(why), Value::from(advisory)]
 }
 
 /// Reminds recipients of the answer that is asked of them; those who owe none are passed over. Gives how many were reminded.
@@ -255,11 +326,12 @@ pub async fn remind(
         .await?;
     let advised = found.0.filter(|one| one.issued_at.is_some());
     let advised = advised.ok_or_else(|| Failure::from(Refusal::absent()))?;
+    not_withdrawn(&advised)?;
     let named = |org: &String| orgs.is_none_or(|orgs| orgs.contains(org));
     let open: Vec<String> = found
         .1
         .into_iter()
-        .filter(|one| advised.draft.is_open(one.said.as_ref()) && named(&one.org))
+        .filter(|one| advised.is_open(one.said.as_ref()) && named(&one.org))
         .map(|one| one.org)
         .collect();
     if open.is_empty() {
@@ -311,9 +383,23 @@ pub async fn received(
         .filter(|one| one.delivered_at.is_none())
         .map(|one| one.advisory.advisory.as_str())
         .collect();
-    if !fresh.is_empty() {
-        let mut change = Change::office("share.advisory_read", ctx.org.as_str())
-            .payload(json!({ "advisories": fresh, "via": act::Door::Advisory.code() }));
+    let told: Vec<&str> = found
+        .iter()
+        .filter(|one| one.advisory.withdrawn.is_some() && one.told_at.is_none())
+        .map(|one| one.advisory.advisory.as_str())
+        .collect();
+    if !fresh.is_empty() || !told.is_empty() {
+        let payload = json!({
+            "advisories": fresh, "withdrawn": told, "via": act::Door::Advisory.code(),
+        });
+        let mut change = Change::office("share.advisory_read", ctx.org.as_str()).payload(payload);
+        for advisory in &told {
+            change = change.write(Write::new(
+                "UPDATE share_advisory_recipient SET told_at = $1 \
+                 WHERE advisory = $2 AND org = $3 AND told_at IS NULL",
+                vec![Value::from(ctx.now), Value::from(*advisory), Value::from(&ctx.org)],
+            ));
+        }
         for advisory in &fresh {
             change = change.write(Write::new(
                 "UPDATE share_advisory_recipient SET delivered_at = $1 \
@@ -337,11 +423,12 @@ pub async fn answer(
     may_answer(house, ctx)?;
     let (org, hat, now) = (ctx.org.clone(), ctx.hat, ctx.now);
     let wanted = advisory.to_owned();
-    let is_received =
-        move |reader: &Reader<'_>| read::is_received(reader, (&org, hat), now, &wanted);
-    if !house.store.read(is_received).await? {
-        return Err(Refusal::absent().into());
-    }
+    let look = move |reader: &Reader<'_>| {
+        let received = read::is_received(reader, (&org, hat), now, &wanted)?;
+        Ok(read::advisory(reader, &wanted)?.filter(|_| received))
+    };
+    let received = house.store.read(look).await?;
+    not_withdrawn(&received.ok_or_else(|| Failure::from(Refusal::absent()))?)?;
     if !["acknowledged", "applied", "not-applied"].contains(&said) {
         return Err(refuse("NRS-SHAR-0510"));
     }

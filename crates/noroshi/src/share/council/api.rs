@@ -37,6 +37,8 @@ use crate::web::visitor::Caller;
         received_advisories,
         answer_advisory,
         remind_advisory,
+        withdraw_advisory,
+        dismiss_advisory,
         give_opinion,
         list_opinions,
         ask_question,
@@ -52,6 +54,7 @@ use crate::web::visitor::Caller;
         AdvisoryContent,
         AdvisoryRemindIn,
         AdvisoryReminded,
+        AdvisoryWhyIn,
         OpinionIn,
         OpinionOut,
         Opinions,
@@ -82,6 +85,8 @@ pub fn routes() -> Router<Arc<House>> {
         .route("/advisories/{id}/second", post(second_advisory))
         .route("/advisories/{id}/answers", post(answer_advisory))
         .route("/advisories/{id}/reminders", post(remind_advisory))
+        .route("/advisories/{id}/withdrawal", post(withdraw_advisory))
+        .route("/advisories/{id}/dismissal", post(dismiss_advisory))
         .route("/opinions", post(give_opinion).get(list_opinions))
         .route("/questions", post(ask_question).get(list_questions))
         .route("/questions/{id}/reply", post(reply_question))
@@ -286,6 +291,12 @@ struct AdvisoryOut {
     due_at: Option<String>,
     /// When it was issued; absent while it waits for a second person.
     issued_at: Option<String>,
+    /// When it was withdrawn, or dismissed before it was issued: nothing is to be done because of it any more.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    withdrawn_at: Option<String>,
+    /// Why.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    withdrawn_reason: Option<String>,
     /// Digest over the words and recipients; only for those who issue.
     #[serde(skip_serializing_if = "Option::is_none")]
     digest: Option<String>,
@@ -311,6 +322,8 @@ impl From<Advisory> for AdvisoryOut {
             needs: draft.needs,
             due_at: draft.due_at.map(stamp),
             issued_at: one.issued_at.map(stamp),
+            withdrawn_at: one.withdrawn.as_ref().map(|withdrawn| stamp(withdrawn.at)),
+            withdrawn_reason: one.withdrawn.map(|withdrawn| withdrawn.why),
             digest: Some(one.digest),
             answers: None,
             reminders: None,
@@ -367,6 +380,8 @@ struct AdvisoryStanding {
     org: String,
     /// When it was first shown.
     delivered_at: Option<String>,
+    /// When it was first shown that it is withdrawn.
+    told_at: Option<String>,
     /// The last answer.
     said: Option<AdvisorySaid>,
     /// An answer is asked for and its date has passed.
@@ -400,12 +415,13 @@ async fn one_advisory(
         .read(move |reader| Ok((read::advisory(reader, &id)?, read::standings(reader, &id)?)))
         .await?;
     let advisory = found.0.ok_or_else(|| Failure::from(Refusal::absent()))?;
-    let (draft, now) = (advisory.draft.clone(), caller.ctx.now);
+    let (asked, now) = (advisory.clone(), caller.ctx.now);
     let unanswered = found.1.iter().filter(|one| one.said.is_none()).count();
     let recipients = found.1.into_iter().map(|one| AdvisoryStanding {
         org: one.org,
         delivered_at: one.delivered_at.map(stamp),
-        overdue: draft.is_open(one.said.as_ref()) && draft.is_past(now),
+        told_at: one.told_at.map(stamp),
+        overdue: asked.is_open(one.said.as_ref()) && asked.draft.is_past(now),
         said: one.said.map(AdvisorySaid::from),
         reminders: one.reminders,
     });
@@ -425,6 +441,45 @@ async fn received_advisories(
     let (found, next) = act::received(&house, &caller.ctx, after, limit).await?;
     let items = found.into_iter().map(AdvisoryOut::from).collect();
     Ok(Json(Advisories { items, cursor: next.map(|next| next.to_string()) }))
+}
+
+/// Why an advisory counts no more.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct AdvisoryWhyIn {
+    /// Why; a recipient is shown it.
+    reason: String,
+}
+
+/// Withdraws an issued advisory. Whoever was shown it finds it first among its own, as withdrawn and why; it is not to be
+/// answered any more.
+#[utoipa::path(post, path = "/advisories/{id}/withdrawal", tag = "share", params(("id" = String, Path)),
+    request_body = AdvisoryWhyIn, responses((status = 201, body = CouncilDone)))]
+async fn withdraw_advisory(
+    State(house): State<Arc<House>>,
+    caller: Caller,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+    body: Body<AdvisoryWhyIn>,
+) -> Answer {
+    let operation = format!("POST /advisories/{id}/withdrawal");
+    let key = form::idempotency(&headers, &operation, &body.bytes);
+    Ok(done(act::withdraw(&house, &caller.ctx, &id, &body.value.reason, key).await?))
+}
+
+/// Dismisses an advisory that waits for a second person: by whoever proposed it, or by any second person.
+#[utoipa::path(post, path = "/advisories/{id}/dismissal", tag = "share", params(("id" = String, Path)),
+    request_body = AdvisoryWhyIn, responses((status = 201, body = CouncilDone)))]
+async fn dismiss_advisory(
+    State(house): State<Arc<House>>,
+    caller: Caller,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+    body: Body<AdvisoryWhyIn>,
+) -> Answer {
+    let operation = format!("POST /advisories/{id}/dismissal");
+    let key = form::idempotency(&headers, &operation, &body.bytes);
+    Ok(done(act::dismiss(&house, &caller.ctx, &id, &body.value.reason, key).await?))
 }
 
 /// What was done about an advisory.
@@ -601,21 +656,30 @@ struct QuestionOut {
     answered_at: Option<String>,
 }
 
-/// Questions: open ones first, by their due date, so that overdue ones lead.
+/// A page of questions: open ones first, by their due date, so that overdue ones lead.
 #[derive(Debug, Serialize, ToSchema)]
 struct Questions {
-    /// At most 500.
+    /// At most as many as were asked for.
     items: Vec<QuestionOut>,
+    /// Give it back as `cursor` for the questions after these; absent at the end.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cursor: Option<String>,
 }
 
 /// The questions the caller is a party to.
-#[utoipa::path(get, path = "/questions", tag = "share", responses((status = 200, body = Questions)))]
+#[utoipa::path(get, path = "/questions", tag = "share", params(Paging),
+    responses((status = 200, body = Questions)))]
 async fn list_questions(
     State(house): State<Arc<House>>,
     caller: Caller,
+    Query(asked): Query<Paging>,
 ) -> Answer<Json<Questions>> {
     let side = act::side(&house, &caller.ctx)?;
-    let found = house.store.read(move |reader| read::questions(reader, &side)).await?;
+    let (after, limit) = (place(&asked)?, asked.limit());
+    let (found, next) = house
+        .store
+        .read(move |reader| read::questions(reader, &side, after.as_ref(), limit))
+        .await?;
     let items = found.into_iter().map(|one| QuestionOut {
         overdue: one.state == "open" && one.due_at < caller.ctx.now,
         id: one.question,
@@ -628,7 +692,8 @@ async fn list_questions(
         answer: one.answer,
         answered_at: one.answered_at.map(stamp),
     });
-    Ok(Json(Questions { items: items.collect() }))
+    let items = items.collect();
+    Ok(Json(Questions { items, cursor: next.map(|next| next.to_string()) }))
 }
 
 /// An answer, or the justification for giving none.

@@ -14,7 +14,7 @@ use noroshi_charter::release::{Audience, Capacity};
 use serde::Deserialize;
 
 use super::act::{self, Preview, TEXT_CHARS_MAX, TITLE_CHARS_MAX, Wish};
-use super::read::{self, Advisory, Counts, Draft, Place, Question, Side, Standing};
+use super::read::{self, Advisory, Counts, Place, Question, Side, Standing, Withdrawn};
 use crate::evidence::rows::tlp_code;
 use crate::house::House;
 use crate::office::authorise::{Action, On};
@@ -30,7 +30,7 @@ use crate::web::visitor::{Posted, Visitor};
 
 /// Objects of one advisory named in the open; more are folded.
 const NAMED_MAX: usize = 12;
-/// Advisories of one page.
+/// Advisories or questions of one page.
 const PAGE: u32 = 50;
 
 /// Routes of the desk.
@@ -42,6 +42,8 @@ pub fn routes() -> Router<Arc<House>> {
         .route("/share/advisories/{id}", get(one))
         .route("/share/advisories/{id}/second", post(second))
         .route("/share/advisories/{id}/remind", post(remind))
+        .route("/share/advisories/{id}/withdraw", post(withdraw))
+        .route("/share/advisories/{id}/dismiss", post(dismiss))
         .route("/share/questions", get(questions).post(ask))
         .route("/share/questions/{id}/reply", post(reply))
 }
@@ -79,15 +81,20 @@ fn audience_of(audience: &Audience, orgs: &Orgs, shell: &Shell) -> String {
 
 // ---- the list ----------------------------------------------------------------------------------------------------
 
-/// Which part of a list of advisories.
+/// Which part of a list of advisories, and which of one of questions.
 #[derive(Debug, Default, Deserialize)]
 pub(super) struct Behind {
     cursor: Option<String>,
+    questions: Option<String>,
 }
 
 impl Behind {
     pub(super) fn place(&self) -> Option<Place> {
         self.cursor.as_deref().and_then(Place::parse)
+    }
+
+    pub(super) fn questions(&self) -> Option<Place> {
+        self.questions.as_deref().and_then(Place::parse)
     }
 }
 
@@ -107,6 +114,8 @@ impl Row {
     fn new((one, counts): (Advisory, Counts), orgs: &Orgs, shell: &Shell) -> Self {
         let open = counts.open > 0;
         let (tone, key) = match one.issued_at {
+            Some(_) if one.withdrawn.is_some() => (Tone::Neutral, "share-desk-withdrawn"),
+            None if one.withdrawn.is_some() => (Tone::Neutral, "share-desk-dismissed"),
             None => (Tone::Warn, "share-desk-waits"),
             Some(_) if open && one.draft.is_past(shell.now) => (Tone::Bad, "share-desk-overdue"),
             Some(_) if open => (Tone::Info, "share-desk-open"),
@@ -407,6 +416,7 @@ struct Recipient {
     name: String,
     kind: String,
     delivered_at: Option<Timestamp>,
+    told_at: Option<Timestamp>,
     tone: Tone,
     state: String,
     reason: String,
@@ -417,10 +427,10 @@ struct Recipient {
 }
 
 impl Recipient {
-    fn new(one: Standing, draft: &Draft, orgs: &Orgs, shell: &Shell) -> Self {
-        let open = draft.is_open(one.said.as_ref());
+    fn new(one: Standing, advisory: &Advisory, orgs: &Orgs, shell: &Shell) -> Self {
+        let open = advisory.is_open(one.said.as_ref());
         let answer = one.said.as_ref().map_or("none", |said| said.answer.as_str());
-        let late = open && draft.is_past(shell.now);
+        let late = open && advisory.draft.is_past(shell.now);
         let tone = match answer {
             "applied" => Tone::Ok,
             "not-applied" => Tone::Warn,
@@ -437,6 +447,7 @@ impl Recipient {
                 .unwrap_or_default(),
             org: one.org,
             delivered_at: one.delivered_at,
+            told_at: one.told_at,
             tone,
             state: if late {
                 shell.tv("share-desk-late", &[("state", state.into())])
@@ -474,6 +485,8 @@ struct OnePage {
     waits: Option<Shown>,
     /// It is not any more what the first person saw.
     changed: bool,
+    /// It was withdrawn, or dismissed before it was issued.
+    withdrawn: Option<Withdrawn>,
     own: bool,
 }
 
@@ -491,7 +504,7 @@ async fn one(State(house): State<Arc<House>>, visitor: Visitor, Path(id): Path<S
     let mut shell = page::shell(&house, &visitor, "share-desk-title");
     shell.title.clone_from(&advisory.draft.title);
     let (mut waits, mut changed) = (None, false);
-    if advisory.issued_at.is_none() {
+    if advisory.issued_at.is_none() && advisory.withdrawn.is_none() {
         match act::judge(&house, &visitor.ctx, advisory.draft.clone()).await {
             Ok(judged) => {
                 changed = judged.digest.to_string() != advisory.digest;
@@ -503,9 +516,9 @@ async fn one(State(house): State<Arc<House>>, visitor: Visitor, Path(id): Path<S
         }
     }
     let draft = &advisory.draft;
-    let counts = Counts::of(draft, &found.1);
+    let counts = Counts::of(&advisory, &found.1);
     let recipients =
-        found.1.into_iter().map(|one| Recipient::new(one, draft, &orgs, &shell)).collect();
+        found.1.into_iter().map(|one| Recipient::new(one, &advisory, &orgs, &shell)).collect();
     let needs = draft.needs.as_deref().unwrap_or("none");
     page::html(&OnePage {
         crumbs: crumbs(&shell, &[LIST]),
@@ -525,6 +538,7 @@ async fn one(State(house): State<Arc<House>>, visitor: Visitor, Path(id): Path<S
         recipients,
         waits,
         changed,
+        withdrawn: advisory.withdrawn,
         shell,
     })
 }
@@ -542,6 +556,28 @@ async fn remind(State(house): State<Arc<House>>, Path(id): Path<String>, posted:
     let all = posted.values.get("who") == "all";
     let whom = (!all).then_some(picked.as_slice());
     act::remind(&house, &posted.visitor.ctx, &id, whom).await?;
+    Ok(Redirect::to(&format!("/share/advisories/{id}")).into_response())
+}
+
+/// Takes an issued one back, with the reason that its recipients are shown.
+async fn withdraw(
+    State(house): State<Arc<House>>,
+    Path(id): Path<String>,
+    posted: Posted,
+) -> Answer {
+    allowed(&house, &posted.visitor)?;
+    act::withdraw(&house, &posted.visitor.ctx, &id, posted.values.get("reason"), None).await?;
+    Ok(Redirect::to(&format!("/share/advisories/{id}")).into_response())
+}
+
+/// Lets a proposal go that waits for a second person.
+async fn dismiss(
+    State(house): State<Arc<House>>,
+    Path(id): Path<String>,
+    posted: Posted,
+) -> Answer {
+    allowed(&house, &posted.visitor)?;
+    act::dismiss(&house, &posted.visitor.ctx, &id, posted.values.get("reason"), None).await?;
     Ok(Redirect::to(&format!("/share/advisories/{id}")).into_response())
 }
 
@@ -593,14 +629,21 @@ struct QuestionsPage {
     shell: Shell,
     crumbs: Vec<Link>,
     rows: Vec<QuestionRow>,
+    /// Where the list goes on.
+    next: Option<String>,
     members: Vec<Choice>,
     form: FormState,
 }
 
-async fn questions_page(house: &Arc<House>, visitor: &Visitor, form: FormState) -> Answer {
-    let (found, asked) = house
+async fn questions_page(
+    house: &Arc<House>,
+    visitor: &Visitor,
+    after: Option<Place>,
+    form: FormState,
+) -> Answer {
+    let ((found, next), asked) = house
         .store
-        .read(|reader| {
+        .read(move |reader| {
             let mut asked: Vec<Org> = audience::members(reader, &Audience::Council)?;
             let suppliers = people::orgs(reader)?.into_iter().filter(|org| org.kind == "supplier");
             for org in suppliers {
@@ -608,7 +651,7 @@ async fn questions_page(house: &Arc<House>, visitor: &Visitor, form: FormState) 
                     asked.push(org);
                 }
             }
-            Ok((read::questions(reader, &Side::Office)?, asked))
+            Ok((read::questions(reader, &Side::Office, after.as_ref(), PAGE)?, asked))
         })
         .await?;
     let orgs = orgs(house).await?;
@@ -617,15 +660,20 @@ async fn questions_page(house: &Arc<House>, visitor: &Visitor, form: FormState) 
     page::html(&QuestionsPage {
         crumbs: crumbs(&shell, &[]),
         rows: found.into_iter().map(|one| QuestionRow::new(one, &orgs, &shell)).collect(),
+        next: next.map(|next| next.to_string()),
         members: asked.iter().map(member).collect(),
         form,
         shell,
     })
 }
 
-async fn questions(State(house): State<Arc<House>>, visitor: Visitor) -> Answer {
+async fn questions(
+    State(house): State<Arc<House>>,
+    visitor: Visitor,
+    Query(behind): Query<Behind>,
+) -> Answer {
     allowed(&house, &visitor)?;
-    questions_page(&house, &visitor, FormState::default()).await
+    questions_page(&house, &visitor, behind.questions(), FormState::default()).await
 }
 
 async fn ask(State(house): State<Arc<House>>, posted: Posted) -> Answer {
@@ -657,7 +705,7 @@ async fn ask(State(house): State<Arc<House>>, posted: Posted) -> Answer {
             Err(failure) => return Err(failure),
         }
     }
-    let mut response = questions_page(&house, &posted.visitor, form).await?;
+    let mut response = questions_page(&house, &posted.visitor, None, form).await?;
     *response.status_mut() = StatusCode::UNPROCESSABLE_ENTITY;
     Ok(response)
 }

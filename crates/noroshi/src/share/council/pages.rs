@@ -14,7 +14,7 @@ use jiff::Timestamp;
 use super::act;
 use super::desk::Behind;
 use super::exports::{self, Offered};
-use super::read::{self, Place, Received, Side};
+use super::read::{self, Place, Received, Side, Withdrawn};
 use crate::evidence::rows::tlp_code;
 use crate::house::House;
 use crate::office::authorise::{Action, Standing};
@@ -26,7 +26,7 @@ use crate::web::page;
 use crate::web::refusal::{Answer, Failure};
 use crate::web::visitor::{Posted, Visitor, percent};
 
-/// Advisories of one page.
+/// Advisories and questions of one page.
 const PAGE: u32 = 20;
 
 /// Routes of this part.
@@ -51,14 +51,17 @@ struct AdvisoryRow {
     state: String,
     reason: String,
     reminded: String,
+    /// It was withdrawn: nothing is to be done.
+    withdrawn: Option<Withdrawn>,
 }
 
 impl AdvisoryRow {
     fn new(one: Received, shell: &Shell) -> Self {
         let last = one.said.into_iter().next();
-        let draft = one.advisory.draft;
-        let open = draft.is_open(last.as_ref());
+        let open = one.advisory.is_open(last.as_ref());
+        let (draft, withdrawn) = (one.advisory.draft, one.advisory.withdrawn);
         let tone = match &last {
+            _ if withdrawn.is_some() => Tone::Neutral,
             _ if open && draft.is_past(shell.now) => Tone::Bad,
             _ if open => Tone::Warn,
             Some(_) => Tone::Ok,
@@ -75,7 +78,11 @@ impl AdvisoryRow {
                 .t(format!("share-advisory-needs-{}", draft.needs.as_deref().unwrap_or("none"))),
             due_at: draft.due_at,
             tone,
-            state: shell.t(format!("share-advisory-answer-{state}")),
+            state: match withdrawn {
+                Some(_) => shell.t("share-advisory-withdrawn"),
+                None => shell.t(format!("share-advisory-answer-{state}")),
+            },
+            withdrawn,
             reason: last.and_then(|said| said.reason).unwrap_or_default(),
             reminded: if open && one.reminders > 0 {
                 shell.tv("share-reminded", &[("n", shell.n(one.reminders).into())])
@@ -130,6 +137,8 @@ struct CouncilPage {
     /// Where the advisories go on.
     next: Option<String>,
     questions: Vec<QuestionRow>,
+    /// Where the questions go on.
+    next_questions: Option<String>,
     exports: Vec<ExportRow>,
     /// The hat answers for its organisation.
     answers: bool,
@@ -145,23 +154,24 @@ async fn show(
     visitor: Visitor,
     Query(behind): Query<Behind>,
 ) -> Answer {
-    show_page(&house, &visitor, behind.place(), FormState::default()).await
+    let places = (behind.place(), behind.questions());
+    show_page(&house, &visitor, places, FormState::default()).await
 }
 
 async fn show_page(
     house: &Arc<House>,
     visitor: &Visitor,
-    after: Option<Place>,
+    (after, questions_after): (Option<Place>, Option<Place>),
     form: FormState,
 ) -> Answer {
     let (received, next) = act::received(house, &visitor.ctx, after, PAGE).await?;
     let (org, hat) = (visitor.ctx.org.clone(), visitor.ctx.hat);
-    let (questions, offered, asks) = house
+    let ((questions, next_questions), offered, asks) = house
         .store
         .read(move |reader| {
             let side = Side::under(&org, hat);
             Ok((
-                read::questions(reader, &side)?,
+                read::questions(reader, &side, questions_after.as_ref(), PAGE)?,
                 exports::offered(reader, (&org, hat))?,
                 read::asked_as(reader, &org)?.is_some(),
             ))
@@ -191,6 +201,7 @@ async fn show_page(
         advisories: received.into_iter().map(|one| AdvisoryRow::new(one, &shell)).collect(),
         next: next.map(|next| next.to_string()),
         questions: questions.into_iter().map(question).collect(),
+        next_questions: next_questions.map(|next| next.to_string()),
         exports: offered.into_iter().map(|one| ExportRow::new(one, &shell)).collect(),
         answers: house.authoriser.allows(hat, Action::ShareAnswer, own),
         opines: house.authoriser.allows(hat, Action::ShareOpine, own),
@@ -232,7 +243,7 @@ async fn ask(State(house): State<Arc<House>>, posted: Posted) -> Answer {
             Err(failure) => return Err(failure),
         }
     }
-    let mut response = show_page(&house, &posted.visitor, None, form).await?;
+    let mut response = show_page(&house, &posted.visitor, (None, None), form).await?;
     *response.status_mut() = StatusCode::UNPROCESSABLE_ENTITY;
     Ok(response)
 }

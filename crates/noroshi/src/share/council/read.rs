@@ -82,7 +82,7 @@ impl Draft {
     }
 
     /// Whether an answer is still asked for after the last one.
-    pub fn is_open(&self, last: Option<&Said>) -> bool {
+    fn is_open(&self, last: Option<&Said>) -> bool {
         match (self.needs.as_deref(), last) {
             (None, _) => false,
             (Some(_), None) => true,
@@ -114,11 +114,29 @@ pub struct Advisory {
     pub issued_at: Option<Timestamp>,
     /// The second person, where one was needed.
     pub second: Option<String>,
+    /// That it was withdrawn after it was issued, or dismissed before.
+    pub withdrawn: Option<Withdrawn>,
+}
+
+/// That an advisory counts no more.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Withdrawn {
+    /// When.
+    pub at: Timestamp,
+    /// Why.
+    pub why: String,
+}
+
+impl Advisory {
+    /// Whether an answer is still asked for after the last one.
+    pub fn is_open(&self, last: Option<&Said>) -> bool {
+        self.withdrawn.is_none() && self.draft.is_open(last)
+    }
 }
 
 const ADVISORY: &str = "a.advisory, a.audience, a.title, a.body, a.objects, a.tlp, a.class, a.needs, a.due_at, \
-     a.digest, a.person, a.at, a.issued_at, a.second";
-const ADVISORY_COLUMNS: usize = 14;
+     a.digest, a.person, a.at, a.issued_at, a.second, a.withdrawn_at, a.withdrawn_why";
+const ADVISORY_COLUMNS: usize = 16;
 
 fn advisory_at(row: &Row<'_, '_>) -> Result<Advisory, StoreFailure> {
     let damaged = || StoreFailure::Damaged("an advisory".to_owned());
@@ -139,6 +157,10 @@ fn advisory_at(row: &Row<'_, '_>) -> Result<Advisory, StoreFailure> {
         at: row.time(11)?,
         issued_at: row.time_or_none(12)?,
         second: row.text_or_none(13)?,
+        withdrawn: match row.time_or_none(14)? {
+            Some(at) => Some(Withdrawn { at, why: row.text(15)? }),
+            None => None,
+        },
     })
 }
 
@@ -148,37 +170,35 @@ pub fn advisory(reader: &Reader<'_>, id: &str) -> Result<Option<Advisory>, Store
     reader.first(&sql, &[Value::from(id)], advisory_at)
 }
 
-/// A place in a list of advisories. It stays where it is whatever is issued.
+/// A place in a list of advisories or questions. It stays where it is whatever comes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Place {
     /// In which part of the list.
     rank: i64,
-    /// When it was written or issued, as it is kept.
+    /// When it was written or issued, or is due, as it is kept.
     at: String,
-    advisory: String,
+    id: String,
 }
 
 impl Place {
     /// Reads what [`Display`](fmt::Display) writes.
     pub fn parse(text: &str) -> Option<Self> {
         let mut parts = text.splitn(3, '~');
-        let (rank, at, advisory) = (parts.next()?, parts.next()?, parts.next()?);
-        Some(Self { rank: rank.parse().ok()?, at: at.to_owned(), advisory: advisory.to_owned() })
+        let (rank, at, id) = (parts.next()?, parts.next()?, parts.next()?);
+        Some(Self { rank: rank.parse().ok()?, at: at.to_owned(), id: id.to_owned() })
     }
 }
 
 impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}~{}~{}", self.rank, self.at, self.advisory)
+        write!(f, "{}~{}~{}", self.rank, self.at, self.id)
     }
 }
 
 /// The parameters of a place: nothing for the first page.
 fn behind(after: Option<&Place>) -> [Value; 3] {
     match after {
-        Some(Place { rank, at, advisory }) => {
-            [Value::from(*rank), Value::from(at), Value::from(advisory)]
-        }
+        Some(Place { rank, at, id }) => [Value::from(*rank), Value::from(at), Value::from(id)],
         None => [Value::Null, Value::Null, Value::Null],
     }
 }
@@ -198,23 +218,24 @@ pub struct Counts {
 
 impl Counts {
     /// Counts standings.
-    pub fn of(draft: &Draft, standings: &[Standing]) -> Self {
+    pub fn of(advisory: &Advisory, standings: &[Standing]) -> Self {
         let last = |one: &Standing| one.said.as_ref().map(|said| said.answer.clone());
         let with = |word: &'static str| {
             standings.iter().filter(move |one| last(one).as_deref() == Some(word))
         };
         Self {
             recipients: standings.len(),
-            open: standings.iter().filter(|one| draft.is_open(one.said.as_ref())).count(),
+            open: standings.iter().filter(|one| advisory.is_open(one.said.as_ref())).count(),
             applied: with("applied").count(),
             not_applied: with("not-applied").count(),
         }
     }
 }
 
-/// How many recipients an answer is still asked of, as [`Draft::is_open`] says it of one.
-const OPEN: &str = "(CASE needs WHEN 'acknowledge' THEN recipients - acknowledged - applied - not_applied \
-     WHEN 'apply' THEN recipients - applied - not_applied ELSE 0 END)";
+/// How many recipients an answer is still asked of, as [`Advisory::is_open`] says it of one.
+const OPEN: &str = "(CASE WHEN withdrawn_at IS NOT NULL THEN 0 \
+     WHEN needs = 'acknowledge' THEN recipients - acknowledged - applied - not_applied \
+     WHEN needs = 'apply' THEN recipients - applied - not_applied ELSE 0 END)";
 
 /// Advisories with how their recipients have answered, newest first, at most `limit` behind a place; and where to go on,
 /// absent at the end. With a moment those whose answers are late then lead, and those that wait for a second person follow.
@@ -228,7 +249,7 @@ pub fn advisories(
 ) -> Result<(Vec<(Advisory, Counts)>, Option<Place>), StoreFailure> {
     let sql = format!(
         "SELECT {ADVISORY}, a.recipients, {OPEN}, a.applied, a.not_applied, p.rank FROM (SELECT advisory, at, rank FROM \
-         (SELECT advisory, at, CASE WHEN $1 IS NULL THEN 0 WHEN issued_at IS NULL THEN 1 \
+         (SELECT advisory, at, CASE WHEN $1 IS NULL THEN 0 WHEN issued_at IS NULL AND withdrawn_at IS NULL THEN 1 \
          WHEN due_at < $1 AND {OPEN} > 0 THEN 0 ELSE 2 END AS rank FROM share_advisory) AS ranked \
          WHERE $2 IS NULL OR rank > $2 OR (rank = $2 AND (at < $3 OR (at = $3 AND advisory > $4))) \
          ORDER BY rank, at DESC, advisory LIMIT $5) AS p CROSS JOIN share_advisory a ON a.advisory = p.advisory \
@@ -255,7 +276,7 @@ pub fn advisories(
     let place = |(one, _, rank): &(Advisory, Counts, i64)| Place {
         rank: *rank,
         at: stamp(one.at),
-        advisory: one.advisory.clone(),
+        id: one.advisory.clone(),
     };
     let next = found.last().filter(|_| more).map(place);
     Ok((found.into_iter().map(|(one, counts, _)| (one, counts)).collect(), next))
@@ -359,6 +380,8 @@ pub struct Received {
     pub advisory: Advisory,
     /// When it was first shown.
     pub delivered_at: Option<Timestamp>,
+    /// When it was first shown that it is withdrawn.
+    pub told_at: Option<Timestamp>,
     /// What was answered, newest first.
     pub said: Vec<Said>,
     /// How often the recipient was reminded.
@@ -397,15 +420,21 @@ impl<'a> Mine<'a> {
     }
 }
 
-/// What an organisation was sent and when it was first shown: issued before `$2` and `$3`, newest first, at most `$4`.
+/// What an organisation was sent and when it was first shown: issued or withdrawn before `$2` and `$3`, newest first, at
+/// most `$4`. What was withdrawn is news again; to whom it was never shown, it is not shown any more.
 fn sent() -> String {
     format!(
-        "SELECT {ADVISORY}, r.delivered_at FROM share_advisory_recipient r \
+        "SELECT {ADVISORY}, r.delivered_at, r.told_at FROM share_advisory_recipient r \
          JOIN share_advisory a ON a.advisory = r.advisory WHERE r.org = $1 AND a.issued_at IS NOT NULL \
-         AND ($2 IS NULL OR a.issued_at < $2 OR (a.issued_at = $2 AND a.advisory > $3)) \
-         ORDER BY a.issued_at DESC, a.advisory LIMIT $4"
+         AND (a.withdrawn_at IS NULL OR r.delivered_at IS NOT NULL) \
+         AND ($2 IS NULL OR COALESCE(a.withdrawn_at, a.issued_at) < $2 \
+         OR (COALESCE(a.withdrawn_at, a.issued_at) = $2 AND a.advisory > $3)) \
+         ORDER BY COALESCE(a.withdrawn_at, a.issued_at) DESC, a.advisory LIMIT $4"
     )
 }
+
+/// An advisory of a recipient, when it was first shown, and when that it is withdrawn.
+type Sent = (Advisory, Option<Timestamp>, Option<Timestamp>);
 
 /// The advisories somebody may have under a hat at `now`, newest first, at most `limit` behind a place; and where to go
 /// on, absent at the end. Fewer than `limit` are given where they name many objects, or where many may not be had.
@@ -424,19 +453,21 @@ pub fn received(
         let [_, at, advisory] = behind(place.as_ref());
         let most = Value::Int(i64::try_from(BATCH).unwrap_or(i64::MAX));
         let rows = reader.all(&sent(), &[Value::from(org), at, advisory, most], |row| {
-            Ok((advisory_at(row)?, row.time_or_none(ADVISORY_COLUMNS)?))
+            let delivered_at = row.time_or_none(ADVISORY_COLUMNS)?;
+            Ok((advisory_at(row)?, delivered_at, row.time_or_none(ADVISORY_COLUMNS + 1)?))
         })?;
         let ended = rows.len() < BATCH;
-        for (one, delivered_at) in rows {
+        for (one, delivered_at, told_at) in rows {
             if found.len() >= limit || named >= NAMED_MAX || looked >= LOOKED_MAX {
                 return Ok((whole(reader, org, now, found)?, place));
             }
             looked += 1;
-            let at = one.issued_at.map(stamp).unwrap_or_default();
-            place = Some(Place { rank: 0, at, advisory: one.advisory.clone() });
+            let news = one.withdrawn.as_ref().map(|withdrawn| withdrawn.at).or(one.issued_at);
+            let at = news.map(stamp).unwrap_or_default();
+            place = Some(Place { rank: 0, at, id: one.advisory.clone() });
             if mine.may_have(reader, &one.draft)? {
                 named += one.draft.objects.len();
-                found.push((one, delivered_at));
+                found.push((one, delivered_at, told_at));
             }
         }
         if ended {
@@ -453,7 +484,8 @@ pub fn is_received(
     id: &str,
 ) -> Result<bool, StoreFailure> {
     let sent = reader.number(
-        "SELECT COUNT(*) FROM share_advisory_recipient WHERE advisory = $1 AND org = $2",
+        "SELECT COUNT(*) FROM share_advisory_recipient r JOIN share_advisory a ON a.advisory = r.advisory \
+         WHERE r.advisory = $1 AND r.org = $2 AND (a.withdrawn_at IS NULL OR r.delivered_at IS NOT NULL)",
         &[Value::from(id), Value::from(mine.0)],
     )?;
     let found = advisory(reader, id)?.filter(|one| one.issued_at.is_some() && sent > 0);
@@ -466,9 +498,9 @@ fn whole(
     reader: &Reader<'_>,
     org: &OrgId,
     now: Timestamp,
-    found: Vec<(Advisory, Option<Timestamp>)>,
+    found: Vec<Sent>,
 ) -> Result<Vec<Received>, StoreFailure> {
-    let ids: Vec<&str> = found.iter().map(|(one, _)| one.advisory.as_str()).collect();
+    let ids: Vec<&str> = found.iter().map(|(one, ..)| one.advisory.as_str()).collect();
     let ids = serde_json::json!(ids).to_string();
     let mut said = said_of(reader, org, &ids)?;
     let reminders: BTreeMap<String, u64> = reader
@@ -480,16 +512,16 @@ fn whole(
         )?
         .into_iter()
         .collect();
-    let standing = standing(reader, org, found.iter().map(|(one, _)| &one.draft))?;
+    let standing = standing(reader, org, found.iter().map(|(one, ..)| &one.draft))?;
     let mut received = Vec::with_capacity(found.len());
-    for (mut one, delivered_at) in found {
+    for (mut one, delivered_at, told_at) in found {
         let label = one.draft.audience.label();
         // What is asked of the stream costs most where nothing may be read: what does not stand there is not asked for.
         one.draft.objects.retain(|id| standing.contains(&(label.clone(), id.clone())));
         one.draft.objects = shown(reader, &one.draft, org, now)?;
         let said = said.remove(&one.advisory).unwrap_or_default();
         let reminders = reminders.get(&one.advisory).copied().unwrap_or(0);
-        received.push(Received { advisory: one, delivered_at, said, reminders });
+        received.push(Received { advisory: one, delivered_at, told_at, said, reminders });
     }
     Ok(received)
 }
@@ -549,6 +581,8 @@ pub struct Standing {
     pub org: String,
     /// When it was first shown.
     pub delivered_at: Option<Timestamp>,
+    /// When it was first shown that it is withdrawn.
+    pub told_at: Option<Timestamp>,
     /// The last answer.
     pub said: Option<Said>,
     /// How often it was reminded.
@@ -560,7 +594,7 @@ pub struct Standing {
 /// How the recipients of an advisory stand: who has not answered comes first, by name.
 pub fn standings(reader: &Reader<'_>, advisory: &str) -> Result<Vec<Standing>, StoreFailure> {
     let mut standings = reader.all(
-        "SELECT r.org, r.delivered_at, s.answer, s.reason, s.at, COALESCE(m.times, 0), m.at \
+        "SELECT r.org, r.delivered_at, s.answer, s.reason, s.at, COALESCE(m.times, 0), m.at, r.told_at \
          FROM share_advisory_recipient r LEFT JOIN share_advisory_answer s ON s.number = (SELECT MAX(number) \
          FROM share_advisory_answer WHERE advisory = r.advisory AND org = r.org) \
          LEFT JOIN (SELECT org, COUNT(*) AS times, MAX(at) AS at FROM share_advisory_reminder WHERE advisory = $1 \
@@ -573,6 +607,7 @@ pub fn standings(reader: &Reader<'_>, advisory: &str) -> Result<Vec<Standing>, S
                 said: said_at(row, 2)?,
                 reminders: row.count(5)?,
                 reminded_at: row.time_or_none(6)?,
+                told_at: row.time_or_none(7)?,
             })
         },
     )?;
@@ -666,11 +701,31 @@ pub fn question(
     reader.first(&sql, &[org, capacity, Value::from(id)], question_at)
 }
 
-/// The questions of one side: open ones first, by their due date.
-pub fn questions(reader: &Reader<'_>, side: &Side) -> Result<Vec<Question>, StoreFailure> {
-    let [org, capacity] = side.params();
-    let sql = format!("{QUESTION} ORDER BY state <> 'open', due_at, question LIMIT $3");
-    reader.all(&sql, &[org, capacity, Value::from(LISTED_MAX)], question_at)
+/// The questions of one side: open ones first, by their due date, at most `limit` behind a place; and where to go on,
+/// absent at the end.
+pub fn questions(
+    reader: &Reader<'_>,
+    side: &Side,
+    after: Option<&Place>,
+    limit: u32,
+) -> Result<(Vec<Question>, Option<Place>), StoreFailure> {
+    let sql = format!(
+        "{QUESTION} AND ($3 IS NULL OR (state <> 'open') > $3 OR ((state <> 'open') = $3 \
+         AND (due_at > $4 OR (due_at = $4 AND question > $5)))) ORDER BY state <> 'open', due_at, question LIMIT $6"
+    );
+    let ([org, capacity], [rank, at, id]) = (side.params(), behind(after));
+    let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+    let most = Value::Int(i64::try_from(limit + 1).unwrap_or(i64::MAX));
+    let mut found = reader.all(&sql, &[org, capacity, rank, at, id, most], question_at)?;
+    let more = found.len() > limit;
+    found.truncate(limit);
+    let place = |one: &Question| Place {
+        rank: i64::from(one.state != "open"),
+        at: stamp(one.due_at),
+        id: one.question.clone(),
+    };
+    let next = found.last().filter(|_| more).map(place);
+    Ok((found, next))
 }
 
 /// In which capacity an organisation can be asked, or ask: it sits in the council, or it supplies; absent otherwise.

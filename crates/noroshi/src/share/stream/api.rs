@@ -90,7 +90,7 @@ fn bad(what: &str) -> Failure {
     Refusal::new("NRS-SHAR-0431", StatusCode::BAD_REQUEST).arg("what", what).into()
 }
 
-fn too_far(since: Timestamp) -> Refusal {
+pub(super) fn too_far(since: Timestamp) -> Refusal {
     Refusal::new("NRS-SHAR-0430", StatusCode::GONE).arg("since", stamp(since))
 }
 
@@ -157,7 +157,7 @@ async fn begin(house: &Arc<House>, ctx: &Ctx, asked: &Asked) -> Answer<Place> {
             marker.read(text).ok_or_else(|| bad("cursor"))
         }
         (None, Some("now")) => {
-            Ok(house.store.read(move |reader| read::now(reader, (&org, hat))).await?)
+            Ok(house.store.read(move |reader| read::now(reader, (&org, hat), now)).await?)
         }
         (None, Some("start") | None) => Ok(house
             .store
@@ -315,6 +315,10 @@ struct HookIn {
     /// STIX types; all when empty.
     #[serde(default)]
     types: Vec<String>,
+    /// A webhook of the same organisation whose place this one takes over: it goes on where that one stopped, and that
+    /// one ends. Without it only what comes from now on is sent.
+    #[serde(default)]
+    takes_over: Option<String>,
 }
 
 /// What was made.
@@ -335,7 +339,8 @@ struct HookOut {
     id: String,
     /// Where it sends.
     url: String,
-    /// `on`, `behind` (too far; see the code) or `ended`.
+    /// `on`, `behind` (too far: make another one, which sends from then on, and after that take the collections in over
+    /// TAXII) or `ended`.
     state: String,
     /// Objects sent.
     sent: u64,
@@ -373,8 +378,10 @@ async fn hooks_list(State(house): State<Arc<House>>, caller: Caller) -> Answer<J
 }
 
 /// Sends the change stream to an address: batches of the same lines, signed as Standard Webhooks prescribes
-/// (`webhook-id`, `webhook-timestamp`, `webhook-signature`). Sent again until it is answered with 2xx.
-#[utoipa::path(post, path = "/hooks", tag = "share", request_body = HookIn, responses((status = 201, body = HookMade)))]
+/// (`webhook-id`, `webhook-timestamp`, `webhook-signature`). Sent again until it is answered with 2xx. 410 when the place
+/// to take over lies further back than the stream reaches.
+#[utoipa::path(post, path = "/hooks", tag = "share", request_body = HookIn,
+    responses((status = 201, body = HookMade), (status = 410, body = crate::web::api::Problem)))]
 async fn hook_add(
     State(house): State<Arc<House>>,
     caller: Caller,
@@ -382,8 +389,9 @@ async fn hook_add(
     body: Json_<HookIn>,
 ) -> Answer<Response> {
     may_read(&house, &caller.ctx)?;
-    let HookIn { url, types } = body.value;
-    let (made, secret) = hooks::add(&house, &caller, &url, &types).await?;
+    let HookIn { url, types, takes_over } = body.value;
+    let asked = hooks::Asked { url, types, takes_over };
+    let (made, secret) = hooks::add(&house, &caller, &asked).await?;
     let made = HookMade { id: made.id, secret, position: made.position };
     Ok((StatusCode::CREATED, Json(made)).into_response())
 }

@@ -7,12 +7,15 @@ use std::collections::BTreeMap;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hmac::{Hmac, Mac as _};
+use jiff::Timestamp;
 use sha2::{Digest as _, Sha256};
 
 use crate::office::seal::Sealer;
 
 /// The form of the text.
-const FORM: u8 = 1;
+const FORM: u8 = 2;
+/// The form of a place that did not say when it was made.
+const FORM_BEFORE: u8 = 1;
 /// Bytes of an audience's name that a place carries.
 const NAME_BYTES: usize = 8;
 /// Bytes of the signature of the first form, which was signed and not sealed.
@@ -28,7 +31,11 @@ const NAME: &[u8] = b"noroshi/stream/batch/v1";
 
 /// How far a reader got in each stream, by the head of the digest of the audience's label; microseconds since 1970.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Place(BTreeMap<[u8; NAME_BYTES], i64>);
+pub struct Place {
+    streams: BTreeMap<[u8; NAME_BYTES], i64>,
+    /// When it was made: each stream that was its reader's then is in it. Absent for places of before this was kept.
+    at: Option<i64>,
+}
 
 fn name(audience: &str) -> [u8; NAME_BYTES] {
     let mut name = [0; NAME_BYTES];
@@ -41,17 +48,31 @@ fn name(audience: &str) -> [u8; NAME_BYTES] {
 impl Place {
     /// How far it got in the stream of `audience`; absent when it has not seen that stream.
     pub fn get(&self, audience: &str) -> Option<i64> {
-        self.0.get(&name(audience)).copied()
+        self.streams.get(&name(audience)).copied()
+    }
+
+    /// The latest moment at which each of its reader's streams is known to have been in it.
+    pub fn made_at(&self) -> Option<i64> {
+        self.at.or_else(|| self.streams.values().max().copied())
+    }
+
+    /// Each stream of its reader's is in it now.
+    pub fn made(&mut self, at: Timestamp) {
+        self.at = Some(at.as_microsecond());
     }
 
     /// Everything of `audience` up to `added` was seen.
     pub fn set(&mut self, audience: &str, added: i64) {
-        self.0.insert(name(audience), added);
+        self.streams.insert(name(audience), added);
     }
 
     fn bytes(&self) -> Vec<u8> {
-        let mut bytes = vec![FORM];
-        for (name, added) in self.0.iter().take(AUDIENCES_MAX) {
+        let mut bytes = match self.at {
+            Some(_) => vec![FORM],
+            None => vec![FORM_BEFORE],
+        };
+        bytes.extend(self.at.iter().flat_map(|at| at.to_be_bytes()));
+        for (name, added) in self.streams.iter().take(AUDIENCES_MAX) {
             bytes.extend_from_slice(name);
             bytes.extend_from_slice(&added.to_be_bytes());
         }
@@ -60,13 +81,21 @@ impl Place {
 
     fn parse(bytes: &[u8]) -> Option<Self> {
         let (form, rest) = bytes.split_first()?;
-        if *form != FORM || rest.len() % (NAME_BYTES + 8) != 0 {
+        let (at, rest) = match *form {
+            FORM => {
+                let (at, rest) = rest.split_first_chunk::<8>()?;
+                (Some(i64::from_be_bytes(*at)), rest)
+            }
+            FORM_BEFORE => (None, rest),
+            _ => return None,
+        };
+        if rest.len() % (NAME_BYTES + 8) != 0 {
             return None;
         }
-        let mut found = Self::default();
+        let mut found = Self { at, ..Self::default() };
         for one in rest.chunks_exact(NAME_BYTES + 8) {
             let (name, added) = one.split_first_chunk::<NAME_BYTES>()?;
-            found.0.insert(*name, i64::from_be_bytes(added.try_into().ok()?));
+            found.streams.insert(*name, i64::from_be_bytes(added.try_into().ok()?));
         }
         Some(found)
     }
@@ -130,8 +159,9 @@ mod tests {
         #[test]
         fn a_place_is_good_only_as_it_was_made_and_for_whom(
             streams in prop::collection::btree_map("[a-z:]{1,12}", any::<i64>(), 0..9), flip in any::<prop::sample::Index>(),
+            at in prop::option::of(any::<i32>()),
         ) {
-            let mut place = Place::default();
+            let mut place = Place { at: at.map(i64::from), ..Place::default() };
             for (audience, added) in &streams {
                 place.set(audience, *added);
             }

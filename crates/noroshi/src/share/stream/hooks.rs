@@ -15,12 +15,14 @@ use futures_util::FutureExt as _;
 use hmac::{Hmac, Mac as _};
 use jiff::{SignedDuration, Timestamp};
 use noroshi_charter::hat::Hat;
+use noroshi_charter::release::Audience;
+use serde::{Deserialize, Serialize};
 use serde_json::json;
 use sha2::Sha256;
 
-use super::api::{key, lines, reach};
+use super::api::{key, lines, reach, too_far};
 use super::cursor::{Marker, Place};
-use super::read::{self, Found, Part, Wish};
+use super::read::{self, Found, Part, Span, Wish};
 use crate::house::House;
 use crate::office::authorise::{Action, On};
 use crate::office::commit::{Change, Write};
@@ -62,6 +64,8 @@ pub struct Hook {
     pub state: String,
     /// How far it got.
     cursor: String,
+    /// What it was sent last and has not answered.
+    batch: Option<Batch>,
     /// Grows with each change.
     version: i64,
     /// Who made it: person and hat.
@@ -78,7 +82,23 @@ pub struct Hook {
     pub due_at: Option<Timestamp>,
 }
 
-const COLUMNS: &str = "hook, org, url, types, state, cursor, version, person, hat, sent, failures, error, due_at, proof";
+/// A batch that was sent, or is about to be: it keeps its name and its end until it is answered.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct Batch {
+    /// Its `webhook-id`.
+    id: String,
+    /// Label of the audience it is of.
+    audience: String,
+    /// Up to where that stream had been read before it.
+    after: i64,
+    /// The places of what was in it.
+    added: BTreeSet<i64>,
+    /// The place after it, sealed.
+    end: String,
+}
+
+const COLUMNS: &str = "hook, org, url, types, state, cursor, version, person, hat, sent, failures, error, due_at, proof, \
+     batch";
 
 fn hook_at(row: &Row<'_, '_>) -> Result<Hook, StoreFailure> {
     let org = row.text(1)?;
@@ -97,6 +117,7 @@ fn hook_at(row: &Row<'_, '_>) -> Result<Hook, StoreFailure> {
         error: row.text_or_none(11)?,
         due_at: row.time_or_none(12)?,
         proof: row.text_or_none(13)?.as_deref().and_then(Proof::parse),
+        batch: row.text_or_none(14)?.map(|_| row.json(14)).transpose()?,
     })
 }
 
@@ -154,14 +175,21 @@ fn secret(house: &House, hook: &str) -> Result<[u8; 32], Failure> {
         .map_err(|problem| Failure::Broken(Box::new(problem)))
 }
 
-/// Makes a webhook of the caller's organisation, from now on. The secret is given once.
-pub async fn add(
-    house: &Arc<House>,
-    caller: &Caller,
-    url: &str,
-    types: &[String],
-) -> Answer<(Made, String)> {
+/// A webhook that is asked for.
+#[derive(Debug, Clone)]
+pub struct Asked {
+    /// Where to send.
+    pub url: String,
+    /// STIX types; all when empty.
+    pub types: Vec<String>,
+    /// The webhook whose place it takes over.
+    pub takes_over: Option<String>,
+}
+
+/// Makes a webhook of the caller's organisation, from now on or from where another one stopped. The secret is given once.
+pub async fn add(house: &Arc<House>, caller: &Caller, asked: &Asked) -> Answer<(Made, String)> {
     let ctx = &caller.ctx;
+    let (url, types) = (asked.url.as_str(), asked.types.as_slice());
     let http = url.starts_with("https://") || url.starts_with("http://");
     if !http || url.len() > URL_BYTES_MAX || url.chars().any(|one| one.is_control() || one == ' ') {
         return Err(refuse("NRS-SHAR-0432"));
@@ -172,23 +200,20 @@ pub async fn add(
     if types.len() > TYPES_MAX {
         return Err(refuse("NRS-SHAR-0006"));
     }
-    let (org, hat) = (ctx.org.clone(), ctx.hat);
-    let (held, place) = house
-        .store
-        .read(move |reader| Ok((of(reader, &org)?, read::now(reader, (&org, hat))?)))
-        .await?;
-    if held.iter().filter(|one| one.state != "ended").count() >= HOOKS_MAX {
-        return Err(refuse("NRS-SHAR-0434"));
-    }
     let id = format!("hook-{}", fresh_uuid(ctx.now).simple());
     let marker = Marker { key: key(house)?, org: ctx.org.as_str() };
+    let (place, before) = begin(house, ctx, &marker, asked.takes_over.as_deref()).await?;
+    // What was sent and not answered is sent again under its name; to other types it would be another batch.
+    let batch = before.as_ref().filter(|one| one.types == types).and_then(|one| one.batch.as_ref());
+    let batch = batch.map(serde_json::to_string).transpose();
+    let batch = batch.map_err(|problem| Failure::Broken(problem.into()))?;
     let shown = format!("whsec_{}", STANDARD.encode(secret(house, &id)?));
     let types = serde_json::to_string(types).map_err(|problem| Failure::Broken(problem.into()))?;
-    let change = Change::office("share.hook.add", &id)
-        .payload(json!({ "org": ctx.org.as_str(), "url": url }))
+    let mut change = Change::office("share.hook.add", &id)
+        .payload(json!({ "org": ctx.org.as_str(), "url": url, "takes_over": asked.takes_over }))
         .write(Write::one(
-            "INSERT INTO share_hook (hook, org, url, types, state, cursor, version, person, hat, created_at, proof) \
-             VALUES ($1, $2, $3, $4, 'on', $5, 1, $6, $7, $8, $9)",
+            "INSERT INTO share_hook (hook, org, url, types, state, cursor, version, person, hat, created_at, proof, \
+             batch) VALUES ($1, $2, $3, $4, 'on', $5, 1, $6, $7, $8, $9, $10)",
             vec![
                 Value::from(&id),
                 Value::from(&ctx.org),
@@ -199,10 +224,65 @@ pub async fn add(
                 Value::from(ctx.hat.id()),
                 Value::from(ctx.now),
                 Value::from(caller.proof.text()),
+                Value::from(batch),
             ],
         ));
+    if let Some(before) = &before {
+        // One place is never carried by two.
+        change = change.write(Write::one(
+            "UPDATE share_hook SET state = 'ended', version = version + 1 WHERE hook = $1 AND version = $2",
+            vec![Value::from(&before.hook), Value::from(before.version)],
+        ));
+    }
     let position = house.door.commit(ctx, change).await?.position;
     Ok((Made { id, position }, shown))
+}
+
+/// Where a new webhook begins, and which one it takes over.
+async fn begin(
+    house: &Arc<House>,
+    ctx: &Ctx,
+    marker: &Marker<'_>,
+    takes_over: Option<&str>,
+) -> Answer<(Place, Option<Hook>)> {
+    let (org, hat, now) = (ctx.org.clone(), ctx.hat, ctx.now);
+    let (held, seen, place) = house
+        .store
+        .read(move |reader| {
+            let seen = seen_under(reader, &org, hat)?;
+            Ok((of(reader, &org)?, seen, read::now(reader, (&org, hat), now)?))
+        })
+        .await?;
+    let before = seen.into_iter().find(|one| Some(one.hook.as_str()) == takes_over);
+    if takes_over.is_some() && before.is_none() {
+        return Err(Refusal::absent().into());
+    }
+    let stays = |one: &&Hook| one.state != "ended" && Some(one.hook.as_str()) != takes_over;
+    if held.iter().filter(stays).count() >= HOOKS_MAX {
+        return Err(refuse("NRS-SHAR-0434"));
+    }
+    match before {
+        Some(before) => Ok((left_off(house, ctx, marker, &before).await?, Some(before))),
+        None => Ok((place, None)),
+    }
+}
+
+/// Where a webhook stopped; refused where what came then is not kept ready any more.
+async fn left_off(
+    house: &Arc<House>,
+    ctx: &Ctx,
+    marker: &Marker<'_>,
+    before: &Hook,
+) -> Answer<Place> {
+    let broken = || Failure::Broken("a webhook's place".into());
+    let place = marker.read(&before.cursor).ok_or_else(broken)?;
+    let (org, hat, now, reach) = (ctx.org.clone(), ctx.hat, ctx.now, reach(house));
+    let (from, wish) = (place.clone(), Wish { types: before.types.clone() });
+    let next = move |reader: &Reader<'_>| read::next(reader, (&org, hat), &from, &wish, now, reach);
+    match house.store.read(next).await? {
+        Found::Part(_) => Ok(place),
+        Found::TooFarBehind { since } => Err(too_far(since).into()),
+    }
 }
 
 /// Ends a webhook of the caller's organisation.
@@ -339,14 +419,8 @@ async fn step(house: &Arc<House>, hook: &Hook) -> Answer<Option<Hook>> {
     }
     let marker = Marker { key: key(house)?, org: hook.org.as_str() };
     let place = marker.read(&hook.cursor).ok_or_else(|| broken("a webhook's place"))?;
-    let (org, from, reach) = (hook.org.clone(), place.clone(), reach(house));
-    let (wish, now) = (Wish { types: hook.types.clone() }, house.clock.now());
-    let hat = ctx.hat;
-    let found = house
-        .store
-        .read(move |reader| read::next(reader, (&org, hat), &from, &wish, now, reach))
-        .await?;
-    let part = match found {
+    let now = house.clock.now();
+    let part = match look(house, hook, &ctx, &marker, place, now).await? {
         Found::Part(part) => *part,
         Found::TooFarBehind { since } => {
             behind(house, &ctx, hook, since).await?;
@@ -356,28 +430,26 @@ async fn step(house: &Arc<House>, hook: &Hook) -> Answer<Option<Hook>> {
     if part.items.is_empty() && part.ended {
         return Ok(None);
     }
-    let next = marker.write(&part.place);
+    let mut hook = hook.clone();
     if !part.items.is_empty() {
-        let handing = Handing {
-            recipient: &hook.org,
-            audience: &part.audience,
-            through: &hook.hook,
-            door: Door::Stream,
+        let Some(kept) = keep(house, &ctx, &hook, &marker, &part, now).await? else {
+            // Something of it was taken back meanwhile, or it was ended: it is looked at again as it stands.
+            let id = hook.hook;
+            let stands = house.store.read(move |reader| one(reader, &id)).await?;
+            return Ok(stands.filter(|one| one.state == "on"));
         };
-        if !handing.record(house, &ctx, handing.change("hook", &part.items, now)).await? {
-            // Something of it was taken back meanwhile: it is looked at again.
-            return Ok(Some(hook.clone()));
-        }
-        if let Err(why) = send(house, hook, &marker, &place, &part, now).await {
-            failed(house, &ctx, hook, &why).await?;
+        hook = kept;
+        if let Err(why) = send(house, &hook, &marker, &part, now).await {
+            failed(house, &ctx, &hook, &why).await?;
             return Ok(None);
         }
     }
     let sent = hook.sent + part.items.len() as u64;
+    let next = marker.write(&part.place);
     let mut change = Change::office("share.hook.sent", &hook.hook)
         .payload(json!({ "objects": part.items.len() }))
         .write(Write::one(
-            "UPDATE share_hook SET cursor = $3, sent = $4, failures = 0, error = NULL, due_at = NULL, \
+            "UPDATE share_hook SET cursor = $3, batch = NULL, sent = $4, failures = 0, error = NULL, due_at = NULL, \
              version = version + 1 WHERE hook = $1 AND version = $2 AND state = 'on'",
             vec![
                 Value::from(&hook.hook),
@@ -389,7 +461,75 @@ async fn step(house: &Arc<House>, hook: &Hook) -> Answer<Option<Hook>> {
     // Its address has answered: what it was told it has.
     change.writes.extend(handed::taken_writes(&hook.org, &handed::notes(&part.items), now));
     house.door.commit(&ctx, change).await?;
-    Ok(Some(Hook { cursor: next, sent, version: hook.version + 1, failures: 0, ..hook.clone() }))
+    let version = hook.version + 1;
+    Ok(Some(Hook { cursor: next, batch: None, sent, version, failures: 0, ..hook }))
+}
+
+/// What there is to send: the batch that was not answered, and nothing else before it is; or what comes next.
+async fn look(
+    house: &Arc<House>,
+    hook: &Hook,
+    ctx: &Ctx,
+    marker: &Marker<'_>,
+    place: Place,
+    now: Timestamp,
+) -> Answer<Found> {
+    let (org, hat, reach) = (hook.org.clone(), ctx.hat, reach(house));
+    let wish = Wish { types: hook.types.clone() };
+    let Some(batch) = &hook.batch else {
+        let next =
+            move |reader: &Reader<'_>| read::next(reader, (&org, hat), &place, &wish, now, reach);
+        return Ok(house.store.read(next).await?);
+    };
+    let broken = || Failure::Broken("a webhook's batch".into());
+    let audience = Audience::parse(&batch.audience).ok_or_else(broken)?;
+    let end = marker.read(&batch.end).ok_or_else(broken)?;
+    let (after, added) = (batch.after, batch.added.clone());
+    let until = end.get(&batch.audience).ok_or_else(broken)?;
+    let span = Span { audience: audience.clone(), after, until, added };
+    let again = move |reader: &Reader<'_>| read::again(reader, (&org, hat), &span, &wish, now);
+    let (items, place) = match house.store.read(again).await? {
+        Some(items) => (items, end),
+        // It does not belong there now: the stream waits where it was.
+        None => (Vec::new(), place),
+    };
+    Ok(Found::Part(Box::new(Part { audience, items, after, place, ended: false })))
+}
+
+/// Records that a batch is handed out and, where it is a new one, its name and its end, before a byte of it goes. Gives the
+/// hook as it stands then; nothing where something of the batch was taken back meanwhile.
+async fn keep(
+    house: &Arc<House>,
+    ctx: &Ctx,
+    hook: &Hook,
+    marker: &Marker<'_>,
+    part: &Part,
+    now: Timestamp,
+) -> Answer<Option<Hook>> {
+    let handing = Handing {
+        recipient: &hook.org,
+        audience: &part.audience,
+        through: &hook.hook,
+        door: Door::Stream,
+    };
+    let mut change = handing.change("hook", &part.items, now);
+    let mut kept = hook.clone();
+    if hook.batch.is_none() {
+        let batch = Batch {
+            id: format!("{}.{}", hook.hook, marker.name(&part.place)),
+            audience: part.audience.label(),
+            after: part.after,
+            added: part.items.iter().map(|one| one.added).collect(),
+            end: marker.write(&part.place),
+        };
+        let text = serde_json::to_string(&batch).map_err(|why| Failure::Broken(why.into()))?;
+        change = change.write(Write::one(
+            "UPDATE share_hook SET batch = $3, version = version + 1 WHERE hook = $1 AND version = $2 AND state = 'on'",
+            vec![Value::from(&hook.hook), Value::from(hook.version), Value::from(text)],
+        ));
+        kept = Hook { batch: Some(batch), version: hook.version + 1, ..kept };
+    }
+    Ok(handing.record(house, ctx, change).await?.then_some(kept))
 }
 
 /// Standard Webhooks: the signature is HMAC-SHA-256 over `id.timestamp.body`.
@@ -403,14 +543,13 @@ async fn send(
     house: &Arc<House>,
     hook: &Hook,
     marker: &Marker<'_>,
-    place: &Place,
     part: &Part,
     now: Timestamp,
 ) -> Result<(), String> {
     let secret = secret(house, &hook.hook).map_err(|problem| problem.to_string())?;
-    let body = lines(marker, place, part);
+    let body = lines(marker, &part.place, part);
     // The same batch has the same name however often it is sent, so that a receiver takes it in once.
-    let id = format!("{}.{}", hook.hook, marker.name(&part.place));
+    let id = hook.batch.as_ref().map(|batch| batch.id.clone()).ok_or("it has no name")?;
     let seconds = now.as_second();
     let signed = signature(&secret, &id, seconds, &body);
     let url = hook.url.clone();

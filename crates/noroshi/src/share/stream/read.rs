@@ -1,5 +1,7 @@
 //! The next part of an organisation's change stream.
 
+use std::collections::BTreeSet;
+
 use jiff::{SignedDuration, Timestamp};
 use noroshi_charter::hat::Hat;
 use noroshi_charter::release::Audience;
@@ -22,6 +24,8 @@ pub struct Part {
     pub audience: Audience,
     /// What of it may be had now, in the order of addition.
     pub items: Vec<Served>,
+    /// Up to where that stream had been read before it.
+    pub after: i64,
     /// The place after it.
     pub place: Place,
     /// Nothing more is there now, in any stream.
@@ -58,8 +62,9 @@ pub fn audiences(
 }
 
 /// The place where everything up to now counts as seen.
-pub fn now(reader: &Reader<'_>, who: (&OrgId, Hat)) -> Result<Place, StoreFailure> {
+pub fn now(reader: &Reader<'_>, who: (&OrgId, Hat), now: Timestamp) -> Result<Place, StoreFailure> {
     let mut place = Place::default();
+    place.made(now);
     for audience in audiences(reader, who)? {
         place.set(&audience.label(), serve::end(reader, &audience)?);
     }
@@ -74,6 +79,7 @@ pub fn earliest(
     reach: SignedDuration,
 ) -> Result<Place, StoreFailure> {
     let mut place = Place::default();
+    place.made(now);
     for audience in audiences(reader, who)? {
         place.set(&audience.label(), (now - reach).as_microsecond());
     }
@@ -96,6 +102,25 @@ fn first_after(
             |row| row.int_or_none(0),
         )
         .map(Option::flatten)
+}
+
+/// From when on a reader missed a stream that its place does not name: it was not its reader's when the place was made,
+/// nor before its organisation came into the council.
+fn entered(
+    reader: &Reader<'_>,
+    org: &OrgId,
+    audience: &Audience,
+    place: &Place,
+) -> Result<Option<i64>, StoreFailure> {
+    let joined = match audience {
+        Audience::Council => reader.first(
+            "SELECT joined_at FROM share_council WHERE org = $1 AND left_at IS NULL",
+            &[Value::from(org)],
+            |row| row.time(0),
+        )?,
+        _ => None,
+    };
+    Ok(joined.map(Timestamp::as_microsecond).max(place.made_at()))
 }
 
 /// What a reader missed of one stream.
@@ -133,22 +158,27 @@ fn missed(
     })
 }
 
-/// The part after `place`. An audience the organisation has come into since gives its stream from `reach` ago.
+/// The part after `place`. An audience the organisation has come into since gives its stream from `reach` ago; where it
+/// came into it longer ago, what was added since then counts as missed.
 pub fn next(
     reader: &Reader<'_>,
     (org, hat): (&OrgId, Hat),
-    place: &Place,
+    from: &Place,
     wish: &Wish,
     now: Timestamp,
     reach: SignedDuration,
 ) -> Result<Found, StoreFailure> {
     let horizon = (now - reach).as_microsecond();
-    let mut place = place.clone();
+    let mut place = from.clone();
+    place.made(now);
     let audiences = audiences(reader, (org, hat))?;
     let mut oldest: Option<(i64, &Audience)> = None;
     for audience in &audiences {
         let label = audience.label();
-        let after = place.get(&label).unwrap_or(horizon);
+        let after = match from.get(&label) {
+            Some(after) => after,
+            None => entered(reader, org, audience, from)?.unwrap_or(horizon).min(horizon),
+        };
         place.set(&label, after);
         let Some(first) = first_after(reader, org, &label, after)? else { continue };
         if first < horizon {
@@ -161,7 +191,7 @@ pub fn next(
                 Missed::UnknownBehind(added) => {
                     place.set(&label, added);
                     let audience = audience.clone();
-                    let part = Part { audience, items: Vec::new(), place, ended: false };
+                    let part = Part { audience, items: Vec::new(), after, place, ended: false };
                     return Ok(Found::Part(Box::new(part)));
                 }
                 Missed::Nothing => {}
@@ -177,7 +207,8 @@ pub fn next(
     }
     let Some((_, audience)) = oldest else {
         let audience = audiences.into_iter().next().unwrap_or(Audience::Public);
-        return Ok(Found::Part(Box::new(Part { audience, items: Vec::new(), place, ended: true })));
+        let part = Part { audience, items: Vec::new(), after: horizon, place, ended: true };
+        return Ok(Found::Part(Box::new(part)));
     };
     let label = audience.label();
     let asked = Asked {
@@ -195,7 +226,53 @@ pub fn next(
     Ok(Found::Part(Box::new(Part {
         audience: audience.clone(),
         items: slice.items,
+        after: asked.after,
         place,
         ended: false,
     })))
+}
+
+/// A part that was given before, as it may be had now: nothing that was not in it then, and nothing behind its end.
+#[derive(Debug, Clone)]
+pub struct Span {
+    /// Whose stream.
+    pub audience: Audience,
+    /// Behind here.
+    pub after: i64,
+    /// Up to here.
+    pub until: i64,
+    /// The places of what was in it.
+    pub added: BTreeSet<i64>,
+}
+
+/// What of a part may be had again; absent where its audience is not the reader's any more.
+pub fn again(
+    reader: &Reader<'_>,
+    (org, hat): (&OrgId, Hat),
+    span: &Span,
+    wish: &Wish,
+    now: Timestamp,
+) -> Result<Option<Vec<Served>>, StoreFailure> {
+    if !audiences(reader, (org, hat))?.contains(&span.audience) {
+        return Ok(None);
+    }
+    let filter = Filter { types: wish.types.clone(), tlp_max: Tlp::Red };
+    let view = View { audience: span.audience.clone(), filter };
+    let (mut items, mut after) = (Vec::new(), span.after);
+    loop {
+        let asked = Asked {
+            after,
+            until: span.until,
+            versions: Versions { all: true, ..Versions::default() },
+            limit: PART_MAX,
+            ..Asked::default()
+        };
+        let slice = serve::page(reader, &view, org, now, &asked)?;
+        // What may be had only since then has a place of its own further on.
+        items.extend(slice.items.into_iter().filter(|one| span.added.contains(&one.added)));
+        match slice.next {
+            Some(next) => after = next,
+            None => return Ok(Some(items)),
+        }
+    }
 }
