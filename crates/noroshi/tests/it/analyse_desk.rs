@@ -1035,3 +1035,60 @@ async fn another_framework_is_only_other_data() {
         .sum();
     assert!(techniques > 350, "{techniques} of 391, {} elsewhere", seen["elsewhere"]);
 }
+
+/// A reason and a basis name the actor as a rationale does.
+#[tokio::test]
+async fn what_was_said_of_a_hypothesis_is_for_those_who_see_what_it_names() {
+    let desk = Desk::open().await;
+    let (test, analyst, nco) = (&desk.test, &desk.analyst, &desk.nco);
+    desk.hold(&suspects()).await;
+    desk.hold_as(&[thing("intrusion-set", 7, "秘の集団")], Tlp::Red, "import:test").await;
+    desk.hold_from_report(&[thing("intrusion-set", 8, "秘の報告の集団")]).await;
+    let case = desk.case(&[id("indicator", 5)]).await;
+    let path = format!("/cases/{case}/hypotheses");
+    let put =
+        |object: &str| json!({ "object": object, "rationale": "秘の手口", "no_person": true });
+    let open = json!({ "object": id("campaign", 2), "rationale": "手口", "no_person": true });
+    let open = made(test, analyst, &path, open).await;
+    let mut closed = Vec::new();
+    for number in [7, 8] {
+        closed.push(made(test, analyst, &path, put(&id("intrusion-set", number))).await);
+    }
+    let exhibit = json!({ "item": id("indicator", 5), "says": "設定が同じ", "credibility": "high", "relevance": "high" });
+    let exhibit = made(test, analyst, &format!("/cases/{case}/evidence"), exhibit).await;
+    for (hypothesis, reason) in [(&open, "比べた"), (&closed[0], "秘の甲"), (&closed[1], "秘の乙")]
+    {
+        let judgement = json!({ "exhibit": exhibit, "hypothesis": hypothesis, "verdict": "inconsistent", "reason": reason });
+        made(test, analyst, &format!("/cases/{case}/judgements"), judgement).await;
+    }
+    for (hypothesis, basis) in [(&closed[0], "秘の丙"), (&closed[1], "秘の丁"), (&open, "一致")]
+    {
+        let body = json!({ "hypothesis": hypothesis, "confidence": "low", "basis": basis });
+        made(test, analyst, &format!("/cases/{case}/conclusions"), body).await;
+    }
+    let end = json!({ "id": closed[1], "reason": "秘の戊" });
+    assert_eq!(post(test, analyst, &format!("{path}/end"), end).await.0, 201);
+
+    let (_, whole) = get(test, analyst, &path).await;
+    for said in ["秘の甲", "秘の乙", "秘の丙", "秘の丁", "秘の戊"] {
+        assert!(whole.to_string().contains(said), "{said}: {whole}");
+    }
+    // The others see that there is something, how it fares and what was said of what they see.
+    let (_, theirs) = get(test, nco, &path).await;
+    assert!(!theirs.to_string().contains("秘"), "{theirs}");
+    let judgements = theirs["judgements"].as_array().unwrap();
+    let reasons: Vec<&str> = judgements.iter().filter_map(|one| one["reason"].as_str()).collect();
+    assert_eq!(reasons, ["比べた", "", ""], "{theirs}");
+    assert!(judgements.iter().all(|one| one["verdict"] == "inconsistent"), "{theirs}");
+    let conclusions = theirs["conclusions"].as_array().unwrap();
+    let bases: Vec<&str> = conclusions.iter().filter_map(|one| one["basis"].as_str()).collect();
+    assert_eq!(bases, ["一致", "", ""], "{theirs}");
+    let page = format!("/analyse/cases/{case}/hypotheses");
+    let browser = crate::evidence_pages::Browser::of(test, nco).await;
+    let (status, seen) = browser.get(&page).await;
+    assert_eq!(status, 200, "{seen}");
+    assert!(seen.contains("比べた") && seen.contains("一致") && !seen.contains("秘"), "{seen}");
+    let browser = crate::evidence_pages::Browser::of(test, analyst).await;
+    let (_, seen) = browser.get(&page).await;
+    assert!(seen.contains("秘の甲") && seen.contains("秘の丙"), "{seen}");
+}
