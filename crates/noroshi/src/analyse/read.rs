@@ -817,7 +817,7 @@ pub fn case(
     let removed = seen_of(reader, scope.sees, removed)?;
     let floor = notes::case_floor(reader, case)?;
     let (notes, older_notes) = notes::of_subject(reader, who, case.as_str(), floor)?;
-    let timeline = timeline(reader, case, &members, &notes)?;
+    let timeline = timeline(reader, scope.sees, case, (&members, &notes))?;
     Ok(Some(Case {
         row,
         members,
@@ -840,34 +840,50 @@ fn seen_of(
 ) -> Result<Vec<(String, String)>, StoreFailure> {
     let mut seen = Vec::with_capacity(removed.len());
     for (item, why) in removed {
-        if !item.contains("--") || evidence::read::brief(reader, sees, &item)?.is_some() {
+        if tells(reader, sees, &item)? {
             seen.push((item, why));
         }
     }
     Ok(seen)
 }
 
+/// Whether what was written of a member is for this reader: reports are members for every reader of a joint case.
+fn tells(reader: &Reader<'_>, sees: Sees, item: &str) -> Result<bool, StoreFailure> {
+    Ok(!item.contains("--") || evidence::read::brief(reader, sees, item)?.is_some())
+}
+
 fn timeline(
     reader: &Reader<'_>,
+    sees: Sees,
     case: &CaseId,
-    members: &[Member],
-    notes: &[Note],
+    (members, notes): (&[Member], &[Note]),
 ) -> Result<Vec<Event>, StoreFailure> {
-    let mut events = reader.all(
+    let changes = reader.all(
         "SELECT at, command, payload, position FROM office_audit WHERE subject = $1 AND command LIKE 'case.%' \
          AND command <> 'case.note' ORDER BY position",
         &[Value::from(case)],
         |row| {
             let payload: serde_json::Value = row.json(2)?;
             let said = |name: &str| payload.get(name).and_then(serde_json::Value::as_str).map(ToOwned::to_owned);
-            Ok(Event {
+            let event = Event {
                 at: row.time(0)?,
                 kind: row.text(1)?,
                 text: said("why").or_else(|| said("title")).unwrap_or_default(),
                 position: Some(row.count(3)?),
-            })
+            };
+            Ok((said("item"), event))
         },
     )?;
+    let mut events = Vec::with_capacity(changes.len());
+    for (item, mut event) in changes {
+        // INVARIANT: that something changed is for every reader of the case; why, for those who see what it was about.
+        if let Some(item) = item
+            && !tells(reader, sees, &item)?
+        {
+            event.text.clear();
+        }
+        events.push(event);
+    }
     // Only the notes this reader may read: that there are others is not told.
     events.extend(notes.iter().map(|note| Event {
         at: note.at,

@@ -1036,6 +1036,15 @@ async fn another_framework_is_only_other_data() {
     assert!(techniques > 350, "{techniques} of 391, {} elsewhere", seen["elsewhere"]);
 }
 
+/// An indicator for an address of its own and one that it shares with others of the same `shared`.
+fn address(number: usize, shared: usize) -> Value {
+    json!({
+        "type": "indicator", "spec_version": "2.1", "id": id("indicator", number), "created": CREATED,
+        "modified": CREATED, "name": format!("灯籠{number}"), "pattern_type": "stix", "valid_from": CREATED,
+        "pattern": format!("[ipv4-addr:value = '203.0.113.{shared}' OR ipv4-addr:value = '198.51.100.{number}']"),
+    })
+}
+
 /// A reason and a basis name the actor as a rationale does.
 #[tokio::test]
 async fn what_was_said_of_a_hypothesis_is_for_those_who_see_what_it_names() {
@@ -1091,4 +1100,37 @@ async fn what_was_said_of_a_hypothesis_is_for_those_who_see_what_it_names() {
     let browser = crate::evidence_pages::Browser::of(test, analyst).await;
     let (_, seen) = browser.get(&page).await;
     assert!(seen.contains("秘の甲") && seen.contains("秘の丙"), "{seen}");
+}
+
+#[tokio::test]
+async fn the_timeline_of_a_case_gives_no_reason_for_what_its_reader_may_not_see() {
+    let desk = Desk::open().await;
+    let (test, analyst, nco) = (&desk.test, &desk.analyst, &desk.nco);
+    desk.hold(&[address(1, 5), address(2, 5)]).await;
+    desk.hold_as(&[address(3, 5)], Tlp::Red, "import:test").await;
+    let case = desk.case(&[id("indicator", 1)]).await;
+    for (number, word) in [(2, "公"), (3, "秘")] {
+        let item = |verb: &str| json!({ "id": id("indicator", number), "reason": format!("{word}の{verb}") });
+        made(test, analyst, &format!("/cases/{case}/items"), item("追加")).await;
+        made(test, analyst, &format!("/cases/{case}/items/remove"), item("除外")).await;
+    }
+    let said = |case: &Value| -> Vec<String> {
+        let mut said: Vec<String> = case["timeline"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .filter(|one| one["kind"] == "case.add" || one["kind"] == "case.remove")
+            .map(|one| one["text"].as_str().unwrap().to_owned())
+            .collect();
+        said.sort();
+        said
+    };
+    let (_, whole) = get(test, analyst, &format!("/cases/{case}")).await;
+    assert_eq!(said(&whole), ["公の追加", "公の除外", "秘の追加", "秘の除外"], "{whole}");
+    let (_, theirs) = get(test, nco, &format!("/cases/{case}")).await;
+    assert_eq!(said(&theirs), ["", "", "公の追加", "公の除外"], "{theirs}");
+    let browser = crate::evidence_pages::Browser::of(test, nco).await;
+    let (status, page) = browser.get(&format!("/analyse/cases/{case}")).await;
+    assert_eq!(status, 200, "{page}");
+    assert!(page.contains("公の除外") && !page.contains("秘の"), "{page}");
 }
