@@ -114,7 +114,8 @@ pub(super) fn made(done: Result<Committed, CommitFailure>, subject: &str) -> Ans
     }
 }
 
-/// The items of these names that the caller may see; a refusal names those that are not there.
+/// The items of these names that the caller may see; a refusal names those that are not there. Each keeps the name it was
+/// asked for by, whatever it counts as: a statement that is taken back leaves a case as it was put together.
 async fn known(house: &Arc<House>, ctx: &Ctx, wanted: &BTreeSet<String>) -> Answer<Vec<Member>> {
     let scope = Scope::of(house, ctx);
     let asked = wanted.clone();
@@ -123,7 +124,7 @@ async fn known(house: &Arc<House>, ctx: &Ctx, wanted: &BTreeSet<String>) -> Answ
     let mut items = Vec::new();
     for id in wanted {
         match found.members.remove(id) {
-            Some(member) => members.push(member),
+            Some(member) => members.push(Member { id: id.clone(), ..member }),
             None => items.push(fault(
                 "/members",
                 "NRS-ANAL-0005",

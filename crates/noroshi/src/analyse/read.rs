@@ -114,6 +114,8 @@ pub struct Items {
     items: Vec<Item>,
     /// Where each item stands in `items`.
     places: BTreeMap<String, usize>,
+    /// What was joined into each whole.
+    parts: BTreeMap<String, Vec<String>>,
     /// Reports that this reader may not see.
     pub hidden_reports: u64,
     /// Items looked at.
@@ -406,6 +408,7 @@ impl Items {
                 (self.members.contains_key(part), self.members.get(root).cloned())
             {
                 self.members.insert(part.clone(), member);
+                self.parts.entry(root.clone()).or_default().push(part.clone());
             }
         }
     }
@@ -560,11 +563,14 @@ fn related(reader: &Reader<'_>, group: &Group, found: &Items) -> Result<Related,
         group.members.iter().filter_map(|id| found.members.get(id.as_str())).cloned().collect();
     members.sort_by_key(|member| (member.kind, member.time, member.id.clone()));
     let mut case = None;
-    for member in &members {
+    // A case holds what was put into it: a whole, or a part by its own name.
+    let parts = |member: &Member| found.parts.get(&member.id).into_iter().flatten();
+    let names = members.iter().flat_map(|member| std::iter::once(&member.id).chain(parts(member)));
+    for name in names {
         if case.is_none() {
             case = reader.first(
                 "SELECT case_id FROM analyse_member WHERE item = $1 AND removed_at IS NULL ORDER BY case_id LIMIT 1",
-                &[Value::from(&member.id)],
+                &[Value::from(name)],
                 |row| row.text(0),
             )?;
         }
@@ -785,22 +791,19 @@ pub fn case(
     let reports = intake::read::correlation_items(reader)?;
     let all = items_of(reader, scope.sees, Items::default(), reports, &wanted)?;
     let hidden = ids.iter().filter(|id| !all.members.contains_key(*id)).count() as u64;
-    // Two members that are one thing stand there once.
-    let held: BTreeMap<&str, &Member> = ids
-        .iter()
-        .filter_map(|id| all.members.get(id))
-        .map(|member| (member.id.as_str(), member))
-        .collect();
-    let mut members: Vec<Member> = held.into_values().cloned().collect();
+    let held = once_each(&ids, &all);
+    let mut members: Vec<Member> = held.values().cloned().collect();
     if !scope.reports() {
         for member in members.iter_mut().filter(|member| member.kind != ItemKind::Partner) {
             member.org = (String::new(), String::new());
         }
     }
     members.sort_by_key(|member| (member.kind, member.time, member.id.clone()));
-    let wanted: BTreeSet<&str> = members.iter().map(|member| member.id.as_str()).collect();
-    let own: Vec<Item> =
-        all.items.iter().filter(|item| wanted.contains(item.id.as_str())).cloned().collect();
+    let own = all.items.iter().filter_map(|item| {
+        let member = held.get(item.id.as_str())?;
+        Some(Item { id: ItemId::new(member.id.clone()), ..item.clone() })
+    });
+    let own: Vec<Item> = own.collect();
     let answer = correlate(&own, COMMON_ITEMS_DEFAULT);
     let reasons = answer.groups.iter().flat_map(|group| group.links.iter().map(why)).collect();
     let mut counted: BTreeMap<Observable, usize> = BTreeMap::new();
@@ -830,6 +833,19 @@ pub fn case(
         observables,
         reasons,
     }))
+}
+
+/// Members that are one thing stand there once, by the name of the whole; under the name by which the case holds them,
+/// because that is what can be taken out: the whole's own where it is held, else that of a part.
+fn once_each<'m>(ids: &[String], all: &'m Items) -> BTreeMap<&'m str, Member> {
+    let mut held: BTreeMap<&str, Member> = BTreeMap::new();
+    for id in ids {
+        let Some(member) = all.members.get(id) else { continue };
+        if *id == member.id || !held.contains_key(member.id.as_str()) {
+            held.insert(&member.id, Member { id: id.clone(), ..member.clone() });
+        }
+    }
+    held
 }
 
 /// Of what was taken out of a case that which its reader may see: an identifier tells that something is held.

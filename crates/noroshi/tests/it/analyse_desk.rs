@@ -1045,6 +1045,71 @@ fn address(number: usize, shared: usize) -> Value {
     })
 }
 
+/// The identifiers under which a case shows its members.
+async fn members(test: &TestHouse, who: &Someone, case: &str) -> Vec<String> {
+    let (status, found) = get(test, who, &format!("/cases/{case}")).await;
+    assert_eq!(status, 200, "{found}");
+    let members = found["members"].as_array().unwrap();
+    members.iter().map(|one| one["id"].as_str().unwrap().to_owned()).collect()
+}
+
+fn of_case(test: &TestHouse, case: &str) -> Vec<String> {
+    let case = case.to_owned();
+    let read = move |reader: &Reader<'_>| noroshi::share::read::of_case(reader, &case);
+    test.house.store.read_now(read).unwrap().unwrap()
+}
+
+/// What a statement of ours says of two objects changes neither what a case holds nor what is released of it.
+#[tokio::test]
+async fn a_case_holds_what_was_put_into_it_whatever_it_counts_as() {
+    let desk = Desk::open().await;
+    let (test, analyst) = (&desk.test, &desk.analyst);
+    let (part, whole, other) = (id("indicator", 1), id("indicator", 2), id("indicator", 3));
+    desk.hold(&[address(1, 5), address(2, 6), address(3, 5)]).await;
+    let merge = json!({ "one": part, "into": whole, "reason": "同じ活動" });
+    let why = json!({ "reason": "別の活動と判明" });
+    let item = |id: &str| json!({ "id": id, "reason": "同じ宛先" });
+
+    // Merged, then put in: the part was named, and the part is what the case holds and what may be released of it.
+    let statement = made(test, analyst, "/analyse/merges", merge.clone()).await;
+    let case = desk.case(std::slice::from_ref(&other)).await;
+    made(test, analyst, &format!("/cases/{case}/items"), item(&part)).await;
+    assert_eq!(of_case(test, &case), [part.as_str(), other.as_str()]);
+    assert_eq!(members(test, analyst, &case).await, [part.as_str(), other.as_str()]);
+    let (_, groups) = get(test, analyst, "/analyse/correlations").await;
+    assert_eq!(groups["groups"][0]["case"], json!(case), "held by the part's name: {groups}");
+    made(test, analyst, &format!("/analyse/merges/{statement}/undo"), why.clone()).await;
+    assert_eq!(members(test, analyst, &case).await, [part.as_str(), other.as_str()]);
+    assert_eq!(of_case(test, &case), [part.as_str(), other.as_str()]);
+    made(test, analyst, &format!("/cases/{case}/items/remove"), item(&part)).await;
+
+    // Put in, then merged: it stands there by the name under which it can be taken out, and names what both name.
+    made(test, analyst, &format!("/cases/{case}/items"), item(&part)).await;
+    let statement = made(test, analyst, "/analyse/merges", merge.clone()).await;
+    assert_eq!(of_case(test, &case), [part.as_str(), other.as_str()]);
+    assert_eq!(members(test, analyst, &case).await, [part.as_str(), other.as_str()]);
+    let (_, found) = get(test, analyst, &format!("/cases/{case}")).await;
+    assert!(found["observables"].to_string().contains("198.51.100.2"), "{found}");
+    let both = json!([part, other]);
+    assert_eq!(found["reasons"][0]["items"], both, "reasons speak of members: {found}");
+    let browser = crate::evidence_pages::Browser::of(test, analyst).await;
+    let (_, page) = browser.get(&format!("/analyse/cases/{case}")).await;
+    assert!(page.contains(&format!("<option value=\"{part}\"")), "{page}");
+    assert!(!page.contains(&format!("<option value=\"{whole}\"")), "{page}");
+    made(test, analyst, &format!("/cases/{case}/items/remove"), item(&part)).await;
+    assert_eq!(members(test, analyst, &case).await, [other.as_str()]);
+
+    // Both are held: they stand there once, under the whole's name, and each can be taken out.
+    for one in [&part, &whole] {
+        made(test, analyst, &format!("/cases/{case}/items"), item(one)).await;
+    }
+    assert_eq!(members(test, analyst, &case).await, [whole.as_str(), other.as_str()]);
+    made(test, analyst, &format!("/cases/{case}/items/remove"), item(&whole)).await;
+    assert_eq!(members(test, analyst, &case).await, [part.as_str(), other.as_str()]);
+    made(test, analyst, &format!("/analyse/merges/{statement}/undo"), why).await;
+    assert_eq!(members(test, analyst, &case).await, [part.as_str(), other.as_str()]);
+}
+
 /// A reason and a basis name the actor as a rationale does.
 #[tokio::test]
 async fn what_was_said_of_a_hypothesis_is_for_those_who_see_what_it_names() {
