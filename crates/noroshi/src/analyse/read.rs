@@ -130,7 +130,7 @@ struct Asked<'n> {
     /// Names of the reports, whose numbers follow the places of the graph.
     own: Postings,
     hidden_reports: u64,
-    /// What is part of something, by a statement in force.
+    /// What is part of something, by the statements this reader follows.
     whole: BTreeMap<String, String>,
     /// The same in places, where both name something.
     merged: BTreeMap<u32, u32>,
@@ -150,7 +150,7 @@ impl<'n> Asked<'n> {
             own.append(number, &seen);
         }
         own.settle();
-        let whole = merge::in_force(reader)?;
+        let whole = merge::in_force(reader, scope.sees)?;
         let mut merged = BTreeMap::new();
         for (part, root) in &whole {
             let held = |id| -> Result<Option<u32>, StoreFailure> {
@@ -287,7 +287,7 @@ fn items_of(
     ids: &BTreeSet<String>,
 ) -> Result<Items, StoreFailure> {
     reports.retain(|report| ids.contains(report.report.as_str()));
-    let whole = merge::in_force(reader)?;
+    let whole = merge::in_force(reader, sees)?;
     let roots: BTreeSet<&str> = ids.iter().map(|id| whole.get(id).unwrap_or(id).as_str()).collect();
     let parts = whole.iter().filter(|(_, root)| roots.contains(root.as_str()));
     let objects: BTreeSet<&str> = ids

@@ -1199,3 +1199,39 @@ async fn the_timeline_of_a_case_gives_no_reason_for_what_its_reader_may_not_see(
     assert_eq!(status, 200, "{page}");
     assert!(page.contains("公の除外") && !page.contains("秘の"), "{page}");
 }
+
+/// A chain of statements is followed as far as the reader sees it.
+#[tokio::test]
+async fn two_objects_are_not_one_by_way_of_a_third_that_is_not_seen() {
+    let desk = Desk::open().await;
+    let (test, analyst, nco) = (&desk.test, &desk.analyst, &desk.nco);
+    let (part, between, whole) = (id("indicator", 1), id("indicator", 2), id("indicator", 3));
+    desk.hold(&[address(1, 5), address(3, 6), address(4, 5), address(5, 6)]).await;
+    desk.hold_from_report(&[address(2, 7)]).await;
+    for (one, into) in [(&part, &between), (&between, &whole)] {
+        let body = json!({ "one": one, "into": into, "reason": "同じ活動" });
+        made(test, analyst, "/analyse/merges", body).await;
+    }
+    let case = desk.case(std::slice::from_ref(&part)).await;
+    assert_eq!(members(test, nco, &case).await, [part.as_str()]);
+    let (_, theirs) = get(test, nco, &format!("/cases/{case}")).await;
+    let (_, all) = get(test, analyst, &format!("/cases/{case}")).await;
+    assert!(
+        all.to_string().contains("198.51.100.3"),
+        "one thing for those who see the chain: {all}"
+    );
+    for secret in ["198.51.100.3", "203.0.113.6", "灯籠3", whole.as_str()] {
+        assert!(!theirs.to_string().contains(secret), "{secret}: {theirs}");
+    }
+    let groups = async |who: &Someone| -> Vec<usize> {
+        let (_, found) = get(test, who, "/analyse/correlations").await;
+        let groups = found["groups"].as_array().unwrap();
+        groups.iter().map(|group| group["members"].as_array().unwrap().len()).collect()
+    };
+    assert_eq!(
+        groups(analyst).await,
+        [3],
+        "the whole and what shares an address with it or a part"
+    );
+    assert_eq!(groups(nco).await, [2, 2]);
+}
