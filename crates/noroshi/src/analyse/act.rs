@@ -176,8 +176,9 @@ pub async fn note(
     }
     let own = notes::asked_tlp(tlp)?;
     let asked = case.clone();
-    let floor = house.store.read(move |reader| notes::case_floor(reader, &asked)).await?;
-    let (_, insert) = notes::insert(ctx, case.as_str(), text, own, floor);
+    let sees = Scope::of(house, ctx).sees();
+    let marks = house.store.read(move |reader| notes::of_case(reader, sees, &asked)).await?;
+    let (_, insert) = notes::insert(ctx, case.as_str(), text, own, marks.floor);
     let change =
         case_change("case.note", &case).payload(json!({ "text": text })).once(once).write(insert);
     made(house.door.commit(ctx, change).await, case.as_str()).map(|(_, position)| position)

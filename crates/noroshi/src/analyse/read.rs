@@ -643,13 +643,14 @@ pub struct CaseRow {
     pub opened_at: Timestamp,
     /// Members now.
     pub members: u64,
-    /// Notes.
+    /// Notes that are for every reader of the case.
     pub notes: u64,
 }
 
 const CASE: &str = "SELECT c.case_id, c.title, c.summary, c.state, c.group_key, c.opened_at, \
      (SELECT COUNT(*) FROM analyse_member m WHERE m.case_id = c.case_id AND m.removed_at IS NULL), \
-     (SELECT COUNT(*) FROM analyse_remark n WHERE n.subject = c.case_id AND n.audience = 'subject') FROM analyse_case c";
+     (SELECT COUNT(*) FROM analyse_remark n WHERE n.subject = c.case_id AND n.audience = 'subject' \
+     AND n.tlp NOT IN ('amber-strict', 'red')) FROM analyse_case c";
 
 fn case_row(row: &Row<'_, '_>) -> Result<CaseRow, StoreFailure> {
     Ok(CaseRow {
@@ -818,15 +819,16 @@ pub fn case(
         |row| Ok((row.text(0)?, row.text_or_none(1)?.unwrap_or_default())),
     )?;
     let removed = seen_of(reader, scope.sees, removed)?;
-    let floor = notes::case_floor(reader, case)?;
-    let (notes, older_notes) = notes::of_subject(reader, who, case.as_str(), floor)?;
+    let marks = notes::of_case(reader, scope.sees, case)?;
+    let subject = (case.as_str(), marks.opens);
+    let (notes, older_notes) = notes::of_subject(reader, who, subject, marks.seen)?;
     let timeline = timeline(reader, scope.sees, case, (&members, &notes))?;
     Ok(Some(Case {
         row,
         members,
         hidden,
         removed,
-        floor,
+        floor: marks.floor,
         notes,
         older_notes,
         timeline,

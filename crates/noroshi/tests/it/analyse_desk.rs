@@ -1200,6 +1200,85 @@ async fn the_timeline_of_a_case_gives_no_reason_for_what_its_reader_may_not_see(
     assert!(page.contains("公の除外") && !page.contains("秘の"), "{page}");
 }
 
+/// What a case holds makes its notes stricter; it gives nobody a note that its marking would not give.
+#[tokio::test]
+async fn what_a_case_holds_makes_no_note_in_it_wider() {
+    let desk = Desk::open().await;
+    let (test, analyst, nco) = (&desk.test, &desk.analyst, &desk.nco);
+    let office = noroshi::office::people::Org {
+        org: analyst.ctx.org.clone(),
+        name_ja: String::new(),
+        name_en: String::new(),
+        kind: "office".to_owned(),
+        sector: None,
+    };
+    let beside = test.person("beside", &office, Hat::NcoAnalyst).await;
+    let second = test.person("second", &office, Hat::CaoAnalyst).await;
+    desk.hold(&[address(1, 5)]).await;
+    desk.hold_as(&[address(2, 5)], Tlp::AmberStrict, "import:test").await;
+    let red = |number: usize, originator: String| NewObject {
+        object: StixObject::parse(&address(number, 5).to_string()).unwrap(),
+        tlp: Tlp::Red,
+        class: LegalClass::CiaN,
+        originator,
+        source: "import:test".to_owned(),
+    };
+    let objects = [red(3, "operator".to_owned()), red(4, nco.ctx.org.to_string())];
+    let mut change = Change::new("evidence.import", "test", rows::fact("test", &objects));
+    change.writes = rows::insert_objects(&objects, test.house.clock.now());
+    test.house.door.commit(&analyst.ctx, change).await.unwrap();
+    let texts = async |who: &Someone, case: &str| -> Vec<String> {
+        let (_, found) = get(test, who, &format!("/cases/{case}")).await;
+        let notes = found["notes"].as_array().unwrap();
+        let told = found["timeline"].as_array().unwrap();
+        let told = told.iter().filter(|one| one["kind"] == "case.note").count();
+        assert_eq!(told, notes.len(), "{found}");
+        notes.iter().map(|note| note["text"].as_str().unwrap().to_owned()).collect()
+    };
+    let note = |text: &str, tlp: &str| json!({ "text": text, "tlp": tlp });
+
+    // Of TLP:AMBER+STRICT: for the writer's organisation, and for those who see what is so marked.
+    let case = desk.case(&[id("indicator", 1)]).await;
+    made(test, nco, "/inbox/watches", json!({ "kind": "case", "target": case })).await;
+    let notes = format!("/cases/{case}/notes");
+    made(test, analyst, &notes, note("皆へ", "")).await;
+    let item = |number: usize| json!({ "id": id("indicator", number), "reason": "同じ宛先" });
+    let (add, remove) = (format!("/cases/{case}/items"), format!("/cases/{case}/items/remove"));
+    made(test, analyst, &add, item(2)).await;
+    made(test, analyst, &notes, note("厳", "")).await;
+    assert_eq!(texts(nco, &case).await, ["皆へ"]);
+    assert_eq!(texts(&beside, &case).await, ["皆へ", "厳"], "of the writer's organisation");
+    // Of TLP:RED, asked for or not: for the writer, and for those who see what is so marked.
+    made(test, analyst, &add, item(3)).await;
+    made(test, analyst, &notes, note("赤", "")).await;
+    made(test, analyst, &notes, note("赤と言う", "red")).await;
+    assert_eq!(texts(nco, &case).await, ["皆へ"]);
+    assert_eq!(texts(&beside, &case).await, ["皆へ", "厳"]);
+    for who in [analyst, &second] {
+        assert_eq!(texts(who, &case).await, ["皆へ", "厳", "赤", "赤と言う"]);
+    }
+    let (_, inbox) = get(test, nco, "/inbox").await;
+    let told = inbox["news"].as_array().unwrap();
+    assert_eq!(told.iter().filter(|one| one["trigger"] == "note").count(), 1, "{inbox}");
+    let (_, listed) = get(test, nco, "/cases").await;
+    assert_eq!(listed["items"][0]["notes"], 1, "what is for others is not counted: {listed}");
+    let (_, theirs) = get(test, nco, &format!("/cases/{case}")).await;
+    assert_eq!(theirs["notes"][0]["tlp"], "amber", "by what this reader sees: {theirs}");
+    // What is taken out gives its notes to nobody else.
+    made(test, analyst, &remove, item(3)).await;
+    assert_eq!(texts(nco, &case).await, ["皆へ"]);
+    assert_eq!(texts(&second, &case).await, ["皆へ", "厳", "赤", "赤と言う"]);
+
+    // Whoever sees all that is so marked reads what was written of it.
+    let case = desk.case(&[id("indicator", 1), id("indicator", 4)]).await;
+    let notes = format!("/cases/{case}/notes");
+    made(test, analyst, &notes, note("赤", "")).await;
+    assert_eq!(texts(nco, &case).await, ["赤"]);
+    assert!(texts(&beside, &case).await.is_empty());
+    made(test, analyst, &format!("/cases/{case}/items"), item(3)).await;
+    assert!(texts(nco, &case).await.is_empty(), "one of them is not for that office");
+}
+
 /// A chain of statements is followed as far as the reader sees it.
 #[tokio::test]
 async fn two_objects_are_not_one_by_way_of_a_third_that_is_not_seen() {
