@@ -371,6 +371,7 @@ analyse-desk-lead = Notes on this object, whether it is one with another, and th
 analyse-desk-no-notes = There are no notes yet.
 analyse-desk-note-help = A note is never changed. Identifiers in it become links.
 analyse-note-for-all = (all who may see it)
+analyse-note-for-seers = (all who may see everything in the case that is marked so or stricter)
 analyse-note-for-org = (your organisation)
 analyse-note-for-me = (you alone)
 analyse-field-tlp = Marking of the note

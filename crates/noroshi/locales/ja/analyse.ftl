@@ -365,6 +365,7 @@ analyse-desk-lead = このオブジェクトについてのメモ、同じもの
 analyse-desk-no-notes = メモはまだありません。
 analyse-desk-note-help = 書いたメモは変更できません。識別子を書くと、そのページへのリンクになります。
 analyse-note-for-all = （見られる人すべて）
+analyse-note-for-seers = （事案のこの取扱い以上のものをすべて見られる人）
 analyse-note-for-org = （自分の機関のみ）
 analyse-note-for-me = （自分のみ）
 analyse-field-tlp = メモの取扱い

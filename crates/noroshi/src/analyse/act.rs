@@ -114,7 +114,8 @@ pub(super) fn made(done: Result<Committed, CommitFailure>, subject: &str) -> Ans
     }
 }
 
-/// The items of these names that the caller may see; a refusal names those that are not there.
+/// The items of these names that the caller may see; a refusal names those that are not there. Each keeps the name it was
+/// asked for by, whatever it counts as: a statement that is taken back leaves a case as it was put together.
 async fn known(house: &Arc<House>, ctx: &Ctx, wanted: &BTreeSet<String>) -> Answer<Vec<Member>> {
     let scope = Scope::of(house, ctx);
     let asked = wanted.clone();
@@ -123,7 +124,7 @@ async fn known(house: &Arc<House>, ctx: &Ctx, wanted: &BTreeSet<String>) -> Answ
     let mut items = Vec::new();
     for id in wanted {
         match found.members.remove(id) {
-            Some(member) => members.push(member),
+            Some(member) => members.push(Member { id: id.clone(), ..member }),
             None => items.push(fault(
                 "/members",
                 "NRS-ANAL-0005",
@@ -175,8 +176,9 @@ pub async fn note(
     }
     let own = notes::asked_tlp(tlp)?;
     let asked = case.clone();
-    let floor = house.store.read(move |reader| notes::case_floor(reader, &asked)).await?;
-    let (_, insert) = notes::insert(ctx, case.as_str(), text, own, floor);
+    let sees = Scope::of(house, ctx).sees();
+    let marks = house.store.read(move |reader| notes::of_case(reader, sees, &asked)).await?;
+    let (_, insert) = notes::insert(ctx, case.as_str(), text, own, marks.floor);
     let change =
         case_change("case.note", &case).payload(json!({ "text": text })).once(once).write(insert);
     made(house.door.commit(ctx, change).await, case.as_str()).map(|(_, position)| position)

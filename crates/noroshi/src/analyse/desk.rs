@@ -234,7 +234,7 @@ async fn show(house: &Arc<House>, visitor: &Visitor, id: &str, form: FormState) 
         kind: kind_words(words, &found.row.kind),
         notes: note_lines(words, &found.notes),
         older: found.older,
-        markings: marking_choices(words, floor),
+        markings: marking_choices(words, floor, "analyse-note-for-all"),
         counted_as: root,
         siblings: others.collect(),
         aliases: aliases.collect(),

@@ -114,25 +114,36 @@ pub fn siblings(reader: &Reader<'_>, sees: Sees, id: &str) -> Result<Vec<String>
     Ok(found)
 }
 
-/// Every statement in force, from the part to the whole it counts as; for the correlation, which sees all.
-pub fn in_force(reader: &Reader<'_>) -> Result<BTreeMap<String, String>, StoreFailure> {
+/// Every part and the whole it counts as for this reader, as [`canonical`] tells it of each.
+pub fn in_force(reader: &Reader<'_>, sees: Sees) -> Result<BTreeMap<String, String>, StoreFailure> {
     let pairs = reader.all(
         "SELECT one, into_id FROM analyse_alias WHERE ended_at IS NULL ORDER BY one",
         &[],
         |row| Ok((row.text(0)?, row.text(1)?)),
     )?;
     let direct: BTreeMap<String, String> = pairs.into_iter().collect();
-    let root = |start: &String| {
+    let ends: BTreeSet<&String> = direct.iter().flat_map(|(one, into)| [one, into]).collect();
+    let mut there = BTreeSet::new();
+    for end in ends {
+        if seen(reader, sees, end)? {
+            there.insert(end);
+        }
+    }
+    let mut wholes = BTreeMap::new();
+    for start in direct.keys().filter(|one| there.contains(one)) {
         let mut current = start;
         for _ in 0..DEPTH_MAX {
             match direct.get(current) {
-                Some(next) => current = next,
-                None => break,
+                // INVARIANT: a statement about what the reader may not see is not followed, in the middle of a chain either.
+                Some(next) if there.contains(next) => current = next,
+                Some(_) | None => break,
             }
         }
-        current.clone()
-    };
-    Ok(direct.keys().map(|one| (one.clone(), root(one))).collect())
+        if current != start {
+            wholes.insert(start.clone(), current.clone());
+        }
+    }
+    Ok(wholes)
 }
 
 /// Statements about `id`, also those taken back, newest first; only those whose both ends the reader sees.

@@ -1,7 +1,8 @@
 //! Notes on objects and cases: written once, with a marking of their own that is at least that of what they are about.
 //!
 //! Whoever may not see the subject is not told that there is a note. A note marked stricter than its subject is for
-//! fewer: TLP:AMBER+STRICT stays in the writer's organisation, TLP:RED with the writer.
+//! fewer: TLP:AMBER+STRICT stays in the writer's organisation, TLP:RED with the writer. A case is read by more than what
+//! it holds: what makes its notes that strict gives them only to those who see all of it that is so marked ([`Opens`]).
 
 use std::sync::Arc;
 
@@ -60,32 +61,56 @@ impl Reading {
     }
 }
 
-/// The notes of the subject `$1` for an organisation `$2` and a person `$3`.
+/// For which markings a note that is as strict as its subject is for this reader; else it is for the writer's
+/// organisation (TLP:AMBER+STRICT) or the writer (TLP:RED), like one that is stricter.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Opens {
+    strict: bool,
+    red: bool,
+}
+
+impl Opens {
+    /// Those of an object: it has one marking, and the reader sees it.
+    pub const OBJECT: Self = Self { strict: true, red: true };
+}
+
+/// The notes of the subject `$1` for an organisation `$2` and a person `$3`, whom notes marked like the subject are for by
+/// `$4` (TLP:AMBER+STRICT) and `$5` (TLP:RED).
 ///
 /// INVARIANT: what is addressed to others is neither shown nor counted.
 const FOR_READER: &str = "FROM analyse_remark n LEFT JOIN office_org o ON o.org = n.org WHERE n.subject = $1 AND \
-     (n.audience = 'subject' OR (n.audience = 'org' AND n.org = $2) OR (n.audience = 'person' AND n.person = $3))";
+     ((n.audience = 'subject' AND (n.tlp NOT IN ('amber-strict', 'red') \
+     OR (n.tlp = 'amber-strict' AND ($4 = 1 OR n.org = $2)) OR (n.tlp = 'red' AND ($5 = 1 OR n.person = $3)))) \
+     OR (n.audience = 'org' AND n.org = $2) OR (n.audience = 'person' AND n.person = $3))";
+
+fn asked(who: &Reading, subject: &str, opens: Opens) -> Vec<Value> {
+    vec![
+        Value::from(subject),
+        Value::from(&who.org),
+        Value::from(&who.person),
+        Value::Int(i64::from(opens.strict)),
+        Value::Int(i64::from(opens.red)),
+    ]
+}
 
 /// When notes of `subject` were written after `after` and before `until`, newest first, at most `limit`. The caller has
 /// made sure that the reader sees the subject.
 pub fn times(
     reader: &Reader<'_>,
     who: &Reading,
-    subject: &str,
+    (subject, opens): (&str, Opens),
     (after, until): (Timestamp, Timestamp),
     limit: usize,
 ) -> Result<Vec<Timestamp>, StoreFailure> {
     let sql = format!(
-        "SELECT n.at {FOR_READER} AND n.at > $4 AND n.at < $5 ORDER BY n.at DESC, n.note DESC LIMIT $6"
+        "SELECT n.at {FOR_READER} AND n.at > $6 AND n.at < $7 ORDER BY n.at DESC, n.note DESC LIMIT $8"
     );
-    let params = [
-        Value::from(subject),
-        Value::from(&who.org),
-        Value::from(&who.person),
+    let mut params = asked(who, subject, opens);
+    params.extend([
         Value::from(after),
         Value::from(until),
         Value::Int(i64::try_from(limit).unwrap_or(i64::MAX)),
-    ];
+    ]);
     reader.all(&sql, &params, |row| row.time(0))
 }
 
@@ -94,10 +119,10 @@ pub fn times(
 pub fn of_subject(
     reader: &Reader<'_>,
     who: &Reading,
-    subject: &str,
+    (subject, opens): (&str, Opens),
     floor: Tlp,
 ) -> Result<(Vec<Note>, u64), StoreFailure> {
-    let params = [Value::from(subject), Value::from(&who.org), Value::from(&who.person)];
+    let params = asked(who, subject, opens);
     let total = reader.number(&format!("SELECT COUNT(*) {FOR_READER}"), &params)?;
     let sql = format!(
         "SELECT n.note, n.tlp, n.at, COALESCE(o.name_ja, n.org), COALESCE(o.name_en, n.org), n.hat, n.text {FOR_READER} \
@@ -130,7 +155,8 @@ pub fn of_object(
     let (mut notes, mut older) = (Vec::new(), 0);
     for one in merge::siblings(reader, sees, id)? {
         let Some(row) = evidence::brief(reader, sees, &one)? else { continue };
-        let (some, more) = of_subject(reader, who, &one, tlp_of(&row.tlp).unwrap_or(Tlp::Red))?;
+        let floor = tlp_of(&row.tlp).unwrap_or(Tlp::Red);
+        let (some, more) = of_subject(reader, who, (&one, Opens::OBJECT), floor)?;
         notes.extend(some);
         older += more;
     }
@@ -138,15 +164,49 @@ pub fn of_object(
     Ok((notes, older))
 }
 
-/// The strictest marking among what a case holds; reports of operators count as TLP:AMBER.
-pub fn case_floor(reader: &Reader<'_>, case: &CaseId) -> Result<Tlp, StoreFailure> {
-    let mut floor = Tlp::Amber;
-    for id in super::read::member_ids(reader, case)? {
-        if let Some(row) = evidence::brief(reader, Sees::ALL, &id)? {
-            floor = floor.max(tlp_of(&row.tlp).unwrap_or(Tlp::Red));
+/// What the markings of a case's members make of its notes. Reports of operators count as TLP:AMBER.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Markings {
+    /// The strictest among what the case holds: the least that a note gets.
+    pub floor: Tlp,
+    /// The strictest among what this reader sees of it.
+    pub seen: Tlp,
+    /// Which notes are for this reader by what the case holds.
+    pub opens: Opens,
+}
+
+/// The markings of a case for a reader.
+pub fn of_case(reader: &Reader<'_>, sees: Sees, case: &CaseId) -> Result<Markings, StoreFailure> {
+    // What was taken out speaks for the readers of its notes still: they are neither more nor fewer for it.
+    let members = reader.all(
+        "SELECT item, removed_at IS NULL FROM analyse_member WHERE case_id = $1 ORDER BY item",
+        &[Value::from(case)],
+        |row| Ok((row.text(0)?, row.truth(1)?)),
+    )?;
+    let (mut floor, mut seen) = (Tlp::Amber, Tlp::Amber);
+    let mut so_marked = Vec::with_capacity(members.len());
+    for (id, held) in members {
+        let Some(row) = evidence::brief(reader, Sees::ALL, &id)? else { continue };
+        let tlp = tlp_of(&row.tlp).unwrap_or(Tlp::Red);
+        let is_seen = evidence::brief(reader, sees, &id)?.is_some();
+        if held {
+            floor = floor.max(tlp);
         }
+        if held && is_seen {
+            seen = seen.max(tlp);
+        }
+        so_marked.push((tlp, is_seen));
     }
-    Ok(floor)
+    Ok(Markings { floor, seen, opens: opens(&so_marked) })
+}
+
+/// A note is open to a reader who sees everything that is marked at least as strictly, if there is any.
+fn opens(members: &[(Tlp, bool)]) -> Opens {
+    let open = |tlp: Tlp| {
+        let mut strict = members.iter().filter(|(own, _)| *own >= tlp).peekable();
+        strict.peek().is_some() && strict.all(|(_, seen)| *seen)
+    };
+    Opens { strict: open(Tlp::AmberStrict), red: open(Tlp::Red) }
 }
 
 /// The marking a note gets, and who may read it.
@@ -304,6 +364,25 @@ mod tests {
         }
         assert_eq!(marked(Some(Tlp::AmberStrict), Tlp::Amber).1, "org");
         assert_eq!(marked(Some(Tlp::Red), Tlp::AmberStrict).1, "person");
+    }
+
+    #[test]
+    fn a_note_as_strict_as_what_a_case_holds_is_for_those_who_see_all_that_is_so_marked() {
+        let (amber, strict, red) = (Tlp::Amber, Tlp::AmberStrict, Tlp::Red);
+        for (members, expected) in [
+            (vec![], (false, false)),
+            (vec![(amber, true)], (false, false)),
+            (vec![(strict, true)], (true, false)),
+            (vec![(strict, false)], (false, false)),
+            (vec![(red, true)], (true, true)),
+            (vec![(red, true), (amber, false)], (true, true)),
+            (vec![(red, true), (strict, false)], (false, true)),
+            (vec![(red, false), (strict, true)], (false, false)),
+            (vec![(red, true), (red, false)], (false, false)),
+        ] {
+            let Opens { strict, red } = opens(&members);
+            assert_eq!((strict, red), expected, "{members:?}");
+        }
     }
 
     #[test]

@@ -450,14 +450,14 @@ pub(super) fn hat_words(words: Words, hat: &str) -> String {
     noroshi_charter::hat::Hat::parse(hat).map(|hat| words.t(page::hat_key(hat))).unwrap_or_default()
 }
 
-/// The markings a note on something marked `floor` may have.
-pub(super) fn marking_choices(words: Words, floor: Tlp) -> Vec<Choice> {
+/// The markings a note on something marked `floor` may have; `for_all` says whom one like its subject is for.
+pub(super) fn marking_choices(words: Words, floor: Tlp, for_all: &str) -> Vec<Choice> {
     Tlp::ALL
         .into_iter()
         .filter(|tlp| *tlp >= floor)
         .map(|tlp| {
             let for_whom = match tlp {
-                _ if tlp == floor => words.t("analyse-note-for-all"),
+                _ if tlp == floor => words.t(for_all),
                 Tlp::AmberStrict => words.t("analyse-note-for-org"),
                 Tlp::Red => words.t("analyse-note-for-me"),
                 Tlp::Clear | Tlp::Green | Tlp::Amber => String::new(),
@@ -466,6 +466,15 @@ pub(super) fn marking_choices(words: Words, floor: Tlp) -> Vec<Choice> {
             Choice::new(tlp_code(tlp), label.trim())
         })
         .collect()
+}
+
+/// The same of a case, which is read by more than what it holds.
+fn case_markings(words: Words, floor: Tlp) -> Vec<Choice> {
+    let for_all = match floor {
+        Tlp::Clear | Tlp::Green | Tlp::Amber => "analyse-note-for-all",
+        Tlp::AmberStrict | Tlp::Red => "analyse-note-for-seers",
+    };
+    marking_choices(words, floor, for_all)
 }
 
 /// One entry of the timeline.
@@ -547,7 +556,7 @@ async fn show_case(house: &Arc<House>, visitor: &Visitor, id: &str, form: FormSt
         reasons: case.reasons.iter().map(|why| reason_line(words, why)).collect(),
         events: events.collect(),
         notes: note_lines(words, &case.notes),
-        markings: marking_choices(words, case.floor),
+        markings: case_markings(words, case.floor),
         may_change: may_change(house, visitor),
         may_explore: house
             .authoriser

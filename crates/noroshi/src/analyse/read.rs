@@ -114,6 +114,8 @@ pub struct Items {
     items: Vec<Item>,
     /// Where each item stands in `items`.
     places: BTreeMap<String, usize>,
+    /// What was joined into each whole.
+    parts: BTreeMap<String, Vec<String>>,
     /// Reports that this reader may not see.
     pub hidden_reports: u64,
     /// Items looked at.
@@ -128,7 +130,7 @@ struct Asked<'n> {
     /// Names of the reports, whose numbers follow the places of the graph.
     own: Postings,
     hidden_reports: u64,
-    /// What is part of something, by a statement in force.
+    /// What is part of something, by the statements this reader follows.
     whole: BTreeMap<String, String>,
     /// The same in places, where both name something.
     merged: BTreeMap<u32, u32>,
@@ -148,7 +150,7 @@ impl<'n> Asked<'n> {
             own.append(number, &seen);
         }
         own.settle();
-        let whole = merge::in_force(reader)?;
+        let whole = merge::in_force(reader, scope.sees)?;
         let mut merged = BTreeMap::new();
         for (part, root) in &whole {
             let held = |id| -> Result<Option<u32>, StoreFailure> {
@@ -285,7 +287,7 @@ fn items_of(
     ids: &BTreeSet<String>,
 ) -> Result<Items, StoreFailure> {
     reports.retain(|report| ids.contains(report.report.as_str()));
-    let whole = merge::in_force(reader)?;
+    let whole = merge::in_force(reader, sees)?;
     let roots: BTreeSet<&str> = ids.iter().map(|id| whole.get(id).unwrap_or(id).as_str()).collect();
     let parts = whole.iter().filter(|(_, root)| roots.contains(root.as_str()));
     let objects: BTreeSet<&str> = ids
@@ -406,6 +408,7 @@ impl Items {
                 (self.members.contains_key(part), self.members.get(root).cloned())
             {
                 self.members.insert(part.clone(), member);
+                self.parts.entry(root.clone()).or_default().push(part.clone());
             }
         }
     }
@@ -560,11 +563,14 @@ fn related(reader: &Reader<'_>, group: &Group, found: &Items) -> Result<Related,
         group.members.iter().filter_map(|id| found.members.get(id.as_str())).cloned().collect();
     members.sort_by_key(|member| (member.kind, member.time, member.id.clone()));
     let mut case = None;
-    for member in &members {
+    // A case holds what was put into it: a whole, or a part by its own name.
+    let parts = |member: &Member| found.parts.get(&member.id).into_iter().flatten();
+    let names = members.iter().flat_map(|member| std::iter::once(&member.id).chain(parts(member)));
+    for name in names {
         if case.is_none() {
             case = reader.first(
                 "SELECT case_id FROM analyse_member WHERE item = $1 AND removed_at IS NULL ORDER BY case_id LIMIT 1",
-                &[Value::from(&member.id)],
+                &[Value::from(name)],
                 |row| row.text(0),
             )?;
         }
@@ -637,13 +643,14 @@ pub struct CaseRow {
     pub opened_at: Timestamp,
     /// Members now.
     pub members: u64,
-    /// Notes.
+    /// Notes that are for every reader of the case.
     pub notes: u64,
 }
 
 const CASE: &str = "SELECT c.case_id, c.title, c.summary, c.state, c.group_key, c.opened_at, \
      (SELECT COUNT(*) FROM analyse_member m WHERE m.case_id = c.case_id AND m.removed_at IS NULL), \
-     (SELECT COUNT(*) FROM analyse_remark n WHERE n.subject = c.case_id AND n.audience = 'subject') FROM analyse_case c";
+     (SELECT COUNT(*) FROM analyse_remark n WHERE n.subject = c.case_id AND n.audience = 'subject' \
+     AND n.tlp NOT IN ('amber-strict', 'red')) FROM analyse_case c";
 
 fn case_row(row: &Row<'_, '_>) -> Result<CaseRow, StoreFailure> {
     Ok(CaseRow {
@@ -785,22 +792,19 @@ pub fn case(
     let reports = intake::read::correlation_items(reader)?;
     let all = items_of(reader, scope.sees, Items::default(), reports, &wanted)?;
     let hidden = ids.iter().filter(|id| !all.members.contains_key(*id)).count() as u64;
-    // Two members that are one thing stand there once.
-    let held: BTreeMap<&str, &Member> = ids
-        .iter()
-        .filter_map(|id| all.members.get(id))
-        .map(|member| (member.id.as_str(), member))
-        .collect();
-    let mut members: Vec<Member> = held.into_values().cloned().collect();
+    let held = once_each(&ids, &all);
+    let mut members: Vec<Member> = held.values().cloned().collect();
     if !scope.reports() {
         for member in members.iter_mut().filter(|member| member.kind != ItemKind::Partner) {
             member.org = (String::new(), String::new());
         }
     }
     members.sort_by_key(|member| (member.kind, member.time, member.id.clone()));
-    let wanted: BTreeSet<&str> = members.iter().map(|member| member.id.as_str()).collect();
-    let own: Vec<Item> =
-        all.items.iter().filter(|item| wanted.contains(item.id.as_str())).cloned().collect();
+    let own = all.items.iter().filter_map(|item| {
+        let member = held.get(item.id.as_str())?;
+        Some(Item { id: ItemId::new(member.id.clone()), ..item.clone() })
+    });
+    let own: Vec<Item> = own.collect();
     let answer = correlate(&own, COMMON_ITEMS_DEFAULT);
     let reasons = answer.groups.iter().flat_map(|group| group.links.iter().map(why)).collect();
     let mut counted: BTreeMap<Observable, usize> = BTreeMap::new();
@@ -815,21 +819,35 @@ pub fn case(
         |row| Ok((row.text(0)?, row.text_or_none(1)?.unwrap_or_default())),
     )?;
     let removed = seen_of(reader, scope.sees, removed)?;
-    let floor = notes::case_floor(reader, case)?;
-    let (notes, older_notes) = notes::of_subject(reader, who, case.as_str(), floor)?;
-    let timeline = timeline(reader, case, &members, &notes)?;
+    let marks = notes::of_case(reader, scope.sees, case)?;
+    let subject = (case.as_str(), marks.opens);
+    let (notes, older_notes) = notes::of_subject(reader, who, subject, marks.seen)?;
+    let timeline = timeline(reader, scope.sees, case, (&members, &notes))?;
     Ok(Some(Case {
         row,
         members,
         hidden,
         removed,
-        floor,
+        floor: marks.floor,
         notes,
         older_notes,
         timeline,
         observables,
         reasons,
     }))
+}
+
+/// Members that are one thing stand there once, by the name of the whole; under the name by which the case holds them,
+/// because that is what can be taken out: the whole's own where it is held, else that of a part.
+fn once_each<'m>(ids: &[String], all: &'m Items) -> BTreeMap<&'m str, Member> {
+    let mut held: BTreeMap<&str, Member> = BTreeMap::new();
+    for id in ids {
+        let Some(member) = all.members.get(id) else { continue };
+        if *id == member.id || !held.contains_key(member.id.as_str()) {
+            held.insert(&member.id, Member { id: id.clone(), ..member.clone() });
+        }
+    }
+    held
 }
 
 /// Of what was taken out of a case that which its reader may see: an identifier tells that something is held.
@@ -840,34 +858,50 @@ fn seen_of(
 ) -> Result<Vec<(String, String)>, StoreFailure> {
     let mut seen = Vec::with_capacity(removed.len());
     for (item, why) in removed {
-        if !item.contains("--") || evidence::read::brief(reader, sees, &item)?.is_some() {
+        if tells(reader, sees, &item)? {
             seen.push((item, why));
         }
     }
     Ok(seen)
 }
 
+/// Whether what was written of a member is for this reader: reports are members for every reader of a joint case.
+fn tells(reader: &Reader<'_>, sees: Sees, item: &str) -> Result<bool, StoreFailure> {
+    Ok(!item.contains("--") || evidence::read::brief(reader, sees, item)?.is_some())
+}
+
 fn timeline(
     reader: &Reader<'_>,
+    sees: Sees,
     case: &CaseId,
-    members: &[Member],
-    notes: &[Note],
+    (members, notes): (&[Member], &[Note]),
 ) -> Result<Vec<Event>, StoreFailure> {
-    let mut events = reader.all(
+    let changes = reader.all(
         "SELECT at, command, payload, position FROM office_audit WHERE subject = $1 AND command LIKE 'case.%' \
          AND command <> 'case.note' ORDER BY position",
         &[Value::from(case)],
         |row| {
             let payload: serde_json::Value = row.json(2)?;
             let said = |name: &str| payload.get(name).and_then(serde_json::Value::as_str).map(ToOwned::to_owned);
-            Ok(Event {
+            let event = Event {
                 at: row.time(0)?,
                 kind: row.text(1)?,
                 text: said("why").or_else(|| said("title")).unwrap_or_default(),
                 position: Some(row.count(3)?),
-            })
+            };
+            Ok((said("item"), event))
         },
     )?;
+    let mut events = Vec::with_capacity(changes.len());
+    for (item, mut event) in changes {
+        // INVARIANT: that something changed is for every reader of the case; why, for those who see what it was about.
+        if let Some(item) = item
+            && !tells(reader, sees, &item)?
+        {
+            event.text.clear();
+        }
+        events.push(event);
+    }
     // Only the notes this reader may read: that there are others is not told.
     events.extend(notes.iter().map(|note| Event {
         at: note.at,

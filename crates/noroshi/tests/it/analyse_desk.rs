@@ -1035,3 +1035,282 @@ async fn another_framework_is_only_other_data() {
         .sum();
     assert!(techniques > 350, "{techniques} of 391, {} elsewhere", seen["elsewhere"]);
 }
+
+/// An indicator for an address of its own and one that it shares with others of the same `shared`.
+fn address(number: usize, shared: usize) -> Value {
+    json!({
+        "type": "indicator", "spec_version": "2.1", "id": id("indicator", number), "created": CREATED,
+        "modified": CREATED, "name": format!("灯籠{number}"), "pattern_type": "stix", "valid_from": CREATED,
+        "pattern": format!("[ipv4-addr:value = '203.0.113.{shared}' OR ipv4-addr:value = '198.51.100.{number}']"),
+    })
+}
+
+/// The identifiers under which a case shows its members.
+async fn members(test: &TestHouse, who: &Someone, case: &str) -> Vec<String> {
+    let (status, found) = get(test, who, &format!("/cases/{case}")).await;
+    assert_eq!(status, 200, "{found}");
+    let members = found["members"].as_array().unwrap();
+    members.iter().map(|one| one["id"].as_str().unwrap().to_owned()).collect()
+}
+
+fn of_case(test: &TestHouse, case: &str) -> Vec<String> {
+    let case = case.to_owned();
+    let read = move |reader: &Reader<'_>| noroshi::share::read::of_case(reader, &case);
+    test.house.store.read_now(read).unwrap().unwrap()
+}
+
+/// What a statement of ours says of two objects changes neither what a case holds nor what is released of it.
+#[tokio::test]
+async fn a_case_holds_what_was_put_into_it_whatever_it_counts_as() {
+    let desk = Desk::open().await;
+    let (test, analyst) = (&desk.test, &desk.analyst);
+    let (part, whole, other) = (id("indicator", 1), id("indicator", 2), id("indicator", 3));
+    desk.hold(&[address(1, 5), address(2, 6), address(3, 5)]).await;
+    let merge = json!({ "one": part, "into": whole, "reason": "同じ活動" });
+    let why = json!({ "reason": "別の活動と判明" });
+    let item = |id: &str| json!({ "id": id, "reason": "同じ宛先" });
+
+    // Merged, then put in: the part was named, and the part is what the case holds and what may be released of it.
+    let statement = made(test, analyst, "/analyse/merges", merge.clone()).await;
+    let case = desk.case(std::slice::from_ref(&other)).await;
+    made(test, analyst, &format!("/cases/{case}/items"), item(&part)).await;
+    assert_eq!(of_case(test, &case), [part.as_str(), other.as_str()]);
+    assert_eq!(members(test, analyst, &case).await, [part.as_str(), other.as_str()]);
+    let (_, groups) = get(test, analyst, "/analyse/correlations").await;
+    assert_eq!(groups["groups"][0]["case"], json!(case), "held by the part's name: {groups}");
+    made(test, analyst, &format!("/analyse/merges/{statement}/undo"), why.clone()).await;
+    assert_eq!(members(test, analyst, &case).await, [part.as_str(), other.as_str()]);
+    assert_eq!(of_case(test, &case), [part.as_str(), other.as_str()]);
+    made(test, analyst, &format!("/cases/{case}/items/remove"), item(&part)).await;
+
+    // Put in, then merged: it stands there by the name under which it can be taken out, and names what both name.
+    made(test, analyst, &format!("/cases/{case}/items"), item(&part)).await;
+    let statement = made(test, analyst, "/analyse/merges", merge.clone()).await;
+    assert_eq!(of_case(test, &case), [part.as_str(), other.as_str()]);
+    assert_eq!(members(test, analyst, &case).await, [part.as_str(), other.as_str()]);
+    let (_, found) = get(test, analyst, &format!("/cases/{case}")).await;
+    assert!(found["observables"].to_string().contains("198.51.100.2"), "{found}");
+    let both = json!([part, other]);
+    assert_eq!(found["reasons"][0]["items"], both, "reasons speak of members: {found}");
+    let browser = crate::evidence_pages::Browser::of(test, analyst).await;
+    let (_, page) = browser.get(&format!("/analyse/cases/{case}")).await;
+    assert!(page.contains(&format!("<option value=\"{part}\"")), "{page}");
+    assert!(!page.contains(&format!("<option value=\"{whole}\"")), "{page}");
+    made(test, analyst, &format!("/cases/{case}/items/remove"), item(&part)).await;
+    assert_eq!(members(test, analyst, &case).await, [other.as_str()]);
+
+    // Both are held: they stand there once, under the whole's name, and each can be taken out.
+    for one in [&part, &whole] {
+        made(test, analyst, &format!("/cases/{case}/items"), item(one)).await;
+    }
+    assert_eq!(members(test, analyst, &case).await, [whole.as_str(), other.as_str()]);
+    made(test, analyst, &format!("/cases/{case}/items/remove"), item(&whole)).await;
+    assert_eq!(members(test, analyst, &case).await, [part.as_str(), other.as_str()]);
+    made(test, analyst, &format!("/analyse/merges/{statement}/undo"), why).await;
+    assert_eq!(members(test, analyst, &case).await, [part.as_str(), other.as_str()]);
+}
+
+/// A reason and a basis name the actor as a rationale does.
+#[tokio::test]
+async fn what_was_said_of_a_hypothesis_is_for_those_who_see_what_it_names() {
+    let desk = Desk::open().await;
+    let (test, analyst, nco) = (&desk.test, &desk.analyst, &desk.nco);
+    desk.hold(&suspects()).await;
+    desk.hold_as(&[thing("intrusion-set", 7, "秘の集団")], Tlp::Red, "import:test").await;
+    desk.hold_from_report(&[thing("intrusion-set", 8, "秘の報告の集団")]).await;
+    let case = desk.case(&[id("indicator", 5)]).await;
+    let path = format!("/cases/{case}/hypotheses");
+    let put =
+        |object: &str| json!({ "object": object, "rationale": "秘の手口", "no_person": true });
+    let open = json!({ "object": id("campaign", 2), "rationale": "手口", "no_person": true });
+    let open = made(test, analyst, &path, open).await;
+    let mut closed = Vec::new();
+    for number in [7, 8] {
+        closed.push(made(test, analyst, &path, put(&id("intrusion-set", number))).await);
+    }
+    let exhibit = json!({ "item": id("indicator", 5), "says": "設定が同じ", "credibility": "high", "relevance": "high" });
+    let exhibit = made(test, analyst, &format!("/cases/{case}/evidence"), exhibit).await;
+    for (hypothesis, reason) in [(&open, "比べた"), (&closed[0], "秘の甲"), (&closed[1], "秘の乙")]
+    {
+        let judgement = json!({ "exhibit": exhibit, "hypothesis": hypothesis, "verdict": "inconsistent", "reason": reason });
+        made(test, analyst, &format!("/cases/{case}/judgements"), judgement).await;
+    }
+    for (hypothesis, basis) in [(&closed[0], "秘の丙"), (&closed[1], "秘の丁"), (&open, "一致")]
+    {
+        let body = json!({ "hypothesis": hypothesis, "confidence": "low", "basis": basis });
+        made(test, analyst, &format!("/cases/{case}/conclusions"), body).await;
+    }
+    let end = json!({ "id": closed[1], "reason": "秘の戊" });
+    assert_eq!(post(test, analyst, &format!("{path}/end"), end).await.0, 201);
+
+    let (_, whole) = get(test, analyst, &path).await;
+    for said in ["秘の甲", "秘の乙", "秘の丙", "秘の丁", "秘の戊"] {
+        assert!(whole.to_string().contains(said), "{said}: {whole}");
+    }
+    // The others see that there is something, how it fares and what was said of what they see.
+    let (_, theirs) = get(test, nco, &path).await;
+    assert!(!theirs.to_string().contains("秘"), "{theirs}");
+    let judgements = theirs["judgements"].as_array().unwrap();
+    let reasons: Vec<&str> = judgements.iter().filter_map(|one| one["reason"].as_str()).collect();
+    assert_eq!(reasons, ["比べた", "", ""], "{theirs}");
+    assert!(judgements.iter().all(|one| one["verdict"] == "inconsistent"), "{theirs}");
+    let conclusions = theirs["conclusions"].as_array().unwrap();
+    let bases: Vec<&str> = conclusions.iter().filter_map(|one| one["basis"].as_str()).collect();
+    assert_eq!(bases, ["一致", "", ""], "{theirs}");
+    let page = format!("/analyse/cases/{case}/hypotheses");
+    let browser = crate::evidence_pages::Browser::of(test, nco).await;
+    let (status, seen) = browser.get(&page).await;
+    assert_eq!(status, 200, "{seen}");
+    assert!(seen.contains("比べた") && seen.contains("一致") && !seen.contains("秘"), "{seen}");
+    let browser = crate::evidence_pages::Browser::of(test, analyst).await;
+    let (_, seen) = browser.get(&page).await;
+    assert!(seen.contains("秘の甲") && seen.contains("秘の丙"), "{seen}");
+}
+
+#[tokio::test]
+async fn the_timeline_of_a_case_gives_no_reason_for_what_its_reader_may_not_see() {
+    let desk = Desk::open().await;
+    let (test, analyst, nco) = (&desk.test, &desk.analyst, &desk.nco);
+    desk.hold(&[address(1, 5), address(2, 5)]).await;
+    desk.hold_as(&[address(3, 5)], Tlp::Red, "import:test").await;
+    let case = desk.case(&[id("indicator", 1)]).await;
+    for (number, word) in [(2, "公"), (3, "秘")] {
+        let item = |verb: &str| json!({ "id": id("indicator", number), "reason": format!("{word}の{verb}") });
+        made(test, analyst, &format!("/cases/{case}/items"), item("追加")).await;
+        made(test, analyst, &format!("/cases/{case}/items/remove"), item("除外")).await;
+    }
+    let said = |case: &Value| -> Vec<String> {
+        let mut said: Vec<String> = case["timeline"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .filter(|one| one["kind"] == "case.add" || one["kind"] == "case.remove")
+            .map(|one| one["text"].as_str().unwrap().to_owned())
+            .collect();
+        said.sort();
+        said
+    };
+    let (_, whole) = get(test, analyst, &format!("/cases/{case}")).await;
+    assert_eq!(said(&whole), ["公の追加", "公の除外", "秘の追加", "秘の除外"], "{whole}");
+    let (_, theirs) = get(test, nco, &format!("/cases/{case}")).await;
+    assert_eq!(said(&theirs), ["", "", "公の追加", "公の除外"], "{theirs}");
+    let browser = crate::evidence_pages::Browser::of(test, nco).await;
+    let (status, page) = browser.get(&format!("/analyse/cases/{case}")).await;
+    assert_eq!(status, 200, "{page}");
+    assert!(page.contains("公の除外") && !page.contains("秘の"), "{page}");
+}
+
+/// What a case holds makes its notes stricter; it gives nobody a note that its marking would not give.
+#[tokio::test]
+async fn what_a_case_holds_makes_no_note_in_it_wider() {
+    let desk = Desk::open().await;
+    let (test, analyst, nco) = (&desk.test, &desk.analyst, &desk.nco);
+    let office = noroshi::office::people::Org {
+        org: analyst.ctx.org.clone(),
+        name_ja: String::new(),
+        name_en: String::new(),
+        kind: "office".to_owned(),
+        sector: None,
+    };
+    let beside = test.person("beside", &office, Hat::NcoAnalyst).await;
+    let second = test.person("second", &office, Hat::CaoAnalyst).await;
+    desk.hold(&[address(1, 5)]).await;
+    desk.hold_as(&[address(2, 5)], Tlp::AmberStrict, "import:test").await;
+    let red = |number: usize, originator: String| NewObject {
+        object: StixObject::parse(&address(number, 5).to_string()).unwrap(),
+        tlp: Tlp::Red,
+        class: LegalClass::CiaN,
+        originator,
+        source: "import:test".to_owned(),
+    };
+    let objects = [red(3, "operator".to_owned()), red(4, nco.ctx.org.to_string())];
+    let mut change = Change::new("evidence.import", "test", rows::fact("test", &objects));
+    change.writes = rows::insert_objects(&objects, test.house.clock.now());
+    test.house.door.commit(&analyst.ctx, change).await.unwrap();
+    let texts = async |who: &Someone, case: &str| -> Vec<String> {
+        let (_, found) = get(test, who, &format!("/cases/{case}")).await;
+        let notes = found["notes"].as_array().unwrap();
+        let told = found["timeline"].as_array().unwrap();
+        let told = told.iter().filter(|one| one["kind"] == "case.note").count();
+        assert_eq!(told, notes.len(), "{found}");
+        notes.iter().map(|note| note["text"].as_str().unwrap().to_owned()).collect()
+    };
+    let note = |text: &str, tlp: &str| json!({ "text": text, "tlp": tlp });
+
+    // Of TLP:AMBER+STRICT: for the writer's organisation, and for those who see what is so marked.
+    let case = desk.case(&[id("indicator", 1)]).await;
+    made(test, nco, "/inbox/watches", json!({ "kind": "case", "target": case })).await;
+    let notes = format!("/cases/{case}/notes");
+    made(test, analyst, &notes, note("皆へ", "")).await;
+    let item = |number: usize| json!({ "id": id("indicator", number), "reason": "同じ宛先" });
+    let (add, remove) = (format!("/cases/{case}/items"), format!("/cases/{case}/items/remove"));
+    made(test, analyst, &add, item(2)).await;
+    made(test, analyst, &notes, note("厳", "")).await;
+    assert_eq!(texts(nco, &case).await, ["皆へ"]);
+    assert_eq!(texts(&beside, &case).await, ["皆へ", "厳"], "of the writer's organisation");
+    // Of TLP:RED, asked for or not: for the writer, and for those who see what is so marked.
+    made(test, analyst, &add, item(3)).await;
+    made(test, analyst, &notes, note("赤", "")).await;
+    made(test, analyst, &notes, note("赤と言う", "red")).await;
+    assert_eq!(texts(nco, &case).await, ["皆へ"]);
+    assert_eq!(texts(&beside, &case).await, ["皆へ", "厳"]);
+    for who in [analyst, &second] {
+        assert_eq!(texts(who, &case).await, ["皆へ", "厳", "赤", "赤と言う"]);
+    }
+    let (_, inbox) = get(test, nco, "/inbox").await;
+    let told = inbox["news"].as_array().unwrap();
+    assert_eq!(told.iter().filter(|one| one["trigger"] == "note").count(), 1, "{inbox}");
+    let (_, listed) = get(test, nco, "/cases").await;
+    assert_eq!(listed["items"][0]["notes"], 1, "what is for others is not counted: {listed}");
+    let (_, theirs) = get(test, nco, &format!("/cases/{case}")).await;
+    assert_eq!(theirs["notes"][0]["tlp"], "amber", "by what this reader sees: {theirs}");
+    // What is taken out gives its notes to nobody else.
+    made(test, analyst, &remove, item(3)).await;
+    assert_eq!(texts(nco, &case).await, ["皆へ"]);
+    assert_eq!(texts(&second, &case).await, ["皆へ", "厳", "赤", "赤と言う"]);
+
+    // Whoever sees all that is so marked reads what was written of it.
+    let case = desk.case(&[id("indicator", 1), id("indicator", 4)]).await;
+    let notes = format!("/cases/{case}/notes");
+    made(test, analyst, &notes, note("赤", "")).await;
+    assert_eq!(texts(nco, &case).await, ["赤"]);
+    assert!(texts(&beside, &case).await.is_empty());
+    made(test, analyst, &format!("/cases/{case}/items"), item(3)).await;
+    assert!(texts(nco, &case).await.is_empty(), "one of them is not for that office");
+}
+
+/// A chain of statements is followed as far as the reader sees it.
+#[tokio::test]
+async fn two_objects_are_not_one_by_way_of_a_third_that_is_not_seen() {
+    let desk = Desk::open().await;
+    let (test, analyst, nco) = (&desk.test, &desk.analyst, &desk.nco);
+    let (part, between, whole) = (id("indicator", 1), id("indicator", 2), id("indicator", 3));
+    desk.hold(&[address(1, 5), address(3, 6), address(4, 5), address(5, 6)]).await;
+    desk.hold_from_report(&[address(2, 7)]).await;
+    for (one, into) in [(&part, &between), (&between, &whole)] {
+        let body = json!({ "one": one, "into": into, "reason": "同じ活動" });
+        made(test, analyst, "/analyse/merges", body).await;
+    }
+    let case = desk.case(std::slice::from_ref(&part)).await;
+    assert_eq!(members(test, nco, &case).await, [part.as_str()]);
+    let (_, theirs) = get(test, nco, &format!("/cases/{case}")).await;
+    let (_, all) = get(test, analyst, &format!("/cases/{case}")).await;
+    assert!(
+        all.to_string().contains("198.51.100.3"),
+        "one thing for those who see the chain: {all}"
+    );
+    for secret in ["198.51.100.3", "203.0.113.6", "灯籠3", whole.as_str()] {
+        assert!(!theirs.to_string().contains(secret), "{secret}: {theirs}");
+    }
+    let groups = async |who: &Someone| -> Vec<usize> {
+        let (_, found) = get(test, who, "/analyse/correlations").await;
+        let groups = found["groups"].as_array().unwrap();
+        groups.iter().map(|group| group["members"].as_array().unwrap().len()).collect()
+    };
+    assert_eq!(
+        groups(analyst).await,
+        [3],
+        "the whole and what shares an address with it or a part"
+    );
+    assert_eq!(groups(nco).await, [2, 2]);
+}

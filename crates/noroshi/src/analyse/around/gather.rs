@@ -150,7 +150,7 @@ struct Gather<'a, 'r> {
     reader: &'a Reader<'r>,
     sees: Sees,
     asked: &'a Asked,
-    /// What is part of something, by a statement in force.
+    /// What is part of something, by the statements this reader follows.
     parts: BTreeMap<String, String>,
     known: BTreeSet<String>,
     met: BTreeMap<String, BTreeSet<String>>,
@@ -168,7 +168,7 @@ pub fn around(
         reader,
         sees: scope.sees(),
         asked,
-        parts: merge::in_force(reader)?,
+        parts: merge::in_force(reader, scope.sees())?,
         known: BTreeSet::new(),
         met: BTreeMap::new(),
         answer: Around::default(),

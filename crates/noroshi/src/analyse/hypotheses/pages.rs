@@ -128,6 +128,12 @@ fn who_words(words: Words, who: &Who) -> String {
     format!("{} / {}", name_in(words, &who.org), hat_words(words, &who.hat))
 }
 
+/// What is not for the reader is empty and leaves no mark between the others.
+fn joined(parts: &[&str], mark: &str) -> String {
+    let parts: Vec<&str> = parts.iter().copied().filter(|part| !part.is_empty()).collect();
+    parts.join(mark)
+}
+
 /// Hypotheses are spoken of by letters, in the order in which they were put up.
 fn letter(at: usize) -> char {
     let letters = ('A'..='Z').chain('a'..='z');
@@ -175,7 +181,8 @@ fn line(words: Words, matrix: &Matrix, one: &Exhibit) -> Line {
             .into_iter()
             .map(|said| {
                 let verdict = words.t(format!("analyse-hyp-verdict-{}", said.verdict.code()));
-                let why = format!("{}: {}", who_words(words, &said.who), said.reason);
+                let who = who_words(words, &said.who);
+                let why = joined(&[&who, &said.reason], ": ");
                 (verdict_tone(said.verdict), verdict, why)
             })
             .collect(),
@@ -236,7 +243,7 @@ fn history(words: Words, matrix: &Matrix) -> Vec<Said> {
                 ("name", name(&one.hypothesis).into()),
             ],
         ),
-        text: format!("{} / {}", says(&one.exhibit), one.reason),
+        text: joined(&[&says(&one.exhibit), &one.reason], " / "),
         who: who_words(words, &one.who),
     };
     let mut said: Vec<Said> = matrix.judgements.iter().map(judged).collect();

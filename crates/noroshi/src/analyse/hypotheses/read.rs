@@ -1,6 +1,6 @@
 //! The matrix of a case as its reader may see it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
@@ -20,6 +20,8 @@ pub struct Hypothesis {
     pub hypothesis: String,
     /// The object it names, as far as the reader sees it.
     pub object: Option<ObjectRow>,
+    /// It names an object that is not for this reader.
+    pub closed: bool,
     /// Its words where it names no object; empty when the object is not for this reader.
     pub label: String,
     /// Why it is worth considering; empty when the object is not for this reader.
@@ -82,7 +84,7 @@ pub struct Judgement {
     pub hypothesis: String,
     /// The verdict.
     pub verdict: Verdict,
-    /// Why.
+    /// Why; empty when the object of the hypothesis is not for this reader.
     pub reason: String,
     /// Who.
     pub who: Who,
@@ -97,7 +99,7 @@ pub struct Conclusion {
     pub hypothesis: String,
     /// `low`, `moderate` or `high`.
     pub confidence: String,
-    /// On what it rests.
+    /// On what it rests; empty when the object of the hypothesis is not for this reader.
     pub basis: String,
     /// Who.
     pub who: Who,
@@ -166,8 +168,37 @@ pub fn matrix(reader: &Reader<'_>, scope: Scope, case: &CaseId) -> Result<Matrix
     // INVARIANT: what is said of evidence that is not for the reader is neither shown nor counted.
     let exhibits = &matrix.exhibits;
     matrix.judgements.retain(|one| exhibits.iter().any(|it| it.exhibit == one.exhibit));
+    without_words_of_closed(&mut matrix);
     weighed(&mut matrix);
     Ok(matrix)
+}
+
+/// INVARIANT: what was written of an object is for those who see the object, whether as a rationale, as a reason or as a
+/// basis; the others see that there is another explanation and how it fares.
+fn without_words_of_closed(matrix: &mut Matrix) {
+    let closed: BTreeSet<&str> = matrix
+        .hypotheses
+        .iter()
+        .filter(|one| one.closed)
+        .map(|one| one.hypothesis.as_str())
+        .collect();
+    for one in &mut matrix.judgements {
+        if closed.contains(one.hypothesis.as_str()) {
+            one.reason.clear();
+        }
+    }
+    for one in &mut matrix.conclusions {
+        if closed.contains(one.hypothesis.as_str()) {
+            one.basis.clear();
+        }
+    }
+    for one in matrix.hypotheses.iter_mut().filter(|one| one.closed) {
+        one.rationale.clear();
+        one.label.clear();
+        if let Some((_, why)) = &mut one.ended {
+            why.clear();
+        }
+    }
 }
 
 fn weighed(matrix: &mut Matrix) {
@@ -212,6 +243,7 @@ fn hypotheses(
             Hypothesis {
                 hypothesis: row.text(0)?,
                 object: None,
+                closed: false,
                 label: row.text(2)?,
                 rationale: row.text(3)?,
                 who: who(row, 4)?,
@@ -224,13 +256,7 @@ fn hypotheses(
     for (object, mut hypothesis) in found {
         if let Some(object) = object {
             hypothesis.object = evidence::brief(reader, scope.sees(), &object)?;
-            if hypothesis.object.is_none() {
-                // INVARIANT: what was written of an object is for those who see the object; the others see that there is
-                // another explanation and how it fares.
-                hypothesis.rationale = String::new();
-                hypothesis.label = String::new();
-                hypothesis.ended = hypothesis.ended.map(|(at, _)| (at, String::new()));
-            }
+            hypothesis.closed = hypothesis.object.is_none();
         }
         hypotheses.push(hypothesis);
     }
@@ -309,7 +335,7 @@ fn judgements(reader: &Reader<'_>, case: &CaseId) -> Result<Vec<Judgement>, Stor
         );
         last.insert(key, at);
     }
-    let counting: std::collections::BTreeSet<usize> = last.into_values().collect();
+    let counting: BTreeSet<usize> = last.into_values().collect();
     for (at, one) in found.iter_mut().enumerate() {
         one.superseded = !counting.contains(&at);
     }

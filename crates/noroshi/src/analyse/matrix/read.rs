@@ -158,7 +158,7 @@ pub fn matrix(
     let (techniques, hidden) = all(reader, sees, "attack-pattern")?;
     shown.hidden = hidden;
     let held = holders(reader, cases)?;
-    let parts = merge::in_force(reader)?;
+    let parts = merge::in_force(reader, sees)?;
     let count =
         |technique: &Read| uses(reader, sees, technique, asked, only.as_ref(), (&held, &parts));
     let by_id: BTreeMap<&str, &Read> = tactics.iter().map(|one| (one.id.as_str(), one)).collect();

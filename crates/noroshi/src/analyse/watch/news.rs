@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::analyse::hypotheses;
 use crate::analyse::merge;
-use crate::analyse::notes::{self, Reading};
+use crate::analyse::notes::{self, Opens, Reading};
 use crate::analyse::read::{self as analyse, Scope};
 use crate::evidence::near::{self, Edge};
 use crate::evidence::read::relations::Place;
@@ -337,7 +337,7 @@ fn of_object(
             found.tell(watch, edge.arrived_at, trigger, &id, &edge.other.id);
         })?;
         found.more |= more;
-        for at in notes::times(reader, &eyes.who, &id, span.ends(), WANTED)? {
+        for at in notes::times(reader, &eyes.who, (&id, Opens::OBJECT), span.ends(), WANTED)? {
             found.tell(watch, at, Trigger::Note, &id, "");
         }
         if eyes.releases {
@@ -418,7 +418,8 @@ fn of_case(
     for at in analyse::changes_of_case(reader, &case, span.ends(), WANTED)? {
         found.tell(watch, at, Trigger::Case, &watch.target, "");
     }
-    for at in notes::times(reader, &eyes.who, &watch.target, span.ends(), WANTED)? {
+    let opens = notes::of_case(reader, eyes.scope.sees(), &case)?.opens;
+    for at in notes::times(reader, &eyes.who, (&watch.target, opens), span.ends(), WANTED)? {
         found.tell(watch, at, Trigger::Note, &watch.target, "");
     }
     let matrix = hypotheses::read::matrix(reader, eyes.scope, &case)?;
