@@ -11,7 +11,7 @@ pub(super) fn plain(label: &str) -> String {
 }
 
 /// What a reader's eye keeps of a label: UTS #39 §4, then the Japanese table, then ASCII rules
-/// (`rn` and `nn` are read as `m`, `vv` as `w`, `cl` as `d`, digits as letters). Two labels with one skeleton look alike.
+/// (`m` is read as `rn` and `nn`, `w` as `vv`, `d` as `cl`, digits as letters). Two labels with one skeleton look alike.
 pub(super) fn skeleton(label: &str) -> String {
     if label.is_ascii() {
         return ascii_rules(&label.replace('-', ""));
@@ -51,10 +51,11 @@ fn table_folded(label: &str) -> String {
         .collect()
 }
 
-/// Single characters first, so that a digit standing for a letter makes a pair too (`c1` as `cl` as `d`).
+/// Single characters first, so that a digit standing for a letter makes a pair too (`c1` as `cl` as `d`). Letters that are read
+/// as pairs are written as pairs: of three `n` nobody can say which two are the `m`.
 fn ascii_rules(label: &str) -> String {
-    let mut out: Vec<char> = Vec::with_capacity(label.len());
-    for character in label.chars() {
+    let mut behind: Vec<char> = Vec::with_capacity(label.len() + 8);
+    for character in label.chars().rev() {
         let folded = match character {
             '0' => 'o',
             '1' | '|' | 'i' => 'l',
@@ -66,18 +67,16 @@ fn ascii_rules(label: &str) -> String {
             '9' | 'q' => 'g',
             other => other,
         };
-        let pair = match (out.last(), folded) {
-            (Some('r' | 'n'), 'n') => Some('m'),
-            (Some('v'), 'v') => Some('w'),
-            (Some('c'), 'l') => Some('d'),
-            _ => None,
-        };
-        if pair.is_some() {
-            out.pop();
+        match folded {
+            'm' => behind.extend(['n', 'n']),
+            'w' => behind.extend(['v', 'v']),
+            'd' => behind.extend(['l', 'c']),
+            // `rn` is read as `m`, and so as `nn`.
+            'r' if behind.last() == Some(&'n') => behind.push('n'),
+            other => behind.push(other),
         }
-        out.push(pair.unwrap_or(folded));
     }
-    out.into_iter().collect()
+    behind.into_iter().rev().collect()
 }
 
 /// How easily the one is taken for the other, in percent: the least likely of the pairs of the Japanese table that

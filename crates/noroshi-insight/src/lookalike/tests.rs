@@ -398,6 +398,20 @@ fn the_tables_are_whole() {
     }
 }
 
+/// Of three `n` nobody can say which two were an `m`.
+#[test]
+fn of_letters_in_a_row_it_does_not_matter_which_are_read_as_one() {
+    for (one, other) in
+        [("aaanma", "aaannna"), ("rmn", "rnnn"), ("vwv", "vvw"), ("arrnb", "annnb"), ("ac1", "ad")]
+    {
+        assert_eq!(fold::skeleton(one), fold::skeleton(other), "{one} {other}");
+    }
+    for (one, other) in [("kana", "kama"), ("vita", "wita"), ("arna", "ana")] {
+        assert_ne!(fold::skeleton(one), fold::skeleton(other), "{one} {other}");
+    }
+    generated_names_are_found("aaanma.example");
+}
+
 #[test]
 fn one_sound_has_one_spelling() {
     for (one, other) in [
