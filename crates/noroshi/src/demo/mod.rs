@@ -23,6 +23,7 @@ use axum::routing::post;
 use crate::cli::{Ended, Failed, Format};
 use crate::config::{Config, terminal_lang};
 use crate::house::{House, Serving};
+use crate::office::claim::Claim;
 use crate::office::ctx::{Ctx, Via};
 use crate::office::people;
 use crate::web::layout::paths;
@@ -146,9 +147,10 @@ struct TemporaryFolder(PathBuf);
 
 impl Drop for TemporaryFolder {
     fn drop(&mut self) {
-        // The publishing thread may still be putting its last file there.
-        let removed =
-            std::fs::remove_dir_all(&self.0).or_else(|_| std::fs::remove_dir_all(&self.0));
+        // The publishing thread may still be putting its last file there; once the folder can be claimed nobody writes.
+        let claimed = Claim::on(&self.0);
+        let removed = std::fs::remove_dir_all(&self.0);
+        drop(claimed);
         if let Err(problem) = removed {
             tracing::warn!(%problem, "the demonstration's folder was not removed");
         }
