@@ -13,7 +13,7 @@ use super::read::{self, Advisory, Draft, Place, Side};
 use crate::evidence::rows::{tlp_code, tlp_of};
 use crate::house::House;
 use crate::office::authorise::{Action, On};
-use crate::office::commit::{Change, Idempotency, Write};
+use crate::office::commit::{Change, CommitFailure, Idempotency, Write};
 use crate::office::ctx::Ctx;
 use crate::office::id::{OrgId, fresh_uuid};
 use crate::office::store::{Reader, Value};
@@ -255,20 +255,14 @@ pub async fn withdraw(
     why: &str,
     key: Option<Idempotency>,
 ) -> Answer<Made> {
-    let found = standing(house, ctx, advisory).await?;
-    if found.issued_at.is_none() {
-        return Err(Refusal::new("NRS-SHAR-0509", StatusCode::CONFLICT).into());
-    }
-    let why = text_of(why, REASON_CHARS_MAX, "NRS-SHAR-0513")?;
-    let change = Change::office("share.advisory_withdraw", advisory)
-        .payload(json!({ "why": why }))
-        .once(key)
-        .write(Write::one(
-            "UPDATE share_advisory SET withdrawn_at = $1, withdrawn_by = $2, withdrawn_why = $3 \
-             WHERE advisory = $4 AND issued_at IS NOT NULL AND withdrawn_at IS NULL",
-            closing(ctx, advisory, &why),
-        ));
-    once(house.door.commit(ctx, change).await, advisory.to_owned())
+    let how = Closing {
+        command: "share.advisory_withdraw",
+        of_issued: true,
+        otherwise: "NRS-SHAR-0509",
+        sql: "UPDATE share_advisory SET withdrawn_at = $1, withdrawn_by = $2, withdrawn_why = $3 \
+              WHERE advisory = $4 AND issued_at IS NOT NULL AND withdrawn_at IS NULL",
+    };
+    close(house, ctx, (advisory, why), key, how).await
 }
 
 /// Dismisses a proposal that waits for a second person, who may be the one who does it.
@@ -279,34 +273,57 @@ pub async fn dismiss(
     why: &str,
     key: Option<Idempotency>,
 ) -> Answer<Made> {
-    let found = standing(house, ctx, advisory).await?;
-    if found.issued_at.is_some() {
-        return Err(Refusal::new("NRS-SHAR-0507", StatusCode::CONFLICT).into());
-    }
-    let why = text_of(why, REASON_CHARS_MAX, "NRS-SHAR-0513")?;
-    let change = Change::office("share.advisory_dismiss", advisory)
-        .payload(json!({ "why": why }))
-        .once(key)
-        .write(Write::one(
-            "UPDATE share_advisory SET withdrawn_at = $1, withdrawn_by = $2, withdrawn_why = $3 \
-             WHERE advisory = $4 AND issued_at IS NULL AND withdrawn_at IS NULL",
-            closing(ctx, advisory, &why),
-        ));
-    once(house.door.commit(ctx, change).await, advisory.to_owned())
+    let how = Closing {
+        command: "share.advisory_dismiss",
+        of_issued: false,
+        otherwise: "NRS-SHAR-0507",
+        sql: "UPDATE share_advisory SET withdrawn_at = $1, withdrawn_by = $2, withdrawn_why = $3 \
+              WHERE advisory = $4 AND issued_at IS NULL AND withdrawn_at IS NULL",
+    };
+    close(house, ctx, (advisory, why), key, how).await
 }
 
-/// An advisory that still counts, for whoever issues.
-async fn standing(house: &Arc<House>, ctx: &Ctx, advisory: &str) -> Answer<Advisory> {
+/// How an advisory comes to count no more.
+struct Closing {
+    command: &'static str,
+    /// Whether it is for those that are issued, or for those that wait.
+    of_issued: bool,
+    /// What is said of the others.
+    otherwise: &'static str,
+    sql: &'static str,
+}
+
+async fn close(
+    house: &Arc<House>,
+    ctx: &Ctx,
+    (advisory, why): (&str, &str),
+    key: Option<Idempotency>,
+    how: Closing,
+) -> Answer<Made> {
     may_release(house, ctx)?;
     let wanted = advisory.to_owned();
     let found = house.store.read(move |reader| read::advisory(reader, &wanted)).await?;
     let found = found.ok_or_else(|| Failure::from(Refusal::absent()))?;
-    not_withdrawn(&found)?;
-    Ok(found)
-}
-
-fn closing(ctx: &Ctx, advisory: &str, why: &str) -> Vec<Value> {
-    vec![Value::from(ctx.now), Value::from(&ctx.person), Value::from(why), Value::from(advisory)]
+    if found.withdrawn.is_none() && found.issued_at.is_some() != how.of_issued {
+        return Err(Refusal::new(how.otherwise, StatusCode::CONFLICT).into());
+    }
+    let why = text_of(why, REASON_CHARS_MAX, "NRS-SHAR-0513")?;
+    let closing = vec![
+        Value::from(ctx.now),
+        Value::from(&ctx.person),
+        Value::from(&why),
+        Value::from(advisory),
+    ];
+    let change = Change::office(how.command, advisory)
+        .payload(json!({ "why": why }))
+        .once(key)
+        .write(Write::one(how.sql, closing));
+    let outcome = house.door.commit(ctx, change).await;
+    if matches!(outcome, Err(CommitFailure::Conflict { .. })) {
+        // Only now: whoever repeats a request is told what came of the first one.
+        not_withdrawn(&found)?;
+    }
+    once(outcome, advisory.to_owned())
 }
 
 /// Reminds recipients of the answer that is asked of them; those who owe none are passed over. Gives how many were reminded.
